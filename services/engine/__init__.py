@@ -1,0 +1,1 @@
+"""The embedded engine: runs BPMN and DMN and speaks Zeebe's gateway protocol."""

@@ -1,0 +1,1 @@
+"""Where footage comes from: one module for each kind of recorder."""

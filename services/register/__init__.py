@@ -1,0 +1,1 @@
+"""The books: one module for each noun, with its tables, rules and queries; the audit trail."""

@@ -1,0 +1,46 @@
+"""The three ways in which a job may fail (style.md, facts/camunda.md 2.4), and what a caller did wrong."""
+
+from collections.abc import Mapping
+
+
+class Retryable(Exception):
+    """Try again later: the runner fails the job with back-off. Say what failed, on which object, and why."""
+
+
+class Outcome(Exception):
+    """A result that the diagram draws: the runner throws a BPMN error with this code."""
+
+    def __init__(self, code: str, message: str, variables: Mapping[str, object] | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.variables = dict(variables or {})
+
+
+class Fatal(Exception):
+    """Nobody but a person can go on: the runner raises an incident.
+
+    The text is what an operator reads: what failed | on which object | why | what to do next.
+    """
+
+
+class Refused(Exception):
+    """A person asked for something that the rules do not allow; answered as it is, in both languages.
+
+    ``code`` is stable and machine-readable, ``status`` the HTTP status, ``zh`` and ``en`` one sentence each that
+    says what to do. ``field`` names the field at fault where there is one.
+    """
+
+    def __init__(self, code: str, zh: str, en: str, *, status: int = 409, field: str | None = None) -> None:
+        super().__init__(en)
+        self.code = code
+        self.zh = zh
+        self.en = en
+        self.status = status
+        self.field = field
+
+
+class NotFound(Refused):
+    """There is no such thing, or not for this person; both answer alike."""
+
+    def __init__(self, noun_zh: str, noun_en: str, key: str) -> None:
+        super().__init__("not-found", f"没有找到{noun_zh} {key}。", f"There is no {noun_en} {key}.", status=404)

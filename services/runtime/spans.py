@@ -1,0 +1,67 @@
+"""Spans of time, half-open and in UTC, and the little arithmetic that coverage needs."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+
+@dataclass(frozen=True, order=True)
+class Span:
+    """From ``start`` up to, not including, ``end``; both aware and kept in UTC."""
+
+    start: datetime
+    end: datetime
+
+    def __post_init__(self) -> None:
+        if self.start.tzinfo is None or self.end.tzinfo is None:
+            raise ValueError("a span needs aware datetimes")
+        if self.end < self.start:
+            raise ValueError(f"a span ends after it starts: {self.start.isoformat()} to {self.end.isoformat()}")
+        object.__setattr__(self, "start", self.start.astimezone(UTC))
+        object.__setattr__(self, "end", self.end.astimezone(UTC))
+
+    @property
+    def duration(self) -> timedelta:
+        return self.end - self.start
+
+    def intersect(self, other: "Span") -> "Span | None":
+        start, end = max(self.start, other.start), min(self.end, other.end)
+        return Span(start, end) if start < end else None
+
+    def widen(self, by: timedelta) -> "Span":
+        return Span(self.start - by, self.end + by)
+
+
+def merge(spans: Iterable[Span], *, tolerance: timedelta = timedelta()) -> list[Span]:
+    """Sorted, non-overlapping spans; neighbours no more than ``tolerance`` apart become one."""
+    merged: list[Span] = []
+    for span in sorted(spans):
+        if merged and span.start - merged[-1].end <= tolerance:
+            merged[-1] = Span(merged[-1].start, max(merged[-1].end, span.end))
+        else:
+            merged.append(span)
+    return merged
+
+
+def gaps(asked: Span, covered: Iterable[Span], *, tolerance: timedelta = timedelta()) -> list[Span]:
+    """What of ``asked`` is not covered, leaving out holes of ``tolerance`` or less."""
+    missing: list[Span] = []
+    cursor = asked.start
+    for span in merge(covered):
+        part = span.intersect(asked)
+        if part is None:
+            continue
+        if part.start - cursor > tolerance:
+            missing.append(Span(cursor, part.start))
+        cursor = max(cursor, part.end)
+    if asked.end - cursor > tolerance:
+        missing.append(Span(cursor, asked.end))
+    return missing
+
+
+def covered_share(asked: Span, covered: Iterable[Span]) -> float:
+    """Covered time over asked time, 0 to 1; an empty asked span counts as covered."""
+    if not asked.duration:
+        return 1.0
+    inside = (span.intersect(asked) for span in merge(covered))
+    return sum((part.duration for part in inside if part), timedelta()) / asked.duration

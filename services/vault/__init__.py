@@ -1,0 +1,1 @@
+"""Where footage is kept: sealing, keys, object storage, labels."""

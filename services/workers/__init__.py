@@ -1,0 +1,1 @@
+"""One module for each job type, named after it."""
