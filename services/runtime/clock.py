@@ -1,7 +1,6 @@
 """One clock for engine, register and workers; the demo and the tests turn it (design.md, "How it runs")."""
 
 import json
-import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
@@ -57,7 +56,7 @@ class TurnedClock:
         if self._path is not None:
             temporary = self._path.with_suffix(".new")
             temporary.write_text(json.dumps({"offsetMilli": self._offset // timedelta(milliseconds=1)}))
-            os.replace(temporary, self._path)
+            temporary.replace(self._path)
         return self.now()
 
 

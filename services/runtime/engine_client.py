@@ -1,0 +1,157 @@
+"""What Footage Desk asks of the engine, and the one implementation over gRPC with pyzeebe.
+
+Transport errors become ``Retryable`` here and nowhere else (``transport``).
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+import anyio
+import grpc
+from pyzeebe import ZeebeClient
+from pyzeebe.errors import (
+    MessageAlreadyExistsError,
+    ProcessInvalidError,
+    PyZeebeError,
+    UnknownGrpcStatusCodeError,
+    ZeebeBackPressureError,
+    ZeebeDeadlineExceeded,
+    ZeebeGatewayUnavailableError,
+    ZeebeInternalError,
+)
+
+from services.runtime.errors import Fatal, Retryable
+
+CALL_SECONDS = 20.0
+
+DEFAULT_TTL = timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class Topology:
+    """The cluster behind the gateway."""
+
+    gateway_version: str
+    cluster_size: int
+    partitions: int
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """What the engine holds after a deployment: ``name -> version`` of each process and decision."""
+
+    key: int
+    versions: Mapping[str, int]
+
+
+class EngineClient(Protocol):
+    """Raises Retryable when the engine cannot be reached or is busy, Fatal when it refuses what was asked."""
+
+    async def publish_message(
+        self,
+        name: str,
+        correlation_key: str,
+        variables: Mapping[str, object],
+        message_id: str,
+        ttl: timedelta = DEFAULT_TTL,
+    ) -> None:
+        """Publish a message; one that the engine still holds under this id counts as published."""
+        ...
+
+    async def deploy(self, paths: Sequence[Path]) -> Deployment:
+        """Deploy BPMN and DMN files together; the same content again makes no new version."""
+        ...
+
+    async def topology(self) -> Topology: ...
+
+    async def healthy(self) -> bool:
+        """Whether the gateway answers and has a partition; never raises for an engine that is down."""
+        ...
+
+
+class PyzeebeEngineClient:
+    """EngineClient over a channel of ``services.runtime.channel``; close the channel, not this."""
+
+    def __init__(self, channel: grpc.aio.Channel, call_seconds: float = CALL_SECONDS) -> None:
+        # Trap 1 of facts/camunda.md 2.3: pyzeebe's counter of connection errors never goes back.
+        self._client = ZeebeClient(channel, max_connection_retries=-1)
+        self._call_seconds = call_seconds
+
+    async def publish_message(
+        self,
+        name: str,
+        correlation_key: str,
+        variables: Mapping[str, object],
+        message_id: str,
+        ttl: timedelta = DEFAULT_TTL,
+    ) -> None:
+        with transport(f"publish message {name}", self._call_seconds):
+            try:
+                await self._client.publish_message(
+                    name,
+                    correlation_key,
+                    cast("dict[str, Any]", dict(variables)),
+                    time_to_live_in_milliseconds=ttl // timedelta(milliseconds=1),
+                    message_id=message_id,
+                )
+            except MessageAlreadyExistsError:
+                return
+
+    async def deploy(self, paths: Sequence[Path]) -> Deployment:
+        with transport("deploy " + ", ".join(path.name for path in paths), self._call_seconds):
+            response = await self._client.deploy_resource(*paths)
+        versions: dict[str, int] = {}
+        for part in response.deployments:
+            name = getattr(part, "bpmn_process_id", None) or getattr(part, "dmn_decision_id", None)
+            if name is not None:
+                versions[name] = part.version
+        return Deployment(response.key, versions)
+
+    async def topology(self) -> Topology:
+        with transport("ask for the topology", self._call_seconds):
+            answer = await self._client.topology()
+        return Topology(answer.gateway_version or "unknown", answer.cluster_size or 0, answer.partitions_count or 0)
+
+    async def healthy(self) -> bool:
+        try:
+            return (await self.topology()).partitions > 0
+        except (Retryable, Fatal):
+            return False
+
+
+@contextmanager
+def transport(doing: str, seconds: float = CALL_SECONDS) -> Iterator[None]:
+    """Turn what pyzeebe and gRPC raise into Retryable or Fatal; a call that hangs ends after ``seconds``."""
+    try:
+        with anyio.fail_after(seconds):
+            yield
+    except TimeoutError as error:
+        raise Retryable(f"could not {doing}: the engine did not answer within {seconds:g} s") from error
+    except (ZeebeGatewayUnavailableError, ZeebeDeadlineExceeded, ZeebeInternalError) as error:
+        raise Retryable(f"could not {doing}: the engine cannot be reached ({_cause(error)})") from error
+    except ZeebeBackPressureError as error:
+        raise Retryable(f"could not {doing}: the engine is busy ({_cause(error)})") from error
+    except ProcessInvalidError as error:
+        cause = _cause(error.__cause__ or error)
+        raise Fatal(
+            f"could not {doing} | the engine refuses it | {cause} | correct the file and deploy again"
+        ) from error
+    except UnknownGrpcStatusCodeError as error:
+        raise Fatal(
+            f"could not {doing} | the engine refused the call | {_cause(error)} | "
+            "check ZEEBE_ADDRESS, CAMUNDA_CLIENT_ID and what the client may do"
+        ) from error
+    except PyZeebeError as error:
+        raise Fatal(f"could not {doing} | {_cause(error)} | check the call") from error
+
+
+def _cause(error: BaseException) -> str:
+    """The status code and the server's own words, without pyzeebe's wrapping."""
+    inner = getattr(error, "grpc_error", error)
+    if isinstance(inner, grpc.aio.AioRpcError):
+        return f"{inner.code().name}: {inner.details() or 'no details'}"
+    return type(error).__name__ + (f": {error}" if str(error) else "")

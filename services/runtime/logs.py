@@ -1,0 +1,90 @@
+"""Logs: one JSON object a line, or readable lines on a terminal; ids only, no personal data, no secrets.
+
+What a job binds (``application_id``, ``job_key``, ``job_type``, ``process_instance_key``, ``element_id``) is on every
+line that is written while it runs, also from libraries.
+"""
+
+import logging
+import sys
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
+from typing import Any, Literal, TextIO
+
+import structlog
+from pydantic import SecretStr
+
+BOUND = ("application_id", "job_key", "job_type", "process_instance_key", "element_id")
+
+# These print whole jobs with their variables, request headers or statements with their values at debug level.
+_TALKATIVE = ("pyzeebe", "grpc", "urllib3", "httpx", "httpcore", "sqlalchemy", "asyncio", "multipart")
+
+# Said better, and with its back-off, by services.runtime.adapter.
+_REPEATED = ("pyzeebe.worker.job_poller",)
+
+_SECRET_WORDS = ("password", "secret", "token", "authorization", "cookie", "identity", "private", "access_key", "code")
+
+
+def _hide_secrets(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    for key, value in event.items():
+        named_so = key not in {"error_code", "status_code"} and any(word in key.lower() for word in _SECRET_WORDS)
+        if named_so or isinstance(value, SecretStr):
+            event[key] = "(hidden)"
+    return event
+
+
+def configure_logs(
+    level: str = "info", format_: Literal["auto", "json", "console"] = "auto", stream: TextIO | None = None
+) -> None:
+    """Send structlog's and the standard library's log records to ``stream`` (standard error) in one form."""
+    out = stream or sys.stderr
+    console = format_ == "console" or (format_ == "auto" and out.isatty())
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.ExtraAdder(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _hide_secrets,
+    ]
+    ending: list[structlog.typing.Processor] = (
+        [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
+        if console
+        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
+    )
+    handler = logging.StreamHandler(out)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *ending],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    for name in _REPEATED:
+        logging.getLogger(name).setLevel(logging.ERROR)
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+
+
+def get_logger(name: str) -> structlog.stdlib.BoundLogger:
+    """The logger for a module: ``log = get_logger(__name__)``; ``log.info("what happened", fact=value)``."""
+    logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name)
+    return logger
+
+
+@contextmanager
+def log_context(**ids: str | int | None) -> Iterator[None]:
+    """Bind ids to every log line inside the block; None is left out."""
+    with structlog.contextvars.bound_contextvars(**{name: value for name, value in ids.items() if value is not None}):
+        yield

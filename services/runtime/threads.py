@@ -1,0 +1,40 @@
+"""Blocking work in threads of our own, never in the event loop's default pool (facts/camunda.md 2.3, trap 7).
+
+Every event loop has one limiter, so a burst of jobs queues here instead of starting a thread each.
+"""
+
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+import anyio
+import anyio.to_thread
+from anyio.lowlevel import RunVar
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+DEFAULT_THREADS = 8
+
+_limiter: RunVar[anyio.CapacityLimiter] = RunVar("footage_desk_threads")
+
+
+def thread_limiter() -> anyio.CapacityLimiter:
+    """This event loop's limiter; set ``total_tokens`` on it to change how many threads may run."""
+    try:
+        return _limiter.get()
+    except LookupError:
+        limiter = anyio.CapacityLimiter(DEFAULT_THREADS)
+        _limiter.set(limiter)
+        return limiter
+
+
+async def run_in_thread(function: Callable[P, R], *arguments: P.args, **named: P.kwargs) -> R:
+    """Call ``function`` in a thread and wait for it.
+
+    A cancelled caller waits until the thread has ended: what it holds (files, sessions) is never left in use.
+    """
+
+    def call() -> R:
+        return function(*arguments, **named)
+
+    return await anyio.to_thread.run_sync(call, limiter=thread_limiter())
