@@ -1,0 +1,106 @@
+"""Applications and their items: who asks for which footage, why, and what was granted (R16 to R21, R49).
+
+There is no status column: where a case stands follows from its reviews, items and hand-over, and the process engine
+keeps the history (failures.md F24).
+"""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from services.register.base import Base, new_id
+
+WAYS_OF_USE = ("view", "download")
+OUTCOMES = (
+    "footage-re-archived",
+    "rejected",
+    "withdrawn",
+    "expired",
+    "footage-unavailable",
+    "copy-not-taken-up",
+    "copy-lost",
+    "return-disputed",
+)
+
+
+class Application(Base):
+    """The case. Reason and purpose stay here and never become process variables (F27)."""
+
+    __tablename__ = "applications"
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
+    number: Mapped[str | None] = mapped_column(unique=True)  # SQ-2026-000123, given at submission
+    policy_version: Mapped[str]
+    drafter_id: Mapped[str] = mapped_column(ForeignKey("people.id"), index=True)
+    department_id: Mapped[str] = mapped_column(ForeignKey("departments.id"), index=True)
+    custodian_id: Mapped[str | None] = mapped_column(ForeignKey("people.id"))
+    previous_id: Mapped[str | None] = mapped_column(ForeignKey("applications.id"))  # an appeal names the old one (T6)
+    created_at: Mapped[datetime]
+    submitted_at: Mapped[datetime | None]
+    round: Mapped[int] = mapped_column(default=0)  # corrections so far; as the process counts them
+
+    reason: Mapped[str]
+    purpose: Mapped[str]
+    purpose_category: Mapped[str]
+    legal_basis: Mapped[str]
+    incident_reference: Mapped[str | None]
+    way_of_use: Mapped[str]  # asked for
+    place_of_use: Mapped[str]
+    subject_ids: Mapped[list[str]] = mapped_column(default=list)  # people of the organisation whom the case concerns
+    requested_use_days: Mapped[int]
+    urgent_because: Mapped[str | None]
+
+    important_information: Mapped[bool] = mapped_column(default=False)
+    sensitive_event: Mapped[bool] = mapped_column(default=False)
+    high_impact: Mapped[bool] = mapped_column(default=False)
+    importance: Mapped[str | None]
+    management_needed: Mapped[bool | None]
+    decided_by: Mapped[str | None]
+    second_person: Mapped[bool | None]
+    backup_needed: Mapped[bool | None]
+    max_use_days: Mapped[int | None]
+    granted_way_of_use: Mapped[str | None]
+    granted_use_days: Mapped[int | None]
+
+    process_instance_key: Mapped[int | None]
+    storage_notified_at: Mapped[datetime | None]
+    correction_until: Mapped[datetime | None]
+    withdrawn_at: Mapped[datetime | None]
+    closed_at: Mapped[datetime | None]
+    closed_as: Mapped[str | None]
+
+
+class Item(Base):
+    """One camera and one span; kept when a correction drops it, so that nothing asked for is forgotten."""
+
+    __tablename__ = "items"
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
+    application_id: Mapped[str] = mapped_column(ForeignKey("applications.id"), index=True)
+    position: Mapped[int]
+    camera_id: Mapped[str] = mapped_column(ForeignKey("cameras.id"), index=True)
+    zone: Mapped[str]
+    asked_start: Mapped[datetime]
+    asked_end: Mapped[datetime]
+    granted_start: Mapped[datetime | None]
+    granted_end: Mapped[datetime | None]
+    dropped_in_round: Mapped[int | None]
+    outcome: Mapped[str | None]  # complete, partial, missing, unreadable
+    coverage: Mapped[float | None]
+
+
+class Revision(Base):
+    """The form as it was submitted or corrected, one row for each round; ``sha256`` is what decisions are bound to."""
+
+    __tablename__ = "revisions"
+    __table_args__ = (UniqueConstraint("application_id", "round"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
+    application_id: Mapped[str] = mapped_column(ForeignKey("applications.id"), index=True)
+    round: Mapped[int]
+    submitted_by: Mapped[str] = mapped_column(ForeignKey("people.id"))
+    submitted_at: Mapped[datetime]
+    form: Mapped[dict[str, Any]]
+    sha256: Mapped[str]

@@ -1,0 +1,27 @@
+"""Upload attempts: a committed row and a key of its own for each, before the first byte is sent (sealing.md)."""
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey
+from sqlalchemy.orm import Mapped, mapped_column
+
+from services.register.base import Base, new_id
+
+
+class UploadAttempt(Base):
+    """Open until it is finished, or abandoned and then swept by its exact key."""
+
+    __tablename__ = "upload_attempts"
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
+    purpose: Mapped[str]  # quarantine, master, copy, replica
+    application_id: Mapped[str] = mapped_column(ForeignKey("applications.id"), index=True)
+    item_id: Mapped[str] = mapped_column(ForeignKey("items.id"), index=True)
+    job_key: Mapped[int]
+    bucket: Mapped[str]
+    key: Mapped[str] = mapped_column(unique=True)
+    started_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+    version_id: Mapped[str | None]
+    abandoned_at: Mapped[datetime | None]
+    swept_at: Mapped[datetime | None]

@@ -1,0 +1,50 @@
+"""Recorders and cameras: the catalogue of what can be retrieved, and for how long it exists (R7, R10)."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey
+from sqlalchemy.orm import Mapped, mapped_column
+
+from services.register.base import Base, new_id
+
+CAMERA_CLASSES = ("ordinary", "sensitive")
+
+
+class Recorder(Base):
+    """A recorder and what was last measured of it; ``configuration`` goes to ``recorders.open_recorder``."""
+
+    __tablename__ = "recorders"
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
+    name: Mapped[str]
+    site: Mapped[str]
+    kind: Mapped[str]
+    configuration: Mapped[dict[str, Any]]
+    zone: Mapped[str]
+    make: Mapped[str | None]
+    model: Mapped[str | None]
+    identity: Mapped[str | None]
+    clock_offset_ms: Mapped[int | None]
+    clock_method: Mapped[str | None]
+    clock_uncertainty_ms: Mapped[int | None]
+    last_seen_at: Mapped[datetime | None]
+
+
+class Camera(Base):
+    """One channel of a recorder. ``fingerprint`` tells this camera's footage from another's (sealing.Coverage)."""
+
+    __tablename__ = "cameras"
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
+    recorder_id: Mapped[str] = mapped_column(ForeignKey("recorders.id"), index=True)
+    channel: Mapped[str]
+    name_zh: Mapped[str]
+    name_en: Mapped[str]
+    place_zh: Mapped[str]
+    place_en: Mapped[str]
+    camera_class: Mapped[str] = mapped_column(default="ordinary")
+    retention_days: Mapped[int]
+    oldest_frame_at: Mapped[datetime | None]
+    oldest_measured_at: Mapped[datetime | None]
+    fingerprint: Mapped[str | None]

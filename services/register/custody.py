@@ -1,0 +1,48 @@
+"""Hand-overs and the custody log (R38, R45 to R48)."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from services.register.base import Base, new_id
+
+
+class HandOver(Base):
+    """All copies of one application, offered to its named custodian. Somebody holds a copy from ``accepted_at`` on."""
+
+    __tablename__ = "hand_overs"
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
+    application_id: Mapped[str] = mapped_column(ForeignKey("applications.id"), unique=True)
+    custodian_id: Mapped[str] = mapped_column(ForeignKey("people.id"), index=True)
+    agreement_id: Mapped[str | None] = mapped_column(ForeignKey("agreements.id"))
+    offered_at: Mapped[datetime]
+    take_up_until: Mapped[datetime]
+    use_days: Mapped[int]
+    accepted_at: Mapped[datetime | None]
+    declined_at: Mapped[datetime | None]
+    due_at: Mapped[datetime | None]
+    suspended_at: Mapped[datetime | None]
+    returned_at: Mapped[datetime | None]
+    lost_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+
+
+class CustodyEntry(Base):
+    """One line of the custody log; appended only, each carrying the hash of the one before."""
+
+    __tablename__ = "custody_entries"
+    __table_args__ = (UniqueConstraint("hand_over_id", "seq"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
+    hand_over_id: Mapped[str] = mapped_column(ForeignKey("hand_overs.id"), index=True)
+    seq: Mapped[int]
+    at: Mapped[datetime]
+    event: Mapped[str]  # offered, received, viewed, downloaded, reminded, suspended, resumed, lost, returned, inspected
+    person_id: Mapped[str | None] = mapped_column(ForeignKey("people.id"))
+    copy_id: Mapped[str | None]
+    detail: Mapped[dict[str, Any]]
+    previous_sha256: Mapped[str]
+    sha256: Mapped[str]

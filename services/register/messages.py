@@ -1,0 +1,9 @@
+"""The messages that the register publishes to the process, by name; the BPMN waits for exactly these."""
+
+APPLICATION_SUBMITTED = "application-submitted"
+APPLICATION_CORRECTED = "application-corrected"
+APPLICATION_WITHDRAWN = "application-withdrawn"
+REVIEW_DECIDED = "review-decided"
+COPY_RETURNED = "copy-returned"
+USE_PERIOD_CHANGED = "use-period-changed"
+COPY_LOST = "copy-lost"

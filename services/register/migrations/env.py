@@ -1,0 +1,29 @@
+"""Alembic's entry: runs on the connection that ``schema.migrate`` hands over."""
+
+from typing import Any, Literal
+
+from alembic import context
+
+from services.register.base import Json, Moment, Whole
+from services.register.schema import metadata
+
+OURS = {repr(Json): "Json", repr(Whole): "Whole"}
+
+
+def render(kind: str, thing: Any, _: object) -> str | Literal[False]:
+    """Our own column types by their names; everything else as Alembic writes it."""
+    if kind != "type":
+        return False
+    return "Moment()" if isinstance(thing, Moment) else OURS.get(repr(thing), False)
+
+
+connection = context.config.attributes["connection"]
+context.configure(
+    connection=connection,
+    target_metadata=metadata(),
+    render_as_batch=connection.dialect.name == "sqlite",
+    compare_type=True,
+    render_item=render,
+)
+with context.begin_transaction():
+    context.run_migrations()

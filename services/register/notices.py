@@ -1,0 +1,30 @@
+"""Notices to people: a code and a case, never footage or names (F25, R30)."""
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey
+from sqlalchemy.orm import Mapped, mapped_column
+
+from services.register.base import Base, new_id
+from services.register.unit import Unit
+
+
+class Notice(Base):
+    __tablename__ = "notices"
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
+    person_id: Mapped[str] = mapped_column(ForeignKey("people.id"), index=True)
+    application_id: Mapped[str | None] = mapped_column(ForeignKey("applications.id"))
+    code: Mapped[str]
+    subject_id: Mapped[str | None]
+    created_at: Mapped[datetime]
+    read_at: Mapped[datetime | None]
+
+
+def tell(unit: Unit, person_id: str, code: str, *, application_id: str, subject_id: str | None = None) -> Notice:
+    """Leave a notice in a person's portal, in the unit's transaction."""
+    notice = Notice(
+        person_id=person_id, application_id=application_id, code=code, subject_id=subject_id, created_at=unit.now
+    )
+    unit.session.add(notice)
+    return notice

@@ -1,0 +1,95 @@
+"""Reviews and decisions: one open question to a group of people, and its answer (R22 to R27)."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from services.register.base import Base, new_id
+
+
+class Review(Base):
+    """Open while ``closed_at`` is empty. ``job_key`` makes opening idempotent: one review for each open-review job."""
+
+    __tablename__ = "reviews"
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
+    application_id: Mapped[str] = mapped_column(ForeignKey("applications.id"), index=True)
+    stage: Mapped[str] = mapped_column(index=True)
+    round: Mapped[int]
+    hand_over_id: Mapped[str | None] = mapped_column(index=True)
+    job_key: Mapped[int] = mapped_column(unique=True)
+    process_instance_key: Mapped[int]
+    opened_at: Mapped[datetime]
+    due_at: Mapped[datetime]
+    escalated_at: Mapped[datetime | None]
+    claimed_by: Mapped[str | None] = mapped_column(ForeignKey("people.id"))
+    claimed_at: Mapped[datetime | None]
+    closed_at: Mapped[datetime | None]
+    closed_because: Mapped[str | None]  # decided, or why nobody needs to answer any more
+
+
+class Decision(Base):
+    """The one answer to a review, with the signature over the form's hash."""
+
+    __tablename__ = "decisions"
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
+    review_id: Mapped[str] = mapped_column(ForeignKey("reviews.id"), unique=True)
+    application_id: Mapped[str] = mapped_column(ForeignKey("applications.id"), index=True)
+    stage: Mapped[str]
+    round: Mapped[int]
+    outcome: Mapped[str]
+    decided_by: Mapped[str] = mapped_column(ForeignKey("people.id"))
+    stands_in_for: Mapped[str | None] = mapped_column(ForeignKey("people.id"))
+    decided_at: Mapped[datetime]
+    answers: Mapped[dict[str, Any]]
+    reason: Mapped[str | None]
+    opinion: Mapped[str | None]
+    variables: Mapped[dict[str, Any]]
+    form_sha256: Mapped[str]
+    statement_sha256: Mapped[str]  # of the canonical decision that was signed
+    signature: Mapped[dict[str, Any]]
+
+
+class Confirmation(Base):
+    """A second person's signature on the same review, where the class asks for two."""
+
+    __tablename__ = "confirmations"
+    __table_args__ = (UniqueConstraint("review_id", "person_id"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
+    review_id: Mapped[str] = mapped_column(ForeignKey("reviews.id"), index=True)
+    person_id: Mapped[str] = mapped_column(ForeignKey("people.id"))
+    confirmed_at: Mapped[datetime]
+    statement_sha256: Mapped[str]
+    signature: Mapped[dict[str, Any]]
+
+
+class Reminder(Base):
+    """A reminder that was sent, keyed by its job so that a second run sends nothing."""
+
+    __tablename__ = "reminders"
+
+    job_key: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    kind: Mapped[str]  # review, escalation, return
+    subject_id: Mapped[str] = mapped_column(index=True)
+    sent_at: Mapped[datetime]
+
+
+class Finding(Base):
+    """What an automatic check found, in both languages, for the reviewer and the drafter (R22, R24)."""
+
+    __tablename__ = "findings"
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
+    application_id: Mapped[str] = mapped_column(ForeignKey("applications.id"), index=True)
+    round: Mapped[int]
+    check: Mapped[str]  # preliminary-review, security-review
+    code: Mapped[str]
+    severity: Mapped[str]  # blocks, warns, informs
+    zh: Mapped[str]
+    en: Mapped[str]
+    item_id: Mapped[str | None]
+    found_at: Mapped[datetime]

@@ -1,0 +1,42 @@
+"""The numbers that the organisation sets (T3, T4, T11): built from the settings, read by the books."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Every limit as a duration or a count. ``max_use_days`` has no default: hand-over refuses without it (T3, R50)."""
+
+    max_use_days: int | None
+    policy_version: str = "2026-01"
+    organisation: str = "Footage Desk"
+    zone: str = "Asia/Shanghai"
+    review_limit: timedelta = timedelta(hours=24)
+    release_limit: timedelta = timedelta(hours=24)
+    notify_limit: timedelta = timedelta(hours=1)
+    first_reminder_after: timedelta = timedelta(hours=12)
+    correction_period: timedelta = timedelta(days=7)
+    take_up_period: timedelta = timedelta(days=7)
+    reminder_lead: timedelta = timedelta(days=3)
+    grace_period: timedelta = timedelta(days=3)
+    preserve: Literal["always", "at-risk", "never"] = "at-risk"
+    max_span: timedelta = timedelta(hours=24)
+    max_items: int = 20
+    ordinary_retention: timedelta = timedelta(days=365)
+    important_retention: timedelta = timedelta(days=730)
+    agreement_version: str = "2026"
+    replica_required: bool = field(default=True)
+
+    @property
+    def approval_limit(self) -> timedelta:
+        """The longest that the approvals and the release may take together; decides what is at risk (T4)."""
+        return self.review_limit * 4 + self.notify_limit + self.release_limit
+
+
+def iso(duration: timedelta) -> str:
+    """A duration as ISO 8601, in days or in seconds: what timers of the process read."""
+    if duration % timedelta(days=1) == timedelta():
+        return f"P{duration // timedelta(days=1)}D"
+    return f"PT{duration // timedelta(seconds=1)}S"

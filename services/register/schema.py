@@ -1,0 +1,61 @@
+"""The register's schema: all tables in one metadata, and the migrations that bring a database to it."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Engine, MetaData
+
+from services.register import (
+    agreements,
+    applications,
+    attempts,
+    audit,
+    cameras,
+    copies,
+    custody,
+    documents,
+    masters,
+    notices,
+    outbox,
+    people,
+    preservations,
+    returns,
+    reviews,
+    violations,
+)
+from services.register.base import Base
+
+BOOKS = (
+    agreements,
+    applications,
+    attempts,
+    audit,
+    cameras,
+    copies,
+    custody,
+    documents,
+    masters,
+    notices,
+    outbox,
+    people,
+    preservations,
+    returns,
+    reviews,
+    violations,
+)
+
+
+def metadata() -> MetaData:
+    """The metadata with every book's tables in it."""
+    return Base.metadata
+
+
+def migrate(engine: Engine) -> None:
+    """Bring the database to the newest schema. Running it again changes nothing."""
+    configuration = Config()
+    configuration.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
+    with engine.connect() as connection:
+        configuration.attributes["connection"] = connection
+        command.upgrade(configuration, "head")
+        connection.commit()

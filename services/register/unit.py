@@ -1,0 +1,106 @@
+"""The unit of work: one transaction, one moment, one actor. Committed here and nowhere else."""
+
+import threading
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
+
+import anyio.to_thread
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.orm import Session, sessionmaker
+
+from services.register.rules import Rules
+from services.runtime.clock import Clock
+from services.runtime.errors import Retryable
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who acts: a person by id, a worker by job type, or the system by part."""
+
+    kind: Literal["person", "worker", "system"]
+    id: str
+
+
+@dataclass
+class Unit:
+    """What every book function is given first. ``now`` stands still for the whole unit."""
+
+    session: Session
+    now: datetime
+    actor: Actor
+    rules: Rules
+    demo: bool
+    after_commit: set[str] = field(default_factory=set)
+
+
+class Register:
+    """Opens units on one database. SQLite has one writer at a time; PostgreSQL locks rows."""
+
+    def __init__(self, url: str, clock: Clock, rules: Rules) -> None:
+        self.engine = connect(url)
+        self.clock = clock
+        self.rules = rules
+        self._sessions = sessionmaker(self.engine, expire_on_commit=False)
+        self._one_writer = threading.Lock() if self.engine.dialect.name == "sqlite" else nullcontext()
+        self._listeners: dict[str, list[Callable[[], None]]] = {}
+
+    def on(self, topic: str, listener: Callable[[], None]) -> None:
+        """Call ``listener`` (from a worker thread) after each commit that touched ``topic``, such as ``outbox``."""
+        self._listeners.setdefault(topic, []).append(listener)
+
+    async def run(self, actor: Actor, act: Callable[Concatenate[Unit, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """``act(unit, …)`` in a thread, in one transaction that commits when it returns.
+
+        Raises what ``act`` raises, after rolling back; Retryable when the database is busy or away.
+        """
+        return await anyio.to_thread.run_sync(partial(self.run_now, actor, act, *args, **kwargs))
+
+    def run_now(self, actor: Actor, act: Callable[Concatenate[Unit, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """As ``run``, in this thread."""
+        with self._one_writer:
+            try:
+                with self._sessions() as session:
+                    unit = Unit(session, self.clock.now(), actor, self.rules, self.clock.turned)
+                    answer = act(unit, *args, **kwargs)
+                    session.commit()
+            except OperationalError as error:
+                raise Retryable(
+                    f"the register did not answer | {self.engine.url.render_as_string()} | {error.orig} | "
+                    "check that the database runs and is reachable"
+                ) from error
+            except DBAPIError as error:
+                if error.connection_invalidated:
+                    raise Retryable(f"the register's connection broke | {error.orig}") from error
+                raise
+        for topic in unit.after_commit:
+            for listener in self._listeners.get(topic, ()):
+                listener()
+        return answer
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+def connect(url: str) -> Engine:
+    """An engine with SQLite's traps closed: WAL, full sync, foreign keys, and transactions that begin as writers."""
+    engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
