@@ -7,7 +7,7 @@ shows that the process has taken it: a later job of the same application settles
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ForeignKey, Select, select, update
+from sqlalchemy import ForeignKey, select, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.register.base import Base, new_id
@@ -61,7 +61,7 @@ def publish(
 
 def due(unit: Unit, *, limit: int = 50) -> list[OutboxMessage]:
     """Open messages whose turn has come, oldest first."""
-    query: Select[tuple[OutboxMessage]] = (
+    query = (
         select(OutboxMessage)
         .where(OutboxMessage.settled_at.is_(None), OutboxMessage.next_at <= unit.now)
         .order_by(OutboxMessage.created_at)
