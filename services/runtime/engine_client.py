@@ -14,6 +14,8 @@ import anyio
 import grpc
 from pyzeebe import ZeebeClient
 from pyzeebe.errors import (
+    JobAlreadyDeactivatedError,
+    JobNotFoundError,
     MessageAlreadyExistsError,
     ProcessInvalidError,
     PyZeebeError,
@@ -129,6 +131,8 @@ def transport(doing: str, seconds: float = CALL_SECONDS) -> Iterator[None]:
     try:
         with anyio.fail_after(seconds):
             yield
+    except (JobNotFoundError, JobAlreadyDeactivatedError):
+        raise  # an answer about the job, which the caller knows what to do with
     except TimeoutError as error:
         raise Retryable(f"could not {doing}: the engine did not answer within {seconds:g} s") from error
     except (ZeebeGatewayUnavailableError, ZeebeDeadlineExceeded, ZeebeInternalError) as error:

@@ -1,0 +1,98 @@
+"""From a job's variables to a worker's command, and from its result back to variables.
+
+A command is a frozen dataclass; its fields are the variables to fetch, ``application_id`` for ``applicationId``, save
+the fields in ``RESERVED``, which come from the job itself. A field with a default is optional.
+"""
+
+import dataclasses
+import json
+import re
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, Protocol, TypeVar, get_type_hints
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import to_jsonable_python
+
+from services.runtime.errors import Fatal
+
+RESERVED = frozenset({"job_key", "element_instance_key", "process_instance_key", "element_id"})
+
+C = TypeVar("C")
+
+
+class JobFacts(Protocol):
+    """What a command may know of its job; pyzeebe's ``Job`` is one."""
+
+    @property
+    def key(self) -> int: ...
+    @property
+    def type(self) -> str: ...
+    @property
+    def element_id(self) -> str: ...
+    @property
+    def element_instance_key(self) -> int: ...
+    @property
+    def process_instance_key(self) -> int: ...
+    @property
+    def variables(self) -> Mapping[str, Any]: ...
+
+
+def camel(name: str) -> str:
+    """``application_id`` to ``applicationId``."""
+    return re.sub(r"_([a-z0-9])", lambda match: match[1].upper(), name)
+
+
+@cache
+def variables_to_fetch(command: type) -> tuple[str, ...]:
+    """The names of the variables that a command is made of, in the order of its fields."""
+    return tuple(camel(field.name) for field in dataclasses.fields(command) if field.name not in RESERVED)
+
+
+def build_command(command: type[C], job: JobFacts) -> C:
+    """The command of a job; raises Fatal, naming the variable but never its value, where one is missing or wrong."""
+    values: dict[str, Any] = {}
+    shape: type[Any] = command
+    readers = _readers(shape)
+    for field in dataclasses.fields(command):  # type: ignore[arg-type]  # describe() has checked that it is a dataclass
+        if field.name in RESERVED:
+            values[field.name] = job.key if field.name == "job_key" else getattr(job, field.name)
+            continue
+        name = camel(field.name)
+        given = job.variables.get(name)
+        optional = field.default is not dataclasses.MISSING or field.default_factory is not dataclasses.MISSING
+        if given is None and optional:
+            continue
+        try:
+            # JSON, because that is what the variable was: a date is text there, and true is no number.
+            values[field.name] = readers[field.name].validate_json(json.dumps(_whole(given)), strict=True)
+        except ValidationError as error:
+            cause = "is not given" if given is None else f"is not what {job.type} expects: {error.errors()[0]['msg']}"
+            raise Fatal(
+                f"could not read the variables of {job.type} | variable {name} of job {job.key} at {job.element_id} | "
+                f"{name} {cause} | set the variable, then resolve the incident"
+            ) from None
+    return command(**values)
+
+
+def result_variables(result: object) -> dict[str, Any]:
+    """A result's fields as JSON-ready variables: moments as ISO text in UTC, durations as ISO text; None gives none."""
+    if result is None:
+        return {}
+    if not dataclasses.is_dataclass(result) or isinstance(result, type):
+        raise Fatal(
+            f"could not answer the job | a result of type {type(result).__name__} | "
+            "a handler answers with a dataclass or None | correct the worker"
+        )
+    return {camel(field.name): to_jsonable_python(getattr(result, field.name)) for field in dataclasses.fields(result)}
+
+
+@cache
+def _readers(command: type) -> Mapping[str, TypeAdapter[Any]]:
+    hints = get_type_hints(command)
+    return {field.name: TypeAdapter(hints[field.name]) for field in dataclasses.fields(command)}
+
+
+def _whole(value: object) -> object:
+    """FEEL has one kind of number: 30.0 is 30."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value

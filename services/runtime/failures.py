@@ -1,0 +1,74 @@
+"""What the engine is told when a job fails (facts/camunda.md 2.4 and 5.2)."""
+
+import random
+import traceback
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from services.runtime.commands import JobFacts
+
+MESSAGE_LIMIT = 500
+
+
+@dataclass(frozen=True)
+class Backoff:
+    """Waits that grow by ``factor`` from ``first`` to at most ``longest``, each moved by up to ``jitter`` of itself."""
+
+    first: timedelta = timedelta(seconds=1)
+    factor: float = 4
+    longest: timedelta = timedelta(minutes=5)
+    jitter: float = 0.2
+    chance: random.Random = field(default_factory=random.Random, compare=False)
+
+    def delay(self, attempt: int) -> timedelta:
+        """How long to wait after the failure of ``attempt``, the first being 0."""
+        # Above 64 steps every wait is the longest, and the power would overflow.
+        wait = min(self.first * self.factor ** min(attempt, 64), self.longest)
+        return wait * (1 + self.chance.uniform(-self.jitter, self.jitter))
+
+
+class Attempts:
+    """How often a job has failed here: the engine hands out what is left of its retries, not how many there were."""
+
+    def __init__(self, keep: int = 4096) -> None:
+        self._first_seen: OrderedDict[int, int] = OrderedDict()
+        self._keep = keep
+
+    def made(self, job_key: int, retries: int) -> int:
+        """Failures before this one. Retries that were raised again start a new count."""
+        first = max(self._first_seen.pop(job_key, retries), retries)
+        self._first_seen[job_key] = first
+        if len(self._first_seen) > self._keep:
+            self._first_seen.popitem(last=False)
+        return first - retries
+
+    def forget(self, job_key: int) -> None:
+        self._first_seen.pop(job_key, None)
+
+
+def failure_message(job: JobFacts, cause: str, next_step: str) -> str:
+    """``<what failed> | <object> | <cause> | <next step>``, at most 500 characters, for whoever reads the incident.
+
+    A cause that already has this form is kept as it is. What is too long loses the end of its longest part.
+    """
+    application = job.variables.get("applicationId")
+    thing = f"application {application}, job {job.key}" if application else f"job {job.key}"
+    parts = cause.split(" | ") if " | " in cause else [f"{job.type} failed", thing, cause, next_step]
+    parts = [" ".join(part.split()) for part in parts]
+    excess = len(" | ".join(parts)) - MESSAGE_LIMIT
+    if excess > 0:
+        longest = max(range(len(parts)), key=lambda index: len(parts[index]))
+        parts[longest] = parts[longest][: max(len(parts[longest]) - excess - 1, 0)] + "…"
+    return " | ".join(parts)[:MESSAGE_LIMIT]
+
+
+def stack(error: BaseException) -> str:
+    """Where an error and its causes were raised, with their types and without their texts: those may hold values."""
+    lines: list[str] = []
+    seen: BaseException | None = error
+    while seen is not None:
+        lines.append(f"{type(seen).__module__}.{type(seen).__qualname__}")
+        lines.extend(entry.rstrip() for entry in traceback.format_tb(seen.__traceback__))
+        seen = seen.__cause__ or (None if seen.__suppress_context__ else seen.__context__)
+    return "\n".join(lines)

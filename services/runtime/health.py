@@ -1,0 +1,117 @@
+"""Liveness, readiness and metrics on a port of their own (facts/camunda.md 4.2).
+
+Alive means: the event loop turns, the pollers poll, the channel is not closed. It never depends on another server; an
+engine that is down leaves a worker alive, because restarting it would not help.
+"""
+
+import asyncio
+import socket
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+import anyio
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from services.runtime import metrics
+from services.runtime.http import serve
+
+Check = Callable[[], Awaitable[str | None]]
+"""A readiness check: None when the part is ready, otherwise a sentence that says what is wrong."""
+
+LOOP_LIMIT = 15.0
+CHECK_SECONDS = 5.0
+
+
+@dataclass
+class Poller:
+    """The poller of one job type: it shows life when it polls, and is excused while all its places are taken."""
+
+    capacity: int
+    limit: float
+    beat: float
+    running: int = 0
+
+    def silent(self, now: float) -> bool:
+        return self.running < self.capacity and now - self.beat > self.limit
+
+
+@dataclass
+class Health:
+    """The stamps that liveness reads and the checks that readiness runs; one for each process."""
+
+    monotonic: Callable[[], float] = time.monotonic
+    checks: dict[str, Check] = field(default_factory=dict)
+    pollers: dict[str, Poller] = field(default_factory=dict)
+    connected: Callable[[], bool] = lambda: True
+    loop_stamp: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.loop_stamp = self.monotonic()
+
+    def watch(self, job_type: str, capacity: int, limit: float) -> Poller:
+        """Watch a poller that must show life every ``limit`` seconds."""
+        poller = self.pollers[job_type] = Poller(capacity, limit, self.monotonic())
+        return poller
+
+    def beat(self, job_type: str) -> None:
+        self.pollers[job_type].beat = self.monotonic()
+
+    async def stamp_loop(self, every: float = 1.0) -> None:
+        """Stamp until cancelled; run it in the loop that does the work."""
+        while True:
+            self.loop_stamp = self.monotonic()
+            await asyncio.sleep(every)
+
+    def faults(self) -> list[str]:
+        """Why this process should be restarted; empty when it is alive."""
+        now = self.monotonic()
+        found = []
+        if now - self.loop_stamp > LOOP_LIMIT:
+            found.append(f"the event loop has not turned for {now - self.loop_stamp:.0f} s")
+        if not self.connected():
+            found.append("the channel to the engine is closed for good")
+        found += [f"nobody polls for {name}" for name, poller in self.pollers.items() if poller.silent(now)]
+        return found
+
+    async def unready(self) -> dict[str, str]:
+        """What is not ready, by the name of the check; a check that hangs or breaks is not ready either."""
+        found: dict[str, str] = {}
+        for name, check in self.checks.items():
+            try:
+                with anyio.fail_after(CHECK_SECONDS):
+                    answer = await check()
+            except TimeoutError:
+                answer = f"no answer within {CHECK_SECONDS:g} s"
+            except Exception as error:  # noqa: BLE001  # whatever breaks a check, the answer is "not ready"
+                answer = f"the check failed: {type(error).__name__}"
+            if answer is not None:
+                found[name] = answer
+        return found
+
+
+def health_app(health: Health) -> Starlette:
+    """``/livez``, ``/readyz`` and ``/metrics``."""
+
+    async def livez(_request: Request) -> Response:
+        faults = health.faults()
+        return JSONResponse({"alive": not faults, "faults": faults}, 503 if faults else 200)
+
+    async def readyz(_request: Request) -> Response:
+        unready = await health.unready()
+        return JSONResponse({"ready": not unready, "unready": unready}, 503 if unready else 200)
+
+    async def show_metrics(_request: Request) -> Response:
+        return Response(metrics.exposition(), headers={"content-type": metrics.CONTENT_TYPE})
+
+    return Starlette(routes=[Route("/livez", livez), Route("/readyz", readyz), Route("/metrics", show_metrics)])
+
+
+async def serve_health(health: Health, listener: socket.socket) -> None:
+    """Serve ``health_app`` on a socket of ``services.runtime.http.listen`` and stamp the loop until cancelled."""
+    async with anyio.create_task_group() as group:
+        group.start_soon(health.stamp_loop)
+        await serve(health_app(health), listener, grace=1)

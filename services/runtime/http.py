@@ -1,0 +1,54 @@
+"""Serving ASGI in a process that has other things to do: no signal handlers, no exit, the port known beforehand."""
+
+import contextlib
+import socket
+from collections.abc import Iterator
+
+import anyio
+import uvicorn
+from starlette.types import ASGIApp
+
+from services.runtime.errors import Fatal
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its hold on the process's signals."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 takes a free one, ``getsockname()[1]`` tells which. Raises Fatal with a sentence."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        raise Fatal(
+            f"could not listen | {host}:{port} | {error.strerror} | free the port, or set another one"
+        ) from error
+
+
+async def serve(app: ASGIApp, listener: socket.socket, *, lifespan: bool = False, grace: float = 5.0) -> None:
+    """Serve ``app`` on ``listener`` until cancelled; open requests get ``grace`` seconds then."""
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        lifespan="on" if lifespan else "off",
+        timeout_graceful_shutdown=max(1, round(grace)),
+    )
+    server = _Server(config)
+    async with anyio.create_task_group() as group:
+        with anyio.CancelScope(shield=True):
+            group.start_soon(_end_when_cancelled, server)
+            await server.serve(sockets=[listener])
+        group.cancel_scope.cancel()
+
+
+async def _end_when_cancelled(server: uvicorn.Server) -> None:
+    try:
+        await anyio.sleep_forever()
+    finally:
+        server.should_exit = True
