@@ -1,0 +1,65 @@
+# Footage Desk. `make help` lists what there is. Needs Python 3.11 to 3.13; everything else goes into .venv/.
+
+PYTHON ?= python3
+BIN := .venv/bin
+SEED ?= 1
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-test run demo test lint bpmn-lint chaos test-zeebe clean
+
+help: ## list the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup: .venv/.installed ## make the environment in .venv/
+
+.venv/.python:
+	@$(PYTHON) -c 'import sys; assert (3, 11) <= sys.version_info[:2] <= (3, 13)' 2>/dev/null || \
+		{ echo "Footage Desk needs Python 3.11, 3.12 or 3.13. Name one: make setup PYTHON=python3.11"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+		{ echo "A system package is missing. Install it with: sudo apt-get install -y make python3-venv"; exit 1; }
+	$(PYTHON) -m venv .venv
+	@touch $@
+
+.venv/.installed: .venv/.python requirements.lock pyproject.toml
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+setup-test: .venv/.tested deploy/bpmn/node_modules/.package-lock.json
+
+.venv/.tested: .venv/.installed requirements-test.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-test.lock
+	@touch $@
+
+deploy/bpmn/node_modules/.package-lock.json: deploy/bpmn/package-lock.json
+	@command -v npm >/dev/null || \
+		{ echo "The BPMN checks need Node 20 or newer with npm. Install it with: sudo apt-get install -y nodejs npm"; exit 1; }
+	cd deploy/bpmn && npm ci --silent --no-audit --no-fund
+
+run: setup ## run everything on this machine with demo data, and print address and accounts
+	@$(BIN)/footage-desk run --demo
+
+demo: setup ## take one application through every step, with no person
+	@$(BIN)/footage-desk demo
+
+test: setup-test lint bpmn-lint ## run every check and every test; starts PostgreSQL and an S3 server by itself
+	@command -v age >/dev/null || \
+		{ echo "The tests compare with the age command. Install it with: sudo apt-get install -y age"; exit 1; }
+	$(BIN)/pytest
+
+lint: setup-test ## ruff, strict types, who may import whom
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bpmn-lint: setup-test ## lint and format check of the models, for Camunda 8.6 to 8.10
+	cd deploy/bpmn && npm run --silent lint && npm run --silent format -- --check
+
+chaos: setup-test ## kill the process at the points of SEED=n and see the application end as it should
+	FOOTAGE_DESK_CHAOS_SEEDS=$(SEED) $(BIN)/pytest tests/process/test_kill_points.py
+
+test-zeebe: setup-test ## the process tests against the broker at ZEEBE_ADDRESS, its clock at ZEEBE_CLOCK
+	$(BIN)/pytest -m zeebe tests/process
+
+clean: ## remove the environment and everything that was written under var/
+	rm -rf .venv var deploy/bpmn/node_modules
