@@ -8,7 +8,6 @@ import dataclasses
 import json
 import re
 from collections.abc import Mapping
-from functools import cache
 from typing import Any, Protocol, TypeVar, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
@@ -43,7 +42,6 @@ def camel(name: str) -> str:
     return re.sub(r"_([a-z0-9])", lambda match: match[1].upper(), name)
 
 
-@cache
 def variables_to_fetch(command: type) -> tuple[str, ...]:
     """The names of the variables that a command is made of, in the order of its fields."""
     return tuple(camel(field.name) for field in dataclasses.fields(command) if field.name not in RESERVED)
@@ -52,8 +50,7 @@ def variables_to_fetch(command: type) -> tuple[str, ...]:
 def build_command(command: type[C], job: JobFacts) -> C:
     """The command of a job; raises Fatal, naming the variable but never its value, where one is missing or wrong."""
     values: dict[str, Any] = {}
-    shape: type[Any] = command
-    readers = _readers(shape)
+    readers = _readers(command)
     for field in dataclasses.fields(command):  # type: ignore[arg-type]  # describe() has checked that it is a dataclass
         if field.name in RESERVED:
             values[field.name] = job.key if field.name == "job_key" else getattr(job, field.name)
@@ -87,10 +84,14 @@ def result_variables(result: object) -> dict[str, Any]:
     return {camel(field.name): to_jsonable_python(getattr(result, field.name)) for field in dataclasses.fields(result)}
 
 
-@cache
+_made_readers: dict[type, Mapping[str, TypeAdapter[Any]]] = {}
+
+
 def _readers(command: type) -> Mapping[str, TypeAdapter[Any]]:
-    hints = get_type_hints(command)
-    return {field.name: TypeAdapter(hints[field.name]) for field in dataclasses.fields(command)}
+    if command not in _made_readers:
+        hints = get_type_hints(command)
+        _made_readers[command] = {name: TypeAdapter(hint) for name, hint in hints.items()}
+    return _made_readers[command]
 
 
 def _whole(value: object) -> object:
