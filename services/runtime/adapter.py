@@ -92,7 +92,7 @@ class JobAdapter(ZeebeAdapter):
         code = _code(error)
         # An idle long poll that runs into its deadline is no news.
         if code != "DEADLINE_EXCEEDED" or failures > 1:
-            log.warning("poll failed", job_type=task_type, code=code, failures=failures, again_in_seconds=pause)
+            log.warning("poll failed", job_type=task_type, status=code, failures=failures, again_in_seconds=pause)
         await anyio.sleep(pause)
 
     async def complete_job(self, job_key: int, variables: Mapping[str, Any]) -> CompleteJobResponse:
@@ -123,7 +123,7 @@ class JobAdapter(ZeebeAdapter):
     async def _tell(self, doing: str, call: Any, **ids: object) -> bool:
         """Whether the engine took it. If not, the job is gone, or is handed out again after its timeout."""
         try:
-            with transport(f"{doing} the job", CALL_SECONDS):
+            async with transport(f"{doing} the job", CALL_SECONDS):
                 await call
         except (JobNotFoundError, JobAlreadyDeactivatedError) as error:
             log.info("too late, the job is no longer ours", doing=doing, cause=type(error).__name__, **ids)

@@ -3,14 +3,14 @@
 Transport errors become ``Retryable`` here and nowhere else (``transport``).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Protocol, cast
 
-import anyio
 import grpc
 from pyzeebe import ZeebeClient
 from pyzeebe.errors import (
@@ -91,7 +91,7 @@ class PyzeebeEngineClient:
         message_id: str,
         ttl: timedelta = DEFAULT_TTL,
     ) -> None:
-        with transport(f"publish message {name}", self._call_seconds):
+        async with transport(f"publish message {name}", self._call_seconds):
             try:
                 await self._client.publish_message(
                     name,
@@ -104,7 +104,7 @@ class PyzeebeEngineClient:
                 return
 
     async def deploy(self, paths: Sequence[Path]) -> Deployment:
-        with transport("deploy " + ", ".join(path.name for path in paths), self._call_seconds):
+        async with transport("deploy " + ", ".join(path.name for path in paths), self._call_seconds):
             response = await self._client.deploy_resource(*paths)
         versions: dict[str, int] = {}
         for part in response.deployments:
@@ -114,7 +114,7 @@ class PyzeebeEngineClient:
         return Deployment(response.key, versions)
 
     async def topology(self) -> Topology:
-        with transport("ask for the topology", self._call_seconds):
+        async with transport("ask for the topology", self._call_seconds):
             answer = await self._client.topology()
         return Topology(answer.gateway_version or "unknown", answer.cluster_size or 0, answer.partitions_count or 0)
 
@@ -125,11 +125,12 @@ class PyzeebeEngineClient:
             return False
 
 
-@contextmanager
-def transport(doing: str, seconds: float = CALL_SECONDS) -> Iterator[None]:
+@asynccontextmanager
+async def transport(doing: str, seconds: float = CALL_SECONDS) -> AsyncIterator[None]:
     """Turn what pyzeebe and gRPC raise into Retryable or Fatal; a call that hangs ends after ``seconds``."""
     try:
-        with anyio.fail_after(seconds):
+        # Not anyio's: a cancelled grpc.aio call raises a CancelledError of its own, which anyio does not know again.
+        async with asyncio.timeout(seconds):
             yield
     except (JobNotFoundError, JobAlreadyDeactivatedError):
         raise  # an answer about the job, which the caller knows what to do with

@@ -23,8 +23,8 @@ class Backoff:
 
     def delay(self, attempt: int) -> timedelta:
         """How long to wait after the failure of ``attempt``, the first being 0."""
-        # Above 64 steps every wait is the longest, and the power would overflow.
-        wait = min(self.first * self.factor ** min(attempt, 64), self.longest)
+        # After 64 steps every wait is the longest; the power itself must not overflow.
+        wait = self.first * min(self.factor ** min(attempt, 64), self.longest / self.first)
         return wait * (1 + self.chance.uniform(-self.jitter, self.jitter))
 
 

@@ -82,7 +82,7 @@ class Health:
         found: dict[str, str] = {}
         for name, check in self.checks.items():
             try:
-                with anyio.fail_after(CHECK_SECONDS):
+                async with asyncio.timeout(CHECK_SECONDS):
                     answer = await check()
             except TimeoutError:
                 answer = f"no answer within {CHECK_SECONDS:g} s"

@@ -55,7 +55,7 @@ class Lease:
             self._heart.cancel()
         swallowed = bool(self._scope.__exit__(kind, error, trace))
         self.ended.set()
-        if swallowed and self._reason is not None:
+        if self._reason is not None and (swallowed or _ours(error)):
             raise self._reason
         return swallowed
 
@@ -63,7 +63,7 @@ class Lease:
         while True:
             await asyncio.sleep(self._timeout / 3)
             try:
-                with transport("extend the job", self._timeout / 3):
+                async with transport("extend the job", self._timeout / 3):
                     await self._adapter.update_job_timeout(self._job_key, round(self._timeout * 1000))
             except JobNotFoundError:
                 self.end(LeaseLost())
@@ -73,3 +73,12 @@ class Lease:
                 log.warning("the job's time ran out while its handler works", job_key=self._job_key)
             except (Retryable, Fatal) as error:
                 log.warning("the job could not be extended, trying again", job_key=self._job_key, cause=str(error))
+
+
+def _ours(error: BaseException | None) -> bool:
+    """Whether a cancellation was asked for by ``Lease.end`` alone.
+
+    grpc.aio raises a CancelledError of its own when it is cancelled, so the scope does not swallow it.
+    """
+    task = asyncio.current_task()
+    return isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() == 0

@@ -5,6 +5,7 @@ line that is written while it runs, also from libraries.
 """
 
 import logging
+import re
 import sys
 from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
@@ -21,14 +22,18 @@ _TALKATIVE = ("pyzeebe", "grpc", "urllib3", "httpx", "httpcore", "sqlalchemy", "
 # Said better, and with its back-off, by services.runtime.adapter.
 _REPEATED = ("pyzeebe.worker.job_poller",)
 
-_SECRET_WORDS = ("password", "secret", "token", "authorization", "cookie", "identity", "private", "access_key", "code")
+_SECRET_WORDS = {"password", "passphrase", "secret", "token", "authorization", "cookie", "totp"}
+_SECRET_TEXT = re.compile(r"(?<=://)[^/\s:@]+:[^@\s/]+(?=@)|AGE-SECRET-KEY-1[0-9A-Z]+|(?<=Bearer )\S+")
+HIDDEN = "(hidden)"
 
 
 def _hide_secrets(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """The last guard: fields that are named as secrets, and texts that look like one. Nobody should log them at all."""
     for key, value in event.items():
-        named_so = key not in {"error_code", "status_code"} and any(word in key.lower() for word in _SECRET_WORDS)
-        if named_so or isinstance(value, SecretStr):
-            event[key] = "(hidden)"
+        if isinstance(value, SecretStr) or _SECRET_WORDS & set(key.lower().split("_")):
+            event[key] = HIDDEN
+        elif isinstance(value, str):
+            event[key] = _SECRET_TEXT.sub(HIDDEN, value)
     return event
 
 
@@ -44,18 +49,20 @@ def configure_logs(
         structlog.stdlib.add_logger_name,
         structlog.stdlib.ExtraAdder(),
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        _hide_secrets,
     ]
-    ending: list[structlog.typing.Processor] = (
-        [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
-        if console
-        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
+    renderer: structlog.typing.Processor = (
+        structlog.dev.ConsoleRenderer() if console else structlog.processors.JSONRenderer(ensure_ascii=False)
     )
     handler = logging.StreamHandler(out)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *ending],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.format_exc_info,
+                _hide_secrets,
+                renderer,
+            ],
         )
     )
     root = logging.getLogger()

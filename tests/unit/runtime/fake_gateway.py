@@ -25,6 +25,7 @@ class FakeGateway(GatewayServicer):
     inactive: set[int] = field(default_factory=set)
     message_ids: set[str] = field(default_factory=set)
     orders: dict[str, list[grpc.StatusCode]] = field(default_factory=lambda: defaultdict(list))
+    hang: set[str] = field(default_factory=set)
     address: str = ""
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
 
@@ -62,6 +63,8 @@ class FakeGateway(GatewayServicer):
         async with self.changed:
             self.calls[method].append(request)
             self.changed.notify_all()
+        if method in self.hang:
+            await asyncio.Event().wait()
         if self.orders[method]:
             await context.abort(self.orders[method].pop(0), "as ordered")
         if key in self.gone:

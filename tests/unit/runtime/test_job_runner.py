@@ -13,6 +13,7 @@ import pytest
 from fake_gateway import PATIENCE, FakeGateway
 
 from services.runtime import adapter
+from services.runtime.engine_client import PyzeebeEngineClient
 from services.runtime.errors import Fatal, Outcome, Refused, Retryable
 from services.runtime.failures import Backoff
 from services.runtime.jobs import JobRunner
@@ -258,6 +259,25 @@ async def test_a_handler_whose_job_is_gone_is_stopped_and_says_nothing(gateway: 
         await runner.stop()
 
     assert not gateway.calls["CompleteJob"]
+    assert not gateway.calls["FailJob"]
+
+
+async def test_a_handler_that_waits_for_the_engine_is_stopped_too(gateway: FakeGateway, channel: Any) -> None:
+    client = PyzeebeEngineClient(channel)
+
+    async def act(_command: SealItem) -> Sealed:
+        await client.publish_message("never-answered", "A1", {}, message_id="A1")
+        raise AssertionError("the gateway has answered")
+
+    gateway.hang = {"PublishMessage"}
+    gateway.gone.add(27)
+    lost = "footage_desk_job_leases_lost_total"
+    async with working(gateway, channel, seal_worker(act, "wait-for-engine")) as runner:
+        await gateway.put("wait-for-engine", 27, {"applicationId": "A1"})
+        await gateway.call("UpdateJobTimeout")
+        await runner.stop()
+
+    assert counted(lost, type="wait-for-engine") == 1
     assert not gateway.calls["FailJob"]
 
 

@@ -20,7 +20,7 @@ def test_everything_runs_without_a_single_variable() -> None:
     assert settings.portal_url == "http://127.0.0.1:8080"
 
 
-@pytest.mark.requirement("R26")
+@pytest.mark.requirement("R30", "R38")
 def test_promptly_has_numbers() -> None:
     settings = Settings.load()
 
