@@ -99,14 +99,14 @@ def boxes(data: bytes, start: int = 0, end: int | None = None) -> Iterator[Box]:
         start = last
 
 
-def inside(data: bytes, parent: Box, *path: str) -> Iterator[Box]:
+def descend(data: bytes, parent: Box, *path: str) -> Iterator[Box]:
     """All boxes that are reached from ``parent`` along the path of kinds."""
     for box in boxes(data, parent.body, parent.end):
         if box.kind == path[0]:
             if len(path) == 1:
                 yield box
             else:
-                yield from inside(data, box, *path[1:])
+                yield from descend(data, box, *path[1:])
 
 
 def _unpack(layout: str, data: bytes, offset: int, end: int) -> tuple[int, ...]:
@@ -127,14 +127,14 @@ def _pair(values: tuple[int, ...]) -> tuple[int, int]:
 
 
 def _only(data: bytes, parent: Box, *path: str) -> Box:
-    found = next(inside(data, parent, *path), None)
+    found = next(descend(data, parent, *path), None)
     if found is None:
         raise BoxError(f"{parent.kind} has no {'/'.join(path)}")
     return found
 
 
 def _mark(data: bytes, moov: Box) -> StreamMark | None:
-    box = next(inside(data, moov, "udta", "mtxi"), None)
+    box = next(descend(data, moov, "udta", "mtxi"), None)
     if box is None or box.end - box.body < 44:
         return None
     number, decode_ns = _unpack(">QQ", data, box.body + 20, box.end)
@@ -145,11 +145,11 @@ def read_movie(moov: bytes) -> Movie:
     """What a whole ``moov`` box (header included) declares; raises BoxError."""
     root = next(boxes(moov))
     defaults = {}
-    for trex in inside(moov, root, "mvex", "trex"):
+    for trex in descend(moov, root, "mvex", "trex"):
         number, _, duration = _unpack(">III", moov, trex.body + 4, trex.end)
         defaults[number] = duration
     tracks = {}
-    for trak in inside(moov, root, "trak"):
+    for trak in descend(moov, root, "trak"):
         tkhd = _only(moov, trak, "tkhd")
         version = _unpack(">B", moov, tkhd.body, tkhd.end)[0]
         number = _unpack(">I", moov, tkhd.body + (20 if version else 12), tkhd.end)[0]
@@ -159,7 +159,7 @@ def read_movie(moov: bytes) -> Movie:
         handler = _only(moov, trak, "mdia", "hdlr")
         kind = moov[handler.body + 8 : handler.body + 12].decode("latin-1")
         tracks[number] = Track(number, kind, timescale, duration, defaults.get(number, 0))
-    fragmented = next(inside(moov, root, "mvex"), None) is not None
+    fragmented = next(descend(moov, root, "mvex"), None) is not None
     return Movie(tracks, fragmented, _mark(moov, root))
 
 
@@ -177,7 +177,7 @@ def _run(data: bytes, traf: Box, movie: Movie) -> Run:
     version = _unpack(">B", data, tfdt.body, tfdt.end)[0]
     decode_time = _unpack(">Q" if version else ">I", data, tfdt.body + 4, tfdt.end)[0]
     samples = duration = 0
-    for trun in inside(data, traf, "trun"):
+    for trun in descend(data, traf, "trun"):
         flags, count = _unpack(">II", data, trun.body, trun.end)
         first = trun.body + 8 + (4 if flags & 0x01 else 0) + (4 if flags & 0x04 else 0)
         step = 4 * ((flags >> 8) & 0xF).bit_count()
@@ -193,7 +193,7 @@ def _run(data: bytes, traf: Box, movie: Movie) -> Run:
 
 def read_fragment(moof: bytes, movie: Movie) -> list[Run]:
     """The runs of a whole ``moof`` box (header included); raises BoxError."""
-    return [_run(moof, traf, movie) for traf in inside(moof, next(boxes(moof)), "traf")]
+    return [_run(moof, traf, movie) for traf in descend(moof, next(boxes(moof)), "traf")]
 
 
 @dataclass
@@ -221,10 +221,15 @@ class BoxWalk:
         """Bytes seen so far."""
         return self._position
 
+    @property
+    def inside(self) -> str | None:
+        """The kind of the box that is being passed through, or None between boxes."""
+        return self._kind if self._size or self._open_end else None
+
     def feed(self, data: bytes | memoryview) -> None:
         """Take the next bytes; never raises, a stream that is no box stream sets ``problem``."""
         view = memoryview(data)
-        while len(view) and self.problem is None:
+        while view and self.problem is None:
             if not self._size and not self._open_end:
                 view = self._begin(view)
                 continue

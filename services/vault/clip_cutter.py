@@ -1,0 +1,198 @@
+"""Which packets go into a clip (sealing.md; facts/sealing.md section 4).
+
+From the key frame before the asked start up to the asked end in decoding order; gaps stay gaps; what overlaps is left
+out and counted; no packet is changed.
+"""
+
+import hashlib
+from collections import deque
+from dataclasses import dataclass
+
+import av
+from av.packet import Packet
+from av.stream import Stream
+from av.video.codeccontext import VideoCodecContext
+
+from services.vault.clip_place import Relation
+from services.vault.clip_source import Unsupported
+from services.vault.clip_track import SECOND, Extent
+from services.vault.clip_writer import Tracks, Writer
+from services.vault.framing import Job
+
+LONGEST_GROUP = 64 * 1024 * 1024  # bytes held while looking for the key frame before the asked start
+
+
+@dataclass
+class Timed:
+    """A packet with its place on the wall clock, in nanoseconds; ``length`` is how long it counts for."""
+
+    packet: "Packet[Stream]"
+    dts: int
+    pts: int
+    length: int
+
+    @property
+    def key(self) -> bool:
+        return bool(self.packet.is_keyframe)
+
+
+def decodes(tracks: Tracks, packet: "Packet[Stream]") -> bool:
+    """Whether a key frame gives a whole picture."""
+    source = tracks.video.codec_context
+    context = av.CodecContext.create(source.name, "r")
+    if not isinstance(context, VideoCodecContext):
+        return False
+    context.extradata = source.extradata
+    context.thread_count = 1
+    context.options = {"err_detect": "explode"}
+    try:
+        frames = [*context.decode(packet), *context.decode(None)]
+    except av.FFmpegError:
+        return False
+    return bool(frames) and not any(frame.is_corrupt for frame in frames)
+
+
+class Cutter:
+    """Takes the packets of segment after segment and hands those that belong in the clip to the writer."""
+
+    def __init__(self, job: Job, writer: Writer) -> None:
+        self.dropped = 0
+        self.last_pts: int | None = None
+        self.last_end: int | None = None
+        self.done: set[str] = set()  # tracks that have passed the asked end
+        self._job = job
+        self._writer = writer
+        self._tracks: Tracks | None = None
+        self._extent = Extent(job.join_ns)
+        self._checked: bool | None = None
+        self._begun = False  # the asked start was reached
+        self._flowing = False  # the next picture follows what is written, and need not be a key frame
+        self._overlapping = False
+        self._shift = 0
+        self._written_end = 0  # decoding time at which the written pictures end
+        self._written_sound = 0
+        self._written_hash = b""
+        self._group: list[Timed] = []
+        self._sound: deque[Timed] = deque(maxlen=2000)
+
+    def begin_segment(self, tracks: Tracks, relation: Relation, extent: Extent) -> None:
+        """The packets that follow are of these tracks; their covered time goes into ``extent``."""
+        same = self._tracks is not None and self._tracks.key == tracks.key
+        self._overlapping = relation == "overlap" and self._begun
+        if relation != "follows" or not same:
+            self._flowing = False
+            self._group.clear()
+            if not same:
+                self._sound.clear()
+        self._tracks, self._extent, self._checked, self._shift = tracks, extent, None, 0
+
+    def end_segment(self) -> bool | None:
+        """Close it; tells whether its first written key frame decodes (None: none was written)."""
+        if not self._begun and self._reaches():
+            self._open_group()
+        self._group.clear()
+        return self._checked
+
+    def picture(self, timed: Timed) -> None:
+        """The next picture in decoding order."""
+        timed.dts, timed.pts = timed.dts + self._shift, timed.pts + self._shift
+        if timed.dts >= self._job.end_ns:
+            self.done.add("video")
+        elif self._overlapping and self._repeats(timed):
+            self.dropped += 1
+        elif not self._begun and timed.pts < self._job.start_ns:
+            self._hold(timed)
+        else:
+            self._open_group()
+            self._append(timed)
+
+    def sound(self, timed: Timed) -> None:
+        """The next packet of sound."""
+        timed.dts, timed.pts = timed.dts + self._shift, timed.pts + self._shift
+        if timed.dts >= self._job.end_ns:
+            self.done.add("audio")
+        elif self._flowing and self._begun:
+            self._put_sound(timed)
+        else:
+            self._sound.append(timed)
+
+    def _repeats(self, timed: Timed) -> bool:
+        """Whether an overlapping picture is left out: it repeats what is written, or nothing leads to it."""
+        if hashlib.sha256(bytes(timed.packet)).digest() == self._written_hash:
+            # The same picture in both segments: what comes after it follows without a seam.
+            distance = self._written_end - (timed.dts + timed.length)
+            if abs(distance) <= 2 * SECOND and self._writer.accepts(self._current()):
+                self._overlapping, self._flowing, self._shift = False, True, self._shift + distance
+            return True
+        if not timed.key or timed.dts < self._written_end - self._job.join_ns:
+            return True
+        self._overlapping = False
+        return False
+
+    def _hold(self, timed: Timed) -> None:
+        if timed.key:
+            self._group = [timed]
+            while self._sound and self._sound[0].dts < timed.pts:
+                self._sound.popleft()
+        elif self._group:
+            self._group.append(timed)
+            if sum(held.packet.size for held in self._group) > LONGEST_GROUP:
+                raise Unsupported(
+                    f"Between two key frames lie more than {LONGEST_GROUP >> 20} MiB: let the camera send key frames "
+                    "more often."
+                )
+
+    def _reaches(self) -> bool:
+        return any(held.pts + held.length > self._job.start_ns for held in self._group)
+
+    def _open_group(self) -> None:
+        """The asked start is here: what was held since the key frame before it is the lead-in."""
+        if self._begun:
+            return
+        held, self._group = (self._group if self._reaches() else []), []
+        self._begun = True
+        for timed in held:
+            self._append(timed)
+
+    def _append(self, timed: Timed) -> None:
+        jump = timed.dts - self._written_end
+        # Within a run a long silence begins a new one, so that no frame is stretched over it.
+        if self._flowing and timed.key and jump > max(SECOND, self._job.join_ns):
+            self._flowing = False
+        if not self._flowing:
+            if not timed.key:
+                self.dropped += 1
+                return
+            self._start_run(timed)
+        self._put(timed)
+        if self._sound:
+            waiting = [sound for sound in self._sound if sound.dts >= timed.pts]
+            self._sound.clear()
+            for sound in waiting:
+                self._put_sound(sound)
+
+    def _start_run(self, timed: Timed) -> None:
+        self._writer.begin(self._current(), timed.dts, timed.pts)
+        self._flowing = True
+
+    def _current(self) -> Tracks:
+        if self._tracks is None:
+            raise RuntimeError("a packet came before its segment was begun")
+        return self._tracks
+
+    def _put(self, timed: Timed) -> None:
+        if timed.key and self._checked is None:
+            self._checked = decodes(self._current(), timed.packet)
+        self._written_hash = hashlib.sha256(bytes(timed.packet)).digest()
+        self._written_end = timed.dts + timed.length
+        self._extent.add(timed.pts, timed.length)
+        self.last_pts = max(timed.pts, self.last_pts or timed.pts)
+        self.last_end = max(timed.pts + timed.length, self.last_end or 0)
+        self._writer.write(timed.packet, "video", timed.dts, timed.pts)
+
+    def _put_sound(self, timed: Timed) -> None:
+        if timed.dts < self._written_sound - timed.length // 2:
+            self.dropped += 1
+            return
+        self._written_sound = timed.dts + timed.length
+        self._writer.write(timed.packet, "audio", timed.dts, timed.pts)

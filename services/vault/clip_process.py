@@ -1,0 +1,83 @@
+"""The process that cuts a clip: ``python -m services.vault.clip_process <report pipe> <memory> <cpu seconds>``.
+
+It parses what recorders send, so it may do nothing but read and write its pipes (``services.runtime.confine``).
+``framing.py`` says what goes over them. The last line of the report is {"report": …}, or {"refused": sentence} where
+the footage is of a kind that is not handled, or {"foreign": sentence} where it is another camera's.
+"""
+
+import json
+import os
+import sys
+from dataclasses import asdict
+from typing import BinaryIO
+
+import av
+
+from services.runtime.confine import Limits, confine
+from services.vault.clip_cutter import Cutter
+from services.vault.clip_place import Placement
+from services.vault.clip_segment import Segment
+from services.vault.clip_source import Foreign, Unsupported, next_source
+from services.vault.clip_track import merged
+from services.vault.clip_writer import Writer
+from services.vault.framing import Job, read_frame
+
+
+def cut(pipe: BinaryIO, out: BinaryIO, tell: BinaryIO) -> None:
+    """Read a job and its segments from ``pipe``, write the clip to ``out`` and the report to ``tell``."""
+
+    def emit(line: dict[str, object]) -> None:
+        tell.write(json.dumps(line).encode() + b"\n")
+        tell.flush()
+
+    got = read_frame(pipe)
+    if got is None or got[0] != b"J":
+        raise EOFError("a job was expected")
+    job = Job(**json.loads(got[1]))
+    writer = Writer(out, emit)
+    cutter = Cutter(job, writer)
+    placement = Placement(job.join_ns)
+    sources = []
+    try:
+        while (source := next_source(pipe, job.window)) is not None:
+            report = Segment(source, cutter, placement, job.join_ns).copy()
+            sources.append(report)
+            emit({"reached": report.lost_from_ns})
+        writer.end_run()
+    except Unsupported as refusal:
+        emit({"refused": str(refusal)})
+        return
+    except Foreign as error:
+        emit({"foreign": str(error)})
+        return
+    out.flush()
+    covered = merged([span for source in sources for span in source.pictures], job.join_ns)
+    emit(
+        {
+            "report": {
+                "zero_ns": writer.zero_ns,
+                "first_ns": writer.first_ns,
+                "last_ns": cutter.last_pts,
+                "end_ns": cutter.last_end,
+                "covered": covered,
+                "packets": writer.packets,
+                "dropped": cutter.dropped,
+                "drift_ns": placement.drift_ns,
+                "parts": [asdict(part) for part in writer.parts],
+                "sources": [asdict(source) for source in sources],
+            }
+        }
+    )
+
+
+def main() -> None:
+    """Take the limits, then cut."""
+    report, memory, cpu_seconds = (int(argument) for argument in sys.argv[1:4])
+    confine(Limits(memory=memory, cpu_seconds=cpu_seconds))
+    av.logging.set_level(None)
+    with os.fdopen(report, "wb") as tell:
+        cut(sys.stdin.buffer, sys.stdout.buffer, tell)
+
+
+if __name__ == "__main__":
+    main()

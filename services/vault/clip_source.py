@@ -1,0 +1,142 @@
+"""One segment inside the clip process: its bytes as they come through the pipe, watched, and opened as media.
+
+Fragmented MP4 is read as it streams. Plain MP4 needs seeking, so it is held in memory, up to the job's window.
+"""
+
+import io
+import json
+from typing import BinaryIO
+
+import av
+from av.container import InputContainer
+
+from services.runtime.boxes import BoxError, BoxWalk, Movie, read_fragment, read_movie
+from services.vault.framing import Heading, read_frame
+
+
+class Damaged(Exception):
+    """This segment cannot be used, or not from here on; the text says why."""
+
+
+class Unsupported(Exception):
+    """The footage is sound but of a kind that is not handled; nothing may be made of it."""
+
+
+class Foreign(Exception):
+    """The footage is another camera's."""
+
+
+def _no_other_files(*_: object) -> object:
+    raise PermissionError("footage may not refer to other files")
+
+
+def _what_it_is(head: bytes) -> str:
+    text = head.lstrip()[:64].lower()
+    if not head:
+        return "the recorder sent an empty body"
+    if text.startswith((b"<!doctype html", b"<html")):
+        return "the recorder sent an HTML page instead of footage"
+    return "the recorder sent something that is no MP4"
+
+
+class Source:
+    """Reads like a file; ``walk`` has seen every byte that was handed on."""
+
+    def __init__(self, heading: Heading, pipe: BinaryIO, window: int) -> None:
+        self.heading = heading
+        self.walk = BoxWalk()
+        self.movie: Movie | None = None
+        self.declared_samples: dict[int, int] = {}
+        self._pipe = pipe
+        self._window = window
+        self._ready = bytearray()  # taken from the pipe and not yet read
+        self._ended = False
+        self._head = b""
+
+    def open(self) -> InputContainer:
+        """The segment as a media container; raises Damaged or Unsupported."""
+        self._wait_for_index()
+        file: object = self
+        if self.movie is not None and not self.movie.fragmented:
+            file = self._buffered()
+        if self.movie is None:
+            raise Damaged(_what_it_is(self._head) if self.walk.problem else "the segment has no index (moov box)")
+        try:
+            # The format is fixed so that nothing is guessed from hostile bytes; edit lists must not hide packets.
+            return av.open(file, "r", format="mov", options={"advanced_editlist": "0"}, io_open=_no_other_files)
+        except (av.FFmpegError, ValueError) as error:
+            raise Damaged(f"the segment does not open: {error}") from error
+
+    def _wait_for_index(self) -> None:
+        while self.movie is None and not self._ended and self.walk.problem is None and self.walk.inside != "mdat":
+            self._receive()
+        if self.movie is None and self.walk.inside == "mdat":
+            self._take_all()
+
+    def _buffered(self) -> io.BytesIO:
+        self._take_all()
+        whole = io.BytesIO(bytes(self._ready))
+        self._ready.clear()
+        return whole
+
+    def _take_all(self) -> None:
+        while not self._ended:
+            self._receive()
+            if len(self._ready) > self._window:
+                raise Unsupported(
+                    f"Segment {self.heading.name} is a plain MP4 of more than {self._window >> 20} MiB, which has to "
+                    "be held in memory: let the recorder write fragmented MP4 or shorter segments."
+                )
+
+    def _receive(self) -> None:
+        got = read_frame(self._pipe)
+        if got is None:
+            raise EOFError("the pipe ended inside a segment")
+        letter, body = got
+        if letter == b"E":
+            self._ended = True
+            self.walk.finish()
+        else:
+            if len(self._head) < 64:
+                self._head += body[:64]
+            self.walk.feed(body)
+            self._ready += body
+        self._note_boxes()
+
+    def _note_boxes(self) -> None:
+        try:
+            for kind, _, _, contents in self.walk.found:
+                if kind == "moov" and self.movie is None and contents is not None:
+                    self.movie = read_movie(contents)
+                elif kind == "moof" and self.movie is not None and contents is not None:
+                    for run in read_fragment(contents, self.movie):
+                        self.declared_samples[run.track] = self.declared_samples.get(run.track, 0) + run.samples
+        except BoxError as error:
+            self.walk.problem = str(error)
+        self.walk.found.clear()
+
+    def read(self, size: int) -> bytes:
+        """Up to ``size`` bytes; empty at the end of the segment."""
+        while not self._ready and not self._ended:
+            self._receive()
+        taken = bytes(self._ready[:size])
+        del self._ready[:size]
+        return taken
+
+    def drain(self) -> None:
+        """Pass over what was not read, so that the box walk has seen the whole segment."""
+        while not self._ended:
+            self._ready.clear()
+            self._receive()
+        self._ready.clear()
+
+
+def next_source(pipe: BinaryIO, window: int) -> Source | None:
+    """The next segment from the pipe, or None after the last."""
+    got = read_frame(pipe)
+    if got is None:
+        return None
+    letter, body = got
+    if letter != b"S":
+        raise EOFError(f"a segment was expected and {letter!r} came")
+    return Source(Heading(**json.loads(body)), pipe, window)

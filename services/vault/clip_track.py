@@ -1,0 +1,50 @@
+"""How long pictures are there for: frames in, covered spans out; all in nanoseconds."""
+
+from collections import deque
+from statistics import median
+
+SECOND = 1_000_000_000
+
+
+class Extent:
+    """Covered time of one segment's pictures, measured frame by frame.
+
+    A frame counts for as long as it says, unless that is far longer than its neighbours: recorders stretch the last
+    frame before a gap over the gap.
+    """
+
+    def __init__(self, join_ns: int) -> None:
+        self.spans: list[list[int]] = []
+        self._join = join_ns
+        self._recent: deque[int] = deque(maxlen=25)
+
+    @property
+    def end(self) -> int | None:
+        return self.spans[-1][1] if self.spans else None
+
+    def usual(self, duration: int) -> int:
+        """What a frame of that stated duration counts for."""
+        if duration > 0:
+            self._recent.append(duration)
+        if not self._recent:
+            return SECOND // 25
+        middle = int(median(self._recent))
+        return duration if 0 < duration <= max(SECOND, 4 * middle) else min(middle, SECOND)
+
+    def add(self, start: int, length: int) -> None:
+        """A frame shown from ``start``; frames come in rising order, a hole beyond the join starts a new span."""
+        if self.spans and start - self.spans[-1][1] <= self._join:
+            self.spans[-1][1] = max(self.spans[-1][1], start + length)
+        else:
+            self.spans.append([start, start + length])
+
+
+def merged(spans: list[list[int]], join_ns: int) -> list[list[int]]:
+    """Spans in order, neighbours within the join made one."""
+    result: list[list[int]] = []
+    for start, end in sorted(spans):
+        if result and start - result[-1][1] <= join_ns:
+            result[-1][1] = max(result[-1][1], end)
+        else:
+            result.append([start, end])
+    return result

@@ -1,0 +1,205 @@
+"""The clip's way out: fragmented MP4 on standard output, each fragment's time and place reported as it is written.
+
+A *part* is a whole fragmented MP4 of its own; another begins where the parameter sets, the picture size or the sound
+change. A *run* is what lies between two gaps: each run has a muxer of its own, so that the last frame before a gap
+keeps its own duration; the runs of a part share its first boxes (ftyp, moov), which are written once.
+"""
+
+import hashlib
+import json
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import BinaryIO
+
+import av
+from av.audio.stream import AudioStream
+from av.container import OutputContainer
+from av.packet import Packet
+from av.stream import Stream
+from av.video.stream import VideoStream
+
+from services.runtime.boxes import BoxWalk
+
+# No edit list, no trailing index; every track's time starts where its packets say (frag_discont).
+_OPTIONS = {
+    "movflags": "frag_keyframe+empty_moov+default_base_moof+frag_discont+skip_trailer",
+    "use_editlist": "0",
+    "avoid_negative_ts": "disabled",
+}
+
+
+@dataclass(frozen=True)
+class Tracks:
+    """The streams that a segment offers, and what makes two segments' streams the same."""
+
+    video: VideoStream
+    audio: AudioStream | None
+
+    @property
+    def codecs(self) -> list[str]:
+        return [stream.codec_context.name for stream in (self.video, self.audio) if stream is not None]
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the video codec, its parameter sets and the picture size."""
+        video = self.video.codec_context
+        told = [video.name, (video.extradata or b"").hex(), video.width, video.height]
+        return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        if self.audio is None:
+            return self.fingerprint, str(self.video.time_base)
+        sound = self.audio.codec_context
+        told = (sound.name, sound.extradata, sound.sample_rate, sound.layout.nb_channels)
+        return self.fingerprint, str(self.video.time_base), *told, str(self.audio.time_base)
+
+
+@dataclass
+class Part:
+    """Where a part lies in the clip; ``init`` is the length of its first boxes."""
+
+    offset: int
+    init: int
+    length: int
+    fingerprint: str
+    codecs: list[str]
+    first_ns: int
+    last_ns: int  # its last picture
+
+
+class _Sink:
+    """Takes the muxer's bytes, leaves out the first boxes of a continued part, and notes each fragment."""
+
+    def __init__(self, pipe: BinaryIO, start: int, *, continued: bool, times: deque[int]) -> None:
+        self._pipe = pipe
+        self._walk = BoxWalk()
+        self._shift = start  # what to add to an offset in the run to have it in the clip
+        self._held: bytearray | None = bytearray()  # until the first boxes are whole
+        self._continued = continued
+        self._times = times
+        self._moof: tuple[int, int] | None = None
+        self.init = 0
+        self.written = 0
+        self.fragments: list[tuple[int, int, int]] = []
+
+    def write(self, data: bytes) -> int:
+        self._walk.feed(data)
+        if self._held is not None:
+            self._held += data
+        else:
+            self._out(data)
+        for kind, offset, size, _ in self._walk.found:
+            self._note(kind, offset, size)
+        self._walk.found.clear()
+        return len(data)
+
+    def _note(self, kind: str, offset: int, size: int) -> None:
+        if kind == "moov" and self._held is not None:
+            self.init = offset + size
+            held, self._held = bytes(self._held), None
+            if self._continued:
+                self._shift -= self.init
+                held = held[self.init :]
+            self._out(held)
+        elif kind == "moof":
+            self._moof = (offset, size)
+        elif kind == "mdat" and self._moof is not None:
+            start, head = self._moof
+            self.fragments.append((self._times.popleft(), start + self._shift, head + size))
+            self._moof = None
+
+    def _out(self, data: bytes) -> None:
+        self._pipe.write(data)
+        self.written += len(data)
+
+
+@dataclass
+class _Run:
+    container: OutputContainer
+    sink: _Sink
+    streams: dict[str, Stream]
+    last_dts: dict[str, int] = field(default_factory=dict)
+
+
+class Writer:
+    """Writes runs and parts one after another; ``emit`` is told of every fragment."""
+
+    def __init__(self, pipe: BinaryIO, emit: Callable[[dict[str, object]], None]) -> None:
+        self.parts: list[Part] = []
+        self.packets = 0
+        self.zero_ns = 0  # wall-clock time of the clip's media time 0; 0 before the first run
+        self.first_ns = 0  # of its first picture
+        self._pipe = pipe
+        self._emit = emit
+        self._offset = 0
+        self._fragments = 0
+        self._key: tuple[object, ...] | None = None
+        self._times: deque[int] = deque()
+        self._run: _Run | None = None
+
+    def accepts(self, tracks: Tracks) -> bool:
+        """Whether the open run can take these streams' packets."""
+        return self._run is not None and self._key == tracks.key
+
+    def begin(self, tracks: Tracks, first_dts_ns: int, first_pts_ns: int) -> None:
+        """Start a run, and a part where the streams have changed; the first packet must be a key frame."""
+        self.end_run()
+        if not self.parts:
+            self.zero_ns, self.first_ns = first_dts_ns, first_pts_ns
+        continued = self._key == tracks.key
+        if not continued:
+            self._key = tracks.key
+            self.parts.append(Part(self._offset, 0, 0, tracks.fingerprint, tracks.codecs, first_pts_ns, first_pts_ns))
+        sink = _Sink(self._pipe, self._offset, continued=continued, times=self._times)
+        options = _OPTIONS | {"fragment_index": str(self._fragments + 1)}
+        container = av.open(sink, "w", format="mp4", options=options)
+        streams: dict[str, Stream] = {"video": container.add_stream_from_template(tracks.video, opaque=True)}
+        if tracks.audio is not None:
+            streams["audio"] = container.add_stream_from_template(tracks.audio, opaque=True)
+        self._run = _Run(container, sink, streams)
+
+    def write(self, packet: "Packet[Stream]", kind: str, dts_ns: int, pts_ns: int) -> None:
+        """Copy one packet, bytes untouched, to its place on the wall clock."""
+        run = self._run
+        if run is None:
+            raise RuntimeError("a packet came before its run was begun")
+        dts, pts = _ticks(dts_ns - self.zero_ns, packet.time_base), _ticks(pts_ns - self.zero_ns, packet.time_base)
+        # Rounding at a join may put two packets on one tick; a muxer wants them to rise.
+        dts = max(dts, run.last_dts.get(kind, dts - 1) + 1)
+        run.last_dts[kind] = dts
+        packet.dts, packet.pts = dts, max(pts, dts)
+        packet.stream = run.streams[kind]
+        if kind == "video":
+            self.parts[-1].last_ns = max(self.parts[-1].last_ns, pts_ns)
+            if packet.is_keyframe:
+                self._times.append((pts_ns - self.first_ns) // 1_000_000)
+        run.container.mux_one(packet)
+        self.packets += 1
+        self._report(run)
+
+    def end_run(self) -> None:
+        """Close the muxer, if one is open, and account for what it wrote."""
+        run, self._run = self._run, None
+        if run is None:
+            return
+        run.container.close()
+        self._report(run)
+        part = self.parts[-1]
+        part.init = part.init or run.sink.init
+        self._offset += run.sink.written
+        part.length = self._offset - part.offset
+        self._times.clear()
+
+    def _report(self, run: _Run) -> None:
+        for time_ms, offset, length in run.sink.fragments:
+            self._fragments += 1
+            self._emit({"fragment": [time_ms, offset, length]})
+        run.sink.fragments.clear()
+
+
+def _ticks(ns: int, base: Fraction) -> int:
+    scale = 1_000_000_000 * base.numerator
+    return (ns * base.denominator + scale // 2) // scale

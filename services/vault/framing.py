@@ -1,0 +1,71 @@
+"""What goes over the pipes between the vault and its clip process (``clip.py`` and ``clip_process.py``).
+
+Into the process, on standard input, frames of one letter, a length (32 bit, big-endian) and that many bytes:
+``J`` the job, once; then for each segment ``S`` its heading, any number of ``D`` with its bytes, and ``E``.
+Out of it: the clip on standard output, and one JSON object a line on the pipe whose number it was given.
+All moments are integer nanoseconds since 1970 in UTC.
+"""
+
+import json
+import struct
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from typing import BinaryIO
+
+_HEAD = struct.Struct(">cI")
+LARGEST_FRAME = 1 << 20
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Job:
+    """The asked span, and how far apart two segments may lie and still follow one another."""
+
+    start_ns: int
+    end_ns: int
+    join_ns: int
+    window: int  # bytes of one segment that are kept in memory when its container needs seeking
+
+
+@dataclass(frozen=True)
+class Heading:
+    """A segment: its name, and the wall-clock time of its media time 0."""
+
+    name: str
+    zero_ns: int
+
+
+def nanoseconds(moment: datetime) -> int:
+    """An aware moment as nanoseconds since 1970."""
+    return (moment - _EPOCH) // timedelta(microseconds=1) * 1000
+
+
+def moment(ns: int) -> datetime:
+    """The moment, to the microsecond, in UTC."""
+    return _EPOCH + timedelta(microseconds=ns // 1000)
+
+
+def frame(letter: bytes, body: bytes = b"") -> bytes:
+    """One frame; ``body`` may not be longer than LARGEST_FRAME."""
+    return _HEAD.pack(letter, len(body)) + body
+
+
+def pack(letter: bytes, content: Job | Heading) -> bytes:
+    """A job or a heading as a frame."""
+    return frame(letter, json.dumps(asdict(content)).encode())
+
+
+def read_frame(pipe: BinaryIO) -> tuple[bytes, bytes] | None:
+    """The next frame, or None where the pipe ends between frames; raises EOFError where it ends inside one."""
+    head = pipe.read(_HEAD.size)
+    if not head:
+        return None
+    if len(head) < _HEAD.size:
+        raise EOFError("the pipe ended inside a frame")
+    letter, length = _HEAD.unpack(head)
+    if length > LARGEST_FRAME:
+        raise EOFError(f"a frame of {length} bytes is longer than {LARGEST_FRAME}")
+    body = pipe.read(length)
+    if len(body) < length:
+        raise EOFError("the pipe ended inside a frame")
+    return letter, body
