@@ -11,13 +11,14 @@ from collections.abc import Mapping
 from typing import Any, Protocol, TypeVar, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
-from pydantic_core import to_jsonable_python
 
 from services.runtime.errors import Fatal
 
 RESERVED = frozenset({"job_key", "element_instance_key", "process_instance_key", "element_id"})
 
 C = TypeVar("C")
+
+_JSON: TypeAdapter[Any] = TypeAdapter(Any)
 
 
 class JobFacts(Protocol):
@@ -81,7 +82,10 @@ def result_variables(result: object) -> dict[str, Any]:
             f"could not answer the job | a result of type {type(result).__name__} | "
             "a handler answers with a dataclass or None | correct the worker"
         )
-    return {camel(field.name): to_jsonable_python(getattr(result, field.name)) for field in dataclasses.fields(result)}
+    return {
+        camel(field.name): _JSON.dump_python(getattr(result, field.name), mode="json")
+        for field in dataclasses.fields(result)
+    }
 
 
 _made_readers: dict[type, Mapping[str, TypeAdapter[Any]]] = {}
