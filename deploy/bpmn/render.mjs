@@ -1,0 +1,90 @@
+// Draws each BPMN file with bpmn-js in headless Chromium: one SVG for the overview and one for each collapsed phase.
+//   node render.mjs [file …]
+// Every SVG names the SHA-256 of the file that it was made from, so that a test sees when it is out of date.
+import { createHash } from 'node:crypto';
+import { execFileSync } from 'node:child_process';
+import { createRequire } from 'node:module';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+
+import { modelFiles, picturesFolder } from './files.mjs';
+
+const require = createRequire(import.meta.url);
+const viewer = readFileSync(require.resolve('bpmn-js/dist/bpmn-viewer.production.min.js'), 'utf8');
+const overviewNames = { 'video-retrieval': 'process' };
+
+function chromium() {
+  const candidates = [process.env.CHROMIUM, '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
+  const found = candidates.find((path) => path && existsSync(path));
+  if (!found) throw new Error('No Chromium found: "apt-get install chromium", or name one in the variable CHROMIUM.');
+  return found;
+}
+
+// Runs in the page. Pictures come back as JSON in the document, which Chromium dumps.
+async function draw(xml) {
+  const drawing = new window.BpmnJS({ container: '#canvas' });
+  await drawing.importXML(xml);
+  const canvas = drawing.get('canvas');
+  const pictures = {};
+  for (const plane of canvas.getRootElements()) {
+    canvas.setRootElement(plane);
+    const { svg } = await drawing.saveSVG();
+    pictures[plane.businessObject.id] = svg;
+  }
+  document.getElementById('result').textContent = JSON.stringify(pictures);
+}
+
+const page = (xml) => `<!doctype html><meta charset="utf-8"><div id="canvas" style="width:2400px;height:1200px"></div>
+<script id="result" type="application/json"></script><script>${viewer}</script>
+<script>(${draw})(${JSON.stringify(xml).replaceAll('<', '\\u003c')}).catch((error) => {
+  document.getElementById('result').textContent = JSON.stringify({ error: String(error) });
+});</script>`;
+
+function pictures(file) {
+  const folder = mkdtempSync(join(tmpdir(), 'bpmn-render-'));
+  try {
+    const html = join(folder, 'page.html');
+    writeFileSync(html, page(readFileSync(file, 'utf8')));
+    const flags = ['--headless', '--no-sandbox', '--disable-gpu', `--user-data-dir=${folder}`];
+    const dom = execFileSync(chromium(), [...flags, '--virtual-time-budget=20000', '--dump-dom', `file://${html}`], {
+      encoding: 'utf8',
+      maxBuffer: 1 << 28,
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    const answer = JSON.parse(dom.split('<script id="result" type="application/json">')[1].split('</script>')[0]);
+    if (answer.error) throw new Error(`${file}: ${answer.error}`);
+    return answer;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+// bpmn-js gives its markers random ids; numbered ones keep a file the same from run to run.
+function steadyIds(svg, name) {
+  const ids = new Set([...svg.matchAll(/ id="([^"]+)"/g)].map((match) => match[1]));
+  return [...ids].reduce((text, id, index) => text.replaceAll(id, `${name}-${index}`), svg);
+}
+
+function finish(svg, name, file, hash) {
+  const [tag] = svg.match(/<svg [^>]*>/);
+  const [x, y, width, height] = tag.match(/viewBox="([^"]+)"/)[1].split(' ');
+  const paper = `<rect x="${x}" y="${y}" width="${width}" height="${height}" fill="white"/>`;
+  const origin = `<!-- made from ${basename(file)} sha256 ${hash} -->\n`;
+  return `${steadyIds(svg.replace(tag, `${origin}${tag}${paper}`), name)}\n`;
+}
+
+const kebab = (id) => id.replace(/^Phase_/, '').replace(/([a-z])([A-Z])/g, '$1-$2').toLowerCase();
+
+mkdirSync(picturesFolder, { recursive: true });
+for (const file of modelFiles(process.argv.slice(2)).filter((name) => name.endsWith('.bpmn'))) {
+  const process_ = basename(file, '.bpmn');
+  const hash = createHash('sha256').update(readFileSync(file)).digest('hex');
+  const overview = overviewNames[process_] ?? process_;
+  for (const [id, svg] of Object.entries(pictures(file))) {
+    const name = id === process_ ? overview : `${overview}-${kebab(id)}`;
+    const target = join(picturesFolder, `${name}.svg`);
+    writeFileSync(target, finish(svg, name, file, hash));
+    console.log(target);
+  }
+}
