@@ -1,5 +1,6 @@
 """Serving ASGI in a process that has other things to do: no signal handlers, no exit, the port known beforehand."""
 
+import asyncio
 import contextlib
 import socket
 from collections.abc import Iterator
@@ -40,15 +41,12 @@ async def serve(app: ASGIApp, listener: socket.socket, *, lifespan: bool = False
         timeout_graceful_shutdown=max(1, round(grace)),
     )
     server = _Server(config)
-    async with anyio.create_task_group() as group:
-        with anyio.CancelScope(shield=True):
-            group.start_soon(_end_when_cancelled, server)
-            await server.serve(sockets=[listener])
-        group.cancel_scope.cancel()
-
-
-async def _end_when_cancelled(server: uvicorn.Server) -> None:
+    serving = asyncio.create_task(server.serve(sockets=[listener]), name="uvicorn")
     try:
-        await anyio.sleep_forever()
-    finally:
+        # Shielded, because uvicorn that is cancelled itself would drop its connections.
+        await asyncio.shield(serving)
+    except asyncio.CancelledError:
         server.should_exit = True
+        with anyio.CancelScope(shield=True):
+            await serving
+        raise

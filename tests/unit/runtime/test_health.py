@@ -2,6 +2,7 @@
 
 import asyncio
 
+import anyio
 import httpx
 import pytest
 
@@ -116,6 +117,7 @@ async def test_it_is_served_on_a_port_of_its_own_and_ends_when_told() -> None:
             await server
 
     assert answer.json() == {"alive": True, "faults": []}
+    assert listener.fileno() == -1
 
 
 def test_a_port_that_is_taken_is_named() -> None:
@@ -123,3 +125,24 @@ def test_a_port_that_is_taken_is_named() -> None:
         port = first.getsockname()[1]
         with pytest.raises(Fatal, match=rf"could not listen \| 127\.0\.0\.1:{port} \| .* \| free the port"):
             listen("127.0.0.1", port)
+
+
+async def test_an_answer_that_is_under_way_is_finished_before_the_server_ends() -> None:
+    asked, release = asyncio.Event(), asyncio.Event()
+
+    async def slow() -> str | None:
+        asked.set()
+        await release.wait()
+        return None
+
+    listener = listen("127.0.0.1", 0)
+    port = listener.getsockname()[1]
+    async with asyncio.timeout(10), httpx.AsyncClient() as client:
+        async with anyio.create_task_group() as group:
+            group.start_soon(serve_health, Health(checks={"slow": slow}), listener)
+            answering = asyncio.create_task(client.get(f"http://127.0.0.1:{port}/readyz"))
+            await asked.wait()
+            group.cancel_scope.cancel()
+            asyncio.get_running_loop().call_soon(release.set)
+
+        assert (await answering).json() == {"ready": True, "unready": {}}
