@@ -1,0 +1,75 @@
+"""Files that hold keys: for this account alone, whole or not there, and gone when they are destroyed."""
+
+import os
+import secrets
+import stat
+from pathlib import Path
+
+from services.runtime.errors import Fatal
+
+_MODE = 0o600
+_FOLDER_MODE = 0o700
+
+
+def make_key_folder(folder: Path) -> None:
+    """A folder with mode 0700; raises Fatal when one is there that others may enter."""
+    folder.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
+    mode = stat.S_IMODE(folder.stat().st_mode)
+    if mode & 0o077:
+        raise Fatal(f"the key folder {folder} has mode {mode:04o}, others can enter it: run `chmod 700 {folder}`.")
+
+
+def read_key_file(path: Path) -> str:
+    """The file's text; raises Fatal when it is missing or when anyone but its owner may touch it."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    except OSError as error:
+        raise Fatal(f"the key file {path} cannot be read ({error.strerror}): restore it or name another.") from error
+    with os.fdopen(descriptor) as file:
+        # Of the opened file, so that it cannot be exchanged between the check and the read.
+        mode = stat.S_IMODE(os.fstat(descriptor).st_mode)
+        if mode & ~_MODE:
+            raise Fatal(f"the key file {path} has mode {mode:04o}, more than its owner's 0600: run `chmod 600 {path}`.")
+        return file.read()
+
+
+def write_key_file(path: Path, text: str, *, mode: int = _MODE) -> bool:
+    """Write the file, on the disk before its name is; False, and nothing changed, when it was there already."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(descriptor)
+        path.hardlink_to(temporary)
+    except FileExistsError:
+        return False
+    finally:
+        temporary.unlink()
+    _sync(path.parent)
+    return True
+
+
+def shred(path: Path) -> bool:
+    """Overwrite and remove the file, each step on the disk before the next; False when there was none."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return False
+    try:
+        os.write(descriptor, secrets.token_bytes(os.fstat(descriptor).st_size))
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    path.unlink(missing_ok=True)
+    _sync(path.parent)
+    return True
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,170 @@
+"""The vault's keys: where they lie, who may read them, and how a loan key is destroyed (sealing.md, "Encryption").
+
+Labels, documents and checkpoints are signed from the evidence release on: `Signer` is what they will be signed
+through, and nothing is signed without one.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from services.runtime.errors import Fatal
+from services.vault.age import KeyInvalid, Stanza, Unwrapper, X25519Identity, generate_identity
+from services.vault.key_files import make_key_folder, read_key_file, shred, write_key_file
+
+__all__ = ["FileIdentity", "KeyGone", "LoanKeys", "Signer", "Unwrapper", "VaultKeys", "ensure_keys"]
+
+VAULT_FILE = "vault-identity.txt"
+VAULT_RECIPIENT_FILE = "vault-recipient.txt"
+ESCROW_FILE = "escrow-identity-TAKE-OFFLINE.txt"
+ESCROW_RECIPIENT_FILE = "escrow-recipient.txt"
+
+_COPY_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
+_VAULT_NOTE = (
+    "# The vault's key: it opens every master. It belongs to the services that issue copies, never to the portal.\n"
+)
+_ESCROW_NOTE = (
+    "# The escrow key: it opens every master when the vault's key is lost. It belongs offline: print it or take it\n"
+    "# away on a medium that lies in a safe, check that it can be read, and delete this file. Nothing here needs it.\n"
+)
+
+
+class KeyGone(Fatal):
+    """The loan key was destroyed, or never was: the copy cannot be opened by anyone. The master can."""
+
+
+class Signer(Protocol):
+    """A key that signs for the organisation (ES256). Seal key and log key are different signers."""
+
+    @property
+    def certificate_chain(self) -> Sequence[bytes]:
+        """The signer's certificate and those above it, DER, the signer's first."""
+        ...
+
+    def sign(self, digest: bytes) -> bytes:
+        """The ES256 signature (r and s, 64 bytes) over a SHA-256 digest of 32 bytes."""
+        ...
+
+
+class FileIdentity:
+    """An age identity in a file of mode 0600, read when it is used; an `Unwrapper`."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises Fatal when others may read the file, when it is missing, or when it holds no identity."""
+        self._path = path
+        self._load()
+
+    @property
+    def recipient(self) -> str:
+        return self._load().recipient
+
+    def unwrap(self, stanzas: Sequence[Stanza]) -> bytes:
+        return self._load().unwrap(stanzas)
+
+    def _load(self) -> X25519Identity:
+        lines = [line.strip() for line in read_key_file(self._path).splitlines()]
+        keys = [line for line in lines if line and not line.startswith("#")]
+        if len(keys) != 1:
+            raise Fatal(f"the key file {self._path} holds {len(keys)} keys: it has to hold one AGE-SECRET-KEY-1… line.")
+        try:
+            return X25519Identity(keys[0])
+        except KeyInvalid as error:
+            raise Fatal(f"the key file {self._path} cannot be used ({error}): restore it from its backup.") from error
+
+
+class LoanKeys:
+    """One key for each issued copy, in a folder that is in no backup: to end a loan is to destroy its key.
+
+    Overwriting reaches the disk that is there; what a journal or a flash controller has copied aside, nobody
+    reaches, so the folder belongs on an encrypted disk.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def create(self, copy_id: str) -> str:
+        """The recipient of a new key for the copy, or of the one it has already. Raises KeyGone once destroyed."""
+        path = self._path(copy_id)
+        make_key_folder(self._directory)
+        if self._tombstone(copy_id).exists():
+            raise KeyGone(f"the loan key of copy {copy_id} was destroyed and is not made again: issue another copy.")
+        identity, _ = generate_identity()
+        # Whoever comes second takes the first one's key, so that a job may run twice.
+        write_key_file(path, f"{identity}\n")
+        return FileIdentity(path).recipient
+
+    def unwrapper(self, copy_id: str) -> Unwrapper:
+        """The key that opens the copy; raises KeyGone when it was destroyed."""
+        path = self._path(copy_id)
+        if not path.exists():
+            raise KeyGone(f"the loan key of copy {copy_id} is destroyed or never was: issue another copy.")
+        return FileIdentity(path)
+
+    def destroy(self, copy_id: str) -> bool:
+        """Overwrite the key, remove it and see it removed on the disk; False when there was none any more.
+
+        A mark stays, so that a job that runs late makes no new key for a loan that has ended.
+        """
+        path = self._path(copy_id)
+        make_key_folder(self._directory)
+        write_key_file(self._tombstone(copy_id), "destroyed\n")
+        return shred(path)
+
+    def _path(self, copy_id: str) -> Path:
+        if not _COPY_ID.fullmatch(copy_id):
+            raise Fatal(f"{copy_id!r} cannot name a loan key: a copy's id has letters, digits, - and _ only.")
+        return self._directory / f"{copy_id}.key"
+
+    def _tombstone(self, copy_id: str) -> Path:
+        return self._directory / f"{copy_id}.destroyed"
+
+
+@dataclass(frozen=True)
+class VaultKeys:
+    """To whom masters are encrypted, and where the vault's own key is."""
+
+    vault_recipient: str
+    escrow_recipient: str
+    identity_file: Path
+
+    @property
+    def recipients(self) -> tuple[str, str]:
+        """For `Encryptor`: the vault and the escrow."""
+        return self.vault_recipient, self.escrow_recipient
+
+    def unwrapper(self) -> Unwrapper:
+        """The vault's key, which opens masters; raises Fatal where it is not on this machine."""
+        return FileIdentity(self.identity_file)
+
+
+def ensure_keys(directory: Path) -> VaultKeys:
+    """The keys in ``directory``, made on the first start; the folder gets mode 0700, identities 0600.
+
+    Only the recipients have to be there later: a service that only encrypts is given a folder without identities.
+    Raises Fatal when a recipient is missing beside its identity, or does not belong to it.
+    """
+    make_key_folder(directory)
+    if not (directory / VAULT_RECIPIENT_FILE).exists():
+        _make_pair(directory / VAULT_FILE, directory / VAULT_RECIPIENT_FILE, _VAULT_NOTE)
+    if not (directory / ESCROW_RECIPIENT_FILE).exists():
+        _make_pair(directory / ESCROW_FILE, directory / ESCROW_RECIPIENT_FILE, _ESCROW_NOTE)
+    keys = VaultKeys(
+        (directory / VAULT_RECIPIENT_FILE).read_text().strip(),
+        (directory / ESCROW_RECIPIENT_FILE).read_text().strip(),
+        directory / VAULT_FILE,
+    )
+    if keys.identity_file.exists() and FileIdentity(keys.identity_file).recipient != keys.vault_recipient:
+        raise Fatal(
+            f"{directory / VAULT_RECIPIENT_FILE} does not belong to {keys.identity_file}: restore both files from the "
+            "same backup, or masters would be encrypted to a key that is not here."
+        )
+    return keys
+
+
+def _make_pair(identity_file: Path, recipient_file: Path, note: str) -> None:
+    identity, _ = generate_identity()
+    # The identity is on the disk before its recipient is: nothing is encrypted to a key that a crash has lost.
+    write_key_file(identity_file, f"{note}{identity}\n")
+    write_key_file(recipient_file, f"{FileIdentity(identity_file).recipient}\n", mode=0o644)
