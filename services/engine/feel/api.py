@@ -1,0 +1,87 @@
+"""Compiling and evaluating: what the rest of the engine calls."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from services.engine.feel.convert import from_json
+from services.engine.feel.errors import FeelEvaluationError, FeelSyntaxError
+from services.engine.feel.grammar import Parser
+from services.engine.feel.names import free_names
+from services.engine.feel.nodes import Node, UnaryTestList, input_bindings
+from services.engine.feel.scope import Now, Scope, Variables, system_now
+from services.engine.feel.values import Value
+
+_CACHE_SIZE = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """A compiled expression. `extensions` names what it uses beyond the grammar that Camunda documents."""
+
+    text: str
+    node: Node
+    extensions: tuple[str, ...] = ()
+
+    def evaluate(self, variables: Mapping[str, object], now: Now = system_now) -> Value:
+        """The FEEL value (`to_json` turns it into JSON). Variables are JSON-like; `now` gives an aware datetime.
+
+        What Camunda answers with null is null: missing variables, wrong types. Raises FeelEvaluationError where the
+        evaluation fails as a whole: an `assert` whose condition is not true.
+        """
+        return _evaluate(self.node, self.text, Variables(variables, now))
+
+
+@dataclass(frozen=True, slots=True)
+class UnaryTests:
+    """Compiled unary tests: a cell of a decision table."""
+
+    text: str
+    node: UnaryTestList
+    extensions: tuple[str, ...] = ()
+
+    def matches(self, value: object, variables: Mapping[str, object], now: Now = system_now) -> bool:
+        """Whether the input passes; a test that gives null does not. Raises FeelEvaluationError as `evaluate` does."""
+        scope = Scope(input_bindings(from_json(value)), Variables(variables, now))
+        return _evaluate(self.node, self.text, scope) is True
+
+
+@lru_cache(maxsize=_CACHE_SIZE)
+def compile_expression(text: str) -> Expression:
+    """Compiles an expression, written without a leading `=`. Raises FeelSyntaxError."""
+    parser = Parser(text)
+    try:
+        node = parser.whole_expression()
+    except RecursionError:
+        raise _too_deep(text) from None
+    return Expression(text, node, tuple(dict.fromkeys(parser.extensions)))
+
+
+@lru_cache(maxsize=_CACHE_SIZE)
+def compile_unary_tests(text: str) -> UnaryTests:
+    """Compiles unary tests such as `< 10`, `"a","b"`, `not([1..5])`, `-`; empty text holds for all. FeelSyntaxError."""
+    parser = Parser(text)
+    try:
+        node = parser.whole_unary_tests()
+    except RecursionError:
+        raise _too_deep(text) from None
+    return UnaryTests(text, node, tuple(dict.fromkeys(parser.extensions)))
+
+
+def names(text: str) -> frozenset[str]:
+    """The variables an expression reads. Raises FeelSyntaxError.
+
+    A name inside a filter (`items[price > 10]`) can be an entry of the items as well, and is left out.
+    """
+    return frozenset(free_names(compile_expression(text).node))
+
+
+def _too_deep(text: str) -> FeelSyntaxError:
+    return FeelSyntaxError(text, 0, "the expression is nested too deeply; split it")
+
+
+def _evaluate(node: Node, text: str, scope: Scope) -> Value:
+    try:
+        return node.evaluate(scope)
+    except RecursionError:
+        raise FeelEvaluationError(f"The expression '{text}' calls itself without an end.") from None

@@ -1,0 +1,29 @@
+"""Boolean functions."""
+
+from services.engine.feel.builtins.registry import builtin
+from services.engine.feel.errors import FeelEvaluationError
+from services.engine.feel.values import Value
+
+
+@builtin("not", "negand: any")
+def negation(negand: Value) -> Value:
+    return not negand if isinstance(negand, bool) else None
+
+
+@builtin("is defined", "value: any")
+def is_defined(value: Value) -> Value:
+    """A variable that is missing and one that is null are the same to Camunda."""
+    return value is not None
+
+
+@builtin("get or else", "value: any", "default: any")
+def get_or_else(value: Value, default: Value) -> Value:
+    return default if value is None else value
+
+
+@builtin("assert", "value: any", "condition: any", "cause: string?")
+def assert_condition(value: Value, condition: Value, cause: str | None = None) -> Value:
+    """Fails the whole evaluation where the condition is not true."""
+    if condition is True:
+        return value
+    raise FeelEvaluationError(cause or "The condition is not fulfilled")

@@ -1,0 +1,60 @@
+"""Regular expressions as Camunda's functions take them (java.util.regex), on Python's own."""
+
+import re
+from functools import lru_cache
+
+_FLAGS = {"s": re.DOTALL, "m": re.MULTILINE, "i": re.IGNORECASE, "x": re.VERBOSE}
+_REFERENCE = re.compile(r"\\(.)|\$(\d)|\$\{(\w+)\}", re.DOTALL)
+# classes of XPath and Java that Python writes otherwise; each is what stands inside a [...]
+_PROPERTIES = {
+    "L": r"^\W\d_", "Alpha": "a-zA-Z", "Lu": "A-ZÀ-ÖØ-Þ", "Ll": "a-zß-öø-ÿ", "N": r"\d", "Nd": r"\d",
+    "Digit": "0-9", "Alnum": "a-zA-Z0-9", "Punct": r"!-/:-@\[-`{-~", "Space": r"\s", "Upper": "A-Z", "Lower": "a-z",
+    "IsBasicLatin": r"\x00-\x7f", "ASCII": r"\x00-\x7f",
+}  # fmt: skip
+_PROPERTY = re.compile(r"\\(\\|[pP](?:\{(\w+)\}|(\w)))")
+
+
+@lru_cache(maxsize=512)
+def compile_pattern(pattern: str, flags: str | None = None) -> re.Pattern[str]:
+    """Raises ValueError for what is no pattern or no set of the flags s, m, i, x, q."""
+    letters = flags or ""
+    if set(letters) - set("smixq"):
+        raise ValueError(f"'{flags}' has flags other than s, m, i, x and q.")
+    value = re.NOFLAG
+    for letter in letters:
+        value |= _FLAGS.get(letter, re.NOFLAG)
+    try:
+        return re.compile(re.escape(pattern) if "q" in letters else _python_pattern(pattern), value)
+    except re.error as error:
+        raise ValueError(f"'{pattern}' is not a pattern: {error}.") from error
+
+
+def _python_pattern(pattern: str) -> str:
+    return _PROPERTY.sub(_property, pattern).replace("(?<", "(?P<").replace("(?P<=", "(?<=").replace("(?P<!", "(?<!")
+
+
+def _property(match: re.Match[str]) -> str:
+    name = match[2] or match[3]
+    if name is None:
+        return match[0]
+    content = _PROPERTIES.get(name)
+    if content is None:
+        raise ValueError(f"The character class '{match[0]}' is not supported.")
+    if match[1].startswith("P"):
+        return f"[{content[1:]}]" if content.startswith("^") else f"[^{content}]"
+    return f"[{content}]"
+
+
+def java_replacement(match: re.Match[str], replacement: str) -> str:
+    """The replacement with `$1` and `${name}` filled in; an unmatched group is empty. ValueError for no such group."""
+
+    def fill(reference: re.Match[str]) -> str:
+        if reference[1] is not None:
+            return reference[1]
+        group: str | int = int(reference[2]) if reference[2] else reference[3]
+        try:
+            return match[group] or ""
+        except IndexError as error:
+            raise ValueError(f"The pattern has no group '{group}'.") from error
+
+    return _REFERENCE.sub(fill, replacement)

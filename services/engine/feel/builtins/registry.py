@@ -1,0 +1,121 @@
+"""How a built-in is declared, found by its arguments and called."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal, DecimalException
+
+from services.engine.feel.temporal import Date, DateTime, DayTime, Time, YearMonths
+from services.engine.feel.values import Function, Range, Value
+
+Implementation = Callable[..., Value]
+Now = Callable[[], datetime]
+
+_KINDS: dict[str, tuple[type, ...]] = {
+    "boolean": (bool,),
+    "number": (Decimal,),
+    "string": (str,),
+    "list": (list,),
+    "context": (dict,),
+    "function": (Function,),
+    "range": (Range,),
+    "date": (Date, DateTime),
+    "duration": (YearMonths, DayTime),
+    "temporal": (Date, Time, DateTime),
+}
+_OVERLOADS: dict[str, list["Builtin"]] = {}
+BUILTIN_NAMES = _OVERLOADS.keys()
+
+
+@dataclass(frozen=True, slots=True)
+class Param:
+    """`kind` is a key of _KINDS or `any`; only `any` and optional parameters take null."""
+
+    name: str
+    kind: str
+    optional: bool
+
+    def fits(self, value: Value) -> bool:
+        if self.kind == "any" or (value is None and self.optional):
+            return True
+        return isinstance(value, _KINDS[self.kind])
+
+    def coerce(self, value: Value) -> Value:
+        """A single value where a list is wanted, or the other way round (DMN 1.3, 10.3.2.9.4)."""
+        if value is None or self.fits(value):
+            return value
+        if self.kind == "list":
+            return [value]
+        return value[0] if isinstance(value, list) and len(value) == 1 else value
+
+
+@dataclass(frozen=True, slots=True)
+class Builtin:
+    """One overload of a built-in. `variadic`: the last parameter takes any number of arguments."""
+
+    name: str
+    params: tuple[Param, ...]
+    implementation: Implementation
+    variadic: bool
+    reads_clock: bool
+
+    @property
+    def required(self) -> int:
+        return sum(not param.optional for param in self.params) - self.variadic
+
+    def takes(self, count: int, names: Sequence[str]) -> bool:
+        if names:
+            known = [param.name for param in self.params]
+            needed = {param.name for param in self.params if not param.optional}
+            return set(names) <= set(known) and needed <= set(names)
+        return count >= self.required and (self.variadic or count <= len(self.params))
+
+    def call(self, values: Sequence[Value], names: Sequence[str], now: Now) -> Value:
+        """Null where an argument has the wrong type or the calculation has no result."""
+        if names:
+            given = dict(zip(names, values, strict=True))
+            values = [given.get(param.name) for param in self.params]
+        arguments: list[object] = [now] if self.reads_clock else []
+        for number, value in enumerate(values):
+            param = self.params[min(number, len(self.params) - 1)]
+            fitting = param.coerce(value)
+            if not param.fits(fitting):
+                return None
+            arguments.append(fitting)
+        try:
+            return self.implementation(*arguments)
+        except (DecimalException, ValueError, OverflowError):
+            return None
+
+
+def builtin(
+    name: str, *specs: str, variadic: bool = False, reads_clock: bool = False
+) -> Callable[[Implementation], Implementation]:
+    """Declares an overload. A spec is `name: kind`, with `?` behind the kind where it may be left out."""
+
+    def register(implementation: Implementation) -> Implementation:
+        params = tuple(_param(spec) for spec in specs)
+        _OVERLOADS.setdefault(name, []).append(Builtin(name, params, implementation, variadic, reads_clock))
+        return implementation
+
+    return register
+
+
+def _param(spec: str) -> Param:
+    name, kind = spec.split(": ")
+    return Param(name, kind.removesuffix("?"), kind.endswith("?"))
+
+
+def find_builtin(name: str, count: int, names: Sequence[str]) -> Builtin | None:
+    """The first overload that takes so many arguments, or arguments of these names."""
+    for candidate in _OVERLOADS.get(name, ()):
+        if candidate.takes(count, names):
+            return candidate
+    return None
+
+
+def flat_list(values: Sequence[Value]) -> list[Value]:
+    """The arguments of a function that takes one list or its items one by one."""
+    if len(values) == 1 and isinstance(values[0], list):
+        return values[0]
+    return list(values)

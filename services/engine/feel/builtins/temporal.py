@@ -1,0 +1,87 @@
+"""Functions of the calendar and the clock."""
+
+from datetime import date as python_date
+from decimal import Decimal
+
+from services.engine.feel.builtins.registry import Now, builtin
+from services.engine.feel.temporal import (
+    Date,
+    DateTime,
+    DayTime,
+    Time,
+    YearMonths,
+    date_time_from_python,
+    day_number,
+    month_length,
+)
+from services.engine.feel.temporal_text import format_temporal
+from services.engine.feel.values import Value, equal
+
+_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_MONTHS = (
+    "January", "February", "March", "April", "May", "June",
+    "July", "August", "September", "October", "November", "December",
+)  # fmt: skip
+
+
+@builtin("now", reads_clock=True)
+def now(clock: Now) -> Value:
+    return date_time_from_python(clock())
+
+
+@builtin("today", reads_clock=True)
+def today(clock: Now) -> Value:
+    return date_time_from_python(clock()).date
+
+
+def _day(value: Date | DateTime) -> Date:
+    return value.date if isinstance(value, DateTime) else value
+
+
+@builtin("day of year", "date: date")
+def day_of_year(value: Date | DateTime) -> Value:
+    date = _day(value)
+    return Decimal(date.number - day_number(date.year, 1, 1) + 1)
+
+
+@builtin("day of week", "date: date")
+def day_of_week(value: Date | DateTime) -> Value:
+    return _DAYS[_day(value).weekday - 1]
+
+
+@builtin("month of year", "date: date")
+def month_of_year(value: Date | DateTime) -> Value:
+    return _MONTHS[_day(value).month - 1]
+
+
+@builtin("week of year", "date: date")
+def week_of_year(value: Date | DateTime) -> Value:
+    """The ISO week; the calendar repeats every 400 years."""
+    date = _day(value)
+    return Decimal(python_date(2000 + date.year % 400, date.month, date.day).isocalendar().week)
+
+
+@builtin("last day of month", "date: date")
+def last_day_of_month(value: Date | DateTime) -> Value:
+    date = _day(value)
+    return Date(date.year, date.month, month_length(date.year, date.month))
+
+
+@builtin("cycle", "interval: duration")
+def cycle(interval: YearMonths | DayTime) -> Value:
+    """The text of a cycle timer without an end; Zeebe's own addition to FEEL."""
+    return "R/" + format_temporal(interval)
+
+
+@builtin("cycle", "repetitions: number?", "interval: duration")
+def bounded_cycle(repetitions: Decimal | None, interval: YearMonths | DayTime) -> Value:
+    count = "" if repetitions is None else int(repetitions)
+    return f"R{count}/{format_temporal(interval)}"
+
+
+@builtin("is", "value1: any", "value2: any")
+def is_same(first: Value, second: Value) -> Value:
+    """Equal in every part: the same moment in another zone is something else."""
+    if isinstance(first, Time | DateTime) and type(first) is type(second):
+        return format_temporal(first) == format_temporal(second) if isinstance(second, Time | DateTime) else False
+    return type(first) is type(second) and (first is second or equal(first, second) is True)

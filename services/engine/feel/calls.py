@@ -1,0 +1,83 @@
+"""Calls of built-in functions and of functions a model defines, and `instance of`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from services.engine.feel.builtins import find_builtin
+from services.engine.feel.nodes import Node
+from services.engine.feel.properties import property_of
+from services.engine.feel.scope import Scope
+from services.engine.feel.types import Type
+from services.engine.feel.values import Function, Value
+
+
+@dataclass(frozen=True, slots=True)
+class Arguments:
+    """The arguments of a call; `names` is empty where they are given by position."""
+
+    values: tuple[Node, ...]
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Node):
+    """`name(…)`. A variable that holds a function hides a built-in of that name; an unknown function gives null."""
+
+    name: str
+    arguments: Arguments
+
+    def evaluate(self, scope: Scope) -> Value:
+        values = [node.evaluate(scope) for node in self.arguments.values]
+        defined = scope.find(self.name)
+        if isinstance(defined, Function):
+            return call_function(defined, values, self.arguments.names)
+        builtin = find_builtin(self.name, len(values), self.arguments.names)
+        return builtin.call(values, self.arguments.names, scope.now) if builtin else None
+
+
+@dataclass(frozen=True, slots=True)
+class CallPath(Node):
+    """`context.name(…)`."""
+
+    source: Node
+    name: str
+    arguments: Arguments
+
+    def evaluate(self, scope: Scope) -> Value:
+        function = property_of(self.source.evaluate(scope), self.name)
+        values = [node.evaluate(scope) for node in self.arguments.values]
+        return call_function(function, values, self.arguments.names)
+
+
+@dataclass(frozen=True, slots=True)
+class CallValue(Node):
+    """A call of whatever an expression gives: `(function(x) x + 1)(2)`."""
+
+    function: Node
+    arguments: Arguments
+
+    def evaluate(self, scope: Scope) -> Value:
+        function = self.function.evaluate(scope)
+        values = [node.evaluate(scope) for node in self.arguments.values]
+        return call_function(function, values, self.arguments.names)
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceOf(Node):
+    value: Node
+    type: Type
+
+    def evaluate(self, scope: Scope) -> Value:
+        return self.type.holds(self.value.evaluate(scope))
+
+
+def call_function(function: Value, values: Sequence[Value], names: Sequence[str]) -> Value:
+    """Calls a model's function; null where it is none, or the arguments don't fit its parameters."""
+    if not isinstance(function, Function):
+        return None
+    if names:
+        if not set(names) <= set(function.params):
+            return None
+        given = dict(zip(names, values, strict=True))
+        values = [given.get(param) for param in function.params]
+    return function.call(values) if len(values) == len(function.params) else None

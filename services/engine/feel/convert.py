@@ -1,0 +1,78 @@
+"""Between FEEL values and JSON, and the text of a value."""
+
+import math
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+from services.engine.feel.temporal import Date, DateTime, DayTime, Time, YearMonths, date_time_from_python
+from services.engine.feel.temporal_text import format_temporal
+from services.engine.feel.values import Function, Range, Value
+
+_FEEL_TYPES = (Decimal, str, bool, Date, Time, DateTime, YearMonths, DayTime, Range, Function)
+
+
+def from_json(value: object) -> Value:  # noqa: PLR0911 - one for each type
+    """The FEEL value of a variable: numbers become Decimal; Python's own dates, datetimes and timedeltas are taken too.
+
+    Raises TypeError for what is none of these.
+    """
+    if value is None or isinstance(value, _FEEL_TYPES):
+        return value
+    if isinstance(value, int):
+        return Decimal(value)
+    if isinstance(value, float):
+        return Decimal(repr(value)) if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): from_json(item) for key, item in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray):
+        return [from_json(item) for item in value]
+    if isinstance(value, datetime):
+        return date_time_from_python(value)
+    if isinstance(value, date):
+        return Date(value.year, value.month, value.day)
+    if isinstance(value, timedelta):
+        return DayTime(value // timedelta(microseconds=1) * 1000)
+    raise TypeError(f"A {type(value).__name__} can't be a variable; give what JSON can carry.")
+
+
+def to_json(value: Value) -> object:
+    """What JSON can carry: whole numbers as int, others as float; calendar values, ranges, functions as their text."""
+    if value is None or isinstance(value, bool | str):
+        return value
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, dict):
+        return {key: to_json(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [to_json(item) for item in value]
+    return text_of(value)
+
+
+def text_of(value: Value) -> str:  # noqa: PLR0911 - one for each type
+    """The text that `string()` gives and that stands inside lists and contexts, where strings carry quotes."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    if isinstance(value, str):
+        return f'"{value}"'
+    if isinstance(value, list):
+        return "[" + ", ".join(text_of(item) for item in value) + "]"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}:{text_of(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, Date | Time | DateTime | YearMonths | DayTime):
+        return format_temporal(value)
+    if isinstance(value, Range):
+        return _range_text(value)
+    if isinstance(value, Function):
+        return f"function({', '.join(value.params)})"
+    raise TypeError(f"A {type(value).__name__} is not a FEEL value.")
+
+
+def _range_text(value: Range) -> str:
+    left = "[" if value.start_included else "("
+    right = "]" if value.end_included else ")"
+    return f"{left}{text_of(value.start)}..{text_of(value.end)}{right}"

@@ -1,0 +1,200 @@
+"""The parser: recursive descent over tokens, one method for each level of precedence.
+
+The grammar is the one Camunda documents. What the DMN specification has beyond it is read, too, and noted in
+`extensions`, so that whoever deploys a model for Zeebe can refuse it.
+"""
+
+from decimal import Decimal
+
+from services.engine.feel.calls import InstanceOf
+from services.engine.feel.iteration import Binding, For, Quantified, Span
+from services.engine.feel.lexer import Kind, Token
+from services.engine.feel.names import mentions, reads_input
+from services.engine.feel.nodes import (
+    Arithmetic,
+    Between,
+    Comparison,
+    Conjunction,
+    Disjunction,
+    If,
+    In,
+    InputValue,
+    Literal,
+    Negation,
+    Node,
+    RangeNode,
+    UnaryTest,
+    UnaryTestList,
+)
+from services.engine.feel.type_grammar import parse_type
+from services.engine.feel.value_grammar import ValueParser
+
+_COMPARISONS = ("=", "!=", "<=", ">=", "<", ">")
+
+
+class Parser(ValueParser):
+    """Parses one text; `extensions` lists what it uses beyond Camunda's grammar. Raises FeelSyntaxError."""
+
+    def whole_expression(self) -> Node:
+        node = self.expression()
+        self.expect_end()
+        return node
+
+    def whole_unary_tests(self) -> UnaryTestList:
+        if self.peek().kind is Kind.END:
+            return UnaryTestList(())
+        if self.at("-") and self.peek_second().kind is Kind.END:
+            return UnaryTestList(())
+        if self.at_word("not") and self.peek_second().text == "(":
+            start = self.position
+            self.advance()
+            self.advance()
+            tests = self._tests()
+            if self.accept(")") and self.peek().kind is Kind.END:
+                return UnaryTestList(tests, negated=True)
+            self.position = start
+        tests = self._tests()
+        self.expect_end()
+        return UnaryTestList(tests)
+
+    def expression(self) -> Node:
+        if self.peek().kind is Kind.WORD:
+            if self.at_word("if") and self._starts_operand(self.peek_second()):
+                return self._if()
+            if self.at_word("for") and self.is_name(self.peek_second()):
+                return self._for()
+            if self.at_word("some", "every") and self.is_name(self.peek_second()):
+                return self._quantified()
+        return self._disjunction()
+
+    # control flow
+
+    def _if(self) -> Node:
+        self.advance()
+        condition = self.expression()
+        self.expect_word("then")
+        then = self.expression()
+        self.expect_word("else")
+        return If(condition, then, self.expression())
+
+    def _for(self) -> Node:
+        self.advance()
+        iterators = self._iterators()
+        self.expect_word("return")
+        body = self.expression()
+        return For(iterators, body, mentions(body, "partial"))
+
+    def _quantified(self) -> Node:
+        universal = self.advance().text == "every"
+        iterators = self._iterators()
+        self.expect_word("satisfies")
+        return Quantified(universal, iterators, self.expression())
+
+    def _iterators(self) -> tuple[Binding, ...]:
+        iterators = [self._iterator()]
+        while self.accept(","):
+            iterators.append(self._iterator())
+        return tuple(iterators)
+
+    def _iterator(self) -> Binding:
+        name = self.name()
+        self.expect_word("in")
+        source = self.additive()
+        if self.accept(".."):
+            source = Span(source, self.additive())
+        return Binding(name, source)
+
+    # operators, from loose to tight
+
+    def _disjunction(self) -> Node:
+        node = self._conjunction()
+        while self.accept_word("or"):
+            node = Disjunction(node, self._conjunction())
+        return node
+
+    def _conjunction(self) -> Node:
+        node = self._comparison()
+        while self.accept_word("and"):
+            node = Conjunction(node, self._comparison())
+        return node
+
+    def _comparison(self) -> Node:
+        if self.at(*_COMPARISONS):
+            return self._one_sided()
+        left = self.additive()
+        if operator := self.accept(*_COMPARISONS):
+            return Comparison(operator, left, self.additive())
+        if self.accept_word("between"):
+            low = self.additive()
+            self.expect_word("and")
+            return Between(left, low, self.additive())
+        if self.at_word("instance") and self.peek_second().text == "of":
+            self.advance()
+            self.advance()
+            return InstanceOf(left, parse_type(self))
+        if self.accept_word("in"):
+            return In(left, UnaryTestList(self._in_tests()))
+        return left
+
+    def _one_sided(self) -> Node:
+        """`> 5`: a test of the input, or the range of what is greater."""
+        operator = self.advance().text
+        bound = self.additive()
+        if operator in ("<", "<="):
+            return RangeNode(None, bound, False, operator == "<=")
+        if operator in (">", ">="):
+            return RangeNode(bound, None, operator == ">=", False)
+        self.extensions.append(f"a test that begins with '{operator}'")
+        if operator == "=":
+            return RangeNode(bound, bound, True, True)
+        return Comparison("!=", InputValue(), bound)
+
+    def _in_tests(self) -> tuple[UnaryTest, ...]:
+        start = self.position
+        if self.accept("("):
+            tests = self._tests()
+            if self.accept(")"):
+                return tests
+            self.position = start  # an open range `(1..5)`, or a value in brackets
+        return (self._test(self._one_sided() if self.at(*_COMPARISONS) else self.additive()),)
+
+    def _tests(self) -> tuple[UnaryTest, ...]:
+        tests = [self._test(self.expression())]
+        while self.accept(","):
+            tests.append(self._test(self.expression()))
+        return tuple(tests)
+
+    def _test(self, node: Node) -> UnaryTest:
+        return UnaryTest(node, reads_input(node))
+
+    def additive(self) -> Node:
+        node = self._multiplicative()
+        while operator := self.accept("+", "-"):
+            node = Arithmetic(operator, node, self._multiplicative())
+        return node
+
+    def _multiplicative(self) -> Node:
+        node = self._exponent()
+        while operator := self.accept("*", "/"):
+            node = Arithmetic(operator, node, self._exponent())
+        return node
+
+    def _exponent(self) -> Node:
+        node = self._negation()
+        while self.accept("**"):
+            node = Arithmetic("**", node, self._negation())
+        return node
+
+    def _negation(self) -> Node:
+        if not self.accept("-"):
+            return self.value()
+        node = self._negation()
+        if isinstance(node, Literal) and isinstance(node.value, Decimal):
+            return Literal(-node.value)
+        return Negation(node)
+
+    @staticmethod
+    def _starts_operand(token: Token) -> bool:
+        if token.kind is Kind.SYMBOL:
+            return token.text in ("(", "[", "{", "-", "?", "<", ">", "<=", ">=", "]")
+        return token.kind is not Kind.END

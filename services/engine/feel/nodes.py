@@ -1,0 +1,278 @@
+"""The parts of an expression: immutable nodes, each of which can evaluate itself in a scope.
+
+What is wrong with a value (type, missing name, out of range) gives null, as Camunda does.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from services.engine.feel import arithmetic
+from services.engine.feel.errors import FeelEvaluationError
+from services.engine.feel.properties import property_of
+from services.engine.feel.scope import INPUT_NAME, INPUT_SYMBOL, Missing, Scope
+from services.engine.feel.values import Function, Range, Value, compare, equal, includes
+
+ARITHMETIC: dict[str, Callable[[Value, Value], Value]] = {
+    "+": arithmetic.add,
+    "-": arithmetic.subtract,
+    "*": arithmetic.multiply,
+    "/": arithmetic.divide,
+    "**": arithmetic.power,
+}
+ORDER_TESTS: dict[str, Callable[[int], bool]] = {
+    "<": lambda order: order < 0,
+    "<=": lambda order: order <= 0,
+    ">": lambda order: order > 0,
+    ">=": lambda order: order >= 0,
+}
+
+
+class Node(ABC):
+    """A part of an expression."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def evaluate(self, scope: Scope) -> Value:
+        """The value in this scope; raises FeelEvaluationError only where the whole evaluation fails."""
+
+
+@dataclass(frozen=True, slots=True)
+class Literal(Node):
+    value: Value
+
+    def evaluate(self, scope: Scope) -> Value:
+        return self.value
+
+
+@dataclass(frozen=True, slots=True)
+class Name(Node):
+    name: str
+
+    def evaluate(self, scope: Scope) -> Value:
+        return scope.get(self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class InputValue(Node):
+    """`?`, the value that a unary test tests."""
+
+    def evaluate(self, scope: Scope) -> Value:
+        value = scope.find(INPUT_SYMBOL)
+        if isinstance(value, Missing):
+            raise FeelEvaluationError("There is no input value: '?' can be used in a unary test only.")
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class Path(Node):
+    source: Node
+    key: str
+
+    def evaluate(self, scope: Scope) -> Value:
+        return property_of(self.source.evaluate(scope), self.key)
+
+
+@dataclass(frozen=True, slots=True)
+class ListNode(Node):
+    items: tuple[Node, ...]
+
+    def evaluate(self, scope: Scope) -> Value:
+        return [item.evaluate(scope) for item in self.items]
+
+
+@dataclass(frozen=True, slots=True)
+class ContextNode(Node):
+    """Each entry sees the entries before it."""
+
+    entries: tuple[tuple[str, Node], ...]
+
+    def evaluate(self, scope: Scope) -> Value:
+        result: dict[str, Value] = {}
+        inner = Scope(result, scope)
+        for key, node in self.entries:
+            result[key] = node.evaluate(inner)
+        return result
+
+
+@dataclass(frozen=True, slots=True)
+class RangeNode(Node):
+    """An interval, or with one end only a comparison such as `> 5`; null where the ends can't be compared."""
+
+    start: Node | None
+    end: Node | None
+    start_included: bool
+    end_included: bool
+
+    def evaluate(self, scope: Scope) -> Value:
+        start = self.start.evaluate(scope) if self.start else None
+        end = self.end.evaluate(scope) if self.end else None
+        if (self.start and start is None) or (self.end and end is None):
+            return None
+        if self.start and self.end and compare(start, end) is None:
+            return None
+        return Range(start, end, self.start_included, self.end_included)
+
+
+@dataclass(frozen=True, slots=True)
+class Arithmetic(Node):
+    operator: str
+    left: Node
+    right: Node
+
+    def evaluate(self, scope: Scope) -> Value:
+        return ARITHMETIC[self.operator](self.left.evaluate(scope), self.right.evaluate(scope))
+
+
+@dataclass(frozen=True, slots=True)
+class Negation(Node):
+    value: Node
+
+    def evaluate(self, scope: Scope) -> Value:
+        return arithmetic.negate(self.value.evaluate(scope))
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison(Node):
+    operator: str
+    left: Node
+    right: Node
+
+    def evaluate(self, scope: Scope) -> Value:
+        left, right = self.left.evaluate(scope), self.right.evaluate(scope)
+        if self.operator == "=":
+            return equal(left, right)
+        if self.operator == "!=":
+            result = equal(left, right)
+            return None if result is None else not result
+        order = compare(left, right)
+        return None if order is None else ORDER_TESTS[self.operator](order)
+
+
+@dataclass(frozen=True, slots=True)
+class Between(Node):
+    value: Node
+    low: Node
+    high: Node
+
+    def evaluate(self, scope: Scope) -> Value:
+        value = self.value.evaluate(scope)
+        low, high = compare(value, self.low.evaluate(scope)), compare(value, self.high.evaluate(scope))
+        return every([None if low is None else low >= 0, None if high is None else high <= 0])
+
+
+@dataclass(frozen=True, slots=True)
+class Conjunction(Node):
+    left: Node
+    right: Node
+
+    def evaluate(self, scope: Scope) -> Value:
+        left = self.left.evaluate(scope)
+        return False if left is False else every([left, self.right.evaluate(scope)])
+
+
+@dataclass(frozen=True, slots=True)
+class Disjunction(Node):
+    left: Node
+    right: Node
+
+    def evaluate(self, scope: Scope) -> Value:
+        left = self.left.evaluate(scope)
+        return True if left is True else some([left, self.right.evaluate(scope)])
+
+
+@dataclass(frozen=True, slots=True)
+class If(Node):
+    """A condition that is not true, null included, takes the else branch."""
+
+    condition: Node
+    then: Node
+    otherwise: Node
+
+    def evaluate(self, scope: Scope) -> Value:
+        chosen = self.then if self.condition.evaluate(scope) is True else self.otherwise
+        return chosen.evaluate(scope)
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionDefinition(Node):
+    """`body` is None for an external (Java) function, which always gives null here, as in Zeebe."""
+
+    params: tuple[str, ...]
+    body: Node | None
+
+    def evaluate(self, scope: Scope) -> Value:
+        def call(values: Sequence[Value]) -> Value:
+            if self.body is None:
+                return None
+            return self.body.evaluate(Scope(dict(zip(self.params, values, strict=False)), scope))
+
+        return Function(self.params, call)
+
+
+@dataclass(frozen=True, slots=True)
+class UnaryTest(Node):
+    """One test of an input: a value, a list, a range, a comparison, or a condition on `?`."""
+
+    test: Node
+    reads_input: bool
+
+    def evaluate(self, scope: Scope) -> Value:
+        value = scope.get(INPUT_SYMBOL)
+        result = self.test.evaluate(scope)
+        if self.reads_input:
+            return result if isinstance(result, bool) else None
+        if isinstance(self.test, Literal):
+            return equal(value, result)
+        if isinstance(result, bool):
+            return result if result or value is None else equal(value, result) is True
+        if isinstance(result, Range):
+            return includes(result, value)
+        if isinstance(result, list):
+            return any(_matches_item(value, item) for item in result) or equal(value, result) is True
+        return equal(value, result)
+
+
+@dataclass(frozen=True, slots=True)
+class UnaryTestList(Node):
+    """True where one test holds; `negated` for `not(…)`. Without tests it holds for every input (`-`)."""
+
+    tests: tuple[UnaryTest, ...]
+    negated: bool = False
+
+    def evaluate(self, scope: Scope) -> Value:
+        result = some([test.evaluate(scope) for test in self.tests]) if self.tests else True
+        return result if not self.negated or result is None else not result
+
+
+@dataclass(frozen=True, slots=True)
+class In(Node):
+    value: Node
+    tests: UnaryTestList
+
+    def evaluate(self, scope: Scope) -> Value:
+        return self.tests.evaluate(Scope(input_bindings(self.value.evaluate(scope)), scope))
+
+
+def input_bindings(value: Value) -> dict[str, Value]:
+    """The names under which a unary test reads its input."""
+    return {INPUT_SYMBOL: value, INPUT_NAME: value}
+
+
+def some(results: Sequence[Value]) -> bool | None:
+    """Ternary or: true if one is true, else null if one is no boolean."""
+    if any(result is True for result in results):
+        return True
+    return False if all(result is False for result in results) else None
+
+
+def every(results: Sequence[Value]) -> bool | None:
+    """Ternary and: false if one is false, else null if one is no boolean."""
+    if any(result is False for result in results):
+        return False
+    return True if all(result is True for result in results) else None
+
+
+def _matches_item(value: Value, item: Value) -> bool:
+    return includes(item, value) is True if isinstance(item, Range) else equal(value, item) is True

@@ -1,0 +1,55 @@
+"""Type names behind `instance of` and in parameters."""
+
+from services.engine.feel.cursor import Cursor
+from services.engine.feel.lexer import Kind
+from services.engine.feel.types import TYPE_NAMES, Type
+
+
+def parse_type(cursor: Cursor) -> Type:
+    """Reads a type; what is inside angle brackets goes beyond Camunda's grammar."""
+    for name in TYPE_NAMES:
+        if cursor.accept_phrase((name,)) or _accept_hyphened(cursor, name):
+            return Type(name)
+    token = cursor.peek()
+    if token.kind not in (Kind.WORD, Kind.QUOTED_NAME):
+        raise cursor.error("a type is expected")
+    name = cursor.advance().text
+    while cursor.accept("."):
+        name += "." + cursor.advance().text
+    if cursor.peek().text != "<" or name not in ("list", "context", "function", "range"):
+        return Type(name)
+    cursor.extensions.append(f"the type '{name}<…>'")
+    cursor.expect("<")
+    result = _inner(cursor, name)
+    return result
+
+
+def _inner(cursor: Cursor, name: str) -> Type:
+    if name in ("list", "range"):
+        element = parse_type(cursor)
+        cursor.expect(">")
+        return Type(name, element)
+    if name == "context":
+        entries = []
+        while not cursor.accept(">"):
+            key = cursor.context_key()
+            entries.append((key, parse_type(cursor)))
+            cursor.accept(",")
+        return Type(name, entries=tuple(entries))
+    while not cursor.accept(">"):
+        parse_type(cursor)
+        cursor.accept(",")
+    if cursor.accept("->"):
+        parse_type(cursor)
+    return Type(name)
+
+
+def _accept_hyphened(cursor: Cursor, name: str) -> bool:
+    if "-" not in name:
+        return False
+    start = cursor.position
+    for number, word in enumerate(name.split("-")):
+        if (number and not cursor.accept("-")) or not cursor.accept_word(word):
+            cursor.position = start
+            return False
+    return True
