@@ -1,0 +1,81 @@
+"""What a recorder is to the rest of the house: it says what it holds, and gives it back segment by segment."""
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from services.runtime.errors import Fatal, Retryable
+from services.runtime.spans import Span
+
+
+class RecorderDown(Retryable):
+    """The recorder cannot be reached, or its storage is not there."""
+
+
+class WrongChannel(Fatal):
+    """The recorder has no such channel."""
+
+
+class NothingRecorded(Exception):
+    """The recorder is sound and holds nothing at that moment."""
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A piece of footage as the recorder keeps it.
+
+    ``span`` starts at the wall-clock time of the segment's media time 0; ``size`` in bytes, where it is known before
+    reading; ``container`` is one of mp4, fmp4, mkv, ts, mov; ``open`` begins a new stream of its bytes.
+    """
+
+    name: str
+    channel: str
+    span: Span
+    size: int | None
+    container: str
+    open: Callable[[], AsyncIterator[bytes]]
+
+
+@dataclass(frozen=True)
+class RecorderFacts:
+    """What a recorder says of itself. ``clock_offset_ms`` is the recorder's clock minus true time, None where it was
+    not measured; ``oldest_frame`` by channel."""
+
+    make: str
+    model: str
+    identity: str
+    reachable: bool
+    oldest_frame: dict[str, datetime]
+    clock_offset_ms: int | None
+    clock_method: str
+    clock_uncertainty_ms: int | None
+    zone: str
+
+
+class Recorder(Protocol):
+    """One recorder. Every method raises RecorderDown and WrongChannel."""
+
+    async def probe(self) -> RecorderFacts:
+        """Make, clock, oldest frames; a recorder that is down is told by ``reachable``, not raised."""
+        ...
+
+    async def coverage(self, channel: str, span: Span) -> list[Span]:
+        """What exists of the span, gap by gap, measured without fetching it."""
+        ...
+
+    def fetch(self, channel: str, span: Span) -> AsyncIterator[Segment]:
+        """The segments that hold something of the span, in order of time."""
+        ...
+
+    async def snapshot(self, channel: str, at: datetime) -> bytes:
+        """The picture shown at that moment, as JPEG; raises NothingRecorded."""
+        ...
+
+    async def protect(self, channel: str, span: Span) -> bool:
+        """Keep the recorder from overwriting the span; False where it cannot."""
+        ...
+
+    async def release(self, channel: str, span: Span) -> None:
+        """Undo ``protect``."""
+        ...

@@ -1,0 +1,182 @@
+"""A recorder that is a folder: segments on a disk or a mount, in the layout that MediaMTX writes.
+
+``<root>/<channel>/YYYY-MM-DD_HH-MM-SS-ffffff.mp4``; the name is the start in the recorder's zone. Names are believed
+for the start only: how far a segment reaches is measured in the file.
+"""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from services.recorders.base import NothingRecorded, RecorderDown, RecorderFacts, Segment, WrongChannel
+from services.recorders.layout import File, channels_of, files_of
+from services.recorders.snapshot import picture
+from services.runtime.errors import Fatal
+from services.runtime.spans import Span, merge
+from services.runtime.threads import run_in_thread
+
+R = TypeVar("R")
+JOIN = timedelta(milliseconds=500)  # neighbours this close are one recording; MediaMTX's names are rough by 0.05 s
+READ = 1 << 20
+
+
+@dataclass(frozen=True)
+class Clock:
+    """What is known of the recorder's clock: set by whoever measured it, a folder cannot be asked."""
+
+    offset_ms: int | None
+    method: str
+    uncertainty_ms: int | None
+
+
+class FolderRecorder:
+    """Reads a folder; never writes to it, never leaves it."""
+
+    def __init__(self, root: Path, zone: ZoneInfo, clock: Clock, identity: str) -> None:
+        self._root = root
+        self._zone = zone
+        self._clock = clock
+        self._identity = identity
+
+    @classmethod
+    def from_configuration(cls, configuration: Mapping[str, str]) -> "FolderRecorder":
+        """Keys: ``root`` (required), ``layout`` (mediamtx), ``zone`` (IANA name, UTC), ``identity``,
+        ``clock_offset_ms``, ``clock_method``, ``clock_uncertainty_ms``. Raises Fatal with what to mend."""
+        if not configuration.get("root"):
+            raise Fatal("A folder recorder has no root: set the folder that holds its channels.")
+        layout = configuration.get("layout", "mediamtx")
+        if layout != "mediamtx":
+            raise Fatal(f"A folder recorder has the layout {layout}; the layout known is mediamtx: set that.")
+        root = Path(configuration["root"])
+        offset = _number(configuration, "clock_offset_ms")
+        method = configuration.get("clock_method", "unknown" if offset is None else "configured")
+        clock = Clock(offset, method, _number(configuration, "clock_uncertainty_ms"))
+        return cls(root, _zone(configuration.get("zone", "UTC")), clock, configuration.get("identity", str(root)))
+
+    async def probe(self) -> RecorderFacts:
+        try:
+            oldest, reachable = await self._in_thread(self._oldest), True
+        except RecorderDown:
+            oldest, reachable = {}, False
+        return RecorderFacts(
+            make="folder",
+            model="mediamtx",
+            identity=self._identity,
+            reachable=reachable,
+            oldest_frame=oldest,
+            clock_offset_ms=self._clock.offset_ms,
+            clock_method=self._clock.method,
+            clock_uncertainty_ms=self._clock.uncertainty_ms,
+            zone=self._zone.key,
+        )
+
+    async def coverage(self, channel: str, span: Span) -> list[Span]:
+        files = await self._in_thread(partial(self._files, channel, span))
+        pieces = [piece for file in files for piece in file.pieces]
+        parts = (piece.intersect(span) for piece in merge(pieces, tolerance=JOIN))
+        return [part for part in parts if part is not None]
+
+    async def fetch(self, channel: str, span: Span) -> AsyncIterator[Segment]:
+        for file in await self._in_thread(partial(self._files, channel, span)):
+            if file.span.intersect(span) is None:
+                continue
+            yield Segment(
+                name=file.path.name,
+                channel=channel,
+                span=file.span,
+                size=file.size,
+                container="fmp4" if file.fragmented else "mp4",
+                open=partial(self._bytes, file),
+            )
+
+    async def snapshot(self, channel: str, at: datetime) -> bytes:
+        moment = Span(at, at + timedelta(milliseconds=1))
+        for file in await self._in_thread(partial(self._files, channel, moment)):
+            if any(piece.intersect(moment) for piece in file.pieces):
+                return await picture(file.path, at - file.span.start)
+        raise NothingRecorded(f"Channel {channel} of recorder {self._identity} holds no picture at {at.isoformat()}.")
+
+    async def protect(self, channel: str, span: Span) -> bool:
+        return False  # whoever deletes old files here does not ask us
+
+    async def release(self, channel: str, span: Span) -> None:
+        return None
+
+    def _files(self, channel: str, span: Span) -> list[File]:
+        return files_of(self._channel(channel), self._zone, span)
+
+    def _oldest(self) -> dict[str, datetime]:
+        oldest = {}
+        for channel in channels_of(self._checked_root()):
+            files = files_of(self._channel(channel), self._zone, None)
+            first = next((piece.start for file in files for piece in file.pieces), None)
+            if first is not None:
+                oldest[channel] = first
+        return oldest
+
+    def _checked_root(self) -> Path:
+        root = self._root.resolve()
+        if not root.is_dir():
+            raise RecorderDown(
+                f"Recorder {self._identity} is down: its folder {root} is not there. Mount it, then it is tried again."
+            )
+        if next(root.iterdir(), None) is None:
+            raise RecorderDown(
+                f"Recorder {self._identity} is down: its folder {root} is empty, as a mount point is without its disk. "
+                "Mount it, then it is tried again."
+            )
+        return root
+
+    def _channel(self, channel: str) -> Path:
+        root = self._checked_root()
+        folder = (root / channel).resolve()
+        if folder == root or not folder.is_relative_to(root) or not folder.is_dir():
+            raise WrongChannel(
+                f"Recorder {self._identity} has no channel {channel!r}: correct the camera's channel in the register, "
+                "then retry."
+            )
+        return folder
+
+    async def _in_thread(self, read: Callable[[], R]) -> R:
+        try:
+            return await run_in_thread(read)
+        except OSError as error:
+            raise self._down(error) from error
+
+    def _down(self, error: OSError) -> RecorderDown:
+        return RecorderDown(
+            f"Recorder {self._identity} could not be read: {error.strerror or error}. Look at its disk or mount; "
+            "it is tried again."
+        )
+
+    async def _bytes(self, file: File) -> AsyncIterator[bytes]:
+        # No further than it was when it was measured: the newest segment is still being written.
+        left = file.size
+        try:
+            with await run_in_thread(file.path.open, "rb") as stream:
+                while left and (chunk := await run_in_thread(stream.read, min(READ, left))):
+                    left -= len(chunk)
+                    yield chunk
+        except OSError as error:
+            raise self._down(error) from error
+
+
+def _number(configuration: Mapping[str, str], name: str) -> int | None:
+    text = configuration.get(name)
+    if not text:
+        return None
+    try:
+        return int(text)
+    except ValueError as error:
+        raise Fatal(f"A folder recorder's {name} is {text!r}: set a whole number of milliseconds.") from error
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise Fatal(f"A folder recorder's zone is {name!r}: set an IANA name such as Asia/Shanghai.") from error

@@ -1,0 +1,76 @@
+"""Recorders by kind. Each recorder gives back only so many recordings at a time, whoever asks."""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import aclosing
+from datetime import datetime
+
+import anyio
+from anyio.lowlevel import RunVar
+
+from services.recorders.base import Recorder, RecorderFacts, Segment
+from services.recorders.folder import FolderRecorder
+from services.runtime.errors import Fatal
+from services.runtime.spans import Span
+
+KINDS: dict[str, Callable[[Mapping[str, str]], Recorder]] = {"folder": FolderRecorder.from_configuration}
+PARALLEL_FETCHES = 2
+
+Key = tuple[str, frozenset[tuple[str, str]]]
+_semaphores: RunVar[dict[Key, anyio.Semaphore]] = RunVar("footage_desk_recorders")
+
+
+def open_recorder(kind: str, configuration: Mapping[str, str]) -> Recorder:
+    """The recorder of that kind; ``parallel_fetches`` in its configuration sets how many go on at once (2).
+
+    Raises Fatal where kind or configuration are not understood.
+    """
+    make = KINDS.get(kind)
+    if make is None:
+        raise Fatal(f"There is no recorder of the kind {kind!r}: set one of {', '.join(sorted(KINDS))}.")
+    text = configuration.get("parallel_fetches", str(PARALLEL_FETCHES))
+    if not text.isdecimal() or int(text) < 1:
+        raise Fatal(f"A recorder's parallel_fetches is {text!r}: set a whole number from 1 up.")
+    return Bounded(make(configuration), (kind, frozenset(configuration.items())), int(text))
+
+
+class Bounded:
+    """A recorder behind its semaphore: a fetch holds a place from its first segment until it is closed."""
+
+    def __init__(self, recorder: Recorder, key: Key, places: int) -> None:
+        self._recorder = recorder
+        self._key = key
+        self._places = places
+
+    async def probe(self) -> RecorderFacts:
+        return await self._recorder.probe()
+
+    async def coverage(self, channel: str, span: Span) -> list[Span]:
+        return await self._recorder.coverage(channel, span)
+
+    async def fetch(self, channel: str, span: Span) -> AsyncIterator[Segment]:
+        async with self._semaphore():
+            segments = self._recorder.fetch(channel, span)
+            if isinstance(segments, AsyncGenerator):
+                async with aclosing(segments):
+                    async for segment in segments:
+                        yield segment
+            else:
+                async for segment in segments:
+                    yield segment
+
+    async def snapshot(self, channel: str, at: datetime) -> bytes:
+        return await self._recorder.snapshot(channel, at)
+
+    async def protect(self, channel: str, span: Span) -> bool:
+        return await self._recorder.protect(channel, span)
+
+    async def release(self, channel: str, span: Span) -> None:
+        await self._recorder.release(channel, span)
+
+    def _semaphore(self) -> anyio.Semaphore:
+        try:
+            known = _semaphores.get()
+        except LookupError:
+            known = {}
+            _semaphores.set(known)
+        return known.setdefault(self._key, anyio.Semaphore(self._places))

@@ -1,0 +1,62 @@
+"""``python -m services.recorders.snapshot_process <seconds>``: segment in, JPEG out.
+
+It decodes what a recorder holds, so it may do nothing but read and write its pipes (``services.runtime.confine``).
+"""
+
+import sys
+from fractions import Fraction
+
+import av
+from av.container import InputContainer
+from av.video.codeccontext import VideoCodecContext
+from av.video.frame import VideoFrame
+
+from services.runtime.confine import Limits, confine
+
+
+def frame_at(container: InputContainer, seconds: float) -> VideoFrame | None:
+    """The last picture that begins no later, or the first one there is."""
+    video = container.streams.video[0]
+    video.codec_context.thread_count = 1
+    container.seek(int(seconds / (video.time_base or 1)), stream=video, backward=True)
+    shown: VideoFrame | None = None
+    try:
+        for frame in container.decode(video):
+            if shown is not None and frame.time is not None and frame.time > seconds:
+                break
+            shown = frame
+    except av.FFmpegError:
+        return shown  # a damaged file: what was shown before the damage
+    return shown
+
+
+def jpeg(frame: VideoFrame) -> bytes:
+    """The picture as JPEG."""
+    encoder = av.CodecContext.create("mjpeg", "w")
+    if not isinstance(encoder, VideoCodecContext):
+        raise TypeError("the JPEG encoder is no video encoder")
+    encoder.width, encoder.height, encoder.pix_fmt = frame.width, frame.height, "yuvj420p"
+    encoder.time_base = Fraction(1, 25)
+    image = frame.reformat(format="yuvj420p")
+    image.pts = 0
+    return b"".join(bytes(packet) for packet in [*encoder.encode(image), *encoder.encode(None)])
+
+
+def main() -> int:
+    """Answer with a picture, or with nothing and status 1."""
+    confine(Limits(cpu_seconds=30))
+    av.logging.set_level(None)
+    try:
+        with av.open(sys.stdin.buffer, "r", format="mov") as container:
+            frame = frame_at(container, float(sys.argv[1]))
+    except (av.FFmpegError, IndexError):
+        return 1
+    if frame is None:
+        return 1
+    sys.stdout.buffer.write(jpeg(frame))
+    sys.stdout.buffer.flush()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

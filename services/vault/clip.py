@@ -1,0 +1,287 @@
+"""A clip of footage, streamed: segments in, fragmented MP4 out, and a report of what was found (facts/sealing.md 4).
+
+The work is done in a process of its own (``clip_process``), confined to its pipes. Nothing is written to disk. The
+process holds one fragment, one group of pictures, and, where a segment is plain MP4, that segment up to ``window``.
+"""
+
+import asyncio
+import hashlib
+import json
+import os
+import sys
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from types import TracebackType
+from typing import Any, Protocol, TypeVar
+
+from services.runtime.confine import clean_environment
+from services.runtime.errors import Fatal, Retryable
+from services.runtime.spans import Span
+from services.vault.coverage import Fragment, Part, WrongFootage
+from services.vault.framing import LARGEST_FRAME, Heading, Job, frame, moment, nanoseconds, pack
+
+CONTAINERS = {"mp4", "fmp4", "mov"}
+READ = 256 * 1024
+T = TypeVar("T")
+
+
+class ClipFailed(Retryable):
+    """The clip process ended without a report."""
+
+
+class UnsupportedFootage(Fatal):
+    """The footage is of a kind that is not copied."""
+
+
+@asynccontextmanager
+async def _closing(iterator: AsyncIterator[T]) -> AsyncIterator[AsyncIterator[T]]:
+    """Close a generator at once, so that a recorder gets its connection or place back; leave other iterators."""
+    try:
+        yield iterator
+    finally:
+        if isinstance(iterator, AsyncGenerator):
+            await iterator.aclose()
+
+
+class SegmentLike(Protocol):
+    """A segment as a recorder gives it: what the vault needs of it."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def channel(self) -> str: ...
+    @property
+    def span(self) -> Span: ...
+    @property
+    def size(self) -> int | None: ...
+    @property
+    def container(self) -> str: ...
+    @property
+    def open(self) -> Callable[[], AsyncIterator[bytes]]: ...
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the clip process may use: bytes of address space, bytes of one plain MP4, seconds of processor time."""
+
+    memory: int = 1 << 30
+    window: int = 96 << 20
+    cpu_seconds: int = 4 * 3600
+
+
+@dataclass
+class Taken:
+    """A segment that was handed to the clip process, with what came of it."""
+
+    name: str
+    span: Span
+    promised_size: int | None
+    size: int = 0
+    sha256: str = ""
+    problem: str | None = None
+    lost_from: datetime | None = None  # the end of its last good picture
+    left_out: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ClipReport:
+    """What the clip holds; the moments are None where it holds nothing."""
+
+    zero: datetime | None
+    first_frame: datetime | None
+    last_frame: datetime | None
+    end: datetime | None
+    covered: tuple[Span, ...]
+    packets: int
+    dropped: int
+    drift: timedelta
+    parts: tuple[Part, ...]
+
+
+@dataclass
+class Clip:
+    """``async with Clip(…) as clip``: then read ``clip.chunks()`` to the end, and ``clip.report`` is there.
+
+    ``zero`` gives the wall-clock time of a segment's media time 0; by default that is the start of its span.
+    Raises from ``chunks``: WrongFootage, UnsupportedFootage, ClipFailed, and whatever a segment's own stream raises.
+    """
+
+    segments: AsyncIterator[SegmentLike]
+    asked: Span
+    channel: str
+    join: timedelta = timedelta(milliseconds=200)
+    limits: Limits = field(default_factory=Limits)
+    zero: Callable[[SegmentLike], datetime] = lambda segment: segment.span.start
+    on_fragment: Callable[[Fragment], None] = lambda _: None
+
+    def __post_init__(self) -> None:
+        self.fragments: list[Fragment] = []
+        self.taken: list[Taken] = []
+        self.report: ClipReport | None = None
+        self._last: dict[str, Any] = {}
+
+    async def __aenter__(self) -> "Clip":
+        reading, writing = os.pipe()
+        try:
+            self._process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-I", "-m", "services.vault.clip_process"),
+                *(str(writing), str(self.limits.memory), str(self.limits.cpu_seconds)),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                pass_fds=(writing,),
+                env=clean_environment(),
+            )
+        except BaseException:
+            os.close(reading)
+            raise
+        finally:
+            os.close(writing)
+        self._feeding = asyncio.create_task(self._feed())
+        self._listening = asyncio.create_task(self._listen(reading))
+        self._complaints = asyncio.create_task(self._collect_complaints())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._process.returncode is None:
+            self._process.kill()
+        tasks = (self._feeding, self._listening, self._complaints)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._process.wait()
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The clip's bytes, as they are written."""
+        stdout = self._process.stdout
+        if stdout is None:
+            raise ClipFailed("the clip process has no output")
+        while chunk := await stdout.read(READ):
+            yield chunk
+        await self._conclude()
+
+    async def _conclude(self) -> None:
+        await self._listening
+        if sentence := self._last.get("foreign"):
+            raise WrongFootage(
+                f"Channel {self.channel} was asked for, and its recorder mixes in another stream: {sentence} "
+                "Nothing was kept; check the recorder's folder or channel, then retry."
+            )
+        if sentence := self._last.get("refused"):
+            raise UnsupportedFootage(f"Footage of channel {self.channel} was not copied. {sentence}")
+        # A fault of the segments' own streams also ends the process, and is the cause to tell.
+        await self._feeding
+        status = await self._process.wait()
+        told = self._last.get("report")
+        if status != 0 or told is None:
+            words = (await self._complaints).strip().splitlines()[-1:]
+            raise ClipFailed(
+                f"The clip process for channel {self.channel} ended with status {status} and no report"
+                f"{': ' + words[0] if words else ''}; nothing was kept, it is tried again."
+            )
+        self._understand(told)
+
+    async def _feed(self) -> None:
+        stdin = self._process.stdin
+        if stdin is None:
+            raise ClipFailed("the clip process has no input")
+        try:
+            start, end = nanoseconds(self.asked.start), nanoseconds(self.asked.end)
+            join = self.join // timedelta(microseconds=1) * 1000
+            stdin.write(pack(b"J", Job(start, end, join, self.limits.window)))
+            async with _closing(self.segments) as segments:
+                async for segment in segments:
+                    await self._feed_segment(stdin, segment)
+            stdin.close()
+        except (BrokenPipeError, ConnectionResetError):
+            return  # the process has ended by itself; its report or its status says why
+        except BaseException:
+            if self._process.returncode is None:
+                self._process.kill()
+            raise
+
+    async def _feed_segment(self, stdin: asyncio.StreamWriter, segment: SegmentLike) -> None:
+        self._check(segment)
+        taken = Taken(segment.name, segment.span, segment.size)
+        self.taken.append(taken)
+        digest = hashlib.sha256()
+        stdin.write(pack(b"S", Heading(segment.name, nanoseconds(self.zero(segment)))))
+        async with _closing(segment.open()) as chunks:
+            async for chunk in chunks:
+                digest.update(chunk)
+                taken.size += len(chunk)
+                for start in range(0, len(chunk), LARGEST_FRAME):
+                    stdin.write(frame(b"D", chunk[start : start + LARGEST_FRAME]))
+                    await stdin.drain()
+        taken.sha256 = digest.hexdigest()
+        stdin.write(frame(b"E"))
+        await stdin.drain()
+
+    def _check(self, segment: SegmentLike) -> None:
+        if segment.channel != self.channel:
+            raise WrongFootage(
+                f"Channel {self.channel} was asked for and segment {segment.name} is of channel {segment.channel}. "
+                "Nothing was kept; check the recorder's channels in the register, then retry."
+            )
+        if segment.container not in CONTAINERS:
+            raise UnsupportedFootage(
+                f"Segment {segment.name} of channel {self.channel} is {segment.container}; only MP4 is copied: let the "
+                "recorder write fragmented MP4."
+            )
+
+    async def _listen(self, reading: int) -> None:
+        loop = asyncio.get_running_loop()
+        stream = asyncio.StreamReader(limit=1 << 24)
+        pipe = os.fdopen(reading, "rb")
+        transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(stream), pipe)
+        try:
+            async for line in stream:
+                told = json.loads(line)
+                if row := told.get("fragment"):
+                    self.fragments.append(Fragment(*row))
+                    self.on_fragment(self.fragments[-1])
+                else:
+                    self._last = told
+        finally:
+            transport.close()
+
+    async def _collect_complaints(self) -> str:
+        stderr = self._process.stderr
+        kept = b""
+        while stderr is not None and (chunk := await stderr.read(4096)):
+            kept = (kept + chunk)[-4096:]
+        return kept.decode(errors="replace")
+
+    def _understand(self, told: dict[str, Any]) -> None:
+        for taken, source in zip(self.taken, told["sources"], strict=True):
+            taken.problem = source["problem"]
+            taken.lost_from = moment(source["lost_from_ns"])
+            taken.left_out = tuple(source["left_out"])
+            if taken.promised_size is not None and taken.size != taken.promised_size and taken.problem is None:
+                taken.problem = f"{taken.promised_size} bytes were promised and {taken.size} came"
+        there = told["packets"] > 0 and told["last_ns"] is not None
+        self.report = ClipReport(
+            zero=moment(told["zero_ns"]) if there else None,
+            first_frame=moment(told["first_ns"]) if there else None,
+            last_frame=moment(told["last_ns"]) if there else None,
+            end=moment(told["end_ns"]) if there else None,
+            covered=tuple(Span(moment(start), moment(end)) for start, end in told["covered"]),
+            packets=told["packets"],
+            dropped=told["dropped"],
+            drift=timedelta(microseconds=told["drift_ns"] // 1000),
+            parts=tuple(
+                Part(
+                    offset=part["offset"],
+                    length=part["length"],
+                    init=part["init"],
+                    span=Span(moment(part["first_ns"]), moment(part["last_ns"])),
+                    codecs=tuple(part["codecs"]),
+                    fingerprint=part["fingerprint"],
+                )
+                for part in told["parts"]
+            ),
+        )

@@ -1,0 +1,196 @@
+"""What a sealed object holds of what was asked for: measured from packets, never believed (failures F2, F5, F9)."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from services.runtime.errors import Fatal
+from services.runtime.spans import Span
+
+OutcomeWord = Literal["complete", "partial"]
+
+
+class FootageMissing(Exception):
+    """The recorder gave nothing of the asked span. ``facts`` is flat and says what was asked and promised."""
+
+    def __init__(self, sentence: str, facts: dict[str, Any]) -> None:
+        super().__init__(sentence)
+        self.facts = facts
+
+
+class FootageUnreadable(Exception):
+    """Bytes came, and none of them is footage that can be played. ``facts`` names each segment's fault."""
+
+    def __init__(self, sentence: str, facts: dict[str, Any]) -> None:
+        super().__init__(sentence)
+        self.facts = facts
+
+
+class WrongFootage(Fatal):
+    """The footage is another camera's; nothing of it was kept."""
+
+
+@dataclass(frozen=True)
+class Fragment:
+    """One fragment that begins with a key frame: ``time_ms`` after the first picture, bytes ``offset`` (of the
+    plaintext) and ``length``."""
+
+    time_ms: int
+    offset: int
+    length: int
+
+
+@dataclass(frozen=True)
+class SourceSegment:
+    """A segment as the recorder gave it: hash and size of what came; ``problem`` is None where it is sound."""
+
+    name: str
+    sha256: str
+    size: int
+    span: Span
+    problem: str | None = None
+
+
+@dataclass(frozen=True)
+class Part:
+    """A whole fragmented MP4 inside the object: plaintext bytes ``offset`` to ``offset + length``, of which the first
+    ``init`` are ftyp and moov. Another part begins where parameter sets, picture size or sound change."""
+
+    offset: int
+    length: int
+    init: int
+    span: Span
+    codecs: tuple[str, ...]
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """The measured facts. ``lost`` is what the recorder promised and did not give; ``zero`` is the wall-clock time of
+    media time 0; ``drift_ms`` how far segments were moved against the recorder's own times to join them."""
+
+    asked: Span
+    covered: tuple[Span, ...]
+    gaps: tuple[Span, ...]
+    lost: tuple[Span, ...]
+    share: float
+    lead_in_ms: int
+    tail_ms: int
+    packets: int
+    dropped_packets: int
+    codecs: tuple[str, ...]
+    sources: tuple[SourceSegment, ...]
+    parts: tuple[Part, ...]
+    first_frame: datetime
+    last_frame: datetime
+    zero: datetime
+    drift_ms: int
+    fingerprint: str
+    left_out: tuple[str, ...] = ()
+    problems: tuple[str, ...] = field(default=())
+
+    def to_json(self) -> dict[str, Any]:
+        """The same as JSON values; moments in ISO 8601 with zone."""
+        return {
+            "asked": span_to_json(self.asked),
+            "covered": [span_to_json(span) for span in self.covered],
+            "gaps": [span_to_json(span) for span in self.gaps],
+            "lost": [span_to_json(span) for span in self.lost],
+            "share": self.share,
+            "leadInMs": self.lead_in_ms,
+            "tailMs": self.tail_ms,
+            "packets": self.packets,
+            "droppedPackets": self.dropped_packets,
+            "codecs": list(self.codecs),
+            "sources": [
+                {
+                    "name": source.name,
+                    "sha256": source.sha256,
+                    "size": source.size,
+                    "span": span_to_json(source.span),
+                    "problem": source.problem,
+                }
+                for source in self.sources
+            ],
+            "parts": [
+                {
+                    "offset": part.offset,
+                    "length": part.length,
+                    "init": part.init,
+                    "span": span_to_json(part.span),
+                    "codecs": list(part.codecs),
+                    "fingerprint": part.fingerprint,
+                }
+                for part in self.parts
+            ],
+            "firstFrame": self.first_frame.isoformat(),
+            "lastFrame": self.last_frame.isoformat(),
+            "zero": self.zero.isoformat(),
+            "driftMs": self.drift_ms,
+            "fingerprint": self.fingerprint,
+            "leftOut": list(self.left_out),
+            "problems": list(self.problems),
+        }
+
+    @classmethod
+    def from_json(cls, told: dict[str, Any]) -> "Coverage":
+        """The reverse of ``to_json``; raises KeyError and ValueError where it is not one."""
+        return cls(
+            asked=span_from_json(told["asked"]),
+            covered=_spans(told["covered"]),
+            gaps=_spans(told["gaps"]),
+            lost=_spans(told["lost"]),
+            share=float(told["share"]),
+            lead_in_ms=int(told["leadInMs"]),
+            tail_ms=int(told["tailMs"]),
+            packets=int(told["packets"]),
+            dropped_packets=int(told["droppedPackets"]),
+            codecs=tuple(told["codecs"]),
+            sources=tuple(
+                SourceSegment(one["name"], one["sha256"], one["size"], span_from_json(one["span"]), one["problem"])
+                for one in told["sources"]
+            ),
+            parts=tuple(
+                Part(
+                    one["offset"],
+                    one["length"],
+                    one["init"],
+                    span_from_json(one["span"]),
+                    tuple(one["codecs"]),
+                    one["fingerprint"],
+                )
+                for one in told["parts"]
+            ),
+            first_frame=datetime.fromisoformat(told["firstFrame"]),
+            last_frame=datetime.fromisoformat(told["lastFrame"]),
+            zero=datetime.fromisoformat(told["zero"]),
+            drift_ms=int(told["driftMs"]),
+            fingerprint=told["fingerprint"],
+            left_out=tuple(told["leftOut"]),
+            problems=tuple(told["problems"]),
+        )
+
+
+def span_to_json(span: Span) -> list[str]:
+    """A span as two ISO 8601 moments."""
+    return [span.start.isoformat(), span.end.isoformat()]
+
+
+def span_from_json(told: Sequence[str]) -> Span:
+    """The reverse of ``span_to_json``."""
+    return Span(datetime.fromisoformat(told[0]), datetime.fromisoformat(told[1]))
+
+
+def _spans(told: Iterable[Sequence[str]]) -> tuple[Span, ...]:
+    return tuple(span_from_json(one) for one in told)
+
+
+def fragments_to_json(fragments: Iterable[Fragment]) -> list[list[int]]:
+    """Rows of time_ms, offset, length."""
+    return [[one.time_ms, one.offset, one.length] for one in fragments]
+
+
+def fragments_from_json(told: Iterable[Sequence[int]]) -> tuple[Fragment, ...]:
+    """The reverse of ``fragments_to_json``."""
+    return tuple(Fragment(*row) for row in told)

@@ -1,0 +1,324 @@
+"""The one streaming pass: clip, SHA-256, age, SHA-256, object storage (sealing.md; R36).
+
+Nothing is written in clear and memory does not grow with the footage. Whatever fails, and whoever cancels: no object
+and no unfinished upload stays behind.
+"""
+
+import hashlib
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+from services.runtime.errors import Fatal
+from services.runtime.spans import Span
+from services.runtime.threads import run_in_thread
+from services.vault.age import Reader, Unwrapper
+from services.vault.clip import Clip, Limits, SegmentLike
+from services.vault.coverage import (
+    Coverage,
+    Fragment,
+    OutcomeWord,
+    fragments_from_json,
+    fragments_to_json,
+)
+from services.vault.store import Store
+from services.vault.upload import Uploaded, upload
+from services.vault.verdict import judge
+
+CONTENT_TYPE = "application/octet-stream"
+TOLERANCE_MS = 500
+READ = 1 << 20
+Progress = Callable[[int, float], None]
+
+
+class MasterDamaged(Fatal):
+    """What the vault holds is not what was sealed."""
+
+
+@dataclass(frozen=True)
+class Location:
+    """One version of one object: ``size`` is that of the ciphertext."""
+
+    bucket: str
+    key: str
+    version_id: str
+    size: int
+
+
+@dataclass(frozen=True)
+class Sealed:
+    """An encrypted object in the store: hashes in hexadecimal, and what it holds. Fragments are of the plaintext."""
+
+    bucket: str
+    key: str
+    version_id: str
+    size: int
+    plain_size: int
+    sha256_plain: str
+    sha256_cipher: str
+    outcome: OutcomeWord
+    coverage: Coverage
+    fragments: tuple[Fragment, ...]
+
+    @property
+    def location(self) -> Location:
+        return Location(self.bucket, self.key, self.version_id, self.size)
+
+    def to_json(self) -> dict[str, Any]:
+        """The same as JSON values."""
+        return {
+            "bucket": self.bucket,
+            "key": self.key,
+            "versionId": self.version_id,
+            "size": self.size,
+            "plainSize": self.plain_size,
+            "sha256Plain": self.sha256_plain,
+            "sha256Cipher": self.sha256_cipher,
+            "outcome": self.outcome,
+            "coverage": self.coverage.to_json(),
+            "fragments": fragments_to_json(self.fragments),
+        }
+
+    @classmethod
+    def from_json(cls, told: dict[str, Any]) -> "Sealed":
+        """The reverse of ``to_json``."""
+        return cls(
+            bucket=told["bucket"],
+            key=told["key"],
+            version_id=told["versionId"],
+            size=told["size"],
+            plain_size=told["plainSize"],
+            sha256_plain=told["sha256Plain"],
+            sha256_cipher=told["sha256Cipher"],
+            outcome=told["outcome"],
+            coverage=Coverage.from_json(told["coverage"]),
+            fragments=fragments_from_json(told["fragments"]),
+        )
+
+
+async def seal(
+    segments: AsyncIterator[SegmentLike],
+    asked: Span,
+    *,
+    channel: str,
+    promised: Sequence[Span],
+    recipients: Sequence[str],
+    store: Store,
+    bucket: str,
+    key: str,
+    metadata: Mapping[str, str],
+    legal_hold: bool = False,
+    expected_fingerprint: str | None = None,
+    progress: Progress = lambda size, share: None,
+    tolerance_ms: int = TOLERANCE_MS,
+    limits: Limits | None = None,
+) -> Sealed:
+    """Clip the asked span out of the segments and put it, encrypted to the recipients, under the key.
+
+    ``promised`` is the recorder's own answer on coverage; ``progress`` gets bytes of plaintext and the share of the
+    asked span (0 to 1). Raises FootageMissing, FootageUnreadable, WrongFootage, UnsupportedFootage, ClipFailed, the
+    store's errors, and what the segments' streams raise; then nothing is stored.
+    """
+    clip = Clip(segments, asked, channel, limits=limits or Limits())
+    return await _seal_clip(
+        clip,
+        promised=promised,
+        expected_fingerprint=expected_fingerprint,
+        tolerance_ms=tolerance_ms,
+        progress=progress,
+        recipients=recipients,
+        store=store,
+        bucket=bucket,
+        key=key,
+        metadata=metadata,
+        legal_hold=legal_hold,
+    )
+
+
+async def issue(
+    store: Store,
+    source: Location,
+    unwrapper: Unwrapper,
+    sha256_plain: str,
+    granted: Span,
+    *,
+    coverage: Coverage,
+    channel: str,
+    recipients: Sequence[str],
+    bucket: str,
+    key: str,
+    metadata: Mapping[str, str],
+    legal_hold: bool = False,
+    progress: Progress = lambda size, share: None,
+    tolerance_ms: int = TOLERANCE_MS,
+    limits: Limits | None = None,
+    target: Store | None = None,
+) -> Sealed:
+    """Cut the granted span out of a master and put it as a copy, under a fresh file key, to ``target`` or ``store``.
+
+    ``coverage`` is the master's. The master is read whole and its hash compared; raises MasterDamaged where it
+    differs, age's errors where it does not open, and what ``seal`` raises; then nothing is stored.
+    """
+    master = _Master(store, source, unwrapper, coverage, channel)
+    clip = Clip(master.parts(), granted, channel, limits=limits or Limits(), zero=lambda _: coverage.zero)
+
+    def whole() -> None:
+        if master.sha256 != sha256_plain:
+            raise MasterDamaged(
+                f"No copy was made of master {source.key}: its footage has the SHA-256 {master.sha256[:16]}…, and "
+                f"{sha256_plain[:16]}… was sealed. Restore it from the replica, then retry."
+            )
+
+    return await _seal_clip(
+        clip,
+        promised=coverage.covered,
+        expected_fingerprint=None,
+        tolerance_ms=tolerance_ms,
+        progress=progress,
+        recipients=recipients,
+        store=target or store,
+        bucket=bucket,
+        key=key,
+        metadata=metadata,
+        legal_hold=legal_hold,
+        also=whole,
+    )
+
+
+async def _seal_clip(
+    clip: Clip,
+    *,
+    promised: Sequence[Span],
+    expected_fingerprint: str | None,
+    tolerance_ms: int,
+    progress: Progress,
+    recipients: Sequence[str],
+    store: Store,
+    bucket: str,
+    key: str,
+    metadata: Mapping[str, str],
+    legal_hold: bool,
+    also: Callable[[], None] = lambda: None,
+) -> Sealed:
+    def conclude() -> tuple[OutcomeWord, Coverage]:
+        also()
+        if clip.report is None:
+            raise RuntimeError("the clip ended without a report and without an error")
+        return judge(
+            clip.report,
+            clip.taken,
+            asked=clip.asked,
+            channel=clip.channel,
+            promised=promised,
+            expected_fingerprint=expected_fingerprint,
+            tolerance=timedelta(milliseconds=tolerance_ms),
+        )
+
+    async with clip:
+        stored: Uploaded[tuple[OutcomeWord, Coverage]] = await upload(
+            _counted(clip, progress),
+            conclude,
+            recipients=recipients,
+            store=store,
+            bucket=bucket,
+            key=key,
+            metadata=metadata,
+            legal_hold=legal_hold,
+            content_type=CONTENT_TYPE,
+        )
+    outcome, coverage = stored.verdict
+    return Sealed(
+        bucket=bucket,
+        key=key,
+        version_id=stored.version_id,
+        size=stored.size,
+        plain_size=stored.plain_size,
+        sha256_plain=stored.sha256_plain,
+        sha256_cipher=stored.sha256_cipher,
+        outcome=outcome,
+        coverage=coverage,
+        fragments=tuple(clip.fragments),
+    )
+
+
+async def _counted(clip: Clip, progress: Progress) -> AsyncIterator[bytes]:
+    size = 0
+    length = clip.asked.duration / timedelta(milliseconds=1) or 1.0
+    async for chunk in clip.chunks():
+        size += len(chunk)
+        reached = clip.fragments[-1].time_ms if clip.fragments else 0
+        progress(size, min(1.0, reached / length))
+        yield chunk
+    progress(size, 1.0)
+
+
+@dataclass(frozen=True)
+class _MasterPart:
+    name: str
+    channel: str
+    span: Span
+    size: int | None
+    container: str
+    open: Callable[[], AsyncIterator[bytes]]
+
+
+class _Master:
+    """A master's parts as segments, in order; ``sha256`` is right once all were read."""
+
+    def __init__(self, store: Store, source: Location, unwrapper: Unwrapper, coverage: Coverage, channel: str) -> None:
+        self._store = store
+        self._source = source
+        self._unwrapper = unwrapper
+        self._coverage = coverage
+        self._channel = channel
+        self._digest = hashlib.sha256()
+        self._reader: Reader | None = None
+
+    @property
+    def sha256(self) -> str:
+        return self._digest.hexdigest()
+
+    async def parts(self) -> AsyncIterator[SegmentLike]:
+        reader = await run_in_thread(self._open)
+        parts = self._coverage.parts
+        ends = [0, *(part.offset + part.length for part in parts)]
+        if reader.size != ends[-1] or any(part.offset != end for part, end in zip(parts, ends, strict=False)):
+            raise MasterDamaged(
+                f"No copy was made of master {self._source.key}: it holds {reader.size} bytes of footage and its "
+                f"record says {ends[-1]}. Restore it from the replica, then retry."
+            )
+        for number, part in enumerate(parts, 1):
+            yield _MasterPart(
+                name=f"{self._source.key}#{number}",
+                channel=self._channel,
+                span=part.span,
+                size=part.length,
+                container="fmp4",
+                open=partial(self._bytes, reader, part.length),
+            )
+
+    def _open(self) -> Reader:
+        return open_sealed(self._store, self._source, self._unwrapper)
+
+    async def _bytes(self, reader: Reader, length: int) -> AsyncIterator[bytes]:
+        left = length
+        while left:
+            chunk = await run_in_thread(reader.read, min(READ, left))
+            if not chunk:
+                return
+            self._digest.update(chunk)
+            left -= len(chunk)
+            yield chunk
+
+
+def open_sealed(store: Store, source: Location, unwrapper: Unwrapper) -> Reader:
+    """A seekable reader of the plaintext; blocks, so call it and read from it in a thread. Raises age's errors."""
+
+    def read_at(offset: int, length: int) -> bytes:
+        return b"".join(
+            store.get(source.bucket, source.key, offset=offset, length=length, version_id=source.version_id)
+        )
+
+    return Reader(read_at, source.size, unwrapper)

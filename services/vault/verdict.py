@@ -1,0 +1,123 @@
+"""The verdict on a clip: asked against promised against counted. Nothing wrong is ever called complete."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from services.runtime.spans import Span, covered_share, gaps, merge
+from services.vault.clip import ClipReport, Taken
+from services.vault.coverage import (
+    Coverage,
+    FootageMissing,
+    FootageUnreadable,
+    OutcomeWord,
+    SourceSegment,
+    WrongFootage,
+    span_to_json,
+)
+
+
+def judge(
+    report: ClipReport,
+    taken: Sequence[Taken],
+    *,
+    asked: Span,
+    channel: str,
+    promised: Sequence[Span],
+    expected_fingerprint: str | None,
+    tolerance: timedelta,
+) -> tuple[OutcomeWord, Coverage]:
+    """The outcome and the measured coverage.
+
+    ``promised`` is what the recorder said it has; ``tolerance`` is the largest hole that does not count as a gap.
+    Raises FootageMissing, FootageUnreadable and WrongFootage.
+    """
+    seen = [span for span in report.covered if span.intersect(asked)]
+    if not seen or report.zero is None or report.first_frame is None or report.last_frame is None or report.end is None:
+        raise _nothing(asked, channel, promised, taken)
+    _check_fingerprint(report, channel, expected_fingerprint)
+    broken = _broken(asked, report, taken)
+    holes = gaps(asked, report.covered, tolerance=tolerance) + [span for _, span in broken if span.duration]
+    lost = [hole for span in promised if (part := span.intersect(asked)) for hole in gaps(part, report.covered)]
+    coverage = Coverage(
+        asked=asked,
+        covered=report.covered,
+        gaps=tuple(merge(holes)),
+        lost=tuple(span for span in merge(lost) if span.duration > tolerance),
+        share=round(covered_share(asked, report.covered), 6),
+        lead_in_ms=_milliseconds(asked.start - report.first_frame),
+        tail_ms=_milliseconds(report.end - asked.end),
+        packets=report.packets,
+        dropped_packets=report.dropped,
+        codecs=tuple(dict.fromkeys(codec for part in report.parts for codec in part.codecs)),
+        sources=tuple(SourceSegment(one.name, one.sha256, one.size, one.span, one.problem) for one in taken),
+        parts=report.parts,
+        first_frame=report.first_frame,
+        last_frame=report.last_frame,
+        zero=report.zero,
+        drift_ms=_milliseconds(report.drift),
+        fingerprint=report.parts[0].fingerprint,
+        left_out=tuple(dict.fromkeys(stream for one in taken for stream in one.left_out)),
+        problems=tuple(f"{one.name}: {one.problem}" for one, _ in broken),
+    )
+    return ("partial" if coverage.gaps or broken else "complete"), coverage
+
+
+def _milliseconds(length: timedelta) -> int:
+    return max(0, round(length / timedelta(milliseconds=1)))
+
+
+def _nothing(
+    asked: Span, channel: str, promised: Sequence[Span], taken: Sequence[Taken]
+) -> FootageMissing | FootageUnreadable:
+    words = f"channel {channel} from {asked.start.isoformat()} to {asked.end.isoformat()}"
+    faults = {one.name: one.problem for one in taken if one.problem}
+    facts: dict[str, object] = {
+        "channel": channel,
+        "asked": span_to_json(asked),
+        "promised": [span_to_json(span) for span in promised],
+        "segments": len(taken),
+        "bytes": sum(one.size for one in taken),
+        "faults": faults,
+    }
+    if faults:
+        name, fault = next(iter(faults.items()))
+        return FootageUnreadable(
+            f"Nothing of {words} can be played: {fault} ({name}, {len(taken)} segments came). "
+            "Look at the recorder's disk and its answer, then ask again.",
+            facts,
+        )
+    return FootageMissing(
+        f"The recorder gave no footage of {words}. Look whether it was recording then, and whether it has been "
+        "overwritten.",
+        facts,
+    )
+
+
+def _check_fingerprint(report: ClipReport, channel: str, expected: str | None) -> None:
+    for part in report.parts:
+        if expected is not None and part.fingerprint != expected:
+            raise WrongFootage(
+                f"The footage of channel {channel} at {part.span.start.isoformat()} is not from the camera that is "
+                f"known there: its picture has the fingerprint {part.fingerprint[:12]}, known is {expected[:12]}. "
+                "Nothing was kept; check the recorder's channels, or clear the camera's fingerprint if its settings "
+                "were changed, then retry."
+            )
+
+
+def _broken(asked: Span, report: ClipReport, taken: Sequence[Taken]) -> list[tuple[Taken, Span]]:
+    """Segments with a fault inside the asked span, each with what was lost by it (which may be no time at all)."""
+    found = []
+    for one in taken:
+        if one.problem is None or one.lost_from is None:
+            continue
+        until = _next_picture(one.lost_from, report, asked)
+        if one.lost_from < asked.end and until >= asked.start:
+            found.append((one, Span(max(one.lost_from, asked.start), max(until, one.lost_from, asked.start))))
+    return found
+
+
+def _next_picture(after: datetime, report: ClipReport, asked: Span) -> datetime:
+    for span in report.covered:
+        if span.end > after:
+            return max(span.start, after)
+    return max(asked.end, after)
