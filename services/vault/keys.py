@@ -98,7 +98,7 @@ class LoanKeys:
     def unwrapper(self, copy_id: str) -> Unwrapper:
         """The key that opens the copy; raises KeyGone when it was destroyed."""
         path = self._path(copy_id)
-        if not path.exists():
+        if self._tombstone(copy_id).exists() or not path.exists():
             raise KeyGone(f"the loan key of copy {copy_id} is destroyed or never was: issue another copy.")
         return FileIdentity(path)
 

