@@ -1,0 +1,95 @@
+"""What passes between the models and the services: the variables of each job, of each message, of each review."""
+
+from services.register import messages
+
+# job type -> the variables that its worker may read, the variables that it answers with
+JOBS: dict[str, tuple[set[str], set[str]]] = {
+    "open-case": ({"applicationId"}, {"duplicate", "itemIds", "correctionPeriod"}),
+    "preserve-footage": ({"applicationId"}, {"itemsPreserved", "itemsNotPreserved"}),
+    "preliminary-review": ({"applicationId"}, {"applicationComplete"}),
+    "security-review": (
+        {"applicationId"},
+        {"securityFindings", "cameraClass", "securityInvolved", "managementInvolved"},
+    ),
+    "escalate-to-management": ({"applicationId", "decidedBy"}, {"deciders"}),
+    "file-application": (
+        {"applicationId", "importance", "managementNeeded", "secondPerson", "backupNeeded", "maxUseDays"},
+        {"formNumber", "usePeriodDays"},
+    ),
+    "notify-storage": ({"applicationId"}, {"storageNotifiedAt"}),
+    "retrieve-footage": ({"applicationId", "itemId"}, {"coverage", "recordNumber"}),
+    "back-up-footage": ({"applicationId", "itemId"}, {"backupVerified"}),
+    "encrypt-copy": ({"applicationId", "itemId"}, {"copyId"}),
+    "hand-over": ({"applicationId", "usePeriodDays"}, {"handOverId", "takeUpPeriod", "gracePeriod", "reminderLead"}),
+    "remind-return": ({"applicationId", "handOverId"}, {"remindersSent"}),
+    "suspend-access": ({"applicationId", "handOverId"}, {"accessSuspended"}),
+    "resume-access": ({"applicationId", "handOverId"}, set()),
+    "open-violation": ({"applicationId", "handOverId", "violationKind"}, {"violationId"}),
+    "inspect-return": ({"applicationId", "handOverId"}, {"returnFindings"}),
+    "re-archive": ({"applicationId", "handOverId", "decision"}, {"disposalDate"}),
+    "expire-application": ({"applicationId", "round"}, {"correctedMeanwhile"}),
+    "release-preservation": ({"applicationId", "closingOutcome"}, {"itemsReleased"}),
+    "open-review": ({"applicationId", "stage", "handOverId"}, {"reviewId", "firstReviewReminderAt", "reviewLimit"}),
+    "remind-reviewer": ({"reviewId"}, set()),
+    "escalate-review": ({"reviewId"}, set()),
+}
+
+# Work on recorders and storage is tried five times, the rest three times.
+STORAGE_JOBS = {
+    "preserve-footage",
+    "retrieve-footage",
+    "back-up-footage",
+    "encrypt-copy",
+    "release-preservation",
+    "inspect-return",
+    "re-archive",
+}
+
+# stage -> its decisions, what it returns besides `decision`
+STAGES: dict[str, tuple[set[str], set[str]]] = {
+    "preliminary": ({"approved", "returned", "rejected"}, set()),
+    "security": (
+        {"approved", "returned", "rejected"},
+        {"importantInformation", "sensitiveEvent", "highImpact", "usePeriodDays", "wayOfUse"},
+    ),
+    "security-signature": ({"signed", "refused"}, {"importantInformation", "sensitiveEvent", "highImpact"}),
+    "management": ({"approved", "rejected"}, set()),
+    "storage-release": ({"approved", "returned"}, set()),
+    "partial-footage": ({"approved", "rejected"}, set()),
+    "receipt": ({"accepted", "declined"}, {"dueAt"}),
+    "return-inspection": ({"in-order", "discrepancy"}, set()),
+}
+
+# message -> the variables that it carries
+MESSAGES: dict[str, set[str]] = {
+    messages.APPLICATION_SUBMITTED: {"applicationId"},
+    messages.APPLICATION_CORRECTED: set(),
+    messages.APPLICATION_WITHDRAWN: set(),
+    messages.REVIEW_DECIDED: {"decision"}.union(*(returned for _, returned in STAGES.values())),
+    messages.COPY_RETURNED: set(),
+    messages.USE_PERIOD_CHANGED: {"dueAt"},
+    messages.COPY_LOST: set(),
+}
+
+KEYS = {
+    messages.APPLICATION_SUBMITTED: None,
+    messages.APPLICATION_CORRECTED: '=applicationId + ":" + string(round)',
+    messages.APPLICATION_WITHDRAWN: "=applicationId",
+    messages.REVIEW_DECIDED: "=reviewId",
+    messages.COPY_RETURNED: "=handOverId",
+    messages.USE_PERIOD_CHANGED: "=handOverId",
+    messages.COPY_LOST: "=handOverId",
+}
+
+DECISION = {"importance", "managementNeeded", "decidedBy", "secondPerson", "backupNeeded", "maxUseDays"}
+
+OUTCOMES = {
+    "footage-re-archived",
+    "rejected",
+    "withdrawn",
+    "expired",
+    "footage-unavailable",
+    "copy-not-taken-up",
+    "copy-lost",
+    "return-disputed",
+}
