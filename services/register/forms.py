@@ -1,0 +1,191 @@
+"""The application form as a person fills it in, and as it is frozen at each submission (R16 to R21)."""
+
+import hashlib
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import rfc8785
+from sqlalchemy import select
+
+from services.register import preservations
+from services.register.applications import Application, Item, Revision
+from services.register.cameras import Camera
+from services.register.people import Department, Person
+from services.register.unit import Unit
+
+TITLE = "视频录像调取申请表"
+
+PURPOSE_CATEGORIES = {
+    "security-incident": ("安全事件调查", "Security incident"),
+    "accident": ("事故调查", "Accident"),
+    "dispute": ("纠纷处理", "Dispute"),
+    "discipline": ("违纪调查", "Discipline"),
+    "operations": ("生产运营", "Operations"),
+    "training": ("培训", "Training"),
+    "other": ("其他", "Other"),
+}
+LEGAL_BASES = {
+    "internal-management": ("内部管理职责", "Duties of internal management"),
+    "law": ("法律法规规定", "Required by law"),
+    "authority-request": ("有关机关依法调取", "Request of an authority within its powers"),
+    "lawful-interest": ("维护合法权益", "Protection of lawful interests"),
+    "consent": ("当事人同意", "Consent of those recorded"),
+}
+
+
+@dataclass(frozen=True)
+class ItemAsked:
+    """One camera and one span; both moments aware, ``zone`` the IANA name in which they were typed (R20)."""
+
+    camera_id: str
+    start: datetime
+    end: datetime
+    zone: str
+
+
+@dataclass(frozen=True)
+class Form:
+    """What the drafter fills in. Drafter and department come from the directory and are never typed (R18)."""
+
+    reason: str
+    purpose: str
+    purpose_category: str
+    legal_basis: str
+    way_of_use: str
+    place_of_use: str
+    requested_use_days: int
+    custodian_id: str | None
+    items: tuple[ItemAsked, ...]
+    incident_reference: str | None = None
+    subject_ids: tuple[str, ...] = field(default=())
+    urgent_because: str | None = None
+    important_information: bool = False
+    sensitive_event: bool = False
+    high_impact: bool = False
+
+
+SIMPLE_FIELDS = (
+    "reason",
+    "purpose",
+    "purpose_category",
+    "legal_basis",
+    "way_of_use",
+    "place_of_use",
+    "requested_use_days",
+    "custodian_id",
+    "incident_reference",
+    "urgent_because",
+)
+CLASS_FIELDS = ("important_information", "sensitive_event", "high_impact")
+
+
+def fill(application: Application, form: Form) -> None:
+    """Write the form's fields into the application; what people marked as important stays marked (R26)."""
+    for name in SIMPLE_FIELDS:
+        setattr(application, name, getattr(form, name))
+    for name in CLASS_FIELDS:
+        setattr(application, name, bool(getattr(application, name)) or getattr(form, name))
+    application.subject_ids = list(form.subject_ids)
+
+
+def replace_items(unit: Unit, application: Application, asked: tuple[ItemAsked, ...]) -> None:
+    """Make the items those of ``asked``: equal ones stay with their id, others are dropped or added."""
+    current = preservations.items_in_scope(unit, application.id)
+    kept: set[str] = set()
+    for position, wanted in enumerate(asked, start=1):
+        same = next((item for item in current if item.id not in kept and _equal(item, wanted)), None)
+        if same is None:
+            same = Item(application_id=application.id, camera_id=wanted.camera_id, zone=wanted.zone, position=position)
+            same.asked_start, same.asked_end = wanted.start, wanted.end
+            unit.session.add(same)
+            unit.session.flush()
+        same.position = position
+        same.granted_start = same.granted_end = None
+        kept.add(same.id)
+    for item in current:
+        if item.id not in kept:
+            item.dropped_in_round = application.round
+    unit.session.flush()
+
+
+def _equal(item: Item, wanted: ItemAsked) -> bool:
+    return (item.camera_id, item.asked_start, item.asked_end) == (wanted.camera_id, wanted.start, wanted.end)
+
+
+def freeze(unit: Unit, application: Application) -> Revision:
+    """The form of this round as canonical JSON with its hash: what every decision of the round is bound to (R25)."""
+    content = contents(unit, application)
+    revision = Revision(
+        application_id=application.id,
+        round=application.round,
+        submitted_by=unit.actor.id,
+        submitted_at=unit.now,
+        form=content,
+        sha256=hashlib.sha256(rfc8785.dumps(content)).hexdigest(),
+    )
+    unit.session.add(revision)
+    unit.session.flush()
+    return revision
+
+
+def current_revision(unit: Unit, application_id: str) -> Revision | None:
+    """The newest submitted form; None for a draft."""
+    return unit.session.scalar(
+        select(Revision).where(Revision.application_id == application_id).order_by(Revision.round.desc()).limit(1)
+    )
+
+
+def contents(unit: Unit, application: Application) -> dict[str, Any]:
+    """The form as data that stands by itself: names beside ids, times in UTC with the zone they were typed in."""
+    drafter = unit.session.get_one(Person, application.drafter_id)
+    department = unit.session.get_one(Department, application.department_id)
+    return {
+        "title": TITLE,
+        "number": application.number,
+        "policyVersion": application.policy_version,
+        "organisation": unit.rules.organisation,
+        "round": application.round,
+        "submittedAt": unit.now.isoformat(),
+        "department": {"id": department.id, "zh": department.name_zh, "en": department.name_en},
+        "drafter": {"id": drafter.id, "name": drafter.name},
+        "custodian": _person(unit, application.custodian_id),
+        "previousApplication": _number_of(unit, application.previous_id),
+        "reason": application.reason,
+        "purpose": application.purpose,
+        "purposeCategory": application.purpose_category,
+        "legalBasis": application.legal_basis,
+        "incidentReference": application.incident_reference,
+        "wayOfUse": application.way_of_use,
+        "placeOfUse": application.place_of_use,
+        "requestedUseDays": application.requested_use_days,
+        "subjects": [_person(unit, person_id) for person_id in application.subject_ids],
+        "urgentBecause": application.urgent_because,
+        "importantInformation": application.important_information,
+        "sensitiveEvent": application.sensitive_event,
+        "highImpact": application.high_impact,
+        "items": [_item(unit, item) for item in preservations.items_in_scope(unit, application.id)],
+    }
+
+
+def _item(unit: Unit, item: Item) -> dict[str, Any]:
+    camera = unit.session.get_one(Camera, item.camera_id)
+    return {
+        "id": item.id,
+        "position": item.position,
+        "camera": {"id": camera.id, "zh": camera.name_zh, "en": camera.name_en},
+        "place": {"zh": camera.place_zh, "en": camera.place_en},
+        "from": item.asked_start.isoformat(),
+        "to": item.asked_end.isoformat(),
+        "zone": item.zone,
+    }
+
+
+def _person(unit: Unit, person_id: str | None) -> dict[str, str] | None:
+    if person_id is None:
+        return None
+    return {"id": person_id, "name": unit.session.get_one(Person, person_id).name}
+
+
+def _number_of(unit: Unit, application_id: str | None) -> str | None:
+    return None if application_id is None else unit.session.get_one(Application, application_id).number

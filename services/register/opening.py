@@ -1,0 +1,63 @@
+"""The case at the start of its process, at each new round, and where a correction does not come (T6)."""
+
+from dataclasses import dataclass
+
+from services.register import audit, messages, outbox, submissions
+from services.register.applications import Application
+from services.register.unit import Unit
+from services.runtime.errors import Fatal
+
+
+@dataclass(frozen=True)
+class Opened:
+    duplicate: bool
+    item_ids: list[str]
+
+
+def open_case(unit: Unit, application_id: str, process_instance_key: int) -> Opened:
+    """Bind the application to the process instance that runs it; any other instance is a duplicate and ends.
+
+    Raises Fatal for an application that was not submitted or has no items: such a case cannot run.
+    """
+    application = unit.session.get(Application, application_id, with_for_update=True)
+    items = submissions.item_ids(unit, application_id)
+    if application is None or application.submitted_at is None or not items:
+        cause = "there is no submitted application of this id" if application is None else "it has no items"
+        raise Fatal(f"could not open the case | application {application_id} | {cause} | cancel this process instance")
+    if application.process_instance_key is None:
+        application.process_instance_key = process_instance_key
+        audit.record(
+            unit,
+            "case-opened",
+            "application",
+            application_id,
+            application_id=application_id,
+            process_instance=str(process_instance_key),
+        )
+    outbox.settle(unit, application_id, "the process has opened the case", messages.APPLICATION_SUBMITTED)
+    return Opened(application.process_instance_key != process_instance_key, items)
+
+
+@dataclass(frozen=True)
+class Expiry:
+    corrected_meanwhile: bool
+    item_ids: list[str]
+
+
+def expire(unit: Unit, application_id: str, round_: int) -> Expiry:
+    """The time to correct is over. A correction that came before this moment wins; later ones are refused.
+
+    ``round_`` is the process's count: the number that the awaited correction makes.
+    """
+    application = unit.session.get_one(Application, application_id, with_for_update=True)
+    corrected = application.round >= round_
+    if corrected:
+        outbox.settle(
+            unit, application_id, "the process found the correction in the book", messages.APPLICATION_CORRECTED
+        )
+    else:
+        application.correction_until = None
+        audit.record(
+            unit, "correction-expired", "application", application_id, application_id=application_id, round=round_
+        )
+    return Expiry(corrected, submissions.item_ids(unit, application_id))

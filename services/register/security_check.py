@@ -1,0 +1,167 @@
+"""The automatic part of the security review: do the rules allow it, and who must not decide it? (R24, R3, R5, T8)."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import select
+
+from services.register import findings, outbox, preservations
+from services.register.agreements import Agreement
+from services.register.applications import Application, Item
+from services.register.cameras import Camera
+from services.register.findings import Found
+from services.register.people import Department, Person, Post
+from services.register.unit import Unit
+
+CHECK = "security-review"
+LONG_SPAN = timedelta(hours=4)
+
+
+@dataclass(frozen=True)
+class Checked:
+    """How many findings the reviewer should read, the highest camera class, and whose own matter it is."""
+
+    findings: int
+    camera_class: str
+    security_involved: bool
+    management_involved: bool
+
+
+def review(unit: Unit, application_id: str) -> Checked:
+    """Check the case against the rules and keep what was found for the security reviewer."""
+    application = unit.session.get_one(Application, application_id, with_for_update=True)
+    outbox.settle(unit, application_id, "the security review has begun")
+    items = preservations.items_in_scope(unit, application_id)
+    cameras = {item.id: unit.session.get_one(Camera, item.camera_id) for item in items}
+    concerned = [application.drafter_id, *application.subject_ids]
+    security = _work_in(unit, concerned, "security")
+    management = _work_in(unit, concerned, "management")
+    found = [
+        *_conflicts(application, security=security, management=management),
+        *_agreements(unit, application),
+        *_scope(items, cameras),
+        *_use(application),
+    ]
+    findings.keep(unit, application_id, application.round, CHECK, found)
+    sensitive = any(camera.camera_class == "sensitive" for camera in cameras.values())
+    return Checked(len(found), "sensitive" if sensitive else "ordinary", security, management)
+
+
+def _work_in(unit: Unit, people: Sequence[str], kind: str) -> bool:
+    """Whether one of the people works in, or holds a post of, a department of this kind."""
+    posts = (
+        select(Post.person_id)
+        .join(Department, Department.id == Post.department_id)
+        .where(
+            Post.person_id.in_(people),
+            Department.kind == kind,
+            Post.since <= unit.now,
+            Post.until.is_(None) | (Post.until > unit.now),
+        )
+    )
+    members = (
+        select(Person.id)
+        .join(Department, Department.id == Person.department_id)
+        .where(Person.id.in_(people), Department.kind == kind)
+    )
+    return unit.session.scalar(members.union(posts).limit(1)) is not None
+
+
+def _conflicts(application: Application, *, security: bool, management: bool) -> Iterator[Found]:
+    if application.drafter_id in application.subject_ids:
+        yield Found(
+            "drafter-is-subject",
+            "warns",
+            "申请人本人是事件当事人，请核实是否应由他人申请。",
+            "The drafter is a subject of the case: consider whether somebody else should apply.",
+        )
+    if application.custodian_id is not None and application.custodian_id in application.subject_ids:
+        yield Found(
+            "custodian-is-subject",
+            "warns",
+            "保管人是事件当事人，请要求更换保管人。",
+            "The custodian is a subject of the case: have another one named.",
+        )
+    if security:
+        yield Found(
+            "security-involved",
+            "warns",
+            "本案涉及安全保卫部门人员，须由管理层审批，签字人相应更换。",
+            "People of Security are involved: management decides and the signer changes.",
+        )
+    if management:
+        yield Found(
+            "management-involved",
+            "warns",
+            "本案涉及管理层人员，须由其他管理人员审批。",
+            "People of management are involved: other managers decide.",
+        )
+
+
+def _agreements(unit: Unit, application: Application) -> Iterator[Found]:
+    if application.custodian_id is None:
+        return
+    until = unit.now + timedelta(days=application.requested_use_days)
+    agreement = unit.session.scalar(
+        select(Agreement)
+        .where(
+            Agreement.person_id == application.custodian_id,
+            Agreement.signed_at <= unit.now,
+            Agreement.ended_at.is_(None),
+        )
+        .order_by(Agreement.expires_at.desc())
+        .limit(1)
+    )
+    if agreement is None or agreement.expires_at <= unit.now:
+        yield Found(
+            "custodian-agreement-missing",
+            "warns",
+            "保管人没有有效的保密协议，移交前必须签订。",
+            "The custodian has no valid confidentiality agreement: it must be signed before the hand-over.",
+        )
+    elif agreement.expires_at < until:
+        yield Found(
+            "custodian-agreement-ends",
+            "warns",
+            "保管人的保密协议在使用期限内到期，请要求续签。",
+            "The custodian's agreement ends within the use period: have it renewed.",
+        )
+
+
+def _scope(items: Sequence[Item], cameras: dict[str, Camera]) -> Iterator[Found]:
+    for item in items:
+        camera = cameras[item.id]
+        if camera.camera_class == "sensitive":
+            yield Found(
+                "camera-sensitive",
+                "warns",
+                f"第 {item.position} 项为敏感区域摄像头（{camera.name_zh}）。",
+                f"Item {item.position} is a camera of a sensitive area ({camera.name_en}).",
+                item.id,
+            )
+        if item.asked_end - item.asked_start > LONG_SPAN:
+            yield Found(
+                "span-wide",
+                "informs",
+                f"第 {item.position} 项时间段较长，请考虑缩小范围。",
+                f"Item {item.position} is a long span: consider narrowing it.",
+                item.id,
+            )
+
+
+def _use(application: Application) -> Iterator[Found]:
+    if application.legal_basis == "consent":
+        yield Found(
+            "consent-to-verify",
+            "warns",
+            "以当事人同意为依据，请核实书面同意。",
+            "The basis is consent: verify that it exists in writing.",
+        )
+    if application.way_of_use == "download":
+        yield Found(
+            "download-asked",
+            "informs",
+            "申请下载副本；默认仅限查看，请明确是否批准下载。",
+            "A download is asked for; viewing is the default: decide whether to grant it.",
+        )

@@ -1,0 +1,242 @@
+"""Applying, correcting and withdrawing: what the applicant's side does (R16, R22, T1, T6)."""
+
+from sqlalchemy import select
+
+from services.register import audit, documents, forms, messages, outbox, preservations
+from services.register.applications import WAYS_OF_USE, Application
+from services.register.cameras import Camera
+from services.register.custody import HandOver
+from services.register.forms import Form
+from services.register.people import Person, Post
+from services.register.unit import Unit
+from services.runtime.errors import NotFound, Refused
+
+LONGEST_TEXT = 4000
+
+
+def draft(unit: Unit, form: Form, *, previous_id: str | None = None) -> Application:
+    """A new draft by the acting person for the person's department; ``previous_id`` names the case it appeals (T6)."""
+    person = unit.session.get_one(Person, unit.actor.id)
+    if previous_id is not None:
+        own(unit, previous_id)
+    application = Application(
+        policy_version=unit.rules.policy_version,
+        drafter_id=person.id,
+        department_id=person.department_id,
+        previous_id=previous_id,
+        created_at=unit.now,
+        round=0,
+    )
+    check_storable(unit, form)
+    forms.fill(application, form)
+    unit.session.add(application)
+    unit.session.flush()
+    forms.replace_items(unit, application, form.items)
+    audit.record(unit, "application-drafted", "application", application.id, application_id=application.id)
+    return application
+
+
+def redraft(unit: Unit, application_id: str, form: Form) -> Application:
+    """Change a draft; refused once it was submitted."""
+    application = own(unit, application_id)
+    if application.submitted_at is not None:
+        raise Refused(
+            "already-submitted",
+            "申请已提交，不能再改草稿；被退回后可以更正。",
+            "The application was submitted: correct it when it is returned.",
+        )
+    check_storable(unit, form)
+    forms.fill(application, form)
+    forms.replace_items(unit, application, form.items)
+    return application
+
+
+def submit(unit: Unit, application_id: str) -> Application:
+    """Submit a draft: it gets its number, its form is frozen and the process is told. Again is no error."""
+    application = own(unit, application_id)
+    if application.submitted_at is not None:
+        return application
+    if not preservations.items_in_scope(unit, application_id):
+        raise Refused(
+            "no-items", "请至少选择一个摄像头和时间段。", "Choose at least one camera and span.", field="items"
+        )
+    application.submitted_at = unit.now
+    application.number = documents.next_number(unit, "application")
+    revision = forms.freeze(unit, application)
+    audit.record(
+        unit,
+        "application-submitted",
+        "application",
+        application_id,
+        application_id=application_id,
+        number=application.number,
+        form=revision.sha256,
+    )
+    outbox.publish(
+        unit,
+        messages.APPLICATION_SUBMITTED,
+        application_id,
+        application_id=application_id,
+        message_id=application_id,
+        variables={"applicationId": application_id},
+    )
+    return application
+
+
+def correct(unit: Unit, application_id: str, form: Form) -> Application:
+    """Correct a returned application: a new round begins, every decision is asked for anew (R22)."""
+    application = own(unit, application_id, for_change=True)
+    if application.correction_until is None or application.closed_at is not None:
+        raise Refused(
+            "not-returned",
+            "申请未被退回，或更正期限已过，不能更正。",
+            "The application was not returned, or the time to correct it is over.",
+        )
+    if unit.now >= application.correction_until:
+        raise Refused(
+            "correction-over",
+            "更正期限已过；如仍需要，请重新申请并注明原申请编号。",
+            "The time to correct it is over: apply anew and name this application.",
+        )
+    check_storable(unit, form)
+    if not form.items:
+        raise Refused(
+            "no-items", "请至少选择一个摄像头和时间段。", "Choose at least one camera and span.", field="items"
+        )
+    application.round += 1
+    application.correction_until = None
+    forms.fill(application, form)
+    forms.replace_items(unit, application, form.items)
+    revision = forms.freeze(unit, application)
+    audit.record(
+        unit,
+        "application-corrected",
+        "application",
+        application_id,
+        application_id=application_id,
+        round=application.round,
+        form=revision.sha256,
+    )
+    # the process counts its rounds at the end of Approval, so it waits for the number that this correction makes
+    key = f"{application_id}:{application.round}"
+    outbox.publish(
+        unit,
+        messages.APPLICATION_CORRECTED,
+        key,
+        application_id=application_id,
+        message_id=key,
+        variables={"applicationId": application_id, "itemIds": item_ids(unit, application_id)},
+    )
+    return application
+
+
+def withdraw(unit: Unit, application_id: str, reason: str) -> Application:
+    """Withdraw before anything was handed over; afterwards somebody holds a copy and has to return it."""
+    application = own(unit, application_id, for_change=True)
+    if application.withdrawn_at is not None:
+        return application
+    if application.submitted_at is None or application.closed_at is not None:
+        raise Refused(
+            "not-running", "只有正在办理的申请可以撤回。", "Only an application that is under way can be withdrawn."
+        )
+    if unit.session.scalar(select(HandOver.id).where(HandOver.application_id == application_id)) is not None:
+        raise Refused(
+            "handed-over",
+            "录像副本已移交，不能撤回；请办理拒收或归还。",
+            "The copies were handed over: decline or return them instead of withdrawing.",
+        )
+    application.withdrawn_at = unit.now
+    application.correction_until = None
+    audit.record(
+        unit,
+        "application-withdrawn",
+        "application",
+        application_id,
+        application_id=application_id,
+        reason=reason,
+    )
+    outbox.publish(
+        unit,
+        messages.APPLICATION_WITHDRAWN,
+        application_id,
+        application_id=application_id,
+        message_id=f"{application_id}:withdrawn",
+        variables={"applicationId": application_id},
+    )
+    return application
+
+
+def own(unit: Unit, application_id: str, *, for_change: bool = False) -> Application:
+    """The application, if the acting person drafted it or heads its department; NotFound for everybody else."""
+    query = select(Application).where(Application.id == application_id)
+    application = unit.session.scalar(query.with_for_update() if for_change else query)
+    if application is None or not _of_applicant(unit, application):
+        raise NotFound("申请", "application", application_id)
+    return application
+
+
+def item_ids(unit: Unit, application_id: str) -> list[str]:
+    return [item.id for item in preservations.items_in_scope(unit, application_id)]
+
+
+def check_storable(unit: Unit, form: Form) -> None:
+    """What no draft may break: known cameras and people, spans that run forward, texts of a sane length."""
+    for name in ("reason", "purpose", "place_of_use", "incident_reference", "urgent_because"):
+        text = getattr(form, name)
+        if text is not None and (len(text) > LONGEST_TEXT or "\x00" in text):
+            raise Refused(
+                "text-too-long",
+                f"文字不能超过 {LONGEST_TEXT} 个字符，也不能含有控制字符。",
+                f"A text holds at most {LONGEST_TEXT} characters and no control characters.",
+                status=422,
+                field=name,
+            )
+    if form.way_of_use not in WAYS_OF_USE:
+        raise _unknown("way_of_use", "使用方式", "way of use", form.way_of_use)
+    if len(form.items) > unit.rules.max_items:
+        raise Refused(
+            "too-many-items",
+            f"一份申请最多 {unit.rules.max_items} 项，请分开申请。",
+            f"One application holds at most {unit.rules.max_items} items: apply for the rest separately.",
+            status=422,
+            field="items",
+        )
+    for asked in form.items:
+        if unit.session.get(Camera, asked.camera_id) is None:
+            raise _unknown("items", "摄像头", "camera", asked.camera_id)
+        if asked.end <= asked.start:
+            raise Refused(
+                "span-backwards",
+                "结束时间必须晚于开始时间。",
+                "A span ends after it starts.",
+                status=422,
+                field="items",
+            )
+    for name, person_id in (("custodian_id", form.custodian_id), *(("subject_ids", key) for key in form.subject_ids)):
+        if person_id is not None and unit.session.get(Person, person_id) is None:
+            raise _unknown(name, "人员", "person", person_id)
+
+
+def _of_applicant(unit: Unit, application: Application) -> bool:
+    if application.drafter_id == unit.actor.id:
+        return True
+    if application.submitted_at is None:
+        return False
+    heads = select(Post.id).where(
+        Post.person_id == unit.actor.id,
+        Post.department_id == application.department_id,
+        Post.kind.in_(("head", "deputy")),
+        Post.since <= unit.now,
+        Post.until.is_(None) | (Post.until > unit.now),
+    )
+    return unit.session.scalar(heads.limit(1)) is not None
+
+
+def _unknown(field: str, zh: str, en: str, key: str) -> Refused:
+    return Refused(
+        "unknown",
+        f"没有这个{zh}：{key}，请从列表中选择。",
+        f"There is no {en} {key}: choose one from the list.",
+        status=422,
+        field=field,
+    )
