@@ -16,7 +16,7 @@ def start_or_fail(server: str) -> Iterator[None]:
         pytest.skip(f"{server} is not started because {WITHOUT_SERVERS}=1")
     try:
         yield
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - whatever it was, the test fails with it
         pytest.fail(
             f"{server} could not be started ({type(error).__name__}: {error}). Install the test extra (`make setup`), "
             f"or set {WITHOUT_SERVERS}=1 to leave its tests out.",

@@ -90,9 +90,7 @@ class Reader(io.RawIOBase):
         chunk = self._cipher.open(number, sealed, last=True)
         if chunk is None:
             if self._cipher.open(number, sealed, last=False) is not None:
-                raise Truncated(
-                    f"the age file ends after {self._chunks} chunks, its end is missing: take another copy."
-                )
+                raise Truncated(f"the age file ends after chunk {number}, the rest is missing: take another copy.")
             raise Corrupt("the age file's last chunk is not authentic, it was cut short or changed: take another copy.")
         if not chunk and number > 0:
             raise Corrupt("the age file ends with an empty chunk, which no writer makes: take another copy.")

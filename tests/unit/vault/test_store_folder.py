@@ -1,0 +1,111 @@
+"""What only the folder store can get wrong: crashes, the disk, its own clock, and folders that are not its own."""
+
+import errno
+import io
+import os
+import stat
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from services.runtime import stores as places
+from services.runtime.clock import FixedClock
+from services.vault import folder_files
+from services.vault.folder import FolderStore
+from services.vault.store import StoreConflict, StoreDown, StoreLocked, StoreRefused
+from services.vault.stores import open_store
+
+
+@pytest.fixture
+def clock() -> FixedClock:
+    return FixedClock(datetime(2026, 11, 24, tzinfo=UTC))
+
+
+@pytest.fixture
+def store(tmp_path: Path, clock: FixedClock) -> FolderStore:
+    store = FolderStore(tmp_path / "store", "test", clock)
+    store.ensure()
+    return store
+
+
+@pytest.mark.requirement("R52")
+def test_a_retention_ends_with_its_moment(store: FolderStore, clock: FixedClock) -> None:
+    stored = store.put("masters", "1/1", io.BytesIO(b"footage"), metadata={})
+    store.retain("masters", "1/1", stored.version_id, clock.now() + timedelta(days=30))
+    clock.turn(timedelta(days=30) - timedelta(seconds=1))
+    with pytest.raises(StoreLocked):
+        store.delete("masters", "1/1", stored.version_id)
+    clock.turn(timedelta(seconds=1))
+    assert store.delete("masters", "1/1", stored.version_id)
+
+
+def test_what_a_crash_has_left_is_swept_by_its_exact_key(store: FolderStore, tmp_path: Path) -> None:
+    unfinished = tmp_path / "store" / "test-masters" / "unfinished"
+    for name in ("1%2F1.aaaa", "1%2F1.bbbb", "1%2F10.cccc", "1%2F1.label.json.dddd"):
+        (unfinished / name).mkdir()
+        (unfinished / name / "data").write_bytes(b"half")
+    assert list(store.list_keys("masters")) == []
+    assert store.sweep("masters", "1/1") == 2
+    assert sorted(entry.name for entry in unfinished.iterdir()) == ["1%2F1.label.json.dddd", "1%2F10.cccc"]
+
+
+def test_of_two_puts_of_one_key_one_wins_whole(store: FolderStore) -> None:
+    class Overtaken:
+        """While it is read, another put of the same key is finished."""
+
+        done = False
+
+        def read(self, size: int) -> bytes:
+            if self.done:
+                return b""
+            self.done = True
+            store.put("masters", "1/1", io.BytesIO(b"the other"), metadata={})
+            return b"mine"
+
+    with pytest.raises(StoreConflict):
+        store.put("masters", "1/1", Overtaken(), metadata={})
+    assert b"".join(store.get("masters", "1/1")) == b"the other"
+    assert store.sweep("masters", "1/1") == 0
+
+
+def test_objects_are_for_this_account_and_cannot_be_written_again(store: FolderStore, tmp_path: Path) -> None:
+    store.put("masters", "1/1", io.BytesIO(b"footage"), metadata={})
+    folder = tmp_path / "store" / "test-masters" / "objects" / "1%2F1"
+    assert stat.S_IMODE((folder / "data").stat().st_mode) == 0o400
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_a_full_disk_is_tried_again_later_and_leaves_nothing(
+    store: FolderStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(folder_files.os, "fsync", full)
+    with pytest.raises(StoreDown, match=r"masters/1/1.*No space left"):
+        store.put("masters", "1/1", io.BytesIO(b"footage"), metadata={})
+    assert list((tmp_path / "store" / "test-masters" / "unfinished").iterdir()) == []
+
+
+def test_a_folder_without_the_rules_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "test-masters" / "objects").mkdir(parents=True)
+    with pytest.raises(StoreRefused, match="object lock"):
+        FolderStore(tmp_path, "test").ensure()
+
+
+def test_a_folder_made_under_other_rules_is_refused(store: FolderStore, tmp_path: Path) -> None:
+    (tmp_path / "store" / "test-masters" / "bucket.json").write_text('{"objectLock": false}')
+    with pytest.raises(StoreRefused, match="without object lock"):
+        store.ensure()
+
+
+def test_a_store_that_was_never_made_says_so(tmp_path: Path) -> None:
+    with pytest.raises(StoreRefused, match="doctor"):
+        FolderStore(tmp_path, "test").put("masters", "1/1", io.BytesIO(b"footage"), metadata={})
+
+
+def test_settings_open_the_store_they_name(tmp_path: Path) -> None:
+    store = open_store(places.FolderStore(tmp_path, "test"))
+    assert isinstance(store, FolderStore)
+    assert str(tmp_path) in store.describe()
