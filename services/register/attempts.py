@@ -1,11 +1,34 @@
-"""Upload attempts: a committed row and a key of its own for each, before the first byte is sent (sealing.md)."""
+"""Upload attempts: a committed row and a key of its own for each, before the first byte is sent (sealing.md).
 
-from datetime import datetime
+A crash between the put and ``finish`` leaves an object whose key its row knows. The next run of the same job abandons
+that row, has the object swept by its exact key, and begins an attempt of its own.
+"""
 
-from sqlalchemy import ForeignKey
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Literal
+
+from sqlalchemy import ForeignKey, or_, select
 from sqlalchemy.orm import Mapped, mapped_column
 
+from services.register import audit
+from services.register.applications import Application, Item
 from services.register.base import Base, new_id
+from services.register.unit import Unit
+from services.runtime.errors import Fatal, Retryable
+
+Purpose = Literal["quarantine", "master", "copy", "replica"]
+
+BUCKETS: dict[str, str] = {"quarantine": "quarantine", "master": "masters", "copy": "copies", "replica": "replicas"}
+
+# A writer that was given up may still be in its last request; its key is swept once more after this time.
+LINGER = timedelta(hours=1)
+# No upload takes this long: older open attempts belong to a process that died.
+LONGEST = timedelta(days=1)
+
+
+class NoLongerWanted(Retryable):
+    """The case was withdrawn or closed, or another run took over: nothing that is made now will be kept."""
 
 
 class UploadAttempt(Base):
@@ -17,6 +40,7 @@ class UploadAttempt(Base):
     purpose: Mapped[str]  # quarantine, master, copy, replica
     application_id: Mapped[str] = mapped_column(ForeignKey("applications.id"), index=True)
     item_id: Mapped[str] = mapped_column(ForeignKey("items.id"), index=True)
+    subject_id: Mapped[str]  # what the key names: the item, or the copy to be
     job_key: Mapped[int]
     bucket: Mapped[str]
     key: Mapped[str] = mapped_column(unique=True)
@@ -24,4 +48,200 @@ class UploadAttempt(Base):
     finished_at: Mapped[datetime | None]
     version_id: Mapped[str | None]
     abandoned_at: Mapped[datetime | None]
+    abandoned_because: Mapped[str | None]
     swept_at: Mapped[datetime | None]
+
+
+def begin(unit: Unit, purpose: Purpose, *, application_id: str, item_id: str, job_key: int) -> UploadAttempt:
+    """Open an attempt with a fresh key ``<bucket>/<item or copy>/<attempt>``; commit before the first byte is sent.
+
+    Raises NoLongerWanted when the case has ended or the item was dropped.
+    """
+    reason = unwanted_because(unit, application_id, item_id)
+    if reason is not None:
+        raise NoLongerWanted(
+            f"nothing was fetched or made | item {item_id} | {reason} | "
+            "wait: the process takes this job back when it hears of it"
+        )
+    attempt_id, bucket = new_id(), BUCKETS[purpose]
+    subject_id = new_id() if purpose == "copy" else item_id
+    attempt = UploadAttempt(
+        id=attempt_id,
+        purpose=purpose,
+        application_id=application_id,
+        item_id=item_id,
+        subject_id=subject_id,
+        job_key=job_key,
+        bucket=bucket,
+        key=f"{bucket}/{subject_id}/{attempt_id}",
+        started_at=unit.now,
+    )
+    unit.session.add(attempt)
+    audit.record(unit, "upload-begun", "upload-attempt", attempt_id, application_id=application_id, key=attempt.key)
+    return attempt
+
+
+def finish(unit: Unit, attempt_id: str, version_id: str) -> bool:
+    """Whether the object is still wanted. If not, the attempt is abandoned: delete the object, then ``swept``.
+
+    Call it in the transaction that writes the master, copy, replica or preservation.
+    """
+    attempt = get(unit, attempt_id)
+    if attempt.finished_at is not None:
+        return attempt.version_id == version_id
+    reason = attempt.abandoned_because or unwanted_because(unit, attempt.application_id, attempt.item_id)
+    if reason is None and attempt.purpose != "quarantine" and _another(unit, attempt):
+        reason = "another attempt has finished first"
+    attempt.version_id = version_id
+    if reason is not None:
+        abandon(unit, attempt, reason)
+        return False
+    attempt.finished_at = unit.now
+    audit.record(
+        unit,
+        "upload-finished",
+        "upload-attempt",
+        attempt.id,
+        application_id=attempt.application_id,
+        key=attempt.key,
+        version=version_id,
+    )
+    return True
+
+
+def unwanted_because(unit: Unit, application_id: str, item_id: str) -> str | None:
+    """Why nothing may be made for this item any more; locks the case, so that it cannot end meanwhile."""
+    application = unit.session.get(Application, application_id, with_for_update=True, populate_existing=True)
+    item = unit.session.get(Item, item_id)
+    if application is None or item is None or item.application_id != application_id:
+        raise Fatal(
+            f"could not find what to work on | application {application_id}, item {item_id} | "
+            "the register does not know it | check the variables of the job, then resolve the incident"
+        )
+    if application.closed_at is not None:
+        return f"the application is closed as {application.closed_as}"
+    if application.withdrawn_at is not None:
+        return "the application was withdrawn"
+    if item.dropped_in_round is not None:
+        return "a correction has dropped the item"
+    return None
+
+
+def abandon(unit: Unit, attempt: UploadAttempt, reason: str) -> None:
+    """Give an open attempt up; its key is to be swept."""
+    if attempt.abandoned_at is not None or attempt.finished_at is not None:
+        return
+    attempt.abandoned_at, attempt.abandoned_because = unit.now, reason
+    audit.record(
+        unit,
+        "upload-abandoned",
+        "upload-attempt",
+        attempt.id,
+        application_id=attempt.application_id,
+        key=attempt.key,
+        reason=reason,
+    )
+
+
+def take_over(unit: Unit, purpose: Purpose, item_id: str) -> list[UploadAttempt]:
+    """Abandon what earlier runs left open for the item, and list what is still to be swept."""
+    for attempt in unit.session.scalars(
+        select(UploadAttempt).where(
+            UploadAttempt.purpose == purpose,
+            UploadAttempt.item_id == item_id,
+            UploadAttempt.finished_at.is_(None),
+            UploadAttempt.abandoned_at.is_(None),
+        )
+    ):
+        abandon(unit, attempt, "a later run of the job took over")
+    unit.session.flush()
+    return unswept(unit, purpose=purpose, item_id=item_id)
+
+
+def abandon_all(unit: Unit, application_id: str, reason: str) -> None:
+    """Give up every open attempt of a case that has ended."""
+    for attempt in unit.session.scalars(
+        select(UploadAttempt).where(
+            UploadAttempt.application_id == application_id,
+            UploadAttempt.finished_at.is_(None),
+            UploadAttempt.abandoned_at.is_(None),
+        )
+    ):
+        abandon(unit, attempt, reason)
+    unit.session.flush()
+
+
+def give_up_dead(unit: Unit, *, all_open: bool) -> list[UploadAttempt]:
+    """Abandon the open attempts that nobody works on, and list everything to be swept.
+
+    ``all_open`` is for the start of the only process that uploads. Otherwise an attempt is dead when its case is
+    closed or it began more than a day ago.
+    """
+    query = (
+        select(UploadAttempt)
+        .join(Application, Application.id == UploadAttempt.application_id)
+        .where(UploadAttempt.finished_at.is_(None), UploadAttempt.abandoned_at.is_(None))
+    )
+    if not all_open:
+        query = query.where(
+            or_(Application.closed_at.is_not(None), UploadAttempt.started_at < unit.now - LONGEST),
+        )
+    for attempt in unit.session.scalars(query):
+        abandon(unit, attempt, "the process that began it has ended")
+    unit.session.flush()
+    return unswept(unit)
+
+
+def unswept(
+    unit: Unit, *, purpose: Purpose | None = None, item_id: str | None = None, application_id: str | None = None
+) -> list[UploadAttempt]:
+    """Abandoned attempts whose key was not swept since their writer surely ended."""
+    query = select(UploadAttempt).where(
+        UploadAttempt.abandoned_at.is_not(None),
+        or_(
+            UploadAttempt.swept_at.is_(None),
+            # Equal moments mark a sweep that came so soon that it is repeated, see ``swept``.
+            (UploadAttempt.swept_at == UploadAttempt.abandoned_at) & (UploadAttempt.abandoned_at < unit.now - LINGER),
+        ),
+    )
+    if purpose is not None:
+        query = query.where(UploadAttempt.purpose == purpose)
+    if item_id is not None:
+        query = query.where(UploadAttempt.item_id == item_id)
+    if application_id is not None:
+        query = query.where(UploadAttempt.application_id == application_id)
+    return list(unit.session.scalars(query.order_by(UploadAttempt.started_at)))
+
+
+def swept(unit: Unit, attempt_ids: Sequence[str]) -> None:
+    """Nothing lies under these keys any more. A sweep soon after the abandoning is repeated once, later."""
+    for attempt_id in attempt_ids:
+        attempt = get(unit, attempt_id)
+        if attempt.abandoned_at is None:
+            continue
+        soon = unit.now < attempt.abandoned_at + LINGER
+        attempt.swept_at = attempt.abandoned_at if soon else unit.now
+
+
+def get(unit: Unit, attempt_id: str) -> UploadAttempt:
+    attempt = unit.session.get(UploadAttempt, attempt_id)
+    if attempt is None:
+        raise Fatal(
+            f"could not finish an upload | attempt {attempt_id} | the register does not know it | "
+            "restore the register from its backup, then resolve the incident"
+        )
+    return attempt
+
+
+def _another(unit: Unit, attempt: UploadAttempt) -> bool:
+    return (
+        unit.session.scalar(
+            select(UploadAttempt.id).where(
+                UploadAttempt.purpose == attempt.purpose,
+                UploadAttempt.item_id == attempt.item_id,
+                UploadAttempt.id != attempt.id,
+                UploadAttempt.finished_at.is_not(None),
+            )
+        )
+        is not None
+    )

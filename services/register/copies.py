@@ -1,12 +1,14 @@
-"""Issued copies, each under a loan key of its own, and the grants to open them (R36, R55)."""
+"""Issued copies, each under a loan key of its own, the grants to open them, and what was done with them (R36, R55)."""
 
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey
+from sqlalchemy import ForeignKey, select
 from sqlalchemy.orm import Mapped, mapped_column
 
+from services.register import attempts, audit, masters
 from services.register.base import Base, new_id
+from services.register.unit import Unit
 
 
 class Copy(Base):
@@ -39,3 +41,99 @@ class Grant(Base):
     suspended_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
     ended_because: Mapped[str | None]
+
+
+class Viewing(Base):
+    """One sitting before one copy, for a purpose that was confirmed (R41). Every read is counted here (F20)."""
+
+    __tablename__ = "viewings"
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
+    copy_id: Mapped[str] = mapped_column(ForeignKey("copies.id"), index=True)
+    person_id: Mapped[str] = mapped_column(ForeignKey("people.id"), index=True)
+    opened_at: Mapped[datetime]
+    address: Mapped[str]
+    last_read_at: Mapped[datetime | None]
+    reads: Mapped[int] = mapped_column(default=0)
+    bytes_read: Mapped[int] = mapped_column(default=0)
+    ranges: Mapped[list[Any]] = mapped_column(default=list)  # merged [from, to) in bytes of the plaintext
+
+
+class Download(Base):
+    """A file that left for use outside, encrypted to the custodian's own key; named in the attestation (T2)."""
+
+    __tablename__ = "downloads"
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
+    copy_id: Mapped[str] = mapped_column(ForeignKey("copies.id"), index=True)
+    hand_over_id: Mapped[str] = mapped_column(index=True)
+    person_id: Mapped[str] = mapped_column(ForeignKey("people.id"), index=True)
+    recipient: Mapped[str]
+    medium: Mapped[str]
+    address: Mapped[str]
+    asked_at: Mapped[datetime]
+    reads: Mapped[int] = mapped_column(default=0)
+    finished_at: Mapped[datetime | None]
+
+
+def of_item(unit: Unit, item_id: str) -> Copy | None:
+    return unit.session.scalar(select(Copy).where(Copy.item_id == item_id))
+
+
+def of_application(unit: Unit, application_id: str) -> list[Copy]:
+    """The case's copies that were not discarded, oldest first."""
+    return list(
+        unit.session.scalars(
+            select(Copy)
+            .where(Copy.application_id == application_id, Copy.discarded_at.is_(None))
+            .order_by(Copy.made_at, Copy.id)
+        )
+    )
+
+
+def keep(unit: Unit, attempt_id: str, sealed: dict[str, Any]) -> Copy | None:
+    """Book an issued copy; None when it is no longer wanted: then its object and its loan key go (R36)."""
+    if not attempts.finish(unit, attempt_id, sealed["versionId"]):
+        return None
+    attempt = attempts.get(unit, attempt_id)
+    copy = of_item(unit, attempt.item_id)
+    if copy is None:
+        master = masters.needed(unit, attempt.application_id, attempt.item_id)
+        copy = Copy(
+            id=attempt.subject_id,
+            application_id=attempt.application_id,
+            item_id=attempt.item_id,
+            master_id=master.id,
+            attempt_id=attempt_id,
+            made_at=unit.now,
+            sealed=sealed,
+        )
+        unit.session.add(copy)
+        audit.record(
+            unit,
+            "copy-made",
+            "copy",
+            copy.id,
+            application_id=copy.application_id,
+            master=master.id,
+            key=attempt.key,
+            sha256_plain=sealed["sha256Plain"],
+            sha256_cipher=sealed["sha256Cipher"],
+        )
+    return copy
+
+
+def key_destroyed(unit: Unit, copy_id: str) -> None:
+    """The copy's loan key is gone: nobody can open it any more (T2)."""
+    copy = unit.session.get(Copy, copy_id)
+    if copy is not None and copy.key_destroyed_at is None:
+        copy.key_destroyed_at = unit.now
+        audit.record(unit, "loan-key-destroyed", "copy", copy_id, application_id=copy.application_id)
+
+
+def downloads_of(unit: Unit, hand_over_id: str) -> list[Download]:
+    return list(
+        unit.session.scalars(
+            select(Download).where(Download.hand_over_id == hand_over_id).order_by(Download.asked_at, Download.id)
+        )
+    )

@@ -3,10 +3,13 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, UniqueConstraint
+from sqlalchemy import ForeignKey, UniqueConstraint, select
 from sqlalchemy.orm import Mapped, mapped_column
 
+from services.register import audit, custody, grants, measurements, notices
 from services.register.base import Base, new_id
+from services.register.custody import HandOver
+from services.register.unit import Unit
 
 KINDS = ("overdue", "loss", "discrepancy")
 
@@ -21,3 +24,48 @@ class Violation(Base):
     kind: Mapped[str]
     opened_at: Mapped[datetime]
     facts: Mapped[dict[str, Any]]
+
+
+def overdue(unit: Unit, application_id: str, hand_over_id: str) -> Violation | None:
+    """Open the violation of an overdue copy and stop access; None when the copies came back inside the grace (R51)."""
+    hand_over = custody.for_work(unit, hand_over_id, application_id)
+    late_from = hand_over.due_at + unit.rules.grace_period if hand_over.due_at else unit.now
+    if hand_over.returned_at is not None and hand_over.returned_at < late_from:
+        return None
+    facts = {
+        "custodian": hand_over.custodian_id,
+        "dueAt": hand_over.due_at.isoformat() if hand_over.due_at else None,
+        "graceOverAt": late_from.isoformat(),
+    }
+    return open_once(unit, hand_over, "overdue", facts)
+
+
+def open_once(unit: Unit, hand_over: HandOver, kind: str, facts: dict[str, Any]) -> Violation:
+    """One violation of a kind for each hand-over; access is suspended, Security and supervision are told."""
+    known = unit.session.scalar(select(Violation).where(Violation.hand_over_id == hand_over.id, Violation.kind == kind))
+    if known is not None:
+        return known
+    violation = Violation(
+        id=new_id(),
+        application_id=hand_over.application_id,
+        hand_over_id=hand_over.id,
+        kind=kind,
+        opened_at=unit.now,
+        facts=facts,
+    )
+    unit.session.add(violation)
+    grants.suspend(unit, hand_over, kind)
+    custody.append(unit, hand_over, "violation", kind=kind, violation=violation.id)
+    audit.record(
+        unit, "violation-opened", "violation", violation.id, application_id=hand_over.application_id, kind=kind
+    )
+    people = {hand_over.custodian_id, *measurements.holders(unit, "security-reviewer", "supervisor")}
+    for person_id in sorted(people):
+        notices.tell(
+            unit,
+            person_id,
+            f"violation-{kind}",
+            application_id=hand_over.application_id,
+            subject_id=violation.id,
+        )
+    return violation

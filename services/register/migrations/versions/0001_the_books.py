@@ -260,11 +260,13 @@ def upgrade() -> None:
         sa.Column("take_up_until", Moment(), nullable=False),
         sa.Column("use_days", Whole, nullable=False),
         sa.Column("accepted_at", Moment(), nullable=True),
+        sa.Column("conditions_version", sa.String(), nullable=True),
         sa.Column("declined_at", Moment(), nullable=True),
         sa.Column("due_at", Moment(), nullable=True),
         sa.Column("suspended_at", Moment(), nullable=True),
         sa.Column("returned_at", Moment(), nullable=True),
         sa.Column("lost_at", Moment(), nullable=True),
+        sa.Column("loss", Json, nullable=True),
         sa.Column("ended_at", Moment(), nullable=True),
         sa.ForeignKeyConstraint(["agreement_id"], ["agreements.id"], name=op.f("fk_hand_overs_agreement_id")),
         sa.ForeignKeyConstraint(["application_id"], ["applications.id"], name=op.f("fk_hand_overs_application_id")),
@@ -288,7 +290,7 @@ def upgrade() -> None:
         sa.Column("granted_end", Moment(), nullable=True),
         sa.Column("dropped_in_round", Whole, nullable=True),
         sa.Column("outcome", sa.String(), nullable=True),
-        sa.Column("coverage", sa.Float(), nullable=True),
+        sa.Column("coverage", sa.Double(), nullable=True),
         sa.ForeignKeyConstraint(["application_id"], ["applications.id"], name=op.f("fk_items_application_id")),
         sa.ForeignKeyConstraint(["camera_id"], ["cameras.id"], name=op.f("fk_items_camera_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_items")),
@@ -495,6 +497,7 @@ def upgrade() -> None:
         sa.Column("purpose", sa.String(), nullable=False),
         sa.Column("application_id", sa.String(), nullable=False),
         sa.Column("item_id", sa.String(), nullable=False),
+        sa.Column("subject_id", sa.String(), nullable=False),
         sa.Column("job_key", Whole, nullable=False),
         sa.Column("bucket", sa.String(), nullable=False),
         sa.Column("key", sa.String(), nullable=False),
@@ -502,6 +505,7 @@ def upgrade() -> None:
         sa.Column("finished_at", Moment(), nullable=True),
         sa.Column("version_id", sa.String(), nullable=True),
         sa.Column("abandoned_at", Moment(), nullable=True),
+        sa.Column("abandoned_because", sa.String(), nullable=True),
         sa.Column("swept_at", Moment(), nullable=True),
         sa.ForeignKeyConstraint(
             ["application_id"], ["applications.id"], name=op.f("fk_upload_attempts_application_id")
@@ -562,6 +566,8 @@ def upgrade() -> None:
         sa.Column("item_id", sa.String(), nullable=False),
         sa.Column("attempt_id", sa.String(), nullable=False),
         sa.Column("preserved_at", Moment(), nullable=False),
+        sa.Column("asked_start", Moment(), nullable=False),
+        sa.Column("asked_end", Moment(), nullable=False),
         sa.Column("sealed", Json, nullable=False),
         sa.Column("released_at", Moment(), nullable=True),
         sa.Column("released_because", sa.String(), nullable=True),
@@ -602,6 +608,27 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_copies_hand_over_id"), ["hand_over_id"], unique=False)
 
     op.create_table(
+        "downloads",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("copy_id", sa.String(), nullable=False),
+        sa.Column("hand_over_id", sa.String(), nullable=False),
+        sa.Column("person_id", sa.String(), nullable=False),
+        sa.Column("recipient", sa.String(), nullable=False),
+        sa.Column("medium", sa.String(), nullable=False),
+        sa.Column("address", sa.String(), nullable=False),
+        sa.Column("asked_at", Moment(), nullable=False),
+        sa.Column("reads", Whole, nullable=False),
+        sa.Column("finished_at", Moment(), nullable=True),
+        sa.ForeignKeyConstraint(["copy_id"], ["copies.id"], name=op.f("fk_downloads_copy_id")),
+        sa.ForeignKeyConstraint(["person_id"], ["people.id"], name=op.f("fk_downloads_person_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_downloads")),
+    )
+    with op.batch_alter_table("downloads", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_downloads_copy_id"), ["copy_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_downloads_hand_over_id"), ["hand_over_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_downloads_person_id"), ["person_id"], unique=False)
+
+    op.create_table(
         "grants",
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("copy_id", sa.String(), nullable=False),
@@ -620,16 +647,46 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_grants_copy_id"), ["copy_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_grants_person_id"), ["person_id"], unique=False)
 
+    op.create_table(
+        "viewings",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("copy_id", sa.String(), nullable=False),
+        sa.Column("person_id", sa.String(), nullable=False),
+        sa.Column("opened_at", Moment(), nullable=False),
+        sa.Column("address", sa.String(), nullable=False),
+        sa.Column("last_read_at", Moment(), nullable=True),
+        sa.Column("reads", Whole, nullable=False),
+        sa.Column("bytes_read", Whole, nullable=False),
+        sa.Column("ranges", Json, nullable=False),
+        sa.ForeignKeyConstraint(["copy_id"], ["copies.id"], name=op.f("fk_viewings_copy_id")),
+        sa.ForeignKeyConstraint(["person_id"], ["people.id"], name=op.f("fk_viewings_person_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_viewings")),
+    )
+    with op.batch_alter_table("viewings", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_viewings_copy_id"), ["copy_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_viewings_person_id"), ["person_id"], unique=False)
+
     # ### end Alembic commands ###
 
 
 def downgrade() -> None:
     # ### commands auto generated by Alembic - please adjust! ###
+    with op.batch_alter_table("viewings", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_viewings_person_id"))
+        batch_op.drop_index(batch_op.f("ix_viewings_copy_id"))
+
+    op.drop_table("viewings")
     with op.batch_alter_table("grants", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_grants_person_id"))
         batch_op.drop_index(batch_op.f("ix_grants_copy_id"))
 
     op.drop_table("grants")
+    with op.batch_alter_table("downloads", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_downloads_person_id"))
+        batch_op.drop_index(batch_op.f("ix_downloads_hand_over_id"))
+        batch_op.drop_index(batch_op.f("ix_downloads_copy_id"))
+
+    op.drop_table("downloads")
     with op.batch_alter_table("copies", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_copies_hand_over_id"))
         batch_op.drop_index(batch_op.f("ix_copies_application_id"))

@@ -1,0 +1,42 @@
+"""What an issued copy is made from (R4, R29, R36)."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from services.register import masters, measurements
+from services.register.applications import Application, Item
+from services.register.retrieval_records import granted_span, record_of
+from services.register.unit import Unit
+from services.runtime.errors import Fatal
+from services.runtime.spans import Span
+
+
+@dataclass(frozen=True)
+class Task:
+    """A master as it was sealed, and the span that may leave it."""
+
+    master: dict[str, Any]
+    granted: Span
+    channel: str
+    form_number: str
+    record_number: str
+
+
+def task(unit: Unit, application_id: str, item_id: str) -> Task:
+    """Fatal where there is no master, or no retrieval record for it (R35)."""
+    master = masters.needed(unit, application_id, item_id)
+    record = record_of(unit, item_id)
+    application = unit.session.get_one(Application, application_id)
+    if record is None or application.number is None:
+        raise Fatal(
+            f"could not issue a copy | item {item_id} of application {application_id} | its master has no retrieval "
+            "record (R35) | retrieve it again, then resolve the incident"
+        )
+    item = unit.session.get_one(Item, item_id)
+    return Task(
+        dict(master.sealed),
+        granted_span(item),
+        measurements.source_of(unit, item).channel,
+        application.number,
+        record.number,
+    )

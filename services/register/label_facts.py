@@ -1,0 +1,67 @@
+"""What a label says of an object beside what was measured when it was sealed (R37; sealing.md, "The label")."""
+
+import json
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from services.register import copies, masters
+from services.register.applications import Application, Item
+from services.register.retrieval_records import record_of
+from services.register.unit import Unit
+from services.runtime.errors import Fatal
+
+Kind = Literal["master", "copy"]
+
+
+@dataclass(frozen=True)
+class LabelFacts:
+    """An object as it was sealed, and what people and books know of it."""
+
+    kind: Kind
+    sealed: dict[str, Any]
+    facts: dict[str, Any]
+
+
+def facts_for(unit: Unit, item_id: str, kind: Kind) -> LabelFacts:
+    """The same at every call for the same object. Fatal where there is no object or no record."""
+    record = record_of(unit, item_id)
+    row = masters.of_item(unit, item_id) if kind == "master" else copies.of_item(unit, item_id)
+    if record is None or row is None:
+        raise Fatal(
+            f"could not label a {kind} | item {item_id} | the register has no {kind} or no retrieval record of it | "
+            "retrieve it again, then resolve the incident"
+        )
+    content = json.loads(record.content)
+    application = unit.session.get_one(Application, row.application_id)
+    item = unit.session.get_one(Item, item_id)
+    made_at = row.retrieved_at if isinstance(row, masters.Master) else row.made_at
+    facts: dict[str, Any] = {
+        "kind": kind,
+        "applicationNumber": content["form"]["number"],
+        "formSha256": content["form"]["sha256"],
+        "recordNumber": record.number,
+        "recordSha256": record.sha256,
+        "item": {"id": item.id, "position": item.position},
+        "source": content["source"],
+        "recorderClock": content["recorderClock"],
+        "zone": item.zone,
+        "retrievedAt": content["finishedAt"],
+        "madeAt": made_at.isoformat(),
+        "operator": content["operator"],
+        "secondPersons": content["secondPersons"],
+        "importance": application.importance or "ordinary",
+        "tools": content["tools"],
+        "organisation": content["organisation"],
+        "policyVersion": content["policyVersion"],
+        "demo": record.demo,
+        "handling": "do not edit, do not forward",
+    }
+    if isinstance(row, copies.Copy):
+        facts["copy"] = row.id
+    return LabelFacts(kind, dict(row.sealed), facts)
+
+
+def kept_still(unit: Unit, item_id: str) -> bool:
+    """Whether the case is open: a label that is written after its end belongs to nothing."""
+    item = unit.session.get_one(Item, item_id)
+    return unit.session.get_one(Application, item.application_id).closed_at is None

@@ -1,0 +1,66 @@
+"""back-up-footage: a replica of the master elsewhere, read back, before anything is handed out (R14, R15)."""
+
+from dataclasses import dataclass
+
+from services.register import attempts, masters
+from services.register.attempts import NoLongerWanted
+from services.register.unit import Actor, Register
+from services.vault.replicas import replicate
+from services.vault.sealing import Sealed
+from services.vault.store import Store
+from services.workers import vault_work
+
+JOB_TYPE = "back-up-footage"
+HEAVY = True
+ACTOR = Actor("worker", JOB_TYPE)
+
+
+@dataclass(frozen=True)
+class Command:
+    application_id: str
+    item_id: str
+    job_key: int
+
+
+@dataclass(frozen=True)
+class Result:
+    backup_verified: bool
+
+
+async def handle(command: Command, register: Register, store: Store, replica_store: Store) -> Result:
+    """Raises ObjectDamaged when either place gives other bytes than were sealed, and the stores' errors."""
+    master = await register.run(ACTOR, masters.needed, command.application_id, command.item_id)
+    if master.replica_verified_at is not None:
+        return Result(True)
+    await vault_work.clear_earlier_runs(register, ACTOR, replica_store, purpose="replica", item_id=command.item_id)
+    attempt = await register.run(
+        ACTOR,
+        attempts.begin,
+        "replica",
+        application_id=command.application_id,
+        item_id=command.item_id,
+        job_key=command.job_key,
+    )
+    sealed = Sealed.from_json(master.sealed)
+    replica = await replicate(
+        store,
+        sealed.bucket,
+        sealed.key,
+        sealed.version_id,
+        sealed.sha256_cipher,
+        target=replica_store,
+        target_bucket=attempt.bucket,
+        target_key=attempt.key,
+        metadata={"item": command.item_id, "application": command.application_id, "replica-of": sealed.key},
+    )
+    told = {
+        "bucket": replica.bucket,
+        "key": replica.key,
+        "versionId": replica.version_id,
+        "size": replica.size,
+        "sha256Cipher": replica.sha256_cipher,
+    }
+    if not await register.run(ACTOR, masters.keep_replica, attempt.id, told):
+        await vault_work.clear_earlier_runs(register, ACTOR, replica_store, purpose="replica", item_id=command.item_id)
+        raise NoLongerWanted(f"no replica was kept | item {command.item_id} | the case has ended | wait")
+    return Result(True)

@@ -1,0 +1,79 @@
+"""encrypt-copy: the issued copy, cut to the granted span, under a loan key of its own (R4, R36, R37)."""
+
+from dataclasses import dataclass
+
+from services.register import attempts, copies, issuing
+from services.register.attempts import NoLongerWanted
+from services.register.unit import Actor, Register
+from services.runtime.threads import run_in_thread
+from services.vault.keys import LoanKeys, VaultKeys
+from services.vault.sealing import Sealed, issue
+from services.vault.store import Store
+from services.workers import labelling, vault_work
+
+JOB_TYPE = "encrypt-copy"
+HEAVY = True
+ACTOR = Actor("worker", JOB_TYPE)
+
+
+@dataclass(frozen=True)
+class Command:
+    application_id: str
+    item_id: str
+    job_key: int
+
+
+@dataclass(frozen=True)
+class Result:
+    copy_id: str
+
+
+async def handle(
+    command: Command, register: Register, store: Store, vault_keys: VaultKeys, loan_keys: LoanKeys
+) -> Result:
+    """Raises MasterDamaged when the master is not what was sealed; then no copy is made."""
+    copy = await register.run(ACTOR, copies.of_item, command.item_id)
+    if copy is None:
+        copy = await _issue(command, register, store, vault_keys, loan_keys)
+    await labelling.label_copy(register, ACTOR, store, command.item_id)
+    return Result(copy.id)
+
+
+async def _issue(
+    command: Command, register: Register, store: Store, vault_keys: VaultKeys, loan_keys: LoanKeys
+) -> copies.Copy:
+    task = await register.run(ACTOR, issuing.task, command.application_id, command.item_id)
+    await vault_work.clear_earlier_runs(
+        register, ACTOR, store, purpose="copy", item_id=command.item_id, loan_keys=loan_keys
+    )
+    attempt = await register.run(
+        ACTOR,
+        attempts.begin,
+        "copy",
+        application_id=command.application_id,
+        item_id=command.item_id,
+        job_key=command.job_key,
+    )
+    recipient = await run_in_thread(loan_keys.create, attempt.subject_id)
+    master = Sealed.from_json(task.master)
+    sealed = await issue(
+        store,
+        master.location,
+        await run_in_thread(vault_keys.unwrapper),
+        master.sha256_plain,
+        task.granted,
+        coverage=master.coverage,
+        channel=task.channel,
+        recipients=[recipient],
+        bucket=attempt.bucket,
+        key=attempt.key,
+        metadata={"copy": attempt.subject_id, "item": command.item_id, "form": task.form_number},
+        legal_hold=True,
+    )
+    copy = await register.run(ACTOR, copies.keep, attempt.id, sealed.to_json())
+    if copy is None:
+        await vault_work.clear_earlier_runs(
+            register, ACTOR, store, purpose="copy", item_id=command.item_id, loan_keys=loan_keys
+        )
+        raise NoLongerWanted(f"no copy was kept | item {command.item_id} | the case has ended | wait")
+    return copy

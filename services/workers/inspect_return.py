@@ -1,0 +1,39 @@
+"""inspect-return: stored copies hashed again, downloads compared with the attestation (R39, F31)."""
+
+from dataclasses import dataclass
+
+from services.register import returns
+from services.register.unit import Actor, Register
+from services.vault.replicas import verify
+from services.vault.store import Store, StoreMissing
+
+JOB_TYPE = "inspect-return"
+HEAVY = True
+ACTOR = Actor("worker", JOB_TYPE)
+
+
+@dataclass(frozen=True)
+class Command:
+    application_id: str
+    hand_over_id: str
+
+
+@dataclass(frozen=True)
+class Result:
+    return_findings: int
+
+
+async def handle(command: Command, register: Register, store: Store) -> Result:
+    """Findings are for the inspector's decision; none of them stops the process."""
+    done, held = await register.run(ACTOR, returns.to_inspect, command.application_id, command.hand_over_id)
+    if done is not None:
+        return Result(done)
+    hashes = {}
+    for copy in held:
+        try:
+            hashes[copy["copyId"]] = await verify(
+                store, copy["bucket"], copy["key"], copy["versionId"], copy["sha256Cipher"]
+            )
+        except StoreMissing:
+            hashes[copy["copyId"]] = False
+    return Result(await register.run(ACTOR, returns.inspected, command.application_id, command.hand_over_id, hashes))

@@ -1,0 +1,109 @@
+"""Labels beside masters and copies, tags with their hashes, and what goes into an object's metadata (R37)."""
+
+import io
+from datetime import datetime
+from functools import cache
+from importlib.metadata import version
+from typing import Any
+
+import av
+
+from services.register import label_facts
+from services.register.label_facts import Kind, LabelFacts
+from services.register.retrieval_records import Order
+from services.register.unit import Actor, Register
+from services.runtime.threads import run_in_thread
+from services.vault.labels import CONTENT_TYPE, ClockReading, Origin, Retrieval, build_label, canonical, label_key
+from services.vault.sealing import Sealed
+from services.vault.store import Store
+from services.workers import vault_work
+
+
+@cache
+def tools() -> dict[str, str]:
+    """The versions of what handles footage."""
+    return {
+        "footage-desk": version("footage-desk"),
+        "av": version("av"),
+        "ffmpeg": av.ffmpeg_version_info,
+        "cryptography": version("cryptography"),
+    }
+
+
+def metadata_of(order: Order) -> dict[str, str]:
+    """Ids and the asked span: what is known before the first byte is sent; ASCII only."""
+    return {
+        "form": order.number,
+        "application": order.application_id,
+        "item": order.item_id,
+        "camera": order.source.camera_id,
+        "asked-start": order.asked.start.isoformat(),
+        "asked-end": order.asked.end.isoformat(),
+    }
+
+
+async def label_master(register: Register, actor: Actor, store: Store, item_id: str) -> None:
+    """Write the master's label where it is not there yet."""
+    await _label(register, actor, store, item_id, "master")
+
+
+async def label_copy(register: Register, actor: Actor, store: Store, item_id: str) -> None:
+    """Write the copy's label where it is not there yet; it is held until the return, like the copy."""
+    await _label(register, actor, store, item_id, "copy")
+
+
+async def _label(register: Register, actor: Actor, store: Store, item_id: str, kind: Kind) -> None:
+    facts = await register.run(actor, label_facts.facts_for, item_id, kind)
+    await run_in_thread(_write, store, facts)
+    if not await register.run(actor, label_facts.kept_still, item_id):
+        await vault_work.discard(store, facts.sealed["bucket"], label_key(facts.sealed["key"]))
+
+
+def _write(store: Store, facts: LabelFacts) -> None:
+    sealed = Sealed.from_json(facts.sealed)
+    tags = {
+        "record": facts.facts["recordNumber"],
+        "sha256-plain": sealed.sha256_plain,
+        "sha256-cipher": sealed.sha256_cipher,
+    }
+    if store.stat(sealed.bucket, sealed.key) is None:
+        return
+    store.set_tags(sealed.bucket, sealed.key, sealed.version_id, tags)
+    key = label_key(sealed.key)
+    if store.stat(sealed.bucket, key) is not None:
+        return
+    store.put(
+        sealed.bucket,
+        key,
+        io.BytesIO(_bytes(sealed, facts.facts)),
+        metadata={"of": sealed.key},
+        legal_hold=facts.kind == "copy",
+        content_type=CONTENT_TYPE,
+    )
+
+
+def _bytes(sealed: Sealed, facts: dict[str, Any]) -> bytes:
+    source, clock = facts["source"], facts["recorderClock"]
+    recorder, camera = source["recorder"], source["camera"]
+    label = build_label(
+        sealed,
+        Origin(
+            site=source["site"],
+            camera=f"{camera['nameZh']} {camera['nameEn']}",
+            channel=camera["channel"],
+            recorder_make=recorder["make"] or recorder["kind"],
+            recorder_model=recorder["model"] or "",
+            recorder_identity=recorder["identity"] or recorder["name"],
+            zone=clock["zone"],
+        ),
+        ClockReading(clock["offsetMs"], clock["method"] or "not measured", clock["uncertaintyMs"]),
+        Retrieval(
+            application_number=facts["applicationNumber"],
+            record_number=facts["recordNumber"],
+            operator=facts["operator"]["name"],
+            retrieved_at=datetime.fromisoformat(facts["retrievedAt"]),
+        ),
+    )
+    # What the books know beyond the vault's own statement: item, copy, second persons, class, form.
+    label["predicate"]["books"] = facts
+    return canonical(label)

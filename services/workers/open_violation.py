@@ -1,0 +1,50 @@
+"""open-violation: an overdue copy past the grace, or a lost one, which ends the case (R48 to R51)."""
+
+from dataclasses import dataclass
+
+from services.register import closing, violations
+from services.register.unit import Actor, Register
+from services.runtime.errors import Fatal
+from services.vault.keys import LoanKeys
+from services.vault.store import Store
+from services.workers import vault_work
+
+JOB_TYPE = "open-violation"
+ACTOR = Actor("worker", JOB_TYPE)
+
+
+@dataclass(frozen=True)
+class Command:
+    application_id: str
+    hand_over_id: str
+    violation_kind: str
+
+
+@dataclass(frozen=True)
+class Result:
+    """None where the copies came back inside the grace."""
+
+    violation_id: str | None
+
+
+async def handle(
+    command: Command,
+    register: Register,
+    store: Store,
+    loan_keys: LoanKeys,
+    replica_store: Store | None = None,
+) -> Result:
+    """An overdue copy only touches the register; a lost one ends the loan in the vault too."""
+    application_id, hand_over_id = command.application_id, command.hand_over_id
+    if command.violation_kind == "overdue":
+        violation = await register.run(ACTOR, violations.overdue, application_id, hand_over_id)
+        return Result(None if violation is None else violation.id)
+    if command.violation_kind != "loss":
+        raise Fatal(
+            f"could not open a violation | hand-over {hand_over_id} | {command.violation_kind!r} is no kind of it | "
+            "use overdue or loss in the process, then resolve the incident"
+        )
+    effects = await register.run(ACTOR, closing.lose, application_id, hand_over_id)
+    await vault_work.carry_out(effects, store, replica_store, loan_keys)
+    await register.run(ACTOR, closing.loan_ended, application_id, effects, closed_as="copy-lost")
+    return Result(effects.violation_id)

@@ -1,0 +1,114 @@
+"""preserve-footage: footage that may be overwritten before the decision goes into the quarantine (T4, F1)."""
+
+from contextlib import suppress
+from dataclasses import dataclass
+
+from services.recorders.base import NothingRecorded, RecorderDown
+from services.register import attempts, preservations
+from services.register.attempts import NoLongerWanted
+from services.register.preservations import Need
+from services.register.unit import Actor, Register
+from services.runtime.errors import Fatal, Retryable
+from services.vault.coverage import FootageMissing, FootageUnreadable
+from services.vault.keys import VaultKeys
+from services.vault.sealing import seal
+from services.vault.store import Store
+from services.workers import vault_work
+from services.workers.sources import Recorders, open_source, probe
+
+JOB_TYPE = "preserve-footage"
+HEAVY = True
+ACTOR = Actor("worker", JOB_TYPE)
+
+
+@dataclass(frozen=True)
+class Command:
+    application_id: str
+    job_key: int
+
+
+@dataclass(frozen=True)
+class Result:
+    """``items_not_preserved`` counts what needed it and could not be; what is not at risk is in neither."""
+
+    items_preserved: int
+    items_not_preserved: int
+
+
+async def handle(
+    command: Command, register: Register, store: Store, vault_keys: VaultKeys, recorders: Recorders
+) -> Result:
+    """Preserve what the present scope needs. Whatever fails is counted and told, and never stops the application."""
+    work = _Work(command, register, store, vault_keys, recorders)
+    if register.rules.preserve != "never":
+        await work.measure()
+    preserved, needs = await register.run(ACTOR, preservations.needs, command.application_id)
+    failures = 0
+    for need in needs:
+        kept = await work.try_to_preserve(need)
+        preserved += int(kept)
+        failures += int(not kept)
+    return Result(preserved, failures)
+
+
+@dataclass(frozen=True)
+class _Work:
+    command: Command
+    register: Register
+    store: Store
+    vault_keys: VaultKeys
+    recorders: Recorders
+
+    async def measure(self) -> None:
+        """Measure the oldest frames anew: they tell what is at risk. A recorder that is down keeps its last ones."""
+        for source in await self.register.run(ACTOR, preservations.recorders_in_scope, self.command.application_id):
+            # What is wrong with a recorder is counted when an item of it is preserved.
+            with suppress(RecorderDown, Fatal):
+                await probe(self.register, ACTOR, open_source(self.recorders, source), source)
+
+    async def try_to_preserve(self, need: Need) -> bool:
+        try:
+            return await self._preserve(need)
+        except NoLongerWanted:
+            return False
+        except (Retryable, Fatal, NothingRecorded, FootageMissing, FootageUnreadable) as error:
+            code = type(error).__name__
+            await self.register.run(ACTOR, preservations.failed, self.command.application_id, need.item_id, code)
+            return False
+        finally:
+            await self._clear(need)
+
+    async def _preserve(self, need: Need) -> bool:
+        await self._clear(need)
+        recorder, channel = open_source(self.recorders, need.source), need.source.channel
+        promised = await recorder.coverage(channel, need.asked)
+        attempt = await self.register.run(
+            ACTOR,
+            attempts.begin,
+            "quarantine",
+            application_id=self.command.application_id,
+            item_id=need.item_id,
+            job_key=self.command.job_key,
+        )
+        sealed = await seal(
+            recorder.fetch(channel, need.asked),
+            need.asked,
+            channel=channel,
+            promised=promised,
+            recipients=self.vault_keys.recipients,
+            store=self.store,
+            bucket=attempt.bucket,
+            key=attempt.key,
+            metadata={"item": need.item_id, "application": self.command.application_id},
+            legal_hold=True,
+            expected_fingerprint=need.source.fingerprint,
+        )
+        return await self.register.run(
+            ACTOR, preservations.keep, attempt.id, sealed.version_id, need.asked, sealed.to_json()
+        )
+
+    async def _clear(self, need: Need) -> None:
+        """Remove what is not booked: an earlier run's, or what this one made in vain."""
+        await vault_work.clear_earlier_runs(
+            self.register, ACTOR, self.store, purpose="quarantine", item_id=need.item_id
+        )

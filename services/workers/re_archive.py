@@ -1,0 +1,57 @@
+"""re-archive: loan keys destroyed, grants ended, masters kept until their disposal date, the case closed (R40, T13)."""
+
+from dataclasses import dataclass
+
+from services.register import closing
+from services.register.unit import Actor, Register
+from services.runtime.errors import Fatal
+from services.vault.keys import LoanKeys
+from services.vault.store import Store
+from services.workers import vault_work
+
+JOB_TYPE = "re-archive"
+ACTOR = Actor("worker", JOB_TYPE)
+CLOSED_AS = {"in-order": "footage-re-archived", "discrepancy": "return-disputed"}
+
+
+@dataclass(frozen=True)
+class Command:
+    application_id: str
+    hand_over_id: str
+    decision: str
+
+
+@dataclass(frozen=True)
+class Result:
+    """The moment, in UTC, from which the masters may be disposed of."""
+
+    disposal_date: str
+
+
+async def handle(
+    command: Command,
+    register: Register,
+    store: Store,
+    loan_keys: LoanKeys,
+    replica_store: Store | None = None,
+) -> Result:
+    """A discrepancy destroys the keys too and opens a violation."""
+    if command.decision not in CLOSED_AS:
+        raise Fatal(
+            f"could not re-archive | hand-over {command.hand_over_id} | {command.decision!r} is no inspection's "
+            "decision | let the inspector decide, then resolve the incident"
+        )
+    effects = await register.run(
+        ACTOR,
+        closing.re_archive,
+        command.application_id,
+        command.hand_over_id,
+        in_order=command.decision == "in-order",
+    )
+    await vault_work.carry_out(effects, store, replica_store, loan_keys)
+    await register.run(
+        ACTOR, closing.loan_ended, command.application_id, effects, closed_as=CLOSED_AS[command.decision]
+    )
+    if effects.retain_until is None:
+        raise RuntimeError("a loan that has ended has a disposal date")
+    return Result(effects.retain_until.strftime("%Y-%m-%dT%H:%M:%SZ"))

@@ -1,0 +1,39 @@
+"""release-preservation: every exit without a hand-over; nothing of the case stays in the vault (process.md, F1)."""
+
+from dataclasses import dataclass
+
+from services.register import closing
+from services.register.unit import Actor, Register
+from services.vault.keys import LoanKeys
+from services.vault.store import Store
+from services.workers import vault_work
+
+JOB_TYPE = "release-preservation"
+ACTOR = Actor("worker", JOB_TYPE)
+
+
+@dataclass(frozen=True)
+class Command:
+    application_id: str
+    closing_outcome: str
+
+
+@dataclass(frozen=True)
+class Result:
+    """Items of which anything had been preserved or retrieved."""
+
+    items_released: int
+
+
+async def handle(
+    command: Command,
+    register: Register,
+    store: Store,
+    loan_keys: LoanKeys,
+    replica_store: Store | None = None,
+) -> Result:
+    """Closes the case first, so that a worker that finishes late keeps nothing."""
+    effects = await register.run(ACTOR, closing.release, command.application_id, command.closing_outcome)
+    await vault_work.carry_out(effects, store, replica_store, loan_keys)
+    await register.run(ACTOR, closing.released, command.application_id, effects)
+    return Result(effects.items)

@@ -1,0 +1,190 @@
+"""retrieve-footage: one item's footage into the vault, with its retrieval record (R29, R31 to R35).
+
+Asked first is the recorder, by its own coverage. Where the quarantine holds more of the granted span, or the recorder
+has lost it, the quarantine object becomes the master whole: its ciphertext is copied under a master's key.
+"""
+
+from dataclasses import dataclass, field
+
+from services.recorders.base import NothingRecorded, RecorderDown
+from services.register import attempts, retrieval_records
+from services.register.attempts import NoLongerWanted
+from services.register.retrieval_records import Order, Report, Retrieved
+from services.register.unit import Actor, Register
+from services.runtime.errors import Outcome
+from services.runtime.spans import Span, covered_share
+from services.vault.coverage import FootageMissing, FootageUnreadable
+from services.vault.keys import VaultKeys
+from services.vault.sealing import Sealed, seal
+from services.vault.store import Store
+from services.workers import labelling, quarantine, vault_work
+from services.workers.quarantine import Holding
+from services.workers.sources import Recorders, open_source, probe
+
+JOB_TYPE = "retrieve-footage"
+HEAVY = True
+ACTOR = Actor("worker", JOB_TYPE)
+OUTCOMES = {"missing": "FOOTAGE_MISSING", "unreadable": "FOOTAGE_UNREADABLE"}
+# Coverage that differs by less is the same: pictures come some ten a second.
+SAME = 0.001
+
+
+@dataclass(frozen=True)
+class Command:
+    application_id: str
+    item_id: str
+    job_key: int
+
+
+@dataclass(frozen=True)
+class Result:
+    """``coverage`` is the covered share of the granted span, 1 only where nothing is missing."""
+
+    coverage: float
+    record_number: str
+
+
+async def handle(
+    command: Command, register: Register, store: Store, vault_keys: VaultKeys, recorders: Recorders
+) -> Result:
+    """Raises Outcome FOOTAGE_MISSING and FOOTAGE_UNREADABLE, RecorderDown, WrongFootage, NoLongerWanted."""
+    done = await register.run(ACTOR, retrieval_records.retrieved, command.application_id, command.item_id)
+    if done is None:
+        order = await register.run(ACTOR, retrieval_records.order, command.application_id, command.item_id)
+        await vault_work.clear_earlier_runs(register, ACTOR, store, purpose="master", item_id=command.item_id)
+        done = await _Retrieval(command, order, register, store, vault_keys, recorders).run()
+    if done.outcome in OUTCOMES:
+        raise Outcome(OUTCOMES[done.outcome], f"the footage of item {command.item_id} is {done.outcome}")
+    await labelling.label_master(register, ACTOR, store, command.item_id)
+    return Result(done.coverage, done.record_number)
+
+
+@dataclass
+class _Retrieval:
+    """One run: the recorder and the quarantine are compared, the better one is kept."""
+
+    command: Command
+    order: Order
+    register: Register
+    store: Store
+    vault_keys: VaultKeys
+    recorders: Recorders
+    difficulties: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.recorder = open_source(self.recorders, self.order.source)
+        self.started = self.register.clock.now()
+
+    async def run(self) -> Retrieved:
+        best = quarantine.best(self.order.preserved, self.order.asked)
+        promised = await self._promised(best)
+        promised_share = covered_share(self.order.asked, promised)
+        outcome = "missing"
+        if promised and (best is None or promised_share + SAME >= best.share):
+            try:
+                kept = await self._from_recorder(promised, best)
+            except (FootageMissing, NothingRecorded) as error:
+                self.difficulties.append(str(error))
+            except FootageUnreadable as error:
+                self.difficulties.append(str(error))
+                outcome = "unreadable"
+            else:
+                if kept is not None:
+                    return kept
+        if best is not None:
+            return await self._from_quarantine(best)
+        return await self._nothing(outcome)
+
+    async def _promised(self, best: Holding | None) -> list[Span]:
+        """What the recorder says it has. One that is down is waited for, unless the quarantine holds everything."""
+        try:
+            facts = await probe(self.register, ACTOR, self.recorder, self.order.source)
+            if facts.clock_offset_ms:
+                self.difficulties.append(f"the recorder's clock is off by {facts.clock_offset_ms} ms")
+            return await self.recorder.coverage(self.order.source.channel, self.order.asked)
+        except RecorderDown:
+            if best is None or best.outcome != "complete":
+                raise
+            self.difficulties.append("the recorder was down; the quarantine holds the whole span")
+            return []
+
+    async def _from_recorder(self, promised: list[Span], best: Holding | None) -> Retrieved | None:
+        """Seal from the recorder; None when the quarantine turns out to hold more."""
+        order, attempt = self.order, await self._begin()
+        sealed = await seal(
+            self.recorder.fetch(order.source.channel, order.asked),
+            order.asked,
+            channel=order.source.channel,
+            promised=promised,
+            recipients=self.vault_keys.recipients,
+            store=self.store,
+            bucket=attempt.bucket,
+            key=attempt.key,
+            metadata=labelling.metadata_of(order),
+            expected_fingerprint=order.source.fingerprint,
+        )
+        holding = quarantine.Holding(sealed, *quarantine.measure(sealed.coverage, order.asked, sealed.outcome))
+        if best is not None and best.share > holding.share + SAME:
+            self.difficulties.append("the recorder gave less than it promised; the quarantine holds more")
+            await self._give_up()
+            return None
+        return await self._keep(attempt.id, holding, "recorder")
+
+    async def _from_quarantine(self, best: Holding) -> Retrieved:
+        self.difficulties.append("taken from the quarantine, whole as it was preserved")
+        attempt = await self._begin()
+        sealed = await quarantine.adopt(
+            self.store,
+            best.sealed,
+            bucket=attempt.bucket,
+            key=attempt.key,
+            metadata=labelling.metadata_of(self.order),
+        )
+        return await self._keep(attempt.id, Holding(sealed, best.share, best.outcome), "quarantine")
+
+    async def _nothing(self, outcome: str) -> Retrieved:
+        report = self._report(outcome, 0.0)
+        if not self.difficulties:
+            report = self._report(outcome, 0.0, "the recorder holds nothing of the granted span")
+        number = await self.register.run(ACTOR, retrieval_records.nothing, self.order, report)
+        await self._give_up()
+        return Retrieved(outcome, 0.0, number)
+
+    async def _keep(self, attempt_id: str, holding: Holding, taken_from: str) -> Retrieved:
+        sealed: Sealed = holding.sealed
+        self.difficulties += [f"gap: {gap.start.isoformat()} to {gap.end.isoformat()}" for gap in sealed.coverage.gaps]
+        self.difficulties += sealed.coverage.problems
+        number = await self.register.run(
+            ACTOR,
+            retrieval_records.keep,
+            self.order,
+            attempt_id,
+            sealed.to_json(),
+            self._report(holding.outcome, holding.share),
+            taken_from=taken_from,
+        )
+        if number is None:
+            await self._give_up()
+            raise NoLongerWanted(
+                f"nothing was kept | item {self.order.item_id} | the case has ended or another run was first | "
+                "nothing is left to do: the process takes this job back when it hears of it"
+            )
+        return Retrieved(holding.outcome, holding.share, number)
+
+    async def _begin(self) -> attempts.UploadAttempt:
+        return await self.register.run(
+            ACTOR,
+            attempts.begin,
+            "master",
+            application_id=self.order.application_id,
+            item_id=self.order.item_id,
+            job_key=self.command.job_key,
+        )
+
+    async def _give_up(self) -> None:
+        await vault_work.clear_earlier_runs(
+            self.register, ACTOR, self.store, purpose="master", item_id=self.order.item_id
+        )
+
+    def _report(self, outcome: str, coverage: float, *more: str) -> Report:
+        return Report(outcome, coverage, self.started, [*self.difficulties, *more], labelling.tools())

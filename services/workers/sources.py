@@ -1,0 +1,32 @@
+"""Recorders as workers are given them, and what is measured whenever one is asked."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from services.recorders.base import Recorder, RecorderDown, RecorderFacts
+from services.register import measurements
+from services.register.measurements import Source
+from services.register.unit import Actor, Register
+
+
+class Recorders(Protocol):
+    """Opens a recorder by its book row; ``recorders.registry.open_recorder`` is one."""
+
+    def __call__(self, kind: str, configuration: Mapping[str, str], /) -> Recorder: ...
+
+
+def open_source(recorders: Recorders, source: Source) -> Recorder:
+    """The recorder of a camera."""
+    return recorders(source.kind, {name: str(value) for name, value in source.configuration.items()})
+
+
+async def probe(register: Register, actor: Actor, recorder: Recorder, source: Source) -> RecorderFacts:
+    """Ask a recorder for its clock and oldest frames and book them; raises RecorderDown when it is not there."""
+    facts = await recorder.probe()
+    if not facts.reachable:
+        raise RecorderDown(
+            f"could not ask the recorder | recorder {source.recorder_id} at {source.site} | it cannot be reached | "
+            "switch it on or mend its network; the work goes on by itself"
+        )
+    await register.run(actor, measurements.measured, source.recorder_id, facts)
+    return facts

@@ -1,0 +1,25 @@
+"""suspend-access: access stops at the due date (R51)."""
+
+from dataclasses import dataclass
+
+from services.register import hand_overs
+from services.register.unit import Actor, Register
+
+JOB_TYPE = "suspend-access"
+ACTOR = Actor("worker", JOB_TYPE)
+
+
+@dataclass(frozen=True)
+class Command:
+    application_id: str
+    hand_over_id: str
+
+
+@dataclass(frozen=True)
+class Result:
+    access_suspended: bool
+
+
+async def handle(command: Command, register: Register) -> Result:
+    """False where the copies are back or the due date has moved meanwhile."""
+    return Result(await register.run(ACTOR, hand_overs.suspend, command.application_id, command.hand_over_id))

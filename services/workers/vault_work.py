@@ -1,0 +1,119 @@
+"""What several workers do in the vault: sweep, discard, carry out how a case ends. Everything may be done again."""
+
+from collections.abc import Callable, Iterable
+from functools import partial
+
+from services.register import attempts
+from services.register.attempts import UploadAttempt
+from services.register.closing import Effects, Kept
+from services.register.unit import Actor, Register
+from services.runtime.threads import run_in_thread
+from services.vault.keys import LoanKeys
+from services.vault.labels import label_key
+from services.vault.store import Store, StoreMissing
+
+SWEEPER = Actor("system", "sweeper")
+
+
+async def clear_earlier_runs(
+    register: Register,
+    actor: Actor,
+    store: Store,
+    *,
+    purpose: attempts.Purpose,
+    item_id: str,
+    loan_keys: LoanKeys | None = None,
+) -> None:
+    """Remove what earlier runs of this job may have left for the item, by its exact keys."""
+    left = await register.run(actor, attempts.take_over, purpose, item_id)
+    await sweep(register, actor, store, left, loan_keys)
+
+
+async def sweep(
+    register: Register, actor: Actor, store: Store, left: Iterable[UploadAttempt], loan_keys: LoanKeys | None = None
+) -> None:
+    """Remove every trace of these abandoned attempts: unfinished parts, the object, its label, its loan key."""
+    left = list(left)
+    for attempt in left:
+        await run_in_thread(_sweep_one, store, attempt, loan_keys)
+    if left:
+        await register.run(actor, attempts.swept, [attempt.id for attempt in left])
+
+
+async def sweep_abandoned(
+    register: Register, store: Store, replica_store: Store | None, loan_keys: LoanKeys | None, *, all_open: bool
+) -> int:
+    """Sweep what dead uploads have left; how many keys. ``all_open`` at the start of the only process that uploads."""
+    left = await register.run(SWEEPER, attempts.give_up_dead, all_open=all_open)
+    replicas = [attempt for attempt in left if attempt.purpose == "replica"]
+    await sweep(register, SWEEPER, store, [one for one in left if one.purpose != "replica"], loan_keys)
+    if replica_store is not None:
+        await sweep(register, SWEEPER, replica_store, replicas)
+    return len(left)
+
+
+async def discard(store: Store, bucket: str, key: str) -> None:
+    """Remove an object with its label, whatever hold it is under."""
+    await run_in_thread(_discard, store, bucket, key)
+
+
+async def carry_out(effects: Effects, store: Store, replica_store: Store | None, loan_keys: LoanKeys) -> None:
+    """Do in the vault what the register has decided at the end of a case. Keys go first: they are what opens."""
+    await run_in_thread(_carry_out, effects, store, replica_store, loan_keys)
+
+
+def _carry_out(effects: Effects, store: Store, replica_store: Store | None, loan_keys: LoanKeys) -> None:
+    for copy_id in effects.destroy_keys:
+        loan_keys.destroy(copy_id)
+    for attempt in effects.sweep:
+        place = store if attempt.purpose != "replica" else replica_store
+        if place is not None:
+            _sweep_one(place, attempt, loan_keys)
+    for one in effects.discard:
+        _discard(store, one.bucket, one.key)
+    for one in effects.lift_holds:
+        _each(store, one, partial(_lift, store))
+    if effects.retain_until is not None:
+        for one in effects.retain:
+            _each(store, one, partial(_retain, store, effects))
+    if replica_store is not None:
+        for one in effects.discard_replicas:
+            _discard(replica_store, one.bucket, one.key)
+        if effects.retain_until is not None:
+            for one in effects.retain_replicas:
+                _each(replica_store, one, partial(_retain, replica_store, effects))
+
+
+def _each(store: Store, kept: Kept, act: Callable[[Kept], None]) -> None:
+    """An object and, where it has one, its label."""
+    act(kept)
+    label = store.stat(kept.bucket, label_key(kept.key))
+    if label is not None:
+        act(Kept(kept.bucket, label.key, label.version_id))
+
+
+def _lift(store: Store, kept: Kept) -> None:
+    store.set_legal_hold(kept.bucket, kept.key, kept.version_id, False)
+
+
+def _retain(store: Store, effects: Effects, kept: Kept) -> None:
+    if effects.retain_until is not None:
+        store.retain(kept.bucket, kept.key, kept.version_id, effects.retain_until)
+
+
+def _sweep_one(store: Store, attempt: UploadAttempt, loan_keys: LoanKeys | None) -> None:
+    store.sweep(attempt.bucket, attempt.key)
+    _discard(store, attempt.bucket, attempt.key)
+    if attempt.purpose == "copy" and loan_keys is not None:
+        loan_keys.destroy(attempt.subject_id)
+
+
+def _discard(store: Store, bucket: str, key: str) -> None:
+    for name in (label_key(key), key):
+        while (facts := store.stat(bucket, name)) is not None:
+            if facts.legal_hold:
+                try:
+                    store.set_legal_hold(bucket, name, facts.version_id, False)
+                except StoreMissing:
+                    continue  # somebody else removed it meanwhile
+            store.delete(bucket, name, facts.version_id)
