@@ -1,0 +1,75 @@
+"""Who may see a case: those who have a part in it, Security and the supervisors; administrators see none (R2, R62)."""
+
+from sqlalchemy import Select, or_, select
+
+from services.register.applications import Application
+from services.register.custody import HandOver
+from services.register.documents import Document
+from services.register.people import Department, Person, Post
+from services.register.reviews import Confirmation, Decision, Review
+from services.register.unit import Unit
+from services.runtime.errors import NotFound
+
+SEE_EVERYTHING = ("security-reviewer", "supervisor")
+
+
+def visible(unit: Unit, application_id: str) -> Application:
+    """The application, if the acting person may see it; NotFound, as for one that does not exist, otherwise."""
+    application = unit.session.scalar(_seen_by(unit).where(Application.id == application_id))
+    if application is None:
+        raise NotFound("申请", "application", application_id)
+    return application
+
+
+def all_visible(unit: Unit, *, limit: int, offset: int, mine: bool = False) -> list[Application]:
+    """The applications that the acting person may see, newest first; with ``mine`` only those the person drafted."""
+    query = _seen_by(unit).order_by(Application.created_at.desc(), Application.id).limit(limit).offset(offset)
+    if mine:
+        query = query.where(Application.drafter_id == unit.actor.id)
+    return list(unit.session.scalars(query))
+
+
+def _seen_by(unit: Unit) -> Select[Application]:
+    me = unit.actor.id
+    posts = _posts(unit)
+    parts = [Application.drafter_id == me]
+    submitted = Application.submitted_at.is_not(None)
+    heads = {department for kind, department, _ in posts if kind in ("head", "deputy")}
+    kinds = {kind for kind, _, _ in posts}
+    in_security = any(kind in ("head", "deputy") and department == "security" for kind, _, department in posts)
+    if in_security or kinds & set(SEE_EVERYTHING):
+        parts.append(submitted)
+    if heads:
+        parts.append(submitted & Application.department_id.in_(heads))
+    if "storage-operator" in kinds:
+        filed = select(Document.application_id).where(Document.kind == "application-form")
+        parts.append(Application.id.in_(filed))
+    for kind, stage in (("manager", "management"), ("return-inspector", "return-inspection")):
+        if kind in kinds:
+            parts.append(Application.id.in_(select(Review.application_id).where(Review.stage == stage)))
+    parts += [
+        Application.id.in_(select(HandOver.application_id).where(HandOver.custodian_id == me)),
+        Application.id.in_(select(Decision.application_id).where(Decision.decided_by == me)),
+        Application.id.in_(
+            select(Review.application_id)
+            .join(Confirmation, Confirmation.review_id == Review.id)
+            .where(Confirmation.person_id == me)
+        ),
+    ]
+    return select(Application).where(or_(*parts))
+
+
+def _posts(unit: Unit) -> list[tuple[str, str, str]]:
+    """The acting person's posts now: kind, department, and the department's kind."""
+    query = (
+        select(Post.kind, Post.department_id, Department.kind)
+        .join(Department, Department.id == Post.department_id)
+        .join(Person, Person.id == Post.person_id)
+        .where(
+            Post.person_id == unit.actor.id,
+            Person.active,
+            Post.since <= unit.now,
+            Post.until.is_(None) | (Post.until > unit.now),
+        )
+    )
+    return [(kind, department, of) for kind, department, of in unit.session.execute(query)]

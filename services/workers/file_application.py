@@ -1,0 +1,37 @@
+"""File the approved application: a numbered form that nobody can change, the basis of the retrieval (R28, R29)."""
+
+from dataclasses import dataclass
+
+from services.register import filing
+from services.register.filing import Classification
+from services.register.unit import Actor, Register
+
+JOB_TYPE = "file-application"
+
+
+@dataclass(frozen=True)
+class FileApplication:
+    application_id: str
+    importance: str
+    management_needed: bool
+    second_person: bool
+    backup_needed: bool
+    max_use_days: int
+
+
+@dataclass(frozen=True)
+class ApplicationFiled:
+    form_number: str
+    use_period_days: int
+
+
+async def handle(command: FileApplication, register: Register) -> ApplicationFiled:
+    classification = Classification(
+        importance=command.importance,
+        management_needed=command.management_needed,
+        second_person=command.second_person,
+        backup_needed=command.backup_needed,
+        max_use_days=command.max_use_days,
+    )
+    filed = await register.run(Actor("worker", JOB_TYPE), filing.file, command.application_id, classification)
+    return ApplicationFiled(filed.form_number, filed.use_period_days)
