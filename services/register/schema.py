@@ -22,6 +22,7 @@ from services.register import (
     preservations,
     returns,
     reviews,
+    sign_ins,
     violations,
 )
 from services.register.base import Base
@@ -42,6 +43,7 @@ BOOKS = (
     preservations,
     returns,
     reviews,
+    sign_ins,
     violations,
 )
 

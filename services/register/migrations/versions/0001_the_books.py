@@ -78,6 +78,17 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_reminders_subject_id"), ["subject_id"], unique=False)
 
     op.create_table(
+        "wrong_sign_ins",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("address", sa.String(), nullable=False),
+        sa.Column("at", Moment(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_wrong_sign_ins")),
+    )
+    with op.batch_alter_table("wrong_sign_ins", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_wrong_sign_ins_address"), ["address"], unique=False)
+        batch_op.create_index(batch_op.f("ix_wrong_sign_ins_at"), ["at"], unique=False)
+
+    op.create_table(
         "cameras",
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("recorder_id", sa.String(), nullable=False),
@@ -210,6 +221,7 @@ def upgrade() -> None:
         sa.Column("token_sha256", sa.String(), nullable=False),
         sa.Column("person_id", sa.String(), nullable=False),
         sa.Column("created_at", Moment(), nullable=False),
+        sa.Column("last_seen_at", Moment(), nullable=False),
         sa.Column("expires_at", Moment(), nullable=False),
         sa.Column("ended_at", Moment(), nullable=True),
         sa.ForeignKeyConstraint(["person_id"], ["people.id"], name=op.f("fk_sign_ins_person_id")),
@@ -790,6 +802,11 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_cameras_recorder_id"))
 
     op.drop_table("cameras")
+    with op.batch_alter_table("wrong_sign_ins", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_wrong_sign_ins_at"))
+        batch_op.drop_index(batch_op.f("ix_wrong_sign_ins_address"))
+
+    op.drop_table("wrong_sign_ins")
     with op.batch_alter_table("reminders", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_reminders_subject_id"))
 

@@ -1,0 +1,67 @@
+"""How a route gets what it works with: declare a parameter of one of these types, such as ``books: Books``.
+
+``create_app`` is given the objects by name: register, settings, store, loan_keys, recorders; turn_clock in a demo.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Protocol, cast
+
+from fastapi import Depends, Request
+
+from services.recorders.base import Recorder
+from services.register.unit import Register
+from services.runtime.errors import Refused
+from services.runtime.settings import Settings
+from services.vault.keys import LoanKeys
+from services.vault.store import Store
+
+
+class OpenRecorder(Protocol):
+    """Opens a recorder by its book row; ``recorders.registry.open_recorder`` is one."""
+
+    def __call__(self, kind: str, configuration: Mapping[str, str], /) -> Recorder: ...
+
+
+TurnClock = Callable[[timedelta], datetime]
+
+
+def given(request: Request, name: str) -> Any:
+    """What ``create_app`` was given under this name; KeyError when it was built without."""
+    return request.app.state.dependencies[name]
+
+
+def register(request: Request) -> Register:
+    return cast("Register", given(request, "register"))
+
+
+def settings(request: Request) -> Settings:
+    return cast("Settings", given(request, "settings"))
+
+
+def store(request: Request) -> Store:
+    return cast("Store", given(request, "store"))
+
+
+def loan_keys(request: Request) -> LoanKeys:
+    return cast("LoanKeys", given(request, "loan_keys"))
+
+
+def recorders(request: Request) -> OpenRecorder:
+    return cast("OpenRecorder", given(request, "recorders"))
+
+
+def turn_clock(request: Request) -> TurnClock:
+    """Only a demo has a clock to turn; answered with 404 elsewhere."""
+    turn = request.app.state.dependencies.get("turn_clock")
+    if turn is None:
+        raise Refused("no-demo", "只有演示系统可以调时钟。", "Only a demo has a clock to turn.", status=404)
+    return cast("TurnClock", turn)
+
+
+Books = Annotated[Register, Depends(register)]
+GivenSettings = Annotated[Settings, Depends(settings)]
+GivenStore = Annotated[Store, Depends(store)]
+GivenLoanKeys = Annotated[LoanKeys, Depends(loan_keys)]
+GivenRecorders = Annotated[OpenRecorder, Depends(recorders)]
+GivenTurnClock = Annotated[TurnClock, Depends(turn_clock)]

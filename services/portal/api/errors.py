@@ -1,0 +1,120 @@
+"""Every refusal in one shape and in both languages: {code, zh, en, field} with its HTTP status."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+
+from services.runtime.errors import Fatal, Refused, Retryable
+from services.runtime.logs import get_logger
+
+log = get_logger(__name__)
+
+# Pydantic's kinds of error, as sentences; the rest say what pydantic says.
+SENTENCES: Mapping[str, tuple[str, str]] = {
+    "missing": ("请填写 {field}。", "Fill in {field}."),
+    "string_too_short": (
+        "{field} 太短，至少 {min_length} 个字符。",
+        "{field} is too short: give at least {min_length} characters.",
+    ),
+    "string_too_long": (
+        "{field} 太长，最多 {max_length} 个字符。",
+        "{field} is too long: give at most {max_length} characters.",
+    ),
+    "too_short": ("{field} 至少要有 {min_length} 项。", "{field} needs at least {min_length} entries."),
+    "too_long": ("{field} 最多 {max_length} 项。", "{field} takes at most {max_length} entries."),
+    "extra_forbidden": ("没有 {field} 这个字段，请删去。", "There is no field {field}: leave it out."),
+    "timezone_aware": ("{field} 须注明时区。", "Give {field} with its time zone."),
+    "greater_than_equal": ("{field} 不能小于 {ge}。", "{field} must be {ge} or more."),
+    "less_than_equal": ("{field} 不能大于 {le}。", "{field} must be {le} or less."),
+    "json_invalid": ("请求内容不是有效的 JSON。", "The body is not valid JSON: correct it."),
+}
+FALLBACK = ("{field} 的内容不正确，请改正。", "{field} is not right, correct it: {message}.")
+
+
+class Problem(BaseModel):
+    """Why a call was refused: a stable code, one sentence in each language, and the field at fault."""
+
+    code: str
+    zh: str
+    en: str
+    field: str | None = None
+
+
+WHEN = {
+    401: "Nobody is signed in, or the session is over",
+    403: "The rules do not allow it to this person",
+    404: "There is no such thing, or not for this person",
+    409: "The state of the case does not allow it",
+    422: "A field is missing or wrong",
+    429: "Too many attempts: try again later",
+    503: "A part that is needed is away: try again later",
+}
+USUAL = (401, 403, 404, 409)
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The ``responses`` of a route for OpenAPI; 422 and 503 are every route's."""
+    return {status: {"model": Problem, "description": WHEN[status]} for status in (*statuses, 422, 503)}
+
+
+def answer(code: str, zh: str, en: str, status: int, field: str | None = None) -> JSONResponse:
+    headers = {"Retry-After": "10"} if status == HTTPStatus.SERVICE_UNAVAILABLE else None
+    return JSONResponse({"code": code, "zh": zh, "en": en, "field": field}, status, headers=headers)
+
+
+def _refused(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, Refused)  # noqa: S101  registered for this class alone
+    return answer(error.code, error.zh, error.en, error.status, error.field)
+
+
+def _retryable(_request: Request, error: Exception) -> JSONResponse:
+    log.warning("call_delayed", error=str(error))
+    return answer(
+        "try-again", "系统某一部分暂时不可用，请稍后再试。", "A part of the system is away: try again in a while.", 503
+    )
+
+
+def _fatal(_request: Request, error: Exception) -> JSONResponse:
+    log.error("call_failed", error=str(error), exc_info=error)
+    return answer(
+        "broken",
+        "系统出现故障，未做任何更改，请联系管理员。",
+        "Something is broken and nothing was changed: tell the administrator.",
+        500,
+    )
+
+
+def _http(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)  # noqa: S101  registered for this class alone
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        return answer("not-found", "没有这个地址，请检查。", "There is no such address: check it.", 404)
+    reason = HTTPStatus(error.status_code).phrase
+    return answer(
+        "http", f"请求不被接受（{error.status_code}）。", f"The call is not accepted: {reason}.", error.status_code
+    )
+
+
+def _invalid(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)  # noqa: S101  registered for this class alone
+    first = error.errors()[0]
+    # loc is ("body", "items", 0, "start"): where it was found, then the way to the field.
+    field = ".".join(str(part) for part in first["loc"][1:]) or str(first["loc"][0])
+    zh, en = SENTENCES.get(first["type"], FALLBACK)
+    values = {**first.get("ctx", {}), "field": field, "message": first["msg"]}
+    return answer(first["type"].replace("_", "-"), zh.format(**values), en.format(**values), 422, field)
+
+
+def install(app: FastAPI) -> None:
+    """Make the application answer every error in this shape."""
+    app.add_exception_handler(Refused, _refused)
+    app.add_exception_handler(Retryable, _retryable)
+    app.add_exception_handler(Fatal, _fatal)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(Exception, _fatal)
