@@ -26,6 +26,14 @@ async function draw(xml) {
   const drawing = new window.BpmnJS({ container: '#canvas' });
   await drawing.importXML(xml);
   const canvas = drawing.get('canvas');
+  // Hovering over an element shows its documentation.
+  drawing.get('elementRegistry').forEach((element, graphics) => {
+    const [documentation] = element.businessObject.get('documentation') ?? [];
+    if (!documentation || canvas.getRootElements().includes(element)) return;
+    const title = document.createElementNS('http://www.w3.org/2000/svg', 'title');
+    title.textContent = documentation.text;
+    graphics.prepend(title);
+  });
   const pictures = {};
   for (const plane of canvas.getRootElements()) {
     canvas.setRootElement(plane);
