@@ -1,0 +1,307 @@
+"""A desk for tests of custody: books on SQLite, folder vaults, a folder recorder with footage, and a case up to any step.
+
+What the approvals write (reviews, decisions, the filed form) is put into the books directly: those have tests of their
+own.
+"""
+
+import itertools
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from argon2 import PasswordHasher
+from footage_maker import Camera as FilmedCamera
+from services.recorders.registry import open_recorder
+from services.register import documents, schema
+from services.register.agreements import Agreement
+from services.register.applications import Application, Item, Revision
+from services.register.cameras import Camera, Recorder
+from services.register.people import Department, Person, Post
+from services.register.reviews import Decision, Review
+from services.register.rules import Rules
+from services.register.unit import Actor, Register, Unit
+from services.runtime.clock import FixedClock
+from services.runtime.spans import Span
+from services.vault.keys import LoanKeys, ensure_keys
+from services.vault.stores import open_store
+from services.runtime.stores import FolderStore
+
+NOON = datetime(2031, 3, 4, 12, 0, tzinfo=UTC)
+FILMED = Span(NOON - timedelta(hours=3), NOON - timedelta(hours=3) + timedelta(seconds=24))
+PASSWORD = "a password that is long"
+HASH = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
+CLERK = Actor("system", "test")
+
+
+def film(root: Path) -> Path:
+    """A recorder's folder: gate is whole, yard has a gap from second 8 to 16, dark is there and empty, old has other
+    parameter sets."""
+    FilmedCamera(root, "gate").record(FILMED.start, 24)
+    yard = FilmedCamera(root, "yard", tint=7)
+    yard.record(FILMED.start, 8)
+    yard.record(FILMED.start + timedelta(seconds=16), 8)
+    FilmedCamera(root, "hall", tint=11, size=(176, 112)).record(FILMED.start, 24)
+    (root / "dark").mkdir()
+    return root
+
+
+@dataclass
+class Desk:
+    """``root`` is a folder for everything; ``footage`` a folder made by ``film``."""
+
+    root: Path
+    footage: Path
+    rules: Rules = field(default_factory=lambda: Rules(max_use_days=30))
+    keys: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    def __post_init__(self) -> None:
+        self.clock = FixedClock(NOON)
+        self.recordings = self.root / "recorder"
+        shutil.copytree(self.footage, self.recordings)
+        self.register = Register(f"sqlite:///{self.root / 'books.db'}", self.clock, self.rules)
+        schema.migrate(self.register.engine)
+        self.store = open_store(FolderStore(self.root / "store", "t"), self.clock)
+        self.replica_store = open_store(FolderStore(self.root / "replica", "r"), self.clock)
+        self.store.ensure()
+        self.replica_store.ensure()
+        self.vault_keys = ensure_keys(self.root / "keys")
+        self.loan_keys = LoanKeys(self.root / "loans")
+        self.recorders = open_recorder
+        self.do(_people)
+        self.do(_cameras, self.recordings)
+
+    def do(self, act: Any, *arguments: Any, **named: Any) -> Any:
+        """Call a book function as the test itself."""
+        return self.register.run_now(CLERK, act, *arguments, **named)
+
+    def as_person(self, person: str, act: Any, *arguments: Any, **named: Any) -> Any:
+        return self.register.run_now(Actor("person", person), act, *arguments, **named)
+
+    def row(self, kind: type, key: Any) -> Any:
+        return self.do(lambda unit: unit.session.get(kind, key))
+
+    def rows(self, kind: type) -> list[Any]:
+        return list(self.do(lambda unit: unit.session.query(kind).all()))
+
+    def change(self, kind: type, key: str, **values: Any) -> None:
+        def act(unit: Unit) -> None:
+            row = unit.session.get_one(kind, key)
+            for name, value in values.items():
+                setattr(row, name, value)
+
+        self.do(act)
+
+    def case(self, *channels: str, span: Span | None = None, **values: Any) -> "Case":
+        """An application with an item for each channel, submitted."""
+        case = Case(self)
+        self.do(_application, case.id, channels, span or ASKED, values)
+        return case
+
+    def objects(self, bucket: str) -> list[str]:
+        """The keys in a bucket of the primary store, labels left out."""
+        return [key for key in self.store.list_keys(bucket) if not key.endswith(".label.json")]
+
+    def everything(self) -> list[str]:
+        """All keys of both stores, and all loan keys that still open something."""
+        stores = (self.store, self.replica_store)
+        buckets = ("quarantine", "masters", "copies", "replicas")
+        kept = [f"{bucket}:{key}" for store in stores for bucket in buckets for key in store.list_keys(bucket)]
+        return kept + [path.name for path in (self.root / "loans").glob("*.key")]
+
+    @cached_property
+    def worker(self) -> dict[str, Any]:
+        """What the workers are given, by name."""
+        return {
+            "register": self.register,
+            "store": self.store,
+            "replica_store": self.replica_store,
+            "vault_keys": self.vault_keys,
+            "loan_keys": self.loan_keys,
+            "recorders": self.recorders,
+        }
+
+    async def work(self, module: Any, **variables: Any) -> Any:
+        """Run a worker once with what it asks for by name."""
+        import inspect  # noqa: PLC0415
+
+        if "job_key" in module.Command.__dataclass_fields__:
+            variables.setdefault("job_key", next(self.keys))
+        needed = list(inspect.signature(module.handle).parameters)[1:]
+        return await module.handle(module.Command(**variables), **{name: self.worker[name] for name in needed})
+
+
+ASKED = Span(FILMED.start + timedelta(seconds=2), FILMED.start + timedelta(seconds=20))
+
+
+class Case:
+    """One application of the desk; steps that other parts do are written by hand."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+        self.id = f"case-{next(desk.keys)}"
+
+    def item(self, position: int = 1) -> str:
+        return f"{self.id}-item-{position}"
+
+    @property
+    def application(self) -> Application:
+        return self.desk.row(Application, self.id)  # type: ignore[no-any-return]
+
+    def approve(self, **values: Any) -> "Case":
+        """File the form and release it: the retrieval stands on both."""
+        granted = {"granted_way_of_use": "view", "granted_use_days": 10, "max_use_days": 30, "importance": "ordinary"}
+        self.desk.change(Application, self.id, **{**granted, "backup_needed": False, **values})
+        self.desk.do(_file, self.id)
+        self.desk.do(_release, self.id, next(self.desk.keys))
+        return self
+
+
+def _people(unit: Unit) -> None:
+    unit.session.add(Department(id="works", name_zh="生产部", name_en="Works", kind="business"))
+    unit.session.flush()
+    posts = {
+        "drafter": "member",
+        "custodian": "member",
+        "stranger": "member",
+        "operator": "storage-operator",
+        "security": "security-reviewer",
+        "supervisor": "supervisor",
+    }
+    for person in posts:
+        unit.session.add(Person(id=person, login=person, name=person.title(), department_id="works", password_hash=HASH))
+    unit.session.flush()
+    for person, kind in posts.items():
+        unit.session.add(Post(person_id=person, department_id="works", kind=kind, since=NOON - timedelta(days=9)))
+        unit.session.add(
+            Agreement(
+                id=f"agreement-{person}",
+                person_id=person,
+                version=unit.rules.agreement_version,
+                signed_at=NOON - timedelta(days=9),
+                expires_at=NOON + timedelta(days=300),
+            )
+        )
+
+
+def _cameras(unit: Unit, recordings: Path) -> None:
+    unit.session.add(
+        Recorder(
+            id="recorder", name="NVR 1", site="Plant", kind="folder", configuration={"root": str(recordings)}, zone="UTC"
+        )
+    )
+    unit.session.flush()
+    for channel in ("gate", "yard", "hall", "dark"):
+        unit.session.add(
+            Camera(
+                id=f"camera-{channel}",
+                recorder_id="recorder",
+                channel=channel,
+                name_zh=channel,
+                name_en=channel,
+                place_zh="厂区",
+                place_en="Plant",
+                retention_days=30,
+            )
+        )
+
+
+def _application(unit: Unit, case_id: str, channels: tuple[str, ...], span: Span, values: dict[str, Any]) -> None:
+    unit.session.add(
+        Application(
+            id=case_id,
+            **{
+                "number": f"SQ-2031-{case_id}",
+                "policy_version": unit.rules.policy_version,
+                "drafter_id": "drafter",
+                "custodian_id": "custodian",
+                "department_id": "works",
+                "created_at": unit.now,
+                "submitted_at": unit.now,
+                "reason": "A pallet is missing.",
+                "purpose": "See who moved it.",
+                "purpose_category": "loss",
+                "legal_basis": "contract",
+                "way_of_use": "view",
+                "place_of_use": "office",
+                "requested_use_days": 10,
+                **values,
+            },
+        )
+    )
+    unit.session.flush()
+    for position, channel in enumerate(channels, 1):
+        unit.session.add(
+            Item(
+                id=f"{case_id}-item-{position}",
+                application_id=case_id,
+                position=position,
+                camera_id=f"camera-{channel}",
+                zone="UTC",
+                asked_start=span.start,
+                asked_end=span.end,
+            )
+        )
+    unit.session.add(
+        Revision(
+            application_id=case_id,
+            round=0,
+            submitted_by="drafter",
+            submitted_at=unit.now,
+            form={"case": case_id},
+            sha256=forms_sha256(case_id),
+        )
+    )
+
+
+def forms_sha256(case_id: str) -> str:
+    return f"{case_id:f>64}"
+
+
+def _file(unit: Unit, case_id: str) -> None:
+    documents.write(unit, "application-form", f"SQ-2031-{case_id}", {"case": case_id}, application_id=case_id)
+
+
+def open_review(unit: Unit, case_id: str, stage: str, job_key: int, hand_over_id: str | None = None) -> Review:
+    """A review as open-review would open it."""
+    review = Review(
+        id=f"{stage}-{job_key}",
+        application_id=case_id,
+        stage=stage,
+        round=0,
+        hand_over_id=hand_over_id,
+        job_key=job_key,
+        process_instance_key=1,
+        opened_at=unit.now,
+        due_at=unit.now + timedelta(days=1),
+    )
+    unit.session.add(review)
+    return review
+
+
+def _release(unit: Unit, case_id: str, job_key: int) -> None:
+    review = open_review(unit, case_id, "storage-release", job_key)
+    review.closed_at, review.closed_because = unit.now, "decided"
+    unit.session.flush()
+    unit.session.add(
+        Decision(
+            review_id=review.id,
+            application_id=case_id,
+            stage="storage-release",
+            round=0,
+            outcome="approved",
+            decided_by="operator",
+            decided_at=unit.now,
+            answers={},
+            variables={},
+            form_sha256=forms_sha256(case_id),
+            statement_sha256="0" * 64,
+            signature={},
+        )
+    )
+
+
+__all__ = ["ASKED", "FILMED", "NOON", "PASSWORD", "Case", "Desk", "film", "open_review"]
