@@ -1,0 +1,189 @@
+"""The organisation of the demo: departments, people and their posts, agreements, a recorder with two cameras."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from sqlalchemy import select
+
+from services.register import audit, valid_agreements
+from services.register.agreements import Agreement
+from services.register.cameras import Camera, Recorder
+from services.register.people import Department, Person, Post
+from services.register.sign_ins import hash_password
+from services.register.unit import Unit
+
+NAMESPACE = uuid.UUID("0f4c8d0e-6a3b-4c53-9a4e-2f6f0f7d5a10")
+AGREEMENT_TERM = timedelta(days=365)
+RETENTION_DAYS = 30
+
+
+@dataclass(frozen=True)
+class Account:
+    """Somebody who can sign in to the demo; ``does`` says what for."""
+
+    login: str
+    password: str
+    name: str
+    department_zh: str
+    does: str
+
+
+@dataclass(frozen=True)
+class _Department:
+    key: str
+    zh: str
+    en: str
+    superior: str | None = "management"
+
+
+@dataclass(frozen=True)
+class _Member:
+    login: str
+    name: str
+    department: str
+    posts: tuple[str, ...]
+    does: str
+
+
+# The kind of each department is its key, but for production, which is a business one.
+DEPARTMENTS = (
+    _Department("management", "管理层", "Management", superior=None),
+    _Department("production", "生产部", "Production"),
+    _Department("administration", "行政部", "Administration"),
+    _Department("legal", "法务部", "Legal"),
+    _Department("security", "安全保卫部", "Security"),
+    _Department("storage", "信息存储部", "Information storage"),
+)
+PEOPLE = (
+    _Member("lina", "李娜", "production", ("member",), "申请人 drafts applications"),
+    _Member("liuyang", "刘洋", "production", ("member",), "保管人 keeps copies"),
+    _Member("zhangwei", "张伟", "production", ("head",), "部门负责人 preliminary review"),
+    _Member("wangfang", "王芳", "production", ("deputy",), "部门副职 stands in for the head"),
+    _Member("chenjing", "陈静", "administration", ("head",), "行政部负责人 head of Administration"),
+    _Member("heping", "何平", "administration", ("supervisor",), "监督小组 supervision group"),
+    _Member("yangfan", "杨帆", "legal", ("head",), "法务部负责人 head of Legal"),
+    _Member("sunli", "孙丽", "legal", ("supervisor",), "监督小组 supervision group"),
+    _Member("zhaoqiang", "赵强", "security", ("head",), "安保负责人 signs"),
+    _Member("zhoumin", "周敏", "security", ("deputy",), "安保副职 stands in for the head"),
+    _Member("wulei", "吴磊", "security", ("security-reviewer",), "安全审核 security review"),
+    _Member("zhengjie", "郑洁", "security", ("security-reviewer",), "安全审核 security review"),
+    _Member("machao", "马超", "security", ("return-inspector",), "归还检查 inspects returns"),
+    _Member("hanxue", "韩雪", "security", ("supervisor",), "监督小组 supervision group"),
+    _Member("zhujun", "朱军", "storage", ("head",), "存储部负责人 head of storage"),
+    _Member("hutao", "胡涛", "storage", ("storage-operator",), "存储操作 releases footage"),
+    _Member("linlin", "林琳", "storage", ("storage-operator",), "存储操作 releases footage, second person"),
+    _Member("guotao", "郭涛", "storage", ("return-inspector",), "归还检查 inspects returns"),
+    _Member("luoxin", "罗欣", "storage", ("administrator",), "系统管理员 administrator, sees no footage"),
+    _Member("gaofeng", "高峰", "management", ("head", "manager"), "管理层 management decision"),
+    _Member("songtao", "宋涛", "management", ("deputy", "manager"), "管理层 management decision"),
+    _Member("lianghong", "梁红", "management", ("manager",), "管理层 management decision"),
+)
+CAMERAS = (
+    ("cam1", "生产车间A区", "Workshop A", "一号厂房一层", "Building 1, ground floor", "ordinary"),
+    ("cam2", "成品仓库门口", "Warehouse door", "二号厂房北门", "Building 2, north door", "sensitive"),
+)
+
+
+def demo_id(name: str) -> str:
+    """The identifier of a row of the demo, the same in every run."""
+    return str(uuid.uuid5(NAMESPACE, name))
+
+
+def accounts() -> list[Account]:
+    """Who can sign in, with passwords."""
+    names = {department.key: department.zh for department in DEPARTMENTS}
+    return [
+        Account(member.login, f"demo-{member.login}", member.name, names[member.department], member.does)
+        for member in PEOPLE
+    ]
+
+
+def seed_demo(unit: Unit, recordings: Path, *, zone: str = "UTC") -> list[Account]:
+    """Write the demo organisation; what is there already stays as it is, an agreement that has expired is renewed.
+
+    ``recordings`` is the root of a folder recorder with channels cam1 and cam2; ``zone`` is that of its file names.
+    """
+    for department in DEPARTMENTS:
+        _department(unit, department)
+    for member in PEOPLE:
+        _member(unit, member)
+    _recorder(unit, recordings, zone)
+    return accounts()
+
+
+def _department(unit: Unit, department: _Department) -> None:
+    if unit.session.get(Department, demo_id(department.key)) is None:
+        unit.session.add(
+            Department(
+                id=demo_id(department.key),
+                name_zh=department.zh,
+                name_en=department.en,
+                kind="business" if department.key == "production" else department.key,
+                superior_id=demo_id(department.superior) if department.superior else None,
+            )
+        )
+        unit.session.flush()
+
+
+def _member(unit: Unit, member: _Member) -> None:
+    person_id, department_id = demo_id(member.login), demo_id(member.department)
+    if unit.session.get(Person, person_id) is None:
+        unit.session.add(
+            Person(
+                id=person_id,
+                login=member.login,
+                name=member.name,
+                department_id=department_id,
+                password_hash=hash_password(f"demo-{member.login}"),
+            )
+        )
+        unit.session.flush()
+        for kind in member.posts:
+            unit.session.add(Post(person_id=person_id, department_id=department_id, kind=kind, since=unit.now))
+        audit.record(unit, "person-entered", "person", person_id)
+    if valid_agreements.valid_agreement(unit, person_id) is None:
+        agreement = Agreement(
+            person_id=person_id,
+            version=unit.rules.agreement_version,
+            signed_at=unit.now,
+            expires_at=unit.now + AGREEMENT_TERM,
+        )
+        unit.session.add(agreement)
+        unit.session.flush()
+        audit.record(unit, "agreement-signed", "agreement", agreement.id, version=agreement.version)
+
+
+def _recorder(unit: Unit, recordings: Path, zone: str) -> None:
+    recorder = unit.session.get(Recorder, demo_id("recorder"))
+    configuration = {"root": str(recordings), "layout": "mediamtx", "zone": zone, "identity": "demo-recorder"}
+    if recorder is None:
+        recorder = Recorder(
+            id=demo_id("recorder"),
+            name="演示录像机",
+            site="演示厂区",
+            kind="folder",
+            configuration=configuration,
+            zone=zone,
+        )
+        unit.session.add(recorder)
+        unit.session.flush()
+    recorder.configuration, recorder.zone = configuration, zone
+    known = set(unit.session.scalars(select(Camera.channel).where(Camera.recorder_id == recorder.id)))
+    for channel, zh, en, place_zh, place_en, camera_class in CAMERAS:
+        if channel not in known:
+            unit.session.add(
+                Camera(
+                    id=demo_id(channel),
+                    recorder_id=recorder.id,
+                    channel=channel,
+                    name_zh=zh,
+                    name_en=en,
+                    place_zh=place_zh,
+                    place_en=place_en,
+                    camera_class=camera_class,
+                    retention_days=RETENTION_DAYS,
+                )
+            )
+    unit.session.flush()
