@@ -1,0 +1,267 @@
+"""Zeebe's gateway protocol over gRPC: translates, validates and answers."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import wraps
+from typing import Any, TypeVar
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from pyzeebe.proto import gateway_pb2 as pb
+from pyzeebe.proto import gateway_pb2_grpc as rpc
+
+from services.engine.answers import decision_answer, deployment_answer, topology
+from services.engine.errors import Reason, Rejection
+from services.engine.polling import DEFAULT_TENANT, JobRequest, poll_jobs, stream_jobs, stream_request
+from services.engine.processing import decisions, deployments, incidents, instances, jobs, messages, signals
+from services.engine.processing.work import Work
+from services.engine.state.instances import Instance
+from services.engine.writer import Writer
+
+SERVICE = "gateway_protocol.Gateway"
+_RESULT_SECONDS = 20.0
+
+Request = TypeVar("Request")
+Answer = TypeVar("Answer")
+Context = grpc.aio.ServicerContext
+
+
+def _refusing(
+    method: Callable[[Any, Request, Context], Awaitable[Answer]],
+) -> Callable[[Any, Request, Context], Awaitable[Answer]]:
+    """Answer a Rejection with its gRPC status."""
+
+    @wraps(method)
+    async def answer(self: Any, request: Request, context: Context) -> Answer:
+        try:
+            return await method(self, request, context)
+        except Rejection as rejection:
+            await context.abort(grpc.StatusCode[rejection.reason.value], _sentence(method.__name__, rejection))
+            raise
+
+    return answer
+
+
+def _sentence(command: str, rejection: Rejection) -> str:
+    return f"Command '{command}' rejected with code '{rejection.reason.name}': {rejection}"
+
+
+class Gateway(rpc.GatewayServicer):
+    """One method for each RPC; what a command does is in ``processing``."""
+
+    def __init__(self, writer: Writer, address: Callable[[], str]) -> None:
+        self._writer = writer
+        self._address = address
+
+    @_refusing
+    async def Topology(self, request: pb.TopologyRequest, context: Context) -> pb.TopologyResponse:
+        return topology(self._address())
+
+    @_refusing
+    async def DeployResource(self, request: pb.DeployResourceRequest, context: Context) -> pb.DeployResourceResponse:
+        resources = [deployments.Resource(r.name, r.content) for r in request.resources]
+        return deployment_answer(await self._writer.submit(lambda work: deployments.deploy(work, resources)))
+
+    @_refusing
+    async def DeleteResource(self, request: pb.DeleteResourceRequest, context: Context) -> pb.DeleteResourceResponse:
+        await self._writer.submit(lambda work: deployments.delete(work, request.resourceKey))
+        return pb.DeleteResourceResponse()
+
+    @_refusing
+    async def CreateProcessInstance(
+        self, request: pb.CreateProcessInstanceRequest, context: Context
+    ) -> pb.CreateProcessInstanceResponse:
+        created = await self._create(request, awaited=None)
+        return pb.CreateProcessInstanceResponse(
+            processDefinitionKey=created.definition_key,
+            bpmnProcessId=created.process_id,
+            version=created.version,
+            processInstanceKey=created.key,
+            tenantId=DEFAULT_TENANT,
+        )
+
+    @_refusing
+    async def CreateProcessInstanceWithResult(
+        self, request: pb.CreateProcessInstanceWithResultRequest, context: Context
+    ) -> pb.CreateProcessInstanceWithResultResponse:
+        created = await self._create(request.request, awaited=list(request.fetchVariables))
+        seconds = request.requestTimeout / 1000 if request.requestTimeout > 0 else _RESULT_SECONDS
+        try:
+            variables = await asyncio.wait_for(asyncio.shield(self._writer.result_of(created.key)), seconds)
+        except TimeoutError:
+            text = f"Process instance {created.key} has started but did not end within {seconds:g} s."
+            await context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, text)
+        finally:
+            self._writer.forget_result(created.key)
+        return pb.CreateProcessInstanceWithResultResponse(
+            processDefinitionKey=created.definition_key,
+            bpmnProcessId=created.process_id,
+            version=created.version,
+            processInstanceKey=created.key,
+            variables=json.dumps(variables, ensure_ascii=False),
+            tenantId=DEFAULT_TENANT,
+        )
+
+    async def _create(self, request: pb.CreateProcessInstanceRequest, awaited: list[str] | None) -> Instance:
+        if request.startInstructions:
+            raise Rejection(Reason.UNIMPLEMENTED, "Starting at given elements is not supported; start at the start event.")
+        variables = _variables(request.variables)
+
+        def create(work: Work) -> Instance:
+            definition = instances.find_definition(
+                work, request.processDefinitionKey, request.bpmnProcessId, request.version
+            )
+            return instances.create(work, definition, variables, awaited)
+
+        created: Instance = await self._writer.submit(create)
+        return created
+
+    @_refusing
+    async def CancelProcessInstance(
+        self, request: pb.CancelProcessInstanceRequest, context: Context
+    ) -> pb.CancelProcessInstanceResponse:
+        await self._writer.submit(lambda work: instances.cancel(work, request.processInstanceKey))
+        return pb.CancelProcessInstanceResponse()
+
+    @_refusing
+    async def SetVariables(self, request: pb.SetVariablesRequest, context: Context) -> pb.SetVariablesResponse:
+        variables = _variables(request.variables)
+        key = await self._writer.submit(
+            lambda work: instances.set_variables(work, request.elementInstanceKey, variables, local=request.local)
+        )
+        return pb.SetVariablesResponse(key=key)
+
+    @_refusing
+    async def PublishMessage(self, request: pb.PublishMessageRequest, context: Context) -> pb.PublishMessageResponse:
+        variables = _variables(request.variables)
+        key = await self._writer.submit(
+            lambda work: messages.publish(
+                work, request.name, request.correlationKey, request.timeToLive, request.messageId, variables
+            )
+        )
+        return pb.PublishMessageResponse(key=key, tenantId=DEFAULT_TENANT)
+
+    @_refusing
+    async def BroadcastSignal(self, request: pb.BroadcastSignalRequest, context: Context) -> pb.BroadcastSignalResponse:
+        variables = _variables(request.variables)
+        key = await self._writer.submit(lambda work: signals.broadcast(work, request.signalName, variables))
+        return pb.BroadcastSignalResponse(key=key, tenantId=DEFAULT_TENANT)
+
+    async def ActivateJobs(
+        self, request: pb.ActivateJobsRequest, context: Context
+    ) -> AsyncIterator[pb.ActivateJobsResponse]:
+        wanted = JobRequest(
+            request.type, request.worker, request.timeout, request.maxJobsToActivate, list(request.fetchVariable)
+        )
+        try:
+            found = await poll_jobs(self._writer, wanted, request.requestTimeout)
+        except Rejection as rejection:
+            await context.abort(grpc.StatusCode[rejection.reason.value], str(rejection))
+        if found:
+            yield pb.ActivateJobsResponse(jobs=found)
+
+    async def StreamActivatedJobs(
+        self, request: pb.StreamActivatedJobsRequest, context: Context
+    ) -> AsyncIterator[pb.ActivatedJob]:
+        try:
+            async for job in stream_jobs(self._writer, stream_request(request)):
+                yield job
+        except Rejection as rejection:
+            await context.abort(grpc.StatusCode[rejection.reason.value], str(rejection))
+
+    @_refusing
+    async def CompleteJob(self, request: pb.CompleteJobRequest, context: Context) -> pb.CompleteJobResponse:
+        variables = _variables(request.variables)
+        await self._writer.submit(lambda work: jobs.complete_job(work, request.jobKey, variables))
+        return pb.CompleteJobResponse()
+
+    @_refusing
+    async def FailJob(self, request: pb.FailJobRequest, context: Context) -> pb.FailJobResponse:
+        variables = _variables(request.variables)
+        await self._writer.submit(
+            lambda work: jobs.fail_job(
+                work, request.jobKey, request.retries, request.retryBackOff, request.errorMessage, variables
+            )
+        )
+        return pb.FailJobResponse()
+
+    @_refusing
+    async def ThrowError(self, request: pb.ThrowErrorRequest, context: Context) -> pb.ThrowErrorResponse:
+        variables = _variables(request.variables)
+        await self._writer.submit(
+            lambda work: jobs.throw_job_error(work, request.jobKey, request.errorCode, request.errorMessage, variables)
+        )
+        return pb.ThrowErrorResponse()
+
+    @_refusing
+    async def UpdateJobRetries(self, request: pb.UpdateJobRetriesRequest, context: Context) -> pb.UpdateJobRetriesResponse:
+        await self._writer.submit(lambda work: jobs.update_retries(work, request.jobKey, request.retries))
+        return pb.UpdateJobRetriesResponse()
+
+    @_refusing
+    async def UpdateJobTimeout(self, request: pb.UpdateJobTimeoutRequest, context: Context) -> pb.UpdateJobTimeoutResponse:
+        await self._writer.submit(lambda work: jobs.update_timeout(work, request.jobKey, request.timeout))
+        return pb.UpdateJobTimeoutResponse()
+
+    @_refusing
+    async def ResolveIncident(self, request: pb.ResolveIncidentRequest, context: Context) -> pb.ResolveIncidentResponse:
+        await self._writer.submit(lambda work: incidents.resolve(work, request.incidentKey))
+        return pb.ResolveIncidentResponse()
+
+    @_refusing
+    async def EvaluateDecision(self, request: pb.EvaluateDecisionRequest, context: Context) -> pb.EvaluateDecisionResponse:
+        variables = _variables(request.variables)
+        evaluation = await self._writer.submit(
+            lambda work: decisions.evaluate_for_client(work, request.decisionKey, request.decisionId, variables)
+        )
+        return decision_answer(evaluation)
+
+    @_refusing
+    async def ModifyProcessInstance(
+        self, request: pb.ModifyProcessInstanceRequest, context: Context
+    ) -> pb.ModifyProcessInstanceResponse:
+        raise Rejection(Reason.UNIMPLEMENTED, "Modifying process instances is not supported; cancel it and start anew.")
+
+    @_refusing
+    async def MigrateProcessInstance(
+        self, request: pb.MigrateProcessInstanceRequest, context: Context
+    ) -> pb.MigrateProcessInstanceResponse:
+        raise Rejection(Reason.UNIMPLEMENTED, "Migrating process instances is not supported; instances keep their version.")
+
+    @_refusing
+    async def DeployProcess(self, request: pb.DeployProcessRequest, context: Context) -> pb.DeployProcessResponse:
+        raise Rejection(Reason.UNIMPLEMENTED, "DeployProcess is not supported; use DeployResource.")
+
+
+def _variables(text: str) -> dict[str, Any]:
+    """Raises Rejection where the text is no JSON object; empty text means no variables."""
+    if not text:
+        return {}
+    try:
+        document = json.loads(text)
+    except ValueError as error:
+        raise Rejection(Reason.INVALID_ARGUMENT, f"Expected the variables to be JSON, but: {error}") from error
+    if document is None:
+        return {}
+    if not isinstance(document, dict):
+        raise Rejection(
+            Reason.INVALID_ARGUMENT,
+            f"Expected the variables to be a JSON object, but they are of the type {type(document).__name__}.",
+        )
+    return document
+
+
+async def start_gateway(writer: Writer, address: str) -> tuple[grpc.aio.Server, str]:
+    """Serve on ``address``; returns the server and the bound address. Raises RuntimeError where the port is taken."""
+    server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
+    host = address.rpartition(":")[0]
+    port = server.add_insecure_port(address)
+    bound = f"{host}:{port}"
+    rpc.add_GatewayServicer_to_server(Gateway(writer, lambda: bound), server)
+    checks = health.aio.HealthServicer()
+    for service in ("", SERVICE):
+        await checks.set(service, health_pb2.HealthCheckResponse.SERVING)
+    health_pb2_grpc.add_HealthServicer_to_server(checks, server)
+    await server.start()
+    return server, bound

@@ -1,0 +1,188 @@
+"""A process as the engine runs it: small immutable objects that refer to each other by element id."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from services.engine.model.expression import Expression
+
+
+class Kind(StrEnum):
+    """Element types; the values are Zeebe's names in records."""
+
+    PROCESS = "PROCESS"
+    SUB_PROCESS = "SUB_PROCESS"
+    EVENT_SUB_PROCESS = "EVENT_SUB_PROCESS"
+    CALL_ACTIVITY = "CALL_ACTIVITY"
+    MULTI_INSTANCE_BODY = "MULTI_INSTANCE_BODY"
+    SERVICE_TASK = "SERVICE_TASK"
+    SEND_TASK = "SEND_TASK"
+    RECEIVE_TASK = "RECEIVE_TASK"
+    SCRIPT_TASK = "SCRIPT_TASK"
+    BUSINESS_RULE_TASK = "BUSINESS_RULE_TASK"
+    USER_TASK = "USER_TASK"
+    MANUAL_TASK = "MANUAL_TASK"
+    TASK = "TASK"
+    EXCLUSIVE_GATEWAY = "EXCLUSIVE_GATEWAY"
+    PARALLEL_GATEWAY = "PARALLEL_GATEWAY"
+    INCLUSIVE_GATEWAY = "INCLUSIVE_GATEWAY"
+    EVENT_BASED_GATEWAY = "EVENT_BASED_GATEWAY"
+    START_EVENT = "START_EVENT"
+    INTERMEDIATE_CATCH_EVENT = "INTERMEDIATE_CATCH_EVENT"
+    INTERMEDIATE_THROW_EVENT = "INTERMEDIATE_THROW_EVENT"
+    BOUNDARY_EVENT = "BOUNDARY_EVENT"
+    END_EVENT = "END_EVENT"
+
+
+SCOPES = frozenset({Kind.PROCESS, Kind.SUB_PROCESS, Kind.EVENT_SUB_PROCESS})
+
+
+class EventKind(StrEnum):
+    NONE = "NONE"
+    MESSAGE = "MESSAGE"
+    TIMER = "TIMER"
+    SIGNAL = "SIGNAL"
+    ERROR = "ERROR"
+    ESCALATION = "ESCALATION"
+    LINK = "LINK"
+    TERMINATE = "TERMINATE"
+
+
+class TimerKind(StrEnum):
+    DATE = "date"
+    DURATION = "duration"
+    CYCLE = "cycle"
+
+
+class Binding(StrEnum):
+    """Which version of a called process or decision is meant."""
+
+    LATEST = "latest"
+    DEPLOYMENT = "deployment"
+    VERSION_TAG = "versionTag"
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """A sequence flow; ``position`` is its place in the file, which decides between true conditions."""
+
+    id: str
+    source: str
+    target: str
+    position: int
+    condition: Expression | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    source: Expression
+    target: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What an event waits for or throws.
+
+    ``name`` is a message's, signal's or link's; ``key`` a message's correlation key; ``code`` an error's or
+    escalation's (None catches every code); ``timer`` and ``timer_kind`` a timer's definition.
+    """
+
+    kind: EventKind
+    name: Expression | None = None
+    key: Expression | None = None
+    code: Expression | None = None
+    timer: Expression | None = None
+    timer_kind: TimerKind | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JobDefinition:
+    type: Expression
+    retries: Expression
+    headers: tuple[tuple[str, Expression], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    sequential: bool
+    collection: Expression
+    item: str | None
+    output_collection: str | None
+    output_element: Expression | None
+    output_variable: str | None
+    condition: Expression | None
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """A called process (``id`` may be an expression) or decision."""
+
+    id: Expression
+    binding: Binding = Binding.LATEST
+    version_tag: str | None = None
+    all_child_variables: bool = True
+    all_parent_variables: bool = True
+    result_variable: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    expression: Expression
+    result_variable: str
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """One element of a diagram with everything its processor needs; flows are in the order of the file."""
+
+    id: str
+    kind: Kind
+    scope: str
+    name: str = ""
+    incoming: tuple[Flow, ...] = ()
+    outgoing: tuple[Flow, ...] = ()
+    default_flow: str | None = None
+    inputs: tuple[Mapping, ...] = ()
+    outputs: tuple[Mapping, ...] = ()
+    event: Event | None = None
+    interrupting: bool = True
+    attached_to: str | None = None
+    boundaries: tuple[str, ...] = ()
+    job: JobDefinition | None = None
+    loop: Loop | None = None
+    called: Called | None = None
+    script: Script | None = None
+    none_start: str | None = None
+    event_starts: tuple[str, ...] = ()
+    event_subprocesses: tuple[str, ...] = ()
+
+    @property
+    def catches(self) -> bool:
+        """Whether the element itself waits for an event."""
+        return self.kind in (Kind.INTERMEDIATE_CATCH_EVENT, Kind.RECEIVE_TASK)
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """An executable process; its own element has the process id and is the scope of the outermost elements."""
+
+    id: str
+    name: str
+    version_tag: str
+    elements: dict[str, Element] = field(repr=False)
+
+    @property
+    def root(self) -> Element:
+        return self.elements[self.id]
+
+    def message_starts(self) -> list[Element]:
+        return self._starts(EventKind.MESSAGE)
+
+    def signal_starts(self) -> list[Element]:
+        return self._starts(EventKind.SIGNAL)
+
+    def timer_starts(self) -> list[Element]:
+        return self._starts(EventKind.TIMER)
+
+    def _starts(self, kind: EventKind) -> list[Element]:
+        starts = [self.elements[i] for i in self.root.event_starts]
+        return [s for s in starts if s.event is not None and s.event.kind == kind]

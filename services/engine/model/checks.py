@@ -1,0 +1,175 @@
+"""What a diagram must satisfy before it is deployed; every problem is a sentence that names the element."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from services.engine.model.bpmn import SCOPES, Element, EventKind, Kind, Process, TimerKind
+
+_ACTIVITIES = {
+    Kind.SUB_PROCESS,
+    Kind.CALL_ACTIVITY,
+    Kind.SERVICE_TASK,
+    Kind.SEND_TASK,
+    Kind.RECEIVE_TASK,
+    Kind.SCRIPT_TASK,
+    Kind.BUSINESS_RULE_TASK,
+    Kind.USER_TASK,
+    Kind.MANUAL_TASK,
+    Kind.TASK,
+}
+_START_KINDS = {EventKind.NONE, EventKind.MESSAGE, EventKind.TIMER, EventKind.SIGNAL}
+_ALLOWED = {
+    Kind.INTERMEDIATE_CATCH_EVENT: {EventKind.MESSAGE, EventKind.TIMER, EventKind.SIGNAL, EventKind.LINK},
+    Kind.INTERMEDIATE_THROW_EVENT: {EventKind.NONE, EventKind.MESSAGE, EventKind.SIGNAL, EventKind.LINK, EventKind.ESCALATION},
+    Kind.BOUNDARY_EVENT: {EventKind.MESSAGE, EventKind.TIMER, EventKind.SIGNAL, EventKind.ERROR, EventKind.ESCALATION},
+    Kind.END_EVENT: {
+        EventKind.NONE,
+        EventKind.MESSAGE,
+        EventKind.SIGNAL,
+        EventKind.ERROR,
+        EventKind.ESCALATION,
+        EventKind.TERMINATE,
+    },
+}
+
+
+def check_process(process: Process) -> Iterator[str]:
+    for element in process.elements.values():
+        yield from (f"Element '{element.id}': {problem}." for problem in _check(process, element))
+
+
+def _check(process: Process, element: Element) -> Iterator[str]:
+    if element.kind in SCOPES:
+        yield from _scope(process, element)
+    if element.kind in _ACTIVITIES or element.kind == Kind.EVENT_SUB_PROCESS:
+        yield from _activity(process, element)
+    if element.event is not None:
+        yield from _event(process, element)
+    if element.kind.name.endswith("GATEWAY"):
+        yield from _gateway(process, element)
+    if element.kind not in (Kind.EXCLUSIVE_GATEWAY, Kind.INCLUSIVE_GATEWAY) and any(f.condition for f in element.outgoing):
+        yield "conditions belong on the flows out of an exclusive or inclusive gateway"
+
+
+def _scope(process: Process, element: Element) -> Iterator[str]:
+    inside = [e for e in process.elements.values() if e.scope == element.id and e.kind == Kind.START_EVENT]
+    none = [e for e in inside if e.event and e.event.kind == EventKind.NONE]
+    if not inside:
+        yield "it needs a start event"
+    elif element.kind == Kind.EVENT_SUB_PROCESS:
+        if len(inside) > 1 or none:
+            yield "an event subprocess needs one start event with a message, timer, signal, error or escalation"
+        return
+    if len(none) > 1:
+        yield "it has more than one start event without a trigger"
+    if element.kind == Kind.SUB_PROCESS and (len(inside) > 1 or not none):
+        yield "an embedded subprocess needs one start event without a trigger"
+    yield from _duplicates(process, [s for e in element.event_subprocesses for s in process.elements[e].event_starts])
+    if element.kind == Kind.PROCESS:
+        yield from _duplicates(process, list(element.event_starts))
+
+
+def _activity(process: Process, element: Element) -> Iterator[str]:
+    if element.kind in (Kind.SERVICE_TASK, Kind.SEND_TASK) and element.job is None:
+        yield "it needs a task definition with a job type"
+    if element.kind == Kind.SCRIPT_TASK and (element.job is None) == (element.script is None):
+        yield "it needs either a script or a task definition"
+    if element.kind == Kind.BUSINESS_RULE_TASK and (element.job is None) == (element.called is None):
+        yield "it needs either a called decision or a task definition"
+    if element.kind == Kind.CALL_ACTIVITY and element.called is None:
+        yield "it needs a called element"
+    if element.kind == Kind.EVENT_SUB_PROCESS and (element.incoming or element.outgoing):
+        yield "an event subprocess has no flows"
+    yield from _duplicates(process, list(element.boundaries))
+
+
+def _duplicates(process: Process, catching: list[str]) -> Iterator[str]:
+    """Two events of one host must not react to the same message, signal, error or escalation."""
+    events = [e for i in catching if (e := process.elements[i].event) is not None]
+    seen: Counter[tuple[str, str]] = Counter()
+    for event in events:
+        if event.kind in (EventKind.MESSAGE, EventKind.SIGNAL) and event.name is not None:
+            seen[event.kind.lower(), f"the name '{event.name.text}'"] += 1
+        elif event.kind in (EventKind.ERROR, EventKind.ESCALATION):
+            seen[event.kind.lower(), f"the code '{event.code.text}'" if event.code else "no code"] += 1
+    yield from (f"two {kind} events with {what} stand side by side" for (kind, what), n in seen.items() if n > 1)
+
+
+def _event(process: Process, element: Element) -> Iterator[str]:
+    assert element.event is not None
+    kind = element.event.kind
+    allowed = _ALLOWED.get(element.kind)
+    in_process = process.elements[element.scope].kind == Kind.PROCESS
+    if element.kind == Kind.START_EVENT and process.elements[element.scope].kind != Kind.EVENT_SUB_PROCESS:
+        allowed = _START_KINDS
+    if allowed is not None and kind not in allowed:
+        yield f"a {element.kind.lower().replace('_', ' ')} cannot have the type '{kind.lower()}'"
+    if element.kind == Kind.BOUNDARY_EVENT:
+        host = process.elements.get(element.attached_to or "")
+        if host is None or host.kind not in _ACTIVITIES:
+            yield "a boundary event must be attached to a task, subprocess or call activity"
+        if not element.outgoing:
+            yield "a boundary event needs an outgoing flow"
+        if kind == EventKind.ERROR and not element.interrupting:
+            yield "an error boundary event always interrupts"
+    if kind == EventKind.MESSAGE:
+        yield from _message(element, starts_process=element.kind == Kind.START_EVENT and in_process)
+    if kind == EventKind.TIMER and element.event.timer_kind == TimerKind.CYCLE:
+        repeating = element.kind == Kind.START_EVENT and in_process
+        catching = element.kind == Kind.INTERMEDIATE_CATCH_EVENT
+        if catching or (element.interrupting and not repeating):
+            yield "a cycle belongs on a start event of the process or on an event that does not interrupt"
+    if kind == EventKind.LINK:
+        yield from _link(process, element)
+    if kind in (EventKind.ERROR, EventKind.ESCALATION) and element.kind in (Kind.END_EVENT, Kind.INTERMEDIATE_THROW_EVENT):
+        if element.event.code is None:
+            yield f"it throws an {kind.lower()}, so it needs one with a code"
+
+
+def _message(element: Element, *, starts_process: bool) -> Iterator[str]:
+    assert element.event is not None
+    if element.kind in (Kind.INTERMEDIATE_THROW_EVENT, Kind.END_EVENT):
+        if element.job is None:
+            yield "a message that is sent needs a task definition with a job type"
+        return
+    if element.event.name is None:
+        yield "it needs a message with a name"
+    elif element.event.key is None and not starts_process:
+        yield "its message needs a subscription with a correlation key"
+
+
+def _link(process: Process, element: Element) -> Iterator[str]:
+    assert element.event is not None
+    name = element.event.name.text if element.event.name else ""
+    others = [
+        e
+        for e in process.elements.values()
+        if e.kind == Kind.INTERMEDIATE_CATCH_EVENT and e.scope == element.scope and e.event and e.event.kind == EventKind.LINK
+    ]
+    matching = [e for e in others if e.event and e.event.name and e.event.name.text == name]
+    if not name:
+        yield "a link needs a name"
+    elif not matching:
+        yield f"no link catch event is named '{name}'"
+    elif len(matching) > 1:
+        yield f"two link catch events are named '{name}'"
+
+
+def _gateway(process: Process, element: Element) -> Iterator[str]:
+    flows = {f.id: f for f in element.outgoing}
+    if element.kind == Kind.EVENT_BASED_GATEWAY:
+        targets = [process.elements[f.target] for f in element.outgoing]
+        waits = {EventKind.MESSAGE, EventKind.TIMER, EventKind.SIGNAL}
+        if len(targets) < 2:
+            yield "an event-based gateway needs two outgoing flows"
+        if any(t.kind != Kind.INTERMEDIATE_CATCH_EVENT or t.event is None or t.event.kind not in waits for t in targets):
+            yield "an event-based gateway leads to message, timer and signal catch events only"
+        return
+    if element.kind not in (Kind.EXCLUSIVE_GATEWAY, Kind.INCLUSIVE_GATEWAY):
+        return
+    if element.default_flow is not None and element.default_flow not in flows:
+        yield f"its default flow '{element.default_flow}' does not leave it"
+    elif element.default_flow is not None and flows[element.default_flow].condition is not None:
+        yield "its default flow must not have a condition"
+    if len(flows) > 1 and any(f.condition is None and f.id != element.default_flow for f in flows.values()):
+        yield "each of its flows needs a condition, or must be the default"

@@ -1,0 +1,48 @@
+"""Values written in a diagram: FEEL after an equals sign, plain text otherwise."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from services.engine.errors import ErrorType, Trouble
+from services.engine.feel import Expression as FeelExpression
+from services.engine.feel import FeelEvaluationError, compile_expression, to_json
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """``text`` as written in the file; ``compiled`` is None where it is plain text."""
+
+    text: str
+    compiled: FeelExpression | None = None
+
+    def evaluate(
+        self,
+        variables: Mapping[str, Any],
+        now: Callable[[], datetime],
+        error_type: ErrorType = ErrorType.EXTRACT_VALUE,
+    ) -> Any:
+        """The value as JSON (numbers, text, booleans, None, lists, dicts); raises Trouble where FEEL fails."""
+        if self.compiled is None:
+            return self.text
+        try:
+            return to_json(self.compiled.evaluate(variables, now=now))
+        except FeelEvaluationError as error:
+            raise Trouble(error_type, f"Failed to evaluate expression '{self.text.removeprefix('=')}': {error}") from error
+
+
+def parse_expression(text: str) -> Expression:
+    """Raises FeelSyntaxError."""
+    stripped = text.strip()
+    if stripped.startswith("="):
+        return Expression(stripped, compile_expression(stripped[1:]))
+    return Expression(text)
+
+
+def type_name(value: Any) -> str:
+    """How FEEL calls the type of a JSON value, for sentences."""
+    names: list[tuple[type, str]] = [(bool, "BOOLEAN"), (str, "STRING"), (list, "ARRAY"), (dict, "OBJECT")]
+    if value is None:
+        return "NULL"
+    return next((name for kind, name in names if isinstance(value, kind)), "NUMBER")

@@ -1,0 +1,150 @@
+"""Zeebe's extension elements: jobs, mappings, loops, called processes and decisions, scripts."""
+
+import re
+
+from lxml import etree
+
+from services.engine.feel import FeelSyntaxError
+from services.engine.model.bpmn import Binding, Called, JobDefinition, Kind, Loop, Mapping, Script
+from services.engine.model.expression import Expression, parse_expression
+from services.engine.model.xml import BPMN, ZEEBE, extension
+
+USER_TASK_JOB = "io.camunda.zeebe:userTask"
+_JOB_KINDS = {Kind.SERVICE_TASK, Kind.SEND_TASK, Kind.SCRIPT_TASK, Kind.BUSINESS_RULE_TASK}
+_VARIABLE = re.compile(r"[^\W\d]\w*")
+_PATH = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
+_USER_TASK_HEADERS = (
+    ("assignmentDefinition", "assignee", "io.camunda.zeebe:assignee"),
+    ("assignmentDefinition", "candidateGroups", "io.camunda.zeebe:candidateGroups"),
+    ("assignmentDefinition", "candidateUsers", "io.camunda.zeebe:candidateUsers"),
+    ("taskSchedule", "dueDate", "io.camunda.zeebe:dueDate"),
+    ("taskSchedule", "followUpDate", "io.camunda.zeebe:followUpDate"),
+    ("formDefinition", "formKey", "io.camunda.zeebe:formKey"),
+)
+
+
+class ExtensionReader:
+    """Reads extension elements; what is wrong becomes a sentence in ``problems``."""
+
+    def __init__(self, problems: list[str]) -> None:
+        self._problems = problems
+
+    def expression(self, identity: str, what: str, text: str) -> Expression:
+        try:
+            return parse_expression(text)
+        except FeelSyntaxError as error:
+            self._problems.append(f"Element '{identity}': the {what} '{text}' is not valid FEEL: {error}")
+            return Expression(text)
+
+    def formula(self, identity: str, what: str, text: str) -> Expression:
+        """An expression that must be FEEL, beginning with an equals sign."""
+        if not text.strip().startswith("="):
+            self._problems.append(f"Element '{identity}': the {what} '{text}' must be an expression beginning with '='.")
+            return Expression(text)
+        return self.expression(identity, what, text)
+
+    def job(self, identity: str, kind: Kind, xml: etree._Element) -> JobDefinition | None:
+        if kind == Kind.USER_TASK:
+            return JobDefinition(Expression(USER_TASK_JOB), Expression("1"), self._headers(identity, xml))
+        owner = xml if kind in _JOB_KINDS else xml.find(BPMN + "messageEventDefinition")
+        definition = extension(xml, "taskDefinition")
+        if definition is None and owner is not None and owner is not xml:
+            definition = extension(owner, "taskDefinition")
+        if definition is None:
+            return None
+        type_text = definition.get("type") or ""
+        if not type_text.strip():
+            self._problems.append(f"Element '{identity}': the task definition needs a type.")
+        return JobDefinition(
+            self.expression(identity, "job type", type_text),
+            self.expression(identity, "number of retries", definition.get("retries") or "3"),
+            self._headers(identity, xml),
+        )
+
+    def _headers(self, identity: str, xml: etree._Element) -> tuple[tuple[str, Expression], ...]:
+        headers = [
+            (h.get("key") or "", Expression(h.get("value") or ""))
+            for h in xml.iterfind(f"{BPMN}extensionElements/{ZEEBE}taskHeaders/{ZEEBE}header")
+            if h.get("key")
+        ]
+        for element, attribute, key in _USER_TASK_HEADERS:
+            definition = extension(xml, element)
+            value = definition.get(attribute) if definition is not None else None
+            if value:
+                headers.append((key, self.expression(identity, attribute, value)))
+        return tuple(headers)
+
+    def mappings(self, identity: str, xml: etree._Element) -> tuple[tuple[Mapping, ...], tuple[Mapping, ...]]:
+        io = extension(xml, "ioMapping")
+        if io is None:
+            return (), ()
+        return self._mappings(identity, io, "input"), self._mappings(identity, io, "output")
+
+    def _mappings(self, identity: str, io: etree._Element, which: str) -> tuple[Mapping, ...]:
+        found = []
+        for xml in io.iterfind(ZEEBE + which):
+            source, target = xml.get("source"), xml.get("target") or ""
+            if source is None or not source.strip():
+                self._problems.append(f"Element '{identity}': the {which} mapping to '{target}' needs a source.")
+                continue
+            if not _PATH.fullmatch(target):
+                self._problems.append(f"Element '{identity}': '{target}' is not a variable name or path to map to.")
+            found.append(Mapping(self.expression(identity, f"{which} source", source), tuple(target.split("."))))
+        return tuple(found)
+
+    def loop(self, identity: str, xml: etree._Element) -> Loop | None:
+        loop = xml.find(BPMN + "multiInstanceLoopCharacteristics")
+        if loop is None:
+            return None
+        zeebe = extension(loop, "loopCharacteristics")
+        collection = zeebe.get("inputCollection") if zeebe is not None else None
+        if zeebe is None or not collection:
+            self._problems.append(f"Element '{identity}': a multi-instance needs an inputCollection.")
+            return None
+        output = zeebe.get("outputElement")
+        if bool(output) != bool(zeebe.get("outputCollection")):
+            self._problems.append(f"Element '{identity}': outputCollection and outputElement belong together.")
+        plain = (output or "").strip().removeprefix("=").strip()
+        condition = loop.find(BPMN + "completionCondition")
+        return Loop(
+            loop.get("isSequential") == "true",
+            self.formula(identity, "inputCollection", collection),
+            zeebe.get("inputElement") or None,
+            zeebe.get("outputCollection") or None,
+            self.formula(identity, "outputElement", output) if output else None,
+            plain if _VARIABLE.fullmatch(plain) else None,
+            None if condition is None else self.formula(identity, "completion condition", condition.text or ""),
+        )
+
+    def called(self, identity: str, kind: Kind, xml: etree._Element) -> Called | None:
+        name, attribute = ("calledElement", "processId") if kind == Kind.CALL_ACTIVITY else ("calledDecision", "decisionId")
+        if kind not in (Kind.CALL_ACTIVITY, Kind.BUSINESS_RULE_TASK):
+            return None
+        zeebe = extension(xml, name)
+        if zeebe is None:
+            return None
+        target = zeebe.get(attribute) or ""
+        if not target.strip():
+            self._problems.append(f"Element '{identity}': the {name} needs a {attribute}.")
+        if kind == Kind.BUSINESS_RULE_TASK and not zeebe.get("resultVariable"):
+            self._problems.append(f"Element '{identity}': the called decision needs a resultVariable.")
+        binding = zeebe.get("bindingType") or "latest"
+        if binding not in list(Binding):
+            self._problems.append(f"Element '{identity}': the binding type '{binding}' is not known.")
+            binding = "latest"
+        return Called(
+            self.expression(identity, attribute, target),
+            Binding(binding),
+            zeebe.get("versionTag"),
+            zeebe.get("propagateAllChildVariables") != "false",
+            zeebe.get("propagateAllParentVariables") != "false",
+            zeebe.get("resultVariable") or "",
+        )
+
+    def script(self, identity: str, kind: Kind, xml: etree._Element) -> Script | None:
+        zeebe = extension(xml, "script") if kind == Kind.SCRIPT_TASK else None
+        if zeebe is None:
+            return None
+        if not zeebe.get("resultVariable"):
+            self._problems.append(f"Element '{identity}': the script needs a resultVariable.")
+        return Script(self.formula(identity, "script", zeebe.get("expression") or ""), zeebe.get("resultVariable") or "")

@@ -1,0 +1,169 @@
+"""From a BPMN file to processes. What the engine does not run is refused with a sentence that names the element."""
+
+from dataclasses import replace
+
+from lxml import etree
+
+from services.engine.errors import InvalidModel
+from services.engine.model.bpmn import SCOPES, Element, EventKind, Flow, Kind, Process
+from services.engine.model.checks import check_process
+from services.engine.model.events import EventReader
+from services.engine.model.extensions import ExtensionReader
+from services.engine.model.xml import BPMN, ZEEBE, bpmn_children, local, parse_definitions
+
+_KINDS = {
+    "subProcess": Kind.SUB_PROCESS,
+    "callActivity": Kind.CALL_ACTIVITY,
+    "serviceTask": Kind.SERVICE_TASK,
+    "sendTask": Kind.SEND_TASK,
+    "receiveTask": Kind.RECEIVE_TASK,
+    "scriptTask": Kind.SCRIPT_TASK,
+    "businessRuleTask": Kind.BUSINESS_RULE_TASK,
+    "userTask": Kind.USER_TASK,
+    "manualTask": Kind.MANUAL_TASK,
+    "task": Kind.TASK,
+    "exclusiveGateway": Kind.EXCLUSIVE_GATEWAY,
+    "parallelGateway": Kind.PARALLEL_GATEWAY,
+    "inclusiveGateway": Kind.INCLUSIVE_GATEWAY,
+    "eventBasedGateway": Kind.EVENT_BASED_GATEWAY,
+    "startEvent": Kind.START_EVENT,
+    "intermediateCatchEvent": Kind.INTERMEDIATE_CATCH_EVENT,
+    "intermediateThrowEvent": Kind.INTERMEDIATE_THROW_EVENT,
+    "boundaryEvent": Kind.BOUNDARY_EVENT,
+    "endEvent": Kind.END_EVENT,
+}
+_WITHOUT_MEANING = {
+    "documentation",
+    "extensionElements",
+    "incoming",
+    "outgoing",
+    "laneSet",
+    "property",
+    "ioSpecification",
+    "dataObject",
+    "dataObjectReference",
+    "dataStoreReference",
+    "textAnnotation",
+    "association",
+    "group",
+    "multiInstanceLoopCharacteristics",
+    "standardLoopCharacteristics",
+}
+_REFUSED_EXTENSIONS = {
+    "userTask": "Camunda user tasks need REST; draw a service task and a receive task",
+    "executionListeners": "execution listeners are not supported",
+    "taskListeners": "task listeners are not supported",
+}
+
+
+def parse_bpmn(content: bytes) -> list[Process]:
+    """The executable processes of a file; raises InvalidModel with every problem found."""
+    root = parse_definitions(content)
+    problems: list[str] = []
+    processes = [_Reader(root, p, problems).process() for p in root.findall(BPMN + "process") if p.get("isExecutable") == "true"]
+    if not processes and not problems:
+        problems.append("The file has no process with isExecutable=\"true\".")
+    for process in [] if problems else processes:
+        problems.extend(check_process(process))
+    if problems:
+        raise InvalidModel(problems)
+    return processes
+
+
+class _Reader:
+    """Walks one process; problems are collected so that a designer sees them all at once."""
+
+    def __init__(self, root: etree._Element, process: etree._Element, problems: list[str]) -> None:
+        self._process = process
+        self._problems = problems
+        self._extensions = ExtensionReader(problems)
+        self._events = EventReader(root, problems)
+        self._elements: dict[str, Element] = {}
+        self._flows: list[Flow] = []
+
+    def process(self) -> Process:
+        identity = self._process.get("id") or ""
+        name = self._process.get("name") or ""
+        tag = self._process.find(f"{BPMN}extensionElements/{ZEEBE}versionTag")
+        self._elements[identity] = Element(identity, Kind.PROCESS, "", name)
+        self._refuse_extensions(self._process)
+        self._walk(self._process, identity)
+        self._connect()
+        return Process(identity, name, (tag.get("value") or "") if tag is not None else "", self._elements)
+
+    def _walk(self, container: etree._Element, scope: str) -> None:
+        for child in bpmn_children(container):
+            tag = local(child)
+            if tag == "sequenceFlow":
+                self._flow(child)
+            elif tag in _KINDS:
+                self._element(child, _KINDS[tag], scope)
+            elif tag not in _WITHOUT_MEANING:
+                self._problems.append(f"Element '{child.get('id')}': '{tag}' is not supported.")
+
+    def _flow(self, xml: etree._Element) -> None:
+        condition = xml.find(BPMN + "conditionExpression")
+        identity = xml.get("id") or ""
+        text = (condition.text or "") if condition is not None else None
+        self._flows.append(
+            Flow(
+                identity,
+                xml.get("sourceRef") or "",
+                xml.get("targetRef") or "",
+                len(self._flows),
+                None if text is None else self._extensions.formula(identity, "condition", text),
+            )
+        )
+
+    def _element(self, xml: etree._Element, kind: Kind, scope: str) -> None:
+        identity = xml.get("id") or ""
+        if kind == Kind.SUB_PROCESS and xml.get("triggeredByEvent") == "true":
+            kind = Kind.EVENT_SUB_PROCESS
+        self._refuse_extensions(xml)
+        if xml.get("isForCompensation") == "true":
+            self._problems.append(f"Element '{identity}': compensation is not supported.")
+        if xml.find(BPMN + "standardLoopCharacteristics") is not None:
+            self._problems.append(f"Element '{identity}': a standard loop is not supported; draw the loop or use multi-instance.")
+        inputs, outputs = self._extensions.mappings(identity, xml)
+        self._elements[identity] = Element(
+            identity,
+            kind,
+            scope,
+            xml.get("name") or "",
+            default_flow=xml.get("default"),
+            inputs=inputs,
+            outputs=outputs,
+            event=self._events.of(identity, kind, xml),
+            interrupting=xml.get("cancelActivity" if kind == Kind.BOUNDARY_EVENT else "isInterrupting") != "false",
+            attached_to=xml.get("attachedToRef"),
+            job=self._extensions.job(identity, kind, xml),
+            loop=self._extensions.loop(identity, xml),
+            called=self._extensions.called(identity, kind, xml),
+            script=self._extensions.script(identity, kind, xml),
+        )
+        if kind in SCOPES:
+            self._walk(xml, identity)
+
+    def _refuse_extensions(self, xml: etree._Element) -> None:
+        for name, reason in _REFUSED_EXTENSIONS.items():
+            if xml.find(f"{BPMN}extensionElements/{ZEEBE}{name}") is not None:
+                self._problems.append(f"Element '{xml.get('id')}': {reason}.")
+
+    def _connect(self) -> None:
+        """Give every element its flows, its boundary events and, for scopes, its starts."""
+        for flow in self._flows:
+            for end in (flow.source, flow.target):
+                if end not in self._elements:
+                    self._problems.append(f"Element '{flow.id}': the flow refers to '{end}', which does not exist.")
+        for identity, element in list(self._elements.items()):
+            inside = [e for e in self._elements.values() if e.scope == identity] if element.kind in SCOPES else []
+            starts = [e for e in inside if e.kind == Kind.START_EVENT and e.event is not None]
+            self._elements[identity] = replace(
+                element,
+                incoming=tuple(f for f in self._flows if f.target == identity),
+                outgoing=tuple(f for f in self._flows if f.source == identity),
+                boundaries=tuple(e.id for e in self._elements.values() if e.attached_to == identity),
+                none_start=next((e.id for e in starts if e.event and e.event.kind == EventKind.NONE), None),
+                event_starts=tuple(e.id for e in starts if e.event and e.event.kind != EventKind.NONE),
+                event_subprocesses=tuple(e.id for e in inside if e.kind == Kind.EVENT_SUB_PROCESS),
+            )

@@ -1,0 +1,97 @@
+"""Timer texts: ISO 8601 durations, dates and cycles, and cron."""
+
+import calendar
+import re
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from services.engine.model.cron import Cron, parse_cron
+
+_DURATION = re.compile(
+    r"(?P<sign>-)?P(?:(?P<years>\d+)Y)?(?:(?P<months>\d+)M)?(?:(?P<weeks>\d+)W)?(?:(?P<days>\d+)D)?"
+    r"(?:T(?=\d)(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?(?:(?P<seconds>\d+(?:\.\d+)?)S)?)?"
+)
+_ZONE = re.compile(r"(?P<local>.*?)(?P<offset>Z|[+-]\d\d:\d\d)?(?:\[(?P<region>[^]]+)\]|@(?P<at>.+))?")
+
+
+@dataclass(frozen=True, slots=True)
+class Duration:
+    """Calendar months and an exact rest; months are added by the calendar (31 January + 1 month = 28 February)."""
+
+    months: int
+    rest: timedelta
+
+    def after(self, moment: datetime) -> datetime:
+        if self.months:
+            index = moment.year * 12 + moment.month - 1 + self.months
+            year, month = divmod(index, 12)
+            last = calendar.monthrange(year, month + 1)[1]
+            moment = moment.replace(year=year, month=month + 1, day=min(moment.day, last))
+        return moment + self.rest
+
+
+@dataclass(frozen=True, slots=True)
+class Cycle:
+    """``repetitions`` left (-1 = for ever) of ``period``; ``start`` only counts for the first."""
+
+    repetitions: int
+    period: Duration | Cron
+    start: datetime | None = None
+
+    def due_after(self, moment: datetime) -> datetime | None:
+        """When it fires next, seen from ``moment``: cycles do not catch up. None: never."""
+        if self.repetitions == 0:
+            return None
+        if self.start is not None and self.start > moment:
+            return self.start
+        return self.period.next_after(moment) if isinstance(self.period, Cron) else self.period.after(moment)
+
+    def fired(self) -> Self:
+        """What is left after one firing."""
+        return replace(self, repetitions=self.repetitions - 1 if self.repetitions > 0 else self.repetitions, start=None)
+
+
+def parse_duration(text: str) -> Duration:
+    """Raises ValueError."""
+    match = _DURATION.fullmatch(text.strip())
+    if match is None or not any(match[g] for g in ("years", "months", "weeks", "days", "hours", "minutes", "seconds")):
+        raise ValueError(f"'{text}' is not an ISO 8601 duration such as PT1H or P7D")
+    sign = -1 if match["sign"] else 1
+    rest = timedelta(
+        weeks=int(match["weeks"] or 0),
+        days=int(match["days"] or 0),
+        hours=int(match["hours"] or 0),
+        minutes=int(match["minutes"] or 0),
+        seconds=float(match["seconds"] or 0),
+    )
+    return Duration(sign * (int(match["years"] or 0) * 12 + int(match["months"] or 0)), sign * rest)
+
+
+def parse_date(text: str) -> datetime:
+    """An aware datetime; raises ValueError where the zone is missing."""
+    match = _ZONE.fullmatch(text.strip())
+    try:
+        if match is None:
+            raise ValueError(text)
+        region = match["region"] or match["at"]
+        if match["offset"]:
+            return datetime.fromisoformat(match["local"] + match["offset"]).astimezone(UTC)
+        if not region:
+            raise ValueError(text)
+        return datetime.fromisoformat(match["local"]).replace(tzinfo=ZoneInfo(region)).astimezone(UTC)
+    except (ValueError, ZoneInfoNotFoundError) as error:
+        raise ValueError(f"'{text}' is not an ISO 8601 date with a zone such as 2026-12-01T08:00:00Z") from error
+
+
+def parse_cycle(text: str) -> Cycle:
+    """``R3/PT1H``, ``R/P1D``, ``R/2026-12-01T08:00:00Z/P1D`` or cron; raises ValueError."""
+    stripped = text.strip()
+    if not stripped.startswith("R"):
+        return Cycle(-1, parse_cron(stripped))
+    parts = stripped[1:].split("/")
+    if len(parts) not in (2, 3) or (parts[0] and not parts[0].lstrip("-").isdigit()):
+        raise ValueError(f"'{text}' is not a cycle such as R3/PT1H")
+    start = parse_date(parts[1]) if len(parts) == 3 and parts[1] else None
+    return Cycle(int(parts[0]) if parts[0] else -1, parse_duration(parts[-1]), start)

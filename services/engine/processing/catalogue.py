@@ -1,0 +1,57 @@
+"""Deployed processes and decisions, parsed once and kept in memory while they are used."""
+
+from collections import OrderedDict
+from typing import TypeVar
+
+from services.engine.model.bpmn import Process
+from services.engine.model.dmn import DecisionRequirements, parse_dmn
+from services.engine.model.parse import parse_bpmn
+from services.engine.state.decisions import Requirements
+from services.engine.state.store import Store
+
+_KEPT = 200
+
+Parsed = TypeVar("Parsed")
+
+
+class Catalogue:
+    """Looks up what was deployed; the disk holds the files."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._processes: OrderedDict[int, Process] = OrderedDict()
+        self._decisions: OrderedDict[int, tuple[Requirements, DecisionRequirements]] = OrderedDict()
+
+    def process(self, definition_key: int) -> Process:
+        """Raises LookupError where nothing was deployed under the key."""
+        process = self._processes.get(definition_key)
+        if process is None:
+            definition = self._store.definitions.get(definition_key)
+            if definition is None:
+                raise LookupError(f"no process is deployed with key {definition_key}")
+            process = next(p for p in parse_bpmn(definition.content) if p.id == definition.process_id)
+        _keep(self._processes, definition_key, process)
+        return process
+
+    def decisions(self, requirements_key: int) -> tuple[Requirements, DecisionRequirements]:
+        """A deployed DMN file; raises LookupError where nothing was deployed under the key."""
+        found = self._decisions.get(requirements_key)
+        if found is None:
+            requirements = self._store.decisions.requirements(requirements_key)
+            if requirements is None:
+                raise LookupError(f"no decisions are deployed with key {requirements_key}")
+            found = (requirements, parse_dmn(requirements.content))
+        _keep(self._decisions, requirements_key, found)
+        return found
+
+    def forget(self) -> None:
+        """After a rollback: what was parsed may never have been deployed, and its key is given again."""
+        self._processes.clear()
+        self._decisions.clear()
+
+
+def _keep(cache: OrderedDict[int, Parsed], key: int, value: Parsed) -> None:
+    cache[key] = value
+    cache.move_to_end(key)
+    if len(cache) > _KEPT:
+        cache.popitem(last=False)

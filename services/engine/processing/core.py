@@ -1,0 +1,161 @@
+"""The engine's core: applies commands to the state, all that wait together, and makes them durable at once."""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from services.engine.clock import EngineClock, to_millis
+from services.engine.errors import Reason, Rejection
+from services.engine.processing import jobs, messages, timers
+from services.engine.processing.catalogue import Catalogue
+from services.engine.processing.elements import PROCESSORS
+from services.engine.processing.lifecycle import take_step
+from services.engine.processing.work import LookForMessage, LookForStart, Work
+from services.engine.state.records import Record
+from services.engine.state.store import Store
+
+Command = Callable[[Work], Any]
+
+MOST_STEPS = 100_000  # of one command; a loop without a wait state would never end
+_DUE_AT_ONCE = 100
+_PUT_OFF_MS = 60_000
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Batch:
+    """What a batch did: an answer or exception for each command, in order."""
+
+    answers: list[Any] = field(default_factory=list)
+    records: list[Record] = field(default_factory=list)
+    available: set[str] = field(default_factory=set)
+    results: dict[int, dict[str, Any]] = field(default_factory=dict)
+
+
+class Core:
+    """Used by one thread at a time. A command is a function of the work; it raises Rejection before it changes anything."""
+
+    def __init__(self, store: Store, clock: EngineClock) -> None:
+        self._store = store
+        self._clock = clock
+        self._catalogue = Catalogue(store)
+
+    def apply(self, commands: Sequence[Command]) -> Batch:
+        """Apply commands in order and commit them together.
+
+        If one breaks, the whole is rolled back and each is applied alone, so that only the broken one fails.
+        """
+        try:
+            return self._commit(commands)
+        except Exception:  # whatever broke must not take the other commands with it
+            self._undo()
+            if len(commands) > 1:
+                _log.warning("a batch of %d commands is taken apart, because one of them broke", len(commands))
+        together = Batch()
+        for command in commands:
+            alone = self._alone(command)
+            together.answers += alone.answers
+            together.records += alone.records
+            together.available |= alone.available
+            together.results |= alone.results
+        return together
+
+    def _alone(self, command: Command) -> Batch:
+        try:
+            return self._commit([command])
+        except Rejection as rejection:
+            self._undo()
+            return Batch([rejection])
+        except Exception as error:
+            self._undo()
+            _log.exception("a command broke and was rolled back")
+            return Batch([Rejection(Reason.INTERNAL, f"The engine failed on this command: {type(error).__name__}: {error}")])
+
+    def _undo(self) -> None:
+        self._store.rollback()
+        self._catalogue.forget()
+
+    def _commit(self, commands: Sequence[Command]) -> Batch:
+        batch = Batch()
+        self._store.begin()
+        for command in commands:
+            work = Work(self._store, self._catalogue, self._clock, PROCESSORS)
+            batch.answers.append(self._run(work, command))
+            batch.available |= work.available
+            batch.results |= work.results
+        batch.records = self._store.commit()
+        return batch
+
+    def _run(self, work: Work, command: Command) -> Any:
+        position = self._store.next_position()
+        try:
+            answer = command(work)
+        except Rejection as rejection:
+            if self._store.records.batch and self._store.records.batch[-1].position > position:
+                raise  # it has begun to change things: undo them
+            return rejection
+        taken = 0
+        while work.steps:
+            taken += 1
+            if taken > MOST_STEPS:
+                raise Rejection(Reason.EXHAUSTED, f"The process ran {MOST_STEPS} steps without waiting; it loops for ever.")
+            step = work.steps.popleft()
+            match step:
+                case LookForMessage():
+                    messages.look_for_message(work, step.subscription_key)
+                case LookForStart():
+                    messages.look_for_start(work, step.process_id, step.correlation_key)
+                case _:
+                    take_step(work, step)
+        return answer
+
+    def apply_due(self) -> Batch:
+        """Let happen what is due: timers first, then jobs that time out or end their back-off, then messages expire."""
+        now = to_millis(self._clock.now())
+        self._store.begin()
+        due_timers = self._store.timers.due(now, _DUE_AT_ONCE)
+        due_jobs = self._store.jobs.due(now, _DUE_AT_ONCE)
+        due_messages = self._store.messages.due(now, _DUE_AT_ONCE)
+        self._store.rollback()
+        commands: list[Command] = [_fire(t.key) for t in due_timers]
+        commands += [_due_again(j.key) for j in due_jobs]
+        commands += [_expire(m.key) for m in due_messages]
+        if not commands:
+            return Batch()
+        batch = self.apply(commands)
+        broken = [t.key for t, answer in zip(due_timers, batch.answers, strict=False) if isinstance(answer, Rejection)]
+        if broken:
+            self._put_off(broken, now + _PUT_OFF_MS)
+        return batch
+
+    def _put_off(self, timer_keys: list[int], due: int) -> None:
+        """A timer whose process breaks the engine is tried again later, not at once and for ever."""
+        self._store.begin()
+        for key in timer_keys:
+            self._store.timers.put_off(key, due)
+        self._store.commit()
+
+    def next_due(self) -> int | None:
+        """The next moment (ms) at which something happens by itself."""
+        return self._store.next_due()
+
+    def prune_records(self, before: int) -> None:
+        """Delete records of what happened before ``before`` (ms)."""
+        self._store.begin()
+        while self._store.records.prune(before):
+            self._store.commit()
+            self._store.begin()
+        self._store.rollback()
+
+
+def _fire(key: int) -> Command:
+    return lambda work: timers.fire(work, key)
+
+
+def _due_again(key: int) -> Command:
+    return lambda work: jobs.due_again(work, key)
+
+
+def _expire(key: int) -> Command:
+    return lambda work: messages.expire(work, key)

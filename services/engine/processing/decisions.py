@@ -1,0 +1,82 @@
+"""Evaluating deployed decisions, for business rule tasks and for clients."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from services.engine.errors import ErrorType, Reason, Rejection, Trouble
+from services.engine.model.bpmn import Binding, Called
+from services.engine.processing.decision import DecisionResult, evaluate_decision
+from services.engine.processing.work import At, Work
+from services.engine.state.decisions import DecisionVersion, Requirements
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What was evaluated, with the versions of all decisions that took part."""
+
+    key: int
+    decision: DecisionVersion
+    requirements: Requirements
+    versions: dict[str, DecisionVersion]
+    result: DecisionResult
+
+
+def evaluate_called(work: Work, at: At, called: Called, decision_id: str, variables: dict[str, Any]) -> Any:
+    """The output, for a business rule task; raises Trouble."""
+    decision = _bound(work, at, called, decision_id)
+    if decision is None:
+        raise Trouble(
+            ErrorType.CALLED_DECISION,
+            f"Expected to evaluate decision '{decision_id}' (binding {called.binding}), but no such decision was found.",
+        )
+    evaluation = _evaluate(work, decision, variables, process_instance_key=at.instance.key)
+    if evaluation.result.failure_message:
+        raise Trouble(ErrorType.DECISION_EVALUATION, evaluation.result.failure_message)
+    return evaluation.result.output
+
+
+def evaluate_for_client(work: Work, key: int, decision_id: str, variables: dict[str, Any]) -> Evaluation:
+    """By key, or the newest with the id; raises Rejection (a decision that fails is told in the result)."""
+    if key <= 0 and not decision_id:
+        raise Rejection(
+            Reason.INVALID_ARGUMENT, "Expected either a decision id or a valid decision key, but none provided"
+        )
+    decision = work.store.decisions.by_key(key) if key > 0 else work.store.decisions.latest(decision_id)
+    if decision is None:
+        what = f"decision key '{key}'" if key > 0 else f"decision id '{decision_id}'"
+        raise Rejection(Reason.INVALID_ARGUMENT, f"Expected to evaluate decision with {what}, but no decision found")
+    return _evaluate(work, decision, variables, process_instance_key=-1)
+
+
+def _bound(work: Work, at: At, called: Called, decision_id: str) -> DecisionVersion | None:
+    decisions = work.store.decisions
+    match called.binding:
+        case Binding.LATEST:
+            return decisions.latest(decision_id)
+        case Binding.DEPLOYMENT:
+            own = work.store.definitions.get(at.instance.definition_key)
+            return decisions.deployed_with(decision_id, own.deployment_key) if own is not None else None
+        case Binding.VERSION_TAG:
+            return decisions.tagged(decision_id, called.version_tag or "")
+
+
+def _evaluate(work: Work, decision: DecisionVersion, variables: dict[str, Any], process_instance_key: int) -> Evaluation:
+    requirements, model = work.catalogue.decisions(decision.requirements_key)
+    result = evaluate_decision(model, decision.decision_id, variables, work.now)
+    versions = {d.decision_id: d for d in work.store.decisions.in_requirements(requirements.key)}
+    key = work.store.next_key()
+    value = {
+        "decisionId": decision.decision_id,
+        "decisionKey": decision.key,
+        "decisionVersion": decision.version,
+        "decisionOutput": result.output,
+        "processInstanceKey": process_instance_key,
+        "evaluationFailureMessage": result.failure_message,
+        "failedDecisionId": result.failed_decision_id,
+        "evaluatedDecisions": [
+            {"decisionId": d.id, "decisionOutput": d.output, "matchedRules": [r.index for r in d.matched_rules]}
+            for d in result.evaluated
+        ],
+    }
+    work.record(key, "DECISION_EVALUATION", "FAILED" if result.failure_message else "EVALUATED", value)
+    return Evaluation(key, decision, requirements, versions, result)

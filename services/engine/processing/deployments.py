@@ -1,0 +1,143 @@
+"""Deploying and deleting processes and decisions. A refused deployment leaves nothing behind."""
+
+import hashlib
+from dataclasses import dataclass
+
+from services.engine.errors import InvalidModel, Reason, Rejection
+from services.engine.model.bpmn import Process
+from services.engine.model.parse import parse_bpmn
+from services.engine.processing.decision_deployments import DeployedDecisions, DmnFile, deploy_dmn, is_unchanged, read_dmn
+from services.engine.processing.starts import close_starts, open_starts
+from services.engine.processing.work import Work
+from services.engine.state.definitions import Definition
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    name: str
+    content: bytes
+
+    @property
+    def checksum(self) -> str:
+        return hashlib.sha256(self.content).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """What a deployment answers: its key, the process versions and the decisions."""
+
+    key: int
+    processes: list[Definition]
+    decisions: list[DeployedDecisions]
+
+
+def deploy(work: Work, resources: list[Resource]) -> Deployed:
+    """Raises Rejection with every problem. What is deployed unchanged keeps its version, unless something with it changed."""
+    if not resources:
+        raise Rejection(Reason.INVALID_ARGUMENT, "Expected to deploy at least one resource, but none given")
+    models, tables = _read(resources)
+    unchanged = all(
+        _unchanged(work, resource, process) is not None for resource, processes in models for process in processes
+    ) and all(is_unchanged(work, table) for table in tables)
+    key = work.store.next_key()
+    processes = [
+        (_unchanged(work, resource, process) if unchanged else None) or _add(work, key, resource, process)
+        for resource, found in models
+        for process in found
+    ]
+    decisions = [deploy_dmn(work, key, table, keep=unchanged) for table in tables]
+    work.record(key, "DEPLOYMENT", "CREATED", {"resources": [r.name for r in resources]})
+    return Deployed(key, processes, decisions)
+
+
+def _read(resources: list[Resource]) -> tuple[list[tuple[Resource, list[Process]]], list[DmnFile]]:
+    models: list[tuple[Resource, list[Process]]] = []
+    tables: list[DmnFile] = []
+    problems: list[str] = []
+    for resource in resources:
+        try:
+            if resource.name.endswith((".bpmn", ".bpmn20.xml")):
+                models.append((resource, parse_bpmn(resource.content)))
+            elif resource.name.endswith(".dmn"):
+                tables.append(read_dmn(resource.name, resource.content, resource.checksum))
+            else:
+                problems.append(f"'{resource.name}': the file is neither .bpmn nor .dmn.")
+        except InvalidModel as error:
+            problems.extend(f"'{resource.name}': {problem}" for problem in error.problems)
+    owners: dict[str, str] = {}
+    for resource, processes in models:
+        for process in processes:
+            if process.id in owners:
+                problems.append(f"The process id '{process.id}' is in '{owners[process.id]}' and in '{resource.name}'.")
+            owners[process.id] = resource.name
+    if problems:
+        raise Rejection(
+            Reason.INVALID_ARGUMENT,
+            "Expected to deploy new resources, but encountered the following errors:\n" + "\n".join(problems),
+        )
+    return models, tables
+
+
+def _unchanged(work: Work, resource: Resource, process: Process) -> Definition | None:
+    latest = work.store.definitions.latest(process.id)
+    same = latest is not None and latest.checksum == resource.checksum and latest.resource_name == resource.name
+    return latest if same else None
+
+
+def _add(work: Work, deployment_key: int, resource: Resource, process: Process) -> Definition:
+    definitions = work.store.definitions
+    definition = Definition(
+        work.store.next_key(),
+        process.id,
+        definitions.highest_version(process.id) + 1,
+        process.version_tag,
+        resource.name,
+        resource.checksum,
+        deployment_key,
+        resource.content,
+        deleted=False,
+    )
+    previous = definitions.latest(process.id)
+    definitions.add(definition)
+    _record(work, definition, "CREATED")
+    if previous is not None:
+        close_starts(work, previous)
+    open_starts(work, definition, process)
+    return definition
+
+
+def delete(work: Work, key: int) -> None:
+    """Delete a process version or a DMN file; running instances go on. Raises Rejection (NOT_FOUND)."""
+    definition = work.store.definitions.get(key)
+    if definition is not None and not definition.deleted:
+        _delete_process(work, definition)
+        return
+    requirements = work.store.decisions.requirements(key)
+    if requirements is None or requirements.deleted:
+        raise Rejection(Reason.NOT_FOUND, f"Expected to delete resource but no resource found with key `{key}`")
+    work.store.decisions.delete_requirements(key)
+    work.record(key, "DECISION_REQUIREMENTS", "DELETED", {"decisionRequirementsId": requirements.requirements_id})
+
+
+def _delete_process(work: Work, definition: Definition) -> None:
+    was_latest = work.store.definitions.latest(definition.process_id) == definition
+    work.store.definitions.delete(definition.key)
+    _record(work, definition, "DELETED")
+    if not was_latest:
+        return
+    close_starts(work, definition)
+    older = work.store.definitions.latest(definition.process_id)
+    if older is not None:
+        open_starts(work, older, work.catalogue.process(older.key))
+
+
+def _record(work: Work, definition: Definition, intent: str) -> None:
+    value = {
+        "bpmnProcessId": definition.process_id,
+        "version": definition.version,
+        "versionTag": definition.version_tag,
+        "processDefinitionKey": definition.key,
+        "resourceName": definition.resource_name,
+        "deploymentKey": definition.deployment_key,
+    }
+    work.record(definition.key, "PROCESS", intent, value)

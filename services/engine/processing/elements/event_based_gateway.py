@@ -1,0 +1,19 @@
+"""Event-based gateway: waits for several events, the first decides where it goes on."""
+
+from services.engine.processing import lifecycle
+from services.engine.processing.catching import close_catches, open_catches
+from services.engine.processing.elements.activity import Leaf
+from services.engine.processing.work import At, Work
+
+
+class EventBasedGateway(Leaf):
+    def activate(self, work: Work, at: At) -> None:
+        open_catches(work, at)
+        lifecycle.activated(work, at)
+
+    def complete(self, work: Work, at: At) -> None:
+        close_catches(work, at)
+        event = at.node.trigger
+        assert event is not None
+        flows = tuple(f for f in at.element.outgoing if f.target == event.element_id)
+        lifecycle.completed(work, at, flows, trigger=event)

@@ -1,0 +1,117 @@
+"""Multi-instance: a body around instances of the same activity, one for each item of a collection."""
+
+from typing import Any
+
+from services.engine.errors import ErrorType, Trouble
+from services.engine.model.bpmn import Loop
+from services.engine.model.expression import type_name
+from services.engine.processing import lifecycle
+from services.engine.processing.catching import close_catches, open_catches
+from services.engine.processing.elements.process import Scope
+from services.engine.processing.variables import evaluate, merge, set_local
+from services.engine.processing.work import At, Work
+
+
+class MultiInstanceBody(Scope):
+    """The boundary events sit here, the mappings on the inner instances."""
+
+    def activate(self, work: Work, at: At) -> None:
+        loop = _loop(at)
+        items = _items(work, at, loop)
+        open_catches(work, at)
+        at.node.memo = {"size": len(items), "completed": 0, "terminated": 0, "entered": 0}
+        if loop.output_collection is not None:
+            set_local(work, at.instance, at.node, {loop.output_collection: [None] * len(items)})
+        lifecycle.activated(work, at)
+        if not items:
+            lifecycle.complete(work, at)
+        for item in items[:1] if loop.sequential else items:
+            self._enter(work, at, loop, item)
+
+    def complete(self, work: Work, at: At) -> None:
+        collection = _loop(at).output_collection
+        if collection is not None:
+            merge(work, at.instance, at.scope, {collection: at.node.variables.get(collection)})
+        close_catches(work, at)
+        lifecycle.completed(work, at)
+
+    def child_completing(self, work: Work, at: At, child: At) -> None:
+        loop, counts = _loop(at), _counts(at)
+        if loop.output_collection is not None and loop.output_element is not None:
+            assert child.node.memo is not None
+            value = evaluate(work, child, loop.output_element)
+            results = list(at.node.variables.get(loop.output_collection) or [])
+            index = child.node.memo["index"] - 1
+            if index >= len(results):
+                raise Trouble(
+                    ErrorType.EXTRACT_VALUE,
+                    f"Unable to update item {index + 1} of the output collection '{loop.output_collection}': "
+                    f"it has {len(results)} items.",
+                )
+            results[index] = value
+            set_local(work, at.instance, at.node, {loop.output_collection: results})
+        done = loop.condition is not None and self._is_satisfied(work, at, child, loop)
+        counts["completed"] += 1
+        if done:
+            at.node.ended = True
+
+    def child_completed(self, work: Work, at: At) -> None:
+        loop, counts = _loop(at), _counts(at)
+        if at.node.ended:
+            counts["terminated"] += len(at.node.children)
+            if lifecycle.terminate_children(work, at):
+                lifecycle.complete(work, at)
+        elif loop.sequential and counts["entered"] < counts["size"]:
+            items = _items(work, at, loop)
+            self._enter(work, at, loop, items[counts["entered"]])
+        elif lifecycle.is_over(at.node):
+            lifecycle.complete(work, at)
+
+    def _enter(self, work: Work, at: At, loop: Loop, item: Any) -> None:
+        counts = _counts(at)
+        counts["entered"] += 1
+        local: dict[str, Any] = {"loopCounter": counts["entered"]}
+        if loop.output_variable is not None:
+            local = {loop.output_variable: None, **local}
+        if loop.item is not None:
+            local[loop.item] = item
+        lifecycle.enter(work, at.instance, at.node, at.element.id, index=counts["entered"], local=local)
+
+    def _is_satisfied(self, work: Work, at: At, child: At, loop: Loop) -> bool:
+        assert loop.condition is not None
+        counts = _counts(at)
+        extra = {
+            "numberOfInstances": counts["size"],
+            "numberOfActiveInstances": len(at.node.children) - 1,
+            "numberOfCompletedInstances": counts["completed"] + 1,
+            "numberOfTerminatedInstances": counts["terminated"],
+        }
+        value = evaluate(work, child, loop.condition, extra=extra)
+        if not isinstance(value, bool):
+            text = loop.condition.text.removeprefix("=")
+            raise Trouble(
+                ErrorType.EXTRACT_VALUE,
+                f"Expected result of the expression '{text}' to be 'BOOLEAN', but was '{type_name(value)}'.",
+            )
+        return value
+
+
+def _loop(at: At) -> Loop:
+    assert at.element.loop is not None
+    return at.element.loop
+
+
+def _counts(at: At) -> dict[str, int]:
+    assert at.node.memo is not None
+    return at.node.memo
+
+
+def _items(work: Work, at: At, loop: Loop) -> list[Any]:
+    value = evaluate(work, at, loop.collection)
+    if not isinstance(value, list):
+        text = loop.collection.text.removeprefix("=")
+        raise Trouble(
+            ErrorType.EXTRACT_VALUE,
+            f"Expected result of the expression '{text}' to be 'ARRAY', but was '{type_name(value)}'.",
+        )
+    return value

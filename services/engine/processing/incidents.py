@@ -1,0 +1,23 @@
+"""Resolving incidents: what failed is tried again where it stopped."""
+
+from services.engine.errors import Reason, Rejection
+from services.engine.processing.jobs import release_after_incident
+from services.engine.processing.work import Activate, Complete, Work
+from services.engine.state.instances import ACTIVATING, COMPLETING
+
+
+def resolve(work: Work, key: int) -> None:
+    """Raises Rejection where there is no such incident."""
+    incident = work.store.incidents.get(key)
+    at = work.find(incident.instance_key, incident.node_key) if incident is not None else None
+    if incident is None or at is None:
+        raise Rejection(Reason.NOT_FOUND, f"Expected to resolve incident with key '{key}', but no such incident was found")
+    work.store.incidents.remove(key)
+    at.node.incidents.remove(key)
+    work.record_incident(at, incident, "RESOLVED")
+    if incident.job_key:
+        release_after_incident(work, incident.job_key)
+    elif at.node.state == ACTIVATING:
+        work.steps.append(Activate(at.instance.key, at.node.key))
+    elif at.node.state == COMPLETING:
+        work.steps.append(Complete(at.instance.key, at.node.key))

@@ -1,0 +1,260 @@
+"""Jobs: made by tasks and message throw events, worked on by workers."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from services.engine.errors import ErrorType, Reason, Rejection, Trouble
+from services.engine.model.bpmn import EventKind
+from services.engine.model.expression import Expression, type_name
+from services.engine.processing.lifecycle import complete
+from services.engine.processing.throwing import find_catch
+from services.engine.processing.triggering import trigger
+from services.engine.processing.variables import evaluate, set_local, visible_document
+from services.engine.processing.work import At, Work
+from services.engine.state import jobs as states
+from services.engine.state.instances import Trigger
+from services.engine.state.jobs import Job
+
+NO_CATCH = "NO_CATCH_EVENT_FOUND"
+
+
+@dataclass(frozen=True, slots=True)
+class JobSpec:
+    """The evaluated properties of a job that is about to be made."""
+
+    type: str
+    retries: int
+    headers: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class HandedOut:
+    """A job as a worker gets it."""
+
+    job: Job
+    process_id: str
+    version: int
+    variables: dict[str, Any]
+
+
+def evaluate_job(work: Work, at: At) -> JobSpec:
+    """Raises Trouble where type, retries or a header has no usable value."""
+    definition = at.element.job
+    assert definition is not None
+    job_type = evaluate(work, at, definition.type)
+    if not isinstance(job_type, str):
+        raise _unusable(definition.type, "STRING", job_type)
+    retries = evaluate(work, at, definition.retries)
+    if isinstance(retries, str) and retries.strip().isdigit():
+        retries = int(retries)
+    if isinstance(retries, bool) or not isinstance(retries, int | float):
+        raise _unusable(definition.retries, "NUMBER", retries)
+    headers = {key: evaluate(work, at, value) for key, value in definition.headers}
+    texts = {k: v if isinstance(v, str) else json.dumps(v, ensure_ascii=False) for k, v in headers.items() if v is not None}
+    return JobSpec(job_type, int(retries), texts)
+
+
+def _unusable(expression: Expression, wanted: str, value: object) -> Trouble:
+    text = expression.text.removeprefix("=")
+    return Trouble(
+        ErrorType.EXTRACT_VALUE,
+        f"Expected result of the expression '{text}' to be '{wanted}', but was '{type_name(value)}'.",
+    )
+
+
+def create_job(work: Work, at: At, spec: JobSpec) -> None:
+    job = Job(
+        work.store.next_key(),
+        spec.type,
+        states.ACTIVATABLE,
+        spec.retries,
+        "",
+        None,
+        at.instance.key,
+        at.node.key,
+        at.element.id,
+        at.instance.definition_key,
+        json.dumps(spec.headers, ensure_ascii=False),
+        "",
+    )
+    work.store.jobs.add(job)
+    at.node.jobs.append(job.key)
+    work.available.add(job.type)
+    _record(work, job, "CREATED")
+
+
+def cancel_jobs(work: Work, at: At) -> None:
+    for key in at.node.jobs:
+        job = work.store.jobs.get(key)
+        if job is not None:
+            work.store.jobs.remove(key)
+            _record(work, job, "CANCELED")
+    at.node.jobs.clear()
+
+
+def activate_jobs(
+    work: Work, job_type: str, worker: str, timeout: int, most: int, names: list[str], budget: int
+) -> list[HandedOut]:
+    """Hand out the oldest jobs of a type for ``timeout`` ms, as many as fit into ``budget`` bytes of variables."""
+    handed_out: list[HandedOut] = []
+    used = 0
+    for job in work.store.jobs.activatable(job_type, most):
+        at = work.find(job.instance_key, job.node_key)
+        assert at is not None, f"job {job.key} outlived its element"
+        variables = visible_document(at.instance, at.node, names)
+        used += len(json.dumps(variables)) + len(job.headers)
+        if handed_out and used > budget:
+            work.available.add(job_type)
+            break
+        job.state, job.worker, job.due = states.ACTIVATED, worker, work.millis() + timeout
+        work.store.jobs.save(job)
+        handed_out.append(HandedOut(job, at.instance.process_id, at.instance.version, variables))
+    if handed_out:
+        value = {
+            "type": job_type,
+            "worker": worker,
+            "timeout": timeout,
+            "maxJobsToActivate": most,
+            "jobKeys": [h.job.key for h in handed_out],
+            "jobs": [{**_value(work, h.job), "deadline": h.job.due} for h in handed_out],
+            "truncated": False,
+        }
+        work.record(work.store.next_key(), "JOB_BATCH", "ACTIVATED", value)
+    return handed_out
+
+
+def complete_job(work: Work, key: int, variables: dict[str, Any]) -> None:
+    job, at = _running(work, key, "complete job")
+    work.store.jobs.remove(key)
+    at.node.jobs.remove(key)
+    _record(work, job, "COMPLETED", variables=variables)
+    at.node.trigger = Trigger(at.element.id, variables)
+    complete(work, at)
+
+
+def fail_job(work: Work, key: int, retries: int, backoff: int, text: str, variables: dict[str, Any]) -> None:
+    """Without retries left it becomes an incident; a ``backoff`` (ms) keeps it from being fetched for a while."""
+    job, at = _running(work, key, "fail job")
+    job.retries, job.error, job.due = retries, text, None
+    if retries <= 0:
+        job.state = states.FAILED
+    elif backoff > 0:
+        job.state, job.due = states.BACKING_OFF, work.millis() + backoff
+    else:
+        job.state = states.ACTIVATABLE
+        work.available.add(job.type)
+    work.store.jobs.save(job)
+    _record(work, job, "FAILED", retryBackoff=backoff, recurringTime=job.due or -1)
+    set_local(work, at.instance, at.node, variables)
+    if retries <= 0:
+        trouble = Trouble(ErrorType.JOB_NO_RETRIES, text or "No more retries left.")
+        work.incident(at, trouble, job_key=job.key)
+
+
+def throw_job_error(work: Work, key: int, code: str, text: str, variables: dict[str, Any]) -> None:
+    """A BPMN error from a worker; nobody catches it: an incident."""
+    job, at = _running(work, key, "throw an error for job")
+    catch = find_catch(work, at, EventKind.ERROR, code)
+    if catch is None:
+        job.state, job.error, job.due = states.ERROR_THROWN, text, None
+        work.store.jobs.save(job)
+        _record(work, job, "ERROR_THROWN", elementId=NO_CATCH, errorCode=code)
+        trouble = Trouble(
+            ErrorType.UNHANDLED_ERROR_EVENT,
+            f"Expected to throw an error event with the code '{code}'"
+            + (f" with message '{text}'" if text else "")
+            + ", but it was not caught.",
+        )
+        work.incident(at, trouble, job_key=job.key, element_id=NO_CATCH)
+        return
+    work.store.jobs.remove(key)
+    at.node.jobs.remove(key)
+    _record(work, job, "ERROR_THROWN", errorCode=code)
+    trigger(work, catch.host, Trigger(catch.catching.id, variables, is_error=True))
+
+
+def update_retries(work: Work, key: int, retries: int) -> None:
+    job = _existing(work, key, "update retries for job")
+    if retries < 1:
+        raise Rejection(
+            Reason.INVALID_ARGUMENT,
+            f"Expected to update retries for job with key '{key}' with a positive amount of retries, "
+            f"but the amount given was '{retries}'",
+        )
+    job.retries = retries
+    work.store.jobs.save(job)
+    _record(work, job, "RETRIES_UPDATED")
+
+
+def update_timeout(work: Work, key: int, timeout: int) -> None:
+    """The job times out ``timeout`` ms from now."""
+    job = _existing(work, key, "update the timeout of job")
+    if job.state != states.ACTIVATED:
+        raise Rejection(
+            Reason.INVALID_STATE,
+            f"Expected to update the timeout of job with key '{key}', but it is not active",
+        )
+    job.due = work.millis() + timeout
+    work.store.jobs.save(job)
+    _record(work, job, "TIMEOUT_UPDATED")
+
+
+def due_again(work: Work, key: int) -> None:
+    """An activated job has timed out, or a job's back-off is over: it may be fetched again, with the same retries."""
+    job = work.store.jobs.get(key)
+    if job is None or job.due is None or job.due > work.millis():
+        return
+    intent = "TIMED_OUT" if job.state == states.ACTIVATED else "RECURRED_AFTER_BACKOFF"
+    _release(work, job, intent)
+
+
+def release_after_incident(work: Work, key: int) -> None:
+    job = work.store.jobs.get(key)
+    if job is not None and job.state in (states.FAILED, states.ERROR_THROWN):
+        job.state, job.due = states.ACTIVATABLE, None
+        work.store.jobs.save(job)
+        work.available.add(job.type)
+
+
+def _release(work: Work, job: Job, intent: str) -> None:
+    job.state, job.due, job.worker = states.ACTIVATABLE, None, ""
+    work.store.jobs.save(job)
+    work.available.add(job.type)
+    _record(work, job, intent)
+
+
+def _existing(work: Work, key: int, what: str) -> Job:
+    job = work.store.jobs.get(key)
+    if job is None:
+        raise Rejection(Reason.NOT_FOUND, f"Expected to {what} with key '{key}', but no such job was found")
+    return job
+
+
+def _running(work: Work, key: int, what: str) -> tuple[Job, At]:
+    """A job that may be completed, failed or thrown from, activated or not."""
+    job = _existing(work, key, what)
+    if job.state in (states.FAILED, states.ERROR_THROWN):
+        raise Rejection(Reason.INVALID_STATE, f"Expected to {what} with key '{key}', but it is in state '{job.state}'")
+    at = work.find(job.instance_key, job.node_key)
+    assert at is not None, f"job {key} outlived its element"
+    return job, at
+
+
+def _value(work: Work, job: Job) -> dict[str, Any]:
+    instance = work.store.instances.get(job.instance_key)
+    return {
+        **(work.origin(instance) if instance is not None else {"processInstanceKey": job.instance_key}),
+        "type": job.type,
+        "worker": job.worker,
+        "retries": job.retries,
+        "deadline": job.due or -1,
+        "elementId": job.element_id,
+        "elementInstanceKey": job.node_key,
+        "customHeaders": json.loads(job.headers),
+        "errorMessage": job.error,
+    }
+
+
+def _record(work: Work, job: Job, intent: str, **more: Any) -> None:
+    work.record(job.key, "JOB", intent, {**_value(work, job), **more})

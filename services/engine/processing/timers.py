@@ -1,0 +1,59 @@
+"""Timers that are due: they reach their element, or start a process, and cycles are set anew."""
+
+from services.engine.clock import to_millis
+from services.engine.model.timers import parse_cycle
+from services.engine.processing.catching import add_timer, record_timer
+from services.engine.processing.starting import start_by_event
+from services.engine.processing.triggering import trigger
+from services.engine.processing.work import Work
+from services.engine.state.instances import Trigger
+from services.engine.state.timers import Timer
+
+
+def fire(work: Work, key: int) -> None:
+    """Never early: nothing happens before it is due."""
+    timer = work.store.timers.get(key)
+    if timer is None or timer.due > work.millis():
+        return
+    work.store.timers.remove(key)
+    if not timer.instance_key:
+        record_timer(work, timer, "TRIGGERED")
+        start_by_event(work, timer.definition_key, timer.element_id, {})
+        _again(work, timer)
+        return
+    at = work.find(timer.instance_key, timer.node_key)
+    if at is None:
+        return
+    at.node.timers.remove(key)
+    if not trigger(work, at, Trigger(timer.element_id, {})):
+        record_timer(work, timer, "CANCELED")  # its element is on the way out and cannot come back
+        return
+    record_timer(work, timer, "TRIGGERED")
+    following = _again(work, timer)
+    if following is not None:
+        at.node.timers.append(following)
+
+
+def _again(work: Work, timer: Timer) -> int | None:
+    """The next firing of a cycle, counted from now: cycles do not catch up."""
+    if timer.cycle is None or timer.repetitions in (0, 1):
+        return None
+    rest = timer.repetitions - 1 if timer.repetitions > 0 else -1
+    due = parse_cycle(timer.cycle).fired().due_after(work.now())
+    if due is None:
+        return None
+    key = work.store.next_key()
+    following = Timer(
+        key,
+        to_millis(due),
+        timer.instance_key,
+        timer.node_key,
+        timer.element_id,
+        timer.definition_key,
+        timer.cycle,
+        rest,
+    )
+    add_timer(work, following)
+    return key
+
+

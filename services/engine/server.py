@@ -1,0 +1,69 @@
+"""The engine as a server: the writer, the gateway in front of it and, for tests, a clock that can be turned."""
+
+from datetime import timedelta
+from pathlib import Path
+
+from services.engine.clock import ControlledClock, EngineClock
+from services.engine.gateway import start_gateway
+from services.engine.management import Management
+from services.engine.writer import Writer
+
+DEFAULT_RETENTION = timedelta(days=30)
+_GRACE_SECONDS = 0.5
+
+
+class EngineServer:
+    """The embedded engine behind Zeebe's gateway protocol."""
+
+    def __init__(
+        self,
+        data: Path | None,
+        clock: EngineClock,
+        address: str = "127.0.0.1:26500",
+        records: Path | None = None,
+        management: str | None = None,
+        controlled_clock: bool = False,
+        retention: timedelta = DEFAULT_RETENTION,
+    ) -> None:
+        """``data`` None keeps all in memory; port 0 takes a free one; ``records`` gets one JSON object a line.
+
+        ``management`` (host:port) answers /actuator/clock, only with ``controlled_clock``; ``retention`` is how long
+        the records of what happened are kept.
+        """
+        self._controlled = ControlledClock(clock) if controlled_clock else None
+        self._address = address
+        self._management_address = management
+        self._management: Management | None = None
+        self.writer = Writer(data, self._controlled or clock, records, retention)
+
+    async def start(self) -> str:
+        """Returns the bound address; raises DataDirectoryInUse, or RuntimeError where the port is taken."""
+        await self.writer.start()
+        try:
+            self._gateway, bound = await start_gateway(self.writer, self._address)
+        except BaseException:
+            await self.writer.stop()
+            raise
+        if self._management_address is not None and self._controlled is not None:
+            self._management = Management(self._controlled, self.clock_turned)
+            await self._management.start(self._management_address)
+        return bound
+
+    async def stop(self) -> None:
+        """Ends long polls, answers what was accepted and closes the file."""
+        self.writer.stop_waiting()
+        await self._gateway.stop(grace=_GRACE_SECONDS)
+        if self._management is not None:
+            await self._management.stop()
+        await self.writer.stop()
+
+    @property
+    def management_address(self) -> str | None:
+        """Where the management port listens, once started."""
+        return self._management.address if self._management is not None else None
+
+    def clock_turned(self) -> None:
+        """The clock was moved from outside: what is due now happens at once."""
+        self.writer.wake()
+
+    notice_time = clock_turned

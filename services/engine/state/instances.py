@@ -1,0 +1,200 @@
+"""Live process instances: each is one document, its scope tree with local variables."""
+
+import json
+from collections import OrderedDict
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, delete, insert, select
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from services.engine.state.tables import instances, nodes
+
+ACTIVATING, ACTIVATED, COMPLETING, TERMINATING = "ACTIVATING", "ACTIVATED", "COMPLETING", "TERMINATING"
+_CACHED = 2000
+
+
+@dataclass(slots=True)
+class Trigger:
+    """An event that reached a scope: which element it starts, with which variables."""
+
+    element_id: str
+    variables: dict[str, Any]
+    is_error: bool = False
+
+
+@dataclass(slots=True)
+class Node:
+    """One running element: a task somebody works on, a scope, a waiting event.
+
+    ``tokens`` counts, in a scope, the tokens on each flow that have not entered an element yet; ``pending`` is
+    the event that interrupts the node, kept until what it interrupts is gone; ``trigger`` the variables the node
+    was completed with; ``memo`` what its processor has to remember (a chosen flow, the counts of a multi-instance).
+    """
+
+    key: int
+    element_id: str
+    kind: str
+    scope: int
+    state: str = ACTIVATING
+    variables: dict[str, Any] = field(default_factory=dict)
+    children: dict[int, None] = field(default_factory=dict)
+    tokens: dict[str, int] = field(default_factory=dict)
+    jobs: list[int] = field(default_factory=list)
+    timers: list[int] = field(default_factory=list)
+    messages: list[int] = field(default_factory=list)
+    signals: list[int] = field(default_factory=list)
+    incidents: list[int] = field(default_factory=list)
+    trigger: Trigger | None = None
+    pending: Trigger | None = None
+    interrupted_by: str | None = None
+    ended: bool = False
+    called: int = 0
+    memo: dict[str, Any] | None = None
+
+    def is_interrupted(self) -> bool:
+        return self.pending is not None or self.interrupted_by is not None
+
+
+@dataclass(slots=True)
+class Instance:
+    """A process instance; ``parent`` is (instance key, node key) of the call activity that called it."""
+
+    key: int
+    definition_key: int
+    process_id: str
+    version: int
+    parent: tuple[int, int] | None
+    nodes: dict[int, Node]
+    start_lock: str | None = None
+    awaited: list[str] | None = None
+    indexed: frozenset[int] = frozenset()
+
+    @property
+    def root(self) -> Node:
+        return self.nodes[self.key]
+
+
+class Instances:
+    """Documents loaded on demand; what a batch changed is written when it is committed."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._loaded: OrderedDict[int, Instance] = OrderedDict()
+        self._changed: dict[int, Instance | None] = {}
+
+    def get(self, key: int) -> Instance | None:
+        """The instance, to be changed by the caller; None once it has ended."""
+        if key in self._changed:
+            return self._changed[key]
+        instance = self._loaded.get(key) or self._load(key)
+        if instance is not None:
+            self._changed[key] = instance
+        return instance
+
+    def _load(self, key: int) -> Instance | None:
+        document = self._connection.execute(_SELECT, {"instance": key}).scalar()
+        return None if document is None else _from_document(json.loads(document))
+
+    def add(self, instance: Instance) -> None:
+        self._changed[instance.key] = instance
+
+    def remove(self, key: int) -> None:
+        """The instance has ended: it leaves the live tables."""
+        instance = self._changed.get(key)
+        if instance is not None and instance.indexed:
+            self._connection.execute(_UNINDEX, [{"node": n} for n in instance.indexed])
+        self._changed[key] = None
+
+    def of_node(self, node_key: int) -> tuple[Instance, Node] | None:
+        """The instance that a running element belongs to, and the element."""
+        instance_key = self._connection.execute(_OWNER, {"node": node_key}).scalar()
+        candidates = [self.get(instance_key)] if instance_key is not None else list(self._changed.values())
+        for instance in candidates:
+            if instance is not None and node_key in instance.nodes:
+                return instance, instance.nodes[node_key]
+        return None
+
+    def flush(self) -> None:
+        """Write what changed; the caller commits."""
+        for key, instance in self._changed.items():
+            if instance is None:
+                self._connection.execute(_DELETE, {"instance": key})
+                self._loaded.pop(key, None)
+                continue
+            self._connection.execute(_UPSERT, {"key": key, "document": _to_document(instance)})
+            current = frozenset(instance.nodes)
+            if gone := instance.indexed - current:
+                self._connection.execute(_UNINDEX, [{"node": n} for n in gone])
+            if new := current - instance.indexed:
+                self._connection.execute(insert(nodes), [{"key": n, "instance_key": key} for n in new])
+            instance.indexed = current
+            self._loaded[key] = instance
+            self._loaded.move_to_end(key)
+        self._changed.clear()
+        while len(self._loaded) > _CACHED:
+            self._loaded.popitem(last=False)
+
+    def forget(self) -> None:
+        """After a rollback: what was changed in memory is read again from disk."""
+        for key in self._changed:
+            self._loaded.pop(key, None)
+        self._changed.clear()
+
+
+_SELECT = select(instances.c.document).where(instances.c.key == bindparam("instance"))
+_DELETE = delete(instances).where(instances.c.key == bindparam("instance"))
+_OWNER = select(nodes.c.instance_key).where(nodes.c.key == bindparam("node"))
+_UNINDEX = delete(nodes).where(nodes.c.key == bindparam("node"))
+_INSERT = upsert(instances)
+_UPSERT = _INSERT.on_conflict_do_update(index_elements=["key"], set_={"document": _INSERT.excluded.document})
+
+
+def _to_document(instance: Instance) -> str:
+    document = {
+        "key": instance.key,
+        "definition": instance.definition_key,
+        "process": instance.process_id,
+        "version": instance.version,
+        "parent": instance.parent,
+        "startLock": instance.start_lock,
+        "awaited": instance.awaited,
+        "nodes": [_node_document(n) for n in instance.nodes.values()],
+    }
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+
+
+def _node_document(node: Node) -> dict[str, Any]:
+    fields: dict[str, Any] = {name: getattr(node, name) for name in Node.__slots__}
+    document = {name: value for name, value in fields.items() if value or name == "scope"}
+    for name in ("trigger", "pending"):
+        if name in document:
+            document[name] = asdict(document[name])
+    if node.children:
+        document["children"] = list(node.children)
+    return document
+
+
+def _from_document(document: dict[str, Any]) -> Instance:
+    loaded = [_node(n) for n in document["nodes"]]
+    parent = document["parent"]
+    return Instance(
+        document["key"],
+        document["definition"],
+        document["process"],
+        document["version"],
+        (parent[0], parent[1]) if parent else None,
+        {n.key: n for n in loaded},
+        document["startLock"],
+        document["awaited"],
+        frozenset(n.key for n in loaded),
+    )
+
+
+def _node(document: dict[str, Any]) -> Node:
+    fields = dict(document)
+    for name in ("trigger", "pending"):
+        if name in fields:
+            fields[name] = Trigger(**fields[name])
+    fields["children"] = dict.fromkeys(fields.get("children", []))
+    return Node(**fields)

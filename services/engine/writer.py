@@ -1,0 +1,168 @@
+"""The one writer: commands that wait are applied and committed together, and what is due happens by itself."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+from typing import IO, Any
+
+from services.engine.clock import EngineClock, to_millis
+from services.engine.errors import Rejection
+from services.engine.processing.core import Batch, Command, Core
+from services.engine.state.records import Record
+from services.engine.state.store import Store
+
+_MOST_AT_ONCE = 256
+_LONGEST_SLEEP = 30.0
+_PRUNE_EVERY_MS = 3_600_000
+_log = logging.getLogger(__name__)
+
+
+class Writer:
+    """Owns the store. Database work runs in a thread of its own; everything else on the event loop.
+
+    A command's answer is given when it is on disk, never before.
+    """
+
+    def __init__(self, data: Path | None, clock: EngineClock, records: Path | None, retention: timedelta) -> None:
+        self._data = data
+        self._clock = clock
+        self._records_path = records
+        self._retention_ms = retention // timedelta(milliseconds=1)
+        self._queue: list[tuple[Command, asyncio.Future[Any]]] = []
+        self._wake = asyncio.Event()
+        self._job_waiters: dict[str, set[asyncio.Event]] = {}
+        self._results: dict[int, asyncio.Future[dict[str, Any]]] = {}
+        self._file: IO[str] | None = None
+        self._pruned_at = 0
+        self.stopping = False
+
+    async def start(self) -> None:
+        """Raises DataDirectoryInUse."""
+        self._loop = asyncio.get_running_loop()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="engine-writer")
+        try:
+            self._store = await self._loop.run_in_executor(self._thread, Store, self._data)
+        except BaseException:
+            self._thread.shutdown()
+            raise
+        self._core = Core(self._store, self._clock)
+        if self._records_path is not None:
+            self._file = self._records_path.open("a", encoding="utf-8")
+        self._task = asyncio.create_task(self._run(), name="engine-writer")
+
+    def stop_waiting(self) -> None:
+        """End the long polls."""
+        self.stopping = True
+        for waiter in [w for waiters in self._job_waiters.values() for w in waiters]:
+            waiter.set()
+
+    async def stop(self) -> None:
+        """Apply what was accepted, then close the file."""
+        self.stop_waiting()
+        self._wake.set()
+        await self._task
+        await self._loop.run_in_executor(self._thread, self._store.close)
+        if self._file is not None:
+            self._file.close()
+        self._thread.shutdown()
+
+    def wake(self) -> None:
+        """Look at the clock again."""
+        self._wake.set()
+
+    async def submit(self, command: Command) -> Any:
+        """Returns the command's answer once it is on disk; raises Rejection."""
+        future: asyncio.Future[Any] = self._loop.create_future()
+        self._queue.append((command, future))
+        self._wake.set()
+        return await future
+
+    async def read(self, look: Callable[[Store], Any]) -> Any:
+        """Look at what is on disk, between two batches."""
+        return await self.submit(lambda work: look(work.store))
+
+    def watch_jobs(self, job_type: str) -> asyncio.Event:
+        """An event that is set whenever a job of the type may be fetched; give it back with ``unwatch_jobs``."""
+        event = asyncio.Event()
+        self._job_waiters.setdefault(job_type, set()).add(event)
+        return event
+
+    def unwatch_jobs(self, job_type: str, event: asyncio.Event) -> None:
+        waiters = self._job_waiters.get(job_type, set())
+        waiters.discard(event)
+        if not waiters:
+            self._job_waiters.pop(job_type, None)
+
+    def result_of(self, instance_key: int) -> asyncio.Future[dict[str, Any]]:
+        """The variables an instance ends with; ask from the command's answer on, before anything else is awaited."""
+        return self._results.setdefault(instance_key, self._loop.create_future())
+
+    def forget_result(self, instance_key: int) -> None:
+        self._results.pop(instance_key, None)
+
+    async def _run(self) -> None:
+        while not (self.stopping and not self._queue):
+            self._wake.clear()
+            taken, self._queue = self._queue[:_MOST_AT_ONCE], self._queue[_MOST_AT_ONCE:]
+            commands = [command for command, _ in taken]
+            try:
+                due, batch, next_due = await self._loop.run_in_executor(self._thread, self._step, commands)
+            except Exception as error:
+                _log.exception("the engine cannot write its state")
+                for _, future in taken:
+                    if not future.done():
+                        future.set_exception(error)
+                await asyncio.sleep(1)  # a full disk heals or it does not; the log tells either way
+                continue
+            self._publish(due)
+            self._publish(batch)
+            self._answer(taken, batch)
+            if not self._queue and not self.stopping:
+                await self._sleep(next_due)
+
+    def _step(self, commands: list[Command]) -> tuple[Batch, Batch, int | None]:
+        due = self._core.apply_due()
+        batch = self._core.apply(commands) if commands else Batch()
+        now = to_millis(self._clock.now())
+        if now - self._pruned_at > _PRUNE_EVERY_MS:
+            self._pruned_at = now
+            self._core.prune_records(now - self._retention_ms)
+        self._write_records([*due.records, *batch.records])
+        return due, batch, self._core.next_due()
+
+    def _write_records(self, records: list[Record]) -> None:
+        if self._file is not None and records:
+            self._file.write("".join(record.line() + "\n" for record in records))
+            self._file.flush()
+
+    def _publish(self, batch: Batch) -> None:
+        for job_type in batch.available:
+            for waiter in self._job_waiters.get(job_type, ()):
+                waiter.set()
+        for key, variables in batch.results.items():
+            future = self.result_of(key)
+            if not future.done():
+                future.set_result(variables)
+
+    def _answer(self, taken: list[tuple[Command, asyncio.Future[Any]]], batch: Batch) -> None:
+        for (_, future), answer in zip(taken, batch.answers, strict=True):
+            if future.done():
+                continue
+            if isinstance(answer, Rejection):
+                future.set_exception(answer)
+            else:
+                future.set_result(answer)
+
+    async def _sleep(self, next_due: int | None) -> None:
+        """Until something is due or a command comes."""
+        seconds = _LONGEST_SLEEP
+        if next_due is not None:
+            seconds = min(seconds, (next_due - to_millis(self._clock.now())) / 1000)
+        if seconds <= 0:
+            return
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._wake.wait(), seconds)
