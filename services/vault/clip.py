@@ -83,6 +83,7 @@ class Taken:
     problem: str | None = None
     lost_from: datetime | None = None  # the end of its last good picture
     left_out: tuple[str, ...] = ()
+    pictures: tuple[Span, ...] = ()  # where it covers the clip
 
 
 @dataclass(frozen=True)
@@ -261,6 +262,7 @@ class Clip:
             taken.problem = source["problem"]
             taken.lost_from = moment(source["lost_from_ns"])
             taken.left_out = tuple(source["left_out"])
+            taken.pictures = tuple(Span(moment(start), moment(end)) for start, end in source["pictures"])
             if taken.promised_size is not None and taken.size != taken.promised_size and taken.problem is None:
                 taken.problem = f"{taken.promised_size} bytes were promised and {taken.size} came"
         there = told["packets"] > 0 and told["last_ns"] is not None

@@ -19,17 +19,23 @@ from services.vault.clip_track import SECOND, Extent
 from services.vault.clip_writer import Tracks, Writer
 from services.vault.framing import Job
 
+RECALLED = 16  # pictures by which a repetition is recognised
 LONGEST_GROUP = 64 * 1024 * 1024  # bytes held while looking for the key frame before the asked start
 
 
 @dataclass
 class Timed:
-    """A packet with its place on the wall clock, in nanoseconds; ``length`` is how long it counts for."""
+    """A packet with its place on the wall clock, in nanoseconds; ``length`` is how long it counts for.
+
+    Covered time goes by ``shown``: decoding time plus the reordering delay, which rises from packet to packet. It is
+    None for a picture that is garbled or hangs on one that is.
+    """
 
     packet: "Packet[Stream]"
     dts: int
     pts: int
     length: int
+    shown: int | None = None
 
     @property
     def key(self) -> bool:
@@ -52,6 +58,10 @@ def decodes(tracks: Tracks, packet: "Packet[Stream]") -> bool:
     return bool(frames) and not any(frame.is_corrupt for frame in frames)
 
 
+def _digest(timed: Timed) -> bytes:
+    return hashlib.sha256(bytes(timed.packet)).digest()
+
+
 class Cutter:
     """Takes the packets of segment after segment and hands those that belong in the clip to the writer."""
 
@@ -68,10 +78,12 @@ class Cutter:
         self._begun = False  # the asked start was reached
         self._flowing = False  # the next picture follows what is written, and need not be a key frame
         self._overlapping = False
+        self._without_key = 0  # pictures of this segment that no key frame leads to
         self._shift = 0
         self._written_end = 0  # decoding time at which the written pictures end
         self._written_sound = 0
-        self._written_hash = b""
+        self._written: deque[bytes] = deque(maxlen=RECALLED)  # hashes of the last pictures
+        self._repeated: deque[bytes] = deque(maxlen=RECALLED)  # of the segment that overlaps them
         self._group: list[Timed] = []
         self._sound: deque[Timed] = deque(maxlen=2000)
 
@@ -85,13 +97,14 @@ class Cutter:
             if not same:
                 self._sound.clear()
         self._tracks, self._extent, self._checked, self._shift = tracks, extent, None, 0
+        self._without_key = 0
+        self._repeated.clear()
 
     def end_segment(self) -> bool | None:
-        """Close it; tells whether its first written key frame decodes (None: none was written)."""
-        if not self._begun and self._reaches():
+        """Close it; tells whether it can be decoded (None: nothing of it was wanted)."""
+        if not self._begun and self._reach() > self._job.start_ns:
             self._open_group()
-        self._group.clear()
-        return self._checked
+        return False if self._without_key and not self._extent.spans else self._checked
 
     def picture(self, timed: Timed) -> None:
         """The next picture in decoding order."""
@@ -100,10 +113,12 @@ class Cutter:
             self.done.add("video")
         elif self._overlapping and self._repeats(timed):
             self.dropped += 1
-        elif not self._begun and timed.pts < self._job.start_ns:
+        elif not self._begun and timed.pts < self._job.start_ns + timed.key:
             self._hold(timed)
         else:
-            self._open_group()
+            if not self._begun:
+                leads = self._reach() > self._job.start_ns or abs(timed.dts - self._held_end()) <= self._job.join_ns
+                self._open_group(leads=leads)
             self._append(timed)
 
     def sound(self, timed: Timed) -> None:
@@ -118,16 +133,21 @@ class Cutter:
 
     def _repeats(self, timed: Timed) -> bool:
         """Whether an overlapping picture is left out: it repeats what is written, or nothing leads to it."""
-        if hashlib.sha256(bytes(timed.packet)).digest() == self._written_hash:
-            # The same picture in both segments: what comes after it follows without a seam.
-            distance = self._written_end - (timed.dts + timed.length)
-            if abs(distance) <= 2 * SECOND and self._writer.accepts(self._current()):
-                self._overlapping, self._flowing, self._shift = False, True, self._shift + distance
+        self._repeated.append(_digest(timed))
+        distance = self._written_end - (timed.dts + timed.length)
+        if abs(distance) <= 2 * SECOND and self._ends_alike() and self._writer.accepts(self._current()):
+            # The same pictures in both segments: what comes after them follows without a seam.
+            self._overlapping, self._flowing, self._shift = False, True, self._shift + distance
             return True
         if not timed.key or timed.dts < self._written_end - self._job.join_ns:
             return True
         self._overlapping = False
         return False
+
+    def _ends_alike(self) -> bool:
+        # One picture is not enough: where nothing moves, many are the same to the byte.
+        alike = list(self._written)[-len(self._repeated) :]
+        return alike == list(self._repeated)
 
     def _hold(self, timed: Timed) -> None:
         if timed.key:
@@ -142,14 +162,15 @@ class Cutter:
                     "more often."
                 )
 
-    def _reaches(self) -> bool:
-        return any(held.pts + held.length > self._job.start_ns for held in self._group)
+    def _reach(self) -> int:
+        return max((held.pts + held.length for held in self._group), default=0)
 
-    def _open_group(self) -> None:
-        """The asked start is here: what was held since the key frame before it is the lead-in."""
-        if self._begun:
-            return
-        held, self._group = (self._group if self._reaches() else []), []
+    def _held_end(self) -> int:
+        return self._group[-1].dts + self._group[-1].length if self._group else 0
+
+    def _open_group(self, *, leads: bool = True) -> None:
+        """The asked start is here: what was held since the key frame before it is the lead-in, if it leads here."""
+        held, self._group = (self._group if leads else []), []
         self._begun = True
         for timed in held:
             self._append(timed)
@@ -162,6 +183,7 @@ class Cutter:
         if not self._flowing:
             if not timed.key:
                 self.dropped += 1
+                self._without_key += 1
                 return
             self._start_run(timed)
         self._put(timed)
@@ -183,9 +205,10 @@ class Cutter:
     def _put(self, timed: Timed) -> None:
         if timed.key and self._checked is None:
             self._checked = decodes(self._current(), timed.packet)
-        self._written_hash = hashlib.sha256(bytes(timed.packet)).digest()
+        self._written.append(_digest(timed))
         self._written_end = timed.dts + timed.length
-        self._extent.add(timed.pts, timed.length)
+        if timed.shown is not None:
+            self._extent.add(timed.shown + self._shift, timed.length)
         self.last_pts = max(timed.pts, self.last_pts or timed.pts)
         self.last_end = max(timed.pts + timed.length, self.last_end or 0)
         self._writer.write(timed.packet, "video", timed.dts, timed.pts)

@@ -26,6 +26,7 @@ class SourceReport:
     problem: str | None = None
     first_ns: int | None = None
     lost_from_ns: int | None = None
+    garbled: int = 0  # pictures whose bytes do not fit their own headers
     pictures: list[list[int]] = field(default_factory=list)  # covered spans
     left_out: list[str] = field(default_factory=list)  # streams that are not copied
 
@@ -65,6 +66,8 @@ class Segment:
         self._extent = Extent(join_ns)
         self._report = SourceReport(source.heading.name)
         self._counted: dict[int, int] = {}
+        self._delay: int | None = None  # between decoding and showing
+        self._hangs = False  # on a garbled picture, until the next key frame
 
     def copy(self) -> SourceReport:
         """Read the segment to its end, and say what was found; raises Unsupported and Foreign."""
@@ -81,8 +84,12 @@ class Segment:
             report.problem = str(error)
             self._cutter.end_segment()
             self._source.drain()
+            self._trim()
         # The box walk names the cause where the demuxer saw the effect only.
-        report.problem = self._source.walk.problem or report.problem
+        if self._source.movie is not None:
+            report.problem = self._source.walk.problem or report.problem
+        if report.garbled and report.problem is None:
+            report.problem = f"{report.garbled} pictures are garbled"
         if report.lost_from_ns is None:
             report.lost_from_ns = self._source.heading.zero_ns
         report.pictures = self._extent.spans
@@ -91,7 +98,7 @@ class Segment:
     def _copy(self, container: InputContainer, tracks: Tracks) -> bool:
         """Whether the segment was read to its end, not only to the asked one."""
         packets = self._packets(container, tracks)
-        waiting: "list[Packet[Stream]]" = []
+        waiting: list[Packet[Stream]] = []
         for packet in packets:
             waiting.append(packet)
             if packet.stream_index == tracks.video.index:
@@ -129,16 +136,27 @@ class Segment:
             self._cutter.sound(Timed(packet, dts, pts, length))
             return
         length = self._extent.usual(length)
+        if self._delay is None:
+            self._delay = pts - dts
         report = self._report
         report.first_ns = pts if report.first_ns is None else min(pts, report.first_ns)
-        report.lost_from_ns = max(pts + length, report.lost_from_ns or 0)
+        good = tracks.fits(bytes(packet))
+        self._hangs = not good or (self._hangs and not packet.is_keyframe)
+        report.garbled += not good
+        if not report.garbled:
+            report.lost_from_ns = dts + length
         self._placement.end = dts + length
-        self._cutter.picture(Timed(packet, dts, pts, length))
+        self._cutter.picture(Timed(packet, dts, pts, length, None if self._hangs else dts + self._delay))
+
+    def _trim(self) -> None:
+        """Where pictures are reordered, those behind the last good decoding time may lack others before them."""
+        end = self._report.lost_from_ns or 0
+        kept = [[start, min(stop, end)] for start, stop in self._extent.spans if start < end]
+        self._extent.spans[:] = kept
 
     def _check_pictures(self) -> None:
         if self._cutter.end_segment() is False:
             self._extent.spans.clear()
-            self._report.lost_from_ns = self._report.first_ns
             raise Damaged("its pictures do not decode")
 
     def _check_counts(self) -> None:

@@ -10,8 +10,10 @@ from typing import BinaryIO
 import av
 from av.container import InputContainer
 
-from services.runtime.boxes import BoxError, BoxWalk, Movie, read_fragment, read_movie
+from services.runtime.boxes import LARGEST_INDEX, BoxError, BoxWalk, Movie, read_fragment, read_movie
 from services.vault.framing import Heading, read_frame
+
+FIRST_BOXES = {b"ftyp", b"styp", b"moov", b"moof", b"mdat", b"free", b"skip", b"wide", b"sidx"}
 
 
 class Damaged(Exception):
@@ -31,12 +33,13 @@ def _no_other_files(*_: object) -> object:
 
 
 def _what_it_is(head: bytes) -> str:
-    text = head.lstrip()[:64].lower()
     if not head:
         return "the recorder sent an empty body"
-    if text.startswith((b"<!doctype html", b"<html")):
+    if head.lstrip().lower().startswith((b"<!doctype html", b"<html")):
         return "the recorder sent an HTML page instead of footage"
-    return "the recorder sent something that is no MP4"
+    if head[4:8] not in FIRST_BOXES:
+        return "the recorder sent something that is no MP4"
+    return "the segment has no index (moov box)"
 
 
 class Source:
@@ -60,7 +63,7 @@ class Source:
         if self.movie is not None and not self.movie.fragmented:
             file = self._buffered()
         if self.movie is None:
-            raise Damaged(_what_it_is(self._head) if self.walk.problem else "the segment has no index (moov box)")
+            raise Damaged(_what_it_is(self._head))
         try:
             # The format is fixed so that nothing is guessed from hostile bytes; edit lists must not hide packets.
             return av.open(file, "r", format="mov", options={"advanced_editlist": "0"}, io_open=_no_other_files)
@@ -69,6 +72,8 @@ class Source:
 
     def _wait_for_index(self) -> None:
         while self.movie is None and not self._ended and self.walk.problem is None and self.walk.inside != "mdat":
+            if len(self._head) >= 8 and (self._head[4:8] not in FIRST_BOXES or len(self._ready) > LARGEST_INDEX):
+                return
             self._receive()
         if self.movie is None and self.walk.inside == "mdat":
             self._take_all()

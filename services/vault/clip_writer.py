@@ -48,6 +48,20 @@ class Tracks:
         told = [video.name, (video.extradata or b"").hex(), video.width, video.height]
         return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 
+    def fits(self, picture: bytes) -> bool:
+        """Whether the picture's units are as long as they say, and begin as units do (ISO/IEC 14496-15)."""
+        extra = self.video.codec_context.extradata or b""
+        place = 4 if self.video.codec_context.name == "h264" else 21
+        width = (extra[place] & 3) + 1 if len(extra) > place else 4
+        offset = 0
+        while offset + width < len(picture):
+            length = int.from_bytes(picture[offset : offset + width], "big")
+            offset += width
+            if not length or picture[offset] & 0x80:
+                return False
+            offset += length
+        return offset == len(picture)
+
     @property
     def key(self) -> tuple[object, ...]:
         if self.audio is None:

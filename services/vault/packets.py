@@ -1,14 +1,22 @@
 """Proof that a copy is a copy: the hash of every packet, to be compared with the source's (facts/sealing.md 4)."""
 
 import hashlib
-from typing import IO
+from typing import Protocol
 
 import av
 
 from services.vault.coverage import Part
 
 
-def packet_hashes(file: IO[bytes] | str, kind: str = "video") -> list[str]:
+class Seekable(Protocol):
+    """As much of a binary file as this needs."""
+
+    def read(self, size: int = -1, /) -> bytes | None: ...
+    def seek(self, offset: int, whence: int = 0, /) -> int: ...
+    def tell(self) -> int: ...
+
+
+def packet_hashes(file: "Seekable | str", kind: str = "video") -> list[str]:
     """SHA-256 of each packet of the first ``video`` or ``audio`` stream, in decoding order.
 
     ``file`` is a path or a seekable binary stream that holds one MP4. Trusted footage only: nothing confines it.
@@ -19,7 +27,7 @@ def packet_hashes(file: IO[bytes] | str, kind: str = "video") -> list[str]:
         return [hashlib.sha256(bytes(packet)).hexdigest() for packet in container.demux(stream) if packet.size]
 
 
-def part_of(file: IO[bytes], part: Part) -> "Slice":
+def part_of(file: "Seekable", part: Part) -> "Slice":
     """One part of a sealed object's plaintext as a file of its own."""
     return Slice(file, part.offset, part.length)
 
@@ -27,7 +35,7 @@ def part_of(file: IO[bytes], part: Part) -> "Slice":
 class Slice:
     """A window on a seekable binary stream."""
 
-    def __init__(self, file: IO[bytes], offset: int, length: int) -> None:
+    def __init__(self, file: "Seekable", offset: int, length: int) -> None:
         self._file = file
         self._offset = offset
         self._length = length
@@ -36,7 +44,7 @@ class Slice:
     def read(self, size: int = -1) -> bytes:
         left = max(0, self._length - self._place)
         self._file.seek(self._offset + self._place)
-        got = self._file.read(left if size < 0 else min(size, left))
+        got = self._file.read(left if size < 0 else min(size, left)) or b""
         self._place += len(got)
         return got
 

@@ -35,15 +35,17 @@ def judge(
     if not seen or report.zero is None or report.first_frame is None or report.last_frame is None or report.end is None:
         raise _nothing(asked, channel, promised, taken)
     _check_fingerprint(report, channel, expected_fingerprint)
-    broken = _broken(asked, report, taken)
-    holes = gaps(asked, report.covered, tolerance=tolerance) + [span for _, span in broken if span.duration]
-    lost = [hole for span in promised if (part := span.intersect(asked)) for hole in gaps(part, report.covered)]
+    broken = _broken(asked, taken)
+    torn = [span for _, span in broken if span.duration]
+    covered = _without(report.covered, torn)
+    holes = gaps(asked, covered, tolerance=tolerance) + torn
+    lost = [hole for span in promised if (part := span.intersect(asked)) for hole in gaps(part, covered)]
     coverage = Coverage(
         asked=asked,
-        covered=report.covered,
+        covered=covered,
         gaps=tuple(merge(holes)),
         lost=tuple(span for span in merge(lost) if span.duration > tolerance),
-        share=round(covered_share(asked, report.covered), 6),
+        share=round(covered_share(asked, covered), 6),
         lead_in_ms=_milliseconds(asked.start - report.first_frame),
         tail_ms=_milliseconds(report.end - asked.end),
         packets=report.packets,
@@ -104,20 +106,22 @@ def _check_fingerprint(report: ClipReport, channel: str, expected: str | None) -
             )
 
 
-def _broken(asked: Span, report: ClipReport, taken: Sequence[Taken]) -> list[tuple[Taken, Span]]:
+def _broken(asked: Span, taken: Sequence[Taken]) -> list[tuple[Taken, Span]]:
     """Segments with a fault inside the asked span, each with what was lost by it (which may be no time at all)."""
     found = []
     for one in taken:
         if one.problem is None or one.lost_from is None:
             continue
-        until = _next_picture(one.lost_from, report, asked)
+        until = _next_picture(one.lost_from, taken, asked)
         if one.lost_from < asked.end and until >= asked.start:
             found.append((one, Span(max(one.lost_from, asked.start), max(until, one.lost_from, asked.start))))
     return found
 
 
-def _next_picture(after: datetime, report: ClipReport, asked: Span) -> datetime:
-    for span in report.covered:
-        if span.end > after:
-            return max(span.start, after)
-    return max(asked.end, after)
+def _next_picture(after: datetime, taken: Sequence[Taken], asked: Span) -> datetime:
+    starts = [max(span.start, after) for one in taken for span in one.pictures if span.end > after]
+    return min(starts, default=max(asked.end, after))
+
+
+def _without(spans: Sequence[Span], holes: Sequence[Span]) -> tuple[Span, ...]:
+    return tuple(rest for span in spans for rest in gaps(span, holes))

@@ -7,6 +7,7 @@ own.
 import itertools
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -16,19 +17,24 @@ from typing import Any
 from argon2 import PasswordHasher
 from footage_maker import Camera as FilmedCamera
 from services.recorders.registry import open_recorder
-from services.register import documents, schema
+from services.register import documents, hand_overs, preservations, returns, schema
 from services.register.agreements import Agreement
 from services.register.applications import Application, Item, Revision
 from services.register.cameras import Camera, Recorder
+from services.register.custody import HandOver
 from services.register.people import Department, Person, Post
+from services.register.returns import Fate, Return
 from services.register.reviews import Decision, Review
 from services.register.rules import Rules
+from services.register.signatures import Proof
 from services.register.unit import Actor, Register, Unit
 from services.runtime.clock import FixedClock
+from services.runtime.errors import Outcome
 from services.runtime.spans import Span
+from services.runtime.stores import FolderStore
 from services.vault.keys import LoanKeys, ensure_keys
 from services.vault.stores import open_store
-from services.runtime.stores import FolderStore
+from services.workers import back_up_footage, encrypt_copy, hand_over, retrieve_footage
 
 NOON = datetime(2031, 3, 4, 12, 0, tzinfo=UTC)
 FILMED = Span(NOON - timedelta(hours=3), NOON - timedelta(hours=3) + timedelta(seconds=24))
@@ -158,6 +164,58 @@ class Case:
         self.desk.do(_file, self.id)
         self.desk.do(_release, self.id, next(self.desk.keys))
         return self
+
+
+    async def retrieve(self) -> "Case":
+        """Retrieve every item; what cannot be is left out."""
+        for item in self.items:
+            with suppress(Outcome):
+                await self.desk.work(retrieve_footage, application_id=self.id, item_id=item)
+        return self
+
+    async def back_up(self) -> "Case":
+        for item in self.items:
+            await self.desk.work(back_up_footage, application_id=self.id, item_id=item)
+        return self
+
+    async def encrypt(self) -> "Case":
+        for item in self.items:
+            await self.desk.work(encrypt_copy, application_id=self.id, item_id=item)
+        return self
+
+    async def offer(self) -> str:
+        """Hand over as far as the offer; the hand-over's id. The receipt is open afterwards."""
+        await self.approve().retrieve()
+        await self.encrypt()
+        return await self.offer_made_copies()
+
+    async def offer_made_copies(self) -> str:
+        offer = await self.desk.work(hand_over, application_id=self.id, use_period_days=10)
+        self.desk.do(open_review, self.id, "receipt", next(self.desk.keys), offer.hand_over_id)
+        return str(offer.hand_over_id)
+
+    async def lend(self, **values: Any) -> str:
+        """As ``offer``, and the custodian has accepted."""
+        hand_over_id = await self.offer()
+        if values:
+            self.desk.change(Application, self.id, **values)
+        self.accept(hand_over_id)
+        return hand_over_id
+
+    def accept(self, hand_over_id: str, person: str = "custodian", **values: Any) -> HandOver:
+        named = {"conditions_version": self.desk.rules.policy_version, "proof": self.proof(), **values}
+        return self.desk.as_person(person, hand_overs.accept, hand_over_id, **named)  # type: ignore[no-any-return]
+
+    def proof(self, password: str = PASSWORD) -> Proof:
+        return Proof(forms_sha256(self.id), password)
+
+    def give_back(self, hand_over_id: str, *fates: Fate, **values: Any) -> Return:
+        named = {"return_to": "security", "fates": fates, "no_other_copies": True, "password": PASSWORD, **values}
+        return self.desk.as_person("custodian", returns.give_back, hand_over_id, **named)  # type: ignore[no-any-return]
+
+    @property
+    def items(self) -> list[str]:
+        return [item.id for item in self.desk.do(preservations.items_in_scope, self.id)]
 
 
 def _people(unit: Unit) -> None:

@@ -1,0 +1,189 @@
+"""The label of a sealed object (R37): an in-toto Statement v1 that lies beside it, and the same said to people.
+
+Subjects are the SHA-256 of the ciphertext and of the footage; the predicate says where the footage comes from, when,
+by whom, and what of the asked span it holds. The bytes are canonical JSON (RFC 8785), so that the same facts always
+give the same hash.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.metadata import version
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import rfc8785
+
+from services.vault.coverage import span_to_json
+from services.vault.sealing import Sealed
+
+STATEMENT = "https://in-toto.io/Statement/v1"
+PREDICATE = "urn:footage-desk:label:v1"
+CONTENT_TYPE = "application/vnd.in-toto+json"
+_HASH = re.compile(r"[0-9a-f]{64}")
+
+
+class LabelInvalid(ValueError):
+    """A label may not be made of this: a field is empty, without zone, or no hash."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where the footage comes from; ``zone`` is the IANA name of the recorder's zone."""
+
+    site: str
+    camera: str
+    channel: str
+    recorder_make: str
+    recorder_model: str
+    recorder_identity: str
+    zone: str
+
+
+@dataclass(frozen=True)
+class ClockReading:
+    """The recorder's clock minus true time, and how it was measured; None where it was not measured."""
+
+    offset_ms: int | None
+    method: str
+    uncertainty_ms: int | None
+
+
+@dataclass(frozen=True)
+class Retrieval:
+    """Under what authority, by whom and when. ``record_number`` is None before the record has one."""
+
+    application_number: str
+    record_number: str | None
+    operator: str
+    retrieved_at: datetime
+    audit_checkpoint: str | None = None
+
+
+def build_label(sealed: Sealed, origin: Origin, clock: ClockReading, retrieval: Retrieval) -> dict[str, Any]:
+    """The statement as JSON values; raises LabelInvalid."""
+    _check(sealed, origin, clock, retrieval)
+    coverage = sealed.coverage
+    name = f"{sealed.bucket}/{sealed.key}"
+    return {
+        "_type": STATEMENT,
+        "subject": [
+            {"name": name, "digest": {"sha256": sealed.sha256_cipher}},
+            {"name": f"{name}#footage", "digest": {"sha256": sealed.sha256_plain}},
+        ],
+        "predicateType": PREDICATE,
+        "predicate": {
+            "applicationNumber": retrieval.application_number,
+            "recordNumber": retrieval.record_number,
+            "operator": retrieval.operator,
+            "retrievedAt": retrieval.retrieved_at.isoformat(),
+            "site": origin.site,
+            "camera": origin.camera,
+            "channel": origin.channel,
+            "recorder": {
+                "make": origin.recorder_make,
+                "model": origin.recorder_model,
+                "identity": origin.recorder_identity,
+                "zone": origin.zone,
+                "clock": {
+                    "offsetMs": clock.offset_ms,
+                    "method": clock.method,
+                    "uncertaintyMs": clock.uncertainty_ms,
+                },
+            },
+            "outcome": sealed.outcome,
+            "asked": span_to_json(coverage.asked),
+            "covered": [span_to_json(span) for span in coverage.covered],
+            "gaps": [span_to_json(span) for span in coverage.gaps],
+            "lost": [span_to_json(span) for span in coverage.lost],
+            "leadInMs": coverage.lead_in_ms,
+            "tailMs": coverage.tail_ms,
+            "firstFrame": coverage.first_frame.isoformat(),
+            "lastFrame": coverage.last_frame.isoformat(),
+            "packets": coverage.packets,
+            "droppedPackets": coverage.dropped_packets,
+            "codecs": list(coverage.codecs),
+            "fingerprint": coverage.fingerprint,
+            "problems": list(coverage.problems),
+            "sources": coverage.to_json()["sources"],
+            "size": {"footage": sealed.plain_size, "object": sealed.size},
+            "cameraSignature": "not examined",
+            "auditCheckpoint": retrieval.audit_checkpoint,
+            "tools": {"footage-desk": version("footage-desk"), "av": version("av"), "cipher": "age v1"},
+        },
+    }
+
+
+def canonical(label: Mapping[str, Any]) -> bytes:
+    """The label's bytes, as they are stored and hashed."""
+    return rfc8785.dumps(dict(label))
+
+
+def label_key(key: str) -> str:
+    """Where the label of an object lies."""
+    return f"{key}.label.json"
+
+
+def printable(label: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """Rows of the printed label: Chinese name, English name, value; times in the recorder's zone, named."""
+    told = label["predicate"]
+    recorder = told["recorder"]
+    zone = ZoneInfo(recorder["zone"])
+    clock = recorder["clock"]
+    offset = "—" if clock["offsetMs"] is None else f"{clock['offsetMs']:+d} ms"
+    rows = [
+        ("申请表编号", "Application", told["applicationNumber"]),
+        ("调取记录编号", "Retrieval record", told["recordNumber"] or "—"),
+        ("地点", "Site", told["site"]),
+        ("摄像机", "Camera", f"{told['camera']} ({told['channel']})"),
+        ("录像机", "Recorder", f"{recorder['make']} {recorder['model']} {recorder['identity']}"),
+        ("录像机时钟偏差", "Recorder clock against true time", f"{offset} ({clock['method']})"),
+        ("申请时段", "Asked span", _span(told["asked"], zone)),
+        ("实有时段", "Covered", "; ".join(_span(span, zone) for span in told["covered"])),
+        ("缺失时段", "Gaps", "; ".join(_span(span, zone) for span in told["gaps"]) or "—"),
+        ("前置/后置", "Lead-in / tail", f"{told['leadInMs']} ms / {told['tailMs']} ms"),
+        ("编码", "Codecs", ", ".join(told["codecs"])),
+        ("调取人", "Operator", told["operator"]),
+        ("调取时间", "Retrieved at", _time(told["retrievedAt"], zone)),
+        ("录像 SHA-256", "SHA-256 of the footage", label["subject"][1]["digest"]["sha256"]),
+        ("密文 SHA-256", "SHA-256 of the object", label["subject"][0]["digest"]["sha256"]),
+    ]
+    return rows
+
+
+def _time(text: str, zone: ZoneInfo) -> str:
+    moment = datetime.fromisoformat(text).astimezone(zone)
+    return f"{moment.isoformat(sep=' ', timespec='milliseconds')} ({zone.key})"
+
+
+def _span(told: list[str], zone: ZoneInfo) -> str:
+    return f"{_time(told[0], zone)} – {_time(told[1], zone)}"
+
+
+def _check(sealed: Sealed, origin: Origin, clock: ClockReading, retrieval: Retrieval) -> None:
+    texts = {
+        "application number": retrieval.application_number,
+        "operator": retrieval.operator,
+        "site": origin.site,
+        "camera": origin.camera,
+        "channel": origin.channel,
+        "recorder make": origin.recorder_make,
+        "recorder identity": origin.recorder_identity,
+        "clock method": clock.method,
+        "key": sealed.key,
+    }
+    for name, text in texts.items():
+        if not text.strip():
+            raise LabelInvalid(f"A label needs the {name}: give it one.")
+    for hexadecimal in (sealed.sha256_plain, sealed.sha256_cipher):
+        if not _HASH.fullmatch(hexadecimal):
+            raise LabelInvalid(f"{hexadecimal!r} is no SHA-256 in hexadecimal: take it from what was sealed.")
+    if retrieval.retrieved_at.tzinfo is None:
+        raise LabelInvalid("The time of retrieval has no zone: give an aware time.")
+    try:
+        ZoneInfo(origin.zone)
+    except (KeyError, ValueError) as error:
+        raise LabelInvalid(
+            f"The recorder's zone is {origin.zone!r}: give an IANA name such as Asia/Shanghai."
+        ) from error
