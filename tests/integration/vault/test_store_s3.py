@@ -2,7 +2,9 @@
 
 import io
 import secrets
+import shutil
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -10,8 +12,13 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import ip_address
+from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from fixtures_s3 import S3Server
 from minio import Minio
 from minio.commonconfig import GOVERNANCE
@@ -171,7 +178,7 @@ XML = "<?xml version='1.0'?><Error><Code>{}</Code><Message>told so</Message><Buc
 
 
 @contextmanager
-def answering(status: int, code: str, kind: str = "application/xml") -> Iterator[S3Store]:
+def answering(status: int, code: str, kind: str = "application/xml", tls: Path | None = None) -> Iterator[S3Store]:
     """A store whose server gives one answer to everything but lists, where it has one locked version."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -195,13 +202,15 @@ def answering(status: int, code: str, kind: str = "application/xml") -> Iterator
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.locked = code in ("InvalidRequest", "AccessDenied")
+    if tls is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(tls / "certificate.pem", tls / "key.pem")
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+    ca_file = tls / "trusted.pem" if tls is not None and (tls / "trusted.pem").exists() else None
+    secure, port = tls is not None, server.server_port
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
-        yield S3Store(
-            places.S3Store(
-                f"127.0.0.1:{server.server_port}", "test", SecretStr("secret"), False, "us-east-1", "test", None
-            )
-        )
+        yield S3Store(places.S3Store(f"127.0.0.1:{port}", "test", SecretStr("s"), secure, "us-east-1", "test", ca_file))
     finally:
         server.shutdown()
         server.server_close()
@@ -238,4 +247,39 @@ def test_answers_of_the_server_are_sentences(status: int, code: str, meaning: ty
 
 def test_a_server_that_is_no_s3_server_is_named() -> None:
     with answering(404, "a page", kind="text/html") as store, pytest.raises(StoreRefused, match="does not speak S3"):
+        list(store.get("masters", "1/1"))
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    """A folder with a self-signed certificate for 127.0.0.1 and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "store")])
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(datetime.now(UTC) - timedelta(hours=1))
+        .not_valid_after(datetime.now(UTC) + timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    (tmp_path / "certificate.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    form = serialization.PrivateFormat.PKCS8
+    (tmp_path / "key.pem").write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption())
+    )
+    return tmp_path
+
+
+def test_a_certificate_that_nobody_vouches_for_is_refused(certificate: Path) -> None:
+    with (
+        answering(404, "NoSuchKey", tls=certificate) as store,
+        pytest.raises(StoreRefused, match="FOOTAGE_DESK_STORE_CA_FILE"),
+    ):
+        list(store.get("masters", "1/1"))
+
+
+def test_the_certificate_authority_of_the_settings_is_trusted(certificate: Path) -> None:
+    shutil.copy(certificate / "certificate.pem", certificate / "trusted.pem")
+    with answering(404, "NoSuchKey", tls=certificate) as store, pytest.raises(StoreMissing):
         list(store.get("masters", "1/1"))
