@@ -6,14 +6,16 @@ values come from `temporal`. Ranges and functions are the classes below. Values 
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from decimal import ROUND_HALF_EVEN, Clamped, Context, Decimal, DivisionByZero, InvalidOperation, Overflow
+from decimal import ROUND_HALF_EVEN, Context, Decimal, DivisionByZero, InvalidOperation, Overflow
 
 from services.engine.feel.temporal import Date, DateTime, DayTime, Time, YearMonths
 
 Value = object
 
 # IEEE 754-2008 decimal128, as DMN 1.3 (10.3.2.3.1) and Camunda have it
-DECIMAL = Context(prec=34, rounding=ROUND_HALF_EVEN, traps=[DivisionByZero, InvalidOperation, Overflow, Clamped])
+DECIMAL = Context(
+    prec=34, rounding=ROUND_HALF_EVEN, Emin=-6143, Emax=6144, traps=[DivisionByZero, InvalidOperation, Overflow]
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -262,7 +262,7 @@ class _Reader:
         values = tuple(self._entry(entry, where) for entry in self._children(element, "outputEntry"))
         if len(tests) != inputs or len(values) != outputs:
             self._problems.append(
-                f"{where} has {len(tests)} input and {len(values)} output entries; the table has {inputs} and {outputs}."
+                f"{where} has {len(tests)} input and {len(values)} output entries, the table {inputs} and {outputs}."
             )
         return Rule(identity, tests, values)
 

@@ -1,0 +1,135 @@
+"""What Camunda answers with null, and three-valued logic."""
+
+import pytest
+
+from services.engine.feel import FeelEvaluationError, compile_expression
+from services.engine.feel.convert import text_of
+
+
+def shown(expression: str) -> str:
+    return text_of(compile_expression(expression).evaluate({"x": 5, "empty": None}))
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "missing",
+        "empty",
+        "missing + 1",
+        "null + 1",
+        "1 - null",
+        "null * 2",
+        "null / 2",
+        "1 / 0",
+        "-null",
+        '"a" + 1',
+        '"a" - "b"',
+        '-"a"',
+        "missing < 1",
+        "1 < null",
+        "missing > 10",
+        '1 < "a"',
+        "true < false",
+        '1 = "a"',
+        '1 != "a"',
+        "missing between 1 and 2",
+        "missing in [1..2]",
+        'x in ["a".."b"]',
+        "upper case(missing)",
+        "upper case(1)",
+        "sum([])",
+        "min([])",
+        'number("abc")',
+        'date("yesterday")',
+        'duration("soon")',
+        "10 ** 100000",
+    ],
+)
+def test_is_null(expression: str) -> None:
+    assert shown(expression) == "null"
+
+
+@pytest.mark.parametrize(
+    ("expression", "result"),
+    [
+        ("missing = null", "true"),
+        ("empty = null", "true"),
+        ("null = null", "true"),
+        ("x = null", "false"),
+        ("null != x", "true"),
+        ("missing != null", "false"),
+        ("is defined(missing)", "false"),
+        ("is defined(empty)", "false"),
+        ("is defined(x)", "true"),
+        ('get or else(missing, "z")', '"z"'),
+        ("get or else(x, 1)", "5"),
+        ("count([1, null])", "2"),
+        ("[null, 1] = [null, 1]", "true"),
+        ("null in (null, 1)", "true"),
+    ],
+)
+def test_null_is_a_value(expression: str, result: str) -> None:
+    assert shown(expression) == result
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "conjunction", "disjunction"),
+    [
+        ("true", "true", "true", "true"),
+        ("true", "false", "false", "true"),
+        ("true", "null", "null", "true"),
+        ("false", "true", "false", "true"),
+        ("false", "false", "false", "false"),
+        ("false", "null", "false", "null"),
+        ("null", "true", "null", "true"),
+        ("null", "false", "false", "null"),
+        ("null", "null", "null", "null"),
+        ("1", "true", "null", "true"),
+        ('"a"', "false", "false", "null"),
+    ],
+)
+def test_ternary_logic(left: str, right: str, conjunction: str, disjunction: str) -> None:
+    assert shown(f"{left} and {right}") == conjunction
+    assert shown(f"{left} or {right}") == disjunction
+    assert shown(f"and({left}, {right})") == conjunction
+    assert shown(f"or([{left}, {right}])") == disjunction
+    assert shown(f"every b in [{left}, {right}] satisfies b") == conjunction
+    assert shown(f"some b in [{left}, {right}] satisfies b") == disjunction
+
+
+@pytest.mark.parametrize(("expression", "result"), [("not(true)", "false"), ("not(null)", "null"), ("not(1)", "null")])
+def test_not(expression: str, result: str) -> None:
+    assert shown(expression) == result
+
+
+def test_a_fulfilled_assertion_gives_the_value() -> None:
+    assert shown("assert(x, x != null)") == "5"
+
+
+@pytest.mark.parametrize(
+    ("expression", "message"),
+    [
+        ("assert(missing, missing != null)", "The condition is not fulfilled"),
+        ('assert(x, x > 9, "x is too small")', "x is too small"),
+        ("[1, assert(x, null)]", "not fulfilled"),
+        ('get or else(assert(x, false), "z")', "not fulfilled"),
+    ],
+)
+def test_a_failed_assertion_fails_the_whole_evaluation(expression: str, message: str) -> None:
+    with pytest.raises(FeelEvaluationError, match=message):
+        shown(expression)
+
+
+def test_the_input_symbol_outside_a_unary_test_fails_the_evaluation() -> None:
+    with pytest.raises(FeelEvaluationError, match="unary test"):
+        shown("? > 1")
+
+
+def test_a_function_that_calls_itself_without_an_end_fails_the_evaluation() -> None:
+    with pytest.raises(FeelEvaluationError, match="without an end"):
+        shown("{f: function(n) f(n + 1), r: f(1)}.r")
+
+
+def test_a_range_too_long_to_iterate_over_fails_the_evaluation() -> None:
+    with pytest.raises(FeelEvaluationError, match="too long"):
+        shown("for a in 1..10 ** 12 return a")
