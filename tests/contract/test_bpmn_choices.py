@@ -101,6 +101,32 @@ def test_the_answer_of_a_gateway_is_one_that_its_review_can_give() -> None:
             assert {text.split('"')[1] for text in texts} == STAGES[stage][0], gateway.get("id")
 
 
+@pytest.mark.parametrize("outcome", [name for name in OUTCOMES if name != "approvalOutcome"])
+def test_a_phase_ends_with_the_outcomes_that_are_asked_for_after_it(outcome: str) -> None:
+    set_by_ends = [
+        bpmn.mapping(end, "output")[outcome].strip('="')
+        for end in bpmn.elements(ROOT, "endEvent")
+        if outcome in bpmn.mapping(end, "output")
+    ]
+    assert set(set_by_ends) == set(OUTCOMES[outcome])
+
+
+def test_the_last_decision_of_the_approval_is_its_outcome() -> None:
+    (phase,) = bpmn.find(ROOT, './/bpmn:subProcess[@id="Phase_Approval"]')
+    outcome = compile_expression(bpmn.mapping(phase, "output")["approvalOutcome"].removeprefix("="))
+    decisions = set().union(
+        *(STAGES[stage][0] for stage in ("preliminary", "security", "security-signature", "management"))
+    )
+    said = {decision: to_json(outcome.evaluate({"decision": decision})) for decision in decisions}
+    assert said == {**{name: name for name in OUTCOMES["approvalOutcome"]}, "signed": "approved", "refused": "rejected"}
+
+
+def test_each_approval_is_a_round_of_its_own() -> None:
+    (phase,) = bpmn.find(ROOT, './/bpmn:subProcess[@id="Phase_Approval"]')
+    count = compile_expression(bpmn.mapping(phase, "output")["round"].removeprefix("="))
+    assert [to_json(count.evaluate(values)) for values in ({}, {"round": 1}, {"round": 2})] == [1, 2, 3]
+
+
 # ------------------------------------------------------------------------------------------------- classification
 
 
