@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from fastapi import APIRouter, FastAPI
 from starlette.datastructures import MutableHeaders
+from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.portal import api
@@ -30,6 +31,7 @@ def create_app(dependencies: Mapping[str, object], routers: Sequence[APIRouter] 
     app.add_middleware(SecurityHeaders)
     for router in (*api.routers(), *routers):
         app.include_router(router)
+    app.mount("/static", StaticFiles(packages=[("services.portal", "static")]))
     return app
 
 

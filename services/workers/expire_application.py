@@ -1,4 +1,4 @@
-"""The time to correct is over: look for a correction that came before it, else let the application expire (T6)."""
+"""expire-application: a correction that came before the time was over wins, else the application expires (T6)."""
 
 from dataclasses import dataclass
 
@@ -6,20 +6,21 @@ from services.register import opening
 from services.register.unit import Actor, Register
 
 JOB_TYPE = "expire-application"
+ACTOR = Actor("worker", JOB_TYPE)
 
 
 @dataclass(frozen=True)
-class ExpireApplication:
+class Command:
     application_id: str
     round: int
 
 
 @dataclass(frozen=True)
-class CorrectionExpired:
+class Result:
     corrected_meanwhile: bool
     item_ids: list[str]
 
 
-async def handle(command: ExpireApplication, register: Register) -> CorrectionExpired:
-    expiry = await register.run(Actor("worker", JOB_TYPE), opening.expire, command.application_id, command.round)
-    return CorrectionExpired(expiry.corrected_meanwhile, expiry.item_ids)
+async def handle(command: Command, register: Register) -> Result:
+    expiry = await register.run(ACTOR, opening.expire, command.application_id, command.round)
+    return Result(expiry.corrected_meanwhile, expiry.item_ids)

@@ -1,4 +1,4 @@
-"""File the approved application: a numbered form that nobody can change, the basis of the retrieval (R28, R29)."""
+"""file-application: the approved form becomes a numbered document, the basis of the retrieval (R28, R29)."""
 
 from dataclasses import dataclass
 
@@ -7,10 +7,11 @@ from services.register.filing import Classification
 from services.register.unit import Actor, Register
 
 JOB_TYPE = "file-application"
+ACTOR = Actor("worker", JOB_TYPE)
 
 
 @dataclass(frozen=True)
-class FileApplication:
+class Command:
     application_id: str
     importance: str
     management_needed: bool
@@ -20,12 +21,12 @@ class FileApplication:
 
 
 @dataclass(frozen=True)
-class ApplicationFiled:
+class Result:
     form_number: str
     use_period_days: int
 
 
-async def handle(command: FileApplication, register: Register) -> ApplicationFiled:
+async def handle(command: Command, register: Register) -> Result:
     classification = Classification(
         importance=command.importance,
         management_needed=command.management_needed,
@@ -33,5 +34,5 @@ async def handle(command: FileApplication, register: Register) -> ApplicationFil
         backup_needed=command.backup_needed,
         max_use_days=command.max_use_days,
     )
-    filed = await register.run(Actor("worker", JOB_TYPE), filing.file, command.application_id, classification)
-    return ApplicationFiled(filed.form_number, filed.use_period_days)
+    filed = await register.run(ACTOR, filing.file, command.application_id, classification)
+    return Result(filed.form_number, filed.use_period_days)

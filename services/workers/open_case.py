@@ -1,4 +1,4 @@
-"""Open the case: bind the application to its process instance, so that a second start ends silently."""
+"""open-case: open the case: bind the application to its process instance, so that a second start ends silently."""
 
 from dataclasses import dataclass
 
@@ -7,23 +7,22 @@ from services.register.rules import iso
 from services.register.unit import Actor, Register
 
 JOB_TYPE = "open-case"
+ACTOR = Actor("worker", JOB_TYPE)
 
 
 @dataclass(frozen=True)
-class OpenCase:
+class Command:
     application_id: str
     process_instance_key: int
 
 
 @dataclass(frozen=True)
-class CaseOpened:
+class Result:
     duplicate: bool
     item_ids: list[str]
     correction_period: str
 
 
-async def handle(command: OpenCase, register: Register) -> CaseOpened:
-    opened = await register.run(
-        Actor("worker", JOB_TYPE), opening.open_case, command.application_id, command.process_instance_key
-    )
-    return CaseOpened(opened.duplicate, opened.item_ids, iso(register.rules.correction_period))
+async def handle(command: Command, register: Register) -> Result:
+    opened = await register.run(ACTOR, opening.open_case, command.application_id, command.process_instance_key)
+    return Result(opened.duplicate, opened.item_ids, iso(register.rules.correction_period))

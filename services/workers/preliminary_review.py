@@ -1,4 +1,4 @@
-"""The automatic part of the preliminary review: completeness and reasonableness (R18 to R22)."""
+"""preliminary-review: the automatic part of the preliminary review: completeness and reasonableness (R18 to R22)."""
 
 from dataclasses import dataclass
 
@@ -6,18 +6,19 @@ from services.register import completeness
 from services.register.unit import Actor, Register
 
 JOB_TYPE = "preliminary-review"
+ACTOR = Actor("worker", JOB_TYPE)
 
 
 @dataclass(frozen=True)
-class ReviewPreliminarily:
+class Command:
     application_id: str
 
 
 @dataclass(frozen=True)
-class PreliminarilyReviewed:
+class Result:
     application_complete: bool
 
 
-async def handle(command: ReviewPreliminarily, register: Register) -> PreliminarilyReviewed:
-    complete = await register.run(Actor("worker", JOB_TYPE), completeness.review, command.application_id)
-    return PreliminarilyReviewed(complete)
+async def handle(command: Command, register: Register) -> Result:
+    complete = await register.run(ACTOR, completeness.review, command.application_id)
+    return Result(complete)

@@ -1,4 +1,4 @@
-"""The automatic part of the security review: rules, conflicts, agreements, camera class (R24)."""
+"""security-review: the automatic part of the security review: rules, conflicts, agreements, camera class (R24)."""
 
 from dataclasses import dataclass
 
@@ -6,23 +6,22 @@ from services.register import security_check
 from services.register.unit import Actor, Register
 
 JOB_TYPE = "security-review"
+ACTOR = Actor("worker", JOB_TYPE)
 
 
 @dataclass(frozen=True)
-class ReviewSecurity:
+class Command:
     application_id: str
 
 
 @dataclass(frozen=True)
-class SecurityReviewed:
+class Result:
     security_findings: int
     camera_class: str
     security_involved: bool
     management_involved: bool
 
 
-async def handle(command: ReviewSecurity, register: Register) -> SecurityReviewed:
-    checked = await register.run(Actor("worker", JOB_TYPE), security_check.review, command.application_id)
-    return SecurityReviewed(
-        checked.findings, checked.camera_class, checked.security_involved, checked.management_involved
-    )
+async def handle(command: Command, register: Register) -> Result:
+    checked = await register.run(ACTOR, security_check.review, command.application_id)
+    return Result(checked.findings, checked.camera_class, checked.security_involved, checked.management_involved)

@@ -1,0 +1,52 @@
+"""Codes of the register in Chinese, as printed documents show them."""
+
+WORDS = {
+    "view": "仅查看",
+    "download": "下载副本",
+    "ordinary": "一般",
+    "important": "重要",
+    "preliminary": "部门初审",
+    "security": "安全审核",
+    "security-signature": "安全保卫部门负责人签字",
+    "management": "管理层审批",
+    "storage-release": "存储部门放行",
+    "partial-footage": "部分录像确认",
+    "receipt": "签收",
+    "return-inspection": "归还检查",
+    "approved": "同意",
+    "returned": "退回",
+    "rejected": "不同意",
+    "signed": "已签字",
+    "refused": "拒绝签字",
+    "accepted": "已签收",
+    "declined": "拒收",
+    "in-order": "无误",
+    "discrepancy": "有出入",
+    "complete": "完整",
+    "partial": "部分",
+    "missing": "无录像",
+    "unreadable": "无法读取",
+    "recorder": "录像机",
+    "quarantine": "预先保全",
+    "security-incident": "安全事件调查",
+    "accident": "事故调查",
+    "dispute": "纠纷处理",
+    "discipline": "违纪调查",
+    "operations": "生产运营",
+    "training": "培训",
+    "other": "其他",
+    "internal-management": "内部管理职责",
+    "law": "法律法规规定",
+    "authority-request": "有关机关依法调取",
+    "lawful-interest": "维护合法权益",
+    "consent": "当事人同意",
+    "password": "密码签字",
+    True: "是",
+    False: "否",
+    None: "—",
+}
+
+
+def words(code: str | bool | None) -> str:
+    """The Chinese word for a code; a code without one is shown as it is."""
+    return WORDS.get(code, str(code))
