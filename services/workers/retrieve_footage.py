@@ -80,7 +80,8 @@ class _Retrieval:
         promised = await self._promised(best)
         promised_share = covered_share(self.order.asked, promised)
         outcome = "missing"
-        if promised and (best is None or promised_share + SAME >= best.share):
+        # A recorder that promises nothing is asked all the same: its files may be there and be broken.
+        if best is None or (promised and promised_share + SAME >= best.share):
             try:
                 kept = await self._from_recorder(promised, best)
             except (FootageMissing, NothingRecorded) as error:

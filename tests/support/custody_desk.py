@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from argon2 import PasswordHasher
 from footage_maker import Camera as FilmedCamera
@@ -117,6 +118,14 @@ class Desk:
         buckets = ("quarantine", "masters", "copies", "replicas")
         kept = [f"{bucket}:{key}" for store in stores for bucket in buckets for key in store.list_keys(bucket)]
         return kept + [path.name for path in (self.root / "loans").glob("*.key")]
+
+    def damage(self, bucket: str, key: str) -> None:
+        """Flip a bit of an object on the disk."""
+        path = self.root / "store" / f"t-{bucket}" / "objects" / quote(key, safe="") / "data"
+        path.chmod(0o600)
+        body = bytearray(path.read_bytes())
+        body[len(body) // 2] ^= 1
+        path.write_bytes(body)
 
     @cached_property
     def worker(self) -> dict[str, Any]:

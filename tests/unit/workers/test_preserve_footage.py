@@ -1,0 +1,149 @@
+"""preserve-footage: what is at risk goes into the quarantine; nothing that fails ever stops the application (T4)."""
+
+from dataclasses import replace
+from datetime import timedelta
+from unittest.mock import patch
+
+import pytest
+from custody_desk import ASKED, Case, Desk
+from services.register import preservations
+from services.register.applications import Application, Item
+from services.register.audit import AuditEvent
+from services.register.cameras import Camera
+from services.register.notices import Notice
+from services.register.preservations import Preservation
+from services.runtime.spans import Span
+from services.vault.sealing import Sealed, open_sealed
+from services.vault.store import StoreDown, StoreLocked
+from services.workers import preserve_footage
+from services.workers.preserve_footage import Result
+
+
+def under(desk: Desk, **values: object) -> None:
+    desk.register.rules = replace(desk.register.rules, **values)  # type: ignore[arg-type]
+
+
+async def preserve(desk: Desk, case: Case) -> Result:
+    return await desk.work(preserve_footage, application_id=case.id, job_key=5)  # type: ignore[no-any-return]
+
+
+async def test_footage_is_preserved_once_under_a_legal_hold(desk: Desk) -> None:
+    under(desk, preserve="always")
+    case = desk.case("gate", "yard")
+
+    assert await preserve(desk, case) == await preserve(desk, case) == Result(2, 0)
+
+    kept = [Sealed.from_json(row.sealed) for row in desk.rows(Preservation)]
+    assert sorted(one.key for one in kept) == desk.objects("quarantine")
+    assert {one.outcome for one in kept} == {"complete", "partial"}
+    with pytest.raises(StoreLocked):
+        desk.store.delete("quarantine", kept[0].key, kept[0].version_id)
+    reader = open_sealed(desk.store, kept[0].location, desk.vault_keys.unwrapper())
+    assert len(reader.read()) == kept[0].plain_size
+
+
+async def test_never_preserves_nothing(desk: Desk) -> None:
+    under(desk, preserve="never")
+
+    assert await preserve(desk, desk.case("gate")) == Result(0, 0)
+    assert desk.everything() == []
+
+
+async def test_what_outlives_the_approvals_is_not_at_risk(desk: Desk) -> None:
+    under(desk, preserve="at-risk")
+    # The recorder's oldest picture is as old as its retention: it keeps footage for that long.
+    desk.change(Camera, "camera-gate", retention_days=30)
+    case = desk.case("gate")
+    with patch.object(preservations, "overwrite_moment", lambda camera, start: start + timedelta(days=30)):
+        assert await preserve(desk, case) == Result(0, 0)
+    assert desk.everything() == []
+
+
+async def test_the_set_retention_puts_footage_at_risk(desk: Desk) -> None:
+    desk.change(Camera, "camera-gate", retention_days=1)
+
+    assert await preserve(desk, desk.case("gate")) == Result(1, 0)
+
+
+async def test_the_measured_oldest_picture_puts_footage_at_risk(desk: Desk) -> None:
+    desk.change(Camera, "camera-gate", retention_days=365)
+
+    # the recorder holds three hours and no more: it overwrites long before the approvals are through
+    assert await preserve(desk, desk.case("gate")) == Result(1, 0)
+    assert desk.row(Camera, "camera-gate").oldest_measured_at == desk.clock.now()
+
+
+async def test_a_recorder_that_is_down_is_counted_and_told_and_the_application_goes_on(desk: Desk) -> None:
+    under(desk, preserve="always")
+    case = desk.case("gate", "yard")
+    desk.recordings.rename(desk.root / "away")
+
+    assert await preserve(desk, case) == Result(0, 2)
+    assert {(row.person_id, row.code) for row in desk.rows(Notice)} == {("operator", "preservation-failed")}
+    assert desk.everything() == []
+
+
+async def test_a_vault_that_is_down_is_counted_too(desk: Desk) -> None:
+    under(desk, preserve="always")
+
+    with patch.object(type(desk.store), "put", side_effect=StoreDown("away")):
+        assert await preserve(desk, desk.case("gate")) == Result(0, 1)
+
+
+async def test_one_camera_s_trouble_does_not_keep_the_others_from_being_preserved(desk: Desk) -> None:
+    under(desk, preserve="always")
+
+    assert await preserve(desk, desk.case("dark", "gate")) == Result(1, 1)
+
+
+async def test_a_second_round_preserves_what_its_new_scope_needs(desk: Desk) -> None:
+    under(desk, preserve="always")
+    case = desk.case("gate", "yard", span=Span(ASKED.start, ASKED.end - timedelta(seconds=8)))
+    await preserve(desk, case)
+    desk.change(Item, case.item(2), dropped_in_round=1)
+    desk.change(Item, case.item(1), asked_end=ASKED.end)
+
+    assert await preserve(desk, case) == Result(1, 0)
+    assert len(desk.objects("quarantine")) == 3, "the wider span, and what the first round has kept until the end"
+
+
+async def test_a_case_withdrawn_while_it_is_preserved_keeps_nothing(desk: Desk) -> None:
+    under(desk, preserve="always")
+    case = desk.case("gate")
+    keep = preservations.keep
+
+    def withdrawn_meanwhile(unit, *arguments):  # type: ignore[no-untyped-def]
+        unit.session.get_one(Application, case.id).withdrawn_at = unit.now
+        unit.session.flush()
+        return keep(unit, *arguments)
+
+    with patch.object(preservations, "keep", withdrawn_meanwhile):
+        assert await preserve(desk, case) == Result(0, 1)
+    assert desk.everything() == []
+    assert await preserve(desk, case) == Result(0, 1)
+
+
+async def test_a_crash_between_put_and_book_leaves_no_orphan(desk: Desk) -> None:
+    under(desk, preserve="always")
+    case = desk.case("gate")
+
+    class Killed(BaseException):
+        pass
+
+    clear = patch("services.workers.vault_work.clear_earlier_runs", side_effect=[None, Killed()])
+    with patch.object(preservations, "keep", side_effect=Killed), clear, pytest.raises(Killed):
+        await preserve(desk, case)
+    assert len(desk.objects("quarantine")) == 1
+
+    assert await preserve(desk, case) == Result(1, 0)
+    assert desk.objects("quarantine") == [desk.rows(Preservation)[0].sealed["key"]]
+
+
+async def test_a_failure_is_on_the_trail_with_its_kind_and_no_words_of_the_case(desk: Desk) -> None:
+    under(desk, preserve="always")
+    desk.change(Camera, "camera-gate", fingerprint="f" * 64)
+
+    await preserve(desk, desk.case("gate"))
+
+    [event] = [row for row in desk.rows(AuditEvent) if row.action == "preservation-failed"]
+    assert '"code":"WrongFootage"' in event.entry
