@@ -93,7 +93,8 @@ def _evaluated(evaluated: EvaluatedDecision, evaluation: Evaluation) -> pb.Evalu
         decisionOutput=_json(evaluated.output),
         tenantId=DEFAULT_TENANT,
         evaluatedInputs=[
-            pb.EvaluatedDecisionInput(inputId=i.id, inputName=i.name, inputValue=_json(i.value)) for i in evaluated.inputs
+            pb.EvaluatedDecisionInput(inputId=i.id, inputName=i.name, inputValue=_json(i.value))
+            for i in evaluated.inputs
         ],
         matchedRules=[
             pb.MatchedDecisionRule(

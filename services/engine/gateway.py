@@ -105,7 +105,9 @@ class Gateway(rpc.GatewayServicer):
 
     async def _create(self, request: pb.CreateProcessInstanceRequest, awaited: list[str] | None) -> Instance:
         if request.startInstructions:
-            raise Rejection(Reason.UNIMPLEMENTED, "Starting at given elements is not supported; start at the start event.")
+            raise Rejection(
+                Reason.UNIMPLEMENTED, "Starting at given elements is not supported; start at the start event."
+            )
         variables = _variables(request.variables)
 
         def create(work: Work) -> Instance:
@@ -195,12 +197,16 @@ class Gateway(rpc.GatewayServicer):
         return pb.ThrowErrorResponse()
 
     @_refusing
-    async def UpdateJobRetries(self, request: pb.UpdateJobRetriesRequest, context: Context) -> pb.UpdateJobRetriesResponse:
+    async def UpdateJobRetries(
+        self, request: pb.UpdateJobRetriesRequest, context: Context
+    ) -> pb.UpdateJobRetriesResponse:
         await self._writer.submit(lambda work: jobs.update_retries(work, request.jobKey, request.retries))
         return pb.UpdateJobRetriesResponse()
 
     @_refusing
-    async def UpdateJobTimeout(self, request: pb.UpdateJobTimeoutRequest, context: Context) -> pb.UpdateJobTimeoutResponse:
+    async def UpdateJobTimeout(
+        self, request: pb.UpdateJobTimeoutRequest, context: Context
+    ) -> pb.UpdateJobTimeoutResponse:
         await self._writer.submit(lambda work: jobs.update_timeout(work, request.jobKey, request.timeout))
         return pb.UpdateJobTimeoutResponse()
 
@@ -210,7 +216,9 @@ class Gateway(rpc.GatewayServicer):
         return pb.ResolveIncidentResponse()
 
     @_refusing
-    async def EvaluateDecision(self, request: pb.EvaluateDecisionRequest, context: Context) -> pb.EvaluateDecisionResponse:
+    async def EvaluateDecision(
+        self, request: pb.EvaluateDecisionRequest, context: Context
+    ) -> pb.EvaluateDecisionResponse:
         variables = _variables(request.variables)
         evaluation = await self._writer.submit(
             lambda work: decisions.evaluate_for_client(work, request.decisionKey, request.decisionId, variables)
@@ -227,7 +235,9 @@ class Gateway(rpc.GatewayServicer):
     async def MigrateProcessInstance(
         self, request: pb.MigrateProcessInstanceRequest, context: Context
     ) -> pb.MigrateProcessInstanceResponse:
-        raise Rejection(Reason.UNIMPLEMENTED, "Migrating process instances is not supported; instances keep their version.")
+        raise Rejection(
+            Reason.UNIMPLEMENTED, "Migrating process instances is not supported; instances keep their version."
+        )
 
     @_refusing
     async def DeployProcess(self, request: pb.DeployProcessRequest, context: Context) -> pb.DeployProcessResponse:

@@ -40,7 +40,8 @@ class Management:
             text = json.dumps(answer).encode()
             writer.write(
                 f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {len(text)}\r\n"
-                "Connection: close\r\n\r\n".encode() + text
+                "Connection: close\r\n\r\n".encode()
+                + text
             )
             await writer.drain()
         except (TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ConnectionError):
@@ -62,7 +63,7 @@ class Management:
                 case _:
                     return "404 Not Found", {"message": "Only /actuator/clock, /actuator/clock/add and /pin are here."}
         except (ValueError, KeyError, TypeError):
-            return "400 Bad Request", {"message": "Send {\"offsetMilli\": n} to /add or {\"epochMilli\": n} to /pin."}
+            return "400 Bad Request", {"message": 'Send {"offsetMilli": n} to /add or {"epochMilli": n} to /pin.'}
         self._turned()
         now = self._clock.now()
         return "200 OK", {"epochMilli": to_millis(now), "instant": now.isoformat()}

@@ -31,7 +31,9 @@ class JobRequest:
     def check(self) -> None:
         """Raises Rejection (INVALID_ARGUMENT)."""
         if not self.type.strip():
-            raise Rejection(Reason.INVALID_ARGUMENT, "Expected to activate jobs with type to be present, but it was blank")
+            raise Rejection(
+                Reason.INVALID_ARGUMENT, "Expected to activate jobs with type to be present, but it was blank"
+            )
         for what, value in (("timeout", self.timeout), ("maxJobsToActivate", self.most)):
             if value < 1:
                 raise Rejection(

@@ -163,12 +163,18 @@ class Element:
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """An executable process; its own element has the process id and is the scope of the outermost elements."""
+    """An executable process; its own element has the process id and is the scope of the outermost elements.
+
+    ``links`` leads from each link throw event to its catch event; ``inclusive_joins`` are the inclusive gateways
+    with several incoming flows.
+    """
 
     id: str
     name: str
     version_tag: str
     elements: dict[str, Element] = field(repr=False)
+    links: dict[str, list[str]] = field(repr=False, default_factory=dict)
+    inclusive_joins: tuple[str, ...] = ()
 
     @property
     def root(self) -> Element:

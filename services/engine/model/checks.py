@@ -20,7 +20,13 @@ _ACTIVITIES = {
 _START_KINDS = {EventKind.NONE, EventKind.MESSAGE, EventKind.TIMER, EventKind.SIGNAL}
 _ALLOWED = {
     Kind.INTERMEDIATE_CATCH_EVENT: {EventKind.MESSAGE, EventKind.TIMER, EventKind.SIGNAL, EventKind.LINK},
-    Kind.INTERMEDIATE_THROW_EVENT: {EventKind.NONE, EventKind.MESSAGE, EventKind.SIGNAL, EventKind.LINK, EventKind.ESCALATION},
+    Kind.INTERMEDIATE_THROW_EVENT: {
+        EventKind.NONE,
+        EventKind.MESSAGE,
+        EventKind.SIGNAL,
+        EventKind.LINK,
+        EventKind.ESCALATION,
+    },
     Kind.BOUNDARY_EVENT: {EventKind.MESSAGE, EventKind.TIMER, EventKind.SIGNAL, EventKind.ERROR, EventKind.ESCALATION},
     Kind.END_EVENT: {
         EventKind.NONE,
@@ -47,7 +53,9 @@ def _check(process: Process, element: Element) -> Iterator[str]:
         yield from _event(process, element)
     if element.kind.name.endswith("GATEWAY"):
         yield from _gateway(process, element)
-    if element.kind not in (Kind.EXCLUSIVE_GATEWAY, Kind.INCLUSIVE_GATEWAY) and any(f.condition for f in element.outgoing):
+    if element.kind not in (Kind.EXCLUSIVE_GATEWAY, Kind.INCLUSIVE_GATEWAY) and any(
+        f.condition for f in element.outgoing
+    ):
         yield "conditions belong on the flows out of an exclusive or inclusive gateway"
 
 
@@ -121,7 +129,10 @@ def _event(process: Process, element: Element) -> Iterator[str]:
             yield "a cycle belongs on a start event of the process or on an event that does not interrupt"
     if kind == EventKind.LINK:
         yield from _link(process, element)
-    if kind in (EventKind.ERROR, EventKind.ESCALATION) and element.kind in (Kind.END_EVENT, Kind.INTERMEDIATE_THROW_EVENT):
+    if kind in (EventKind.ERROR, EventKind.ESCALATION) and element.kind in (
+        Kind.END_EVENT,
+        Kind.INTERMEDIATE_THROW_EVENT,
+    ):
         if element.event.code is None:
             yield f"it throws an {kind.lower()}, so it needs one with a code"
 
@@ -144,7 +155,10 @@ def _link(process: Process, element: Element) -> Iterator[str]:
     others = [
         e
         for e in process.elements.values()
-        if e.kind == Kind.INTERMEDIATE_CATCH_EVENT and e.scope == element.scope and e.event and e.event.kind == EventKind.LINK
+        if e.kind == Kind.INTERMEDIATE_CATCH_EVENT
+        and e.scope == element.scope
+        and e.event
+        and e.event.kind == EventKind.LINK
     ]
     matching = [e for e in others if e.event and e.event.name and e.event.name.text == name]
     if not name:
@@ -162,7 +176,9 @@ def _gateway(process: Process, element: Element) -> Iterator[str]:
         waits = {EventKind.MESSAGE, EventKind.TIMER, EventKind.SIGNAL}
         if len(targets) < 2:
             yield "an event-based gateway needs two outgoing flows"
-        if any(t.kind != Kind.INTERMEDIATE_CATCH_EVENT or t.event is None or t.event.kind not in waits for t in targets):
+        if any(
+            t.kind != Kind.INTERMEDIATE_CATCH_EVENT or t.event is None or t.event.kind not in waits for t in targets
+        ):
             yield "an event-based gateway leads to message, timer and signal catch events only"
         return
     if element.kind not in (Kind.EXCLUSIVE_GATEWAY, Kind.INCLUSIVE_GATEWAY):

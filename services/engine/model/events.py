@@ -8,7 +8,13 @@ from services.engine.model.extensions import ExtensionReader
 from services.engine.model.timers import parse_cycle, parse_date, parse_duration
 from services.engine.model.xml import BPMN, bpmn_children, extension, local
 
-_EVENTS = {Kind.START_EVENT, Kind.INTERMEDIATE_CATCH_EVENT, Kind.INTERMEDIATE_THROW_EVENT, Kind.BOUNDARY_EVENT, Kind.END_EVENT}
+_EVENTS = {
+    Kind.START_EVENT,
+    Kind.INTERMEDIATE_CATCH_EVENT,
+    Kind.INTERMEDIATE_THROW_EVENT,
+    Kind.BOUNDARY_EVENT,
+    Kind.END_EVENT,
+}
 _TIMERS = {"timeDate": TimerKind.DATE, "timeDuration": TimerKind.DURATION, "timeCycle": TimerKind.CYCLE}
 _PARSERS = {TimerKind.DATE: parse_date, TimerKind.DURATION: parse_duration, TimerKind.CYCLE: parse_cycle}
 
@@ -29,7 +35,9 @@ class EventReader:
             return None
         definitions = [d for d in bpmn_children(xml) if local(d).endswith("EventDefinition")]
         if len(definitions) > 1:
-            self._problems.append(f"Element '{identity}': an event has one definition, this one has {len(definitions)}.")
+            self._problems.append(
+                f"Element '{identity}': an event has one definition, this one has {len(definitions)}."
+            )
         return self._read(identity, definitions[0]) if definitions else Event(EventKind.NONE)
 
     def _read(self, identity: str, definition: etree._Element) -> Event:

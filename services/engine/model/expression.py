@@ -29,7 +29,9 @@ class Expression:
         try:
             return to_json(self.compiled.evaluate(variables, now=now))
         except FeelEvaluationError as error:
-            raise Trouble(error_type, f"Failed to evaluate expression '{self.text.removeprefix('=')}': {error}") from error
+            raise Trouble(
+                error_type, f"Failed to evaluate expression '{self.text.removeprefix('=')}': {error}"
+            ) from error
 
 
 def parse_expression(text: str) -> Expression:

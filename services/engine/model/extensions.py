@@ -39,7 +39,9 @@ class ExtensionReader:
     def formula(self, identity: str, what: str, text: str) -> Expression:
         """An expression that must be FEEL, beginning with an equals sign."""
         if not text.strip().startswith("="):
-            self._problems.append(f"Element '{identity}': the {what} '{text}' must be an expression beginning with '='.")
+            self._problems.append(
+                f"Element '{identity}': the {what} '{text}' must be an expression beginning with '='."
+            )
             return Expression(text)
         return self.expression(identity, what, text)
 
@@ -117,7 +119,9 @@ class ExtensionReader:
         )
 
     def called(self, identity: str, kind: Kind, xml: etree._Element) -> Called | None:
-        name, attribute = ("calledElement", "processId") if kind == Kind.CALL_ACTIVITY else ("calledDecision", "decisionId")
+        name, attribute = (
+            ("calledElement", "processId") if kind == Kind.CALL_ACTIVITY else ("calledDecision", "decisionId")
+        )
         if kind not in (Kind.CALL_ACTIVITY, Kind.BUSINESS_RULE_TASK):
             return None
         zeebe = extension(xml, name)
@@ -147,4 +151,6 @@ class ExtensionReader:
             return None
         if not zeebe.get("resultVariable"):
             self._problems.append(f"Element '{identity}': the script needs a resultVariable.")
-        return Script(self.formula(identity, "script", zeebe.get("expression") or ""), zeebe.get("resultVariable") or "")
+        return Script(
+            self.formula(identity, "script", zeebe.get("expression") or ""), zeebe.get("resultVariable") or ""
+        )

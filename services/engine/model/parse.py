@@ -60,9 +60,11 @@ def parse_bpmn(content: bytes) -> list[Process]:
     """The executable processes of a file; raises InvalidModel with every problem found."""
     root = parse_definitions(content)
     problems: list[str] = []
-    processes = [_Reader(root, p, problems).process() for p in root.findall(BPMN + "process") if p.get("isExecutable") == "true"]
+    processes = [
+        _Reader(root, p, problems).process() for p in root.findall(BPMN + "process") if p.get("isExecutable") == "true"
+    ]
     if not processes and not problems:
-        problems.append("The file has no process with isExecutable=\"true\".")
+        problems.append('The file has no process with isExecutable="true".')
     for process in [] if problems else processes:
         problems.extend(check_process(process))
     if problems:
@@ -89,7 +91,22 @@ class _Reader:
         self._refuse_extensions(self._process)
         self._walk(self._process, identity)
         self._connect()
-        return Process(identity, name, (tag.get("value") or "") if tag is not None else "", self._elements)
+        joins = [e.id for e in self._elements.values() if e.kind == Kind.INCLUSIVE_GATEWAY and len(e.incoming) > 1]
+        version_tag = (tag.get("value") or "") if tag is not None else ""
+        return Process(identity, name, version_tag, self._elements, self._links(), tuple(joins))
+
+    def _links(self) -> dict[str, list[str]]:
+        links = [e for e in self._elements.values() if e.event is not None and e.event.kind == EventKind.LINK]
+        catches = [e for e in links if e.kind == Kind.INTERMEDIATE_CATCH_EVENT]
+        return {
+            throw.id: [
+                c.id
+                for c in catches
+                if c.scope == throw.scope and c.event and throw.event and c.event.name == throw.event.name
+            ]
+            for throw in links
+            if throw.kind == Kind.INTERMEDIATE_THROW_EVENT
+        }
 
     def _walk(self, container: etree._Element, scope: str) -> None:
         for child in bpmn_children(container):
@@ -123,7 +140,9 @@ class _Reader:
         if xml.get("isForCompensation") == "true":
             self._problems.append(f"Element '{identity}': compensation is not supported.")
         if xml.find(BPMN + "standardLoopCharacteristics") is not None:
-            self._problems.append(f"Element '{identity}': a standard loop is not supported; draw the loop or use multi-instance.")
+            self._problems.append(
+                f"Element '{identity}': a standard loop is not supported; draw the loop or use multi-instance."
+            )
         inputs, outputs = self._extensions.mappings(identity, xml)
         self._elements[identity] = Element(
             identity,

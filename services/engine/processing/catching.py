@@ -147,7 +147,14 @@ def _open(work: Work, at: At, wait: _Wait) -> None:
     match catching.event.kind:
         case EventKind.MESSAGE:
             subscription = MessageSubscription(
-                key, wait.name, wait.key, instance.key, node.key, catching.id, instance.process_id, catching.interrupting
+                key,
+                wait.name,
+                wait.key,
+                instance.key,
+                node.key,
+                catching.id,
+                instance.process_id,
+                catching.interrupting,
             )
             work.store.messages.subscribe(subscription)
             node.messages.append(key)
@@ -160,7 +167,14 @@ def _open(work: Work, at: At, wait: _Wait) -> None:
             record_signal(work, signal, "CREATED")
         case _:
             timer = Timer(
-                key, wait.due, instance.key, node.key, catching.id, instance.definition_key, wait.cycle, wait.repetitions
+                key,
+                wait.due,
+                instance.key,
+                node.key,
+                catching.id,
+                instance.definition_key,
+                wait.cycle,
+                wait.repetitions,
             )
             add_timer(work, timer)
             node.timers.append(key)

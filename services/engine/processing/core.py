@@ -70,7 +70,9 @@ class Core:
         except Exception as error:
             self._undo()
             _log.exception("a command broke and was rolled back")
-            return Batch([Rejection(Reason.INTERNAL, f"The engine failed on this command: {type(error).__name__}: {error}")])
+            return Batch(
+                [Rejection(Reason.INTERNAL, f"The engine failed on this command: {type(error).__name__}: {error}")]
+            )
 
     def _undo(self) -> None:
         self._store.rollback()
@@ -99,7 +101,9 @@ class Core:
         while work.steps:
             taken += 1
             if taken > MOST_STEPS:
-                raise Rejection(Reason.EXHAUSTED, f"The process ran {MOST_STEPS} steps without waiting; it loops for ever.")
+                raise Rejection(
+                    Reason.EXHAUSTED, f"The process ran {MOST_STEPS} steps without waiting; it loops for ever."
+                )
             step = work.steps.popleft()
             match step:
                 case LookForMessage():

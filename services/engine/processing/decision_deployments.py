@@ -52,7 +52,10 @@ def deploy_dmn(work: Work, deployment_key: int, file: DmnFile, *, keep: bool) ->
         deleted=False,
     )
     decisions.add_requirements(requirements)
-    value = {"decisionRequirementsId": requirements.requirements_id, "decisionRequirementsVersion": requirements.version}
+    value = {
+        "decisionRequirementsId": requirements.requirements_id,
+        "decisionRequirementsVersion": requirements.version,
+    }
     work.record(requirements.key, "DECISION_REQUIREMENTS", "CREATED", value)
     added = [_add(work, requirements, d.id, d.name, d.version_tag) for d in file.model.decisions.values()]
     return DeployedDecisions(requirements, added)

@@ -60,7 +60,9 @@ def _bound(work: Work, at: At, called: Called, decision_id: str) -> DecisionVers
             return decisions.tagged(decision_id, called.version_tag or "")
 
 
-def _evaluate(work: Work, decision: DecisionVersion, variables: dict[str, Any], process_instance_key: int) -> Evaluation:
+def _evaluate(
+    work: Work, decision: DecisionVersion, variables: dict[str, Any], process_instance_key: int
+) -> Evaluation:
     requirements, model = work.catalogue.decisions(decision.requirements_key)
     result = evaluate_decision(model, decision.decision_id, variables, work.now)
     versions = {d.decision_id: d for d in work.store.decisions.in_requirements(requirements.key)}

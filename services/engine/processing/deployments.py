@@ -6,7 +6,13 @@ from dataclasses import dataclass
 from services.engine.errors import InvalidModel, Reason, Rejection
 from services.engine.model.bpmn import Process
 from services.engine.model.parse import parse_bpmn
-from services.engine.processing.decision_deployments import DeployedDecisions, DmnFile, deploy_dmn, is_unchanged, read_dmn
+from services.engine.processing.decision_deployments import (
+    DeployedDecisions,
+    DmnFile,
+    deploy_dmn,
+    is_unchanged,
+    read_dmn,
+)
 from services.engine.processing.starts import close_starts, open_starts
 from services.engine.processing.work import Work
 from services.engine.state.definitions import Definition

@@ -11,7 +11,9 @@ def resolve(work: Work, key: int) -> None:
     incident = work.store.incidents.get(key)
     at = work.find(incident.instance_key, incident.node_key) if incident is not None else None
     if incident is None or at is None:
-        raise Rejection(Reason.NOT_FOUND, f"Expected to resolve incident with key '{key}', but no such incident was found")
+        raise Rejection(
+            Reason.NOT_FOUND, f"Expected to resolve incident with key '{key}', but no such incident was found"
+        )
     work.store.incidents.remove(key)
     at.node.incidents.remove(key)
     work.record_incident(at, incident, "RESOLVED")

@@ -51,7 +51,9 @@ def evaluate_job(work: Work, at: At) -> JobSpec:
     if isinstance(retries, bool) or not isinstance(retries, int | float):
         raise _unusable(definition.retries, "NUMBER", retries)
     headers = {key: evaluate(work, at, value) for key, value in definition.headers}
-    texts = {k: v if isinstance(v, str) else json.dumps(v, ensure_ascii=False) for k, v in headers.items() if v is not None}
+    texts = {
+        k: v if isinstance(v, str) else json.dumps(v, ensure_ascii=False) for k, v in headers.items() if v is not None
+    }
     return JobSpec(job_type, int(retries), texts)
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from services.engine.errors import Trouble
 from services.engine.model.bpmn import Element, Flow, Kind
+from services.engine.processing.joins import tokens_to_take, waiting_joins
 from services.engine.processing.variables import set_local
 from services.engine.processing.work import Activate, At, Complete, Enter, LookForStart, Terminate, Work
 from services.engine.state.instances import ACTIVATED, ACTIVATING, COMPLETING, TERMINATING, Instance, Node, Trigger
@@ -71,7 +72,7 @@ def _enter(work: Work, step: Enter) -> None:
     if found is None:
         return
     scope, element = found.node, found.process.elements[step.element_id]
-    if not _use_tokens(scope, element, step):
+    if not _use_tokens(found, element, step):
         return
     inner = scope.kind == Kind.MULTI_INSTANCE_BODY
     kind = Kind.MULTI_INSTANCE_BODY if element.loop is not None and not inner else element.kind
@@ -86,21 +87,19 @@ def _enter(work: Work, step: Enter) -> None:
     _attempt(work, at, work.processor(node).activate)
 
 
-def _use_tokens(scope: Node, element: Element, step: Enter) -> bool:
+def _use_tokens(found: At, element: Element, step: Enter) -> bool:
     """Take the tokens that let the element be entered; False while a join still waits, or if its scope ends."""
+    scope = found.node
     if scope.state != ACTIVATED or scope.ended:
         return False
     if scope.interrupted_by is not None and element.kind != Kind.EVENT_SUB_PROCESS:
         return False
-    joins = element.kind == Kind.PARALLEL_GATEWAY and step.flow is not None
-    needed = [f.id for f in element.incoming] if joins else [step.flow or BY_EVENT]
-    if any(scope.tokens.get(token, 0) == 0 for token in needed):
-        return False
+    needed = tokens_to_take(found.instance, found.process, scope, element, step.flow or BY_EVENT)
     for token in needed:
         scope.tokens[token] -= 1
         if not scope.tokens[token]:
             del scope.tokens[token]
-    return True
+    return bool(needed)
 
 
 def _complete(work: Work, at: At) -> None:
@@ -145,6 +144,7 @@ def completed(work: Work, at: At, flows: tuple[Flow, ...] | None = None, trigger
     taken = () if at.is_inner else (at.element.outgoing if flows is None else flows)
     for flow in taken:
         take_flow(work, at, flow, trigger)
+    _try_joins(work, at)
     if not taken:
         scope = work.at(at.instance, at.scope)
         work.processor(scope.node).child_completed(work, scope)
@@ -159,9 +159,16 @@ def terminated(work: Work, at: At) -> None:
     _remove(at)
     scope, pending = at.scope, at.node.pending
     interrupted = pending is not None and at.process.elements[pending.element_id].kind == Kind.BOUNDARY_EVENT
-    if interrupted and scope.state == ACTIVATED and not scope.is_interrupted() and not scope.ended and pending is not None:
+    if (
+        interrupted
+        and scope.state == ACTIVATED
+        and not scope.is_interrupted()
+        and not scope.ended
+        and pending is not None
+    ):
         enter(work, at.instance, scope, pending.element_id, trigger=pending)
         return
+    _try_joins(work, at)
     around = work.at(at.instance, scope)
     work.processor(scope).child_terminated(work, around)
 
@@ -176,6 +183,12 @@ def terminate_children(work: Work, at: At) -> bool:
 def is_over(scope: Node) -> bool:
     """Nothing runs in the scope and no token waits in it."""
     return not scope.children and not scope.tokens
+
+
+def _try_joins(work: Work, at: At) -> None:
+    """Something in the scope has gone on: what waits at an inclusive gateway may have nothing left to wait for."""
+    for join, flow in waiting_joins(at.process, at.scope):
+        work.steps.append(Enter(at.instance.key, at.node.scope, join, flow))
 
 
 def _remove(at: At) -> None:

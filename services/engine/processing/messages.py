@@ -19,7 +19,9 @@ def publish(work: Work, name: str, key: str, ttl: int, message_id: str, variable
             Reason.ALREADY_EXISTS,
             f"Expected to publish a new message with id '{message_id}', but a message with that id was already published",
         )
-    message = Message(work.store.next_key(), name, key, message_id, work.millis() + ttl, json.dumps(variables, ensure_ascii=False))
+    message = Message(
+        work.store.next_key(), name, key, message_id, work.millis() + ttl, json.dumps(variables, ensure_ascii=False)
+    )
     work.store.messages.add(message)
     _record(work, message, "PUBLISHED")
     had = _to_subscriptions(work, message)
@@ -27,7 +29,6 @@ def publish(work: Work, name: str, key: str, ttl: int, message_id: str, variable
     if ttl <= 0:
         _expire(work, message)
     return message.key
-
 
 
 def expire(work: Work, key: int) -> None:
@@ -53,7 +54,9 @@ def _to_subscriptions(work: Work, message: Message) -> set[str]:
 
 def _to_starts(work: Work, message: Message, had: set[str]) -> None:
     for start in work.store.starts.by_name("MESSAGE", message.name):
-        locked = bool(message.correlation_key) and work.store.messages.is_locked(start.process_id, message.correlation_key)
+        locked = bool(message.correlation_key) and work.store.messages.is_locked(
+            start.process_id, message.correlation_key
+        )
         if start.process_id not in had and not locked:
             _start(work, message, start.process_id, start.definition_key, start.element_id)
 

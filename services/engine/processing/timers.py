@@ -55,5 +55,3 @@ def _again(work: Work, timer: Timer) -> int | None:
     )
     add_timer(work, following)
     return key
-
-

@@ -95,5 +95,10 @@ def same(one: Any, other: Any) -> bool:
 
 def _put(work: Work, instance: Instance, node: Node, name: str, value: Any, intent: str) -> None:
     node.variables[name] = value
-    record = {**work.origin(instance), "name": name, "value": json.dumps(value, ensure_ascii=False), "scopeKey": node.key}
+    record = {
+        **work.origin(instance),
+        "name": name,
+        "value": json.dumps(value, ensure_ascii=False),
+        "scopeKey": node.key,
+    }
     work.record(node.key, "VARIABLE", intent, record)

@@ -112,7 +112,9 @@ class Processor(Protocol):
 class Work:
     """One command and all that follows from it."""
 
-    def __init__(self, store: Store, catalogue: Catalogue, clock: EngineClock, processors: Mapping[str, Processor]) -> None:
+    def __init__(
+        self, store: Store, catalogue: Catalogue, clock: EngineClock, processors: Mapping[str, Processor]
+    ) -> None:
         self.store = store
         self.catalogue = catalogue
         self.steps: deque[Step] = deque()

@@ -36,7 +36,9 @@ class Definitions:
         return self._one(definitions.c.process_id == process_id, ~definitions.c.deleted)
 
     def version(self, process_id: str, version: int) -> Definition | None:
-        return self._one(definitions.c.process_id == process_id, definitions.c.version == version, ~definitions.c.deleted)
+        return self._one(
+            definitions.c.process_id == process_id, definitions.c.version == version, ~definitions.c.deleted
+        )
 
     def deployed_with(self, process_id: str, deployment_key: int) -> Definition | None:
         """The version that came with a deployment."""

@@ -28,7 +28,9 @@ class Incidents:
         self._connection.execute(insert(incidents), asdict(incident))
 
     def get(self, key: int) -> Incident | None:
-        row = self._connection.execute(select(incidents).where(incidents.c.key == bindparam("incident")), {"incident": key})
+        row = self._connection.execute(
+            select(incidents).where(incidents.c.key == bindparam("incident")), {"incident": key}
+        )
         found = row.one_or_none()
         return None if found is None else Incident(*found)
 

@@ -6,7 +6,13 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select, upda
 
 from services.engine.state.tables import jobs
 
-ACTIVATABLE, ACTIVATED, BACKING_OFF, FAILED, ERROR_THROWN = "ACTIVATABLE", "ACTIVATED", "BACKING_OFF", "FAILED", "ERROR_THROWN"
+ACTIVATABLE, ACTIVATED, BACKING_OFF, FAILED, ERROR_THROWN = (
+    "ACTIVATABLE",
+    "ACTIVATED",
+    "BACKING_OFF",
+    "FAILED",
+    "ERROR_THROWN",
+)
 
 
 @dataclass(slots=True)

@@ -54,7 +54,9 @@ class Starts:
         self._connection.execute(_START, asdict(subscription))
 
     def by_name(self, kind: str, name: str) -> list[StartSubscription]:
-        return [StartSubscription(*row) for row in self._connection.execute(_BY_NAME, {"event": kind, "event_name": name})]
+        return [
+            StartSubscription(*row) for row in self._connection.execute(_BY_NAME, {"event": kind, "event_name": name})
+        ]
 
     def of_process(self, process_id: str) -> list[StartSubscription]:
         return [StartSubscription(*row) for row in self._connection.execute(_OF_PROCESS, {"process": process_id})]
@@ -67,7 +69,9 @@ _SUBSCRIBE = insert(signal_subscriptions)
 _SUBSCRIPTION = select(signal_subscriptions).where(signal_subscriptions.c.key == bindparam("subscription"))
 _UNSUBSCRIBE = delete(signal_subscriptions).where(signal_subscriptions.c.key == bindparam("subscription"))
 _SUBSCRIBERS = (
-    select(signal_subscriptions).where(signal_subscriptions.c.name == bindparam("signal")).order_by(signal_subscriptions.c.key)
+    select(signal_subscriptions)
+    .where(signal_subscriptions.c.name == bindparam("signal"))
+    .order_by(signal_subscriptions.c.key)
 )
 _START = insert(start_subscriptions)
 _BY_NAME = (

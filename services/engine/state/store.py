@@ -129,5 +129,3 @@ def _sqlite(directory: Path | None) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     return engine
-
-

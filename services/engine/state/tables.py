@@ -6,10 +6,14 @@ metadata = MetaData()
 
 
 def _key(name: str = "key", *, primary: bool = False) -> Column[int]:
-    return Column(name, BigInteger().with_variant(Integer, "sqlite"), primary_key=primary, autoincrement=False, nullable=False)
+    return Column(
+        name, BigInteger().with_variant(Integer, "sqlite"), primary_key=primary, autoincrement=False, nullable=False
+    )
 
 
-counters = Table("counters", metadata, Column("name", String, primary_key=True), Column("value", BigInteger, nullable=False))
+counters = Table(
+    "counters", metadata, Column("name", String, primary_key=True), Column("value", BigInteger, nullable=False)
+)
 
 definitions = Table(
     "definitions",
@@ -125,7 +129,12 @@ message_subscriptions = Table(
     Column("process_id", String, nullable=False),
     Column("interrupting", Boolean, nullable=False),
 )
-Index("subscriptions_by_message", message_subscriptions.c.name, message_subscriptions.c.correlation_key, message_subscriptions.c.key)
+Index(
+    "subscriptions_by_message",
+    message_subscriptions.c.name,
+    message_subscriptions.c.correlation_key,
+    message_subscriptions.c.key,
+)
 
 signal_subscriptions = Table(
     "signal_subscriptions",

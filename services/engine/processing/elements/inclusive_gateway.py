@@ -8,7 +8,7 @@ from services.engine.processing.work import At, Work
 
 
 class InclusiveGateway(Leaf):
-    """A fork; joining ones are refused at deployment."""
+    """How it joins is in ``joins``."""
 
     def activate(self, work: Work, at: At) -> None:
         flows = self._choose(work, at)

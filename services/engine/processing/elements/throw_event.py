@@ -1,6 +1,6 @@
 """Intermediate throw events: none, message (a job), signal, escalation, link."""
 
-from services.engine.model.bpmn import EventKind, Kind
+from services.engine.model.bpmn import EventKind
 from services.engine.processing import lifecycle
 from services.engine.processing.elements.job_task import JobTask
 from services.engine.processing.escalations import throw_escalation
@@ -42,20 +42,5 @@ class ThrowEvent(JobTask):
         if at.element.event.kind != EventKind.LINK:
             super().complete(work, at)
             return
-        scope, target = at.scope, _link_target(at)
-        lifecycle.enter(work, at.instance, scope, target)
+        lifecycle.enter(work, at.instance, at.scope, at.process.links[at.element.id][0])
         lifecycle.completed(work, at)
-
-
-def _link_target(at: At) -> str:
-    name = at.element.event.name.text if at.element.event and at.element.event.name else ""
-    return next(
-        e.id
-        for e in at.process.elements.values()
-        if e.kind == Kind.INTERMEDIATE_CATCH_EVENT
-        and e.scope == at.element.scope
-        and e.event is not None
-        and e.event.kind == EventKind.LINK
-        and e.event.name is not None
-        and e.event.name.text == name
-    )

@@ -1,0 +1,57 @@
+"""When a gateway with several incoming flows may be entered, and which tokens it takes."""
+
+from collections.abc import Iterator
+
+from services.engine.model.bpmn import Element, Kind, Process
+from services.engine.state.instances import Instance, Node
+
+
+def tokens_to_take(instance: Instance, process: Process, scope: Node, element: Element, arrived_on: str) -> list[str]:
+    """The tokens that entering takes; empty while the gateway still waits, or if the token has gone."""
+    if not scope.tokens.get(arrived_on):
+        return []
+    if element.kind == Kind.PARALLEL_GATEWAY:
+        flows = [f.id for f in element.incoming] or [arrived_on]
+        return flows if all(scope.tokens.get(f) for f in flows) else []
+    if is_inclusive_join(element):
+        waits = any(_reaches(process, start, element.id) for start in _under_way(instance, process, scope, element))
+        return [] if waits else [f.id for f in element.incoming if scope.tokens.get(f.id)]
+    return [arrived_on]
+
+
+def is_inclusive_join(element: Element) -> bool:
+    return element.kind == Kind.INCLUSIVE_GATEWAY and len(element.incoming) > 1
+
+
+def waiting_joins(process: Process, scope: Node) -> Iterator[tuple[str, str]]:
+    """Inclusive gateways at which tokens wait in a scope, each with a flow that has one."""
+    if not process.inclusive_joins:
+        return
+    for join in process.inclusive_joins:
+        flow = next((f.id for f in process.elements[join].incoming if scope.tokens.get(f.id)), None)
+        if flow is not None:
+            yield join, flow
+
+
+def _under_way(instance: Instance, process: Process, scope: Node, join: Element) -> Iterator[str]:
+    """Elements in the scope that hold a token or are about to get one, other than the join."""
+    for child in scope.children:
+        if child in instance.nodes:
+            yield instance.nodes[child].element_id
+    targets = {f.id: f.target for e in process.elements.values() for f in e.outgoing}
+    yield from (targets[token] for token in scope.tokens if token in targets and targets[token] != join.id)
+
+
+def _reaches(process: Process, start: str, goal: str) -> bool:
+    """Whether a token at ``start`` may come to ``goal``, through flows and boundary events."""
+    seen: set[str] = set()
+    ahead = [start]
+    while ahead:
+        current = ahead.pop()
+        element = process.elements[current]
+        following = [f.target for f in element.outgoing] + list(element.boundaries) + process.links.get(current, [])
+        if goal in following:
+            return True
+        ahead += [e for e in following if e not in seen]
+        seen.update(following)
+    return False
