@@ -1,0 +1,252 @@
+"""A folder of recordings as a recorder: what it holds is measured in the files, not believed from their names."""
+
+import asyncio
+import os
+import shutil
+from collections.abc import AsyncIterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import av
+import pytest
+from footage_maker import NAME, Camera, numbers_in, truncate
+from vault_bench import NOON, at, span
+
+from services.recorders.base import NothingRecorded, RecorderDown, Segment, WrongChannel
+from services.recorders.folder import FolderRecorder
+from services.recorders.layout import redate
+from services.recorders.registry import Bounded, open_recorder
+from services.runtime.errors import Fatal
+from services.runtime.spans import Span
+
+SAMPLES = Path(__file__).parents[3] / "deploy" / "demo" / "recordings"
+EVENING = datetime(2026, 11, 24, 22, 46, tzinfo=UTC)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return tmp_path / "recordings"
+
+
+def recorder(root: Path, **more: str) -> FolderRecorder:
+    return FolderRecorder.from_configuration({"root": str(root), **more})
+
+
+async def names(recorder: FolderRecorder, asked: Span, channel: str = "cam1") -> list[str]:
+    return [segment.name async for segment in recorder.fetch(channel, asked)]
+
+
+async def test_coverage_of_real_recordings_shows_the_gap_to_the_frame() -> None:
+    asked = Span(EVENING, EVENING + timedelta(minutes=10))
+    found = await recorder(SAMPLES).coverage("cam1", asked)
+    assert [(one.start.strftime("%H:%M:%S.%f"), one.end.strftime("%H:%M:%S.%f")) for one in found] == [
+        ("22:46:07.242666", "22:48:45.141525"),
+        ("22:49:07.322475", "22:51:07.312118"),
+    ]
+
+
+async def test_coverage_is_clipped_and_fetch_gives_what_overlaps(root: Path) -> None:
+    written = Camera(root, "cam1").record(NOON, 12)
+    assert await recorder(root).coverage("cam1", span(5, 7)) == [span(5, 7)]
+    assert await names(recorder(root), span(5, 7)) == [written[1].path.name]
+    assert await names(recorder(root), span(3.9, 8.1)) == [one.path.name for one in written]
+    assert await recorder(root).coverage("cam1", span(20, 30)) == []
+    assert await names(recorder(root), span(20, 30)) == []
+
+
+async def test_segment_gives_the_bytes_on_disk_and_its_measured_span(root: Path) -> None:
+    (written,) = Camera(root, "cam1").record(NOON, 4)
+    (segment,) = [one async for one in recorder(root).fetch("cam1", span(0, 4))]
+    assert segment.span == span(0, 4)
+    assert (segment.channel, segment.container) == ("cam1", "fmp4")
+    body = b"".join([chunk async for chunk in segment.open()])
+    assert body == written.path.read_bytes()
+    assert segment.size == len(body)
+
+
+async def test_truncated_file_covers_what_is_whole_and_is_still_fetched(root: Path) -> None:
+    written = Camera(root, "cam1").record(NOON, 8)
+    truncate(written[0].path, 0.55)
+    (first, second) = await recorder(root).coverage("cam1", span(0, 8))
+    assert at(1) <= first.end <= at(3)
+    assert second == span(4, 8)
+    assert written[0].path.name in await names(recorder(root), span(3.2, 3.9))
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>no footage</html>", b"\0" * 4000])
+async def test_file_without_footage_promises_nothing_and_is_still_fetched(root: Path, body: bytes) -> None:
+    written = Camera(root, "cam1").record(NOON, 8)
+    written[0].path.write_bytes(body)
+    assert await recorder(root).coverage("cam1", span(0, 8)) == [span(4, 8)]
+    assert await names(recorder(root), span(1, 3)) == [written[0].path.name]
+
+
+async def test_file_that_grows_is_measured_anew(root: Path) -> None:
+    (written,) = Camera(root, "cam1").record(NOON, 4)
+    whole = written.path.read_bytes()
+    source = recorder(root)
+    truncate(written.path, 0.4)
+    (short,) = await source.coverage("cam1", span(0, 4))
+    segments = [one async for one in source.fetch("cam1", span(0, 4))]
+    written.path.write_bytes(whole)
+    assert await source.coverage("cam1", span(0, 4)) == [span(0, 4)]
+    assert short.end < at(4)
+    # What was found before it grew is given as it was then.
+    assert len(b"".join([chunk async for chunk in segments[0].open()])) == segments[0].size
+
+
+async def test_names_are_times_in_the_recorders_zone(root: Path) -> None:
+    Camera(root, "cam1").record(datetime(2026, 3, 1, 20, tzinfo=UTC), 4)  # on the recorder's wall
+    source = recorder(root, zone="Asia/Shanghai")
+    assert await source.coverage("cam1", span(-60, 60)) == [span(0, 4)]
+    assert (await source.probe()).zone == "Asia/Shanghai"
+
+
+async def test_hour_that_the_clock_goes_through_twice_is_told_apart_by_when_files_were_closed(root: Path) -> None:
+    # In Berlin on 25 October 2026 the hour from 2:00 came at 0:00 UTC and again at 1:00 UTC.
+    path = Camera(root, "cam1").record(datetime(2026, 10, 25, 2, 30, tzinfo=UTC), 4)[0].path
+    source = recorder(root, zone="Europe/Berlin")
+    for hour in (0, 1):
+        start = datetime(2026, 10, 25, hour, 30, tzinfo=UTC)
+        closed = (start + timedelta(seconds=5)).timestamp()
+        os.utime(path, (closed, closed))
+        assert await source.coverage("cam1", Span(start, start + timedelta(seconds=4))) == [
+            Span(start, start + timedelta(seconds=4))
+        ]
+
+
+async def test_snapshot_is_the_picture_of_that_moment(root: Path) -> None:
+    Camera(root, "cam1").record(NOON, 8)
+    jpeg = await recorder(root).snapshot("cam1", at(5.72))
+    assert jpeg.startswith(b"\xff\xd8")
+    path = root.parent / "picture.jpg"
+    path.write_bytes(jpeg)
+    with av.open(str(path)) as container:
+        assert numbers_in(container.decode(video=0)) == [57]
+
+
+async def test_snapshot_where_nothing_is_recorded_says_so(root: Path) -> None:
+    (written,) = Camera(root, "cam1").record(NOON, 4)
+    with pytest.raises(NothingRecorded):
+        await recorder(root).snapshot("cam1", at(30))
+    written.path.write_bytes(b"\0" * 4000)
+    with pytest.raises(NothingRecorded):
+        await recorder(root).snapshot("cam1", at(1))
+
+
+def _unmounted(root: Path, state: str) -> None:
+    if state == "empty":
+        root.mkdir()
+    elif state == "a file":
+        root.write_text("")
+
+
+@pytest.mark.parametrize("state", ["absent", "empty", "a file"])
+async def test_recorder_without_its_disk_is_down(root: Path, state: str) -> None:
+    _unmounted(root, state)
+    source = recorder(root)
+    for attempt in (source.coverage("cam1", span(0, 4)), source.snapshot("cam1", at(0)), names(source, span(0, 4))):
+        with pytest.raises(RecorderDown, match="Mount it"):
+            await attempt
+    facts = await source.probe()
+    assert not facts.reachable
+    assert facts.oldest_frame == {}
+
+
+async def test_file_that_vanishes_while_it_is_fetched_means_the_recorder_is_down(root: Path) -> None:
+    Camera(root, "cam1").record(NOON, 4)
+    (segment,) = [one async for one in recorder(root).fetch("cam1", span(0, 4))]
+    shutil.rmtree(root)
+    with pytest.raises(RecorderDown, match="could not be read"):
+        await anext(segment.open())
+
+
+@pytest.mark.parametrize("channel", ["cam9", "..", "../outside", "", ".", "/etc", "cam1/../../outside", "linked"])
+async def test_channel_that_is_not_the_recorders_own_is_refused(root: Path, channel: str) -> None:
+    Camera(root, "cam1").record(NOON, 4)
+    Camera(root.parent, "outside").record(NOON, 4)
+    (root / "linked").symlink_to(root.parent / "outside")
+    with pytest.raises(WrongChannel):
+        await recorder(root).coverage(channel, span(0, 4))
+
+
+async def test_file_that_links_out_of_the_channel_is_not_seen(root: Path) -> None:
+    Camera(root, "cam1").record(NOON, 4)
+    outside = Camera(root.parent, "outside").record(at(10), 4)
+    (root / "cam1" / outside[0].path.name).symlink_to(outside[0].path)
+    assert await recorder(root).coverage("cam1", span(0, 20)) == [span(0, 4)]
+
+
+async def test_probe_tells_oldest_frames_and_the_clock_as_configured(root: Path) -> None:
+    Camera(root, "cam1").record(NOON, 4)
+    Camera(root, "site/cam2").record(at(5), 4)
+    facts = await recorder(root).probe()
+    assert facts.oldest_frame == {"cam1": NOON, "site/cam2": at(5)}
+    assert (facts.clock_offset_ms, facts.clock_method) == (None, "unknown")
+    told = {"clock_offset_ms": "-1500", "clock_uncertainty_ms": "200", "clock_method": "NTP", "identity": "north"}
+    facts = await recorder(root, **told).probe()
+    assert (facts.clock_offset_ms, facts.clock_method, facts.clock_uncertainty_ms) == (-1500, "NTP", 200)
+    assert facts.identity == "north"
+
+
+async def test_folder_cannot_protect_footage_and_says_so(root: Path) -> None:
+    Camera(root, "cam1").record(NOON, 4)
+    assert await recorder(root).protect("cam1", span(0, 4)) is False
+
+
+@pytest.mark.parametrize(
+    ("kind", "configuration", "words"),
+    [
+        ("tape", {}, "no recorder of the kind 'tape'"),
+        ("folder", {}, "no root"),
+        ("folder", {"root": "/tmp", "zone": "Peking"}, "IANA name"),  # noqa: S108
+        ("folder", {"root": "/tmp", "layout": "other"}, "layout known is mediamtx"),  # noqa: S108
+        ("folder", {"root": "/tmp", "clock_offset_ms": "soon"}, "whole number"),  # noqa: S108
+        ("folder", {"root": "/tmp", "parallel_fetches": "0"}, "from 1 up"),  # noqa: S108
+    ],
+)
+def test_configuration_that_is_not_understood_says_what_to_set(
+    kind: str, configuration: dict[str, str], words: str
+) -> None:
+    with pytest.raises(Fatal, match=words):
+        open_recorder(kind, configuration)
+
+
+async def test_only_so_many_fetches_of_one_recorder_go_on_at_once(root: Path) -> None:
+    Camera(root, "cam1").record(NOON, 8)
+    configuration = {"root": str(root), "parallel_fetches": "1"}
+    first = open_recorder("folder", configuration).fetch("cam1", span(0, 8))
+    await anext(first)
+    second = open_recorder("folder", configuration).fetch("cam1", span(0, 8))
+    waiting = asyncio.ensure_future(anext(second))
+    other = open_recorder("folder", {"root": str(root), "parallel_fetches": "1", "identity": "other"})
+    assert [one async for one in other.fetch("cam1", span(0, 8))]
+    assert not waiting.done()
+    await first.aclose()  # type: ignore[attr-defined]  # a generator, which the protocol does not promise
+    assert (await waiting).channel == "cam1"
+    await second.aclose()  # type: ignore[attr-defined]  # as above
+
+
+async def test_fetch_that_fails_gives_its_place_back(root: Path) -> None:
+    class Broken:
+        async def fetch(self, channel: str, span: Span) -> AsyncIterator[Segment]:
+            raise RecorderDown("gone")
+            yield
+
+    bounded = Bounded(Broken(), ("broken", frozenset()), 1)  # type: ignore[arg-type]  # only fetch is used
+    for _ in range(3):
+        with pytest.raises(RecorderDown):
+            await anext(bounded.fetch("cam1", span(0, 1)))
+
+
+async def test_redated_recordings_keep_their_time_of_day_and_bytes(root: Path) -> None:
+    copies = redate(SAMPLES, root, date(2027, 2, 3))
+    assert len(copies) == 7
+    assert redate(SAMPLES, root, date(2027, 2, 3)) == copies
+    source = SAMPLES / "cam1" / "2026-11-24_22-46-07-242666.mp4"
+    copy = root / "cam1" / "2027-02-03_22-46-07-242666.mp4"
+    assert copy.read_bytes() == source.read_bytes()
+    found = await recorder(root).coverage(
+        "cam1", Span(datetime(2027, 2, 3, tzinfo=UTC), datetime(2027, 2, 4, tzinfo=UTC))
+    )
+    assert [one.start.strftime(NAME) for one in found] == ["2027-02-03_22-46-07-242666", "2027-02-03_22-49-07-322475"]

@@ -1,0 +1,105 @@
+"""The label says where footage comes from and what it holds, the same to machines and to people (R37)."""
+
+import hashlib
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from footage_maker import Camera
+from vault_bench import NOON, Bench, span
+
+from services.vault.labels import (
+    ClockReading,
+    LabelInvalid,
+    Origin,
+    Retrieval,
+    build_label,
+    canonical,
+    label_key,
+    printable,
+)
+from services.vault.sealing import Sealed
+
+ORIGIN = Origin("North gate", "Gate camera", "cam1", "folder", "mediamtx", "recorder-1", "Asia/Shanghai")
+CLOCK = ClockReading(-1500, "compared with a radio clock", 200)
+RETRIEVAL = Retrieval("SQ-2026-000123", "DQ-2026-000123", "Li Na", datetime(2026, 3, 2, 1, 30, tzinfo=UTC))
+
+
+@pytest.fixture
+async def sealed(tmp_path: Path) -> Sealed:
+    bench = Bench.in_folder(tmp_path)
+    camera = Camera(bench.root, "cam1")
+    camera.record(NOON, 4)
+    camera.record(NOON.replace(second=10), 4)
+    return await bench.seal(span(1, 13))
+
+
+@pytest.mark.requirement("R37")
+async def test_label_names_both_hashes_and_the_whole_origin(sealed: Sealed) -> None:
+    label = build_label(sealed, ORIGIN, CLOCK, RETRIEVAL)
+    assert label["_type"] == "https://in-toto.io/Statement/v1"
+    assert [one["digest"]["sha256"] for one in label["subject"]] == [sealed.sha256_cipher, sealed.sha256_plain]
+    told = label["predicate"]
+    assert told["applicationNumber"] == "SQ-2026-000123"
+    assert told["recorder"]["clock"] == {
+        "offsetMs": -1500,
+        "method": "compared with a radio clock",
+        "uncertaintyMs": 200,
+    }
+    assert told["asked"] == ["2026-03-01T12:00:01+00:00", "2026-03-01T12:00:13+00:00"]
+    assert told["gaps"] == [["2026-03-01T12:00:04+00:00", "2026-03-01T12:00:10+00:00"]]
+    assert told["outcome"] == "partial"
+    assert [one["sha256"] for one in told["sources"]] == [one.sha256 for one in sealed.coverage.sources]
+    assert label_key(sealed.key) == "masters/item/1.label.json"
+
+
+async def test_same_facts_give_the_same_bytes(sealed: Sealed) -> None:
+    label = build_label(sealed, ORIGIN, CLOCK, RETRIEVAL)
+    shuffled = json.loads(json.dumps(dict(reversed(label.items()))))
+    assert canonical(label) == canonical(shuffled)
+    assert json.loads(canonical(label)) == label
+    assert (
+        hashlib.sha256(canonical(label)).digest()
+        != hashlib.sha256(canonical(build_label(sealed, ORIGIN, replace(CLOCK, offset_ms=0), RETRIEVAL))).digest()
+    )
+
+
+@pytest.mark.requirement("R37")
+async def test_printed_label_shows_times_with_their_zone(sealed: Sealed) -> None:
+    rows = {
+        english: (chinese, value)
+        for chinese, english, value in printable(build_label(sealed, ORIGIN, CLOCK, RETRIEVAL))
+    }
+    assert rows["Retrieved at"] == ("调取时间", "2026-03-02 09:30:00.000+08:00 (Asia/Shanghai)")
+    assert rows["Gaps"][1].startswith("2026-03-01 20:00:04.000+08:00 (Asia/Shanghai) – 2026-03-01 20:00:10.000")
+    assert rows["Recorder clock against true time"][1] == "-1500 ms (compared with a radio clock)"
+    assert rows["SHA-256 of the footage"][1] == sealed.sha256_plain
+
+
+async def test_clock_that_was_not_measured_is_printed_so(sealed: Sealed) -> None:
+    label = build_label(sealed, ORIGIN, ClockReading(None, "unknown", None), replace(RETRIEVAL, record_number=None))
+    rows = {english: value for _, english, value in printable(label)}
+    assert rows["Recorder clock against true time"] == "— (unknown)"
+    assert rows["Retrieval record"] == "—"
+
+
+@pytest.mark.parametrize(
+    ("part", "change", "words"),
+    [
+        ("origin", {"camera": " "}, "needs the camera"),
+        ("origin", {"zone": "Peking"}, "IANA name"),
+        ("retrieval", {"application_number": ""}, "needs the application number"),
+        ("retrieval", {"retrieved_at": datetime(2026, 3, 2)}, "has no zone"),  # noqa: DTZ001
+        ("sealed", {"sha256_plain": "ABC"}, "no SHA-256"),
+    ],
+)
+async def test_label_without_its_facts_is_refused(
+    sealed: Sealed, part: str, change: dict[str, Any], words: str
+) -> None:
+    parts: dict[str, Any] = {"sealed": sealed, "origin": ORIGIN, "clock": CLOCK, "retrieval": RETRIEVAL}
+    parts[part] = replace(parts[part], **change)
+    with pytest.raises(LabelInvalid, match=words):
+        build_label(**parts)
