@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from services.engine.feel.builtins import find_builtin
+from services.engine.feel.builtins import call_builtin
 from services.engine.feel.nodes import Node
 from services.engine.feel.properties import property_of
 from services.engine.feel.scope import Scope
@@ -31,8 +31,7 @@ class Call(Node):
         defined = scope.find(self.name)
         if isinstance(defined, Function):
             return call_function(defined, values, self.arguments.names)
-        builtin = find_builtin(self.name, len(values), self.arguments.names)
-        return builtin.call(values, self.arguments.names, scope.now) if builtin else None
+        return call_builtin(self.name, values, self.arguments.names, scope.now)
 
 
 @dataclass(frozen=True, slots=True)

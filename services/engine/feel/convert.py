@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from services.engine.feel.temporal import Date, DateTime, DayTime, Time, YearMonths, date_time_from_python
-from services.engine.feel.temporal_text import format_temporal
+from services.engine.feel.temporal_text import format_for_json, format_temporal
 from services.engine.feel.values import Function, Range, Value
 
 _FEEL_TYPES = (Decimal, str, bool, Date, Time, DateTime, YearMonths, DayTime, Range, Function)
@@ -37,7 +37,10 @@ def from_json(value: object) -> Value:  # noqa: PLR0911 - one for each type
 
 
 def to_json(value: Value) -> object:
-    """What JSON can carry: whole numbers as int, others as float; calendar values, ranges, functions as their text."""
+    """What JSON can carry, as Zeebe stores a result: whole numbers as int, others as float; calendar values as text.
+
+    A date and time in a region carries its offset, too (`…+02:00[Europe/Berlin]`); functions and ranges become None.
+    """
     if value is None or isinstance(value, bool | str):
         return value
     if isinstance(value, Decimal):
@@ -46,7 +49,9 @@ def to_json(value: Value) -> object:
         return {key: to_json(item) for key, item in value.items()}
     if isinstance(value, list):
         return [to_json(item) for item in value]
-    return text_of(value)
+    if isinstance(value, Date | Time | DateTime | YearMonths | DayTime):
+        return format_for_json(value)
+    return None
 
 
 def text_of(value: Value) -> str:  # noqa: PLR0911 - one for each type

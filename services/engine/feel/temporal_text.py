@@ -99,6 +99,16 @@ def format_temporal(value: Temporal) -> str:
     return _format_day_time(value)
 
 
+def format_for_json(value: Temporal) -> str:
+    """The text that Zeebe stores: offset and region of a date and time, no seconds where a local time has none."""
+    if isinstance(value, DateTime) and value.zone is not None and value.zone.region is not None:
+        local = format_temporal(DateTime(value.date, value.nanos, Zone(offset=value.offset)))
+        return f"{local}[{value.zone.region}]"
+    if isinstance(value, Time) and value.zone is None and value.nanos % (60 * NANOS) == 0:
+        return _format_nanos(value.nanos).removesuffix(":00")
+    return format_temporal(value)
+
+
 def _date(match: re.Match[str]) -> Date | None:
     try:
         return Date(int(match["year"]), int(match["month"]), int(match["day"]))

@@ -17,6 +17,7 @@ _AGGREGATES = {
     Aggregation.MIN: compile_expression("min(values)"),
     Aggregation.MAX: compile_expression("max(values)"),
 }
+_NAME_LENGTH = 30  # of an input without a label, which goes by its expression
 _SAME = compile_expression("first = other")
 _TYPES = {
     "string": "string",
@@ -33,7 +34,7 @@ _TYPE_TESTS = {name: compile_expression(f"value instance of {name}") for name in
 
 @dataclass(frozen=True, slots=True)
 class EvaluatedInput:
-    """`value` is JSON-like, as all values in these answers."""
+    """`name` is the label, or the expression where there is none; `value` is JSON-like, as all values here."""
 
     id: str
     name: str
@@ -153,7 +154,7 @@ class _Evaluation:
     ) -> object:
         values = [self._value(column.expression, variables) for column in table.inputs]
         inputs.extend(
-            EvaluatedInput(column.id, column.label, to_json(value))
+            EvaluatedInput(column.id, column.label or column.expression.text[:_NAME_LENGTH], to_json(value))
             for column, value in zip(table.inputs, values, strict=True)
         )
         rows: list[Row] = []
@@ -194,7 +195,9 @@ class _Evaluation:
 def _matched_rule(table: DecisionTable, rule: Rule, index: int, values: Sequence[object]) -> MatchedRule:
     columns = zip(table.outputs, values, strict=True)
     return MatchedRule(
-        rule.id, index, tuple(EvaluatedOutput(column.id, column.name, to_json(value)) for column, value in columns)
+        rule.id,
+        index,
+        tuple(EvaluatedOutput(column.id, column.label or column.name, to_json(value)) for column, value in columns),
     )
 
 

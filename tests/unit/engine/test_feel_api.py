@@ -22,8 +22,12 @@ from services.engine.feel import FeelEvaluationError, compile_expression, from_j
         ('date and time("2024-02-29T10:00:00Z")', "2024-02-29T10:00:00Z"),
         ('duration("P3D")', "P3D"),
         ('{until: duration("P1Y")}', {"until": "P1Y"}),
-        ("function(a) a", "function(a)"),
-        ("{r: [1..2)}", {"r": "[1..2)"}),
+        ('date and time("2024-07-01T10:00:00@Europe/Berlin")', "2024-07-01T10:00:00+02:00[Europe/Berlin]"),
+        ('time("10:00:00")', "10:00"),
+        ('time("10:00:30")', "10:00:30"),
+        ('time("10:00:00Z")', "10:00:00Z"),
+        ("function(a) a", None),
+        ("{r: [1..2)}", {"r": None}),
     ],
 )
 def test_results_as_json(expression: str, expected: object) -> None:

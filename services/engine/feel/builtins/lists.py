@@ -61,9 +61,18 @@ def append(items: list[Value], *added: Value) -> Value:
     return [*items, *added]
 
 
-@builtin("concatenate", "lists: list", variadic=True)
-def concatenate(*lists: list[Value]) -> Value:
-    return [item for items in lists for item in items]
+def _joined(lists: Iterable[Value]) -> Iterable[Value]:
+    """The items of all lists; what is no list, null included, counts as an item."""
+    for items in lists:
+        if isinstance(items, list):
+            yield from items
+        else:
+            yield items
+
+
+@builtin("concatenate", "lists: any", variadic=True)
+def concatenate(*lists: Value) -> Value:
+    return list(_joined(lists))
 
 
 @builtin("insert before", "list: list", "position: number", "newItem: any")
@@ -115,9 +124,9 @@ def _distinct(items: Iterable[Value]) -> list[Value]:
     return result
 
 
-@builtin("union", "lists: list", variadic=True)
-def union(*lists: list[Value]) -> Value:
-    return _distinct(item for items in lists for item in items)
+@builtin("union", "lists: any", variadic=True)
+def union(*lists: Value) -> Value:
+    return _distinct(_joined(lists))
 
 
 @builtin("distinct values", "list: list")
@@ -154,6 +163,8 @@ def partition(items: list[Value], size: Decimal) -> Value:
 @builtin("sort", "list: list", "precedes: function?")
 def sort(items: list[Value], precedes: Function | None = None) -> Value:
     """Stable; without a function in the values' own order. Null where the order is undefined."""
+    if precedes is not None and len(precedes.params) != 2:
+        return None
 
     def order(left: Value, right: Value) -> int:
         if precedes is None:

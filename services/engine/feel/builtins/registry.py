@@ -29,13 +29,15 @@ BUILTIN_NAMES = _OVERLOADS.keys()
 
 @dataclass(frozen=True, slots=True)
 class Param:
-    """`kind` is a key of _KINDS or `any`; only `any` and optional parameters take null."""
+    """`kind` is a key of _KINDS, `point` (no range) or `any`; only `any` and optional parameters take null."""
 
     name: str
     kind: str
     optional: bool
 
     def fits(self, value: Value) -> bool:
+        if self.kind == "point":
+            return value is not None and not isinstance(value, Range)
         if self.kind == "any" or (value is None and self.optional):
             return True
         return isinstance(value, _KINDS[self.kind])
@@ -70,22 +72,19 @@ class Builtin:
             return set(names) <= set(known) and needed <= set(names)
         return count >= self.required and (self.variadic or count <= len(self.params))
 
-    def call(self, values: Sequence[Value], names: Sequence[str], now: Now) -> Value:
-        """Null where an argument has the wrong type or the calculation has no result."""
+    def arguments(self, values: Sequence[Value], names: Sequence[str]) -> list[Value] | None:
+        """One value for each parameter, coerced to its type; None where one does not fit."""
         if names:
             given = dict(zip(names, values, strict=True))
             values = [given.get(param.name) for param in self.params]
-        arguments: list[object] = [now] if self.reads_clock else []
+        arguments: list[Value] = []
         for number, value in enumerate(values):
             param = self.params[min(number, len(self.params) - 1)]
             fitting = param.coerce(value)
             if not param.fits(fitting):
                 return None
             arguments.append(fitting)
-        try:
-            return self.implementation(*arguments)
-        except (DecimalException, ValueError, OverflowError):
-            return None
+        return arguments
 
 
 def builtin(
@@ -106,11 +105,25 @@ def _param(spec: str) -> Param:
     return Param(name, kind.removesuffix("?"), kind.endswith("?"))
 
 
-def find_builtin(name: str, count: int, names: Sequence[str]) -> Builtin | None:
-    """The first overload that takes so many arguments, or arguments of these names."""
-    for candidate in _OVERLOADS.get(name, ()):
-        if candidate.takes(count, names):
-            return candidate
+def call_builtin(name: str, values: Sequence[Value], names: Sequence[str], now: Now) -> Value:
+    """Calls the first overload that the arguments fit; null where none does or the calculation has no result."""
+    overloads = _OVERLOADS.get(name, [])
+    if names:  # `(range, point)` and `(point, range)` have the same names: the order written tells them apart
+        overloads = sorted(overloads, key=lambda overload: [param.name for param in overload.params] != list(names))
+    for overload in overloads:
+        if not overload.takes(len(values), names):
+            continue
+        arguments = overload.arguments(values, names)
+        if arguments is None:
+            continue
+        try:
+            return (
+                overload.implementation(now, *arguments)
+                if overload.reads_clock
+                else overload.implementation(*arguments)
+            )
+        except (DecimalException, ValueError, OverflowError):
+            return None
     return None
 
 

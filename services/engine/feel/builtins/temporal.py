@@ -68,6 +68,7 @@ def last_day_of_month(value: Date | DateTime) -> Value:
 
 
 @builtin("cycle", "interval: duration")
+@builtin("cycle", "repetitions: duration")
 def cycle(interval: YearMonths | DayTime) -> Value:
     """The text of a cycle timer without an end; Zeebe's own addition to FEEL."""
     return "R/" + format_temporal(interval)
