@@ -1,0 +1,281 @@
+"""inspect-return, re-archive, release-preservation: how a case ends, twice in a row and after a crash (R38 to R40)."""
+
+from datetime import timedelta
+from unittest.mock import patch
+
+import pytest
+from custody_desk import NOON, Case, Desk, open_review
+from services.register import attempts, closing, hand_overs
+from services.register.applications import Application
+from services.register.audit import AuditEvent
+from services.register.copies import Copy, Grant
+from services.register.custody import CustodyEntry
+from services.register.masters import Master
+from services.register.notices import Notice
+from services.register.preservations import Preservation
+from services.register.returns import ArchiveEntry, Inspection
+from services.register.reviews import Review
+from services.register.violations import Violation
+from services.runtime.errors import Fatal, Retryable
+from services.vault.keys import KeyGone
+from services.vault.store import StoreDown, StoreLocked
+from services.workers import (
+    back_up_footage,
+    inspect_return,
+    preserve_footage,
+    re_archive,
+    release_preservation,
+    vault_work,
+)
+
+KINDS = {
+    "rejected": "rejected",
+    "expired": "expired",
+    "unavailable": "footage-unavailable",
+    "not-taken-up": "copy-not-taken-up",
+    "withdrawn": "withdrawn",
+}
+
+
+class Killed(BaseException):
+    """The process dies here."""
+
+
+async def returned(desk: Desk, *, days: int = 0) -> tuple[Case, dict[str, str]]:
+    case = desk.case("gate")
+    await desk.work(preserve_footage, application_id=case.id)
+    hand_over_id = await case.lend()
+    desk.clock.turn(timedelta(days=days))
+    case.give_back(hand_over_id)
+    return case, {"application_id": case.id, "hand_over_id": hand_over_id}
+
+
+@pytest.mark.requirement("R39")
+async def test_a_return_in_order_has_no_findings(desk: Desk) -> None:
+    _, ids = await returned(desk)
+
+    assert [(await desk.work(inspect_return, **ids)).return_findings for _ in range(2)] == [0, 0]
+    [inspection] = desk.rows(Inspection)
+    assert list(inspection.hashes.values()) == [True]
+    assert [row.event for row in desk.rows(CustodyEntry)].count("inspected") == 1
+
+
+@pytest.mark.requirement("R39")
+async def test_a_damaged_copy_and_a_late_return_are_findings(desk: Desk) -> None:
+    _, ids = await returned(desk, days=12)
+    desk.damage("copies", desk.rows(Copy)[0].sealed["key"])
+
+    assert (await desk.work(inspect_return, **ids)).return_findings == 2
+    assert [finding["code"] for finding in desk.rows(Inspection)[0].findings] == ["hash-differs", "returned-late"]
+
+
+async def test_a_copy_that_is_not_in_the_vault_is_a_finding(desk: Desk) -> None:
+    _, ids = await returned(desk)
+    await vault_work.discard(desk.store, "copies", desk.rows(Copy)[0].sealed["key"])
+
+    assert (await desk.work(inspect_return, **ids)).return_findings == 1
+
+
+async def test_nothing_is_inspected_or_re_archived_before_the_return(desk: Desk) -> None:
+    case = desk.case("gate")
+    ids = {"application_id": case.id, "hand_over_id": await case.lend()}
+
+    with pytest.raises(Fatal, match="no return"):
+        await desk.work(inspect_return, **ids)
+    with pytest.raises(Fatal, match="not returned"):
+        await desk.work(re_archive, **ids, decision="in-order")
+    desk.loan_keys.unwrapper(desk.rows(Copy)[0].id)
+
+
+@pytest.mark.requirement("R40")
+async def test_re_archiving_destroys_the_keys_and_keeps_the_masters(desk: Desk) -> None:
+    case, ids = await returned(desk)
+
+    first = await desk.work(re_archive, **ids, decision="in-order")
+    second = await desk.work(re_archive, **ids, decision="in-order")
+
+    assert first == second
+    assert first.disposal_date == (NOON + timedelta(days=365)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    [copy], [master], [entry] = desk.rows(Copy), desk.rows(Master), desk.rows(ArchiveEntry)
+    with pytest.raises(KeyGone):
+        desk.loan_keys.unwrapper(copy.id)
+    assert copy.key_destroyed_at is not None
+    assert all(grant.ended_at for grant in desk.rows(Grant))
+    assert entry.in_order
+    assert master.dispose_after == entry.dispose_after
+    assert case.application.closed_as == "footage-re-archived"
+    assert [row.action for row in desk.rows(AuditEvent)].count("loan-key-destroyed") == 1
+    assert desk.objects("quarantine") == []
+    assert desk.store.stat("copies", copy.sealed["key"]).legal_hold is False
+    for key in (master.sealed["key"], master.sealed["key"] + ".label.json"):
+        facts = desk.store.stat("masters", key)
+        assert facts.retain_until == entry.dispose_after
+        with pytest.raises(StoreLocked):
+            desk.store.delete("masters", key, facts.version_id)
+
+
+@pytest.mark.requirement("R40")
+async def test_important_footage_is_kept_longer_with_its_replica(desk: Desk) -> None:
+    case = desk.case("gate").approve(importance="important", backup_needed=True)
+    await case.retrieve()
+    await desk.work(back_up_footage, application_id=case.id, item_id=case.item())
+    await case.encrypt()
+    hand_over_id = await case.offer_made_copies()
+    case.accept(hand_over_id)
+    case.give_back(hand_over_id)
+
+    answer = await desk.work(re_archive, application_id=case.id, hand_over_id=hand_over_id, decision="in-order")
+
+    until = NOON + timedelta(days=730)
+    assert answer.disposal_date == until.strftime("%Y-%m-%dT%H:%M:%SZ")
+    replica = desk.rows(Master)[0].replica
+    assert desk.replica_store.stat("replicas", replica["key"]).retain_until == until
+
+
+@pytest.mark.requirement("R40", "R65")
+async def test_a_discrepancy_destroys_the_keys_too_and_opens_a_violation(desk: Desk) -> None:
+    case, ids = await returned(desk)
+
+    await desk.work(re_archive, **ids, decision="discrepancy")
+    await desk.work(re_archive, **ids, decision="discrepancy")
+
+    assert case.application.closed_as == "return-disputed"
+    assert [row.kind for row in desk.rows(Violation)] == ["discrepancy"]
+    assert desk.rows(ArchiveEntry)[0].in_order is False
+    with pytest.raises(KeyGone):
+        desk.loan_keys.unwrapper(desk.rows(Copy)[0].id)
+
+
+async def test_re_archiving_goes_on_where_a_crash_has_stopped_it(desk: Desk) -> None:
+    case, ids = await returned(desk)
+    with patch.object(closing, "loan_ended", side_effect=Killed), pytest.raises(Killed):
+        await desk.work(re_archive, **ids, decision="in-order")
+    assert case.application.closed_at is None
+
+    await desk.work(re_archive, **ids, decision="in-order")
+
+    assert case.application.closed_as == "footage-re-archived"
+    assert len(desk.rows(ArchiveEntry)) == 1
+
+
+async def test_re_archiving_waits_for_a_vault_that_is_down(desk: Desk) -> None:
+    case, ids = await returned(desk)
+    with patch.object(type(desk.store), "retain", side_effect=StoreDown("away")), pytest.raises(Retryable):
+        await desk.work(re_archive, **ids, decision="in-order")
+    assert case.application.closed_at is None
+
+    await desk.work(re_archive, **ids, decision="in-order")
+    assert case.application.closed_as == "footage-re-archived"
+
+
+async def test_a_decision_that_is_none_is_an_incident(desk: Desk) -> None:
+    _, ids = await returned(desk)
+
+    with pytest.raises(Fatal, match="no inspection's"):
+        await desk.work(re_archive, **ids, decision="approved")
+
+
+@pytest.mark.parametrize("outcome", list(KINDS))
+async def test_every_exit_without_a_hand_over_leaves_nothing_in_the_vault(desk: Desk, outcome: str) -> None:
+    case = desk.case("gate", "yard")
+    await desk.work(preserve_footage, application_id=case.id)
+    await case.approve().retrieve()
+    await case.back_up()
+    await case.encrypt()
+    await case.offer_made_copies()
+    desk.do(attempts.begin, "copy", application_id=case.id, item_id=case.item(), job_key=404)
+    assert len(desk.everything()) > 8
+
+    named = {"application_id": case.id, "closing_outcome": outcome}
+    answers = [(await desk.work(release_preservation, **named)).items_released for _ in range(2)]
+
+    assert answers == [2, 2]
+    assert desk.everything() == []
+    assert case.application.closed_as == KINDS[outcome]
+    assert all(row.closed_at for row in desk.rows(Review))
+    assert all(row.discarded_at for kind in (Preservation, Master, Copy) for row in desk.rows(kind))
+    assert all(row.key_destroyed_at for row in desk.rows(Copy))
+    closed = [row for row in desk.rows(Notice) if row.code == f"case-closed:{KINDS[outcome]}"]
+    assert [row.person_id for row in closed] == ["drafter"]
+
+
+async def test_an_exit_before_anything_was_made_releases_nothing(desk: Desk) -> None:
+    case = desk.case("gate")
+    desk.do(open_review, case.id, "preliminary", 3)
+
+    answer = await desk.work(release_preservation, application_id=case.id, closing_outcome="rejected")
+
+    assert answer.items_released == 0
+    assert desk.rows(Review)[0].closed_because == "case-closed:rejected"
+
+
+async def test_a_release_goes_on_where_a_crash_has_stopped_it(desk: Desk) -> None:
+    case = desk.case("gate")
+    await desk.work(preserve_footage, application_id=case.id)
+    await case.approve().retrieve()
+    named = {"application_id": case.id, "closing_outcome": "withdrawn"}
+
+    with patch.object(vault_work, "carry_out", side_effect=Killed), pytest.raises(Killed):
+        await desk.work(release_preservation, **named)
+    assert len(desk.objects("masters")) == 1
+    with patch.object(closing, "released", side_effect=Killed), pytest.raises(Killed):
+        await desk.work(release_preservation, **named)
+    assert desk.everything() == []
+
+    assert (await desk.work(release_preservation, **named)).items_released == 1
+    assert desk.rows(Master)[0].discarded_because == "withdrawn"
+
+
+async def test_after_a_release_nobody_can_take_the_copies_up(desk: Desk) -> None:
+    case = desk.case("gate")
+    hand_over_id = await case.offer()
+    await desk.work(release_preservation, application_id=case.id, closing_outcome="not-taken-up")
+
+    with pytest.raises(Exception, match="accepted, declined or withdrawn"):
+        case.accept(hand_over_id)
+
+
+async def test_an_outcome_that_is_none_is_an_incident(desk: Desk) -> None:
+    case = desk.case("gate")
+
+    with pytest.raises(Fatal, match="no way to end it"):
+        await desk.work(release_preservation, application_id=case.id, closing_outcome="lost")
+    assert case.application.closed_at is None
+
+
+async def test_the_start_sweeps_what_a_dead_process_has_left(desk: Desk) -> None:
+    case = desk.case("gate").approve()
+    await case.retrieve()
+    dead = desk.do(attempts.begin, "copy", application_id=case.id, item_id=case.item(), job_key=404)
+    desk.loan_keys.create(dead.subject_id)
+    arguments = (desk.register, desk.store, desk.replica_store, desk.loan_keys)
+
+    assert await vault_work.sweep_abandoned(*arguments, all_open=False) == 0, "somebody may be working on it"
+    assert await vault_work.sweep_abandoned(*arguments, all_open=True) == 1
+    assert list((desk.root / "loans").glob("*.key")) == []
+    assert len(desk.objects("masters")) == 1, "what is finished stays"
+    assert await vault_work.sweep_abandoned(*arguments, all_open=True) == 0
+    desk.clock.turn(timedelta(hours=2))
+    assert await vault_work.sweep_abandoned(*arguments, all_open=True) == 1, "once more, for a writer's last request"
+    assert await vault_work.sweep_abandoned(*arguments, all_open=True) == 0
+
+
+async def test_an_upload_older_than_a_day_is_dead(desk: Desk) -> None:
+    case = desk.case("gate")
+    desk.do(attempts.begin, "master", application_id=case.id, item_id=case.item(), job_key=404)
+    desk.clock.turn(timedelta(hours=25))
+
+    swept = await vault_work.sweep_abandoned(desk.register, desk.store, None, desk.loan_keys, all_open=False)
+
+    assert swept == 1
+
+
+async def test_a_declined_offer_ends_like_one_that_nobody_took_up(desk: Desk) -> None:
+    case = desk.case("gate")
+    hand_over_id = await case.offer()
+    desk.as_person("custodian", hand_overs.decline, hand_over_id, reason="Not needed any more.", proof=case.proof())
+
+    await desk.work(release_preservation, application_id=case.id, closing_outcome="not-taken-up")
+
+    assert desk.everything() == []
+    assert desk.row(Application, case.id).closed_as == "copy-not-taken-up"
