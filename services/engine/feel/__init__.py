@@ -9,11 +9,7 @@ from services.engine.feel.api import Expression, UnaryTests, compile_expression,
 from services.engine.feel.convert import from_json, to_json
 from services.engine.feel.errors import FeelEvaluationError, FeelSyntaxError
 
-# where a file has an Expression of its own
-CompiledExpression = Expression
-
 __all__ = [
-    "CompiledExpression",
     "Expression",
     "FeelEvaluationError",
     "FeelSyntaxError",
