@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from sqlalchemy import func, select
 
-from services.register import audit, copies, custody, grants, masters, notices, outbox, reviews
+from services.register import audit, copies, custody, decisions, grants, masters, notices, outbox
 from services.register.applications import Application
 from services.register.base import new_id
 from services.register.custody import HandOver
@@ -251,7 +251,7 @@ def _decide(
     due_at: str,
     reason: str | None = None,
 ) -> None:
-    reviews.decide(
+    decisions.decide(
         unit,
         review.id,
         outcome=outcome,

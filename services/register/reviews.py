@@ -67,6 +67,23 @@ class Confirmation(Base):
     signature: Mapped[dict[str, Any]]
 
 
+class Proposal(Base):
+    """A signed decision that waits for its second person; it becomes the decision when that person confirms it."""
+
+    __tablename__ = "proposals"
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
+    review_id: Mapped[str] = mapped_column(ForeignKey("reviews.id"), index=True)
+    person_id: Mapped[str] = mapped_column(ForeignKey("people.id"))
+    proposed_at: Mapped[datetime]
+    statement: Mapped[dict[str, Any]]
+    statement_sha256: Mapped[str]
+    signature: Mapped[dict[str, Any]]
+    refused_by: Mapped[str | None] = mapped_column(ForeignKey("people.id"))
+    refused_at: Mapped[datetime | None]
+    refused_because: Mapped[str | None]
+
+
 class Reminder(Base):
     """A reminder that was sent, keyed by its job so that a second run sends nothing."""
 

@@ -489,6 +489,26 @@ def upgrade() -> None:
         sa.UniqueConstraint("hand_over_id", name=op.f("uq_inspections_hand_over_id")),
     )
     op.create_table(
+        "proposals",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("review_id", sa.String(), nullable=False),
+        sa.Column("person_id", sa.String(), nullable=False),
+        sa.Column("proposed_at", Moment(), nullable=False),
+        sa.Column("statement", Json, nullable=False),
+        sa.Column("statement_sha256", sa.String(), nullable=False),
+        sa.Column("signature", Json, nullable=False),
+        sa.Column("refused_by", sa.String(), nullable=True),
+        sa.Column("refused_at", Moment(), nullable=True),
+        sa.Column("refused_because", sa.String(), nullable=True),
+        sa.ForeignKeyConstraint(["person_id"], ["people.id"], name=op.f("fk_proposals_person_id")),
+        sa.ForeignKeyConstraint(["refused_by"], ["people.id"], name=op.f("fk_proposals_refused_by")),
+        sa.ForeignKeyConstraint(["review_id"], ["reviews.id"], name=op.f("fk_proposals_review_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_proposals")),
+    )
+    with op.batch_alter_table("proposals", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_proposals_review_id"), ["review_id"], unique=False)
+
+    op.create_table(
         "returns",
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("hand_over_id", sa.String(), nullable=False),
@@ -723,6 +743,10 @@ def downgrade() -> None:
 
     op.drop_table("upload_attempts")
     op.drop_table("returns")
+    with op.batch_alter_table("proposals", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_proposals_review_id"))
+
+    op.drop_table("proposals")
     op.drop_table("inspections")
     with op.batch_alter_table("documents", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_documents_application_id"))

@@ -1,0 +1,18 @@
+"""escalate-review: the limit of a review is reached, so the substitutes may decide it, too."""
+
+from dataclasses import dataclass
+
+from services.register import review_tasks
+from services.register.unit import Actor, Register
+
+JOB_TYPE = "escalate-review"
+
+
+@dataclass(frozen=True)
+class EscalateReview:
+    review_id: str
+    job_key: int
+
+
+async def handle(command: EscalateReview, register: Register) -> None:
+    await register.run(Actor("worker", JOB_TYPE), review_tasks.escalate, command.review_id, command.job_key)

@@ -1,0 +1,38 @@
+"""open-review: one open question to the people who may answer it (R22 to R27, R33, R39, R46)."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from services.register import review_tasks
+from services.register.unit import Actor, Register
+
+JOB_TYPE = "open-review"
+
+
+@dataclass(frozen=True)
+class OpenReview:
+    application_id: str
+    stage: str
+    job_key: int
+    process_instance_key: int
+    hand_over_id: str | None = None
+
+
+@dataclass(frozen=True)
+class ReviewOpened:
+    review_id: str
+    first_review_reminder_at: datetime
+    review_limit: timedelta
+
+
+async def handle(command: OpenReview, register: Register) -> ReviewOpened:
+    opened = await register.run(
+        Actor("worker", JOB_TYPE),
+        review_tasks.open_review,
+        command.application_id,
+        command.stage,
+        job_key=command.job_key,
+        process_instance_key=command.process_instance_key,
+        hand_over_id=command.hand_over_id,
+    )
+    return ReviewOpened(opened.review_id, opened.first_review_reminder_at, opened.review_limit)
