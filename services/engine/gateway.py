@@ -7,6 +7,7 @@ from functools import wraps
 from typing import Any, TypeVar
 
 import grpc
+from grpc.aio import ServicerContext as Context
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from pyzeebe.proto import gateway_pb2 as pb
 from pyzeebe.proto import gateway_pb2_grpc as rpc
@@ -24,7 +25,6 @@ _RESULT_SECONDS = 20.0
 
 Request = TypeVar("Request")
 Answer = TypeVar("Answer")
-Context = grpc.aio.ServicerContext
 
 
 def _refusing(
@@ -139,7 +139,12 @@ class Gateway(rpc.GatewayServicer):
         variables = _variables(request.variables)
         key = await self._writer.submit(
             lambda work: messages.publish(
-                work, request.name, request.correlationKey, request.timeToLive, request.messageId, variables
+                work,
+                request.name,
+                request.correlationKey,
+                ttl=request.timeToLive,
+                message_id=request.messageId,
+                variables=variables,
             )
         )
         return pb.PublishMessageResponse(key=key, tenantId=DEFAULT_TENANT)
@@ -183,7 +188,12 @@ class Gateway(rpc.GatewayServicer):
         variables = _variables(request.variables)
         await self._writer.submit(
             lambda work: jobs.fail_job(
-                work, request.jobKey, request.retries, request.retryBackOff, request.errorMessage, variables
+                work,
+                request.jobKey,
+                retries=request.retries,
+                backoff=request.retryBackOff,
+                text=request.errorMessage,
+                variables=variables,
             )
         )
         return pb.FailJobResponse()

@@ -16,7 +16,15 @@ def run(
     records: Path | None = None,
 ) -> None:
     """Serve until SIGINT or SIGTERM; raises DataDirectoryInUse, or RuntimeError where the port is taken."""
-    asyncio.run(_serve(EngineServer(data, SystemClock(), address, records, management, controlled_clock)))
+    server = EngineServer(
+        data,
+        SystemClock(),
+        address,
+        records=records,
+        management=management,
+        controlled_clock=controlled_clock,
+    )
+    asyncio.run(_serve(server))
 
 
 async def _serve(server: EngineServer) -> None:

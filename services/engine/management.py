@@ -11,7 +11,7 @@ _READ_SECONDS = 10
 
 
 class Management:
-    """GET and DELETE /actuator/clock, POST /actuator/clock/add {"offsetMilli"} and /actuator/clock/pin {"epochMilli"}."""
+    """GET and DELETE /actuator/clock, POST /clock/add {"offsetMilli"} and /clock/pin {"epochMilli"} below /actuator."""
 
     def __init__(self, clock: ControlledClock, turned: Callable[[], None]) -> None:
         self._clock = clock

@@ -84,7 +84,13 @@ def stream_request(request: pb.StreamActivatedJobsRequest) -> JobRequest:
 async def _activate(writer: Writer, request: JobRequest) -> list[pb.ActivatedJob]:
     found: list[HandedOut] = await writer.submit(
         lambda work: activate_jobs(
-            work, request.type, request.worker, request.timeout, request.most, request.names, _BUDGET_BYTES
+            work,
+            request.type,
+            worker=request.worker,
+            timeout=request.timeout,
+            most=request.most,
+            names=request.names,
+            budget=_BUDGET_BYTES,
         )
     )
     return [_message(h) for h in found]

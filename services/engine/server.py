@@ -20,6 +20,7 @@ class EngineServer:
         data: Path | None,
         clock: EngineClock,
         address: str = "127.0.0.1:26500",
+        *,
         records: Path | None = None,
         management: str | None = None,
         controlled_clock: bool = False,

@@ -111,7 +111,7 @@ class Writer:
             commands = [command for command, _ in taken]
             try:
                 due, batch, next_due = await self._loop.run_in_executor(self._thread, self._step, commands)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - told to every waiting client, and logged
                 _log.exception("the engine cannot write its state")
                 for _, future in taken:
                     if not future.done():

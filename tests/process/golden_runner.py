@@ -148,7 +148,9 @@ class Scenario:
     def do_publish(self, step: dict[str, Any]) -> None:
         key, ttl, identity = step.get("correlationKey", ""), step.get("ttlMs", 0), step.get("messageId", "")
         variables = self._variables(step)
-        self._apply(lambda work: messages.publish(work, step["name"], key, ttl, identity, variables))
+        self._apply(
+            lambda work: messages.publish(work, step["name"], key, ttl=ttl, message_id=identity, variables=variables)
+        )
 
     def do_signal(self, step: dict[str, Any]) -> None:
         variables = self._variables(step)
@@ -158,7 +160,9 @@ class Scenario:
         worker, timeout, most = step.get("worker", "w"), step.get("timeoutMs", 60 * _DAY_MS), step.get("max", 32)
         names = step.get("fetchVariables", [])
         found = self._apply(
-            lambda work: jobs.activate_jobs(work, step["type"], worker, timeout, most, names, budget=4_000_000)
+            lambda work: jobs.activate_jobs(
+                work, step["type"], worker=worker, timeout=timeout, most=most, names=names, budget=4_000_000
+            )
         )
         self.jobs[step["type"]] += found
         names_of = {key: name for name, key in self.names.items()}
@@ -188,7 +192,11 @@ class Scenario:
     def do_fail(self, step: dict[str, Any]) -> None:
         key, variables = self._job_key(step), self._variables(step)
         backoff, text = step.get("backoffMs", 0), step.get("message", "")
-        self._apply(lambda work: jobs.fail_job(work, key, step["retries"], backoff, text, variables))
+        self._apply(
+            lambda work: jobs.fail_job(
+                work, key, retries=step["retries"], backoff=backoff, text=text, variables=variables
+            )
+        )
 
     def do_throwError(self, step: dict[str, Any]) -> None:
         key, variables = self._job_key(step), self._variables(step)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TypeVar
 
 from services.engine.model.expression import Expression
 
@@ -32,6 +33,8 @@ class Kind(StrEnum):
     BOUNDARY_EVENT = "BOUNDARY_EVENT"
     END_EVENT = "END_EVENT"
 
+
+Part = TypeVar("Part")
 
 SCOPES = frozenset({Kind.PROCESS, Kind.SUB_PROCESS, Kind.EVENT_SUB_PROCESS})
 
@@ -192,3 +195,10 @@ class Process:
     def _starts(self, kind: EventKind) -> list[Element]:
         starts = [self.elements[i] for i in self.root.event_starts]
         return [s for s in starts if s.event is not None and s.event.kind == kind]
+
+
+def given(part: Part | None) -> Part:
+    """A part that the checks at deployment saw to; raises LookupError where it is missing all the same."""
+    if part is None:
+        raise LookupError("a part that every deployed diagram has is missing")
+    return part

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 
-from services.engine.model.bpmn import SCOPES, Element, EventKind, Kind, Process, TimerKind
+from services.engine.model.bpmn import SCOPES, Element, EventKind, Kind, Process, TimerKind, given
 
 _ACTIVITIES = {
     Kind.SUB_PROCESS,
@@ -104,8 +104,8 @@ def _duplicates(process: Process, catching: list[str]) -> Iterator[str]:
 
 
 def _event(process: Process, element: Element) -> Iterator[str]:
-    assert element.event is not None
-    kind = element.event.kind
+    event = given(element.event)
+    kind = event.kind
     allowed = _ALLOWED.get(element.kind)
     in_process = process.elements[element.scope].kind == Kind.PROCESS
     if element.kind == Kind.START_EVENT and process.elements[element.scope].kind != Kind.EVENT_SUB_PROCESS:
@@ -122,36 +122,33 @@ def _event(process: Process, element: Element) -> Iterator[str]:
             yield "an error boundary event always interrupts"
     if kind == EventKind.MESSAGE:
         yield from _message(element, starts_process=element.kind == Kind.START_EVENT and in_process)
-    if kind == EventKind.TIMER and element.event.timer_kind == TimerKind.CYCLE:
+    if kind == EventKind.TIMER and event.timer_kind == TimerKind.CYCLE:
         repeating = element.kind == Kind.START_EVENT and in_process
         catching = element.kind == Kind.INTERMEDIATE_CATCH_EVENT
         if catching or (element.interrupting and not repeating):
             yield "a cycle belongs on a start event of the process or on an event that does not interrupt"
     if kind == EventKind.LINK:
         yield from _link(process, element)
-    if kind in (EventKind.ERROR, EventKind.ESCALATION) and element.kind in (
-        Kind.END_EVENT,
-        Kind.INTERMEDIATE_THROW_EVENT,
-    ):
-        if element.event.code is None:
-            yield f"it throws an {kind.lower()}, so it needs one with a code"
+    thrown = element.kind in (Kind.END_EVENT, Kind.INTERMEDIATE_THROW_EVENT)
+    if kind in (EventKind.ERROR, EventKind.ESCALATION) and thrown and event.code is None:
+        yield f"it throws an {kind.lower()}, so it needs one with a code"
 
 
 def _message(element: Element, *, starts_process: bool) -> Iterator[str]:
-    assert element.event is not None
+    event = given(element.event)
     if element.kind in (Kind.INTERMEDIATE_THROW_EVENT, Kind.END_EVENT):
         if element.job is None:
             yield "a message that is sent needs a task definition with a job type"
         return
-    if element.event.name is None:
+    if event.name is None:
         yield "it needs a message with a name"
-    elif element.event.key is None and not starts_process:
+    elif event.key is None and not starts_process:
         yield "its message needs a subscription with a correlation key"
 
 
 def _link(process: Process, element: Element) -> Iterator[str]:
-    assert element.event is not None
-    name = element.event.name.text if element.event.name else ""
+    event = given(element.event)
+    name = event.name.text if event.name else ""
     others = [
         e
         for e in process.elements.values()

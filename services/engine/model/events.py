@@ -1,12 +1,14 @@
 """Event definitions: what an event waits for or throws."""
 
+from collections.abc import Callable
+
 from lxml import etree
 
 from services.engine.model.bpmn import Event, EventKind, Kind, TimerKind
 from services.engine.model.expression import Expression
 from services.engine.model.extensions import ExtensionReader
 from services.engine.model.timers import parse_cycle, parse_date, parse_duration
-from services.engine.model.xml import BPMN, bpmn_children, extension, local
+from services.engine.model.xml import bpmn_children, extension, local
 
 _EVENTS = {
     Kind.START_EVENT,
@@ -41,25 +43,23 @@ class EventReader:
         return self._read(identity, definitions[0]) if definitions else Event(EventKind.NONE)
 
     def _read(self, identity: str, definition: etree._Element) -> Event:
-        match local(definition):
-            case "messageEventDefinition":
-                return self._message(identity, definition)
-            case "timerEventDefinition":
-                return self._timer(identity, definition)
-            case "signalEventDefinition":
-                return Event(EventKind.SIGNAL, name=self._name(identity, definition, "signal"))
-            case "errorEventDefinition":
-                return Event(EventKind.ERROR, code=self._code(identity, definition, "error"))
-            case "escalationEventDefinition":
-                return Event(EventKind.ESCALATION, code=self._code(identity, definition, "escalation"))
-            case "linkEventDefinition":
-                return Event(EventKind.LINK, name=Expression(definition.get("name") or ""))
-            case "terminateEventDefinition":
-                return Event(EventKind.TERMINATE)
-            case other:
-                what = other.removesuffix("EventDefinition")
-                self._problems.append(f"Element '{identity}': the event type '{what}' is not supported.")
-                return Event(EventKind.NONE)
+        readers: dict[str, Callable[[], Event]] = {
+            "messageEventDefinition": lambda: self._message(identity, definition),
+            "timerEventDefinition": lambda: self._timer(identity, definition),
+            "signalEventDefinition": lambda: Event(EventKind.SIGNAL, name=self._name(identity, definition, "signal")),
+            "errorEventDefinition": lambda: Event(EventKind.ERROR, code=self._code(identity, definition, "error")),
+            "escalationEventDefinition": lambda: Event(
+                EventKind.ESCALATION, code=self._code(identity, definition, "escalation")
+            ),
+            "linkEventDefinition": lambda: Event(EventKind.LINK, name=Expression(definition.get("name") or "")),
+            "terminateEventDefinition": lambda: Event(EventKind.TERMINATE),
+        }
+        reader = readers.get(local(definition))
+        if reader is not None:
+            return reader()
+        what = local(definition).removesuffix("EventDefinition")
+        self._problems.append(f"Element '{identity}': the event type '{what}' is not supported.")
+        return Event(EventKind.NONE)
 
     def _message(self, identity: str, xml: etree._Element) -> Event:
         message = self._declared.get(xml.get("messageRef"))

@@ -72,17 +72,15 @@ def parse_duration(text: str) -> Duration:
 def parse_date(text: str) -> datetime:
     """An aware datetime; raises ValueError where the zone is missing."""
     match = _ZONE.fullmatch(text.strip())
+    region = (match["region"] or match["at"]) if match is not None else None
     try:
-        if match is None:
-            raise ValueError(text)
-        region = match["region"] or match["at"]
-        if match["offset"]:
+        if match is not None and match["offset"]:
             return datetime.fromisoformat(match["local"] + match["offset"]).astimezone(UTC)
-        if not region:
-            raise ValueError(text)
-        return datetime.fromisoformat(match["local"]).replace(tzinfo=ZoneInfo(region)).astimezone(UTC)
+        if match is not None and region:
+            return datetime.fromisoformat(match["local"]).replace(tzinfo=ZoneInfo(region)).astimezone(UTC)
     except (ValueError, ZoneInfoNotFoundError) as error:
         raise ValueError(f"'{text}' is not an ISO 8601 date with a zone such as 2026-12-01T08:00:00Z") from error
+    raise ValueError(f"'{text}' has no zone; write a date such as 2026-12-01T08:00:00Z")
 
 
 def parse_cycle(text: str) -> Cycle:

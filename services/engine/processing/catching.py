@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from services.engine.clock import from_millis, to_millis
 from services.engine.errors import ErrorType, Trouble
-from services.engine.model.bpmn import Element, Event, EventKind, Kind, TimerKind
+from services.engine.model.bpmn import Element, Event, EventKind, Kind, TimerKind, given
 from services.engine.model.expression import Expression, type_name
 from services.engine.model.timers import parse_cycle, parse_date, parse_duration
 from services.engine.processing.variables import evaluate
@@ -81,24 +81,23 @@ def close_event_subprocesses(work: Work, at: At) -> None:
 
 
 def _evaluate(work: Work, at: At, catching: Element) -> _Wait | None:
-    event = catching.event
-    assert event is not None
+    event = given(catching.event)
     if event.kind == EventKind.MESSAGE:
         around = at.scope if catching.kind == Kind.BOUNDARY_EVENT else at.node
-        name = _text(evaluate(work, at, _given(event.name)), _given(event.name), "message name")
-        key = evaluate(work, at, _given(event.key), node=around)
-        return _Wait(catching, name, _correlation_key(key, _given(event.key)))
+        name = _text(evaluate(work, at, given(event.name)), given(event.name), "message name")
+        key = evaluate(work, at, given(event.key), node=around)
+        return _Wait(catching, name, _correlation_key(key, given(event.key)))
     if event.kind == EventKind.SIGNAL:
-        return _Wait(catching, _text(evaluate(work, at, _given(event.name)), _given(event.name), "signal name"))
+        return _Wait(catching, _text(evaluate(work, at, given(event.name)), given(event.name), "signal name"))
     if event.kind == EventKind.TIMER:
-        due, cycle, repetitions = due_of(event, evaluate(work, at, _given(event.timer)), work.millis())
+        due, cycle, repetitions = due_of(event, evaluate(work, at, given(event.timer)), work.millis())
         return None if due is None else _Wait(catching, due=due, cycle=cycle, repetitions=repetitions)
     return None
 
 
 def due_of(event: Event, value: object, now: int) -> tuple[int | None, str | None, int]:
     """When a timer with the evaluated ``value`` is due (ms), its cycle and how often it fires; raises Trouble."""
-    expression = _given(event.timer)
+    expression = given(event.timer)
     text = _text(value, expression, f"timer {event.timer_kind}")
     try:
         match event.timer_kind:
@@ -111,12 +110,6 @@ def due_of(event: Event, value: object, now: int) -> tuple[int | None, str | Non
         raise Trouble(ErrorType.EXTRACT_VALUE, f"Invalid timer expression '{expression.text}': {error}") from error
     due = cycle.due_after(from_millis(now))
     return (None if due is None else to_millis(due)), text, cycle.repetitions
-
-
-def _given(expression: Expression | None) -> Expression:
-    """The parser saw to it that it is there."""
-    assert expression is not None
-    return expression
 
 
 def _text(value: object, expression: Expression, what: str) -> str:
@@ -143,8 +136,7 @@ def _correlation_key(value: object, expression: Expression) -> str:
 def _open(work: Work, at: At, wait: _Wait) -> None:
     key = work.store.next_key()
     instance, node, catching = at.instance, at.node, wait.catching
-    assert catching.event is not None
-    match catching.event.kind:
+    match given(catching.event).kind:
         case EventKind.MESSAGE:
             subscription = MessageSubscription(
                 key,

@@ -34,7 +34,7 @@ class Batch:
 
 
 class Core:
-    """Used by one thread at a time. A command is a function of the work; it raises Rejection before it changes anything."""
+    """Used by one thread at a time. A command raises Rejection before it changes a thing."""
 
     def __init__(self, store: Store, clock: EngineClock) -> None:
         self._store = store
@@ -48,7 +48,7 @@ class Core:
         """
         try:
             return self._commit(commands)
-        except Exception:  # whatever broke must not take the other commands with it
+        except Exception:  # noqa: BLE001 - whatever broke must not take the other commands with it
             self._undo()
             if len(commands) > 1:
                 _log.warning("a batch of %d commands is taken apart, because one of them broke", len(commands))
@@ -67,7 +67,7 @@ class Core:
         except Rejection as rejection:
             self._undo()
             return Batch([rejection])
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - it is logged, and answered as INTERNAL
             self._undo()
             _log.exception("a command broke and was rolled back")
             return Batch(

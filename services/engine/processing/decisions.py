@@ -27,7 +27,7 @@ def evaluate_called(work: Work, at: At, called: Called, decision_id: str, variab
     if decision is None:
         raise Trouble(
             ErrorType.CALLED_DECISION,
-            f"Expected to evaluate decision '{decision_id}' (binding {called.binding}), but no such decision was found.",
+            f"Expected to evaluate decision '{decision_id}' (binding {called.binding}), but there is none.",
         )
     evaluation = _evaluate(work, decision, variables, process_instance_key=at.instance.key)
     if evaluation.result.failure_message:

@@ -38,7 +38,7 @@ class Deployed:
 
 
 def deploy(work: Work, resources: list[Resource]) -> Deployed:
-    """Raises Rejection with every problem. What is deployed unchanged keeps its version, unless something with it changed."""
+    """Raises Rejection with every problem. What is unchanged keeps its version, unless something with it changed."""
     if not resources:
         raise Rejection(Reason.INVALID_ARGUMENT, "Expected to deploy at least one resource, but none given")
     models, tables = _read(resources)

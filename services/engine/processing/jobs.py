@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.engine.errors import ErrorType, Reason, Rejection, Trouble
-from services.engine.model.bpmn import EventKind
+from services.engine.model.bpmn import EventKind, given
 from services.engine.model.expression import Expression, type_name
 from services.engine.processing.lifecycle import complete
 from services.engine.processing.throwing import find_catch
@@ -40,8 +40,7 @@ class HandedOut:
 
 def evaluate_job(work: Work, at: At) -> JobSpec:
     """Raises Trouble where type, retries or a header has no usable value."""
-    definition = at.element.job
-    assert definition is not None
+    definition = given(at.element.job)
     job_type = evaluate(work, at, definition.type)
     if not isinstance(job_type, str):
         raise _unusable(definition.type, "STRING", job_type)
@@ -96,14 +95,13 @@ def cancel_jobs(work: Work, at: At) -> None:
 
 
 def activate_jobs(
-    work: Work, job_type: str, worker: str, timeout: int, most: int, names: list[str], budget: int
+    work: Work, job_type: str, *, worker: str, timeout: int, most: int, names: list[str], budget: int
 ) -> list[HandedOut]:
     """Hand out the oldest jobs of a type for ``timeout`` ms, as many as fit into ``budget`` bytes of variables."""
     handed_out: list[HandedOut] = []
     used = 0
     for job in work.store.jobs.activatable(job_type, most):
-        at = work.find(job.instance_key, job.node_key)
-        assert at is not None, f"job {job.key} outlived its element"
+        at = given(work.find(job.instance_key, job.node_key))
         variables = visible_document(at.instance, at.node, names)
         used += len(json.dumps(variables)) + len(job.headers)
         if handed_out and used > budget:
@@ -135,7 +133,7 @@ def complete_job(work: Work, key: int, variables: dict[str, Any]) -> None:
     complete(work, at)
 
 
-def fail_job(work: Work, key: int, retries: int, backoff: int, text: str, variables: dict[str, Any]) -> None:
+def fail_job(work: Work, key: int, *, retries: int, backoff: int, text: str, variables: dict[str, Any]) -> None:
     """Without retries left it becomes an incident; a ``backoff`` (ms) keeps it from being fetched for a while."""
     job, at = _running(work, key, "fail job")
     job.retries, job.error, job.due = retries, text, None
@@ -238,9 +236,7 @@ def _running(work: Work, key: int, what: str) -> tuple[Job, At]:
     job = _existing(work, key, what)
     if job.state in (states.FAILED, states.ERROR_THROWN):
         raise Rejection(Reason.INVALID_STATE, f"Expected to {what} with key '{key}', but it is in state '{job.state}'")
-    at = work.find(job.instance_key, job.node_key)
-    assert at is not None, f"job {key} outlived its element"
-    return job, at
+    return job, given(work.find(job.instance_key, job.node_key))
 
 
 def _value(work: Work, job: Job) -> dict[str, Any]:

@@ -12,12 +12,13 @@ from services.engine.state.instances import Trigger
 from services.engine.state.messages import Message, MessageSubscription
 
 
-def publish(work: Work, name: str, key: str, ttl: int, message_id: str, variables: dict[str, Any]) -> int:
+def publish(work: Work, name: str, key: str, *, ttl: int, message_id: str, variables: dict[str, Any]) -> int:
     """``ttl`` in ms. Returns the message's key; raises Rejection while one with the same id is kept."""
     if message_id and work.store.messages.is_known(name, key, message_id):
         raise Rejection(
             Reason.ALREADY_EXISTS,
-            f"Expected to publish a new message with id '{message_id}', but a message with that id was already published",
+            f"Expected to publish a new message with id '{message_id}', "
+            "but a message with that id was already published",
         )
     message = Message(
         work.store.next_key(), name, key, message_id, work.millis() + ttl, json.dumps(variables, ensure_ascii=False)

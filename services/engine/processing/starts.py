@@ -1,7 +1,7 @@
 """What starts the newest version of a process by itself: message, signal and timer start events."""
 
 from services.engine.errors import Reason, Rejection, Trouble
-from services.engine.model.bpmn import Element, Process
+from services.engine.model.bpmn import Element, Process, given
 from services.engine.processing.catching import add_timer, due_of, record_timer
 from services.engine.processing.work import Work
 from services.engine.state.definitions import Definition
@@ -30,9 +30,8 @@ def close_starts(work: Work, definition: Definition) -> None:
 
 
 def _open_timer(work: Work, definition: Definition, element: Element) -> None:
-    assert element.event is not None
     try:
-        due, cycle, repetitions = due_of(element.event, _value(work, element), work.millis())
+        due, cycle, repetitions = due_of(given(element.event), _value(work, element), work.millis())
     except Trouble as trouble:
         raise Rejection(Reason.INVALID_ARGUMENT, f"Element '{element.id}': {trouble}") from trouble
     if due is not None:
@@ -41,9 +40,8 @@ def _open_timer(work: Work, definition: Definition, element: Element) -> None:
 
 def _value(work: Work, element: Element) -> str:
     """The name or timer of a start event: no variables exist yet."""
-    assert element.event is not None
-    expression = element.event.name or element.event.timer
-    assert expression is not None
+    event = given(element.event)
+    expression = given(event.name or event.timer)
     try:
         value = expression.evaluate({}, work.now)
     except Trouble as trouble:

@@ -27,10 +27,8 @@ def find_catch(work: Work, thrower: At, kind: EventKind, code: str) -> Catch | N
         if found is not None:
             return Catch(at, found)
         came_from = at.element
-        if at.element.kind == Kind.PROCESS:
-            at = work.parent_call(at.instance)
-        else:
-            at = work.at(at.instance, at.scope)
+        is_process = at.element.kind == Kind.PROCESS
+        at = work.parent_call(at.instance) if is_process else work.at(at.instance, at.scope)
     return None
 
 

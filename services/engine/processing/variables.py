@@ -69,9 +69,9 @@ def set_local(work: Work, instance: Instance, node: Node, document: Mapping[str,
     """Put variables on exactly this scope."""
     for name, value in document.items():
         if name not in node.variables:
-            _put(work, instance, node, name, value, "CREATED")
+            _put(work, instance, node, name=name, value=value, intent="CREATED")
         elif not same(node.variables[name], value):
-            _put(work, instance, node, name, value, "UPDATED")
+            _put(work, instance, node, name=name, value=value, intent="UPDATED")
 
 
 def merge(work: Work, instance: Instance, node: Node, document: Mapping[str, Any]) -> None:
@@ -84,7 +84,7 @@ def merge(work: Work, instance: Instance, node: Node, document: Mapping[str, Any
         if scope.key == instance.key:
             break
         for name in [n for n in rest if n in scope.variables and not same(scope.variables[n], rest[n])]:
-            _put(work, instance, scope, name, rest.pop(name), "UPDATED")
+            _put(work, instance, scope, name=name, value=rest.pop(name), intent="UPDATED")
     set_local(work, instance, instance.root, rest)
 
 
@@ -93,7 +93,7 @@ def same(one: Any, other: Any) -> bool:
     return bool(one == other) and json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
 
 
-def _put(work: Work, instance: Instance, node: Node, name: str, value: Any, intent: str) -> None:
+def _put(work: Work, instance: Instance, node: Node, *, name: str, value: Any, intent: str) -> None:
     node.variables[name] = value
     record = {
         **work.origin(instance),

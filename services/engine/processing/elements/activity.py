@@ -1,10 +1,21 @@
 """What activities have in common: mappings, events on them, and being ended from outside."""
 
+from typing import TypeVar
+
 from services.engine.processing import lifecycle
 from services.engine.processing.catching import close_catches, open_catches
 from services.engine.processing.jobs import cancel_jobs
 from services.engine.processing.mappings import apply_inputs, apply_outputs
 from services.engine.processing.work import At, Work
+
+Wanted = TypeVar("Wanted")
+
+
+def of_type(prepared: object, kind: type[Wanted]) -> Wanted:
+    """What ``prepare`` returned, as ``start`` knows it; raises TypeError."""
+    if not isinstance(prepared, kind):
+        raise TypeError(f"{type(prepared).__name__} was prepared where {kind.__name__} is needed")
+    return prepared
 
 
 class Leaf:

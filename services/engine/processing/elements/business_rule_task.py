@@ -4,6 +4,7 @@ from services.engine.errors import ErrorType, Trouble
 from services.engine.model.bpmn import Called
 from services.engine.processing import lifecycle
 from services.engine.processing.decisions import evaluate_called
+from services.engine.processing.elements.activity import of_type
 from services.engine.processing.elements.job_task import JobTask
 from services.engine.processing.jobs import JobSpec
 from services.engine.processing.variables import evaluate, visible_document
@@ -22,8 +23,7 @@ class BusinessRuleTask(JobTask):
         if isinstance(prepared, JobSpec):
             super().start(work, at, prepared)
             return
-        assert isinstance(prepared, Trigger)
-        at.node.trigger = prepared
+        at.node.trigger = of_type(prepared, Trigger)
         lifecycle.activated(work, at)
         lifecycle.complete(work, at)
 

@@ -1,9 +1,9 @@
 """Call activity: another process as a child instance."""
 
 from services.engine.errors import ErrorType, Trouble
-from services.engine.model.bpmn import Binding, Called
+from services.engine.model.bpmn import Binding, Called, given
 from services.engine.processing import lifecycle
-from services.engine.processing.elements.activity import Activity
+from services.engine.processing.elements.activity import Activity, of_type
 from services.engine.processing.starting import start_instance
 from services.engine.processing.variables import evaluate, visible_document
 from services.engine.processing.work import At, Terminate, Work
@@ -12,28 +12,25 @@ from services.engine.state.definitions import Definition
 
 class CallActivity(Activity):
     def prepare(self, work: Work, at: At) -> object:
-        called = at.element.called
-        assert called is not None
-        definition = self._definition(work, at, called)
+        definition = self._definition(work, at, given(at.element.called))
         if work.catalogue.process(definition.key).root.none_start is None:
             raise Trouble(
                 ErrorType.CALLED_ELEMENT,
-                f"Expected process with BPMN process id '{definition.process_id}' to have a none start event, but not found.",
+                f"Expected process with BPMN process id '{definition.process_id}' to have a none start event, "
+                "but not found.",
             )
         return definition
 
     def start(self, work: Work, at: At, prepared: object) -> None:
-        assert isinstance(prepared, Definition)
-        assert at.element.called is not None
+        definition = of_type(prepared, Definition)
         lifecycle.activated(work, at)
-        visible = at.element.called.all_parent_variables
+        visible = given(at.element.called).all_parent_variables
         variables = visible_document(at.instance, at.node) if visible else dict(at.node.variables)
-        child = start_instance(work, prepared, variables, parent=(at.instance.key, at.node.key))
+        child = start_instance(work, definition, variables, parent=(at.instance.key, at.node.key))
         at.node.called = child.key
 
     def complete(self, work: Work, at: At) -> None:
-        assert at.element.called is not None
-        if not at.element.called.all_child_variables and not at.element.outputs:
+        if not given(at.element.called).all_child_variables and not at.element.outputs:
             at.node.trigger = None
         super().complete(work, at)
 
@@ -66,6 +63,7 @@ class CallActivity(Activity):
         if found is None:
             raise Trouble(
                 ErrorType.CALLED_ELEMENT,
-                f"Expected process with BPMN process id '{identity}' (binding {called.binding}) to be deployed, but not found.",
+                f"Expected process with BPMN process id '{identity}' to be deployed (binding {called.binding}), "
+                "but not found.",
             )
         return found

@@ -1,6 +1,6 @@
 """Events that react: start events, intermediate catch events, boundary events."""
 
-from services.engine.model.bpmn import EventKind, Kind
+from services.engine.model.bpmn import EventKind, Kind, given
 from services.engine.processing import lifecycle
 from services.engine.processing.catching import close_catches, open_catches
 from services.engine.processing.elements.activity import Leaf
@@ -30,7 +30,6 @@ class CatchEvent(Leaf):
     """Waits for its event, unless an event-based gateway has caught that already. Link events just pass."""
 
     def activate(self, work: Work, at: At) -> None:
-        assert at.element.event is not None
         if at.node.trigger is not None:
             _keep_variables(work, at)
             lifecycle.activated(work, at)
@@ -38,7 +37,7 @@ class CatchEvent(Leaf):
             return
         open_catches(work, at)
         lifecycle.activated(work, at)
-        if at.element.event.kind == EventKind.LINK:
+        if given(at.element.event).kind == EventKind.LINK:
             lifecycle.complete(work, at)
 
     def complete(self, work: Work, at: At) -> None:
@@ -63,5 +62,4 @@ class BoundaryEvent(Leaf):
 
 
 def _keep_variables(work: Work, at: At) -> None:
-    assert at.node.trigger is not None
-    set_local(work, at.instance, at.node, at.node.trigger.variables)
+    set_local(work, at.instance, at.node, given(at.node.trigger).variables)

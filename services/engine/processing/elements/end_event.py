@@ -1,7 +1,7 @@
 """End events: none, message (a job), signal, error, escalation, terminate."""
 
 from services.engine.errors import ErrorType, Trouble
-from services.engine.model.bpmn import EventKind
+from services.engine.model.bpmn import EventKind, given
 from services.engine.processing import lifecycle
 from services.engine.processing.elements.throw_event import ThrowEvent
 from services.engine.processing.throwing import Catch, find_catch
@@ -15,11 +15,10 @@ class EndEvent(ThrowEvent):
     """An error end is terminated by what catches it; a terminate end ends all around it, without mappings."""
 
     def prepare(self, work: Work, at: At) -> object:
-        assert at.element.event is not None
-        if at.element.event.kind != EventKind.ERROR:
+        event = given(at.element.event)
+        if event.kind != EventKind.ERROR:
             return super().prepare(work, at)
-        assert at.element.event.code is not None
-        code = str(evaluate(work, at, at.element.event.code))
+        code = str(evaluate(work, at, given(event.code)))
         catch = find_catch(work, at, EventKind.ERROR, code)
         if catch is None:
             raise Trouble(
@@ -36,8 +35,7 @@ class EndEvent(ThrowEvent):
         trigger(work, prepared.host, Trigger(prepared.catching.id, dict(at.node.variables), is_error=True))
 
     def complete(self, work: Work, at: At) -> None:
-        assert at.element.event is not None
-        if at.element.event.kind != EventKind.TERMINATE:
+        if given(at.element.event).kind != EventKind.TERMINATE:
             super().complete(work, at)
             return
         scope = work.at(at.instance, at.scope)

@@ -1,5 +1,6 @@
 """Event-based gateway: waits for several events, the first decides where it goes on."""
 
+from services.engine.model.bpmn import given
 from services.engine.processing import lifecycle
 from services.engine.processing.catching import close_catches, open_catches
 from services.engine.processing.elements.activity import Leaf
@@ -13,7 +14,6 @@ class EventBasedGateway(Leaf):
 
     def complete(self, work: Work, at: At) -> None:
         close_catches(work, at)
-        event = at.node.trigger
-        assert event is not None
+        event = given(at.node.trigger)
         flows = tuple(f for f in at.element.outgoing if f.target == event.element_id)
         lifecycle.completed(work, at, flows, trigger=event)

@@ -1,7 +1,7 @@
 """Exclusive gateway: one flow goes on."""
 
 from services.engine.errors import ErrorType, Trouble
-from services.engine.model.bpmn import Element, Flow
+from services.engine.model.bpmn import Element, Flow, given
 from services.engine.model.expression import type_name
 from services.engine.processing import lifecycle
 from services.engine.processing.elements.activity import Leaf
@@ -36,12 +36,12 @@ class ExclusiveGateway(Leaf):
 
 def is_true(work: Work, at: At, flow: Flow) -> bool:
     """Raises Trouble where the condition is not a boolean: null is not false."""
-    assert flow.condition is not None
-    value = evaluate(work, at, flow.condition)
+    condition = given(flow.condition)
+    value = evaluate(work, at, condition)
     if not isinstance(value, bool):
         raise Trouble(
             ErrorType.EXTRACT_VALUE,
-            f"Expected result of the expression '{flow.condition.text.removeprefix('=')}' to be 'BOOLEAN', "
+            f"Expected result of the expression '{condition.text.removeprefix('=')}' to be 'BOOLEAN', "
             f"but was '{type_name(value)}'.",
         )
     return value

@@ -1,6 +1,6 @@
 """Inclusive gateway: every flow with a true condition goes on, the default where none is."""
 
-from services.engine.model.bpmn import Flow
+from services.engine.model.bpmn import Flow, given
 from services.engine.processing import lifecycle
 from services.engine.processing.elements.activity import Leaf
 from services.engine.processing.elements.exclusive_gateway import default_flow, is_true
@@ -17,8 +17,7 @@ class InclusiveGateway(Leaf):
         at.node.memo = {"flows": [f.id for f in flows]}
 
     def complete(self, work: Work, at: At) -> None:
-        assert at.node.memo is not None
-        chosen = at.node.memo["flows"]
+        chosen = given(at.node.memo)["flows"]
         lifecycle.completed(work, at, tuple(f for f in at.element.outgoing if f.id in chosen))
 
     def _choose(self, work: Work, at: At) -> list[Flow]:

@@ -1,7 +1,7 @@
 """Service, send and user tasks: a job for a worker."""
 
 from services.engine.processing import lifecycle
-from services.engine.processing.elements.activity import Activity
+from services.engine.processing.elements.activity import Activity, of_type
 from services.engine.processing.jobs import JobSpec, create_job, evaluate_job
 from services.engine.processing.work import At, Work
 
@@ -11,6 +11,5 @@ class JobTask(Activity):
         return evaluate_job(work, at)
 
     def start(self, work: Work, at: At, prepared: object) -> None:
-        assert isinstance(prepared, JobSpec)
-        create_job(work, at, prepared)
+        create_job(work, at, of_type(prepared, JobSpec))
         lifecycle.activated(work, at)

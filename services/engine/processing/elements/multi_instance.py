@@ -3,7 +3,7 @@
 from typing import Any
 
 from services.engine.errors import ErrorType, Trouble
-from services.engine.model.bpmn import Loop
+from services.engine.model.bpmn import Loop, given
 from services.engine.model.expression import type_name
 from services.engine.processing import lifecycle
 from services.engine.processing.catching import close_catches, open_catches
@@ -38,10 +38,9 @@ class MultiInstanceBody(Scope):
     def child_completing(self, work: Work, at: At, child: At) -> None:
         loop, counts = _loop(at), _counts(at)
         if loop.output_collection is not None and loop.output_element is not None:
-            assert child.node.memo is not None
             value = evaluate(work, child, loop.output_element)
             results = list(at.node.variables.get(loop.output_collection) or [])
-            index = child.node.memo["index"] - 1
+            index = given(child.node.memo)["index"] - 1
             if index >= len(results):
                 raise Trouble(
                     ErrorType.EXTRACT_VALUE,
@@ -78,7 +77,7 @@ class MultiInstanceBody(Scope):
         lifecycle.enter(work, at.instance, at.node, at.element.id, index=counts["entered"], local=local)
 
     def _is_satisfied(self, work: Work, at: At, child: At, loop: Loop) -> bool:
-        assert loop.condition is not None
+        condition = given(loop.condition)
         counts = _counts(at)
         extra = {
             "numberOfInstances": counts["size"],
@@ -86,9 +85,9 @@ class MultiInstanceBody(Scope):
             "numberOfCompletedInstances": counts["completed"] + 1,
             "numberOfTerminatedInstances": counts["terminated"],
         }
-        value = evaluate(work, child, loop.condition, extra=extra)
+        value = evaluate(work, child, condition, extra=extra)
         if not isinstance(value, bool):
-            text = loop.condition.text.removeprefix("=")
+            text = condition.text.removeprefix("=")
             raise Trouble(
                 ErrorType.EXTRACT_VALUE,
                 f"Expected result of the expression '{text}' to be 'BOOLEAN', but was '{type_name(value)}'.",
@@ -97,13 +96,11 @@ class MultiInstanceBody(Scope):
 
 
 def _loop(at: At) -> Loop:
-    assert at.element.loop is not None
-    return at.element.loop
+    return given(at.element.loop)
 
 
 def _counts(at: At) -> dict[str, int]:
-    assert at.node.memo is not None
-    return at.node.memo
+    return given(at.node.memo)
 
 
 def _items(work: Work, at: At, loop: Loop) -> list[Any]:

@@ -1,5 +1,6 @@
 """Scopes: the process itself, embedded subprocesses and event subprocesses."""
 
+from services.engine.model.bpmn import given
 from services.engine.processing import lifecycle
 from services.engine.processing.catching import close_catches, open_catches
 from services.engine.processing.elements.activity import Activity
@@ -64,6 +65,5 @@ class EventSubprocess(Scope):
 
     def start(self, work: Work, at: At, prepared: object) -> None:
         lifecycle.activated(work, at)
-        assert at.node.trigger is not None
-        trigger, at.node.trigger = at.node.trigger, None
+        trigger, at.node.trigger = given(at.node.trigger), None
         lifecycle.enter(work, at.instance, at.node, trigger.element_id, trigger=trigger)

@@ -1,6 +1,7 @@
 """Script task: a FEEL expression into a variable, or a job."""
 
 from services.engine.processing import lifecycle
+from services.engine.processing.elements.activity import of_type
 from services.engine.processing.elements.job_task import JobTask
 from services.engine.processing.jobs import JobSpec
 from services.engine.processing.variables import evaluate
@@ -13,8 +14,7 @@ class ScriptTask(JobTask):
         if isinstance(prepared, JobSpec):
             super().start(work, at, prepared)
             return
-        assert isinstance(prepared, Trigger)
-        at.node.trigger = prepared
+        at.node.trigger = of_type(prepared, Trigger)
         lifecycle.activated(work, at)
         lifecycle.complete(work, at)
 
