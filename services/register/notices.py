@@ -2,11 +2,12 @@
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey
+from sqlalchemy import ForeignKey, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.register.base import Base, new_id
 from services.register.unit import Unit
+from services.runtime.errors import NotFound
 
 
 class Notice(Base):
@@ -27,4 +28,21 @@ def tell(unit: Unit, person_id: str, code: str, *, application_id: str, subject_
         person_id=person_id, application_id=application_id, code=code, subject_id=subject_id, created_at=unit.now
     )
     unit.session.add(notice)
+    return notice
+
+
+def mine(unit: Unit, *, unread_only: bool = False, limit: int = 50, offset: int = 0) -> list[Notice]:
+    """The acting person's notices, the newest first."""
+    query = select(Notice).where(Notice.person_id == unit.actor.id).order_by(Notice.created_at.desc(), Notice.id)
+    if unread_only:
+        query = query.where(Notice.read_at.is_(None))
+    return list(unit.session.scalars(query.limit(limit).offset(offset)))
+
+
+def read(unit: Unit, notice_id: str) -> Notice:
+    """Mark one of the acting person's notices as read; NotFound for those of others."""
+    notice = unit.session.get(Notice, notice_id)
+    if notice is None or notice.person_id != unit.actor.id:
+        raise NotFound("通知", "notice", notice_id)
+    notice.read_at = notice.read_at or unit.now
     return notice

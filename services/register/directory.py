@@ -1,0 +1,82 @@
+"""The directory as everyone signed in sees it: departments, colleagues, cameras. No logins, no recorder's address."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import select
+
+from services.register import people
+from services.register.cameras import Camera, Recorder
+from services.register.people import Department, Person
+from services.register.unit import Unit
+from services.register.valid_agreements import valid_agreement
+
+
+@dataclass(frozen=True)
+class Colleague:
+    """``may_be_custodian``: no administrator (R2); ``agreement``: a valid confidentiality agreement (R46, R59)."""
+
+    id: str
+    name: str
+    department_id: str
+    agreement: bool
+    may_be_custodian: bool
+
+
+@dataclass(frozen=True)
+class CameraLine:
+    """A camera that can be asked for; ``zone`` is the time zone of its recorder."""
+
+    id: str
+    name_zh: str
+    name_en: str
+    place_zh: str
+    place_en: str
+    camera_class: str
+    site: str
+    zone: str
+    retention_days: int
+
+
+def departments(unit: Unit) -> list[Department]:
+    return list(unit.session.scalars(select(Department).order_by(Department.name_en, Department.id)))
+
+
+def colleagues(unit: Unit, *, department_id: str | None = None) -> list[Colleague]:
+    """The active people, by name; of one department where it is given."""
+    query = select(Person).where(Person.active).order_by(Person.name, Person.id)
+    if department_id is not None:
+        query = query.where(Person.department_id == department_id)
+    administrators = set(people.holders(unit, None, "administrator"))
+    return [
+        Colleague(
+            person.id,
+            person.name,
+            person.department_id,
+            valid_agreement(unit, person.id) is not None,
+            person.id not in administrators,
+        )
+        for person in unit.session.scalars(query)
+    ]
+
+
+def cameras(unit: Unit) -> list[CameraLine]:
+    """Every camera, by site and name."""
+    query = (
+        select(Camera, Recorder)
+        .join(Recorder, Recorder.id == Camera.recorder_id)
+        .order_by(Recorder.site, Camera.name_en, Camera.id)
+    )
+    return [
+        CameraLine(
+            camera.id,
+            camera.name_zh,
+            camera.name_en,
+            camera.place_zh,
+            camera.place_en,
+            camera.camera_class,
+            recorder.site,
+            recorder.zone,
+            camera.retention_days,
+        )
+        for camera, recorder in unit.session.execute(query)
+    ]
