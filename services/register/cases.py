@@ -33,8 +33,9 @@ class State:
 
 def state(unit: Unit, application: Application) -> State:
     """Where the case stands."""
-    if application.closed_at is not None:
-        return State("closed", application.closed_as)
+    if application.closed_at is not None or application.withdrawn_at is not None:
+        # of a withdrawn case the process only clears away what was preserved
+        return State("closed", application.closed_as or "withdrawn")
     if application.submitted_at is None:
         return State("draft")
     if application.correction_until is not None:

@@ -7,6 +7,7 @@ from sqlalchemy import select
 
 from services.register import audit, documents, forms, outbox, preservations
 from services.register.applications import Application
+from services.register.messages import REVIEW_DECIDED
 from services.register.people import Person
 from services.register.reviews import Confirmation, Decision, Finding
 from services.register.unit import Unit
@@ -43,8 +44,11 @@ def file(unit: Unit, application_id: str, classification: Classification) -> Fil
         raise _fatal(application_id, "it was never submitted")
     chain = decisions_of_round(unit, application_id, application.round)
     _require_chain(application, chain, revision.sha256, management=classification.management_needed)
-    outbox.settle(unit, application_id, "the form is filed")
+    outbox.settle(unit, application_id, "the form is filed", REVIEW_DECIDED)
     _raise_class(application, classification)
+    granted = application.granted_use_days or application.requested_use_days
+    limits = (granted, classification.max_use_days, unit.rules.max_use_days)
+    days = application.granted_use_days = min(limit for limit in limits if limit is not None)
     number = application.number if application.round == 0 else f"{application.number}/{application.round}"
     document = documents.by_number(unit, number)
     if document is None:
@@ -59,7 +63,7 @@ def file(unit: Unit, application_id: str, classification: Classification) -> Fil
             number=number,
             importance=classification.importance,
         )
-    return Filed(document.number, application.granted_use_days or application.requested_use_days)
+    return Filed(document.number, days)
 
 
 def decisions_of_round(unit: Unit, application_id: str, round_: int) -> list[Decision]:

@@ -81,11 +81,12 @@ CLASS_FIELDS = ("important_information", "sensitive_event", "high_impact")
 
 
 def fill(application: Application, form: Form) -> None:
-    """Write the form's fields into the application; what people marked as important stays marked (R26)."""
+    """Write the form's fields into the application; what was once submitted as important stays important (R26)."""
     for name in SIMPLE_FIELDS:
         setattr(application, name, getattr(form, name))
     for name in CLASS_FIELDS:
-        setattr(application, name, bool(getattr(application, name)) or getattr(form, name))
+        marked = application.submitted_at is not None and bool(getattr(application, name))
+        setattr(application, name, marked or getattr(form, name))
     application.subject_ids = list(form.subject_ids)
 
 

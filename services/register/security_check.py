@@ -6,13 +6,15 @@ from datetime import timedelta
 
 from sqlalchemy import select
 
-from services.register import findings, outbox, preservations
+from services.register import findings, outbox, people, preservations
 from services.register.agreements import Agreement
 from services.register.applications import Application, Item
 from services.register.cameras import Camera
 from services.register.findings import Found
+from services.register.messages import REVIEW_DECIDED
 from services.register.people import Department, Person, Post
 from services.register.unit import Unit
+from services.register.valid_agreements import valid_agreement
 
 CHECK = "security-review"
 LONG_SPAN = timedelta(hours=4)
@@ -31,7 +33,7 @@ class Checked:
 def review(unit: Unit, application_id: str) -> Checked:
     """Check the case against the rules and keep what was found for the security reviewer."""
     application = unit.session.get_one(Application, application_id, with_for_update=True)
-    outbox.settle(unit, application_id, "the security review has begun")
+    outbox.settle(unit, application_id, "the security review has begun", REVIEW_DECIDED)
     items = preservations.items_in_scope(unit, application_id)
     cameras = {item.id: unit.session.get_one(Camera, item.camera_id) for item in items}
     concerned = [application.drafter_id, *application.subject_ids]
@@ -40,6 +42,7 @@ def review(unit: Unit, application_id: str) -> Checked:
     found = [
         *_conflicts(application, security=security, management=management),
         *_agreements(unit, application),
+        *_operators(unit),
         *_scope(items, cameras),
         *_use(application),
     ]
@@ -126,6 +129,17 @@ def _agreements(unit: Unit, application: Application) -> Iterator[Found]:
             "warns",
             "保管人的保密协议在使用期限内到期，请要求续签。",
             "The custodian's agreement ends within the use period: have it renewed.",
+        )
+
+
+def _operators(unit: Unit) -> Iterator[Found]:
+    operators = people.holders(unit, None, "storage-operator")
+    if not any(valid_agreement(unit, person_id) for person_id in operators):
+        yield Found(
+            "operator-agreement-missing",
+            "warns",
+            "没有持有效保密协议的存储操作人员，调取前必须签订。",
+            "No storage operator has a valid confidentiality agreement: one must be signed before the retrieval.",
         )
 
 

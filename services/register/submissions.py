@@ -2,7 +2,7 @@
 
 from sqlalchemy import select
 
-from services.register import audit, documents, forms, messages, outbox, preservations
+from services.register import audit, copies, documents, forms, messages, outbox, preservations
 from services.register.applications import WAYS_OF_USE, Application
 from services.register.cameras import Camera
 from services.register.custody import HandOver
@@ -53,7 +53,7 @@ def redraft(unit: Unit, application_id: str, form: Form) -> Application:
 
 def submit(unit: Unit, application_id: str) -> Application:
     """Submit a draft: it gets its number, its form is frozen and the process is told. Again is no error."""
-    application = own(unit, application_id)
+    application = own(unit, application_id, for_change=True)
     if application.submitted_at is not None:
         return application
     if not preservations.items_in_scope(unit, application_id):
@@ -145,6 +145,12 @@ def withdraw(unit: Unit, application_id: str, reason: str) -> Application:
             "录像副本已移交，不能撤回；请办理拒收或归还。",
             "The copies were handed over: decline or return them instead of withdrawing.",
         )
+    if _copies_ready(unit, application_id):
+        raise Refused(
+            "copies-ready",
+            "录像副本已备妥，即将移交，不能撤回；请由保管人办理拒收。",
+            "The copies are ready and about to be handed over: have the custodian decline them instead.",
+        )
     application.withdrawn_at = unit.now
     application.correction_until = None
     audit.record(
@@ -215,6 +221,17 @@ def check_storable(unit: Unit, form: Form) -> None:
     for name, person_id in (("custodian_id", form.custodian_id), *(("subject_ids", key) for key in form.subject_ids)):
         if person_id is not None and unit.session.get(Person, person_id) is None:
             raise _unknown(name, "人员", "person", person_id)
+
+
+def _copies_ready(unit: Unit, application_id: str) -> bool:
+    """Whether every copy is made: from then on the process may enter Custody, where no withdrawal is heard.
+
+    Before that one copy at least is missing, and it will not be finished for a withdrawn case (``attempts.finish``).
+    """
+    items = preservations.items_in_scope(unit, application_id)
+    made = {copy.item_id for copy in copies.of_application(unit, application_id)}
+    found = {item.id for item in items if item.outcome in ("complete", "partial")}
+    return bool(found) and found <= made and all(item.outcome is not None for item in items)
 
 
 def _of_applicant(unit: Unit, application: Application) -> bool:

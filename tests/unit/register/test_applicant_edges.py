@@ -1,0 +1,255 @@
+"""What the applicant's side may do at the edges of a phase, and what the automatic checks leave behind."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from services.register import cases, completeness, copies, filing, forms, outbox, schema, security_check, submissions
+from services.register.applications import Application, Item
+from services.register.attempts import UploadAttempt
+from services.register.cameras import Camera, Recorder
+from services.register.copies import Copy
+from services.register.filing import Classification
+from services.register.forms import Form, ItemAsked
+from services.register.masters import Master
+from services.register.messages import APPLICATION_WITHDRAWN, REVIEW_DECIDED
+from services.register.notices import Notice
+from services.register.outbox import OutboxMessage
+from services.register.people import Department, Person, Post
+from services.register.reviews import Decision, Finding, Review
+from services.register.rules import Rules
+from services.register.unit import Actor, Register, Unit
+from services.runtime.clock import FixedClock
+from services.runtime.errors import Refused
+
+NOON = datetime(2031, 3, 4, 12, 0, tzinfo=UTC)
+CLERK = Actor("system", "test")
+DRAFTER = Actor("person", "drafter")
+ITEM = ItemAsked("camera", NOON - timedelta(hours=2), NOON - timedelta(hours=1), "Asia/Shanghai")
+FORM = Form(
+    reason="三号门货物丢失，需要确认经过",
+    purpose="核对出入库人员与时间的记录",
+    purpose_category="security-incident",
+    legal_basis="internal-management",
+    way_of_use="view",
+    place_of_use="安全保卫部办公室",
+    requested_use_days=20,
+    custodian_id="keeper",
+    items=(ITEM,),
+)
+
+
+@pytest.fixture
+def register(any_database_url: str) -> Any:
+    register = Register(any_database_url, FixedClock(NOON), Rules(max_use_days=30))
+    schema.migrate(register.engine)
+    register.run_now(CLERK, _seed)
+    yield register
+    register.close()
+
+
+def _seed(unit: Unit) -> None:
+    unit.session.add_all(Department(id=kind, name_zh=kind, name_en=kind, kind=kind) for kind in ("business", "storage"))
+    unit.session.flush()
+    for person_id, department in (("drafter", "business"), ("keeper", "business"), ("operator", "storage")):
+        unit.session.add(
+            Person(id=person_id, login=person_id, name=person_id, department_id=department, password_hash="-")
+        )
+    unit.session.add(Recorder(id="recorder", name="r", site="s", kind="folder", configuration={}, zone="UTC"))
+    unit.session.flush()
+    unit.session.add(Post(person_id="operator", department_id="storage", kind="storage-operator", since=NOON))
+    unit.session.add(
+        Camera(
+            id="camera",
+            recorder_id="recorder",
+            channel="gate",
+            name_zh="门",
+            name_en="gate",
+            place_zh="门",
+            place_en="gate",
+            retention_days=30,
+        )
+    )
+
+
+def submitted(register: Register, form: Form = FORM) -> str:
+    draft = register.run_now(DRAFTER, submissions.draft, form)
+    register.run_now(DRAFTER, submissions.submit, draft.id)
+    return str(draft.id)
+
+
+def rows(register: Register, kind: type) -> list[Any]:
+    return register.run_now(CLERK, lambda unit: list(unit.session.scalars(select(kind))))
+
+
+def retrieved_with_copy(unit: Unit, application_id: str) -> None:
+    item = unit.session.scalars(select(Item).where(Item.application_id == application_id)).one()
+    item.outcome, item.coverage = "complete", 1.0
+    for purpose in ("master", "copy"):
+        unit.session.add(
+            UploadAttempt(
+                id=purpose,
+                purpose=purpose,
+                application_id=application_id,
+                item_id=item.id,
+                subject_id=item.id,
+                job_key=1,
+                bucket=purpose,
+                key=purpose,
+                started_at=NOON,
+            )
+        )
+    unit.session.flush()
+    sealed: dict[str, Any] = {}
+    unit.session.add(
+        Master(
+            id="master",
+            application_id=application_id,
+            item_id=item.id,
+            attempt_id="master",
+            retrieved_at=NOON,
+            sealed=sealed,
+            taken_from="recorder",
+        )
+    )
+    unit.session.flush()
+    unit.session.add(
+        Copy(
+            id="copy",
+            application_id=application_id,
+            item_id=item.id,
+            master_id="master",
+            attempt_id="copy",
+            made_at=NOON,
+            sealed=sealed,
+        )
+    )
+
+
+def test_a_case_is_withdrawn_until_its_last_copy_is_made(register: Register) -> None:
+    application_id = submitted(register)
+
+    withdrawn = register.run_now(DRAFTER, submissions.withdraw, application_id, "")
+
+    assert withdrawn.withdrawn_at == NOON
+    assert register.run_now(CLERK, cases.state, withdrawn) == cases.State("closed", "withdrawn")
+
+
+def test_nobody_withdraws_when_all_copies_are_made_and_the_hand_over_is_near(register: Register) -> None:
+    application_id = submitted(register)
+    register.run_now(CLERK, retrieved_with_copy, application_id)
+    assert register.run_now(CLERK, copies.of_application, application_id)
+
+    with pytest.raises(Refused) as refused:
+        register.run_now(DRAFTER, submissions.withdraw, application_id, "")
+
+    assert refused.value.code == "copies-ready"
+    assert {row.name for row in rows(register, OutboxMessage)} == {"application-submitted"}
+
+
+@pytest.mark.requirement("R26")
+def test_a_mark_can_be_taken_back_in_a_draft_and_no_more_once_it_was_submitted(register: Register) -> None:
+    marked = replace(FORM, high_impact=True)
+    draft = register.run_now(DRAFTER, submissions.draft, marked)
+    redrafted = register.run_now(DRAFTER, submissions.redraft, draft.id, FORM)
+    assert redrafted.high_impact is False
+
+    application_id = submitted(register, marked)
+
+    def returned(unit: Unit) -> None:
+        unit.session.get_one(Application, application_id).correction_until = NOON + timedelta(days=1)
+
+    register.run_now(CLERK, returned)
+    assert register.run_now(DRAFTER, submissions.correct, application_id, FORM).high_impact is True
+
+
+@pytest.mark.requirement("R22")
+def test_the_drafter_is_told_once_that_the_form_is_incomplete(register: Register) -> None:
+    application_id = submitted(register, replace(FORM, custodian_id=None))
+
+    first = register.run_now(CLERK, completeness.review, application_id)
+    again = register.run_now(CLERK, completeness.review, application_id)
+
+    assert (first, again) == (False, False)
+    assert [(row.person_id, row.code) for row in rows(register, Notice)] == [("drafter", "application-incomplete")]
+
+
+@pytest.mark.requirement("R24", "R59")
+def test_security_reads_that_no_operator_could_touch_the_footage(register: Register) -> None:
+    application_id = submitted(register)
+
+    checked = register.run_now(CLERK, security_check.review, application_id)
+
+    codes = [row.code for row in rows(register, Finding)]
+    assert "operator-agreement-missing" in codes
+    assert checked.findings == len(codes)
+
+
+def test_a_withdrawal_stays_in_the_outbox_whatever_job_runs_meanwhile(register: Register) -> None:
+    application_id = submitted(register)
+    register.run_now(DRAFTER, submissions.withdraw, application_id, "")
+
+    def published(unit: Unit) -> None:
+        for message in unit.session.scalars(select(OutboxMessage)):
+            outbox.published(unit, message.message_id, again_after=timedelta(minutes=1))
+
+    register.run_now(CLERK, published)
+    register.run_now(CLERK, security_check.review, application_id)
+
+    open_messages = {row.name for row in rows(register, OutboxMessage) if row.settled_at is None}
+    assert APPLICATION_WITHDRAWN in open_messages
+
+
+def decided(unit: Unit, application_id: str) -> None:
+    revision = forms.current_revision(unit, application_id)
+    assert revision is not None
+    for number, (stage, outcome) in enumerate(filing.NEEDED.items()):
+        unit.session.add(
+            Review(
+                id=stage,
+                application_id=application_id,
+                stage=stage,
+                round=0,
+                job_key=number,
+                process_instance_key=1,
+                opened_at=NOON,
+                due_at=NOON,
+                closed_at=NOON,
+            )
+        )
+        unit.session.flush()
+        unit.session.add(
+            Decision(
+                review_id=stage,
+                application_id=application_id,
+                stage=stage,
+                round=0,
+                outcome=outcome,
+                decided_by="operator",
+                decided_at=NOON,
+                answers={},
+                variables={},
+                form_sha256=revision.sha256,
+                statement_sha256="0" * 64,
+                signature={},
+            )
+        )
+        outbox.publish(unit, REVIEW_DECIDED, stage, application_id=application_id, message_id=stage, variables={})
+
+
+@pytest.mark.requirement("R28", "R49", "R50")
+def test_the_filed_form_grants_no_more_days_than_the_class_allows(register: Register) -> None:
+    application_id = submitted(register)
+    register.run_now(CLERK, decided, application_id)
+    classification = Classification("important", False, True, True, 15)
+
+    filed = register.run_now(CLERK, filing.file, application_id, classification)
+    again = register.run_now(CLERK, filing.file, application_id, classification)
+
+    assert filed == again
+    assert filed.use_period_days == 15
+    assert '"useDays":15' in rows(register, filing.documents.Document)[0].content
+    assert all(row.settled_at for row in rows(register, OutboxMessage) if row.name == REVIEW_DECIDED)
