@@ -55,12 +55,18 @@ def open_viewing(unit: Unit, copy_id: str, *, purpose_confirmed: bool, address: 
     return Sitting(viewing.id, copy_id, opened.purpose, opened.sealed["plainSize"])
 
 
-def read(unit: Unit, copy_id: str, viewing_id: str, offset: int, length: int) -> grants.Opened:
-    """Check the grant and count one read of ``length`` bytes at ``offset`` of the plaintext."""
-    opened = grants.check(unit, copy_id, "view")
+def of_mine(unit: Unit, copy_id: str, viewing_id: str) -> Viewing:
+    """A viewing that the acting person has opened of this copy, locked; NotFound otherwise."""
     viewing = unit.session.get(Viewing, viewing_id, with_for_update=True, populate_existing=True)
     if viewing is None or viewing.copy_id != copy_id or viewing.person_id != unit.actor.id:
         raise NotFound("查看", "viewing", viewing_id)
+    return viewing
+
+
+def read(unit: Unit, copy_id: str, viewing_id: str, offset: int, length: int) -> grants.Opened:
+    """Check the grant and count one read of ``length`` bytes at ``offset`` of the plaintext."""
+    opened = grants.check(unit, copy_id, "view")
+    viewing = of_mine(unit, copy_id, viewing_id)
     before = _length(viewing.ranges)
     viewing.ranges = _merge([*viewing.ranges, [offset, offset + length]])
     new_ground = before // AUDIT_STEP_BYTES != _length(viewing.ranges) // AUDIT_STEP_BYTES
@@ -138,15 +144,10 @@ def begin_download(unit: Unit, download_id: str) -> tuple[Download, grants.Opene
     return download, opened
 
 
-def continue_download(unit: Unit, download_id: str) -> None:
-    """Check the grant again while a long download runs; Refused when it ended meanwhile."""
-    _download(unit, download_id)
-
-
-def finish_download(unit: Unit, download_id: str) -> None:
-    """The last byte was sent."""
+def continue_download(unit: Unit, download_id: str, *, last: bool) -> None:
+    """Check the grant again while a download runs, before each stretch; Refused when it ended meanwhile."""
     download, _ = _download(unit, download_id)
-    if download.finished_at is None:
+    if last and download.finished_at is None:
         download.finished_at = unit.now
 
 

@@ -4,6 +4,7 @@ What the approvals write (reviews, decisions, the filed form) is put into the bo
 own.
 """
 
+import hashlib
 import itertools
 import shutil
 from collections.abc import Iterator
@@ -325,7 +326,7 @@ def _application(unit: Unit, case_id: str, channels: tuple[str, ...], span: Span
 
 
 def forms_sha256(case_id: str) -> str:
-    return f"{case_id:f>64}"
+    return hashlib.sha256(case_id.encode()).hexdigest()
 
 
 def _file(unit: Unit, case_id: str) -> None:

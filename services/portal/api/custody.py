@@ -1,0 +1,171 @@
+"""Hand-overs for their custodian: accept, decline, report a loss; the custody log (R45 to R48)."""
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter
+from pydantic import Field, SecretStr
+
+from services.portal.api.dependencies import Books
+from services.portal.api.errors import USUAL, problems
+from services.portal.api.session import Acting
+from services.portal.api.shapes import Answer, Body, Identifier, Line, Moment, Paragraph
+from services.register import custody_views, hand_overs
+from services.register.custody_views import HandOverView
+from services.register.signatures import Proof
+
+router = APIRouter(prefix="/api/hand-overs", tags=["custody"])
+
+Password = Annotated[SecretStr, Field(min_length=1, max_length=1000)]
+Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+class Acceptance(Body):
+    """The receipt: which conditions were read, and the signature by password again over the form's hash."""
+
+    conditions_version: Line
+    form_sha256: Sha256
+    password: Password
+
+
+class Refusal(Body):
+    reason: Annotated[Paragraph, Field(min_length=1)]
+    form_sha256: Sha256
+    password: Password
+
+
+class Loss(Body):
+    kind: Literal["lost", "damaged", "leaked"]
+    what_happened: Annotated[Paragraph, Field(min_length=1)]
+
+
+class CopyAnswer(Answer):
+    """A copy. ``fragments`` are rows of time in ms, byte offset and length; ``actions`` what is granted."""
+
+    id: str
+    item_id: str
+    camera_zh: str
+    camera_en: str
+    zone: str
+    size: int
+    sha256: str
+    outcome: str
+    coverage: dict[str, Any]
+    fragments: list[list[int]]
+    actions: list[str]
+
+
+class DownloadAnswer(Answer):
+    id: str
+    copy_id: str
+    medium: str
+    asked_at: Moment
+    finished_at: Moment | None
+
+
+class HandOverAnswer(Answer):
+    """A hand-over; ``purpose`` is what the copies may be used for, and nothing else (R41)."""
+
+    id: str
+    application_id: str
+    number: str
+    purpose: str
+    way_of_use: str
+    conditions_version: str
+    form_sha256: str
+    use_days: int
+    offered_at: Moment
+    take_up_until: Moment
+    accepted_at: Moment | None
+    declined_at: Moment | None
+    due_at: Moment | None
+    suspended_at: Moment | None
+    returned_at: Moment | None
+    lost_at: Moment | None
+    ended_at: Moment | None
+    copies: list[CopyAnswer]
+    downloads: list[DownloadAnswer]
+
+
+class LogEntry(Answer):
+    seq: int
+    at: Moment
+    event: str
+    person_id: str | None
+    copy_id: str | None
+    detail: dict[str, Any]
+    previous_sha256: str
+    sha256: str
+
+
+class LogAnswer(Answer):
+    """The custody log; ``broken_at`` is the first line whose hash does not follow from the one before, or null."""
+
+    entries: list[LogEntry]
+    broken_at: int | None
+
+
+def told(view: HandOverView) -> HandOverAnswer:
+    row = view.hand_over
+    return HandOverAnswer(
+        id=row.id,
+        application_id=row.application_id,
+        number=view.number,
+        purpose=view.purpose,
+        way_of_use=view.way_of_use,
+        conditions_version=view.conditions_version,
+        form_sha256=view.form_sha256,
+        use_days=row.use_days,
+        offered_at=row.offered_at,
+        take_up_until=row.take_up_until,
+        accepted_at=row.accepted_at,
+        declined_at=row.declined_at,
+        due_at=row.due_at,
+        suspended_at=row.suspended_at,
+        returned_at=row.returned_at,
+        lost_at=row.lost_at,
+        ended_at=row.ended_at,
+        copies=[CopyAnswer.model_validate(copy) for copy in view.copies],
+        downloads=[DownloadAnswer.model_validate(download) for download in view.downloads],
+    )
+
+
+@router.get("", responses=problems(401))
+async def my_hand_overs(actor: Acting, books: Books) -> list[HandOverAnswer]:
+    """What I am custodian of, the newest first."""
+    return [told(view) for view in await books.run(actor, custody_views.mine)]
+
+
+@router.get("/{hand_over_id}", responses=problems(401, 404))
+async def read_hand_over(hand_over_id: Identifier, actor: Acting, books: Books) -> HandOverAnswer:
+    """One hand-over of mine."""
+    return told(await books.run(actor, custody_views.one, hand_over_id))
+
+
+@router.post("/{hand_over_id}/accept", responses=problems(*USUAL))
+async def accept(hand_over_id: Identifier, body: Acceptance, actor: Acting, books: Books) -> HandOverAnswer:
+    """Take the copies: needs a valid confidentiality agreement (R46, R59). The use period begins now."""
+    proof = Proof(body.form_sha256, body.password.get_secret_value())
+    await books.run(actor, hand_overs.accept, hand_over_id, conditions_version=body.conditions_version, proof=proof)
+    return told(await books.run(actor, custody_views.one, hand_over_id))
+
+
+@router.post("/{hand_over_id}/decline", responses=problems(*USUAL))
+async def decline(hand_over_id: Identifier, body: Refusal, actor: Acting, books: Books) -> HandOverAnswer:
+    """Do not take the copies; the case ends without a hand-over."""
+    proof = Proof(body.form_sha256, body.password.get_secret_value())
+    await books.run(actor, hand_overs.decline, hand_over_id, reason=body.reason, proof=proof)
+    return told(await books.run(actor, custody_views.one, hand_over_id))
+
+
+@router.post("/{hand_over_id}/report-loss", responses=problems(*USUAL))
+async def report_loss(hand_over_id: Identifier, body: Loss, actor: Acting, books: Books) -> HandOverAnswer:
+    """Report a loss, damage or leak (R48). Access stops at once."""
+    await books.run(actor, hand_overs.report_loss, hand_over_id, kind=body.kind, what_happened=body.what_happened)
+    return told(await books.run(actor, custody_views.one, hand_over_id))
+
+
+@router.get("/{hand_over_id}/custody-log", responses=problems(401, 404))
+async def read_log(hand_over_id: Identifier, actor: Acting, books: Books) -> LogAnswer:
+    """The custody log, with its chain of hashes checked (R47)."""
+    entries, broken_at = await books.run(actor, custody_views.log, hand_over_id)
+    return LogAnswer(entries=[LogEntry.model_validate(entry) for entry in entries], broken_at=broken_at)

@@ -1,0 +1,87 @@
+"""Footage on its way to a reader: decrypted range by range under a grant that is checked again and again (F18)."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+from services.runtime.errors import Refused
+from services.runtime.threads import run_in_thread
+from services.vault.age import AgeError, Encryptor, KeyInvalid, Reader
+from services.vault.keys import KeyGone, LoanKeys
+from services.vault.sealing import Location, open_sealed
+from services.vault.store import Store
+
+PIECE = 1 << 18
+# A long answer outlives a grant that ends meanwhile by no more than this.
+CHECKED_EVERY = 8 << 20
+
+Check = Callable[[int, int], Awaitable[object]]
+
+
+async def open_copy(store: Store, loan_keys: LoanKeys, copy_id: str, sealed: dict[str, Any]) -> Reader:
+    """The copy's plaintext; Refused when its key is destroyed or its bytes are not what was sealed."""
+    location = Location(sealed["bucket"], sealed["key"], sealed["versionId"], sealed["size"])
+    try:
+        return await run_in_thread(lambda: open_sealed(store, location, loan_keys.unwrapper(copy_id)))
+    except KeyGone as error:
+        raise Refused(
+            "key-destroyed",
+            "副本的借用密钥已销毁，不能再打开。",
+            "The copy's loan key is destroyed: it opens no more.",
+            status=403,
+        ) from error
+    except AgeError as error:
+        raise _damaged() from error
+
+
+async def pieces(reader: Reader, start: int, end: int, check: Check) -> AsyncIterator[bytes]:
+    """The bytes from ``start`` to ``end``. ``check(offset, length)`` is asked before each stretch, and may refuse."""
+    position = start
+    while position < end:
+        stretch = min(CHECKED_EVERY, end - position)
+        await check(position, stretch)
+        stop = position + stretch
+        while position < stop:
+            piece = await run_in_thread(_read, reader, position, min(PIECE, stop - position))
+            if not piece:
+                raise _damaged()
+            position += len(piece)
+            yield piece
+
+
+async def encrypted(reader: Reader, recipient: str, check: Check) -> AsyncIterator[bytes]:
+    """The whole copy as an age file for ``recipient``."""
+    encryptor = Encryptor([recipient])
+    yield encryptor.header
+    async for piece in pieces(reader, 0, reader.size, check):
+        ciphertext = await run_in_thread(encryptor.update, piece)
+        if ciphertext:
+            yield bytes(ciphertext)
+    yield encryptor.finish()
+
+
+def check_recipient(recipient: str) -> None:
+    """Refused unless it is an age X25519 recipient."""
+    try:
+        Encryptor([recipient])
+    except KeyInvalid as error:
+        raise Refused(
+            "recipient-wrong",
+            "请填写您自己的 age 公钥（以 age1 开头），文件将只对该密钥加密。",
+            "Give your own age recipient (it begins with age1): the file is encrypted to it alone.",
+            status=422,
+            field="recipient",
+        ) from error
+
+
+def _read(reader: Reader, position: int, length: int) -> bytes:
+    reader.seek(position)
+    return reader.read(length)
+
+
+def _damaged() -> Refused:
+    return Refused(
+        "copy-damaged",
+        "副本已损坏，请报告问题，不要自行处理。",
+        "The copy is damaged: report the problem and do not handle it yourself.",
+        status=500,
+    )
