@@ -19,7 +19,7 @@ from urllib.parse import quote
 from argon2 import PasswordHasher
 from footage_maker import Camera as FilmedCamera
 from services.recorders.registry import open_recorder
-from services.register import documents, hand_overs, preservations, returns, schema
+from services.register import attempts, copies, documents, hand_overs, masters, preservations, returns, schema
 from services.register.agreements import Agreement
 from services.register.applications import Application, Item, Revision
 from services.register.cameras import Camera, Recorder
@@ -120,6 +120,25 @@ class Desk:
         kept = [f"{bucket}:{key}" for store in stores for bucket in buckets for key in store.list_keys(bucket)]
         return kept + [path.name for path in (self.root / "loans").glob("*.key")]
 
+    def lend_on_paper(self, unit: Unit, case: "Case") -> str:
+        """Master, record, copy and offer of the case's first item in the books alone; nothing lies in the vault."""
+        for purpose in ("master", "copy"):
+            attempt = attempts.begin(unit, purpose, application_id=case.id, item_id=case.item(), job_key=1)
+            sealed = {**SEALED, "bucket": attempt.bucket, "key": attempt.key}
+            unit.session.flush()
+            if purpose == "master":
+                masters.keep(unit, attempt.id, sealed, taken_from="recorder")
+                number = documents.next_number(unit, "retrieval-record")
+                documents.write(
+                    unit, "retrieval-record", number, {}, application_id=case.id, item_id=case.item()
+                )
+            else:
+                copies.keep(unit, attempt.id, sealed)
+            unit.session.flush()
+        offer = hand_overs.offer(unit, case.id, 10)
+        open_review(unit, case.id, "receipt", next(self.keys), offer.hand_over_id)
+        return offer.hand_over_id
+
     def damage(self, bucket: str, key: str) -> None:
         """Flip a bit of an object on the disk."""
         path = self.root / "store" / f"t-{bucket}" / "objects" / quote(key, safe="") / "data"
@@ -150,6 +169,16 @@ class Desk:
         return await module.handle(module.Command(**variables), **{name: self.worker[name] for name in needed})
 
 
+SEALED = {
+    "versionId": "v1",
+    "size": 1,
+    "plainSize": 5000,
+    "sha256Plain": "a" * 64,
+    "sha256Cipher": "b" * 64,
+    "outcome": "complete",
+    "coverage": {},
+    "fragments": [],
+}
 ASKED = Span(FILMED.start + timedelta(seconds=2), FILMED.start + timedelta(seconds=20))
 
 
