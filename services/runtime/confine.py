@@ -53,4 +53,7 @@ def _leave_the_network() -> None:
 def clean_environment() -> dict[str, str]:
     """The environment for such a process: no setting and no credential of ours."""
     kept = ("LD_LIBRARY_PATH", "SYSTEMROOT", "TZDIR")
-    return {name: os.environ[name] for name in kept if name in os.environ} | {"PYTHONDONTWRITEBYTECODE": "1"}
+    return {name: os.environ[name] for name in kept if name in os.environ} | {
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "MALLOC_ARENA_MAX": "1",
+    }

@@ -132,6 +132,7 @@ class Clip:
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
+                limit=4 * READ,
                 pass_fds=(writing,),
                 env=clean_environment(),
             )

@@ -4,7 +4,6 @@ From the key frame before the asked start up to the asked end in decoding order;
 out and counted; no packet is changed.
 """
 
-import hashlib
 from collections import deque
 from dataclasses import dataclass
 
@@ -58,10 +57,6 @@ def decodes(tracks: Tracks, packet: "Packet[Stream]") -> bool:
     return bool(frames) and not any(frame.is_corrupt for frame in frames)
 
 
-def _digest(timed: Timed) -> bytes:
-    return hashlib.sha256(bytes(timed.packet)).digest()
-
-
 class Cutter:
     """Takes the packets of segment after segment and hands those that belong in the clip to the writer."""
 
@@ -82,7 +77,7 @@ class Cutter:
         self._shift = 0
         self._written_end = 0  # decoding time at which the written pictures end
         self._written_sound = 0
-        self._written: deque[bytes] = deque(maxlen=RECALLED)  # hashes of the last pictures
+        self._written: deque[bytes] = deque(maxlen=RECALLED)  # the last pictures
         self._repeated: deque[bytes] = deque(maxlen=RECALLED)  # of the segment that overlaps them
         self._group: list[Timed] = []
         self._sound: deque[Timed] = deque(maxlen=2000)
@@ -133,7 +128,7 @@ class Cutter:
 
     def _repeats(self, timed: Timed) -> bool:
         """Whether an overlapping picture is left out: it repeats what is written, or nothing leads to it."""
-        self._repeated.append(_digest(timed))
+        self._repeated.append(bytes(timed.packet))
         distance = self._written_end - (timed.dts + timed.length)
         if abs(distance) <= 2 * SECOND and self._ends_alike() and self._writer.accepts(self._current()):
             # The same pictures in both segments: what comes after them follows without a seam.
@@ -205,7 +200,7 @@ class Cutter:
     def _put(self, timed: Timed) -> None:
         if timed.key and self._checked is None:
             self._checked = decodes(self._current(), timed.packet)
-        self._written.append(_digest(timed))
+        self._written.append(bytes(timed.packet))
         self._written_end = timed.dts + timed.length
         if timed.shown is not None:
             self._extent.add(timed.shown + self._shift, timed.length)

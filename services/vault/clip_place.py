@@ -10,53 +10,64 @@ from services.vault.clip_track import SECOND
 Relation = Literal["follows", "gap", "overlap"]
 
 
+RESYNC = 10 * SECOND  # a gap this long is not blurred by going back to the recorder's own times
+
+
 @dataclass
 class Placement:
     """Places segments one after another.
 
-    A segment begins at the time the recorder names it by. Two exceptions keep recorders' rough names from tearing or
-    doubling footage: MediaMTX numbers the segments of a run and states their exact distance, and a segment that begins
-    within the join of the end before it follows it.
+    A segment begins at the time the recorder names it by. Two exceptions keep rough names from tearing or doubling
+    footage: MediaMTX numbers the segments of a run and states their exact distance; and a segment that begins, by the
+    names, within the join of the end before it follows it. What that shifts is kept until the next long gap, so that
+    a camera whose clock runs fast neither loses pictures nor hides a gap; ``drift_ns`` says how far it went.
     """
 
     join_ns: int
     end: int | None = None  # of the pictures read so far, in decoding time
-    drift_ns: int = 0  # the largest shift against the recorder's names
+    drift_ns: int = 0
 
     def __post_init__(self) -> None:
         self._before: tuple[StreamMark, int] | None = None
         self._seen: set[str] = set()
+        self._shift = 0  # of the segment before, against its name
 
     def place(self, name: str, nominal: int, mark: StreamMark | None, first: int) -> tuple[int, Relation]:
         """Wall-clock time of the segment's media time 0, and the relation to what came before.
 
         ``first`` is the media time of its first picture in decoding order. Raises Foreign.
         """
-        zero = nominal
-        consecutive = False
         if mark is not None:
             self._check(name, mark, nominal + first)
-            if self._before is not None:
-                before, placed = self._before
-                consecutive = before.stream == mark.stream and mark.number == before.number + 1
-                if consecutive:
-                    zero = placed + mark.decode_ns - before.decode_ns
-        if self.end is None:
-            relation: Relation = "gap"
-        else:
-            distance = zero + first - self.end
-            if abs(distance) <= self.join_ns:
-                relation = "follows"
-                zero -= 0 if consecutive else distance
-            else:
-                relation = "gap" if distance > 0 else "overlap"
-        self.drift_ns = max(self.drift_ns, abs(zero - nominal))
+        zero, distance = nominal, 0
+        if self.end is not None:
+            placed = self._numbered(mark)
+            distance = nominal + first - (self.end - self._shift) if placed is None else placed + first - self.end
+            zero = self._zero(nominal, first, distance, self.end) if placed is None else placed
+        self._shift = zero - nominal
+        self.drift_ns = max(self.drift_ns, abs(self._shift))
+        self._before = None if mark is None else (mark, zero)
         if mark is not None:
             self._seen.add(mark.stream)
-            self._before = (mark, zero)
-        else:
-            self._before = None
-        return zero, relation
+        if self.end is None or distance > self.join_ns:
+            return zero, "gap"
+        return zero, "overlap" if distance < -self.join_ns else "follows"
+
+    def _numbered(self, mark: StreamMark | None) -> int | None:
+        """Where the recorder's own count puts the segment: only where it is the next of the same run."""
+        if mark is None or self._before is None:
+            return None
+        before, placed = self._before
+        if before.stream != mark.stream or mark.number != before.number + 1:
+            return None
+        return placed + mark.decode_ns - before.decode_ns
+
+    def _zero(self, nominal: int, first: int, distance: int, end: int) -> int:
+        if abs(distance) <= self.join_ns:
+            return end - first
+        if distance > max(RESYNC, 2 * abs(self._shift)):
+            return nominal
+        return nominal + self._shift
 
     def _check(self, name: str, mark: StreamMark, begins: int) -> None:
         if self._before is None or self._before[0].stream == mark.stream:

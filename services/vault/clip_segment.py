@@ -51,9 +51,21 @@ def choose_tracks(container: InputContainer, report: SourceReport) -> Tracks:
     return Tracks(video, audio)
 
 
-def _ns(ticks: int, packet: "Packet[Stream]") -> int:
-    base = packet.time_base
-    return (ticks * base.numerator * SECOND + base.denominator // 2) // base.denominator
+@dataclass(frozen=True)
+class Scale:
+    """A stream's time base, asked for once: the library makes a new fraction each time."""
+
+    numerator: int
+    denominator: int
+
+    @classmethod
+    def of(cls, stream: Stream) -> "Scale":
+        if stream.time_base is None:
+            raise Damaged(f"track {stream.id} has no time base")
+        return cls(stream.time_base.numerator, stream.time_base.denominator)
+
+    def ns(self, ticks: int | None) -> int:
+        return ((ticks or 0) * self.numerator * SECOND + self.denominator // 2) // self.denominator
 
 
 class Segment:
@@ -107,12 +119,17 @@ class Segment:
             raise Damaged("the segment has no pictures")
         nominal = self._source.heading.zero_ns
         mark = self._source.movie.mark if self._source.movie is not None else None
-        first = _ns(waiting[-1].dts or 0, waiting[-1])
+        picture, sound = Scale.of(tracks.video), Scale.of(tracks.audio or tracks.video)
+        first = picture.ns(waiting[-1].dts)
         zero, relation = self._placement.place(self._report.name, nominal, mark, first)
         self._cutter.begin_segment(tracks, relation, self._extent)
         wanted = {"video"} if tracks.audio is None else {"video", "audio"}
         for packet in chain(waiting, packets):
-            self._hand_over(packet, tracks, zero)
+            if packet.stream_index == tracks.video.index:
+                self._picture(packet, tracks, zero, picture)
+            else:
+                dts = zero + sound.ns(packet.dts)
+                self._cutter.sound(Timed(packet, dts, dts, sound.ns(packet.duration)))
             if self._cutter.done >= wanted:
                 return False
         return True
@@ -128,19 +145,15 @@ class Segment:
             self._counted[number] = self._counted.get(number, 0) + 1
             yield packet
 
-    def _hand_over(self, packet: "Packet[Stream]", tracks: Tracks, zero: int) -> None:
-        dts = zero + _ns(packet.dts or 0, packet)
-        pts = zero + _ns(packet.pts if packet.pts is not None else packet.dts or 0, packet)
-        length = _ns(packet.duration or 0, packet)
-        if packet.stream_index != tracks.video.index:
-            self._cutter.sound(Timed(packet, dts, pts, length))
-            return
-        length = self._extent.usual(length)
+    def _picture(self, packet: "Packet[Stream]", tracks: Tracks, zero: int, scale: Scale) -> None:
+        dts = zero + scale.ns(packet.dts)
+        pts = dts if packet.pts is None else zero + scale.ns(packet.pts)
+        length = self._extent.usual(scale.ns(packet.duration))
         if self._delay is None:
             self._delay = pts - dts
         report = self._report
         report.first_ns = pts if report.first_ns is None else min(pts, report.first_ns)
-        good = tracks.fits(bytes(packet))
+        good = tracks.fits(memoryview(packet))
         self._hangs = not good or (self._hangs and not packet.is_keyframe)
         report.garbled += not good
         if not report.garbled:

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cached_property
 from typing import BinaryIO
 
 import av
@@ -41,19 +42,22 @@ class Tracks:
     def codecs(self) -> list[str]:
         return [stream.codec_context.name for stream in (self.video, self.audio) if stream is not None]
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """SHA-256 of the video codec, its parameter sets and the picture size."""
         video = self.video.codec_context
         told = [video.name, (video.extradata or b"").hex(), video.width, video.height]
         return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 
-    def fits(self, picture: bytes) -> bool:
-        """Whether the picture's units are as long as they say, and begin as units do (ISO/IEC 14496-15)."""
+    @cached_property
+    def _width(self) -> int:
         extra = self.video.codec_context.extradata or b""
         place = 4 if self.video.codec_context.name == "h264" else 21
-        width = (extra[place] & 3) + 1 if len(extra) > place else 4
-        offset = 0
+        return (extra[place] & 3) + 1 if len(extra) > place else 4
+
+    def fits(self, picture: memoryview) -> bool:
+        """Whether the picture's units are as long as they say, and begin as units do (ISO/IEC 14496-15)."""
+        width, offset = self._width, 0
         while offset + width < len(picture):
             length = int.from_bytes(picture[offset : offset + width], "big")
             offset += width
@@ -62,7 +66,7 @@ class Tracks:
             offset += length
         return offset == len(picture)
 
-    @property
+    @cached_property
     def key(self) -> tuple[object, ...]:
         if self.audio is None:
             return self.fingerprint, str(self.video.time_base)
@@ -135,6 +139,7 @@ class _Run:
     container: OutputContainer
     sink: _Sink
     streams: dict[str, Stream]
+    bases: dict[str, Fraction]  # time bases of the packets that come
     last_dts: dict[str, int] = field(default_factory=dict)
 
 
@@ -171,16 +176,19 @@ class Writer:
         options = _OPTIONS | {"fragment_index": str(self._fragments + 1)}
         container = av.open(sink, "w", format="mp4", options=options)
         streams: dict[str, Stream] = {"video": container.add_stream_from_template(tracks.video, opaque=True)}
+        bases = {"video": tracks.video.time_base or Fraction(1, 90_000)}
         if tracks.audio is not None:
             streams["audio"] = container.add_stream_from_template(tracks.audio, opaque=True)
-        self._run = _Run(container, sink, streams)
+            bases["audio"] = tracks.audio.time_base or Fraction(1, 90_000)
+        self._run = _Run(container, sink, streams, bases)
 
     def write(self, packet: "Packet[Stream]", kind: str, dts_ns: int, pts_ns: int) -> None:
         """Copy one packet, bytes untouched, to its place on the wall clock."""
         run = self._run
         if run is None:
             raise RuntimeError("a packet came before its run was begun")
-        dts, pts = _ticks(dts_ns - self.zero_ns, packet.time_base), _ticks(pts_ns - self.zero_ns, packet.time_base)
+        base = run.bases[kind]
+        dts, pts = _ticks(dts_ns - self.zero_ns, base), _ticks(pts_ns - self.zero_ns, base)
         # Rounding at a join may put two packets on one tick; a muxer wants them to rise.
         dts = max(dts, run.last_dts.get(kind, dts - 1) + 1)
         run.last_dts[kind] = dts

@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 from services.runtime.errors import Retryable
 from services.vault.age import Encryptor
 from services.vault.conveyor import Conveyor, in_own_thread, settle
-from services.vault.store import Store, StoreDown, Stored
+from services.vault.store import Store, Stored, StoreDown
 
 V = TypeVar("V")
 

@@ -344,6 +344,25 @@ async def test_names_that_drift_neither_tear_nor_double_footage(bench: Bench, ca
     assert bench.hashes(sealed) == [picture.sha256 for picture in wanted(written, span(0, 11.5))]
 
 
+async def test_camera_whose_clock_runs_fast_loses_nothing_and_hides_no_gap(bench: Bench) -> None:
+    written = Camera(bench.root, "cam1", marked=False).record(NOON, 40)
+    # By the recorder's wall clock each 4 s of pictures took 3.9 s; one segment is missing.
+    fast = [
+        Given(one.path.name, "cam1", span(3.9 * index, 3.9 * index + 3.9), one.path.read_bytes())
+        for index, one in enumerate(written)
+        if index != 7
+    ]
+    sealed = await bench.seal(span(0, 39), fast)
+    assert sealed.outcome == "partial"
+    assert sealed.coverage.dropped_packets == 0
+    (gap,) = sealed.coverage.gaps
+    assert gap.duration.total_seconds() == pytest.approx(3.9, abs=0.11)
+    assert sealed.coverage.drift_ms == 700
+    kept = [one for index, segment in enumerate(written) if index != 7 for one in segment.hashes]
+    got = bench.hashes(sealed)
+    assert got == kept[: len(got)]
+
+
 async def test_plain_mp4_is_copied_and_one_beyond_the_window_is_refused(bench: Bench, camera: Camera) -> None:
     written = camera.record(NOON, 4)
     plain = Given("plain", "cam1", span(0, 4), _plain(written[0].path), container="mp4")
