@@ -33,7 +33,7 @@ def parse(header: str | None, size: int) -> ByteRange | None:
         start, end = max(size - int(last), 0), size
     else:
         start, end = int(first), size if not last else int(last) + 1
-        if end <= start:
+        if last and end <= start:
             return None  # a range that ends before it begins is no range at all, and is ignored
     if start >= size or not min(end, size) - start:
         raise Unsatisfiable

@@ -4,17 +4,24 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 from services.runtime.errors import Refused
+from services.runtime.logs import get_logger
 from services.runtime.threads import run_in_thread
 from services.vault.age import AgeError, Encryptor, KeyInvalid, Reader
 from services.vault.keys import KeyGone, LoanKeys
 from services.vault.sealing import Location, open_sealed
 from services.vault.store import Store
 
+log = get_logger(__name__)
+
 PIECE = 1 << 18
 # A long answer outlives a grant that ends meanwhile by no more than this.
 CHECKED_EVERY = 8 << 20
 
 Check = Callable[[int, int], Awaitable[object]]
+
+
+class SendingStopped(Exception):
+    """Footage stopped on its way: the connection breaks, so that nobody takes what came for the whole."""
 
 
 async def open_copy(store: Store, loan_keys: LoanKeys, copy_id: str, sealed: dict[str, Any]) -> Reader:
@@ -34,16 +41,24 @@ async def open_copy(store: Store, loan_keys: LoanKeys, copy_id: str, sealed: dic
 
 
 async def pieces(reader: Reader, start: int, end: int, check: Check) -> AsyncIterator[bytes]:
-    """The bytes from ``start`` to ``end``. ``check(offset, length)`` is asked before each stretch, and may refuse."""
+    """The bytes from ``start`` to ``end``. ``check(offset, length)`` is asked before each stretch, and may refuse:
+    then, and where the copy is damaged, SendingStopped is raised."""
     position = start
     while position < end:
         stretch = min(CHECKED_EVERY, end - position)
-        await check(position, stretch)
+        try:
+            await check(position, stretch)
+        except Refused as refusal:
+            log.info("sending stopped", code=refusal.code, position=position)
+            raise SendingStopped(refusal.en) from refusal
         stop = position + stretch
         while position < stop:
-            piece = await run_in_thread(_read, reader, position, min(PIECE, stop - position))
+            try:
+                piece = await run_in_thread(_read, reader, position, min(PIECE, stop - position))
+            except AgeError as error:
+                raise SendingStopped(f"the copy is damaged near byte {position} of its footage") from error
             if not piece:
-                raise _damaged()
+                raise SendingStopped(f"the copy ends at byte {position} of its footage")
             position += len(piece)
             yield piece
 

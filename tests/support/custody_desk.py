@@ -1,4 +1,4 @@
-"""A desk for tests of custody: books on SQLite, folder vaults, a folder recorder with footage, and a case up to any step.
+"""A desk for tests of custody: books, folder vaults, a folder recorder with footage, and a case up to any step.
 
 What the approvals write (reviews, decisions, the filed form) is put into the books directly: those have tests of their
 own.
@@ -18,6 +18,7 @@ from urllib.parse import quote
 
 from argon2 import PasswordHasher
 from footage_maker import Camera as FilmedCamera
+
 from services.recorders.registry import open_recorder
 from services.register import attempts, copies, documents, hand_overs, masters, preservations, returns, schema
 from services.register.agreements import Agreement
@@ -64,13 +65,14 @@ class Desk:
     root: Path
     footage: Path
     rules: Rules = field(default_factory=lambda: Rules(max_use_days=30))
+    database_url: str | None = None
     keys: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def __post_init__(self) -> None:
         self.clock = FixedClock(NOON)
         self.recordings = self.root / "recorder"
         shutil.copytree(self.footage, self.recordings)
-        self.register = Register(f"sqlite:///{self.root / 'books.db'}", self.clock, self.rules)
+        self.register = Register(self.database_url or f"sqlite:///{self.root / 'books.db'}", self.clock, self.rules)
         schema.migrate(self.register.engine)
         self.store = open_store(FolderStore(self.root / "store", "t"), self.clock)
         self.replica_store = open_store(FolderStore(self.root / "replica", "r"), self.clock)
@@ -129,9 +131,7 @@ class Desk:
             if purpose == "master":
                 masters.keep(unit, attempt.id, sealed, taken_from="recorder")
                 number = documents.next_number(unit, "retrieval-record")
-                documents.write(
-                    unit, "retrieval-record", number, {}, application_id=case.id, item_id=case.item()
-                )
+                documents.write(unit, "retrieval-record", number, {}, application_id=case.id, item_id=case.item())
             else:
                 copies.keep(unit, attempt.id, sealed)
             unit.session.flush()
@@ -204,7 +204,6 @@ class Case:
         self.desk.do(_release, self.id, next(self.desk.keys))
         return self
 
-
     async def retrieve(self) -> "Case":
         """Retrieve every item; what cannot be is left out."""
         for item in self.items:
@@ -269,7 +268,9 @@ def _people(unit: Unit) -> None:
         "supervisor": "supervisor",
     }
     for person in posts:
-        unit.session.add(Person(id=person, login=person, name=person.title(), department_id="works", password_hash=HASH))
+        unit.session.add(
+            Person(id=person, login=person, name=person.title(), department_id="works", password_hash=HASH)
+        )
     unit.session.flush()
     for person, kind in posts.items():
         unit.session.add(Post(person_id=person, department_id="works", kind=kind, since=NOON - timedelta(days=9)))
@@ -287,7 +288,12 @@ def _people(unit: Unit) -> None:
 def _cameras(unit: Unit, recordings: Path) -> None:
     unit.session.add(
         Recorder(
-            id="recorder", name="NVR 1", site="Plant", kind="folder", configuration={"root": str(recordings)}, zone="UTC"
+            id="recorder",
+            name="NVR 1",
+            site="Plant",
+            kind="folder",
+            configuration={"root": str(recordings)},
+            zone="UTC",
         )
     )
     unit.session.flush()

@@ -1,12 +1,13 @@
 """Custody: the receipt, the grants it makes, what ends them, the return and its attestation, the custody log."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from custody_desk import NOON, PASSWORD, Case, Desk
+
 from services.register import custody, custody_views, grants, hand_overs, viewings
 from services.register.agreements import Agreement
 from services.register.audit import AuditEvent
@@ -24,11 +25,13 @@ MINUTE = timedelta(minutes=1)
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
+def desk(tmp_path: Path, any_database_url: str) -> Iterator[Desk]:
     """A desk whose recorder is empty."""
     footage = tmp_path / "no footage"
     footage.mkdir()
-    return Desk(tmp_path, footage)
+    desk = Desk(tmp_path, footage, database_url=any_database_url)
+    yield desk
+    desk.register.close()
 
 
 @pytest.fixture
@@ -282,9 +285,7 @@ def test_the_custody_log_is_one_chain_and_shows_where_it_was_changed(desk: Desk,
     case, hand_over_id = lent
     case.accept(hand_over_id)
     for _ in range(3):
-        desk.as_person(
-            "custodian", viewings.open_viewing, copy_of(desk), purpose_confirmed=True, address="192.0.2.1"
-        )
+        desk.as_person("custodian", viewings.open_viewing, copy_of(desk), purpose_confirmed=True, address="192.0.2.1")
 
     entries, broken_at = desk.as_person("custodian", custody_views.log, hand_over_id)
     assert [entry.event for entry in entries] == ["offered", "received", "viewed", "viewed", "viewed"]

@@ -5,6 +5,7 @@ from unittest.mock import patch
 
 import pytest
 from custody_desk import ASKED, Case, Desk
+
 from services.register import attempts, copies, masters
 from services.register.applications import Application, Item
 from services.register.attempts import NoLongerWanted

@@ -5,6 +5,8 @@ from datetime import timedelta
 
 import pytest
 from custody_desk import NOON, Case, Desk
+from sqlalchemy import delete
+
 from services.register import hand_overs
 from services.register.applications import Application
 from services.register.copies import Copy, Grant
@@ -19,7 +21,6 @@ from services.runtime.errors import Fatal
 from services.vault.keys import KeyGone
 from services.vault.store import StoreLocked
 from services.workers import hand_over, open_violation, remind_return, resume_access, suspend_access
-from sqlalchemy import delete
 
 DUE = NOON + timedelta(days=10)
 
@@ -69,7 +70,7 @@ async def test_nothing_is_handed_over_while_the_longest_use_period_is_not_set(de
     [(10, 20, 30, 40, 10), (40, 20, 30, 40, 20), (40, 40, 15, 40, 15), (90, 90, 90, 30, 30), (40, None, None, 30, 30)],
 )
 async def test_the_use_period_is_the_least_of_every_limit(  # type: ignore[no-untyped-def]
-    desk: Desk, case: Case, asked, granted, of_class, hardest, days
+    desk: Desk, case: Case, *, asked, granted, of_class, hardest, days
 ) -> None:
     desk.register.rules = replace(desk.rules, max_use_days=hardest)
     desk.change(Application, case.id, granted_use_days=granted, max_use_days=of_class)

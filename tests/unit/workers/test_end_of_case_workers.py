@@ -5,6 +5,7 @@ from unittest.mock import patch
 
 import pytest
 from custody_desk import NOON, Case, Desk, open_review
+
 from services.register import attempts, closing, hand_overs
 from services.register.applications import Application
 from services.register.audit import AuditEvent

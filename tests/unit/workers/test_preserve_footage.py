@@ -6,6 +6,7 @@ from unittest.mock import patch
 
 import pytest
 from custody_desk import ASKED, Case, Desk
+
 from services.register import preservations
 from services.register.applications import Application, Item
 from services.register.audit import AuditEvent

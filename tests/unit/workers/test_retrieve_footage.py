@@ -6,6 +6,7 @@ from unittest.mock import patch
 
 import pytest
 from custody_desk import ASKED, FILMED, Case, Desk
+
 from services.recorders.base import RecorderDown
 from services.register import attempts, masters, retrieval_records
 from services.register.applications import Application, Item
