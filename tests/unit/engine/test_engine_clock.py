@@ -1,0 +1,60 @@
+"""The engine goes by the clock it is given: turned from outside, or over the management port."""
+
+import asyncio
+
+import httpx
+from bpmn_makers import diagram, end, job, start, timer
+from engine_desk import HandClock, running_engine
+from pyzeebe.proto import gateway_pb2 as pb
+
+from services.engine.clock import ControlledClock, to_millis
+from services.engine.server import EngineServer
+
+_AFTER_A_WEEK = diagram(start() + timer("t", "timeDuration", "P7D") + job("work") + end(), "s>t t>work work>e")
+_CREATE = pb.CreateProcessInstanceRequest(bpmnProcessId="p", version=-1)
+
+
+async def test_a_turn_of_the_clock_fires_what_is_due_at_once() -> None:
+    async with running_engine() as engine:
+        await engine.deploy(_AFTER_A_WEEK)
+        await engine.stub.CreateProcessInstance(_CREATE)
+        engine.turn(days=6, hours=23)
+        assert await engine.fetch("work") == []
+        polling = asyncio.create_task(engine.fetch("work", wait_ms=60_000))
+
+        engine.turn(hours=1)
+
+        assert len(await polling) == 1
+
+
+async def test_the_management_port_turns_a_controlled_clock() -> None:
+    server = EngineServer(None, HandClock(), "127.0.0.1:0", management="127.0.0.1:0", controlled_clock=True)
+    await server.start()
+    async with httpx.AsyncClient(base_url=f"http://{server.management_address}/actuator") as client:
+        before = (await client.get("/clock")).json()["epochMilli"]
+        added = (await client.post("/clock/add", json={"offsetMilli": 3_600_000})).json()["epochMilli"]
+        pinned = (await client.post("/clock/pin", json={"epochMilli": 1_000})).json()["epochMilli"]
+        reset = (await client.delete("/clock")).json()["epochMilli"]
+        wrong = await client.post("/clock/add", json={"days": 1})
+        unknown = await client.get("/health")
+    await server.stop()
+
+    assert (added, pinned, reset) == (before + 3_600_000, 1_000, before)
+    assert (wrong.status_code, unknown.status_code) == (400, 404)
+
+
+async def test_without_a_controlled_clock_there_is_no_management_port() -> None:
+    server = EngineServer(None, HandClock(), "127.0.0.1:0", management="127.0.0.1:0")
+    await server.start()
+
+    assert server.management_address is None
+    await server.stop()
+
+
+def test_a_pinned_clock_stands_still_until_it_is_moved() -> None:
+    base = HandClock()
+    clock = ControlledClock(base)
+    clock.pin(base.now())
+    base.turn(hours=1)
+
+    assert to_millis(clock.now()) == to_millis(base.now()) - 3_600_000

@@ -1,0 +1,165 @@
+"""The writer's core: what is applied together, what a broken command does, and what is left of finished instances."""
+
+import pytest
+from bpmn_makers import ONE_JOB, diagram, end, job, message, message_catch, start, timer
+from engine_desk import CoreDesk
+from sqlalchemy import func, select
+
+from services.engine.clock import to_millis
+from services.engine.errors import Rejection
+from services.engine.processing import messages
+from services.engine.processing.work import Work
+from services.engine.state import tables
+
+LIVE = (
+    tables.instances,
+    tables.nodes,
+    tables.jobs,
+    tables.timers,
+    tables.message_subscriptions,
+    tables.signal_subscriptions,
+    tables.incidents,
+    tables.start_locks,
+)
+
+
+def _rows(desk: CoreDesk) -> dict[str, int]:
+    connection = desk.store._connection
+    counted = {t.name: connection.execute(select(func.count()).select_from(t)).scalar_one() for t in LIVE}
+    connection.rollback()
+    return {name: count for name, count in counted.items() if count}
+
+
+def test_a_finished_instance_leaves_the_live_tables() -> None:
+    waits = start() + timer("t", "timeDuration", "PT1H") + message_catch("m", "M") + end()
+    desk = CoreDesk()
+    desk.deploy(ONE_JOB, diagram(waits, "s>t s>m t>e m>e", process_id="waits", before=message("M", "m", "=k")))
+    desk.create("one-job")
+    desk.create("waits", k="1")
+    assert _rows(desk)["instances"] == 2
+
+    desk.complete(desk.fetch("work")[0].job.key)
+    desk.turn(hours=2)
+    desk.do(lambda work: messages.publish(work, "m", "1", ttl=0, message_id="", variables={}))
+
+    assert _rows(desk) == {}
+
+
+def test_a_broken_command_fails_alone_and_leaves_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    desk = CoreDesk()
+    desk.deploy(ONE_JOB)
+
+    def publish(work: Work) -> int:
+        return messages.publish(work, "m", "k", ttl=60_000, message_id="same", variables={})
+
+    def broken(work: Work) -> int:
+        publish(work)
+        raise ZeroDivisionError("a bug")
+
+    batch = desk.core.apply([lambda work: work.store.next_key(), broken, publish])
+
+    assert [type(answer) for answer in batch.answers] == [int, Rejection, int]
+    assert batch.answers[1].reason == "INTERNAL"
+    assert "ZeroDivisionError" in caplog.text
+    assert len({r.position for r in batch.records}) == len(batch.records)
+
+
+def test_a_process_that_loops_for_ever_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.engine.processing.core.MOST_STEPS", 200)
+    desk = CoreDesk()
+    desk.deploy(diagram(start() + '<bpmn:task id="a" /><bpmn:task id="b" />', "s>a a>b b>a"))
+
+    with pytest.raises(Rejection, match="loops for ever"):
+        desk.create("p")
+
+    assert _rows(desk) == {}
+
+
+def test_a_timer_whose_process_breaks_is_put_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.engine.processing.core.MOST_STEPS", 200)
+    desk = CoreDesk()
+    desk.deploy(
+        diagram(
+            start() + timer("t", "timeDuration", "PT1H") + '<bpmn:task id="a" /><bpmn:task id="b" />', "s>t t>a a>b b>a"
+        )
+    )
+    desk.create("p")
+    desk.clock.turn(hours=2)
+
+    (answer,) = desk.core.apply_due().answers
+
+    assert isinstance(answer, Rejection)
+    next_due = desk.core.next_due()
+    assert next_due is not None
+    assert next_due > to_millis(desk.clock.now())
+    assert not desk.core.apply_due().answers
+
+
+def test_records_are_kept_for_a_while_and_then_go() -> None:
+    desk = CoreDesk()
+    desk.deploy(ONE_JOB)
+    old = desk.create("one-job")
+    desk.complete(desk.fetch("work")[0].job.key)
+    desk.turn(days=40)
+    new = desk.create("one-job")
+
+    desk.core.prune_records(to_millis(desk.clock.now()) - 30 * 86_400_000)
+
+    assert desk.history(old) == []
+    assert ("work", "ACTIVATED") in desk.history(new)
+
+
+def test_nothing_of_a_refused_deployment_stays() -> None:
+    desk = CoreDesk()
+
+    with pytest.raises(Rejection, match="complexGateway"):
+        desk.deploy(ONE_JOB, diagram(start() + '<bpmn:complexGateway id="g" />'))
+
+    with pytest.raises(Rejection, match="none found"):
+        desk.create("one-job")
+
+
+def test_what_is_deployed_together_is_called_together() -> None:
+    call = (
+        '<bpmn:callActivity id="c"><bpmn:extensionElements>'
+        '<zeebe:calledElement processId="one-job" bindingType="deployment" /></bpmn:extensionElements></bpmn:callActivity>'
+    )
+    caller = diagram(start() + call, "s>c", process_id="caller")
+    desk = CoreDesk()
+    desk.deploy(caller, ONE_JOB)
+    desk.deploy(diagram(start() + job("other"), "s>other", process_id="one-job"))
+
+    desk.create("caller")
+
+    assert len(desk.fetch("work")) == 1
+    assert desk.fetch("other") == []
+
+
+def test_a_loop_through_a_fork_counts_its_tokens() -> None:
+    gateways = (
+        '<bpmn:exclusiveGateway id="m" /><bpmn:parallelGateway id="f" /><bpmn:parallelGateway id="j" />'
+        '<bpmn:exclusiveGateway id="x" default="out" />'
+    )
+    flows = (
+        '<bpmn:sequenceFlow id="out" sourceRef="x" targetRef="e" /><bpmn:sequenceFlow id="back" sourceRef="x" targetRef="m">'
+        "<bpmn:conditionExpression>=again</bpmn:conditionExpression></bpmn:sequenceFlow>"
+    )
+    desk = CoreDesk()
+    desk.deploy(diagram(start() + job("a") + job("b") + end() + gateways + flows, "s>m m>f f>a f>b a>j b>j j>x"))
+    instance = desk.create("p", again=True)
+
+    for again in (True, False):
+        desk.complete(desk.fetch("a")[0].job.key)
+        desk.complete(desk.fetch("b")[0].job.key, again=again)
+
+    assert desk.history(instance).count(("j", "COMPLETED")) == 2
+    assert _rows(desk) == {}
+
+
+def test_many_jobs_of_one_answer_stay_below_the_size_grpc_takes() -> None:
+    desk = CoreDesk()
+    desk.deploy(ONE_JOB)
+    for _ in range(5):
+        desk.create("one-job", text="x" * 400_000)
+
+    assert [len(desk.fetch("work")) for _ in range(3)] == [2, 2, 1]

@@ -1,0 +1,136 @@
+"""What was acknowledged is on disk: after a kill, after a restart, and for one process only."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import grpc
+import pytest
+from bpmn_makers import ONE_JOB, diagram, end, message, message_catch, start, timer
+from engine_desk import CoreDesk, HandClock, running_engine
+from pyzeebe.proto import gateway_pb2 as pb
+from pyzeebe.proto import gateway_pb2_grpc as rpc
+
+from services.engine.errors import DataDirectoryInUse
+from services.engine.processing import messages
+from services.engine.state.store import Store
+
+_SERVE = "import sys, pathlib; from services.engine.main import run; run('127.0.0.1:0', pathlib.Path(sys.argv[1]))"
+_CREATE = pb.CreateProcessInstanceRequest(bpmnProcessId="one-job", version=-1)
+
+
+async def _create_until_it_dies(stub: rpc.GatewayStub, acknowledged: list[int], enough: asyncio.Event) -> None:
+    """Several at once, so that some are always under way."""
+    while True:
+        try:
+            answer = await stub.CreateProcessInstance(_CREATE)
+        except grpc.aio.AioRpcError:
+            return
+        acknowledged.append(answer.processInstanceKey)
+        if len(acknowledged) >= 60:
+            enough.set()
+
+
+async def test_a_kill_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
+    process = subprocess.Popen([sys.executable, "-c", _SERVE, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        line = await asyncio.to_thread(process.stdout.readline)
+        address = line.strip().rstrip(".").rsplit(" ", 1)[-1]
+        acknowledged: list[int] = []
+        enough = asyncio.Event()
+        async with grpc.aio.insecure_channel(address) as channel:
+            stub = rpc.GatewayStub(channel)
+            await stub.DeployResource(pb.DeployResourceRequest(resources=[{"name": "p.bpmn", "content": ONE_JOB}]))
+            clients = [asyncio.create_task(_create_until_it_dies(stub, acknowledged, enough)) for _ in range(8)]
+            await enough.wait()
+            os.kill(process.pid, signal.SIGKILL)
+            await asyncio.gather(*clients)
+    finally:
+        process.kill()
+        await asyncio.to_thread(process.wait)
+        if process.stdout is not None:
+            process.stdout.close()
+
+    desk = CoreDesk(tmp_path)
+    fetched = desk.fetch("work", most=10_000)
+
+    assert set(acknowledged) <= {handed_out.job.instance_key for handed_out in fetched}
+    desk.store.close()
+
+
+async def test_commands_that_wait_are_committed_together(tmp_path: Path) -> None:
+    async with running_engine(tmp_path) as engine:
+        await engine.deploy(ONE_JOB)
+        writer = engine.server.writer
+        commits = 0
+        commit = writer._store.commit
+
+        def counted() -> object:
+            nonlocal commits
+            commits += 1
+            return commit()
+
+        writer._store.commit = counted  # type: ignore[method-assign,assignment]  # counts
+        await asyncio.gather(*(engine.stub.CreateProcessInstance(_CREATE) for _ in range(100)))
+
+    assert commits < 50
+
+
+def test_a_second_process_is_refused_with_a_sentence(tmp_path: Path) -> None:
+    first = Store(tmp_path)
+    first.begin()
+    first.commit()
+
+    with pytest.raises(DataDirectoryInUse, match="open in another process; stop that one"):
+        Store(tmp_path)
+
+    first.close()
+    Store(tmp_path).close()
+
+
+def test_jobs_timers_and_messages_go_on_after_a_restart(tmp_path: Path) -> None:
+    waits = start() + timer("t", "timeDuration", "PT1H") + message_catch("m", "M") + end()
+    clock = HandClock()
+    desk = CoreDesk(tmp_path, clock)
+    desk.deploy(ONE_JOB, diagram(waits, "s>t t>m m>e", process_id="waits", before=message("M", "m", "=k")))
+    working = desk.create("one-job", x=[1, {"a": None}])
+    fetched = desk.fetch("work", timeout=60_000)
+    waiting = desk.create("waits", k="1")
+    desk.do(lambda work: messages.publish(work, "m", "1", ttl=86_400_000, message_id="", variables={"v": 1}))
+    desk.store.close()
+
+    desk = CoreDesk(tmp_path, clock)
+    assert desk.fetch("work") == []
+    desk.turn(hours=2)
+
+    assert desk.history(waiting)[-1] == ("waits", "COMPLETED")
+    (again,) = desk.fetch("work")
+    assert (again.job.key, again.variables) == (fetched[0].job.key, {"x": [1, {"a": None}]})
+    desk.complete(again.job.key)
+    assert desk.history(working)[-1] == ("one-job", "COMPLETED")
+    assert desk.create("one-job").key > working.key
+    desk.store.close()
+
+
+async def test_records_are_appended_to_a_file(tmp_path: Path) -> None:
+    from services.engine.server import EngineServer
+
+    path = tmp_path / "records.jsonl"
+    server = EngineServer(None, HandClock(), "127.0.0.1:0", records=path)
+    address = await server.start()
+    async with grpc.aio.insecure_channel(address) as channel:
+        stub = rpc.GatewayStub(channel)
+        await stub.DeployResource(pb.DeployResourceRequest(resources=[{"name": "p.bpmn", "content": ONE_JOB}]))
+        created = await stub.CreateProcessInstance(_CREATE)
+    await server.stop()
+
+    records = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    mine = [r for r in records if r["value"].get("processInstanceKey") == created.processInstanceKey]
+    assert [r["position"] for r in records] == sorted({r["position"] for r in records})
+    assert ("JOB", "CREATED") in [(r["valueType"], r["intent"]) for r in mine]
+    assert {r["recordType"] for r in records} == {"EVENT"}

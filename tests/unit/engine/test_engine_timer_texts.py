@@ -1,0 +1,83 @@
+"""Durations, dates, cycles and cron as diagrams write them."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from services.engine.model.cron import parse_cron
+from services.engine.model.timers import parse_cycle, parse_date, parse_duration
+
+NOON = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("text", "due"),
+    [
+        ("PT1H", NOON + timedelta(hours=1)),
+        ("P7D", NOON + timedelta(days=7)),
+        ("P1DT12H", NOON + timedelta(days=1, hours=12)),
+        ("PT0.5S", NOON + timedelta(milliseconds=500)),
+        ("P1M", datetime(2026, 2, 28, 12, 0, tzinfo=UTC)),
+        ("P1Y", datetime(2027, 1, 31, 12, 0, tzinfo=UTC)),
+        ("-PT1H", NOON - timedelta(hours=1)),
+    ],
+)
+def test_a_duration_is_added_by_the_calendar(text: str, due: datetime) -> None:
+    assert parse_duration(text).after(NOON) == due
+
+
+@pytest.mark.parametrize("text", ["", "P", "PT", "1H", "P1H", "PT1D", "P1D2H"])
+def test_what_is_no_duration_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="not an ISO 8601 duration"):
+        parse_duration(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["2026-12-01T08:00:00Z", "2026-12-01T16:00:00+08:00", "2026-12-01T16:00:00@Asia/Shanghai"]
+)
+def test_a_date_is_the_same_moment_in_every_zone(text: str) -> None:
+    assert parse_date(text) == datetime(2026, 12, 1, 8, 0, tzinfo=UTC)
+
+
+def test_a_cycle_fires_from_the_moment_it_fired_last() -> None:
+    cycle = parse_cycle("R/PT1H")
+
+    assert cycle.due_after(NOON) == NOON + timedelta(hours=1)
+    assert cycle.fired().due_after(NOON + timedelta(hours=3)) == NOON + timedelta(hours=4)
+
+
+def test_a_cycle_ends_after_its_repetitions() -> None:
+    cycle = parse_cycle("R2/PT1H").fired().fired()
+
+    assert cycle.due_after(NOON) is None
+
+
+def test_a_start_in_the_future_comes_first_and_one_in_the_past_is_left_out() -> None:
+    assert parse_cycle("R/2026-12-01T08:00:00Z/P1D").due_after(NOON) == datetime(2026, 12, 1, 8, 0, tzinfo=UTC)
+    assert parse_cycle("R/2020-12-01T08:00:00Z/P1D").due_after(NOON) == NOON + timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("text", "due"),
+    [
+        ("0 0 9-17 * * MON-FRI", datetime(2026, 2, 2, 9, 0, tzinfo=UTC)),
+        ("0 */15 * * * *", NOON + timedelta(minutes=15)),
+        ("30 0 12 * * *", NOON + timedelta(seconds=30)),
+        ("0 0 0 29 2 *", datetime(2028, 2, 29, tzinfo=UTC)),
+        ("@monthly", datetime(2026, 2, 1, tzinfo=UTC)),
+        ("0 0 8 * * SUN", datetime(2026, 2, 1, 8, 0, tzinfo=UTC)),
+        ("0 0 8 * * 7", datetime(2026, 2, 1, 8, 0, tzinfo=UTC)),
+    ],
+)
+def test_cron_finds_the_next_moment(text: str, due: datetime) -> None:
+    assert parse_cron(text).next_after(NOON) == due
+
+
+def test_cron_knows_days_that_never_come() -> None:
+    assert parse_cron("0 0 0 30 2 *").next_after(NOON) is None
+
+
+@pytest.mark.parametrize("text", ["* * * * *", "0 0 24 * * *", "0 0 0 L * *", "0 0 0 * 13 *"])
+def test_what_is_no_cron_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r".+"):
+        parse_cron(text)
