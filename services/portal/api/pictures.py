@@ -1,0 +1,39 @@
+"""One picture of an item's camera, for the operator who is to confirm the camera by it (R34)."""
+
+from typing import Any
+
+from fastapi import APIRouter, Response
+
+from services.portal.api.dependencies import Books, GivenRecorders
+from services.portal.api.errors import USUAL, problems
+from services.portal.api.session import Acting
+from services.portal.api.shapes import Moment
+from services.recorders.base import NothingRecorded
+from services.register import pictures
+from services.runtime.errors import Refused
+
+router = APIRouter(prefix="/api/reviews", tags=["reviews"])
+
+PICTURE: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"image/jpeg": {}}, "description": "The picture at that moment"}
+}
+
+
+@router.get("/{review_id}/items/{item_id}/picture", response_class=Response, responses={**problems(*USUAL), **PICTURE})
+async def picture(
+    review_id: str, item_id: str, *, actor: Acting, books: Books, recorders: GivenRecorders, at: Moment | None = None
+) -> Response:
+    """What the camera showed at the start of the approved span, or at another moment inside it."""
+    sight = await books.run(actor, pictures.sight, review_id, item_id, at)
+    configuration = {name: str(value) for name, value in sight.source.configuration.items()}
+    try:
+        image = await recorders(sight.source.kind, configuration).snapshot(sight.source.channel, sight.at)
+    except NothingRecorded as error:
+        raise Refused(
+            "no-picture",
+            "该时刻没有录像，请改选时刻。",
+            "Nothing was recorded at that moment: choose another one.",
+            status=404,
+            field="at",
+        ) from error
+    return Response(image, media_type="image/jpeg")

@@ -1,0 +1,57 @@
+"""The picture by which an operator knows a camera before releasing its footage (R31, R34, failures.md F7)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.register import audit, decisions, duties, measurements, preservations
+from services.register.reviews import Review
+from services.register.unit import Unit
+from services.runtime.errors import NotFound, Refused
+
+
+@dataclass(frozen=True)
+class Sight:
+    """Where to look, and at which moment."""
+
+    source: measurements.Source
+    at: datetime
+
+
+def sight(unit: Unit, review_id: str, item_id: str, at: datetime | None = None) -> Sight:
+    """Where the picture of an item is, for those who may release it or confirm the release; the look is on the trail.
+
+    ``at`` lies inside the approved span, by default at its start. Refused outside it, and to everybody else.
+    """
+    review = unit.session.get(Review, review_id)
+    if review is None or review.stage != "storage-release":
+        raise NotFound("放行审核", "release", review_id)
+    if review.closed_at is not None:
+        raise Refused("review-closed", "此项审核已经结束。", "This review is closed already.")
+    second = decisions.open_proposal(unit, review) is not None
+    refusal = duties.why_not(unit, review, unit.actor.id, second=second)
+    if refusal is not None:
+        raise refusal
+    items = preservations.items_in_scope(unit, review.application_id)
+    item = next((item for item in items if item.id == item_id), None)
+    if item is None:
+        raise NotFound("申请项", "item", item_id)
+    start, end = item.granted_start or item.asked_start, item.granted_end or item.asked_end
+    at = at or start
+    if not start <= at < end:
+        raise Refused(
+            "outside-scope",
+            "只能查看批准时间段内的画面，请改选时刻。",
+            "Only the approved span can be looked at: choose a moment inside it.",
+            status=422,
+            field="at",
+        )
+    audit.record(
+        unit,
+        "picture-read",
+        "item",
+        item_id,
+        application_id=review.application_id,
+        review=review_id,
+        moment=at.isoformat(),
+    )
+    return Sight(measurements.source_of(unit, item), at)
