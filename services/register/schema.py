@@ -53,10 +53,15 @@ def metadata() -> MetaData:
     return Base.metadata
 
 
+def migrations() -> Path:
+    """The folder of the migrations."""
+    return Path(__file__).with_name("migrations")
+
+
 def migrate(engine: Engine) -> None:
     """Bring the database to the newest schema. Running it again changes nothing."""
     configuration = Config()
-    configuration.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
+    configuration.set_main_option("script_location", str(migrations()))
     with engine.connect() as connection:
         configuration.attributes["connection"] = connection
         command.upgrade(configuration, "head")

@@ -1,18 +1,23 @@
 """The organisation of the demo: departments, people and their posts, agreements, a recorder with two cameras."""
 
+import os
 import uuid
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import select
 
+from services.bootstrap import House
+from services.recorders.layout import redate
 from services.register import audit, valid_agreements
 from services.register.agreements import Agreement
 from services.register.cameras import Camera, Recorder
 from services.register.people import Department, Person, Post
 from services.register.sign_ins import hash_password
-from services.register.unit import Unit
+from services.register.unit import Actor, Unit
+from services.runtime.settings import variable
 
 NAMESPACE = uuid.UUID("0f4c8d0e-6a3b-4c53-9a4e-2f6f0f7d5a10")
 AGREEMENT_TERM = timedelta(days=365)
@@ -84,6 +89,25 @@ CAMERAS = (
     ("cam1", "生产车间A区", "Workshop A", "一号厂房一层", "Building 1, ground floor", "ordinary"),
     ("cam2", "成品仓库门口", "Warehouse door", "二号厂房北门", "Building 2, north door", "sensitive"),
 )
+
+
+RECORDINGS = Path(__file__).parents[2] / "deploy" / "demo" / "recordings"
+MAX_USE_DAYS = 30
+
+
+def settings() -> dict[str, Any]:
+    """What a demo sets where the environment does not: its own clock, and the use period that has no default (T3)."""
+    chosen: dict[str, Any] = {"demo": True}
+    if not os.environ.get(variable("max_use_days")):
+        chosen["max_use_days"] = MAX_USE_DAYS
+    return chosen
+
+
+def prepare(house: House) -> list[Account]:
+    """Seed the demo organisation and lay recordings of yesterday under the data folder. Again changes nothing."""
+    recordings = (house.settings.data_dir / "recordings").absolute()
+    redate(RECORDINGS, recordings, (house.clock.now() - timedelta(days=1)).date())
+    return house.register.run_now(Actor("system", "demo"), seed_demo, recordings)
 
 
 def demo_id(name: str) -> str:

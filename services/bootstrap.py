@@ -1,0 +1,314 @@
+"""The only place that builds concrete objects: the house from its settings, and the parts that run in one process."""
+
+import asyncio
+import fcntl
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import anyio
+from fastapi import FastAPI
+
+from services.engine.server import EngineServer
+from services.portal.app import create_app
+from services.recorders.registry import open_recorder
+from services.register import schema
+from services.register.relay import Relay
+from services.register.rules import Rules
+from services.register.unit import Register
+from services.runtime.channel import open_channel
+from services.runtime.clock import Clock, SystemClock, TurnedClock
+from services.runtime.engine_client import PyzeebeEngineClient
+from services.runtime.errors import Fatal, Retryable
+from services.runtime.health import Health, serve_health
+from services.runtime.http import listen, serve
+from services.runtime.jobs import JobRunner
+from services.runtime.logs import get_logger
+from services.runtime.settings import Settings
+from services.runtime.threads import run_in_thread
+from services.runtime.worker import Worker, choose, discover
+from services.vault.keys import LoanKeys, VaultKeys, ensure_keys
+from services.vault.store import Store
+from services.vault.stores import open_store
+from services.workers.vault_work import sweep_abandoned
+
+log = get_logger(__name__)
+
+SWEEP_EVERY = timedelta(minutes=15)
+ENGINE_WAIT = timedelta(seconds=60)
+
+Ready: TypeAlias = Callable[["Addresses"], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """Where the parts of a running process can be reached."""
+
+    portal: str | None
+    health: str
+    engine: str
+
+
+@dataclass
+class House:
+    """Everything that workers and portal are given by name."""
+
+    settings: Settings
+    clock: Clock
+    register: Register
+    store: Store
+    replica_store: Store | None
+    vault_keys: VaultKeys
+    loan_keys: LoanKeys
+    on_turn: list[Callable[[], None]] = field(default_factory=list)
+
+    @property
+    def dependencies(self) -> dict[str, object]:
+        """What handlers and routes may ask for, by parameter name."""
+        given: dict[str, object] = {
+            "settings": self.settings,
+            "register": self.register,
+            "store": self.store,
+            "replica_store": self.replica_store,
+            "vault_keys": self.vault_keys,
+            "loan_keys": self.loan_keys,
+            "recorders": open_recorder,
+        }
+        if isinstance(self.clock, TurnedClock):
+            given["turn_clock"] = self.turn_clock
+        return given
+
+    def turn_clock(self, by: timedelta) -> datetime:
+        """Turn the demo's clock and let everybody look at it."""
+        if not isinstance(self.clock, TurnedClock):
+            raise Fatal("the clock cannot be turned | it is the machine's | set FOOTAGE_DESK_DEMO=true for a demo")
+        now = self.clock.turn(by)
+        for notice in self.on_turn:
+            notice()
+        return now
+
+    def portal(self) -> FastAPI:
+        return create_app(self.dependencies)
+
+
+def rules_of(settings: Settings) -> Rules:
+    """The organisation's numbers, as the books read them."""
+    return Rules(
+        max_use_days=settings.max_use_days,
+        organisation=settings.organisation,
+        zone=settings.zone,
+        review_limit=settings.review_limit,
+        release_limit=settings.release_limit,
+        notify_limit=settings.notify_limit,
+        correction_period=settings.correction_period,
+        take_up_period=settings.take_up_period,
+        reminder_lead=settings.reminder_lead,
+        grace_period=settings.grace_period,
+        preserve=settings.preservation,
+        max_span=timedelta(hours=settings.max_span_hours),
+    )
+
+
+def open_register(settings: Settings, clock: Clock) -> Register:
+    """The books, brought to the newest schema when they are ours alone (SQLite)."""
+    if settings.database.startswith("sqlite"):
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+    register = Register(settings.database, clock, rules_of(settings))
+    if register.engine.dialect.name == "sqlite":
+        schema.migrate(register.engine)
+    return register
+
+
+def open_house(settings: Settings) -> House:
+    """Build everything and check the stores; raises SettingsError, StoreRefused or Retryable with a sentence."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    clock: Clock = TurnedClock(settings.data_dir / "clock.json") if settings.demo else SystemClock()
+    store, replica = open_store(settings.store, clock), open_store(settings.replica, clock)
+    store.ensure()
+    replica.ensure()
+    return House(
+        settings=settings,
+        clock=clock,
+        register=open_register(settings, clock),
+        store=store,
+        replica_store=replica,
+        vault_keys=ensure_keys(settings.keys / "vault"),
+        loan_keys=LoanKeys(settings.keys / "loans"),
+    )
+
+
+def models() -> list[Path]:
+    """The BPMN and DMN files that are deployed together."""
+    folder = Path(__file__).parents[1] / "bpmn"
+    return sorted(path for path in folder.iterdir() if path.suffix in (".bpmn", ".dmn"))
+
+
+@asynccontextmanager
+async def only_process(settings: Settings) -> AsyncIterator[None]:
+    """Hold the data folder where SQLite is used: SQLite means one process, a second is refused."""
+    if not settings.database.startswith("sqlite"):
+        yield
+        return
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    # the lock ends with the process, however that ends
+    with (settings.data_dir / "process.lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Fatal(
+                f"could not start | {settings.data_dir.absolute()} | another process uses it, and SQLite bears one | "
+                "stop that process, or set FOOTAGE_DESK_DATABASE_URL to a PostgreSQL database"
+            ) from None
+        yield
+
+
+@asynccontextmanager
+async def engine_of(house: House) -> AsyncIterator[str]:
+    """The address of the engine: the embedded one, started here, or the cluster's."""
+    if not house.settings.embedded:
+        yield house.settings.gateway_address
+        return
+    server = EngineServer(house.settings.data_dir / "engine", house.clock, house.settings.gateway_address)
+    address = await server.start()
+    house.on_turn.append(server.clock_turned)
+    try:
+        yield address
+    finally:
+        await server.stop()
+
+
+async def deploy(client: PyzeebeEngineClient) -> Mapping[str, int]:
+    """Deploy the models, waiting for an engine that is still starting; versions by id."""
+    deadline = asyncio.get_running_loop().time() + ENGINE_WAIT.total_seconds()
+    while True:
+        try:
+            return (await client.deploy(models())).versions
+        except Retryable as error:
+            if asyncio.get_running_loop().time() > deadline:
+                raise
+            log.warning("the engine is not there yet", cause=str(error))
+            await asyncio.sleep(1)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What one process runs."""
+
+    workers: Sequence[Worker] = ()
+    portal: bool = False
+    relay: bool = False
+    sweeper: bool = False
+    deploy: bool = False
+
+
+def everything() -> Parts:
+    return Parts(workers=discover(), portal=True, relay=True, sweeper=True, deploy=True)
+
+
+def only(job_types: Sequence[str]) -> Parts:
+    """These workers alone; raises WorkerError for a job type that nobody does."""
+    return Parts(workers=choose(discover(), list(job_types)))
+
+
+async def run(house: House, parts: Parts, ready: Ready | None = None) -> None:
+    """Run the parts until cancelled, then let running jobs finish within the drain time.
+
+    ``ready`` is told the addresses once everything answers.
+    """
+    settings = house.settings
+    async with only_process(settings), engine_of(house) as engine_address:
+        channel = open_channel(settings, engine_address)
+        client = PyzeebeEngineClient(channel)
+        health = Health()
+        health.checks["register"] = lambda: _register_answers(house.register)
+        health_listener = listen(settings.health_host, settings.health_port)
+        portal_listener = listen(settings.portal_host, settings.portal_port) if parts.portal else None
+        runner = JobRunner(settings, parts.workers, house.dependencies, channel, health=health)
+        try:
+            if parts.deploy:
+                log.info("deployed", versions=dict(await deploy(client)))
+            if parts.sweeper:
+                await sweep(house, all_open=settings.embedded)
+            async with anyio.create_task_group() as group:
+                group.start_soon(serve_health, health, health_listener)
+                if portal_listener is not None:
+                    group.start_soon(serve, house.portal(), portal_listener)
+                if parts.relay:
+                    group.start_soon(Relay(house.register, client).run)
+                if parts.sweeper:
+                    group.start_soon(_keep_sweeping, house)
+                group.start_soon(_work, runner, bool(parts.workers))
+                if ready is not None:
+                    await ready(
+                        Addresses(
+                            portal=_url(portal_listener) if portal_listener else None,
+                            health=_url(health_listener),
+                            engine=engine_address,
+                        )
+                    )
+        finally:
+            await channel.close()
+
+
+async def run_until_signalled(house: House, parts: Parts, ready: Ready | None = None) -> None:
+    """As ``run``, until SIGINT or SIGTERM."""
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    running = asyncio.create_task(run(house, parts, ready))
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if not running.done():
+        running.cancel()
+    with suppress(asyncio.CancelledError):
+        await running
+
+
+async def sweep(house: House, *, all_open: bool) -> None:
+    """Remove what dead uploads left; a store that is away is tried again at the next turn."""
+    try:
+        swept = await sweep_abandoned(
+            house.register, house.store, house.replica_store, house.loan_keys, all_open=all_open
+        )
+        if swept:
+            log.info("swept what dead uploads had left", keys=swept)
+    except Retryable as error:
+        log.warning("could not sweep", cause=str(error))
+
+
+async def _keep_sweeping(house: House) -> None:
+    while True:
+        await asyncio.sleep(SWEEP_EVERY.total_seconds())
+        await sweep(house, all_open=False)
+
+
+async def _work(runner: JobRunner, has_work: bool) -> None:
+    if not has_work:
+        return
+    try:
+        await runner.run()
+    finally:
+        with anyio.CancelScope(shield=True):
+            await runner.stop()
+
+
+async def _register_answers(register: Register) -> str | None:
+    def ask() -> None:
+        with register.engine.connect() as connection:
+            connection.exec_driver_sql("SELECT 1")
+
+    try:
+        await run_in_thread(ask)
+    except Exception as error:  # noqa: BLE001  # whatever it is, the register does not answer
+        return f"the register does not answer ({type(error).__name__})"
+    return None
+
+
+def _url(listener: Any) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -1,0 +1,149 @@
+"""What is true of the copies, looked at without asking the register: packets, keys, hashes, coverage."""
+
+import hashlib
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from sqlalchemy import select
+
+from services.bootstrap import House
+from services.register.applications import Item
+from services.register.cameras import Camera
+from services.register.copies import Copy
+from services.register.unit import Actor, Unit
+from services.vault.age import NotARecipient, Reader, Unwrapper, generate_identity
+from services.vault.age.identities import X25519Identity
+from services.vault.keys import KeyGone
+from services.vault.packets import packet_hashes, part_of
+from services.vault.sealing import Sealed, open_sealed
+
+READ = 1 << 20
+
+
+@dataclass(frozen=True)
+class Issued:
+    """One issued copy, and the recorder's own files of its camera."""
+
+    copy_id: str
+    camera: str
+    sealed: Sealed
+    sources: tuple[Path, ...]
+
+
+@dataclass(frozen=True)
+class Check:
+    what: str
+    held: bool
+    found: str
+
+
+def issued_copies(house: House, application_id: str, recordings: Path) -> list[Issued]:
+    """The copies of the application, in the order of its items."""
+
+    def read(unit: Unit) -> list[Issued]:
+        rows = unit.session.execute(
+            select(Copy, Camera)
+            .join(Item, Item.id == Copy.item_id)
+            .join(Camera, Camera.id == Item.camera_id)
+            .where(Copy.application_id == application_id)
+            .order_by(Item.position)
+        )
+        return [
+            Issued(
+                copy.id,
+                camera.name_zh,
+                Sealed.from_json(copy.sealed),
+                tuple(sorted((recordings / camera.channel).glob("*.mp4"))),
+            )
+            for copy, camera in rows
+        ]
+
+    return house.register.run_now(Actor("system", "demo"), read)
+
+
+def while_out(house: House, copies: Sequence[Issued]) -> list[Check]:
+    """The checks while the custodian has the copies."""
+    return [check for copy in copies for check in _while_out(house, copy, copies)]
+
+
+def after_return(house: House, copies: Sequence[Issued]) -> list[Check]:
+    """The checks after the return: the loan keys are gone, so nothing opens a copy."""
+    checks = []
+    for copy in copies:
+        gone = _refused(lambda copy=copy: house.loan_keys.unwrapper(copy.copy_id), KeyGone)  # type: ignore[misc]
+        shut = _refused(lambda copy=copy: _open(house, copy, house.vault_keys.unwrapper()), NotARecipient)  # type: ignore[misc]
+        checks.append(
+            Check(f"{copy.camera}: after the return nothing opens the copy", gone and shut, "loan key destroyed")
+        )
+    return checks
+
+
+def _while_out(house: House, copy: Issued, copies: Sequence[Issued]) -> list[Check]:
+    own = house.loan_keys.unwrapper(copy.copy_id)
+    others = [house.loan_keys.unwrapper(other.copy_id) for other in copies if other.copy_id != copy.copy_id]
+    strangers = [*others, house.vault_keys.unwrapper(), X25519Identity(generate_identity()[0])]
+    with _open(house, copy, own) as reader:
+        plain = reader.read() or b""
+    shut = [_refused(lambda key=key: _open(house, copy, key), NotARecipient) for key in strangers]  # type: ignore[misc]
+    cipher = hashlib.sha256()
+    for chunk in house.store.get(copy.sealed.bucket, copy.sealed.key, version_id=copy.sealed.version_id):
+        cipher.update(chunk)
+    name = copy.camera
+    return [
+        *(_packets(copy, plain, kind) for kind in ("video", "audio")),
+        Check(f"{name}: opens with its loan key and no other", all(shut), f"{len(shut)} other keys refused"),
+        Check(
+            f"{name}: the plaintext is what was sealed",
+            hashlib.sha256(plain).hexdigest() == copy.sealed.sha256_plain,
+            f"sha256 {copy.sealed.sha256_plain[:16]}…",
+        ),
+        Check(
+            f"{name}: the stored bytes are what was sealed",
+            cipher.hexdigest() == copy.sealed.sha256_cipher,
+            f"sha256 {copy.sealed.sha256_cipher[:16]}…",
+        ),
+        _coverage(copy),
+    ]
+
+
+def _packets(copy: Issued, plain: bytes, kind: str) -> Check:
+    """Every packet of the copy is one of the source's, and they follow each other without a hole."""
+    source = [digest for path in copy.sources for digest in packet_hashes(str(path), kind)]
+    got = [
+        digest
+        for part in copy.sealed.coverage.parts
+        for digest in packet_hashes(part_of(io.BytesIO(plain), part), kind)
+    ]
+    # silence repeats itself, so the first packet alone does not tell where the copy begins
+    starts = (place for place, digest in enumerate(source) if got and digest == got[0])
+    same = any(source[start : start + len(got)] == got for start in starts)
+    return Check(f"{copy.camera}: {kind} packets identical to the recorder's", same, f"{len(got)} packets")
+
+
+def _coverage(copy: Issued) -> Check:
+    """Covered time and gaps together are the asked span, and what is called complete has no gap."""
+    coverage = copy.sealed.coverage
+    told = sum((span.duration for span in (*coverage.covered, *coverage.gaps)), timedelta())
+    whole = abs(told - coverage.asked.duration) < timedelta(seconds=1)
+    honest = (copy.sealed.outcome == "complete") == (not coverage.gaps)
+    gaps = ", ".join(f"{gap.duration.total_seconds():.1f} s missing at {gap.start:%H:%M:%S}" for gap in coverage.gaps)
+    return Check(
+        f"{copy.camera}: coverage is stated",
+        whole and honest,
+        f"{copy.sealed.outcome}, {coverage.share:.1%}" + (f", {gaps}" if gaps else ""),
+    )
+
+
+def _open(house: House, copy: Issued, key: Unwrapper) -> Reader:
+    return open_sealed(house.store, copy.sealed.location, key)
+
+
+def _refused(act: Callable[[], object], error: type[Exception]) -> bool:
+    try:
+        act()
+    except error:
+        return True
+    return False
