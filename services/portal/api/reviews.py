@@ -33,7 +33,7 @@ async def my_reviews(actor: Acting, books: Books) -> list[WaitingAnswer]:
 
 
 @router.get("/{review_id}", responses=problems(401, 404))
-async def readreview_answer(review_id: str, actor: Acting, books: Books) -> ReviewAnswer:
+async def read_review(review_id: str, actor: Acting, books: Books) -> ReviewAnswer:
     """One review with its questions, the form and its hash, and what the checks found."""
     return await books.run(actor, lambda unit: review_answer(unit, inbox.view(unit, review_id)))
 

@@ -1,0 +1,212 @@
+"""A desk for tests of reviews: an organisation with a person for every post, and an application up to any stage."""
+
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+from argon2 import PasswordHasher
+from sqlalchemy import select
+
+from services.register import decisions, documents, forms, review_tasks, schema, submissions
+from services.register.agreements import Agreement
+from services.register.applications import Application
+from services.register.cameras import Camera, Recorder
+from services.register.decisions import Decided
+from services.register.forms import Form, ItemAsked
+from services.register.people import Absence, Department, Person, Post
+from services.register.reviews import Review
+from services.register.rules import Rules
+from services.register.signatures import Proof
+from services.register.stages import STAGES
+from services.register.unit import Actor, Register, Unit
+from services.runtime.clock import FixedClock
+
+T = TypeVar("T")
+
+NOON = datetime(2031, 3, 4, 12, 0, tzinfo=UTC)
+PASSWORD = "a password that is long"
+HASH = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
+CLERK = Actor("system", "test")
+DEPARTMENTS = {
+    "board": ("management", None),
+    "works": ("business", "board"),
+    "security": ("security", "board"),
+    "storage": ("storage", "board"),
+    "office": ("administration", "board"),
+}
+# person: (department, posts there)
+STAFF = {
+    "drafter": ("works", ("member",)),
+    "keeper": ("works", ("member",)),
+    "head": ("works", ("head",)),
+    "deputy": ("works", ("deputy",)),
+    "reviewer": ("security", ("security-reviewer",)),
+    "reviewer2": ("security", ("security-reviewer",)),
+    "security-head": ("security", ("head",)),
+    "security-deputy": ("security", ("deputy",)),
+    "inspector": ("security", ("return-inspector",)),
+    "manager": ("board", ("manager",)),
+    "manager2": ("board", ("manager",)),
+    "board-head": ("board", ("head",)),
+    "operator": ("storage", ("storage-operator",)),
+    "operator2": ("storage", ("storage-operator",)),
+    "office-head": ("office", ("head",)),
+    "supervisor": ("office", ("supervisor",)),
+    "admin": ("office", ("administrator",)),
+}
+FORM = Form(
+    reason="三号门货物丢失，需要确认经过",
+    purpose="核对出入库人员与时间的记录",
+    purpose_category="security-incident",
+    legal_basis="internal-management",
+    way_of_use="download",
+    place_of_use="安全保卫部办公室",
+    requested_use_days=20,
+    custodian_id="keeper",
+    items=(ItemAsked("camera", NOON - timedelta(hours=2), NOON - timedelta(hours=1), "Asia/Shanghai"),),
+)
+
+
+@dataclass
+class ReviewDesk:
+    """``url`` is an empty database."""
+
+    url: str
+    rules: Rules = field(default_factory=lambda: Rules(max_use_days=30))
+    keys: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    def __post_init__(self) -> None:
+        self.clock = FixedClock(NOON)
+        self.register = Register(self.url, self.clock, self.rules)
+        schema.migrate(self.register.engine)
+        self.run(_seed)
+
+    def run(self, act: Callable[..., T], *args: Any, by: str | None = None, **named: Any) -> T:
+        """``act(unit, …)`` by a person, or by the clerk."""
+        return self.register.run_now(Actor("person", by) if by else CLERK, act, *args, **named)
+
+    def all(self, table: type[T], **where: Any) -> list[T]:
+        return self.run(lambda unit: list(unit.session.scalars(select(table).filter_by(**where))))
+
+    def the(self, table: type[T], **where: Any) -> T:
+        (row,) = self.all(table, **where)
+        return row
+
+    def submitted(self, by: str = "drafter", **changes: Any) -> str:
+        """A submitted application's id; ``changes`` are of the form."""
+
+        def act(unit: Unit) -> str:
+            application = submissions.draft(unit, replace(FORM, **changes))
+            return submissions.submit(unit, application.id).id
+
+        return self.run(act, by=by)
+
+    def opened(self, application_id: str, stage: str, **named: Any) -> str:
+        """The id of a fresh review of this stage."""
+        opened = self.run(
+            review_tasks.open_review,
+            application_id,
+            stage,
+            job_key=next(self.keys),
+            process_instance_key=1,
+            **named,
+        )
+        return opened.review_id
+
+    def form_sha256(self, review_id: str) -> str:
+        def read(unit: Unit) -> str:
+            review = unit.session.get_one(Review, review_id)
+            revision = forms.current_revision(unit, review.application_id)
+            assert revision is not None
+            return revision.sha256
+
+        return self.run(read)
+
+    def decide(self, review_id: str, by: str, outcome: str | None = None, **named: Any) -> Decided:
+        """Decide as a person; by default favourably, with every question answered with yes."""
+        stage = STAGES[self.the(Review, id=review_id).stage]
+        given: dict[str, Any] = {
+            "outcome": outcome or stage.favourable,
+            "answers": {question.code: True for question in stage.questions},
+            "reason": "理由充分",
+            "opinion": "同意调取",
+            "proof": Proof(self.form_sha256(review_id), PASSWORD),
+        }
+        return self.run(decisions.decide, review_id, by=by, **{**given, **named})
+
+    def confirm(self, review_id: str, by: str, **named: Any) -> Decided:
+        given: dict[str, Any] = {"agrees": True, "proof": Proof(self.form_sha256(review_id), PASSWORD)}
+        return self.run(decisions.confirm, review_id, by=by, **{**given, **named})
+
+    def approved(self, application_id: str, *, signer: str = "security-head") -> None:
+        """Bring the application through the stages that every one has."""
+        for stage, by in (("preliminary", "head"), ("security", "reviewer"), ("security-signature", signer)):
+            self.decide(self.opened(application_id, stage), by)
+
+    def filed(self, application_id: str) -> None:
+        self.run(documents.write, "application-form", "SQ-2031-000777", {}, application_id=application_id)
+
+    def classed(self, application_id: str, **values: Any) -> None:
+        def act(unit: Unit) -> None:
+            for name, value in values.items():
+                setattr(unit.session.get_one(Application, application_id), name, value)
+
+        self.run(act)
+
+    def post(self, person_id: str, kind: str, department_id: str) -> None:
+        post = Post(person_id=person_id, department_id=department_id, kind=kind, since=NOON - timedelta(days=1))
+        self.run(lambda unit: unit.session.add(post))
+
+    def away(self, *person_ids: str) -> None:
+        def act(unit: Unit) -> None:
+            for person_id in person_ids:
+                since = NOON - timedelta(days=1)
+                unit.session.add(Absence(person_id=person_id, since=since, until=NOON + timedelta(days=60)))
+
+        self.run(act)
+
+    def close(self) -> None:
+        self.register.close()
+
+
+def _seed(unit: Unit) -> None:
+    for department, (kind, superior) in DEPARTMENTS.items():
+        unit.session.add(
+            Department(id=department, name_zh=department, name_en=department, kind=kind, superior_id=superior)
+        )
+        unit.session.flush()
+    for person_id, (department, posts) in STAFF.items():
+        unit.session.add(
+            Person(id=person_id, login=person_id, name=person_id, department_id=department, password_hash=HASH)
+        )
+        unit.session.flush()
+        since = NOON - timedelta(days=365)
+        unit.session.add_all(
+            Post(person_id=person_id, department_id=department, kind=kind, since=since) for kind in posts
+        )
+        unit.session.add(
+            Agreement(
+                person_id=person_id,
+                version=unit.rules.agreement_version,
+                signed_at=since,
+                expires_at=NOON + timedelta(days=365),
+            )
+        )
+    unit.session.add(
+        Recorder(id="recorder", name="R", site="S", kind="folder", configuration={}, zone="UTC", clock_offset_ms=1500)
+    )
+    unit.session.flush()
+    unit.session.add(
+        Camera(
+            id="camera",
+            recorder_id="recorder",
+            channel="gate",
+            name_zh="大门",
+            name_en="gate",
+            place_zh="一层",
+            place_en="ground",
+            retention_days=30,
+        )
+    )

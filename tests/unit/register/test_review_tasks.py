@@ -1,0 +1,224 @@
+"""Reviews as tasks: opened once, reminded, widened, closed; the storage office told; the inbox in its order."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from review_desk import FORM, NOON, ReviewDesk
+
+from services.register import escalation, inbox, outbox, review_tasks
+from services.register.applications import Application
+from services.register.audit import AuditEvent
+from services.register.cameras import Camera
+from services.register.custody import HandOver
+from services.register.notices import Notice
+from services.register.outbox import OutboxMessage
+from services.register.reviews import Review
+from services.register.unit import Unit
+from services.runtime.errors import Fatal, NotFound
+from services.workers import escalate_review, escalate_to_management, notify_storage, open_review, remind_reviewer
+
+
+@pytest.fixture
+def desk(any_database_url: str) -> Iterator[ReviewDesk]:
+    desk = ReviewDesk(any_database_url)
+    yield desk
+    desk.close()
+
+
+def _told(desk: ReviewDesk, code: str) -> list[str]:
+    return sorted(notice.person_id for notice in desk.all(Notice, code=code))
+
+
+async def test_a_second_run_of_open_review_finds_the_first_ones_review(desk: ReviewDesk) -> None:
+    command = open_review.OpenReview(desk.submitted(), "security", job_key=7, process_instance_key=70)
+
+    first = await open_review.handle(command, desk.register)
+    desk.clock.turn(timedelta(hours=1))
+    second = await open_review.handle(command, desk.register)
+
+    review = desk.the(Review)
+    assert first == second
+    assert first.first_review_reminder_at == NOON + timedelta(hours=12)
+    assert first.review_limit == timedelta(hours=24)
+    assert (review.id, review.process_instance_key) == (first.review_id, 70)
+    assert _told(desk, "review-opened") == ["reviewer", "reviewer2"]
+
+
+def test_opening_a_review_settles_what_the_process_must_have_taken(desk: ReviewDesk) -> None:
+    application_id = desk.submitted()
+    desk.run(outbox.published, application_id, again_after=timedelta(minutes=1))
+    review_id = desk.opened(application_id, "preliminary")
+    desk.decide(review_id, "head")
+    message = desk.the(OutboxMessage, correlation_key=review_id)
+    desk.run(outbox.published, message.message_id, again_after=timedelta(minutes=1))
+
+    desk.opened(application_id, "security")
+
+    assert all(row.settled_at is not None for row in desk.all(OutboxMessage))
+
+
+def test_a_second_run_does_not_settle_the_decision_of_its_own_review(desk: ReviewDesk) -> None:
+    application_id = desk.submitted()
+
+    def again() -> str:
+        opened = desk.run(review_tasks.open_review, application_id, "preliminary", job_key=5, process_instance_key=1)
+        return opened.review_id
+
+    review_id = again()
+    desk.decide(review_id, "head")
+    message = desk.the(OutboxMessage, correlation_key=review_id)
+    desk.run(outbox.published, message.message_id, again_after=timedelta(minutes=1))
+
+    assert again() == review_id
+    assert desk.the(OutboxMessage, correlation_key=review_id).settled_at is None
+
+
+@pytest.mark.parametrize(("stage", "application"), [("nonsense", None), ("preliminary", "nothing")])
+def test_a_job_with_wrong_variables_is_an_incident(desk: ReviewDesk, stage: str, application: str | None) -> None:
+    with pytest.raises(Fatal, match="could not open the review"):
+        desk.opened(application or desk.submitted(), stage)
+
+
+@pytest.mark.requirement("R46")
+def test_the_receipt_is_the_custodians_until_the_time_to_take_up_is_over(desk: ReviewDesk) -> None:
+    application_id = desk.submitted()
+    desk.run(
+        lambda unit: unit.session.add(
+            HandOver(
+                id="hand-over",
+                application_id=application_id,
+                custodian_id="keeper",
+                offered_at=unit.now,
+                take_up_until=unit.now + timedelta(days=7),
+                use_days=20,
+            )
+        )
+    )
+
+    review_id = desk.opened(application_id, "receipt", hand_over_id="hand-over")
+    desk.run(review_tasks.escalate, review_id, 56)
+
+    assert desk.the(Review, id=review_id).due_at == NOON + timedelta(days=7)
+    assert _told(desk, "review-opened") == ["keeper"]
+    assert _told(desk, "receipt-overdue") == ["head"]
+
+
+@pytest.mark.requirement("R30")
+async def test_a_reminder_is_sent_once_for_each_job_and_never_after_the_decision(desk: ReviewDesk) -> None:
+    review_id = desk.opened(desk.submitted(), "preliminary")
+
+    for _ in range(2):
+        await remind_reviewer.handle(remind_reviewer.RemindReviewer(review_id, 61), desk.register)
+    assert _told(desk, "review-reminder") == ["head"]
+    await remind_reviewer.handle(remind_reviewer.RemindReviewer(review_id, 62), desk.register)
+    desk.decide(review_id, "head")
+    await remind_reviewer.handle(remind_reviewer.RemindReviewer(review_id, 63), desk.register)
+
+    assert _told(desk, "review-reminder") == ["head", "head"]
+
+
+@pytest.mark.requirement("R30")
+async def test_only_the_claimant_is_reminded(desk: ReviewDesk) -> None:
+    review_id = desk.opened(desk.submitted(), "security")
+    desk.run(review_tasks.claim, review_id, by="reviewer2")
+
+    await remind_reviewer.handle(remind_reviewer.RemindReviewer(review_id, 64), desk.register)
+
+    assert _told(desk, "review-reminder") == ["reviewer2"]
+
+
+@pytest.mark.requirement("R30")
+async def test_an_escalation_ends_the_claim_and_tells_the_substitutes_once(desk: ReviewDesk) -> None:
+    review_id = desk.opened(desk.submitted(), "security")
+    desk.run(review_tasks.claim, review_id, by="reviewer2")
+
+    for _ in range(2):
+        await escalate_review.handle(escalate_review.EscalateReview(review_id, 65), desk.register)
+
+    assert desk.the(Review, id=review_id).claimed_by is None
+    assert _told(desk, "review-escalated") == ["reviewer", "reviewer2", "security-deputy", "security-head"]
+
+
+def test_closing_a_cases_reviews_leaves_decided_ones_alone(desk: ReviewDesk) -> None:
+    application_id = desk.submitted()
+    decided = desk.opened(application_id, "preliminary")
+    desk.decide(decided, "head")
+    still_open = desk.opened(application_id, "security")
+
+    assert desk.run(review_tasks.close_open, application_id, "withdrawn") == 1
+
+    assert desk.the(Review, id=decided).closed_because == "decided"
+    assert desk.the(Review, id=still_open).closed_because == "withdrawn"
+
+
+@pytest.mark.requirement("R26")
+async def test_management_is_told_once_and_counted(desk: ReviewDesk) -> None:
+    command = escalate_to_management.EscalateToManagement(desk.submitted(), "management", 66)
+
+    results = [await escalate_to_management.handle(command, desk.register) for _ in range(2)]
+
+    assert [result.deciders for result in results] == [2, 2]
+    assert _told(desk, "management-decides") == ["manager", "manager2"]
+
+
+@pytest.mark.requirement("R30")
+async def test_the_storage_office_is_told_once_and_the_time_is_measured(desk: ReviewDesk) -> None:
+    application_id = desk.submitted()
+    desk.approved(application_id)
+    desk.filed(application_id)
+    desk.clock.turn(timedelta(minutes=61))
+    command = notify_storage.NotifyStorage(application_id)
+
+    first = await notify_storage.handle(command, desk.register)
+    desk.clock.turn(timedelta(hours=1))
+    second = await notify_storage.handle(command, desk.register)
+
+    event = desk.the(AuditEvent, action="storage-notified")
+    assert first == second
+    assert first.storage_notified_at == desk.the(Application, id=application_id).storage_notified_at
+    assert _told(desk, "storage-prepare") == ["operator", "operator2"]
+    assert '"seconds_after_approval":3660' in event.entry
+    assert '"in_time":false' in event.entry
+
+
+@pytest.mark.requirement("R29")
+def test_the_storage_office_hears_of_nothing_that_is_not_filed(desk: ReviewDesk) -> None:
+    with pytest.raises(Fatal, match="it is not filed"):
+        desk.run(escalation.notify_storage, desk.submitted())
+
+
+def test_the_inbox_shows_first_what_is_overwritten_first(desk: ReviewDesk) -> None:
+    def short_lived(unit: Unit) -> None:
+        camera = unit.session.get_one(Camera, "camera")
+        values = {column.name: getattr(camera, column.name) for column in Camera.__table__.columns}
+        unit.session.add(Camera(**{**values, "id": "brief", "retention_days": 2, "channel": "yard"}))
+
+    desk.run(short_lived)
+    later = desk.opened(desk.submitted(), "security")
+    sooner = desk.opened(desk.submitted(items=(replace(FORM.items[0], camera_id="brief"),)), "security")
+    desk.opened(desk.submitted(), "preliminary")
+
+    lines = desk.run(inbox.mine, by="reviewer")
+
+    assert [line.review.id for line in lines] == [sooner, later]
+    assert lines[0].overwrite_at == NOON - timedelta(hours=2) + timedelta(days=2)
+    assert desk.run(inbox.mine, by="admin") == []
+
+
+def test_a_review_is_read_by_those_concerned_and_the_look_is_on_the_trail(desk: ReviewDesk) -> None:
+    review_id = desk.opened(desk.submitted(), "preliminary")
+
+    to_decide = desk.run(inbox.view, review_id, by="head")
+    to_wait = desk.run(inbox.view, review_id, by="deputy")
+    own = desk.run(inbox.view, review_id, by="drafter")
+    for stranger in ("keeper", "admin"):
+        with pytest.raises(NotFound):
+            desk.run(inbox.view, review_id, by=stranger)
+
+    assert to_decide.why_not is None
+    assert to_wait.why_not is not None
+    assert to_wait.why_not.code == "not-yet"
+    assert own.why_not is not None
+    assert [event.actor_id for event in desk.all(AuditEvent, action="review-read")] == ["head", "deputy", "drafter"]

@@ -1,0 +1,292 @@
+"""Who may decide what: every pair of duties, subjects, administrators, agreements, substitutes (T1, T8, F26)."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from itertools import permutations
+
+import pytest
+from review_desk import NOON, ReviewDesk
+
+from services.register import duties, escalation, review_tasks
+from services.register.agreements import Agreement
+from services.register.applications import Application
+from services.register.people import Department, Post
+from services.register.reviews import Confirmation, Decision, Review
+from services.register.unit import Unit
+from services.runtime.errors import Fatal, Refused
+
+STAGE_OF = {
+    "preliminary": "preliminary",
+    "security": "security",
+    "security-signature": "security-signature",
+    "management": "management",
+    "storage-release": "storage-release",
+    "second-person": "storage-release",
+    "return-inspection": "return-inspection",
+}
+# Nobody becomes the applicant of a case that is under way, and inspections of the supervision come after all else.
+DONE_FIRST = [duty for duty in duties.DUTIES if duty != "supervision"]
+DONE_NEXT = [duty for duty in duties.DUTIES if duty != "applicant"]
+PAIRS = [(first, then) for first, then in permutations(duties.DUTIES, 2) if first in DONE_FIRST and then in DONE_NEXT]
+
+
+@pytest.fixture
+def desk(any_database_url: str) -> Iterator[ReviewDesk]:
+    desk = ReviewDesk(any_database_url)
+    yield desk
+    desk.close()
+
+
+@pytest.fixture(scope="module")
+def busy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReviewDesk]:
+    """A desk where ``busy`` holds every post there is, but for the administrator's."""
+    desk = ReviewDesk(f"sqlite:///{tmp_path_factory.mktemp('busy') / 'register.db'}")
+    for kind, department in (
+        ("head", "works"),
+        ("security-reviewer", "security"),
+        ("head", "security"),
+        ("manager", "board"),
+        ("storage-operator", "storage"),
+        ("return-inspector", "security"),
+        ("supervisor", "office"),
+    ):
+        desk.post("keeper", kind, department)
+    yield desk
+    desk.close()
+
+
+def _did(desk: ReviewDesk, application_id: str, duty: str, person_id: str) -> None:
+    """Write into the books that the person has done this duty."""
+
+    def act(unit: Unit) -> None:
+        stage = STAGE_OF[duty]
+        review = Review(
+            application_id=application_id,
+            stage=stage,
+            round=0,
+            job_key=next(desk.keys),
+            process_instance_key=1,
+            opened_at=unit.now,
+            due_at=unit.now,
+            closed_at=unit.now,
+            closed_because="decided",
+        )
+        unit.session.add(review)
+        unit.session.flush()
+        signed = {"statement_sha256": "0" * 64, "signature": {}}
+        if duty == "second-person":
+            unit.session.add(Confirmation(review_id=review.id, person_id=person_id, confirmed_at=unit.now, **signed))
+            return
+        unit.session.add(
+            Decision(
+                review_id=review.id,
+                application_id=application_id,
+                stage=stage,
+                round=0,
+                outcome="approved",
+                decided_by=person_id,
+                decided_at=unit.now,
+                answers={},
+                variables={},
+                form_sha256="0" * 64,
+                **signed,
+            )
+        )
+
+    desk.run(act)
+
+
+def _may(desk: ReviewDesk, application_id: str, duty: str, person_id: str) -> Refused | None:
+    def ask(unit: Unit) -> Refused | None:
+        application = unit.session.get_one(Application, application_id)
+        if duty == "supervision":
+            return duties.may_supervise(unit, application, person_id)
+        review = Review(application_id=application_id, stage=STAGE_OF[duty], escalated_at=unit.now)
+        return duties.why_not(unit, review, person_id, second=duty == "second-person")
+
+    return desk.run(ask)
+
+
+@pytest.mark.requirement("R22", "R24", "R25", "R27", "R33", "R39", "R61")
+@pytest.mark.parametrize(("first", "then"), PAIRS)
+def test_whoever_did_one_duty_does_no_other(busy: ReviewDesk, first: str, then: str) -> None:
+    application_id = busy.submitted("keeper" if first == "applicant" else "drafter", custodian_id="drafter")
+    assert first == "applicant" or _may(busy, application_id, then, "keeper") is None
+    if first != "applicant":
+        _did(busy, application_id, first, "keeper")
+
+    refusal = _may(busy, application_id, then, "keeper")
+
+    assert refusal is not None
+    assert refusal.code == f"was-{first}"
+    assert refusal.zh
+    assert refusal.en
+
+
+@pytest.mark.parametrize("duty", ["preliminary", "security", "storage-release"])
+def test_the_same_duty_may_be_done_again_in_a_later_round(busy: ReviewDesk, duty: str) -> None:
+    application_id = busy.submitted(custodian_id="drafter")
+    _did(busy, application_id, duty, "keeper")
+
+    assert _may(busy, application_id, duty, "keeper") is None
+
+
+@pytest.mark.requirement("R39")
+def test_the_custodian_does_not_inspect_the_return(busy: ReviewDesk) -> None:
+    application_id = busy.submitted(custodian_id="keeper")
+
+    refusal = _may(busy, application_id, "return-inspection", "keeper")
+
+    assert refusal is not None
+    assert refusal.code == "was-custodian"
+
+
+@pytest.mark.parametrize("duty", [duty for duty in DONE_NEXT if duty != "supervision"])
+def test_a_subject_of_the_case_decides_nothing(busy: ReviewDesk, duty: str) -> None:
+    application_id = busy.submitted(custodian_id="drafter", subject_ids=("keeper",))
+
+    refusal = _may(busy, application_id, duty, "keeper")
+
+    assert refusal is not None
+    assert refusal.code == "subject"
+
+
+@pytest.mark.requirement("R2")
+@pytest.mark.parametrize("duty", list(STAGE_OF))
+def test_an_administrator_decides_nothing_whatever_other_post_is_held(desk: ReviewDesk, duty: str) -> None:
+    for kind, department in (("head", "works"), ("security-reviewer", "security"), ("storage-operator", "storage")):
+        desk.post("admin", kind, department)
+
+    refusal = _may(desk, desk.submitted(), duty, "admin")
+
+    assert refusal is not None
+    assert refusal.code == "administrator"
+
+
+@pytest.mark.requirement("R59")
+def test_without_a_valid_agreement_nobody_decides(desk: ReviewDesk) -> None:
+    application_id = desk.submitted()
+
+    def end(unit: Unit) -> None:
+        for agreement in unit.session.query(Agreement).filter(Agreement.person_id.in_(("reviewer", "reviewer2"))):
+            agreement.ended_at = unit.now - timedelta(hours=1)
+
+    desk.run(end)
+    refusal = _may(desk, application_id, "security", "reviewer")
+
+    assert refusal is not None
+    assert refusal.code == "agreement-missing"
+    assert _candidates(desk, desk.opened(application_id, "security")) == ["security-deputy"]
+
+
+def test_a_stranger_to_the_stage_is_told_so(desk: ReviewDesk) -> None:
+    refusal = _may(desk, desk.submitted(), "management", "reviewer")
+
+    assert refusal is not None
+    assert refusal.code == "not-yours"
+
+
+@pytest.mark.requirement("R16", "R22")
+def test_the_head_who_drafted_leaves_the_preliminary_review_to_the_deputy(desk: ReviewDesk) -> None:
+    assert _candidates(desk, desk.opened(desk.submitted("drafter"), "preliminary")) == ["head"]
+    assert _candidates(desk, desk.opened(desk.submitted("head"), "preliminary")) == ["deputy"]
+
+
+@pytest.mark.requirement("R22")
+def test_without_a_deputy_the_head_of_the_department_above_decides(desk: ReviewDesk) -> None:
+    desk.away("deputy")
+
+    assert _candidates(desk, desk.opened(desk.submitted("head"), "preliminary")) == ["board-head"]
+
+
+def test_a_circle_of_superior_departments_ends(desk: ReviewDesk) -> None:
+    def bend(unit: Unit) -> None:
+        unit.session.get_one(Department, "board").superior_id = "works"
+
+    desk.run(bend)
+    desk.away("deputy")
+
+    assert _candidates(desk, desk.opened(desk.submitted("head"), "preliminary")) == ["board-head"]
+
+
+@pytest.mark.requirement("R25")
+def test_where_security_is_concerned_the_head_of_administration_signs(desk: ReviewDesk) -> None:
+    as_usual = desk.opened(desk.submitted(), "security-signature")
+    concerned = desk.opened(desk.submitted(subject_ids=("reviewer2",)), "security-signature")
+
+    assert _candidates(desk, as_usual) == ["security-head"]
+    assert _candidates(desk, concerned) == ["office-head"]
+
+
+@pytest.mark.requirement("R27")
+def test_where_management_is_concerned_another_manager_decides(desk: ReviewDesk) -> None:
+    application_id = desk.submitted(subject_ids=("manager",))
+
+    deciders = desk.run(escalation.to_management, application_id, "management-other", 99)
+
+    assert deciders == ["manager2"]
+    assert desk.run(escalation.to_management, application_id, "management-other", 99) == deciders
+
+
+@pytest.mark.requirement("R27")
+def test_a_manager_of_another_department_comes_first_where_management_is_concerned(desk: ReviewDesk) -> None:
+    desk.post("office-head", "manager", "office")
+
+    application_id = desk.submitted(subject_ids=("manager",))
+
+    assert desk.run(escalation.to_management, application_id, "management-other", 98) == ["office-head"]
+
+
+def test_escalating_fails_aloud_when_every_manager_is_concerned(desk: ReviewDesk) -> None:
+    application_id = desk.submitted(subject_ids=("manager", "manager2", "board-head"))
+
+    with pytest.raises(Fatal, match="no manager may decide"):
+        desk.run(escalation.to_management, application_id, "management", 97)
+
+
+def test_a_substitute_waits_until_the_head_is_absent_or_the_review_overdue(desk: ReviewDesk) -> None:
+    review_id = desk.opened(desk.submitted(), "preliminary")
+    with pytest.raises(Refused) as refused:
+        desk.decide(review_id, "deputy")
+
+    desk.run(review_tasks.escalate, review_id, 55)
+
+    assert refused.value.code == "not-yet"
+    assert _candidates(desk, review_id) == ["head", "deputy", "board-head"]
+    assert desk.decide(review_id, "deputy").published
+    assert desk.the(Decision, review_id=review_id).stands_in_for == "head"
+
+
+def test_the_deputy_decides_at_once_while_the_head_is_absent(desk: ReviewDesk) -> None:
+    desk.away("head")
+    review_id = desk.opened(desk.submitted(), "preliminary")
+
+    assert _candidates(desk, review_id) == ["deputy"]
+    assert desk.decide(review_id, "deputy").published
+
+
+def test_opening_fails_aloud_when_nobody_may_decide(desk: ReviewDesk) -> None:
+    desk.away("manager", "manager2", "board-head")
+
+    with pytest.raises(Fatal, match="nobody may decide"):
+        desk.opened(desk.submitted(), "management")
+
+
+def test_a_post_ends_with_its_time(desk: ReviewDesk) -> None:
+    application_id = desk.submitted()
+    desk.post("keeper", "manager", "board")
+    assert _may(desk, application_id, "management", "keeper") is None
+
+    def end(unit: Unit) -> None:
+        for post in unit.session.query(Post).filter_by(person_id="keeper", kind="manager"):
+            post.until = NOON
+
+    desk.run(end)
+    refusal = _may(desk, application_id, "management", "keeper")
+
+    assert refusal is not None
+    assert refusal.code == "not-yours"
+
+
+def _candidates(desk: ReviewDesk, review_id: str) -> list[str]:
+    return desk.run(lambda unit: duties.candidates(unit, unit.session.get_one(Review, review_id)))
