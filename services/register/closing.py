@@ -92,6 +92,10 @@ def release(unit: Unit, application_id: str, closing_outcome: str) -> Effects:
         hand_over.ended_at = unit.now
         grants.end(unit, hand_over, because)
         custody.append(unit, hand_over, "ended", because=because)
+        if hand_over.declined_at is None:
+            notices.tell(
+                unit, hand_over.custodian_id, "offer-ended", application_id=application_id, subject_id=hand_over.id
+            )
     attempts.abandon_all(unit, application_id, f"the application is closed as {because}")
     quarantine = preservations.release(unit, application_id, because)
     to_discard = [row for row in masters.of_application(unit, application_id) if row.discarded_at is None]
