@@ -167,12 +167,12 @@ async def only_process(settings: Settings) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def engine_of(house: House) -> AsyncIterator[str]:
-    """The address of the engine: the embedded one, started here, or the cluster's."""
-    if not house.settings.embedded:
+async def engine_of(house: House, given: EngineServer | None = None) -> AsyncIterator[str]:
+    """The address of the engine: the one given or the embedded one, started here, or the cluster's."""
+    if given is None and not house.settings.embedded:
         yield house.settings.gateway_address
         return
-    server = EngineServer(house.settings.data_dir / "engine", house.clock, house.settings.gateway_address)
+    server = given or EngineServer(house.settings.data_dir / "engine", house.clock, house.settings.gateway_address)
     address = await server.start()
     house.on_turn.append(server.clock_turned)
     try:
@@ -214,13 +214,13 @@ def only(job_types: Sequence[str]) -> Parts:
     return Parts(workers=choose(discover(), list(job_types)))
 
 
-async def run(house: House, parts: Parts, ready: Ready | None = None) -> None:
+async def run(house: House, parts: Parts, ready: Ready | None = None, *, engine: EngineServer | None = None) -> None:
     """Run the parts until cancelled, then let running jobs finish within the drain time.
 
-    ``ready`` is told the addresses once everything answers.
+    ``ready`` is told the addresses once everything answers; ``engine`` is run instead of the settings' one.
     """
     settings = house.settings
-    async with only_process(settings), engine_of(house) as engine_address:
+    async with only_process(settings), engine_of(house, engine) as engine_address:
         channel = open_channel(settings, engine_address)
         client = PyzeebeEngineClient(channel)
         health = Health()
@@ -238,7 +238,9 @@ async def run(house: House, parts: Parts, ready: Ready | None = None) -> None:
                 if portal_listener is not None:
                     group.start_soon(serve, house.portal(), portal_listener)
                 if parts.relay:
-                    group.start_soon(Relay(house.register, client).run)
+                    relay = Relay(house.register, client)
+                    house.on_turn.append(relay.wake)
+                    group.start_soon(relay.run)
                 if parts.sweeper:
                     group.start_soon(_keep_sweeping, house)
                 group.start_soon(_work, runner, bool(parts.workers))

@@ -34,5 +34,7 @@ async def _serve(server: EngineServer) -> None:
         loop.add_signal_handler(number, stop.set)
     bound = await server.start()
     print(f"The engine listens on {bound}.", flush=True)  # noqa: T201 - the command's answer to whoever started it
+    if server.management_address is not None:
+        print(f"Its clock is turned at http://{server.management_address}/actuator/clock.", flush=True)  # noqa: T201
     await stop.wait()
     await server.stop()

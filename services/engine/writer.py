@@ -38,6 +38,7 @@ class Writer:
         self._results: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._file: IO[str] | None = None
         self._pruned_at = 0
+        self._listeners: list[Callable[[list[Record]], None]] = []
         self.stopping = False
 
     async def start(self) -> None:
@@ -84,6 +85,10 @@ class Writer:
     async def read(self, look: Callable[[Store], Any]) -> Any:
         """Look at what is on disk, between two batches."""
         return await self.submit(lambda work: look(work.store))
+
+    def listen(self, listener: Callable[[list[Record]], None]) -> None:
+        """Call ``listener`` on the event loop with the records of each batch, once they are on disk."""
+        self._listeners.append(listener)
 
     def watch_jobs(self, job_type: str) -> asyncio.Event:
         """An event that is set whenever a job of the type may be fetched; give it back with ``unwatch_jobs``."""
@@ -147,6 +152,9 @@ class Writer:
             future = self.result_of(key)
             if not future.done():
                 future.set_result(variables)
+        if batch.records:
+            for listener in self._listeners:
+                listener(batch.records)
 
     def _answer(self, taken: list[tuple[Command, asyncio.Future[Any]]], batch: Batch) -> None:
         for (_, future), answer in zip(taken, batch.answers, strict=True):

@@ -53,11 +53,7 @@ class Relay:
     async def run(self) -> None:
         """Publish until cancelled: at once after each commit that leaves a message, else every few seconds."""
         loop = asyncio.get_running_loop()
-
-        def wake() -> None:
-            loop.call_soon_threadsafe(self._wake.set)
-
-        self._register.on("outbox", wake)
+        self._register.on("outbox", lambda: loop.call_soon_threadsafe(self.wake))
         while True:
             self._wake.clear()
             try:
@@ -68,6 +64,10 @@ class Relay:
                 await asyncio.sleep(PAUSE_SECONDS)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), LOOK_SECONDS)
+
+    def wake(self) -> None:
+        """Look now: there is a message, or the clock was turned. Call it on the event loop."""
+        self._wake.set()
 
     async def publish_due(self) -> int:
         """Publish what is due now; how many were published. Raises Retryable when the engine is away."""

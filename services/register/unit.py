@@ -20,6 +20,8 @@ from services.runtime.errors import Retryable
 P = ParamSpec("P")
 R = TypeVar("R")
 
+EVERY_COMMIT = "commit"  # the topic of whoever wants to hear of all
+
 
 @dataclass(frozen=True)
 class Actor:
@@ -53,7 +55,10 @@ class Register:
         self._listeners: dict[str, list[Callable[[], None]]] = {}
 
     def on(self, topic: str, listener: Callable[[], None]) -> None:
-        """Call ``listener`` (from a worker thread) after each commit that touched ``topic``, such as ``outbox``."""
+        """Call ``listener`` (from a worker thread) after each commit that touched ``topic``, such as ``outbox``.
+
+        ``EVERY_COMMIT`` is touched by each.
+        """
         self._listeners.setdefault(topic, []).append(listener)
 
     async def run(self, actor: Actor, act: Callable[Concatenate[Unit, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
@@ -80,7 +85,7 @@ class Register:
                 if error.connection_invalidated:
                     raise Retryable(f"the register's connection broke | {error.orig}") from error
                 raise
-        for topic in unit.after_commit:
+        for topic in (*unit.after_commit, EVERY_COMMIT):
             for listener in self._listeners.get(topic, ()):
                 listener()
         return answer
