@@ -1,0 +1,148 @@
+"""The relay: every message is published until the books show that the process has taken it, and no longer."""
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from review_desk import ReviewDesk
+
+from services.register import opening, outbox
+from services.register.applications import Application
+from services.register.outbox import OutboxMessage
+from services.register.relay import Relay
+from services.runtime.errors import Fatal, Retryable
+
+MINUTE = timedelta(minutes=1)
+
+
+class Engine:
+    """The publishing side of an engine client; ``trouble`` is raised instead while it is set."""
+
+    def __init__(self) -> None:
+        self.published: list[tuple[str, str, dict[str, object], str]] = []
+        self.trouble: Exception | None = None
+        self.heard = asyncio.Event()
+
+    async def publish_message(
+        self,
+        name: str,
+        correlation_key: str,
+        variables: Mapping[str, object],
+        message_id: str,
+        ttl: timedelta = timedelta(hours=1),
+    ) -> None:
+        assert ttl == timedelta(hours=1)
+        if self.trouble is not None:
+            raise self.trouble
+        self.published.append((name, correlation_key, dict(variables), message_id))
+        self.heard.set()
+
+
+@pytest.fixture
+def desk(any_database_url: str) -> Iterator[ReviewDesk]:
+    desk = ReviewDesk(any_database_url)
+    yield desk
+    desk.close()
+
+
+def relay(desk: ReviewDesk, engine: Any) -> Relay:
+    return Relay(desk.register, engine)
+
+
+async def test_a_message_carries_its_keys_and_is_published_again_with_growing_pauses(desk: ReviewDesk) -> None:
+    engine, application_id = Engine(), desk.submitted()
+    pauses = []
+    for pause in (1, 5, 30, 60, 60):
+        assert await relay(desk, engine).publish_due() == 1
+        assert await relay(desk, engine).publish_due() == 0
+        desk.clock.turn((pause * MINUTE) - timedelta(seconds=1))
+        assert await relay(desk, engine).publish_due() == 0
+        desk.clock.turn(timedelta(seconds=1))
+        pauses.append(pause)
+
+    assert engine.published == [
+        ("application-submitted", application_id, {"applicationId": application_id}, application_id)
+    ] * len(pauses)
+
+
+async def test_what_the_process_has_taken_is_published_no_more(desk: ReviewDesk) -> None:
+    engine, application_id = Engine(), desk.submitted()
+    await relay(desk, engine).publish_due()
+
+    desk.run(opening.open_case, application_id, 4711)
+    desk.clock.turn(timedelta(days=1))
+
+    assert await relay(desk, engine).publish_due() == 0
+
+
+async def test_an_engine_that_is_away_delays_and_loses_nothing(desk: ReviewDesk) -> None:
+    engine, application_id = Engine(), desk.submitted()
+    engine.trouble = Retryable("away")
+    with pytest.raises(Retryable):
+        await relay(desk, engine).publish_due()
+
+    engine.trouble = None
+    assert await relay(desk, engine).publish_due() == 1
+    assert engine.published[0][1] == application_id
+
+
+async def test_a_message_that_the_engine_refuses_does_not_hold_the_others_up(desk: ReviewDesk) -> None:
+    engine = Engine()
+    desk.submitted()
+    engine.trouble = Fatal("refused")
+    await relay(desk, engine).publish_due()
+    engine.trouble = None
+    later = desk.submitted()
+
+    await relay(desk, engine).publish_due()
+
+    assert [message[1] for message in engine.published] == [later]
+
+
+async def test_messages_of_a_closed_application_are_pointless(desk: ReviewDesk) -> None:
+    engine, application_id = Engine(), desk.submitted()
+
+    def close(unit: Any) -> None:
+        unit.session.get_one(Application, application_id).closed_at = unit.now
+
+    desk.run(close)
+
+    assert await relay(desk, engine).publish_due() == 0
+    assert desk.the(OutboxMessage, application_id=application_id).settled_because == "the application is closed"
+
+
+async def test_a_decision_that_no_job_follows_counts_as_taken_after_three_times(desk: ReviewDesk) -> None:
+    engine, application_id = Engine(), desk.submitted()
+    desk.run(opening.open_case, application_id, 4711)
+    review_id = desk.opened(application_id, "preliminary")
+    desk.decide(review_id, "head")
+
+    for _ in range(5):
+        await relay(desk, engine).publish_due()
+        desk.clock.turn(timedelta(hours=2))
+
+    assert [message[1] for message in engine.published] == [review_id] * 3
+
+
+async def test_the_relay_wakes_at_the_commit_that_leaves_a_message(desk: ReviewDesk) -> None:
+    engine = Engine()
+    running = asyncio.create_task(relay(desk, engine).run())
+    await asyncio.sleep(0)
+
+    application_id = await asyncio.to_thread(desk.submitted)
+    await asyncio.wait_for(engine.heard.wait(), 4)  # before it would look by itself
+
+    assert engine.published[0][1] == application_id
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+
+
+def test_only_what_was_published_is_settled_by_a_job_that_names_nothing(desk: ReviewDesk) -> None:
+    application_id = desk.submitted()
+
+    desk.run(outbox.settle, application_id, "a job")
+
+    assert desk.the(OutboxMessage, application_id=application_id).settled_at is None
