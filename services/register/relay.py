@@ -53,7 +53,11 @@ class Relay:
     async def run(self) -> None:
         """Publish until cancelled: at once after each commit that leaves a message, else every few seconds."""
         loop = asyncio.get_running_loop()
-        self._register.on("outbox", lambda: loop.call_soon_threadsafe(self.wake))
+
+        def hear() -> None:
+            loop.call_soon_threadsafe(self.wake)
+
+        self._register.on("outbox", hear)
         while True:
             self._wake.clear()
             try:
