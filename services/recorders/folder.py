@@ -20,7 +20,7 @@ from services.runtime.spans import Span, merge
 from services.runtime.threads import run_in_thread
 
 R = TypeVar("R")
-JOIN = timedelta(milliseconds=500)  # neighbours this close are one recording; MediaMTX's names are rough by 0.05 s
+JOIN = timedelta(milliseconds=200)  # neighbours this close are one recording; MediaMTX's names are rough by 0.05 s
 READ = 1 << 20
 
 

@@ -67,8 +67,9 @@ class Cutter:
         self.done: set[str] = set()  # tracks that have passed the asked end
         self._job = job
         self._writer = writer
-        self._tracks: Tracks | None = None
-        self._extent = Extent(job.join_ns)
+        self._tracks: Tracks | None = None  # of the segment that is open
+        self._key: tuple[object, ...] | None = None
+        self._extent = Extent()
         self._checked: bool | None = None
         self._begun = False  # the asked start was reached
         self._flowing = False  # the next picture follows what is written, and need not be a key frame
@@ -84,21 +85,25 @@ class Cutter:
 
     def begin_segment(self, tracks: Tracks, relation: Relation, extent: Extent) -> None:
         """The packets that follow are of these tracks; their covered time goes into ``extent``."""
-        same = self._tracks is not None and self._tracks.key == tracks.key
+        # Of the segment before, only what was copied may be used: its streams are closed.
+        same = self._key == tracks.key
         self._overlapping = relation == "overlap" and self._begun
         if relation != "follows" or not same:
             self._flowing = False
             self._group.clear()
             if not same:
                 self._sound.clear()
-        self._tracks, self._extent, self._checked, self._shift = tracks, extent, None, 0
+        self._tracks, self._key, self._extent, self._checked, self._shift = tracks, tracks.key, extent, None, 0
         self._without_key = 0
         self._repeated.clear()
 
     def end_segment(self) -> bool | None:
-        """Close it; tells whether it can be decoded (None: nothing of it was wanted)."""
+        """Close it, while its streams are still open; tells whether it can be decoded (None: nothing was wanted)."""
+        if self._tracks is None:
+            return None
         if not self._begun and self._reach() > self._job.start_ns:
             self._open_group()
+        self._tracks = None
         return False if self._without_key and not self._extent.spans else self._checked
 
     def picture(self, timed: Timed) -> None:

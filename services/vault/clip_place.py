@@ -26,6 +26,7 @@ class Placement:
     join_ns: int
     end: int | None = None  # of the pictures read so far, in decoding time
     drift_ns: int = 0
+    torn: bool = False  # the segment before ended too early, so nothing follows it by nearness alone
 
     def __post_init__(self) -> None:
         self._before: tuple[StreamMark, int] | None = None
@@ -49,7 +50,7 @@ class Placement:
         self._before = None if mark is None else (mark, zero)
         if mark is not None:
             self._seen.add(mark.stream)
-        if self.end is None or distance > self.join_ns:
+        if self.end is None or distance > (0 if self.torn else self.join_ns):
             return zero, "gap"
         return zero, "overlap" if distance < -self.join_ns else "follows"
 
@@ -63,7 +64,7 @@ class Placement:
         return placed + mark.decode_ns - before.decode_ns
 
     def _zero(self, nominal: int, first: int, distance: int, end: int) -> int:
-        if abs(distance) <= self.join_ns:
+        if abs(distance) <= self.join_ns and not (self.torn and distance > 0):
             return end - first
         if distance > max(RESYNC, 2 * abs(self._shift)):
             return nominal

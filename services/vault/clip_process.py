@@ -42,7 +42,7 @@ def cut(pipe: BinaryIO, out: BinaryIO, tell: BinaryIO) -> None:
     sources = []
     try:
         while (source := next_source(pipe, job.window)) is not None:
-            report = Segment(source, cutter, placement, job.join_ns).copy()
+            report = Segment(source, cutter, placement).copy()
             sources.append(report)
             emit({"reached": report.lost_from_ns})
         writer.end_run()
@@ -53,7 +53,7 @@ def cut(pipe: BinaryIO, out: BinaryIO, tell: BinaryIO) -> None:
         emit({"foreign": str(error)})
         return
     out.flush()
-    covered = merged([span for source in sources for span in source.pictures], job.join_ns)
+    covered = merged([span for source in sources for span in source.pictures])
     emit(
         {
             "report": {

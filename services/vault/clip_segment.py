@@ -71,11 +71,11 @@ class Scale:
 class Segment:
     """Carries one source's packets into the cutter."""
 
-    def __init__(self, source: Source, cutter: Cutter, placement: Placement, join_ns: int) -> None:
+    def __init__(self, source: Source, cutter: Cutter, placement: Placement) -> None:
         self._source = source
         self._cutter = cutter
         self._placement = placement
-        self._extent = Extent(join_ns)
+        self._extent = Extent()
         self._report = SourceReport(source.heading.name)
         self._counted: dict[int, int] = {}
         self._delay: int | None = None  # between decoding and showing
@@ -87,14 +87,16 @@ class Segment:
         try:
             with self._source.open() as container:
                 tracks = choose_tracks(container, report)
-                whole = self._copy(container, tracks)
-            self._check_pictures()
+                try:
+                    whole = self._copy(container, tracks)
+                finally:
+                    decodes = self._cutter.end_segment()
+            self._check_pictures(decodes)
             self._source.drain()
             if whole:
                 self._check_counts()
         except (Damaged, av.FFmpegError) as error:
             report.problem = str(error)
-            self._cutter.end_segment()
             self._source.drain()
             self._trim()
         # The box walk names the cause where the demuxer saw the effect only.
@@ -104,6 +106,7 @@ class Segment:
             report.problem = f"{report.garbled} pictures are garbled"
         if report.lost_from_ns is None:
             report.lost_from_ns = self._source.heading.zero_ns
+        self._placement.torn = report.problem is not None
         report.pictures = self._extent.spans
         return report
 
@@ -167,8 +170,8 @@ class Segment:
         kept = [[start, min(stop, end)] for start, stop in self._extent.spans if start < end]
         self._extent.spans[:] = kept
 
-    def _check_pictures(self) -> None:
-        if self._cutter.end_segment() is False:
+    def _check_pictures(self, decodes: bool | None) -> None:
+        if decodes is False:
             self._extent.spans.clear()
             raise Damaged("its pictures do not decode")
 

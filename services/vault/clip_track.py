@@ -4,6 +4,7 @@ from collections import deque
 from statistics import median
 
 SECOND = 1_000_000_000
+SEAM = SECOND // 20  # a hole no longer than this is the roughness of time stamps
 
 
 class Extent:
@@ -13,9 +14,8 @@ class Extent:
     frame before a gap over the gap.
     """
 
-    def __init__(self, join_ns: int) -> None:
+    def __init__(self) -> None:
         self.spans: list[list[int]] = []
-        self._join = join_ns
         self._recent: deque[int] = deque(maxlen=25)
 
     @property
@@ -32,18 +32,18 @@ class Extent:
         return duration if 0 < duration <= max(SECOND, 4 * middle) else min(middle, SECOND)
 
     def add(self, start: int, length: int) -> None:
-        """A frame shown from ``start``; frames come in rising order, a hole beyond the join starts a new span."""
-        if self.spans and start - self.spans[-1][1] <= self._join:
+        """A frame shown from ``start``; frames come in rising order, a hole beyond the seam starts a new span."""
+        if self.spans and start - self.spans[-1][1] <= SEAM:
             self.spans[-1][1] = max(self.spans[-1][1], start + length)
         else:
             self.spans.append([start, start + length])
 
 
-def merged(spans: list[list[int]], join_ns: int) -> list[list[int]]:
-    """Spans in order, neighbours within the join made one."""
+def merged(spans: list[list[int]]) -> list[list[int]]:
+    """Spans in order, neighbours within the seam made one."""
     result: list[list[int]] = []
     for start, end in sorted(spans):
-        if result and start - result[-1][1] <= join_ns:
+        if result and start - result[-1][1] <= SEAM:
             result[-1][1] = max(result[-1][1], end)
         else:
             result.append([start, end])

@@ -28,7 +28,7 @@ from services.vault.upload import Uploaded, upload
 from services.vault.verdict import judge
 
 CONTENT_TYPE = "application/octet-stream"
-TOLERANCE_MS = 500
+TOLERANCE_MS = 50  # how rough recorders' time stamps are; a longer hole is a gap
 READ = 1 << 20
 Progress = Callable[[int, float], None]
 
