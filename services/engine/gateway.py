@@ -16,6 +16,7 @@ from services.engine.answers import decision_answer, deployment_answer, topology
 from services.engine.errors import Reason, Rejection
 from services.engine.polling import DEFAULT_TENANT, JobRequest, poll_jobs, stream_jobs, stream_request
 from services.engine.processing import decisions, deployments, incidents, instances, jobs, messages, signals
+from services.engine.processing.core import Command
 from services.engine.processing.work import Work
 from services.engine.state.instances import Instance
 from services.engine.writer import Writer
@@ -72,7 +73,7 @@ class Gateway(rpc.GatewayServicer):
     async def CreateProcessInstance(
         self, request: pb.CreateProcessInstanceRequest, context: Context
     ) -> pb.CreateProcessInstanceResponse:
-        created = await self._create(request, awaited=None)
+        created: Instance = await self._writer.submit(_creation(request, awaited=None))
         return pb.CreateProcessInstanceResponse(
             processDefinitionKey=created.definition_key,
             bpmnProcessId=created.process_id,
@@ -85,10 +86,11 @@ class Gateway(rpc.GatewayServicer):
     async def CreateProcessInstanceWithResult(
         self, request: pb.CreateProcessInstanceWithResultRequest, context: Context
     ) -> pb.CreateProcessInstanceWithResultResponse:
-        created = await self._create(request.request, awaited=list(request.fetchVariables))
+        command = _creation(request.request, awaited=list(request.fetchVariables))
+        created, result = await self._writer.submit_awaited(command)
         seconds = request.requestTimeout / 1000 if request.requestTimeout > 0 else _RESULT_SECONDS
         try:
-            variables = await asyncio.wait_for(asyncio.shield(self._writer.result_of(created.key)), seconds)
+            variables = await asyncio.wait_for(asyncio.shield(result), seconds)
         except TimeoutError:
             text = f"Process instance {created.key} has started but did not end within {seconds:g} s."
             await context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, text)
@@ -102,22 +104,6 @@ class Gateway(rpc.GatewayServicer):
             variables=json.dumps(variables, ensure_ascii=False),
             tenantId=DEFAULT_TENANT,
         )
-
-    async def _create(self, request: pb.CreateProcessInstanceRequest, awaited: list[str] | None) -> Instance:
-        if request.startInstructions:
-            raise Rejection(
-                Reason.UNIMPLEMENTED, "Starting at given elements is not supported; start at the start event."
-            )
-        variables = _variables(request.variables)
-
-        def create(work: Work) -> Instance:
-            definition = instances.find_definition(
-                work, request.processDefinitionKey, request.bpmnProcessId, request.version
-            )
-            return instances.create(work, definition, variables, awaited)
-
-        created: Instance = await self._writer.submit(create)
-        return created
 
     @_refusing
     async def CancelProcessInstance(
@@ -252,6 +238,21 @@ class Gateway(rpc.GatewayServicer):
     @_refusing
     async def DeployProcess(self, request: pb.DeployProcessRequest, context: Context) -> pb.DeployProcessResponse:
         raise Rejection(Reason.UNIMPLEMENTED, "DeployProcess is not supported; use DeployResource.")
+
+
+def _creation(request: pb.CreateProcessInstanceRequest, awaited: list[str] | None) -> Command:
+    """Raises Rejection."""
+    if request.startInstructions:
+        raise Rejection(Reason.UNIMPLEMENTED, "Starting at given elements is not supported; start at the start event.")
+    variables = _variables(request.variables)
+
+    def create(work: Work) -> Instance:
+        definition = instances.find_definition(
+            work, request.processDefinitionKey, request.bpmnProcessId, request.version
+        )
+        return instances.create(work, definition, variables, awaited)
+
+    return create
 
 
 def _variables(text: str) -> dict[str, Any]:

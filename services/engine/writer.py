@@ -12,6 +12,7 @@ from typing import IO, Any
 from services.engine.clock import EngineClock, to_millis
 from services.engine.errors import Rejection
 from services.engine.processing.core import Batch, Command, Core
+from services.engine.state.instances import Instance
 from services.engine.state.records import Record
 from services.engine.state.store import Store
 
@@ -36,6 +37,7 @@ class Writer:
         self._wake = asyncio.Event()
         self._job_waiters: dict[str, set[asyncio.Event]] = {}
         self._results: dict[int, asyncio.Future[dict[str, Any]]] = {}
+        self._expecting = 0
         self._file: IO[str] | None = None
         self._pruned_at = 0
         self._listeners: list[Callable[[list[Record]], None]] = []
@@ -102,9 +104,14 @@ class Writer:
         if not waiters:
             self._job_waiters.pop(job_type, None)
 
-    def result_of(self, instance_key: int) -> asyncio.Future[dict[str, Any]]:
-        """The variables an instance ends with; ask from the command's answer on, before anything else is awaited."""
-        return self._results.setdefault(instance_key, self._loop.create_future())
+    async def submit_awaited(self, create: Command) -> tuple[Instance, asyncio.Future[dict[str, Any]]]:
+        """Create an instance; returns it with the variables it will end with. Give those up with ``forget_result``."""
+        self._expecting += 1
+        try:
+            instance: Instance = await self.submit(create)
+            return instance, self._results.setdefault(instance.key, self._loop.create_future())
+        finally:
+            self._expecting -= 1
 
     def forget_result(self, instance_key: int) -> None:
         self._results.pop(instance_key, None)
@@ -149,8 +156,11 @@ class Writer:
             for waiter in self._job_waiters.get(job_type, ()):
                 waiter.set()
         for key, variables in batch.results.items():
-            future = self.result_of(key)
-            if not future.done():
+            # an instance may end in the very batch that creates it, before its creator knows its key
+            if key not in self._results and self._expecting:
+                self._results[key] = self._loop.create_future()
+            future = self._results.get(key)
+            if future is not None and not future.done():
                 future.set_result(variables)
         if batch.records:
             for listener in self._listeners:

@@ -1,5 +1,6 @@
 """The engine for tests: with a clock that the test turns, on a free port, or as its bare core."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -112,6 +113,19 @@ class Running:
             type=job_type, worker="w", timeout=60_000, maxJobsToActivate=most, requestTimeout=wait_ms
         )
         return [job async for answer in self.stub.ActivateJobs(request) for job in answer.jobs]
+
+    async def long_poll(self, job_type: str) -> "asyncio.Task[list[pb.ActivatedJob]]":
+        """A fetch that the engine holds open already."""
+        waiting, watch = asyncio.Event(), self.server.writer.watch_jobs
+
+        def watched(watched_type: str) -> asyncio.Event:
+            waiting.set()
+            return watch(watched_type)
+
+        self.server.writer.watch_jobs = watched  # type: ignore[method-assign]  # tells when the poll has arrived
+        polling = asyncio.create_task(self.fetch(job_type, wait_ms=60_000))
+        await waiting.wait()
+        return polling
 
     def turn(self, **by: float) -> None:
         self.clock.turn(**by)

@@ -28,20 +28,19 @@ class _Wait:
 
 
 def hosted_events(at: At) -> Iterator[Element]:
-    """The elements that catch events on behalf of a running element.
+    """The elements that catch events on behalf of a running element, the nearest first.
 
     Boundary events belong to the body of a multi-instance, everything else to its inner instances.
     """
     elements = at.process.elements
+    if not at.is_body:
+        if at.element.catches:
+            yield at.element
+        if at.element.kind == Kind.EVENT_BASED_GATEWAY:
+            yield from (elements[f.target] for f in at.element.outgoing)
+        yield from (elements[s] for e in at.element.event_subprocesses for s in elements[e].event_starts)
     if not at.is_inner:
         yield from (elements[b] for b in at.element.boundaries)
-    if at.is_body:
-        return
-    if at.element.catches:
-        yield at.element
-    if at.element.kind == Kind.EVENT_BASED_GATEWAY:
-        yield from (elements[f.target] for f in at.element.outgoing)
-    yield from (elements[s] for e in at.element.event_subprocesses for s in elements[e].event_starts)
 
 
 def open_catches(work: Work, at: At) -> None:

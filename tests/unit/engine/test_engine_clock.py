@@ -1,7 +1,5 @@
 """The engine goes by the clock it is given: turned from outside, or over the management port."""
 
-import asyncio
-
 import httpx
 from bpmn_makers import diagram, end, job, start, timer
 from engine_desk import HandClock, running_engine
@@ -20,7 +18,7 @@ async def test_a_turn_of_the_clock_fires_what_is_due_at_once() -> None:
         await engine.stub.CreateProcessInstance(_CREATE)
         engine.turn(days=6, hours=23)
         assert await engine.fetch("work") == []
-        polling = asyncio.create_task(engine.fetch("work", wait_ms=60_000))
+        polling = await engine.long_poll("work")
 
         engine.turn(hours=1)
 

@@ -122,7 +122,8 @@ def test_nothing_of_a_refused_deployment_stays() -> None:
 def test_what_is_deployed_together_is_called_together() -> None:
     call = (
         '<bpmn:callActivity id="c"><bpmn:extensionElements>'
-        '<zeebe:calledElement processId="one-job" bindingType="deployment" /></bpmn:extensionElements></bpmn:callActivity>'
+        '<zeebe:calledElement processId="one-job" bindingType="deployment" />'
+        "</bpmn:extensionElements></bpmn:callActivity>"
     )
     caller = diagram(start() + call, "s>c", process_id="caller")
     desk = CoreDesk()
@@ -141,7 +142,8 @@ def test_a_loop_through_a_fork_counts_its_tokens() -> None:
         '<bpmn:exclusiveGateway id="x" default="out" />'
     )
     flows = (
-        '<bpmn:sequenceFlow id="out" sourceRef="x" targetRef="e" /><bpmn:sequenceFlow id="back" sourceRef="x" targetRef="m">'
+        '<bpmn:sequenceFlow id="out" sourceRef="x" targetRef="e" />'
+        '<bpmn:sequenceFlow id="back" sourceRef="x" targetRef="m">'
         "<bpmn:conditionExpression>=again</bpmn:conditionExpression></bpmn:sequenceFlow>"
     )
     desk = CoreDesk()

@@ -2,10 +2,8 @@
 
 import asyncio
 import json
-import os
-import signal
-import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import grpc
@@ -17,6 +15,7 @@ from pyzeebe.proto import gateway_pb2_grpc as rpc
 
 from services.engine.errors import DataDirectoryInUse
 from services.engine.processing import messages
+from services.engine.server import EngineServer
 from services.engine.state.store import Store
 
 _SERVE = "import sys, pathlib; from services.engine.main import run; run('127.0.0.1:0', pathlib.Path(sys.argv[1]))"
@@ -36,11 +35,12 @@ async def _create_until_it_dies(stub: rpc.GatewayStub, acknowledged: list[int], 
 
 
 async def test_a_kill_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
-    process = subprocess.Popen([sys.executable, "-c", _SERVE, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    arguments = [sys.executable, "-c", _SERVE, str(tmp_path)]
+    process = await asyncio.create_subprocess_exec(*arguments, stdout=asyncio.subprocess.PIPE)
     try:
         assert process.stdout is not None
-        line = await asyncio.to_thread(process.stdout.readline)
-        address = line.strip().rstrip(".").rsplit(" ", 1)[-1]
+        line = await process.stdout.readline()
+        address = line.decode().strip().rstrip(".").rsplit(" ", 1)[-1]
         acknowledged: list[int] = []
         enough = asyncio.Event()
         async with grpc.aio.insecure_channel(address) as channel:
@@ -48,13 +48,13 @@ async def test_a_kill_loses_nothing_that_was_acknowledged(tmp_path: Path) -> Non
             await stub.DeployResource(pb.DeployResourceRequest(resources=[{"name": "p.bpmn", "content": ONE_JOB}]))
             clients = [asyncio.create_task(_create_until_it_dies(stub, acknowledged, enough)) for _ in range(8)]
             await enough.wait()
-            os.kill(process.pid, signal.SIGKILL)
+            process.kill()
             await asyncio.gather(*clients)
     finally:
-        process.kill()
-        await asyncio.to_thread(process.wait)
-        if process.stdout is not None:
-            process.stdout.close()
+        if process.returncode is None:
+            with suppress(ProcessLookupError):
+                process.kill()
+        await process.wait()
 
     desk = CoreDesk(tmp_path)
     fetched = desk.fetch("work", most=10_000)
@@ -118,8 +118,6 @@ def test_jobs_timers_and_messages_go_on_after_a_restart(tmp_path: Path) -> None:
 
 
 async def test_records_are_appended_to_a_file(tmp_path: Path) -> None:
-    from services.engine.server import EngineServer
-
     path = tmp_path / "records.jsonl"
     server = EngineServer(None, HandClock(), "127.0.0.1:0", records=path)
     address = await server.start()

@@ -1,6 +1,5 @@
 """The gateway: status codes and sentences for wrong calls, long polls, streams, results."""
 
-import asyncio
 import json
 
 import grpc
@@ -75,9 +74,7 @@ async def test_a_fetch_that_asks_for_nothing_is_refused(request_: pb.ActivateJob
 async def test_a_long_poll_is_answered_as_soon_as_there_is_a_job() -> None:
     async with running_engine() as engine:
         await engine.deploy(ONE_JOB)
-        polling = asyncio.create_task(engine.fetch("work", wait_ms=60_000))
-        while "work" not in engine.server.writer._job_waiters:
-            await asyncio.sleep(0)
+        polling = await engine.long_poll("work")
 
         await engine.stub.CreateProcessInstance(CREATE(bpmnProcessId="one-job", version=-1, variables='{"x": 1}'))
 
@@ -87,9 +84,7 @@ async def test_a_long_poll_is_answered_as_soon_as_there_is_a_job() -> None:
 
 async def test_stopping_ends_the_long_polls() -> None:
     async with running_engine() as engine:
-        polling = asyncio.create_task(engine.fetch("work", wait_ms=60_000))
-        while "work" not in engine.server.writer._job_waiters:
-            await asyncio.sleep(0)
+        polling = await engine.long_poll("work")
 
     assert await polling == []
 

@@ -6,7 +6,10 @@ from bpmn_makers import diagram, end, job, message, message_catch, start, timer
 from services.engine.errors import InvalidModel
 from services.engine.model.parse import parse_bpmn
 
-_LOOP = "<bpmn:multiInstanceLoopCharacteristics><bpmn:extensionElements><zeebe:loopCharacteristics {} /></bpmn:extensionElements></bpmn:multiInstanceLoopCharacteristics>"
+_LOOP = (
+    "<bpmn:multiInstanceLoopCharacteristics><bpmn:extensionElements><zeebe:loopCharacteristics {} />"
+    "</bpmn:extensionElements></bpmn:multiInstanceLoopCharacteristics>"
+)
 _HALF_OUTPUT = _LOOP.format('inputCollection="=a" outputElement="=b"')
 _NO_COLLECTION = _LOOP.format("")
 _DEFINED = '<bpmn:extensionElements><zeebe:taskDefinition type="t" /></bpmn:extensionElements>'
@@ -38,7 +41,8 @@ REFUSALS = {
     "a Camunda user task": (
         diagram(
             start()
-            + '<bpmn:userTask id="u"><bpmn:extensionElements><zeebe:userTask /></bpmn:extensionElements></bpmn:userTask>'
+            + '<bpmn:userTask id="u"><bpmn:extensionElements><zeebe:userTask /></bpmn:extensionElements>'
+            + "</bpmn:userTask>"
         ),
         "'u': Camunda user tasks need REST",
     ),
@@ -58,7 +62,8 @@ REFUSALS = {
             + '<bpmn:exclusiveGateway id="g" default="dflt" />'
             + end()
             + '<bpmn:sequenceFlow id="dflt" sourceRef="g" targetRef="e" />'
-            + '<bpmn:sequenceFlow id="f" sourceRef="g" targetRef="e"><bpmn:conditionExpression>true</bpmn:conditionExpression>'
+            + '<bpmn:sequenceFlow id="f" sourceRef="g" targetRef="e">'
+            + "<bpmn:conditionExpression>true</bpmn:conditionExpression>"
             + "</bpmn:sequenceFlow>",
             "s>g",
         ),
@@ -116,7 +121,8 @@ REFUSALS = {
     "a link that leads nowhere": (
         diagram(
             start()
-            + '<bpmn:intermediateThrowEvent id="l"><bpmn:linkEventDefinition name="there" /></bpmn:intermediateThrowEvent>'
+            + '<bpmn:intermediateThrowEvent id="l"><bpmn:linkEventDefinition name="there" />'
+            + "</bpmn:intermediateThrowEvent>"
         ),
         "'l': no link catch event is named 'there'",
     ),
@@ -133,7 +139,8 @@ REFUSALS = {
     "a binding nobody knows": (
         diagram(
             start()
-            + '<bpmn:callActivity id="c"><bpmn:extensionElements><zeebe:calledElement processId="x" bindingType="newest" />'
+            + '<bpmn:callActivity id="c"><bpmn:extensionElements>'
+            + '<zeebe:calledElement processId="x" bindingType="newest" />'
             + "</bpmn:extensionElements></bpmn:callActivity>"
         ),
         "'c': the binding type 'newest' is not known",

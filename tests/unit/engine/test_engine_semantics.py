@@ -1,0 +1,237 @@
+"""What is easy to get wrong and no recorded scenario pins down: events, scopes, incidents, messages."""
+
+import pytest
+from bpmn_makers import ONE_JOB, diagram, end, job, message, start, timer
+from engine_desk import CoreDesk
+
+from services.engine.errors import Rejection
+from services.engine.processing import deployments, incidents, instances, jobs, messages, signals
+
+_MESSAGE = '<bpmn:messageEventDefinition messageRef="{}" />'
+_ERROR = '<bpmn:errorEventDefinition errorRef="{}" />'
+
+
+def _publish(desk: CoreDesk, name: str, key: str, ttl: int = 0, **variables: object) -> None:
+    desk.do(lambda work: messages.publish(work, name, key, ttl=ttl, message_id="", variables=variables))
+
+
+def _boundary(identity: str, host: str, definition: str, *, interrupting: bool = True) -> str:
+    cancels = "" if interrupting else 'cancelActivity="false"'
+    return f'<bpmn:boundaryEvent id="{identity}" attachedToRef="{host}" {cancels}>{definition}</bpmn:boundaryEvent>'
+
+
+def _sub(identity: str, inside: str, flows: str, more: str = "") -> str:
+    pairs = [flow.split(">") for flow in flows.split()]
+    sequence = "".join(f'<bpmn:sequenceFlow id="f_{a}_{b}" sourceRef="{a}" targetRef="{b}" />' for a, b in pairs)
+    return f'<bpmn:subProcess id="{identity}" {more}>{inside}{sequence}</bpmn:subProcess>'
+
+
+def _event_sub(start_definition: str, *, interrupting: bool = True) -> str:
+    flag = "" if interrupting else 'isInterrupting="false"'
+    begin = f'<bpmn:startEvent id="es" {flag}>{start_definition}</bpmn:startEvent>'
+    return _sub("ev", begin + job("handle") + end("ee"), "es>handle handle>ee", 'triggeredByEvent="true"')
+
+
+def test_an_interrupting_event_subprocess_leaves_the_enclosing_boundary_events_alone() -> None:
+    inside = start("i") + job("work") + _event_sub(_MESSAGE.format("M1"))
+    desk = CoreDesk()
+    desk.deploy(
+        diagram(
+            start() + _sub("sub", inside, "i>work") + _boundary("b", "sub", _MESSAGE.format("M2")) + job("after"),
+            "s>sub b>after",
+            before=message("M1", "inner", "=k") + message("M2", "outer", "=k"),
+        )
+    )
+    instance = desk.create("p", k="1")
+
+    _publish(desk, "inner", "1")
+    assert [h.job.element_id for h in desk.fetch("handle")] == ["handle"]
+    _publish(desk, "outer", "1")
+
+    history = desk.history(instance)
+    assert ("handle", "TERMINATED") in history
+    assert ("sub", "TERMINATED") in history
+    assert len(desk.fetch("after")) == 1
+
+
+def test_an_error_in_its_own_handler_climbs_further() -> None:
+    inside = start("i") + job("work") + _event_sub(_ERROR.format("E"))
+    desk = CoreDesk()
+    desk.deploy(
+        diagram(
+            start() + _sub("sub", inside, "i>work") + _boundary("b", "sub", _ERROR.format("E")) + job("after"),
+            "s>sub b>after",
+            before='<bpmn:error id="E" errorCode="E-1" />',
+        )
+    )
+    desk.create("p")
+
+    for job_type in ("work", "handle"):
+        key = desk.fetch(job_type)[0].job.key
+        desk.do(lambda work, key=key: jobs.throw_job_error(work, key, "E-1", "", {}))
+
+    assert len(desk.fetch("after")) == 1
+
+
+def test_a_timer_that_comes_while_an_output_mapping_hangs_does_not_fire() -> None:
+    mapping = '<zeebe:ioMapping><zeebe:output source="=assert(x, x != null)" target="y" /></zeebe:ioMapping>'
+    hour = "<bpmn:timerEventDefinition><bpmn:timeDuration>PT1H</bpmn:timeDuration></bpmn:timerEventDefinition>"
+    desk = CoreDesk()
+    desk.deploy(
+        diagram(start() + job("work", more=mapping) + _boundary("b", "work", hour) + job("late"), "s>work b>late")
+    )
+    instance = desk.create("p")
+    desk.complete(desk.fetch("work")[0].job.key)
+    assert desk.open_incidents() == [("work", "IO_MAPPING_ERROR")]
+
+    desk.turn(hours=2)
+    assert desk.fetch("late") == []
+    desk.do(lambda work: instances.set_variables(work, instance.key, {"x": 1}, local=False))
+    desk.do(lambda work: incidents.resolve(work, work.store.incidents.all_open()[0].key))
+
+    assert desk.history(instance)[-1] == ("p", "COMPLETED")
+
+
+def test_resolving_without_a_cure_raises_the_incident_anew() -> None:
+    desk = CoreDesk()
+    desk.deploy(diagram(start() + job("work", "=kind"), "s>work"))
+    desk.create("p")
+
+    for _ in range(2):
+        desk.do(lambda work: incidents.resolve(work, work.store.incidents.all_open()[0].key))
+
+    assert desk.open_incidents() == [("work", "EXTRACT_VALUE_ERROR")]
+
+
+def test_no_matching_flow_and_no_default_is_a_condition_error() -> None:
+    gateway = (
+        '<bpmn:exclusiveGateway id="g" /><bpmn:sequenceFlow id="a" sourceRef="g" targetRef="e">'
+        "<bpmn:conditionExpression>=x = 1</bpmn:conditionExpression></bpmn:sequenceFlow>"
+        '<bpmn:sequenceFlow id="b" sourceRef="g" targetRef="e">'
+        "<bpmn:conditionExpression>=x = 2</bpmn:conditionExpression></bpmn:sequenceFlow>"
+    )
+    desk = CoreDesk()
+    desk.deploy(diagram(start() + end() + gateway, "s>g"))
+    desk.create("p", x=3)
+
+    assert desk.open_incidents() == [("g", "CONDITION_ERROR")]
+
+
+def test_a_called_process_that_does_not_exist_is_an_incident_until_it_is_deployed() -> None:
+    call = (
+        '<bpmn:callActivity id="c"><bpmn:extensionElements><zeebe:calledElement processId="one-job" />'
+        "</bpmn:extensionElements></bpmn:callActivity>"
+    )
+    desk = CoreDesk()
+    desk.deploy(diagram(start() + call, "s>c"))
+    desk.create("p")
+    assert desk.open_incidents() == [("c", "CALLED_ELEMENT_ERROR")]
+
+    desk.deploy(ONE_JOB)
+    desk.do(lambda work: incidents.resolve(work, work.store.incidents.all_open()[0].key))
+
+    assert len(desk.fetch("work")) == 1
+
+
+def test_a_message_without_a_key_starts_an_instance_each_time() -> None:
+    begin = f'<bpmn:startEvent id="s">{_MESSAGE.format("M")}</bpmn:startEvent>'
+    desk = CoreDesk()
+    desk.deploy(diagram(begin + job("work"), "s>work", before='<bpmn:message id="M" name="go" />'))
+
+    _publish(desk, "go", "")
+    _publish(desk, "go", "")
+
+    assert len(desk.fetch("work")) == 2
+
+
+def test_a_cancelled_instance_frees_its_key_for_the_message_that_waits() -> None:
+    begin = f'<bpmn:startEvent id="s">{_MESSAGE.format("M")}</bpmn:startEvent>'
+    desk = CoreDesk()
+    desk.deploy(diagram(begin + job("work"), "s>work", before='<bpmn:message id="M" name="go" />'))
+    _publish(desk, "go", "k", ttl=60_000, n=1)
+    _publish(desk, "go", "k", ttl=60_000, n=2)
+    (first,) = desk.fetch("work")
+
+    desk.do(lambda work: instances.cancel(work, first.job.instance_key))
+
+    assert [h.variables for h in desk.fetch("work")] == [{"n": 2}]
+
+
+def test_a_new_version_takes_over_the_starts_and_a_deleted_one_gives_them_back() -> None:
+    def starts_on_signal(job_type: str) -> bytes:
+        begin = '<bpmn:startEvent id="s"><bpmn:signalEventDefinition signalRef="S" /></bpmn:startEvent>'
+        return diagram(begin + job(job_type), f"s>{job_type}", before='<bpmn:signal id="S" name="go" />')
+
+    desk = CoreDesk()
+    desk.deploy(starts_on_signal("old"))
+    newer = desk.deploy(starts_on_signal("new")).processes[0]
+
+    desk.do(lambda work: signals.broadcast(work, "go", {}))
+    assert (len(desk.fetch("old")), len(desk.fetch("new"))) == (0, 1)
+    desk.do(lambda work: deployments.delete(work, newer.key))
+    desk.do(lambda work: signals.broadcast(work, "go", {}))
+
+    assert (len(desk.fetch("old")), len(desk.fetch("new"))) == (1, 0)
+
+
+def test_a_number_is_a_correlation_key_as_its_text() -> None:
+    catch = f'<bpmn:intermediateCatchEvent id="c">{_MESSAGE.format("M")}</bpmn:intermediateCatchEvent>'
+    desk = CoreDesk()
+    desk.deploy(diagram(start() + catch, "s>c", before=message("M", "m", "=k")))
+    instance = desk.create("p", k=17)
+
+    _publish(desk, "m", "17")
+
+    assert desk.history(instance)[-1] == ("p", "COMPLETED")
+
+
+def test_one_and_true_are_different_values() -> None:
+    desk = CoreDesk()
+    desk.deploy(ONE_JOB)
+    instance = desk.create("one-job", x=1)
+
+    desk.do(lambda work: instances.set_variables(work, instance.key, {"x": True}, local=False))
+
+    assert desk.fetch("work")[0].variables == {"x": True}
+    assert desk.fetch("work") == []
+
+
+def test_a_start_timer_starts_the_newest_version_only() -> None:
+    def monthly(job_type: str) -> bytes:
+        begin = (
+            '<bpmn:startEvent id="s"><bpmn:timerEventDefinition><bpmn:timeCycle>0 0 8 1 * *</bpmn:timeCycle>'
+            "</bpmn:timerEventDefinition></bpmn:startEvent>"
+        )
+        return diagram(begin + job(job_type), f"s>{job_type}")
+
+    desk = CoreDesk()
+    desk.deploy(monthly("old"))
+    desk.deploy(monthly("new"))
+
+    desk.turn(days=31)
+    desk.turn(days=31)
+
+    assert (len(desk.fetch("old")), len(desk.fetch("new"))) == (0, 2)
+
+
+def test_a_timer_in_the_past_fires_at_once() -> None:
+    desk = CoreDesk()
+    desk.deploy(diagram(start() + timer("t", "timeDate", "2020-01-01T00:00:00Z") + end(), "s>t t>e"))
+    instance = desk.create("p")
+
+    desk.turn()
+
+    assert desk.history(instance)[-1] == ("p", "COMPLETED")
+
+
+def test_a_refused_command_changes_nothing() -> None:
+    desk = CoreDesk()
+    desk.deploy(ONE_JOB)
+    desk.create("one-job")
+    key = desk.fetch("work")[0].job.key
+
+    with pytest.raises(Rejection, match="positive amount"):
+        desk.do(lambda work: jobs.update_retries(work, key, 0))
+
+    desk.do(lambda work: jobs.fail_job(work, key, retries=3, backoff=0, text="", variables={}))
+    assert desk.fetch("work")[0].job.retries == 3
