@@ -1,0 +1,160 @@
+"""Signing in: wrong passwords lock, addresses are limited, sessions end; all on real time."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from review_desk import PASSWORD, ReviewDesk
+
+from services.register import sign_ins
+from services.register.audit import AuditEvent
+from services.register.people import Person
+from services.register.sign_ins import SignIn, SignedIn, WrongSignIn
+from services.register.unit import Unit
+from services.runtime.clock import FixedClock
+from services.runtime.errors import Refused
+
+NOW = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+async def desk(any_database_url: str) -> AsyncIterator[ReviewDesk]:
+    desk = ReviewDesk(any_database_url)
+    yield desk
+    desk.close()
+
+
+@pytest.fixture
+def real() -> FixedClock:
+    return FixedClock(NOW)
+
+
+async def _sign_in(
+    desk: ReviewDesk, real: FixedClock, login: str = "head", password: str = PASSWORD, address: str = "192.0.2.1"
+) -> SignedIn:
+    return await sign_ins.sign_in(desk.register, login, password, address, real)
+
+
+async def _refused(desk: ReviewDesk, real: FixedClock, **given: str) -> Refused:
+    with pytest.raises(Refused) as refused:
+        await _sign_in(desk, real, **given)
+    return refused.value
+
+
+def _person(desk: ReviewDesk, token: str, real: FixedClock) -> str:
+    return desk.run(lambda unit: sign_ins.person_of(unit, token, real.now()).id)
+
+
+@pytest.mark.requirement("R52")
+async def test_the_token_is_kept_as_a_hash_only(desk: ReviewDesk, real: FixedClock) -> None:
+    signed_in = await _sign_in(desk, real)
+
+    row = desk.the(SignIn)
+    assert _person(desk, signed_in.token, real) == "head"
+    assert signed_in.token not in (row.token_sha256, row.person_id)
+    assert desk.the(AuditEvent, action="signed-in").subject_id == "head"
+
+
+async def test_a_wrong_name_and_a_wrong_password_are_refused_alike(desk: ReviewDesk, real: FixedClock) -> None:
+    name = await _refused(desk, real, login="nobody")
+    password = await _refused(desk, real, password="guess")
+
+    assert (
+        (name.code, name.zh, name.status)
+        == (password.code, password.zh, password.status)
+        == (
+            "sign-in-wrong",
+            name.zh,
+            401,
+        )
+    )
+    assert "nobody" not in "".join(event.entry for event in desk.all(AuditEvent))
+
+
+@pytest.mark.requirement("R52")
+async def test_five_wrong_passwords_lock_the_account_for_a_quarter_of_an_hour(
+    desk: ReviewDesk, real: FixedClock
+) -> None:
+    codes = [(await _refused(desk, real, password="guess")).code for _ in range(5)]
+    while_locked = await _refused(desk, real)
+    real.turn(timedelta(minutes=15))
+
+    assert codes == ["sign-in-wrong"] * 4 + ["account-locked"]
+    assert (while_locked.code, while_locked.status) == ("account-locked", 429)
+    assert (await _sign_in(desk, real)).person_id == "head"
+
+
+async def test_a_right_password_begins_the_count_anew(desk: ReviewDesk, real: FixedClock) -> None:
+    for _ in range(2):
+        for _ in range(4):
+            await _refused(desk, real, password="guess")
+        await _sign_in(desk, real)
+
+    assert desk.the(Person, id="head").failed_sign_ins == 0
+
+
+@pytest.mark.requirement("R52")
+async def test_an_address_that_guesses_much_waits(
+    desk: ReviewDesk, real: FixedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sign_ins, "WRONG_FROM_ADDRESS", 3)
+    for login in ("a", "b", "c"):
+        await _refused(desk, real, login=login)
+
+    refused = await _refused(desk, real)
+    elsewhere = await _sign_in(desk, real, address="192.0.2.2")
+    real.turn(timedelta(minutes=16))
+
+    assert (refused.code, refused.status) == ("address-locked", 429)
+    assert elsewhere.person_id == "head"
+    assert (await _sign_in(desk, real)).person_id == "head"
+
+
+async def test_old_wrong_sign_ins_are_forgotten(desk: ReviewDesk, real: FixedClock) -> None:
+    await _refused(desk, real, login="a")
+    real.turn(timedelta(minutes=16))
+    await _refused(desk, real, login="b")
+
+    assert len(desk.all(WrongSignIn)) == 1
+
+
+async def test_a_session_ends_when_it_is_idle_and_in_any_case(desk: ReviewDesk, real: FixedClock) -> None:
+    idle, busy = await _sign_in(desk, real), await _sign_in(desk, real)
+
+    real.turn(timedelta(minutes=29))
+    assert _person(desk, busy.token, real) == "head"
+    real.turn(timedelta(minutes=2))
+    assert _person(desk, busy.token, real) == "head"
+    with pytest.raises(Refused):
+        _person(desk, idle.token, real)
+    for _ in range(20):
+        real.turn(timedelta(minutes=28))
+        _person(desk, busy.token, real)
+    real.turn(timedelta(minutes=28))
+    with pytest.raises(Refused) as refused:
+        _person(desk, busy.token, real)
+    assert refused.value.status == 401
+
+
+async def test_a_session_ends_by_hand_and_with_the_account(desk: ReviewDesk, real: FixedClock) -> None:
+    ended, inactive = await _sign_in(desk, real), await _sign_in(desk, real, login="deputy")
+    desk.run(sign_ins.sign_out, ended.token, real.now(), by="head")
+
+    def leave(unit: Unit) -> None:
+        unit.session.get_one(Person, "deputy").active = False
+
+    desk.run(leave)
+
+    for token in (ended.token, inactive.token, "made up"):
+        with pytest.raises(Refused) as refused:
+            _person(desk, token, real)
+        assert refused.value.code == "signed-out"
+    assert (await _refused(desk, real, login="deputy")).code == "sign-in-wrong"
+
+
+async def test_turning_the_desks_clock_ends_no_session(desk: ReviewDesk, real: FixedClock) -> None:
+    signed_in = await _sign_in(desk, real)
+
+    desk.clock.turn(timedelta(days=40))
+
+    assert _person(desk, signed_in.token, real) == "head"
