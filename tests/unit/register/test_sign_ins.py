@@ -9,7 +9,7 @@ from review_desk import PASSWORD, ReviewDesk
 from services.register import sign_ins
 from services.register.audit import AuditEvent
 from services.register.people import Person
-from services.register.sign_ins import SignIn, SignedIn, WrongSignIn
+from services.register.sign_ins import SignedIn, SignIn, WrongSignIn
 from services.register.unit import Unit
 from services.runtime.clock import FixedClock
 from services.runtime.errors import Refused
