@@ -1,0 +1,83 @@
+"""The whole desk for process tests: on the embedded engine, or on the broker at ZEEBE_ADDRESS."""
+
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import whole_footage
+from desk_people import People
+from whole_desk import Broker, Places, open_desk, prepare_books
+from whole_footage import MADE_FOR, Footage
+
+ADDRESS, CLOCK = "ZEEBE_ADDRESS", "ZEEBE_CLOCK"
+NO_BROKER = f"{ADDRESS} and {CLOCK} are not both set: set them to a broker's gateway and to the base of its clock."
+VISITS = "test_visited_elements.py"
+
+OpenDesk = Callable[..., AbstractAsyncContextManager[People]]
+_left_out = pytest.StashKey[bool]()
+
+
+def pytest_deselected(items: list[pytest.Item]) -> None:
+    for item in items:
+        item.config.stash[_left_out] = True
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The count of what was visited comes last; tests that were asked for by the marker need a broker."""
+    asked_for_broker = config.getoption("markexpr") == "zeebe"
+    if asked_for_broker and _broker() is None:
+        for item in items:
+            item.add_marker(pytest.mark.skip(reason=NO_BROKER))
+    items.sort(key=lambda item: item.path.name == VISITS)
+
+
+@pytest.fixture
+def all_ran(request: pytest.FixtureRequest) -> None:
+    """Skips where tests of the processes were left out of this run, or ran on another engine."""
+    here = {path.name for path in Path(__file__).parent.glob("test_*.py")}
+    ran = {item.path.name for item in request.session.items if item.path.parent == Path(__file__).parent}
+    if _broker() is not None:
+        pytest.skip("a broker elsewhere gives no records")
+    if here - ran or request.config.stash.get(_left_out, False):
+        pytest.skip("not all process tests were asked for")
+
+
+def _broker() -> Broker | None:
+    address, clock = os.environ.get(ADDRESS), os.environ.get(CLOCK)
+    return Broker(address, clock.rstrip("/")) if address and clock else None
+
+
+@pytest.fixture(scope="session")
+def made_footage(tmp_path_factory: pytest.TempPathFactory) -> Footage:
+    return whole_footage.make(tmp_path_factory.mktemp("footage"))
+
+
+@pytest.fixture(scope="session")
+def made_books(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return prepare_books(tmp_path_factory.mktemp("books") / "register.db", MADE_FOR)
+
+
+@pytest.fixture
+def places(tmp_path: Path, made_footage: Footage, made_books: Path) -> Places:
+    return Places(tmp_path, made_footage, books=made_books)
+
+
+@pytest.fixture
+def a_desk(request: pytest.FixtureRequest, places: Places) -> OpenDesk:
+    """``async with a_desk(**settings) as desk``."""
+
+    def open_it(**settings: Any) -> AbstractAsyncContextManager[People]:
+        broker = _broker() if request.node.get_closest_marker("zeebe") else None
+        return open_desk(People, places, broker=broker, moment=MADE_FOR, **settings)
+
+    return open_it
+
+
+@pytest.fixture
+async def desk(a_desk: OpenDesk) -> AsyncIterator[People]:
+    async with a_desk() as opened:
+        yield opened

@@ -1,0 +1,245 @@
+"""What people do in a whole case, by the register's own functions; each waits until it can be done."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import select
+from whole_books import problems
+from whole_desk import Desk
+from whole_footage import ASKED
+
+from services.demo.organisation import demo_id
+from services.register import copies, decisions, duties, forms, hand_overs, returns, submissions
+from services.register.applications import Application
+from services.register.audit import AuditEvent
+from services.register.custody import HandOver
+from services.register.decisions import Decided
+from services.register.forms import Form, ItemAsked
+from services.register.notices import Notice
+from services.register.people import Person
+from services.register.preservations import items_in_scope
+from services.register.returns import Fate
+from services.register.reviews import Review
+from services.register.signatures import Proof
+from services.register.stages import STAGES
+from services.register.unit import Actor, Unit
+from services.runtime.spans import Span
+
+DRAFTER, CUSTODIAN = "lina", "liuyang"
+FORM = Form(
+    reason="三号门货物丢失，需要确认经过",
+    purpose="核对出入库人员与时间的记录",
+    purpose_category="security-incident",
+    legal_basis="internal-management",
+    way_of_use="view",
+    place_of_use="安全保卫部办公室",
+    requested_use_days=10,
+    custodian_id=demo_id(CUSTODIAN),
+    items=(),
+)
+
+
+class People(Desk):
+    """A desk at which people sit. Applications are named by their ids."""
+
+    async def as_person(self, login: str, act: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+        return await self.register.run(Actor("person", demo_id(login)), act, *arguments, **named)
+
+    def form(self, *channels: str, span: Span | None = None, **changes: Any) -> Form:
+        """A complete form that asks for one span of these channels."""
+        asked = span or self.footage.asked
+        items = tuple(ItemAsked(demo_id(channel), asked.start, asked.end, "Asia/Shanghai") for channel in channels)
+        return replace(FORM, items=items, **changes)
+
+    async def apply(self, *channels: str, by: str = DRAFTER, **changes: Any) -> str:
+        """Draft and submit; the application's id."""
+        application = await self.as_person(by, submissions.draft, self.form(*channels, **changes))
+        await self.as_person(by, submissions.submit, application.id)
+        return str(application.id)
+
+    async def correct(self, application_id: str, *channels: str, **changes: Any) -> None:
+        """Correct a returned application, once it is to be corrected."""
+
+        def returned(unit: Unit) -> bool:
+            return unit.session.get_one(Application, application_id).correction_until is not None
+
+        await self.until(returned, "the time to correct")
+        await self.as_person(DRAFTER, submissions.correct, application_id, self.form(*channels, **changes))
+
+    async def withdraw(self, application_id: str) -> None:
+        await self.as_person(DRAFTER, submissions.withdraw, application_id, "不再需要")
+
+    async def review(self, application_id: str, stage: str | None = None) -> Review:
+        """Wait for the case's open review, of this stage."""
+
+        def open_one(unit: Unit) -> Review | None:
+            query = select(Review).where(Review.application_id == application_id, Review.closed_at.is_(None))
+            return unit.session.scalar(query.where(Review.stage == stage) if stage else query)
+
+        return await self.until(open_one, f"the review {stage or 'of any stage'}")  # type: ignore[return-value]
+
+    def candidates(self, review: Review) -> list[str]:
+        """The logins of who may decide it now."""
+
+        def read(unit: Unit) -> list[str]:
+            ids = duties.candidates(unit, unit.session.get_one(Review, review.id))
+            return [unit.session.get_one(Person, one).login for one in ids]
+
+        return self.look(read)
+
+    def proof(self, application_id: str, login: str) -> Proof:
+        def read(unit: Unit) -> str:
+            revision = forms.current_revision(unit, application_id)
+            assert revision is not None
+            return revision.sha256
+
+        return Proof(self.look(read), f"demo-{login}")
+
+    async def decide(
+        self, application_id: str, stage: str, outcome: str | None = None, *, by: str | None = None, **named: Any
+    ) -> Decided:
+        """Decide the stage's review, favourably unless told otherwise, as somebody who may."""
+        review = await self.review(application_id, stage)
+        login = by or self.candidates(review)[0]
+        given: dict[str, Any] = {
+            "outcome": outcome or STAGES[stage].favourable,
+            "answers": {question.code: True for question in STAGES[stage].questions},
+            "reason": "理由见附件说明",
+            "opinion": "同意所列意见",
+            "proof": self.proof(application_id, login),
+            **named,
+        }
+        decided: Decided = await self.as_person(login, decisions.decide, review.id, **given)
+        return decided
+
+    async def confirm(self, application_id: str, *, agrees: bool = True) -> Decided:
+        """The second person's word on a release."""
+        review = await self.review(application_id, "storage-release")
+
+        def fit(unit: Unit) -> list[str]:
+            row = unit.session.get_one(Review, review.id)
+            everyone = dict.fromkeys(one for pool in duties.pools(unit, row) for one in pool)
+            able = [one for one in everyone if duties.why_not(unit, row, one, second=True) is None]
+            return [unit.session.get_one(Person, one).login for one in able]
+
+        login = self.look(fit)[0]
+        decided: Decided = await self.as_person(
+            login,
+            decisions.confirm,
+            review.id,
+            agrees=agrees,
+            reason=None if agrees else "时间段与批准的不符",
+            proof=self.proof(application_id, login),
+        )
+        return decided
+
+    async def reach(self, application_id: str, stage: str) -> Review:
+        """Have every review decided favourably until this stage's is open."""
+        while (review := await self.review(application_id)).stage != stage:
+            decided = await self.decide(application_id, review.stage)
+            if not decided.published:
+                await self.confirm(application_id)
+        return review
+
+    def hand_over(self, application_id: str) -> HandOver:
+        row = self.look(lambda unit: unit.session.scalar(select(HandOver).filter_by(application_id=application_id)))
+        assert row is not None
+        return row
+
+    async def accept(self, application_id: str, by: str = CUSTODIAN) -> HandOver:
+        """Bring the case to the receipt, and accept the copies."""
+        await self.reach(application_id, "receipt")
+        accepted: HandOver = await self.as_person(
+            by,
+            hand_overs.accept,
+            self.hand_over(application_id).id,
+            conditions_version=self.register.rules.policy_version,
+            proof=self.proof(application_id, by),
+        )
+        await self.quiet()
+        return accepted
+
+    async def decline(self, application_id: str) -> None:
+        await self.reach(application_id, "receipt")
+        await self.as_person(
+            CUSTODIAN,
+            hand_overs.decline,
+            self.hand_over(application_id).id,
+            reason="已不需要",
+            proof=self.proof(application_id, CUSTODIAN),
+        )
+
+    async def give_back(self, application_id: str, return_to: str = "security") -> None:
+        """Return the copies; every download is said to be destroyed."""
+        hand_over = self.hand_over(application_id)
+        downloads = self.look(copies.downloads_of, hand_over.id)
+        await self.as_person(
+            CUSTODIAN,
+            returns.give_back,
+            hand_over.id,
+            return_to=return_to,
+            fates=[Fate(one.id, "destroyed") for one in downloads],
+            no_other_copies=True,
+            password=f"demo-{CUSTODIAN}",
+        )
+
+    async def report_loss(self, application_id: str) -> None:
+        await self.as_person(
+            CUSTODIAN,
+            hand_overs.report_loss,
+            self.hand_over(application_id).id,
+            kind="lost",
+            what_happened="存有副本的电脑在外出途中遗失。",
+        )
+
+    async def returned(self, application_id: str) -> None:
+        """From the open loan to the archive."""
+        await self.give_back(application_id)
+        await self.decide(application_id, "return-inspection")
+        await self.closed(application_id, "footage-re-archived")
+
+    async def closed(self, application_id: str, outcome: str) -> None:
+        """Wait until the case has ended so, with nothing left over in register, vault and engine."""
+
+        def over(unit: Unit) -> bool:
+            return unit.session.get_one(Application, application_id).closed_at is not None
+
+        await self.until(over, f"the end {outcome}")
+        # A message whose taking nothing proves is published again for a while.
+        await self.turn(minutes=2)
+        found: list[str] = []
+
+        def clean(unit: Unit) -> bool:
+            found[:] = problems(
+                unit, application_id, outcome, self.house.store, self.house.replica_store, self.loan_keys()
+            )
+            return not found
+
+        try:
+            await self.until(clean, f"a clean end as {outcome}")
+        except AssertionError as error:
+            raise AssertionError("\n".join([*found, str(error)])) from None
+        if self.engine is not None:
+            instance = self.application(application_id).process_instance_key
+            assert instance not in self.trace.running
+            assert self.trace.outcomes[instance] == outcome
+            assert not self.trace.incidents
+
+    def application(self, application_id: str) -> Application:
+        return self.look(lambda unit: unit.session.get_one(Application, application_id))
+
+    def items(self, application_id: str) -> Sequence[Any]:
+        return self.look(items_in_scope, application_id)
+
+    def rows(self, table: type, **where: Any) -> list[Any]:
+        return self.look(lambda unit: list(unit.session.scalars(select(table).filter_by(**where))))
+
+    def events(self, action: str) -> list[AuditEvent]:
+        return self.rows(AuditEvent, action=action)
+
+    def notices(self, login: str, code: str) -> list[Notice]:
+        return self.rows(Notice, person_id=demo_id(login), code=code)
+
+
+__all__ = ["ASKED", "CUSTODIAN", "DRAFTER", "People"]

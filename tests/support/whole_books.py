@@ -1,0 +1,122 @@
+"""What must hold in register and vault when a case has ended; every way in which it does not, as a sentence."""
+
+from collections.abc import Iterator
+
+from sqlalchemy import select
+
+from services.register.applications import Application
+from services.register.attempts import UploadAttempt
+from services.register.copies import Copy, Grant
+from services.register.custody import CustodyEntry, HandOver, broken_at
+from services.register.masters import Master
+from services.register.outbox import OutboxMessage
+from services.register.preservations import Preservation
+from services.register.reviews import Review
+from services.register.unit import Unit
+from services.vault.labels import label_key
+from services.vault.store import BUCKETS, Store
+
+RETURNED = ("footage-re-archived", "return-disputed")
+LENT = (*RETURNED, "copy-lost")
+
+
+def problems(
+    unit: Unit, application_id: str, closed_as: str, store: Store, replica: Store, loan_keys: set[str]
+) -> list[str]:
+    """Empty when the case is closed as it should be and nothing is left over. ``loan_keys`` are ids of copies."""
+    application = unit.session.get_one(Application, application_id)
+    found = []
+    if application.closed_as != closed_as:
+        found.append(f"closed as {application.closed_as}, not {closed_as}")
+    found += _open(unit, application_id)
+    found += _custody(unit, application_id, closed_as)
+    found += _copies(unit, application_id, closed_as, store, loan_keys)
+    found += _masters(unit, application, closed_as, store, replica)
+    found += list(orphans(unit, store, replica))
+    return found
+
+
+def _open(unit: Unit, application_id: str) -> Iterator[str]:
+    def of_case(table: type[Review | UploadAttempt | OutboxMessage | Preservation]) -> Iterator[object]:
+        return iter(unit.session.scalars(select(table).where(table.application_id == application_id)))
+
+    for review in of_case(Review):
+        if review.closed_at is None:
+            yield f"the review {review.stage} is open"
+    for attempt in of_case(UploadAttempt):
+        if attempt.finished_at is None and attempt.swept_at is None:
+            yield f"an upload of {attempt.key} is open"
+    for message in of_case(OutboxMessage):
+        if message.settled_at is None:
+            yield f"the message {message.name} is not settled"
+    for preservation in of_case(Preservation):
+        if preservation.released_at is None or preservation.discarded_at is None:
+            yield f"the quarantine of item {preservation.item_id} was not released"
+
+
+def _custody(unit: Unit, application_id: str, closed_as: str) -> Iterator[str]:
+    hand_over = unit.session.scalar(select(HandOver).where(HandOver.application_id == application_id))
+    if (hand_over is not None) != (closed_as in (*LENT, "copy-not-taken-up")):
+        yield f"{'a' if hand_over else 'no'} hand-over"
+    if hand_over is None:
+        return
+    if hand_over.ended_at is None:
+        yield "the loan has not ended"
+    if (hand_over.returned_at is not None) != (closed_as in RETURNED):
+        yield "returned, or not, against its end"
+    log = unit.session.scalars(
+        select(CustodyEntry).where(CustodyEntry.hand_over_id == hand_over.id).order_by(CustodyEntry.seq)
+    )
+    if (line := broken_at(list(log))) is not None:
+        yield f"the custody log breaks at line {line}"
+
+
+def _copies(unit: Unit, application_id: str, closed_as: str, store: Store, loan_keys: set[str]) -> Iterator[str]:
+    for copy in unit.session.scalars(select(Copy).where(Copy.application_id == application_id)):
+        if copy.id in loan_keys or copy.key_destroyed_at is None:
+            yield f"the loan key of copy {copy.id} is there"
+        for grant in unit.session.scalars(select(Grant).where(Grant.copy_id == copy.id)):
+            if grant.ended_at is None:
+                yield f"the grant to {grant.action} copy {copy.id} has not ended"
+        if (copy.discarded_at is None) != (closed_as in LENT):
+            yield f"copy {copy.id} is kept, or discarded, against its end"
+        if copy.discarded_at is None:
+            facts = store.stat("copies", copy.sealed["key"])
+            if facts is None or facts.legal_hold:
+                yield f"copy {copy.id} is gone or still under a hold"
+
+
+def _masters(unit: Unit, application: Application, closed_as: str, store: Store, replica: Store) -> Iterator[str]:
+    for master in unit.session.scalars(select(Master).where(Master.application_id == application.id)):
+        if (master.discarded_at is None) != (closed_as in LENT):
+            yield f"master {master.id} is kept, or discarded, against its end"
+        if master.discarded_at is not None:
+            continue
+        places = [(store, "masters", master.sealed["key"])]
+        if master.replica is not None:
+            places.append((replica, "replicas", master.replica["key"]))
+        if application.backup_needed and master.replica_verified_at is None:
+            yield f"master {master.id} has no backup"
+        for place, bucket, key in places:
+            facts = place.stat(bucket, key)
+            if facts is None or facts.retain_until is None or facts.retain_until != master.dispose_after:
+                yield f"{key} is not retained until {master.dispose_after}: {facts}"
+
+
+def orphans(unit: Unit, store: Store, replica: Store) -> Iterator[str]:
+    """Objects of which no row knows, and rows whose object is gone."""
+    known = {bucket: set[str]() for bucket in BUCKETS}
+    for table, bucket in ((Preservation, "quarantine"), (Master, "masters"), (Copy, "copies")):
+        for row in unit.session.scalars(select(table)):
+            if row.discarded_at is None:
+                known[bucket].add(row.sealed["key"])
+    labelled = {label_key(key) for bucket in ("masters", "copies") for key in known[bucket]}
+    for master in unit.session.scalars(select(Master)):
+        if master.replica is not None and master.discarded_at is None:
+            known["replicas"].add(master.replica["key"])
+    for bucket in BUCKETS:
+        there = {*store.list_keys(bucket), *replica.list_keys(bucket)}
+        for key in sorted(there - known[bucket] - labelled):
+            yield f"{key} belongs to no row"
+        for key in sorted((known[bucket] | {key for key in labelled if key.startswith(bucket)}) - there):
+            yield f"{key} is in the books and not in the vault"

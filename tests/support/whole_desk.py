@@ -1,0 +1,353 @@
+"""All of Footage Desk in this process, for tests that take whole cases through: engine, workers, relay, books, vault.
+
+The engine is the embedded one in memory, with everybody's clock standing still until the test turns it; or any broker
+behind Zeebe's gateway, with a clock that runs and is turned on both sides.
+"""
+
+import asyncio
+import json
+import shutil
+import urllib.request
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+from unittest.mock import patch
+
+import grpc
+from argon2 import PasswordHasher
+from engine_trace import Trace
+from pyzeebe.proto import gateway_pb2 as pb
+from pyzeebe.proto import gateway_pb2_grpc as rpc
+from sqlalchemy import select
+from whole_footage import CHANNELS, Footage, lay_out
+
+from services import bootstrap
+from services.bootstrap import Addresses, House, Parts
+from services.demo import organisation
+from services.demo.organisation import demo_id
+from services.engine.server import EngineServer
+from services.register import schema
+from services.register.audit import AuditEvent
+from services.register.cameras import Camera
+from services.register.outbox import OutboxMessage
+from services.register.reviews import Review
+from services.register.rules import Rules
+from services.register.unit import EVERY_COMMIT, Actor, Register, Unit
+from services.runtime.clock import FixedClock, TurnedClock
+from services.runtime.settings import Settings
+from services.runtime.stores import FolderStore
+from services.runtime.worker import Worker, discover
+from services.vault.keys import LoanKeys, ensure_keys
+from services.vault.store import Store
+from services.vault.stores import open_store
+
+T = TypeVar("T")
+
+CLERK = Actor("system", "test")
+BOUND_SECONDS = 30.0
+CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+_looking: ContextVar[bool] = ContextVar("_looking", default=False)
+
+
+@dataclass(frozen=True)
+class Broker:
+    """An engine elsewhere: its gateway, and the base address of its clock."""
+
+    address: str
+    clock: str
+
+    def turn(self, by: timedelta) -> datetime:
+        """Turn its clock; the moment that it shows then."""
+        body = json.dumps({"offsetMilli": by // timedelta(milliseconds=1)}).encode()
+        request = urllib.request.Request(  # noqa: S310 - the address is the test's own
+            f"{self.clock}/add", body, {"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(request, timeout=BOUND_SECONDS) as answer:  # noqa: S310
+            return datetime.fromtimestamp(json.load(answer)["epochMilli"] / 1000, UTC)
+
+
+def prepare_books(path: Path, moment: datetime) -> Path:
+    """An SQLite file with the schema and the demo's people, to be copied for each desk."""
+    register = Register(f"sqlite:///{path}", FixedClock(moment), Rules(max_use_days=30))
+    schema.migrate(register.engine)
+    with patch.object(organisation, "hash_password", CHEAP.hash):
+        register.run_now(CLERK, organisation.seed_demo, path.parent)
+    register.close()
+    return path
+
+
+@dataclass
+class Places:
+    """What the session has made, and where this desk writes."""
+
+    root: Path
+    footage: Footage
+    books: Path | None = None
+    database_url: str | None = None
+    store: Store | None = None
+    replica: Store | None = None
+
+
+@dataclass
+class Desk:
+    """Open one with ``open_desk``. What people do is in ``desk_people.People``."""
+
+    house: House
+    footage: Footage
+    settings: Settings
+    broker: Broker | None
+    clock: FixedClock | TurnedClock
+    engine: EngineServer | None = None
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    gateway: rpc.GatewayStub = field(init=False)
+    addresses: Addresses = field(init=False)
+    running: "asyncio.Task[None]" = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.trace = Trace(self.changed.set)
+
+    @property
+    def register(self) -> Register:
+        return self.house.register
+
+    def look(self, what: Callable[..., T], *arguments: Any) -> T:
+        """What the books say now."""
+        token = _looking.set(True)
+        try:
+            return self.register.run_now(CLERK, what, *arguments)
+        finally:
+            _looking.reset(token)
+
+    async def until(self, what: Callable[[Unit], T], waited_for: str = "") -> T:
+        """Wait until ``what`` gives something true; asked again after each commit and whenever the engine moves.
+
+        Fails with a picture of where things stand.
+        """
+        try:
+            async with asyncio.timeout(BOUND_SECONDS):
+                while True:
+                    self.changed.clear()
+                    if found := self.look(what):
+                        return found
+                    await self._change()
+        except TimeoutError:
+            raise AssertionError(f"waited in vain for {waited_for or what.__qualname__}\n{self.picture()}") from None
+
+    async def _change(self) -> None:
+        """The next commit or record; raises what has ended the house."""
+        waiting = asyncio.create_task(self.changed.wait())
+        try:
+            await asyncio.wait({waiting, self.running}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            waiting.cancel()
+        if self.running.done():
+            await self.running
+            raise AssertionError("the house has ended")
+
+    async def quiet(self) -> None:
+        """Wait until everything that can happen now has happened; against a broker elsewhere nobody can say so."""
+        if self.engine is None:
+            return
+        while True:
+            await self.until(lambda unit: self.trace.quiet and not _due(unit), "silence")
+            next_due = await self.engine.writer.read(lambda store: store.next_due())
+            moment = self.clock.now()
+            if self.trace.quiet and (next_due is None or next_due > moment.timestamp() * 1000):
+                return
+
+    async def turn(self, **by: float) -> None:
+        """Turn everybody's clock, once nothing is left to do before; what is due happens."""
+        await self.quiet()
+        step = timedelta(**by)
+        self.clock.turn(step)
+        if self.broker is not None:
+            await asyncio.to_thread(self.broker.turn, step)
+        for notice in self.house.on_turn:
+            notice()
+        await self.quiet()
+
+    async def incident(self, element_id: str) -> Any:
+        """Wait for an incident at this element."""
+        await self.until(
+            lambda _unit: any(one.element_id == element_id for one in self.trace.incidents.values()),
+            f"an incident at {element_id}",
+        )
+        return next(one for one in self.trace.incidents.values() if one.element_id == element_id)
+
+    async def resolve(self, incident: Any, retries: int = 5) -> None:
+        """What an operator does once the cause is gone."""
+        if incident.job_key > 0:
+            await self.gateway.UpdateJobRetries(pb.UpdateJobRetriesRequest(jobKey=incident.job_key, retries=retries))
+        await self.gateway.ResolveIncident(pb.ResolveIncidentRequest(incidentKey=incident.key))
+
+    async def publish(self, name: str, key: str, message_id: str = "", **variables: Any) -> None:
+        """A message that does not come from the outbox."""
+        await self.gateway.PublishMessage(
+            pb.PublishMessageRequest(
+                name=name,
+                correlationKey=key,
+                messageId=message_id,
+                timeToLive=3_600_000,
+                variables=json.dumps(variables),
+            )
+        )
+
+    def loan_keys(self) -> set[str]:
+        """The ids of the copies that somebody could open."""
+        return {path.stem for path in (self.settings.keys / "loans").glob("*.key")}
+
+    def recordings_of(self, channel: str) -> list[Path]:
+        """Today's files of a channel."""
+        today = self.footage.start.strftime("%Y-%m-%d")
+        return sorted((self.footage.root / channel).glob(f"{today}*.mp4"))
+
+    @asynccontextmanager
+    async def recorder_down(self) -> AsyncIterator[None]:
+        """The recorder's folder is away meanwhile."""
+        away = self.footage.root.with_suffix(".away")
+        self.footage.root.rename(away)
+        yield
+        away.rename(self.footage.root)
+
+    def picture(self) -> str:
+        """Where things stand, for whoever reads a failure."""
+
+        def read(unit: Unit) -> list[str]:
+            reviews = unit.session.scalars(select(Review).where(Review.closed_at.is_(None)))
+            messages = unit.session.scalars(select(OutboxMessage).where(OutboxMessage.settled_at.is_(None)))
+            events = unit.session.scalars(select(AuditEvent).order_by(AuditEvent.seq.desc()).limit(12))
+            return [
+                f"now {unit.now.isoformat()}",
+                *(f"open review: {one.stage} round {one.round}" for one in reviews),
+                *(f"message: {one.name}, published {one.attempts} times" for one in messages),
+                *(f"event: {one.at.isoformat()} {one.action} by {one.actor_id}" for one in reversed(list(events))),
+            ]
+
+        lines = self.look(read)
+        lines += [f"job: {job_type} {key}" for key, job_type in self.trace.jobs.items()]
+        lines += [f"failed: {one['type']}: {one.get('errorMessage')}" for one in self.trace.failures[-5:]]
+        lines += [f"incident: {one.element_id} {one.error_type}: {one.text}" for one in self.trace.incidents.values()]
+        return "\n".join(lines)
+
+
+def _due(unit: Unit) -> bool:
+    """Whether the relay has something to do now."""
+    query = select(OutboxMessage.id).where(OutboxMessage.settled_at.is_(None), OutboxMessage.next_at <= unit.now)
+    return unit.session.scalar(query.limit(1)) is not None
+
+
+D = TypeVar("D", bound=Desk)
+
+
+@asynccontextmanager
+async def open_desk(
+    kind: type[D],
+    places: Places,
+    *,
+    broker: Broker | None = None,
+    workers: Sequence[Worker] | None = None,
+    moment: datetime,
+    **settings: Any,
+) -> AsyncIterator[D]:
+    """A desk that runs; ``settings`` are the product's own. ``moment`` is now, for a clock that stands still."""
+    loaded = Settings.load(
+        **{
+            "data_dir": places.root / "var",
+            "zeebe_address": broker.address if broker else None,
+            "database_url": places.database_url,
+            "max_use_days": 30,
+            "zone": "UTC",
+            "engine_port": 0,
+            "health_port": 0,
+            "heavy_concurrency": 6,
+            "drain_seconds": 5,
+            **settings,
+        }
+    )
+    clock: FixedClock | TurnedClock = FixedClock(moment)
+    if broker is not None:
+        clock = TurnedClock()
+        clock.turn(max(await asyncio.to_thread(broker.turn, timedelta()) - clock.now(), timedelta()))
+    house = _house(loaded, clock, places)
+    footage = lay_out(places.footage, places.root / "recorder", clock.now())
+    house.register.run_now(CLERK, _seed, footage.root)
+    engine = None if broker else EngineServer(None, clock, "127.0.0.1:0")
+    desk = kind(house, footage, loaded, broker, clock, engine)
+    loop = asyncio.get_running_loop()
+
+    def committed() -> None:
+        if not _looking.get():
+            loop.call_soon_threadsafe(desk.changed.set)
+
+    house.register.on(EVERY_COMMIT, committed)
+    if engine is not None:
+        engine.writer.listen(desk.trace)
+    ready = asyncio.Event()
+
+    async def tell(addresses: Addresses) -> None:
+        desk.addresses = addresses
+        ready.set()
+
+    parts = Parts(workers=workers or discover(), relay=True, deploy=True)
+    desk.running = asyncio.create_task(bootstrap.run(house, parts, tell, engine=engine))
+    started = asyncio.create_task(ready.wait())
+    try:
+        await asyncio.wait({started, desk.running}, return_when=asyncio.FIRST_COMPLETED)
+        if desk.running.done():
+            await desk.running
+        async with grpc.aio.insecure_channel(desk.addresses.engine) as channel:
+            desk.gateway = rpc.GatewayStub(channel)
+            yield desk
+    finally:
+        started.cancel()
+        desk.running.cancel()
+        with suppress(asyncio.CancelledError):
+            await desk.running
+        house.register.close()
+
+
+def _house(settings: Settings, clock: FixedClock | TurnedClock, places: Places) -> House:
+    settings.data_dir.mkdir(parents=True)
+    if places.database_url is None and places.books is not None:
+        shutil.copy(places.books, settings.data_dir / "register.db")
+    store = places.store or open_store(FolderStore(places.root / "store", "main"), clock)
+    replica = places.replica or open_store(FolderStore(places.root / "replica", "replica"), clock)
+    store.ensure()
+    replica.ensure()
+    register = Register(settings.database, clock, bootstrap.rules_of(settings))
+    if places.database_url is not None:
+        schema.migrate(register.engine)
+    return House(
+        settings=settings,
+        clock=clock,
+        register=register,
+        store=store,
+        replica_store=replica,
+        vault_keys=ensure_keys(settings.keys / "vault"),
+        loan_keys=LoanKeys(settings.keys / "loans"),
+    )
+
+
+def _seed(unit: Unit, recordings: Path) -> None:
+    """The demo's people, with passwords that are quick to check, its recorder, and the cameras of the footage."""
+    with patch.object(organisation, "hash_password", CHEAP.hash):
+        organisation.seed_demo(unit, recordings)
+    for channel, (camera_class, _) in CHANNELS.items():
+        if unit.session.get(Camera, demo_id(channel)) is None:
+            unit.session.add(
+                Camera(
+                    id=demo_id(channel),
+                    recorder_id=demo_id("recorder"),
+                    channel=channel,
+                    name_zh=channel,
+                    name_en=channel,
+                    place_zh="厂区",
+                    place_en="Plant",
+                    camera_class=camera_class,
+                    retention_days=30,
+                )
+            )
