@@ -1,0 +1,145 @@
+"""Who sees a case and its documents, where it stands, and that every look is on the trail (R2, R62, F20, F24)."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from review_desk import FORM, NOON, ReviewDesk
+
+from services.register import cases, submissions, visibility
+from services.register.applications import Application
+from services.register.audit import AuditEvent
+from services.register.custody import HandOver
+from services.register.forms import ItemAsked
+from services.runtime.errors import NotFound
+
+
+@pytest.fixture
+def desk(any_database_url: str) -> Iterator[ReviewDesk]:
+    desk = ReviewDesk(any_database_url)
+    yield desk
+    desk.close()
+
+
+def sees(desk: ReviewDesk, person: str, application_id: str) -> bool:
+    listed = [row.id for row in desk.run(visibility.all_visible, limit=10, offset=0, by=person)]
+    try:
+        desk.run(visibility.visible, application_id, by=person)
+    except NotFound:
+        assert application_id not in listed
+        return False
+    assert application_id in listed
+    return True
+
+
+def offered(desk: ReviewDesk, application_id: str, **values: Any) -> None:
+    hand_over = HandOver(
+        application_id=application_id,
+        custodian_id="keeper",
+        offered_at=NOON,
+        take_up_until=NOON + timedelta(days=7),
+        use_days=20,
+        **values,
+    )
+    desk.run(lambda unit: unit.session.add(hand_over))
+
+
+def state(desk: ReviewDesk, application_id: str) -> tuple[str, str | None]:
+    found = desk.run(lambda unit: cases.state(unit, unit.session.get_one(Application, application_id)))
+    return found.code, found.detail
+
+
+@pytest.mark.requirement("R2", "R5", "R62")
+def test_a_case_is_seen_by_those_who_have_a_part_in_it(desk: ReviewDesk) -> None:
+    application_id = desk.submitted()
+
+    before = {person for person in ("keeper", "operator", "manager", "admin") if sees(desk, person, application_id)}
+    always = ("drafter", "head", "deputy", "reviewer", "security-head", "supervisor")
+
+    assert before == set()
+    assert [person for person in always if not sees(desk, person, application_id)] == []
+
+
+@pytest.mark.requirement("R2", "R5")
+def test_a_part_in_the_case_opens_it(desk: ReviewDesk) -> None:
+    application_id = desk.submitted()
+    desk.filed(application_id)
+    desk.opened(application_id, "management")
+    offered(desk, application_id)
+
+    assert [sees(desk, person, application_id) for person in ("operator", "manager", "keeper")] == [True] * 3
+    assert not sees(desk, "admin", application_id)
+
+
+def test_a_draft_is_seen_by_its_drafter_alone(desk: ReviewDesk) -> None:
+    def draft(unit: Any) -> str:
+        return submissions.draft(unit, FORM).id
+
+    application_id = desk.run(draft, by="drafter")
+
+    assert sees(desk, "drafter", application_id)
+    assert not [person for person in ("head", "reviewer", "supervisor", "admin") if sees(desk, person, application_id)]
+
+
+@pytest.mark.requirement("R52")
+def test_every_look_at_a_case_is_on_the_trail_and_none_in_the_time_line(desk: ReviewDesk) -> None:
+    application_id = desk.submitted()
+
+    case = desk.run(cases.case, application_id, by="supervisor")
+
+    looks = [event for event in desk.all(AuditEvent, application_id=application_id) if event.action == "case-read"]
+    assert [event.actor_id for event in looks] == ["supervisor"]
+    assert [line["action"] for line in case["timeLine"]] == ["application-drafted", "application-submitted"]
+    with pytest.raises(NotFound):
+        desk.run(cases.case, application_id, by="admin")
+
+
+def test_where_a_case_stands_follows_from_the_books(desk: ReviewDesk) -> None:
+    application_id = desk.submitted()
+    seen = [state(desk, application_id)]
+    review_id = desk.opened(application_id, "preliminary")
+    seen.append(state(desk, application_id))
+    desk.decide(review_id, "head", "returned")
+    seen.append(state(desk, application_id))
+    desk.run(submissions.correct, application_id, FORM, by="drafter")
+    desk.approved(application_id)
+    desk.filed(application_id)
+    seen.append(state(desk, application_id))
+    desk.opened(application_id, "storage-release")
+    seen.append(state(desk, application_id))
+
+    assert seen == [
+        ("approval", None),
+        ("approval", "preliminary"),
+        ("correction", None),
+        ("retrieval", None),
+        ("retrieval", "storage-release"),
+    ]
+
+
+@pytest.mark.requirement("R51")
+@pytest.mark.parametrize(
+    ("values", "code"),
+    [
+        ({}, "awaiting-receipt"),
+        ({"accepted_at": NOON, "due_at": NOON + timedelta(days=1)}, "in-use"),
+        ({"accepted_at": NOON, "due_at": NOON}, "overdue"),
+        ({"accepted_at": NOON, "due_at": NOON, "returned_at": NOON}, "return-inspection"),
+    ],
+)
+def test_where_the_copies_are(desk: ReviewDesk, values: dict[str, Any], code: str) -> None:
+    application_id = desk.submitted()
+    offered(desk, application_id, **values)
+
+    assert state(desk, application_id) == (code, None)
+
+
+@pytest.mark.requirement("R20", "R31")
+def test_the_overwrite_countdown_is_the_nearest_of_what_is_not_yet_kept(desk: ReviewDesk) -> None:
+    early = ItemAsked("camera", NOON - timedelta(days=20), NOON - timedelta(days=20, hours=-1), "Asia/Shanghai")
+    application_id = desk.submitted(items=(*FORM.items, early))
+
+    moment = desk.run(lambda unit: cases.nearest_overwrite(unit, unit.session.get_one(Application, application_id)))
+
+    assert moment == early.start + timedelta(days=30)
