@@ -21,7 +21,8 @@ setup: .venv/.installed ## make the environment in .venv/
 
 .venv/.installed: .venv/.python requirements.lock pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e . >.venv/install.log 2>&1 || \
+		{ cat .venv/install.log; exit 1; }
 	@touch $@
 
 setup-test: .venv/.tested deploy/bpmn/node_modules/.package-lock.json
