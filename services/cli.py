@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from services import bootstrap, doctor
+from services import policy as policy_book
 from services.bootstrap import Addresses, House, Parts
 from services.demo import organisation, walk
 from services.engine import main as engine_main
@@ -30,6 +31,8 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+policy = typer.Typer(help="The policy, and what satisfies it.", no_args_is_help=True)
+app.add_typer(policy, name="policy")
 console = Console()
 complaints = Console(stderr=True)
 
@@ -114,6 +117,22 @@ def migrate() -> None:
 def demo(data: DATA = None) -> None:
     """Take one application through every step with no person, and check what came of it."""
     raise typer.Exit(asyncio.run(walk.demonstrate(data or Path("var/demo"), console)))
+
+
+@policy.command("coverage")
+def policy_coverage(root: Annotated[Path, typer.Option(help="A checkout of Footage Desk.")] = Path()) -> None:
+    """Print each requirement with the elements that satisfy it and the tests that show it."""
+    try:
+        requirements = policy_book.coverage(root)
+    except OSError as error:
+        _leave(f"{error.filename} is not there: run this in a checkout of Footage Desk, or name one with --root", 1)
+    table = Table("requirement", "where", "policy", "elements", "tests")
+    for one in requirements:
+        table.add_row(one.number, one.where, one.phrase, ", ".join(one.elements) or "—", ", ".join(one.tests) or "—")
+    console.print(table)
+    drawn = sum(bool(one.elements) for one in requirements)
+    shown = sum(bool(one.tests) for one in requirements)
+    console.print(f"{len(requirements)} requirements, {drawn} in the models, {shown} shown by tests.")
 
 
 @app.command("doctor")
