@@ -72,6 +72,19 @@ def test_a_part_in_the_case_opens_it(desk: ReviewDesk) -> None:
     assert not sees(desk, "admin", application_id)
 
 
+@pytest.mark.requirement("R5", "R25")
+def test_whoever_signs_in_securitys_place_sees_the_case_while_asked(desk: ReviewDesk) -> None:
+    application_id = desk.submitted(subject_ids=("inspector",))
+
+    with pytest.raises(NotFound):
+        desk.run(visibility.visible, application_id, by="office-head")
+    review_id = desk.opened(application_id, "security-signature")
+
+    assert desk.run(visibility.visible, application_id, by="office-head").id == application_id
+    desk.decide(review_id, "office-head")
+    assert sees(desk, "office-head", application_id)
+
+
 def test_a_draft_is_seen_by_its_drafter_alone(desk: ReviewDesk) -> None:
     def draft(unit: Any) -> str:
         return submissions.draft(unit, FORM).id
