@@ -8,7 +8,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.portal import api
-from services.portal.api import errors
+from services.portal.api import errors, session
 
 SECURITY_HEADERS = {
     "Content-Security-Policy": (
@@ -27,7 +27,7 @@ def create_app(dependencies: Mapping[str, object], routers: Sequence[APIRouter] 
     # The interactive pages of FastAPI load scripts from other hosts, so only the description itself is served.
     app = FastAPI(title="Footage Desk", docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
     app.state.dependencies = dict(dependencies)
-    errors.install(app)
+    errors.install(app, session.count_wrong_password)
     app.add_middleware(SecurityHeaders)
     for router in (*api.routers(), *routers):
         app.include_router(router)

@@ -8,7 +8,7 @@ from functools import cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import ForeignKey, delete, func, select
+from sqlalchemy import ForeignKey, delete, func, select, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.register import audit
@@ -103,6 +103,25 @@ def sign_out(unit: Unit, token: str, real_now: datetime) -> None:
     if row is not None and row.ended_at is None:
         row.ended_at = real_now
         audit.record(unit, "signed-out", "person", row.person_id)
+
+
+def wrong_signature(unit: Unit, token: str, real_now: datetime) -> None:
+    """Count a wrong password at a signature like one at a sign-in; the fifth locks the account and ends its sessions.
+
+    Whoever took over a session must not find the password by trying.
+    """
+    row = unit.session.get(SignIn, _sha256(token))
+    if row is None or row.ended_at is not None:
+        return
+    person = unit.session.get_one(Person, row.person_id, with_for_update=True)
+    person.failed_sign_ins += 1
+    audit.record(unit, "signature-refused", "person", person.id, wrong=person.failed_sign_ins)
+    if person.failed_sign_ins >= WRONG_BEFORE_LOCK:
+        person.failed_sign_ins, person.locked_until = 0, real_now + LOCK
+        unit.session.execute(
+            update(SignIn).where(SignIn.person_id == person.id, SignIn.ended_at.is_(None)).values(ended_at=real_now)
+        )
+        audit.record(unit, "account-locked", "person", person.id)
 
 
 def _begin(unit: Unit, login: str, address: str, real_now: datetime) -> str:

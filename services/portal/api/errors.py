@@ -1,6 +1,6 @@
 """Every refusal in one shape and in both languages: {code, zh, en, field} with its HTTP status."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -34,6 +34,7 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     "less_than_equal": ("{field} 不能大于 {le}。", "{field} must be {le} or less."),
     "json_invalid": ("请求内容不是有效的 JSON。", "The body is not valid JSON: correct it."),
 }
+WRONG_PASSWORD = "password-wrong"  # noqa: S105  the code of own_signatures.sign, no password
 FALLBACK = ("{field} 的内容不正确，请改正。", "{field} is not right, correct it: {message}.")
 
 
@@ -68,8 +69,11 @@ def answer(code: str, zh: str, en: str, status: int, field: str | None = None) -
     return JSONResponse({"code": code, "zh": zh, "en": en, "field": field}, status, headers=headers)
 
 
-def _refused(_request: Request, error: Exception) -> JSONResponse:
+async def _refused(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, Refused)  # noqa: S101  registered for this class alone
+    if error.code == WRONG_PASSWORD:
+        # the act was rolled back, so this is the place that can count it
+        await request.app.state.on_wrong_password(request)
     return answer(error.code, error.zh, error.en, error.status, error.field)
 
 
@@ -110,8 +114,9 @@ def _invalid(_request: Request, error: Exception) -> JSONResponse:
     return answer(first["type"].replace("_", "-"), zh.format(**values), en.format(**values), 422, field)
 
 
-def install(app: FastAPI) -> None:
-    """Make the application answer every error in this shape."""
+def install(app: FastAPI, on_wrong_password: Callable[[Request], Awaitable[None]]) -> None:
+    """Make the application answer every error in this shape; ``on_wrong_password`` counts a refused signature."""
+    app.state.on_wrong_password = on_wrong_password
     app.add_exception_handler(Refused, _refused)
     app.add_exception_handler(Retryable, _retryable)
     app.add_exception_handler(Fatal, _fatal)

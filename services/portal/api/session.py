@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import Field
 
-from services.portal.api.dependencies import Books, GivenSettings
+from services.portal.api.dependencies import Books, GivenSettings, register
 from services.portal.api.errors import problems
 from services.portal.api.shapes import Answer, Body, Line
 from services.register import people, sign_ins
@@ -73,6 +73,13 @@ async def acting(token: Token, books: Books) -> Actor:
 
 
 Acting = Annotated[Actor, Depends(acting)]
+
+
+async def count_wrong_password(request: Request) -> None:
+    """Count a signature that was refused for its password; too many lock the account."""
+    token = request.cookies.get(COOKIE)
+    if token:
+        await register(request).run(ANONYMOUS, sign_ins.wrong_signature, token, datetime.now(UTC))
 
 
 @router.post("/sign-in", responses=problems(401, 429))

@@ -1,0 +1,60 @@
+"""My confidentiality agreements: without a valid one there is no task, no key and no view (R59)."""
+
+from typing import Annotated
+
+from fastapi import APIRouter
+from pydantic import Field
+
+from services.portal.api.dependencies import Books
+from services.portal.api.errors import problems
+from services.portal.api.session import Acting
+from services.portal.api.shapes import Answer, Body, Line, Moment
+from services.register import agreements
+from services.register.unit import Unit
+from services.register.valid_agreements import valid_agreement
+
+router = APIRouter(prefix="/api/agreements", tags=["agreements"])
+
+
+class AgreementBody(Body):
+    """Signing: the version that was read, and the password again."""
+
+    version: Line
+    password: Annotated[str, Field(min_length=1, max_length=1000)]
+
+
+class AgreementAnswer(Answer):
+    id: str
+    version: str
+    signed_at: Moment
+    expires_at: Moment
+    ended_at: Moment | None
+
+
+class AgreementsAnswer(Answer):
+    """``version`` is the one that holds now; ``valid`` says whether a signature of it does."""
+
+    version: str
+    valid: bool
+    signed: list[AgreementAnswer]
+
+
+@router.get("", responses=problems(401))
+async def my_agreements(actor: Acting, books: Books) -> AgreementsAnswer:
+    """What I have signed, and what is to be signed."""
+
+    def read(unit: Unit) -> AgreementsAnswer:
+        return AgreementsAnswer(
+            version=unit.rules.agreement_version,
+            valid=valid_agreement(unit, unit.actor.id) is not None,
+            signed=[AgreementAnswer.model_validate(row) for row in agreements.mine(unit)],
+        )
+
+    return await books.run(actor, read)
+
+
+@router.post("", status_code=201, responses=problems(401, 403, 409))
+async def sign_agreement(agreement: AgreementBody, actor: Acting, books: Books) -> AgreementAnswer:
+    """Sign the present agreement for a year."""
+    row = await books.run(actor, agreements.sign, agreement.version, agreement.password)
+    return AgreementAnswer.model_validate(row)
