@@ -203,7 +203,9 @@ def loan_ended(unit: Unit, application_id: str, effects: Effects, *, closed_as: 
 
 def _archive(unit: Unit, application: Application, archived: Sequence[Master], *, in_order: bool) -> ArchiveEntry:
     important = application.importance == "important"
-    dispose_after = unit.now + (unit.rules.important_retention if important else unit.rules.ordinary_retention)
+    kept_for = unit.rules.important_retention if important else unit.rules.ordinary_retention
+    # whole seconds, as every object store keeps them
+    dispose_after = (unit.now + kept_for).replace(microsecond=0)
     entry = ArchiveEntry(
         application_id=application.id,
         archived_at=unit.now,

@@ -1,7 +1,7 @@
 """The hand-over and the loan that follows: offer, receipt, loss, reminders, suspension (R42, R45 to R51, T3, T11)."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from sqlalchemy import func, select
@@ -104,7 +104,8 @@ def accept(unit: Unit, hand_over_id: str, *, conditions_version: str, proof: Pro
         )
     hand_over.accepted_at, hand_over.agreement_id = unit.now, agreement.id
     hand_over.conditions_version = conditions_version
-    hand_over.due_at = unit.now + timedelta(days=hand_over.use_days)
+    # whole seconds: the process counts with the same moment as the grants
+    hand_over.due_at = (unit.now + timedelta(days=hand_over.use_days)).replace(microsecond=0)
     offered = copies.of_application(unit, hand_over.application_id)
     application = unit.session.get_one(Application, hand_over.application_id)
     ways: tuple[grants.Action, ...] = (
@@ -119,7 +120,7 @@ def accept(unit: Unit, hand_over_id: str, *, conditions_version: str, proof: Pro
         "handOver": hand_over.id,
     }
     custody.append(unit, hand_over, "received", person_id=unit.actor.id, **receipt)
-    _decide(unit, review, "accepted", receipt, proof, due_at=hand_over.due_at.isoformat())
+    _decide(unit, review, "accepted", receipt, proof, due_at=_moment(hand_over.due_at))
     return hand_over
 
 
@@ -131,7 +132,7 @@ def decline(unit: Unit, hand_over_id: str, *, reason: str, proof: Proof) -> Hand
     review = _open_receipt(unit, hand_over)
     hand_over.declined_at = unit.now
     custody.append(unit, hand_over, "declined", person_id=unit.actor.id)
-    _decide(unit, review, "declined", {"handOver": hand_over.id}, proof, reason=reason, due_at=unit.now.isoformat())
+    _decide(unit, review, "declined", {"handOver": hand_over.id}, proof, reason=reason, due_at=_moment(unit.now))
     return hand_over
 
 
@@ -263,6 +264,11 @@ def _decide(
     audit.record(
         unit, f"receipt-{outcome}", "hand-over", str(review.hand_over_id), application_id=review.application_id
     )
+
+
+def _moment(moment: datetime) -> str:
+    """A moment as the process reads it: ISO 8601 with Z."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _fatal(application_id: str, cause: str, next_step: str) -> Fatal:

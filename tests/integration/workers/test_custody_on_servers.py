@@ -1,0 +1,66 @@
+"""A case's footage from the recorder to the archive on PostgreSQL and S3, and an end that leaves nothing there."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from custody_desk import Desk, film
+
+from services.register.copies import Copy
+from services.register.masters import Master
+from services.runtime.stores import S3Store
+from services.vault.keys import KeyGone
+from services.vault.store import StoreLocked
+from services.vault.stores import open_store
+from services.workers import inspect_return, preserve_footage, re_archive, release_preservation
+
+pytestmark = [pytest.mark.postgres, pytest.mark.s3]
+
+
+@pytest.fixture
+def desk(tmp_path: Path, postgres_database: Callable[[], str], s3_place: S3Store) -> Iterator[Desk]:
+    desk = Desk(tmp_path, film(tmp_path / "filmed"), database_url=postgres_database())
+    desk.store = open_store(s3_place)
+    yield desk
+    desk.register.close()
+
+
+@pytest.mark.requirement("R36", "R40")
+async def test_a_case_goes_from_the_recorder_to_the_archive(desk: Desk) -> None:
+    case = desk.case("gate", "yard")
+    await desk.work(preserve_footage, application_id=case.id)
+    await case.approve(backup_needed=True).retrieve()
+    await case.back_up()
+    await case.encrypt()
+    hand_over_id = await case.offer_made_copies()
+    case.accept(hand_over_id)
+    case.give_back(hand_over_id)
+    ids = {"application_id": case.id, "hand_over_id": hand_over_id}
+
+    assert (await desk.work(inspect_return, **ids)).return_findings == 0
+    for _ in range(2):
+        await desk.work(re_archive, **ids, decision="in-order")
+
+    assert case.application.closed_as == "footage-re-archived"
+    assert desk.objects("quarantine") == []
+    for master in desk.rows(Master):
+        with pytest.raises(StoreLocked):
+            desk.store.delete("masters", master.sealed["key"], master.sealed["versionId"])
+    for copy in desk.rows(Copy):
+        assert desk.store.stat("copies", copy.sealed["key"]).legal_hold is False
+        with pytest.raises(KeyGone):
+            desk.loan_keys.unwrapper(copy.id)
+
+
+async def test_a_case_that_ends_without_a_hand_over_leaves_nothing(desk: Desk) -> None:
+    before = desk.everything()  # the server is shared, and what is archived stays
+    case = desk.case("gate", "yard")
+    await desk.work(preserve_footage, application_id=case.id)
+    await case.approve().retrieve()
+    await case.encrypt()
+    assert len(desk.everything()) > len(before) + 8
+
+    for _ in range(2):
+        await desk.work(release_preservation, application_id=case.id, closing_outcome="withdrawn")
+
+    assert desk.everything() == before
