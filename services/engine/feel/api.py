@@ -23,13 +23,14 @@ class Expression:
     node: Node
     extensions: tuple[str, ...] = ()
 
-    def evaluate(self, variables: Mapping[str, object], now: Now = system_now) -> Value:
+    def evaluate(self, variables: Mapping[str, object], now: Now = system_now, *, strict: bool = False) -> Value:
         """The FEEL value (`to_json` turns it into JSON). Variables are JSON-like; `now` gives an aware datetime.
 
         What Camunda answers with null is null: missing variables, wrong types. Raises FeelEvaluationError where the
-        evaluation fails as a whole: an `assert` whose condition is not true.
+        evaluation fails as a whole: an `assert` whose condition is not true; with `strict` also a call whose function
+        is not known or does not take its arguments, as Zeebe 8.6 has it for the expressions of BPMN.
         """
-        return _evaluate(self.node, self.text, Variables(variables, now))
+        return _evaluate(self.node, self.text, Variables(variables, now, strict=strict))
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.engine.feel.builtins import call_builtin
+from services.engine.feel.errors import CallFailed
 from services.engine.feel.nodes import Node
 from services.engine.feel.properties import property_of
 from services.engine.feel.scope import Scope
@@ -31,7 +32,12 @@ class Call(Node):
         defined = scope.find(self.name)
         if isinstance(defined, Function):
             return call_function(defined, values, self.arguments.names)
-        return call_builtin(self.name, values, self.arguments.names, scope.now)
+        try:
+            return call_builtin(self.name, values, self.arguments.names, scope.now)
+        except CallFailed:
+            if scope.strict:
+                raise
+            return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,3 +19,7 @@ class FeelSyntaxError(Exception):
 
 class FeelEvaluationError(Exception):
     """The evaluation fails as a whole, where Camunda raises an incident instead of giving null (`assert`)."""
+
+
+class CallFailed(FeelEvaluationError):
+    """A function that is not known, or that the arguments do not fit, where such a call is not answered with null."""

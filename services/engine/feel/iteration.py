@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from services.engine.feel.errors import FeelEvaluationError
-from services.engine.feel.nodes import Literal, Negation, Node, every, some
+from services.engine.feel.nodes import Literal, Negation, Node, every, or_null, some
 from services.engine.feel.scope import Scope
 from services.engine.feel.temporal import Date
 from services.engine.feel.values import Range, Value
@@ -27,7 +27,7 @@ class Filter(Node):
     probed: bool
 
     def evaluate(self, scope: Scope) -> Value:
-        source = self.source.evaluate(scope)
+        source = or_null(self.source, scope)
         if source is None:
             return None
         items = source if isinstance(source, list) else [source]
@@ -114,7 +114,7 @@ class Quantified(Node):
         for bindings in _bindings(self.iterators, scope):
             if bindings is None:
                 return None
-            result = self.condition.evaluate(Scope(bindings, scope))
+            result = or_null(self.condition, Scope(bindings, scope))
             if result is (not self.universal):
                 return result
             results.append(result)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from services.engine.feel import arithmetic
-from services.engine.feel.errors import FeelEvaluationError
+from services.engine.feel.errors import CallFailed, FeelEvaluationError
 from services.engine.feel.properties import property_of
 from services.engine.feel.scope import INPUT_NAME, INPUT_SYMBOL, Missing, Scope
 from services.engine.feel.values import Function, Range, Value, compare, equal, includes
@@ -36,6 +36,14 @@ class Node(ABC):
     @abstractmethod
     def evaluate(self, scope: Scope) -> Value:
         """The value in this scope; raises FeelEvaluationError only where the whole evaluation fails."""
+
+
+def or_null(node: Node, scope: Scope) -> Value:
+    """The node's value; null where a call fails, because what the operand is part of goes on with null."""
+    try:
+        return node.evaluate(scope)
+    except CallFailed:
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +130,7 @@ class Arithmetic(Node):
     right: Node
 
     def evaluate(self, scope: Scope) -> Value:
-        return ARITHMETIC[self.operator](self.left.evaluate(scope), self.right.evaluate(scope))
+        return ARITHMETIC[self.operator](or_null(self.left, scope), or_null(self.right, scope))
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +138,7 @@ class Negation(Node):
     value: Node
 
     def evaluate(self, scope: Scope) -> Value:
-        return arithmetic.negate(self.value.evaluate(scope))
+        return arithmetic.negate(or_null(self.value, scope))
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,8 +176,8 @@ class Conjunction(Node):
     right: Node
 
     def evaluate(self, scope: Scope) -> Value:
-        left = self.left.evaluate(scope)
-        return False if left is False else every([left, self.right.evaluate(scope)])
+        left = or_null(self.left, scope)
+        return False if left is False else every([left, or_null(self.right, scope)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,8 +186,8 @@ class Disjunction(Node):
     right: Node
 
     def evaluate(self, scope: Scope) -> Value:
-        left = self.left.evaluate(scope)
-        return True if left is True else some([left, self.right.evaluate(scope)])
+        left = or_null(self.left, scope)
+        return True if left is True else some([left, or_null(self.right, scope)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +199,7 @@ class If(Node):
     otherwise: Node
 
     def evaluate(self, scope: Scope) -> Value:
-        chosen = self.then if self.condition.evaluate(scope) is True else self.otherwise
+        chosen = self.then if or_null(self.condition, scope) is True else self.otherwise
         return chosen.evaluate(scope)
 
 

@@ -26,14 +26,18 @@ def system_now() -> datetime:
 
 
 class Scope:
-    """Bindings over an enclosing scope; the outermost holds the variables given to the evaluation."""
+    """Bindings over an enclosing scope; the outermost holds the variables given to the evaluation.
 
-    __slots__ = ("bindings", "now", "parent")
+    ``strict``: a call that cannot be made fails instead of giving null.
+    """
+
+    __slots__ = ("bindings", "now", "parent", "strict")
 
     def __init__(self, bindings: Mapping[str, Value], parent: "Scope") -> None:
         self.bindings = bindings
         self.parent: Scope | None = parent
         self.now: Now = parent.now
+        self.strict: bool = parent.strict
 
     def find(self, name: str) -> Value | Missing:
         scope: Scope | None = self
@@ -57,10 +61,11 @@ class Variables(Scope):
 
     __slots__ = ("_converted",)
 
-    def __init__(self, variables: Mapping[str, object], now: Now) -> None:
+    def __init__(self, variables: Mapping[str, object], now: Now, *, strict: bool = False) -> None:
         self.bindings = variables
         self.parent = None
         self.now = now
+        self.strict = strict
         self._converted: dict[str, Value] = {}
 
     def read(self, name: str) -> Value:

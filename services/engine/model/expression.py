@@ -7,7 +7,7 @@ from typing import Any
 
 from services.engine.errors import ErrorType, Trouble
 from services.engine.feel import Expression as FeelExpression
-from services.engine.feel import FeelEvaluationError, compile_expression, to_json
+from services.engine.feel import FeelEvaluationError, FeelSyntaxError, compile_expression, to_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Expression:
         if self.compiled is None:
             return self.text
         try:
-            return to_json(self.compiled.evaluate(variables, now=now))
+            return to_json(self.compiled.evaluate(variables, now=now, strict=True))
         except FeelEvaluationError as error:
             raise Trouble(
                 error_type, f"Failed to evaluate expression '{self.text.removeprefix('=')}': {error}"
@@ -35,10 +35,13 @@ class Expression:
 
 
 def parse_expression(text: str) -> Expression:
-    """Raises FeelSyntaxError."""
+    """Raises FeelSyntaxError, also for what this FEEL reads and Zeebe does not: it would not deploy there."""
     stripped = text.strip()
     if stripped.startswith("="):
-        return Expression(stripped, compile_expression(stripped[1:]))
+        compiled = compile_expression(stripped[1:])
+        if compiled.extensions:
+            raise FeelSyntaxError(compiled.text, 0, f"{compiled.extensions[0]} goes beyond what Zeebe reads")
+        return Expression(stripped, compiled)
     return Expression(text)
 
 

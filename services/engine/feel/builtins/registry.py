@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, DecimalException
 
+from services.engine.feel.errors import CallFailed
 from services.engine.feel.temporal import Date, DateTime, DayTime, Time, YearMonths
 from services.engine.feel.values import Function, Range, Value
 
@@ -106,7 +107,7 @@ def _param(spec: str) -> Param:
 
 
 def call_builtin(name: str, values: Sequence[Value], names: Sequence[str], now: Now) -> Value:
-    """Calls the first overload that the arguments fit; null where none does or the calculation has no result."""
+    """Calls the first overload that the arguments fit; null where it has no result. Raises CallFailed where none fits."""
     overloads = _OVERLOADS.get(name, [])
     if names:  # `(range, point)` and `(point, range)` have the same names: the order written tells them apart
         overloads = sorted(overloads, key=lambda overload: [param.name for param in overload.params] != list(names))
@@ -124,7 +125,8 @@ def call_builtin(name: str, values: Sequence[Value], names: Sequence[str], now: 
             )
         except (DecimalException, ValueError, OverflowError):
             return None
-    return None
+    reason = "does not take these arguments" if overloads else "is not known"
+    raise CallFailed(f"The function '{name}' {reason}.")
 
 
 def flat_list(values: Sequence[Value]) -> list[Value]:
