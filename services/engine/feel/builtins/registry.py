@@ -107,7 +107,7 @@ def _param(spec: str) -> Param:
 
 
 def call_builtin(name: str, values: Sequence[Value], names: Sequence[str], now: Now) -> Value:
-    """Calls the first overload that the arguments fit; null where it has no result. Raises CallFailed where none fits."""
+    """Calls the first overload that the arguments fit; null where it gives no result. CallFailed where none fits."""
     overloads = _OVERLOADS.get(name, [])
     if names:  # `(range, point)` and `(point, range)` have the same names: the order written tells them apart
         overloads = sorted(overloads, key=lambda overload: [param.name for param in overload.params] != list(names))
