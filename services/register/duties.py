@@ -32,6 +32,17 @@ DUTIES = {
     "supervision": ("监督人", "the supervisor"),
 }
 
+# The posts that may bring a review of a stage to somebody; who exactly it is, ``pools`` says.
+POSTS = {
+    "preliminary": {"head", "deputy"},
+    "security": {"security-reviewer", "deputy", "head"},
+    "security-signature": {"head", "deputy"},
+    "management": {"manager", "head"},
+    "storage-release": {"storage-operator", "deputy", "head"},
+    "partial-footage": {"security-reviewer", "deputy", "head"},
+    "return-inspection": {"return-inspector", "security-reviewer", "storage-operator", "deputy", "head"},
+}
+
 Pools = list[list[str]]
 
 
@@ -96,6 +107,12 @@ def pools(unit: Unit, review: Review) -> Pools:
     application = unit.session.get_one(Application, review.application_id)
     found = _pools(unit, application, review.stage)
     return [list(dict.fromkeys(pool)) for pool in found if pool]
+
+
+def stages_of(unit: Unit, person_id: str) -> list[str]:
+    """The stages that the person's posts may have to do with; the receipt is not among them, it needs no post."""
+    held = {post.kind for post in people.posts_of(unit, person_id)}
+    return [stage for stage, posts in POSTS.items() if held & posts]
 
 
 def candidates(unit: Unit, review: Review) -> list[str]:

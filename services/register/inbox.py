@@ -50,8 +50,15 @@ class View:
 
 def mine(unit: Unit) -> list[Waiting]:
     """The open reviews that the acting person may decide or confirm now; what is overwritten first comes first."""
+    receipts = (Review.stage == "receipt") & (Application.custodian_id == unit.actor.id)
+    query = (
+        select(Review)
+        .join(Application, Application.id == Review.application_id)
+        .where(Review.closed_at.is_(None), receipts | Review.stage.in_(duties.stages_of(unit, unit.actor.id)))
+        .order_by(Review.due_at)
+    )
     waiting = []
-    for review in unit.session.scalars(select(Review).where(Review.closed_at.is_(None)).order_by(Review.due_at)):
+    for review in unit.session.scalars(query).all():
         if not any(unit.actor.id in pool for pool in duties.pools(unit, review)):
             continue
         to_confirm = decisions.open_proposal(unit, review) is not None

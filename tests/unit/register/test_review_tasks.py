@@ -5,9 +5,9 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from review_desk import FORM, NOON, ReviewDesk
+from review_desk import FORM, NOON, STAFF, ReviewDesk
 
-from services.register import escalation, inbox, outbox, review_tasks
+from services.register import duties, escalation, inbox, outbox, review_tasks
 from services.register.applications import Application
 from services.register.audit import AuditEvent
 from services.register.cameras import Camera
@@ -15,6 +15,7 @@ from services.register.custody import HandOver
 from services.register.notices import Notice
 from services.register.outbox import OutboxMessage
 from services.register.reviews import Review
+from services.register.stages import STAGES
 from services.register.unit import Unit
 from services.runtime.errors import Fatal, NotFound
 from services.workers import escalate_review, escalate_to_management, notify_storage, open_review, remind_reviewer
@@ -103,6 +104,7 @@ def test_the_receipt_is_the_custodians_until_the_time_to_take_up_is_over(desk: R
     assert desk.the(Review, id=review_id).due_at == NOON + timedelta(days=7)
     assert _told(desk, "review-opened") == ["keeper"]
     assert _told(desk, "receipt-overdue") == ["head"]
+    assert [line.review.id for line in desk.run(inbox.mine, by="keeper")] == [review_id]
 
 
 @pytest.mark.requirement("R30")
@@ -205,6 +207,19 @@ def test_the_inbox_shows_first_what_is_overwritten_first(desk: ReviewDesk) -> No
     assert [line.review.id for line in lines] == [sooner, later]
     assert lines[0].overwrite_at == NOON - timedelta(hours=2) + timedelta(days=2)
     assert desk.run(inbox.mine, by="admin") == []
+
+
+@pytest.mark.parametrize("stage", [stage for stage in STAGES if stage != "receipt"])
+def test_whoever_may_decide_finds_the_review_in_the_inbox(desk: ReviewDesk, stage: str) -> None:
+    review_id = desk.opened(desk.submitted(), stage)
+    desk.run(review_tasks.escalate, review_id, 57)
+
+    who = desk.run(lambda unit: duties.candidates(unit, unit.session.get_one(Review, review_id)))
+
+    assert {name for name in STAFF if [line.review.id for line in desk.run(inbox.mine, by=name)] == [review_id]} == set(
+        who
+    )
+    assert who
 
 
 def test_a_review_is_read_by_those_concerned_and_the_look_is_on_the_trail(desk: ReviewDesk) -> None:
