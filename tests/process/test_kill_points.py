@@ -1,0 +1,86 @@
+"""A house that is killed at points of a seed's choice, again and again, and a case that ends as if nothing had been.
+
+``FOOTAGE_DESK_CHAOS_SEEDS`` (comma separated) replaces the seeds; the points of a seed are the same in every run.
+"""
+
+import os
+import shutil
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import anyio
+import chaos_truth
+import pytest
+from chaos_driver import Run
+from chaos_house import settings
+from chaos_plan import choose, points_of
+
+from services import bootstrap
+from services.demo import proof
+
+GIVEN = os.environ.get("FOOTAGE_DESK_CHAOS_SEEDS")
+SEEDS = [int(seed) for seed in (GIVEN or "1,2,3,4,5").split(",")]
+WITHDRAWN_SEEDS = SEEDS if GIVEN else SEEDS[:2]
+
+
+def withdraw_when(seed: int) -> Callable[[dict[str, Any]], bool]:
+    """Before anything is retrieved, or when masters are there and a reviewer looks at what is missing."""
+    wanted = (None, "partial-footage") if seed % 2 else ("partial-footage",)
+    return lambda stands: stands["stateDetail"] in wanted
+
+
+@pytest.fixture(scope="module")
+async def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """The points of a case that nobody disturbs, which has to end well too."""
+    run = Run(tmp_path_factory.mktemp("undisturbed"))
+    await run.to_the_end([])
+    assert chaos_truth.archived(bootstrap.open_house(settings(run.folder)), run.application_id, run.answered) == []
+    return points_of(run.folder / "visits.txt")
+
+
+@pytest.fixture(scope="module")
+async def undisturbed_withdrawal(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    run = Run(tmp_path_factory.mktemp("withdrawal"), withdraw_at=withdraw_when(0))
+    await run.to_the_end([])
+    assert chaos_truth.withdrawn(bootstrap.open_house(settings(run.folder)), run.application_id) == []
+    return points_of(run.folder / "visits.txt")
+
+
+@pytest.mark.requirement("R35", "R36", "R40")
+@pytest.mark.parametrize("seed", SEEDS)
+async def test_a_case_ends_in_the_archive_however_often_the_house_is_killed(
+    seed: int, undisturbed: list[str], tmp_path: Path
+) -> None:
+    run = Run(tmp_path, before_return=copies_are_the_recorders(tmp_path))
+    await run.to_the_end(choose(undisturbed, seed))
+    wrong = chaos_truth.archived(bootstrap.open_house(settings(tmp_path)), run.application_id, run.answered)
+    assert not wrong, f"seed {seed}\n" + "\n".join(wrong) + f"\n{run.report()}"
+    shutil.rmtree(tmp_path / "house")
+
+
+@pytest.mark.requirement("R36")
+@pytest.mark.parametrize("seed", WITHDRAWN_SEEDS)
+async def test_nothing_is_left_of_a_case_that_was_withdrawn_during_retrieval_however_often_the_house_is_killed(
+    seed: int, undisturbed_withdrawal: list[str], tmp_path: Path
+) -> None:
+    run = Run(tmp_path, withdraw_at=withdraw_when(seed))
+    await run.to_the_end(choose(undisturbed_withdrawal, seed))
+    wrong = chaos_truth.withdrawn(bootstrap.open_house(settings(tmp_path)), run.application_id)
+    assert not wrong, f"seed {seed}\n" + "\n".join(wrong) + f"\n{run.report()}"
+    shutil.rmtree(tmp_path / "house")
+
+
+def copies_are_the_recorders(folder: Path) -> Callable[[str], Awaitable[None]]:
+    """Looks at the copies while the custodian has them: packets, keys, hashes, coverage."""
+
+    async def look(application_id: str) -> None:
+        house = bootstrap.open_house(settings(folder))
+        copies = proof.issued_copies(house, application_id, house.settings.data_dir / "recordings")
+        assert len(copies) == 2
+        checks = await anyio.to_thread.run_sync(proof.while_out, house, copies)
+        house.register.close()
+        failed = [f"{check.what}: {check.found}" for check in checks if not check.held]
+        assert not failed, "\n".join(failed)
+
+    return look

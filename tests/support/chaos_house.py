@@ -1,0 +1,50 @@
+"""The whole demo house in one process that kills itself at planned points: ``python chaos_house.py FOLDER``.
+
+FOLDER/house holds the data; plan.txt the points; visits.txt and struck.txt what happened; the portal's address is
+printed once everything answers.
+"""
+
+import asyncio
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+from chaos_points import Points, install
+
+from services import bootstrap
+from services.bootstrap import Addresses
+from services.demo import organisation
+from services.runtime.logs import configure_logs
+from services.runtime.settings import Settings
+
+
+def settings(folder: Path) -> Settings:
+    """As the demo's, with leases so short that a lost job is soon handed out again."""
+    return Settings.load(
+        **organisation.settings(),
+        data_dir=folder / "house",
+        preservation="always",
+        portal_port=0,
+        engine_port=0,
+        health_port=0,
+        job_timeout=timedelta(seconds=2),
+        poll_seconds=1,
+        drain_seconds=2,
+    )
+
+
+def main(folder: Path) -> None:
+    loaded = settings(folder)
+    configure_logs("info", "json")
+    install(Points(folder))
+    house = bootstrap.open_house(loaded)
+    organisation.prepare(house)
+
+    async def ready(addresses: Addresses) -> None:
+        print(addresses.portal, flush=True)  # noqa: T201
+
+    asyncio.run(bootstrap.run_until_signalled(house, bootstrap.everything(), ready))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

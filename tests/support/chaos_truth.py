@@ -1,0 +1,229 @@
+"""What has to be true when a case has ended, whatever was killed on the way: books, vault, keys and engine compared."""
+
+import io
+import sqlite3
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import func, select
+
+from services.bootstrap import House
+from services.demo.organisation import CAMERAS
+from services.register.applications import Application, Item
+from services.register.attempts import UploadAttempt
+from services.register.cameras import Camera
+from services.register.copies import Copy
+from services.register.custody import HandOver
+from services.register.documents import Document
+from services.register.masters import Master
+from services.register.outbox import OutboxMessage
+from services.register.people import Person
+from services.register.preservations import Preservation
+from services.register.returns import ArchiveEntry
+from services.register.reviews import Confirmation, Decision, Reminder, Review
+from services.register.unit import Actor, Unit
+from services.vault.labels import label_key
+from services.vault.packets import packet_hashes, part_of
+from services.vault.sealing import Sealed, open_sealed
+from services.vault.store import BUCKETS
+
+STAGES = (
+    "preliminary",
+    "security",
+    "security-signature",
+    "management",
+    "storage-release",
+    "partial-footage",
+    "receipt",
+    "return-inspection",
+)
+
+
+class Truth:
+    """Collects what does not hold; every check names itself."""
+
+    def __init__(self, house: House, application_id: str) -> None:
+        self.house = house
+        self.application_id = application_id
+        self.wrong: list[str] = []
+
+    def check(self, holds: bool, sentence: str) -> None:
+        if not holds:
+            self.wrong.append(sentence)
+
+    def same(self, what: str, found: Any, wanted: Any) -> None:
+        self.check(found == wanted, f"{what}: found {found!r}, wanted {wanted!r}")
+
+    def rows(self, table: type[Any]) -> list[Any]:
+        """The application's rows of a table; everything where it has no such column."""
+
+        def read(unit: Unit) -> list[Any]:
+            query = select(table)
+            if hasattr(table, "application_id"):
+                query = query.where(table.application_id == self.application_id)
+            return list(unit.session.scalars(query))
+
+        return self.house.register.run_now(Actor("system", "test"), read)
+
+
+def archived(house: House, application_id: str, answered: Iterable[tuple[str, str, str]]) -> list[str]:
+    """What is wrong with a case that went to the archive; empty when all holds."""
+    truth = Truth(house, application_id)
+    _closed(truth, "footage-re-archived")
+    items = {item.id for item in truth.rows(Item)}
+    for table in (Master, Copy):
+        truth.same(f"{table.__name__} for each item", Counter(row.item_id for row in truth.rows(table)), Counter(items))
+    documents = truth.rows(Document)
+    records = Counter(row.item_id for row in documents if row.kind == "retrieval-record")
+    truth.same("retrieval records", records, Counter(items))
+    truth.same("filed forms", sum(row.kind == "application-form" for row in documents), 1)
+    truth.same("hand-overs", len(truth.rows(HandOver)), 1)
+    truth.same("archive entries", len(truth.rows(ArchiveEntry)), 1)
+    truth.same("reminders of the return", sum(row.kind == "return" for row in truth.rows(Reminder)), 1)
+    _decided(truth, answered)
+    _objects(truth)
+    _packets(truth)
+    for master in truth.rows(Master):
+        facts = house.store.stat("masters", master.sealed["key"], master.sealed["versionId"])
+        truth.check(facts is not None and facts.retain_until == master.dispose_after, "a master is not retained")
+        if master.replica is not None:
+            copy = house.replica_store.stat("replicas", master.replica["key"]) if house.replica_store else None
+            truth.check(copy is not None and copy.retain_until == master.dispose_after, "a replica is not retained")
+    for copy in truth.rows(Copy):
+        truth.check(copy.key_destroyed_at is not None, f"the loan key of copy {copy.id} is not booked as destroyed")
+    truth.same("replicas", sum(master.replica is not None for master in truth.rows(Master)), _backed_up(truth, items))
+    _nothing_open(truth)
+    return truth.wrong
+
+
+def withdrawn(house: House, application_id: str) -> list[str]:
+    """What is wrong with a case that was withdrawn; empty when nothing of it is left in the vault."""
+    truth = Truth(house, application_id)
+    _closed(truth, "withdrawn")
+    truth.same("hand-overs", len(truth.rows(HandOver)), 0)
+    for row in (*truth.rows(Master), *truth.rows(Copy)):
+        truth.check(row.discarded_at is not None, f"{type(row).__name__} {row.id} is not booked as discarded")
+    _objects(truth)
+    _nothing_open(truth)
+    return truth.wrong
+
+
+def _backed_up(truth: Truth, items: set[str]) -> int:
+    """How many of the items ask for a backup: all of an important application, none of another."""
+    (application,) = _application(truth)
+    return len(items) if application.importance == "important" else 0
+
+
+def _application(truth: Truth) -> list[Application]:
+    return [row for row in truth.rows(Application) if row.id == truth.application_id]
+
+
+def _closed(truth: Truth, closed_as: str) -> None:
+    truth.same("applications", len(truth.rows(Application)), 1)
+    (application,) = _application(truth)
+    truth.same("closed as", application.closed_as, closed_as)
+
+
+def _decided(truth: Truth, answered: Iterable[tuple[str, str, str]]) -> None:
+    """Everybody was asked once, and no answer that the house has confirmed is lost or another one now."""
+    reviews, decisions = truth.rows(Review), truth.rows(Decision)
+    truth.same("reviews", Counter(review.stage for review in reviews), Counter(STAGES))
+    truth.same("decisions", Counter(decision.stage for decision in decisions), Counter(STAGES))
+    logins = {person.id: person.login for person in truth.rows(Person)}
+    booked = {(row.review_id, row.outcome, logins[row.decided_by]) for row in decisions}
+    confirmed = {(row.review_id, "confirmed", logins[row.person_id]) for row in truth.rows(Confirmation)}
+    (hand_over,) = truth.rows(HandOver)
+    other = {
+        (truth.application_id, "applied", "lina"),
+        (hand_over.id, "accepted" if hand_over.accepted_at else "", logins[hand_over.custodian_id]),
+        (hand_over.id, "returned" if hand_over.returned_at else "", logins[hand_over.custodian_id]),
+    }
+    lost = set(answered) - booked - confirmed - other
+    truth.check(not lost, f"answers that the house had confirmed are not in the books: {sorted(lost)}")
+
+
+def _objects(truth: Truth) -> None:
+    """Every object has a row that wants it, every such row its object; nothing half done lies in store or keys."""
+    wanted = set()
+    for table, bucket in ((Preservation, "quarantine"), (Master, "masters"), (Copy, "copies")):
+        for row in truth.rows(table):
+            if row.discarded_at is None:
+                wanted.add((bucket, row.sealed["key"]))
+                if bucket != "quarantine":
+                    wanted.add((bucket, label_key(row.sealed["key"])))
+    replicas = {
+        ("replicas", row.replica["key"])
+        for row in truth.rows(Master)
+        if row.replica is not None and row.discarded_at is None
+    }
+    house = truth.house
+    truth.same("objects of the store", _listed(house.store), sorted(wanted))
+    truth.same("objects of the replica store", _listed(house.replica_store), sorted(replicas))
+    data = house.settings.data_dir
+    for place in ("store", "replica"):
+        left = [str(path.relative_to(data)) for path in (data / place).glob("*/unfinished/*")]
+        truth.same(f"unfinished files in {place}", left, [])
+    keys = [path.name for path in (data / "keys" / "loans").glob("*") if path.suffix != ".destroyed"]
+    truth.same("loan keys and leftovers of them", keys, [])
+
+
+def _listed(store: Any) -> list[tuple[str, str]]:
+    return sorted((bucket, key) for bucket in BUCKETS for key in store.list_keys(bucket))
+
+
+def _packets(truth: Truth) -> None:
+    """Every packet of a master is one of the recorder's, in their order, without a hole."""
+    channels = {row.id: row.channel for row in truth.rows(Camera)}
+    cameras = {row.id: channels[row.camera_id] for row in truth.rows(Item)}
+    truth.same("cameras", sorted(cameras.values()), sorted(channel for channel, *_ in CAMERAS))
+    recordings = truth.house.settings.data_dir / "recordings"
+    for master in truth.rows(Master):
+        sealed = Sealed.from_json(master.sealed)
+        sources = sorted((recordings / cameras[master.item_id]).glob("*.mp4"))
+        with open_sealed(truth.house.store, sealed.location, truth.house.vault_keys.unwrapper()) as reader:
+            plain = reader.read() or b""
+        for kind in ("video", "audio"):
+            source = [digest for path in sources for digest in packet_hashes(str(path), kind)]
+            got = [
+                digest
+                for part in sealed.coverage.parts
+                for digest in packet_hashes(part_of(io.BytesIO(plain), part), kind)
+            ]
+            starts = (place for place, digest in enumerate(source) if got and digest == got[0])
+            same = any(source[start : start + len(got)] == got for start in starts)
+            truth.check(same, f"{kind} packets of the master of {cameras[master.item_id]} are not the recorder's")
+
+
+def _nothing_open(truth: Truth) -> None:
+    open_attempts = [
+        (row.purpose, row.key) for row in truth.rows(UploadAttempt) if row.finished_at is None and row.swept_at is None
+    ]
+    truth.same("open upload attempts", open_attempts, [])
+    truth.same("open reviews", [row.stage for row in truth.rows(Review) if row.closed_at is None], [])
+    truth.same("open messages", [row.name for row in truth.rows(OutboxMessage) if row.settled_at is None], [])
+    held = [row.sealed["key"] for row in truth.rows(Preservation) if row.released_at is None or row.discarded_at is None]
+    truth.same("preservations that are not released", held, [])
+    truth.same("duplicate audit numbers", _doubled(truth), [])
+    truth.same("what the engine still has", engine_left(truth.house.settings.data_dir / "engine"), [])
+
+
+def _doubled(truth: Truth) -> list[str]:
+    """Documents with a number that another one has."""
+
+    def read(unit: Unit) -> list[str]:
+        query = select(Document.number).group_by(Document.number).having(func.count() > 1)
+        return list(unit.session.scalars(query))
+
+    return truth.house.register.run_now(Actor("system", "test"), read)
+
+
+def engine_left(folder: Path) -> list[str]:
+    """Instances, jobs, timers and incidents that are left in the engine of a house that has stopped."""
+    with sqlite3.connect(folder / "engine.sqlite3") as connection:
+        return [
+            f"{count} in {table}"
+            for table in ("instances", "jobs", "timers", "incidents")
+            if (count := connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])  # noqa: S608 - our names
+        ]
