@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import ParamSpec
 
 from sqlalchemy import select
 
@@ -20,7 +21,7 @@ from services.vault.keys import KeyGone
 from services.vault.packets import packet_hashes, part_of
 from services.vault.sealing import Sealed, open_sealed
 
-READ = 1 << 20
+P = ParamSpec("P")
 
 
 @dataclass(frozen=True)
@@ -73,8 +74,8 @@ def after_return(house: House, copies: Sequence[Issued]) -> list[Check]:
     """The checks after the return: the loan keys are gone, so nothing opens a copy."""
     checks = []
     for copy in copies:
-        gone = _refused(lambda copy=copy: house.loan_keys.unwrapper(copy.copy_id), KeyGone)  # type: ignore[misc]
-        shut = _refused(lambda copy=copy: _open(house, copy, house.vault_keys.unwrapper()), NotARecipient)  # type: ignore[misc]
+        gone = _refused(KeyGone, house.loan_keys.unwrapper, copy.copy_id)
+        shut = _refused(NotARecipient, _open, house, copy, house.vault_keys.unwrapper())
         checks.append(
             Check(f"{copy.camera}: after the return nothing opens the copy", gone and shut, "loan key destroyed")
         )
@@ -87,7 +88,7 @@ def _while_out(house: House, copy: Issued, copies: Sequence[Issued]) -> list[Che
     strangers = [*others, house.vault_keys.unwrapper(), X25519Identity(generate_identity()[0])]
     with _open(house, copy, own) as reader:
         plain = reader.read() or b""
-    shut = [_refused(lambda key=key: _open(house, copy, key), NotARecipient) for key in strangers]  # type: ignore[misc]
+    shut = [_refused(NotARecipient, _open, house, copy, key) for key in strangers]
     cipher = hashlib.sha256()
     for chunk in house.store.get(copy.sealed.bucket, copy.sealed.key, version_id=copy.sealed.version_id):
         cipher.update(chunk)
@@ -126,7 +127,9 @@ def _packets(copy: Issued, plain: bytes, kind: str) -> Check:
 def _coverage(copy: Issued) -> Check:
     """Covered time and gaps together are the asked span, and what is called complete has no gap."""
     coverage = copy.sealed.coverage
-    told = sum((span.duration for span in (*coverage.covered, *coverage.gaps)), timedelta())
+    # the lead-in and the tail are covered too and were not asked for
+    asked = [part for span in coverage.covered if (part := span.intersect(coverage.asked))]
+    told = sum((span.duration for span in (*asked, *coverage.gaps)), timedelta())
     whole = abs(told - coverage.asked.duration) < timedelta(seconds=1)
     honest = (copy.sealed.outcome == "complete") == (not coverage.gaps)
     gaps = ", ".join(f"{gap.duration.total_seconds():.1f} s missing at {gap.start:%H:%M:%S}" for gap in coverage.gaps)
@@ -141,9 +144,9 @@ def _open(house: House, copy: Issued, key: Unwrapper) -> Reader:
     return open_sealed(house.store, copy.sealed.location, key)
 
 
-def _refused(act: Callable[[], object], error: type[Exception]) -> bool:
+def _refused(error: type[Exception], act: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> bool:
     try:
-        act()
+        act(*args, **kwargs)
     except error:
         return True
     return False
