@@ -30,12 +30,15 @@ class TurnableClock:
 class Scenario:
     """One folder, run to its end by ``run``."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, directory: Path | None = None) -> None:
+        """With a ``directory`` the engine is started anew on its data before every step."""
         self.folder = folder
+        self.directory = directory
         self.spec = json.loads((folder / "scenario.json").read_text(encoding="utf-8"))
         self.golden = json.loads((folder / "golden.json").read_text(encoding="utf-8"))
         self.clock = TurnableClock()
-        self.core = core.Core(Store(None), self.clock)
+        self.store = Store(directory)
+        self.core = core.Core(self.store, self.clock)
         self.records: list[tuple[int, Record]] = []
         self.step = 0
         self.names: dict[str, int] = {}
@@ -47,6 +50,8 @@ class Scenario:
         answers = []
         for number, step in enumerate(self.spec["steps"], 1):
             self.step = number
+            if self.directory is not None:
+                self._restart(self.directory)
             answer: dict[str, Any] = {"step": number, "do": step["do"], "status": "OK"}
             try:
                 answer |= getattr(self, f"do_{step['do']}")(step) or {}
@@ -55,6 +60,11 @@ class Scenario:
             self._settle()
             answers.append(answer)
         return {"order": self.golden["order"], "steps": answers, **Outcome(self).report()}
+
+    def _restart(self, directory: Path) -> None:
+        self.store.close()
+        self.store = Store(directory)
+        self.core = core.Core(self.store, self.clock)
 
     def _apply(self, command: Callable[[Work], Any]) -> Any:
         batch = self.core.apply([command])

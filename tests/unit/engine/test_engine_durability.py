@@ -18,7 +18,17 @@ from services.engine.processing import messages
 from services.engine.server import EngineServer
 from services.engine.state.store import Store
 
-_SERVE = "import sys, pathlib; from services.engine.main import run; run('127.0.0.1:0', pathlib.Path(sys.argv[1]))"
+_SERVE = """
+import asyncio, pathlib, sys
+from services.engine.clock import SystemClock
+from services.engine.server import EngineServer
+
+async def serve():
+    print(await EngineServer(pathlib.Path(sys.argv[1]), SystemClock(), "127.0.0.1:0").start(), flush=True)
+    await asyncio.Event().wait()
+
+asyncio.run(serve())
+"""
 _CREATE = pb.CreateProcessInstanceRequest(bpmnProcessId="one-job", version=-1)
 
 
@@ -39,8 +49,7 @@ async def test_a_kill_loses_nothing_that_was_acknowledged(tmp_path: Path) -> Non
     process = await asyncio.create_subprocess_exec(*arguments, stdout=asyncio.subprocess.PIPE)
     try:
         assert process.stdout is not None
-        line = await process.stdout.readline()
-        address = line.decode().strip().rstrip(".").rsplit(" ", 1)[-1]
+        address = (await process.stdout.readline()).decode().strip()
         acknowledged: list[int] = []
         enough = asyncio.Event()
         async with grpc.aio.insecure_channel(address) as channel:
