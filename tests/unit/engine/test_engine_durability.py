@@ -24,7 +24,8 @@ from services.engine.clock import SystemClock
 from services.engine.server import EngineServer
 
 async def serve():
-    print(await EngineServer(pathlib.Path(sys.argv[1]), SystemClock(), "127.0.0.1:0").start(), flush=True)
+    server = EngineServer(pathlib.Path(sys.argv[1]), SystemClock(), "127.0.0.1:0")
+    print(await server.start(), flush=True)
     await asyncio.Event().wait()
 
 asyncio.run(serve())
