@@ -10,6 +10,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from golden_outcome import Outcome
+
 from services.engine.errors import Reason, Rejection
 from services.engine.processing import core, decisions, deployments, incidents, instances, jobs, messages, signals
 from services.engine.processing.work import Work
@@ -59,7 +61,7 @@ class Scenario:
                 answer["status"] = rejection.reason.value
             self._settle()
             answers.append(answer)
-        return {"order": self.golden["order"], "steps": answers, **Outcome(self).report()}
+        return {"order": self.golden["order"], "steps": answers, **self.outcome().report()}
 
     def _restart(self, directory: Path) -> None:
         self.store.close()
@@ -85,11 +87,14 @@ class Scenario:
                 return
             self._take(batch)
 
+    def outcome(self) -> Outcome:
+        return Outcome(self.records, self.names, self.golden["order"])
+
     def mine(self, value_type: str) -> list[Record]:
         return [record for _, record in self.records if record.value_type == value_type]
 
     def instance(self, name: str) -> int:
-        return self.names.get(name) or {n: k for k, n in Outcome(self).names().items()}[name]
+        return self.names.get(name) or {n: k for k, n in self.outcome().names().items()}[name]
 
     def _variables(self, step: dict[str, Any]) -> dict[str, Any]:
         given = step.get("variables", {})
@@ -273,131 +278,3 @@ class Scenario:
 
     def do_advanceClock(self, step: dict[str, Any]) -> None:
         self.clock.moment += timedelta(milliseconds=step["ms"])
-
-
-class Outcome:
-    """What the records say about the instances of a scenario at its end."""
-
-    def __init__(self, scenario: Scenario) -> None:
-        self._scenario = scenario
-        self._records = scenario.records
-
-    def names(self) -> dict[int, str]:
-        """Instance key to local name, in the order they began."""
-        known = {key: name for name, key in self._scenario.names.items()}
-        count: dict[str, int] = defaultdict(int)
-        names: dict[int, str] = {}
-        owner: dict[int, tuple[int, str]] = {}
-        for record in self._scenario.mine("PROCESS_INSTANCE"):
-            value = record.value
-            owner[record.key] = (value["processInstanceKey"], value["elementId"])
-            if value["bpmnElementType"] != "PROCESS" or record.key in names:
-                continue
-            parent = value["parentElementInstanceKey"]
-            if record.key in known:
-                names[record.key] = known[record.key]
-                continue
-            base = f"{names[owner[parent][0]]}/{owner[parent][1]}" if parent in owner else value["bpmnProcessId"]
-            count[base] += 1
-            first_child = parent in owner and count[base] == 1
-            names[record.key] = base if first_child else f"{base}#{count[base]}"
-        return names
-
-    def report(self) -> dict[str, Any]:
-        names = self.names()
-        scopes = self._scopes(names)
-        found = {key: self._instance(key, scopes) for key in names}
-        report: dict[str, Any] = {"instances": {names[key]: value for key, value in found.items()}}
-        starts = self._start_timers()
-        return report | ({"startTimers": starts} if starts else {})
-
-    def _scopes(self, names: dict[int, str]) -> dict[int, tuple[int, str]]:
-        scopes: dict[int, tuple[int, str]] = {}
-        seen: dict[tuple[int, str, str], int] = defaultdict(int)
-        for record in self._scenario.mine("PROCESS_INSTANCE"):
-            value = record.value
-            key = value["processInstanceKey"]
-            if key not in names or record.key in scopes:
-                continue
-            seen[key, value["elementId"], value["bpmnElementType"]] += 1
-            number = seen[key, value["elementId"], value["bpmnElementType"]]
-            body = "(body)" if value["bpmnElementType"] == "MULTI_INSTANCE_BODY" else ""
-            scopes[record.key] = (key, value["elementId"] + body + ("" if number == 1 else f"#{number}"))
-        return scopes
-
-    def _instance(self, key: int, scopes: dict[int, tuple[int, str]]) -> dict[str, Any]:
-        found: dict[str, Any] = {"process": None, "version": None, "state": "active", "elements": []}
-        variables: dict[str, dict[str, Any]] = defaultdict(dict)
-        raised: dict[int, dict[str, Any]] = {}
-        for step, record in self._records:
-            value = record.value
-            if value.get("processInstanceKey") != key:
-                continue
-            if record.value_type == "PROCESS_INSTANCE":
-                self._element(found, step, record)
-            elif record.value_type == "VARIABLE":
-                variables[scopes[value["scopeKey"]][1]][value["name"]] = json.loads(value["value"])
-            elif record.value_type == "INCIDENT" and record.intent == "CREATED":
-                incident = {"errorType": value["errorType"], "elementId": value["elementId"], "resolved": False}
-                raised[record.key] = incident
-            elif record.value_type == "INCIDENT":
-                raised[record.key]["resolved"] = True
-        found["variables"] = {s: dict(sorted(v.items())) for s, v in sorted(variables.items())}
-        found["incidents"] = list(raised.values())
-        found["open"] = {kind: sorted(rows) for kind, rows in self._open(key).items() if rows}
-        if self._scenario.golden["order"] == "set":
-            found["elements"].sort(key=lambda e: (e[3], e[0], e[1], e[2]))
-            found["incidents"].sort(key=json.dumps)
-        return found
-
-    def _element(self, found: dict[str, Any], step: int, record: Record) -> None:
-        value, intent = record.value, record.intent
-        if value["bpmnElementType"] == "PROCESS":
-            found["process"], found["version"] = value["bpmnProcessId"], value["version"]
-            ends = {"ELEMENT_COMPLETED": "completed", "ELEMENT_TERMINATED": "terminated"}
-            found["state"] = ends.get(intent, found["state"])
-        if intent in ("ELEMENT_ACTIVATED", "ELEMENT_COMPLETED", "ELEMENT_TERMINATED"):
-            found["elements"].append([value["elementId"], value["bpmnElementType"], intent[8:], step])
-
-    def _open(self, key: int) -> dict[str, list[Any]]:
-        """Jobs, timers and subscriptions that are left."""
-        left: dict[str, dict[int, Any]] = {"jobs": {}, "timers": {}, "messages": {}, "signals": {}}
-        for _, record in self._records:
-            value, intent = record.value, record.intent
-            if value.get("processInstanceKey") != key:
-                continue
-            match record.value_type:
-                case "JOB" if intent in ("COMPLETED", "CANCELED"):
-                    left["jobs"].pop(record.key)
-                case "JOB" if intent == "ERROR_THROWN" and value["elementId"] != jobs.NO_CATCH:
-                    left["jobs"].pop(record.key)
-                case "JOB" if intent == "CREATED":
-                    left["jobs"][record.key] = [value["elementId"], value["type"], value["retries"]]
-                case "JOB":
-                    left["jobs"][record.key][2] = value["retries"]
-                case "TIMER" if intent == "CREATED":
-                    left["timers"][record.key] = value["targetElementId"]
-                case "TIMER":
-                    left["timers"].pop(record.key)
-                case "PROCESS_MESSAGE_SUBSCRIPTION" if intent == "CREATED":
-                    row = [value["elementId"], value["messageName"], value["correlationKey"]]
-                    left["messages"][record.key] = row
-                case "PROCESS_MESSAGE_SUBSCRIPTION" if intent == "DELETED" or value["interrupting"]:
-                    left["messages"].pop(record.key)
-                case "SIGNAL_SUBSCRIPTION" if intent == "CREATED":
-                    left["signals"][record.key] = [value["catchEventId"], value["signalName"]]
-                case "SIGNAL_SUBSCRIPTION":
-                    left["signals"].pop(record.key)
-        return {kind: list(rows.values()) for kind, rows in left.items()}
-
-    def _start_timers(self) -> list[list[str]]:
-        left: dict[int, list[str]] = {}
-        processes = {r.key: r.value["bpmnProcessId"] for r in self._scenario.mine("PROCESS") if r.intent == "CREATED"}
-        for record in self._scenario.mine("TIMER"):
-            if record.value["elementInstanceKey"] != -1:
-                continue
-            if record.intent == "CREATED":
-                left[record.key] = [processes[record.value["processDefinitionKey"]], record.value["targetElementId"]]
-            else:
-                left.pop(record.key)
-        return sorted(left.values())
