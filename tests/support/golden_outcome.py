@@ -12,7 +12,7 @@ class Outcome:
     """What the records say about the instances of a scenario at its end."""
 
     def __init__(self, records: list[tuple[int, Record]], created: dict[str, int], order: str) -> None:
-        """``records`` with the number of their step, ``created`` the instances that steps named, ``order`` golden.json's."""
+        """``records`` with the number of their step, ``created`` the instances that steps named."""
         self._records = records
         self._created = created
         self._order = order
