@@ -16,10 +16,10 @@ from fastapi import FastAPI
 from services.engine.server import EngineServer
 from services.portal.app import create_app
 from services.recorders.registry import open_recorder
-from services.register import schema
+from services.register import figures, schema
 from services.register.relay import Relay
 from services.register.rules import Rules
-from services.register.unit import Register
+from services.register.unit import Actor, Register
 from services.runtime.channel import open_channel
 from services.runtime.clock import Clock, SystemClock, TurnedClock
 from services.runtime.engine_client import PyzeebeEngineClient
@@ -39,6 +39,7 @@ from services.workers.vault_work import sweep_abandoned
 log = get_logger(__name__)
 
 SWEEP_EVERY = timedelta(minutes=15)
+COUNT_EVERY = timedelta(seconds=30)
 ENGINE_WAIT = timedelta(seconds=60)
 
 Ready: TypeAlias = Callable[["Addresses"], Awaitable[None]]
@@ -243,6 +244,8 @@ async def run(house: House, parts: Parts, ready: Ready | None = None, *, engine:
                     group.start_soon(relay.run)
                 if parts.sweeper:
                     group.start_soon(_keep_sweeping, house)
+                if parts.relay:
+                    group.start_soon(_keep_counting, house.register)
                 group.start_soon(_work, runner, bool(parts.workers))
                 if ready is not None:
                     await ready(
@@ -287,6 +290,14 @@ async def _keep_sweeping(house: House) -> None:
     while True:
         await asyncio.sleep(SWEEP_EVERY.total_seconds())
         await sweep(house, all_open=False)
+
+
+async def _keep_counting(register: Register) -> None:
+    """Show the business in the metrics; a register that is away shows in its own check."""
+    while True:
+        with suppress(Retryable):
+            await register.run(Actor("system", "figures"), figures.count)
+        await asyncio.sleep(COUNT_EVERY.total_seconds())
 
 
 async def _work(runner: JobRunner, has_work: bool) -> None:

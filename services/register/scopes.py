@@ -113,8 +113,8 @@ def use_days(unit: Unit, application: Application, wanted: int | None) -> int:
 
 
 def way_of_use(application: Application, wanted: str | None) -> str:
-    """The way of use to grant: viewing, unless a download was asked for and is granted (T9)."""
-    wanted = wanted or application.way_of_use
+    """The way of use to grant: viewing, unless a download was asked for and is granted in so many words (T9)."""
+    wanted = wanted or "view"
     if wanted not in WAYS_OF_USE or (wanted == "download" and application.way_of_use != "download"):
         raise Refused(
             "way-of-use",

@@ -25,8 +25,7 @@ def in_own_thread(function: Callable[[], R]) -> "asyncio.Future[R]":
     def run() -> None:
         try:
             result = function()
-        # Whatever it is, it belongs to whoever waits for the future.
-        except BaseException as error:  # noqa: BLE001
+        except BaseException as error:  # noqa: BLE001  # carried to the one who waits
             outcome.set_exception(error)
         else:
             outcome.set_result(result)

@@ -5,12 +5,14 @@ and no unfinished upload stays behind.
 """
 
 import hashlib
+import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from typing import Any
 
+from services.runtime import metrics
 from services.runtime.errors import Fatal
 from services.runtime.spans import Span
 from services.runtime.threads import run_in_thread
@@ -216,6 +218,7 @@ async def _seal_clip(
             tolerance=timedelta(milliseconds=tolerance_ms),
         )
 
+    started = time.perf_counter()
     async with clip:
         stored: Uploaded[tuple[OutcomeWord, Coverage]] = await upload(
             _counted(clip, progress),
@@ -229,6 +232,8 @@ async def _seal_clip(
             content_type=CONTENT_TYPE,
         )
     outcome, coverage = stored.verdict
+    metrics.BYTES_SEALED.inc(stored.plain_size)
+    metrics.SEALING_SECONDS.observe(time.perf_counter() - started)
     return Sealed(
         bucket=bucket,
         key=key,

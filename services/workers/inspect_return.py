@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from services.register import returns
 from services.register.unit import Actor, Register
+from services.runtime import metrics
 from services.vault.replicas import verify
 from services.vault.store import Store, StoreMissing
 
@@ -36,4 +37,5 @@ async def handle(command: Command, register: Register, store: Store) -> Result:
             )
         except StoreMissing:
             hashes[copy["copyId"]] = False
+    metrics.VERIFICATION_FAILURES.inc(sum(not match for match in hashes.values()))
     return Result(await register.run(ACTOR, returns.inspected, command.application_id, command.hand_over_id, hashes))

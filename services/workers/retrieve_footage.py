@@ -11,6 +11,7 @@ from services.register import attempts, retrieval_records
 from services.register.attempts import NoLongerWanted
 from services.register.retrieval_records import Order, Report, Retrieved
 from services.register.unit import Actor, Register
+from services.runtime import metrics
 from services.runtime.errors import Outcome
 from services.runtime.spans import Span, covered_share
 from services.vault.coverage import FootageMissing, FootageUnreadable
@@ -53,6 +54,7 @@ async def handle(
         order = await register.run(ACTOR, retrieval_records.order, command.application_id, command.item_id)
         await vault_work.clear_earlier_runs(register, ACTOR, store, purpose="master", item_id=command.item_id)
         done = await _Retrieval(command, order, register, store, vault_keys, recorders).run()
+        metrics.COVERAGE_OUTCOMES.labels(done.outcome).inc()
     if done.outcome in OUTCOMES:
         raise Outcome(OUTCOMES[done.outcome], f"the footage of item {command.item_id} is {done.outcome}")
     await labelling.label_master(register, ACTOR, store, command.item_id)

@@ -179,7 +179,7 @@ def test_an_outcome_of_another_stage_is_refused(desk: ReviewDesk) -> None:
 
 
 @pytest.mark.requirement("R4", "R49")
-def test_securitys_approval_grants_what_was_asked_unless_it_says_otherwise(desk: ReviewDesk) -> None:
+def test_securitys_approval_grants_the_scope_asked_for_but_no_download_unless_it_says_so(desk: ReviewDesk) -> None:
     application_id = desk.submitted()
     review_id = desk.opened(application_id, "security")
 
@@ -187,14 +187,14 @@ def test_securitys_approval_grants_what_was_asked_unless_it_says_otherwise(desk:
 
     application, item = desk.the(Application, id=application_id), desk.the(Item, application_id=application_id)
     assert (item.granted_start, item.granted_end) == (item.asked_start, item.asked_end)
-    assert (application.granted_use_days, application.granted_way_of_use) == (20, "download")
+    assert (application.granted_use_days, application.granted_way_of_use) == (20, "view")
     assert _message(desk, review_id).variables == {
         "decision": "approved",
         "importantInformation": False,
         "sensitiveEvent": False,
         "highImpact": False,
         "usePeriodDays": 20,
-        "wayOfUse": "download",
+        "wayOfUse": "view",
     }
 
 

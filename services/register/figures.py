@@ -1,0 +1,75 @@
+"""The business in figures: what the metrics say of the books, counted now and then (operations.md, Metrics)."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from sqlalchemy import func, select
+
+from services.register import cases
+from services.register.applications import Application
+from services.register.audit import AuditEvent
+from services.register.cameras import Recorder
+from services.register.custody import HandOver
+from services.register.outbox import OutboxMessage
+from services.register.reviews import Review
+from services.register.unit import Unit
+from services.runtime import metrics
+
+STATES = (
+    "draft",
+    "approval",
+    "correction",
+    "retrieval",
+    "awaiting-receipt",
+    "in-use",
+    "overdue",
+    "return-inspection",
+    "closed",
+)
+
+
+def count(unit: Unit) -> None:
+    """Set every gauge that the books know of. Its cost grows with the cases that are under way, not with all."""
+    under_way = list(unit.session.scalars(select(Application).where(Application.closed_at.is_(None))))
+    _states(unit, under_way)
+    _reviews(unit)
+    _custody(unit)
+    moments = [moment for one in under_way if (moment := cases.nearest_overwrite(unit, one)) is not None]
+    metrics.NEAREST_OVERWRITE.set((min(moments) - unit.now).total_seconds() if moments else float("inf"))
+    oldest = unit.session.scalar(
+        select(func.min(OutboxMessage.created_at)).where(
+            OutboxMessage.published_at.is_(None), OutboxMessage.settled_at.is_(None)
+        )
+    )
+    metrics.OUTBOX_LAG.set((unit.now - oldest).total_seconds() if oldest else 0)
+    metrics.AUDIT_SIZE.set(unit.session.scalar(select(func.max(AuditEvent.seq))) or 0)
+    for recorder in unit.session.scalars(select(Recorder)):
+        if recorder.clock_offset_ms is not None:
+            metrics.RECORDER_CLOCK_OFFSET.labels(recorder.name).set(recorder.clock_offset_ms / 1000)
+        if recorder.last_seen_at is not None:
+            metrics.RECORDER_LAST_SEEN.labels(recorder.name).set(recorder.last_seen_at.timestamp())
+
+
+def _states(unit: Unit, under_way: Iterable[Application]) -> None:
+    by_state = Counter(cases.state(unit, application).code for application in under_way)
+    closed = select(func.count()).select_from(Application).where(Application.closed_at.is_not(None))
+    by_state["closed"] = unit.session.scalar(closed) or 0
+    for state in STATES:
+        metrics.APPLICATIONS.labels(state).set(by_state[state])
+
+
+def _reviews(unit: Unit) -> None:
+    oldest = unit.session.execute(
+        select(Review.stage, func.min(Review.opened_at)).where(Review.closed_at.is_(None)).group_by(Review.stage)
+    ).all()
+    metrics.REVIEW_AGE.clear()
+    for stage, opened_at in oldest:
+        metrics.REVIEW_AGE.labels(stage).set((unit.now - opened_at).total_seconds())
+
+
+def _custody(unit: Unit) -> None:
+    out = select(func.count()).where(
+        HandOver.accepted_at.is_not(None), HandOver.returned_at.is_(None), HandOver.ended_at.is_(None)
+    )
+    metrics.COPIES_OUT.set(unit.session.scalar(out) or 0)
+    metrics.COPIES_OVERDUE.set(unit.session.scalar(out.where(HandOver.due_at <= unit.now)) or 0)
