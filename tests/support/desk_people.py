@@ -212,7 +212,12 @@ class People(Desk):
 
         def clean(unit: Unit) -> bool:
             found[:] = problems(
-                unit, application_id, outcome, self.house.store, self.house.replica_store, self.loan_keys()
+                unit,
+                application_id,
+                outcome,
+                store=self.house.store,
+                replica=self.house.replica_store,
+                loan_keys=self.loan_keys(),
             )
             return not found
 

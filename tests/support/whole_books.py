@@ -21,7 +21,7 @@ LENT = (*RETURNED, "copy-lost")
 
 
 def problems(
-    unit: Unit, application_id: str, closed_as: str, store: Store, replica: Store, loan_keys: set[str]
+    unit: Unit, application_id: str, closed_as: str, *, store: Store, replica: Store, loan_keys: set[str]
 ) -> list[str]:
     """Empty when the case is closed as it should be and nothing is left over. ``loan_keys`` are ids of copies."""
     application = unit.session.get_one(Application, application_id)

@@ -7,6 +7,7 @@ behind Zeebe's gateway, with a clock that runs and is turned on both sides.
 import asyncio
 import json
 import shutil
+import threading
 import urllib.request
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -50,7 +51,7 @@ T = TypeVar("T")
 CLERK = Actor("system", "test")
 BOUND_SECONDS = 30.0
 CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-_looking: ContextVar[bool] = ContextVar("_looking", default=False)
+_looking: ContextVar[Unit | None] = ContextVar("_looking", default=None)
 
 
 @dataclass(frozen=True)
@@ -115,12 +116,19 @@ class Desk:
         return self.house.register
 
     def look(self, what: Callable[..., T], *arguments: Any) -> T:
-        """What the books say now."""
-        token = _looking.set(True)
-        try:
-            return self.register.run_now(CLERK, what, *arguments)
-        finally:
-            _looking.reset(token)
+        """What the books say now; inside another look, what the same unit says."""
+        unit = _looking.get()
+        if unit is not None:
+            return what(unit, *arguments)
+
+        def within(unit: Unit) -> T:
+            token = _looking.set(unit)
+            try:
+                return what(unit, *arguments)
+            finally:
+                _looking.reset(token)
+
+        return self.register.run_now(CLERK, within)
 
     async def until(self, what: Callable[[Unit], T], waited_for: str = "") -> T:
         """Wait until ``what`` gives something true; asked again after each commit and whenever the engine moves.
@@ -152,12 +160,17 @@ class Desk:
         """Wait until everything that can happen now has happened; against a broker elsewhere nobody can say so."""
         if self.engine is None:
             return
-        while True:
-            await self.until(lambda unit: self.trace.quiet and not _due(unit), "silence")
-            next_due = await self.engine.writer.read(lambda store: store.next_due())
-            moment = self.clock.now()
-            if self.trace.quiet and (next_due is None or next_due > moment.timestamp() * 1000):
-                return
+        try:
+            async with asyncio.timeout(BOUND_SECONDS):
+                while not await self._is_quiet(self.engine):
+                    pass
+        except TimeoutError:
+            raise AssertionError(f"it never becomes quiet\n{self.picture()}") from None
+
+    async def _is_quiet(self, engine: EngineServer) -> bool:
+        await self.until(lambda unit: self.trace.quiet and not _due(unit), "silence")
+        next_due = await engine.writer.read(lambda store: store.next_due())
+        return self.trace.quiet and (next_due is None or next_due > self.clock.now().timestamp() * 1000)
 
     async def turn(self, **by: float) -> None:
         """Turn everybody's clock, once nothing is left to do before; what is due happens."""
@@ -277,10 +290,11 @@ async def open_desk(
     house.register.run_now(CLERK, _seed, footage.root)
     engine = None if broker else EngineServer(None, clock, "127.0.0.1:0")
     desk = kind(house, footage, loaded, broker, clock, engine)
-    loop = asyncio.get_running_loop()
+    loop, looking = asyncio.get_running_loop(), threading.get_ident()
 
     def committed() -> None:
-        if not _looking.get():
+        # Only looks commit in the loop's own thread, and they change nothing.
+        if threading.get_ident() != looking:
             loop.call_soon_threadsafe(desk.changed.set)
 
     house.register.on(EVERY_COMMIT, committed)
