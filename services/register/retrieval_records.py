@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from services.register import attempts, audit, documents, masters, measurements, preservations
 from services.register.applications import Application, Item
@@ -247,7 +247,7 @@ def _filed_form(unit: Unit, application_id: str) -> Document | None:
     return unit.session.scalar(
         select(Document)
         .where(Document.application_id == application_id, Document.kind == "application-form")
-        .order_by(Document.made_at.desc())
+        .order_by(Document.made_at.desc(), func.length(Document.number).desc(), Document.number.desc())
         .limit(1)
     )
 
@@ -257,7 +257,7 @@ def _release(unit: Unit, application_id: str) -> Decision | None:
     latest = unit.session.scalar(
         select(Decision)
         .where(Decision.application_id == application_id, Decision.stage == "storage-release")
-        .order_by(Decision.decided_at.desc())
+        .order_by(Decision.round.desc(), Decision.decided_at.desc())
         .limit(1)
     )
     return latest if latest is not None and latest.outcome == "approved" else None

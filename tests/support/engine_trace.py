@@ -68,6 +68,7 @@ class Trace:
             self.jobs[record.key] = record.value["type"]
         elif record.intent in OVER:
             self.jobs.pop(record.key, None)
+            del self._types[record.key]
         elif record.intent == "FAILED":
             self.failures.append({"key": record.key, **record.value})
             if record.value["retryBackoff"] > 0 or record.value["retries"] <= 0:

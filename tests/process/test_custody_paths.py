@@ -1,0 +1,201 @@
+"""Custody and return: receipt, reminders, the due date, the grace, loss, changed dates, inspection."""
+
+from datetime import timedelta
+
+import pytest
+from desk_people import CUSTODIAN, People
+
+from services.demo.organisation import demo_id
+from services.register import grants, messages, outbox
+from services.register.copies import Copy, Grant
+from services.register.custody import HandOver
+from services.register.masters import Master
+from services.register.returns import ArchiveEntry, Inspection
+from services.register.reviews import Decision
+from services.register.unit import Unit
+from services.register.violations import Violation
+from services.runtime.errors import Refused
+
+pytestmark = pytest.mark.zeebe
+
+
+def reminders(desk: People) -> int:
+    return len(desk.notices(CUSTODIAN, "return-due-soon")) + len(desk.notices(CUSTODIAN, "return-overdue"))
+
+
+@pytest.mark.requirement("R46")
+async def test_a_hand_over_that_is_declined_discards_the_copies(desk: People) -> None:
+    case = await desk.apply("cam1", "gate")
+
+    await desk.decline(case)
+
+    await desk.closed(case, "copy-not-taken-up")
+    assert len(desk.rows(Copy)) == 2
+    assert desk.rows(Grant) == []
+
+
+@pytest.mark.requirement("R46")
+async def test_copies_that_are_not_taken_up_in_time_are_discarded(desk: People) -> None:
+    case = await desk.apply("cam1")
+    await desk.reach(case, "receipt")
+
+    await desk.turn(days=3)
+    await desk.until(lambda _: desk.notices(CUSTODIAN, "review-reminder"), "the reminder of the receipt")
+    await desk.turn(days=4, minutes=5)
+
+    await desk.closed(case, "copy-not-taken-up")
+    with pytest.raises(Refused):
+        await desk.as_person(CUSTODIAN, grants.check, desk.rows(Copy)[0].id, "view")
+
+
+@pytest.mark.requirement("R49", "R51")
+async def test_reminders_come_daily_from_three_days_before_then_access_stops_then_it_is_a_violation(
+    desk: People,
+) -> None:
+    case = await desk.apply("cam1", requested_use_days=10)
+    accepted = await desk.accept(case)
+    [copy] = desk.rows(Copy)
+    assert accepted.due_at - accepted.accepted_at == timedelta(days=10)
+
+    await desk.turn(days=6, hours=23)
+    assert reminders(desk) == 0
+    await desk.turn(hours=1, minutes=1)
+    await desk.until(lambda _: reminders(desk) == 1, "the first reminder")
+    for count in (2, 3):
+        await desk.turn(days=1)
+        await desk.until(lambda _, count=count: reminders(desk) == count, f"reminder {count}")
+    await desk.as_person(CUSTODIAN, grants.check, copy.id, "view")
+    await desk.turn(days=1)
+    await desk.until(lambda _: desk.hand_over(case).suspended_at, "the suspension")
+    with pytest.raises(Refused, match="use period is over"):
+        await desk.as_person(CUSTODIAN, grants.check, copy.id, "view")
+    assert all(grant.suspended_at for grant in desk.rows(Grant))
+    assert desk.rows(Violation) == []
+    await desk.turn(days=3)
+    await desk.until(lambda _: desk.rows(Violation), "the violation")
+    await desk.until(lambda _: desk.notices(CUSTODIAN, "return-overdue"), "a reminder that says it is late")
+
+    await desk.returned(case)
+    [violation] = desk.rows(Violation)
+    assert violation.kind == "overdue"
+    [inspection] = desk.rows(Inspection)
+    assert "returned-late" in {finding["code"] for finding in inspection.findings}
+
+
+@pytest.mark.requirement("R51")
+async def test_a_return_within_the_grace_is_late_and_no_violation(desk: People) -> None:
+    case = await desk.apply("cam1", requested_use_days=2)
+    await desk.accept(case)
+
+    await desk.turn(days=3)
+    await desk.until(lambda _: desk.hand_over(case).suspended_at, "the suspension")
+
+    await desk.returned(case)
+    assert desk.rows(Violation) == []
+
+
+@pytest.mark.requirement("R50")
+async def test_a_changed_use_period_opens_access_again_with_timers_of_its_own(desk: People) -> None:
+    case = await desk.apply("cam1", requested_use_days=5)
+    await desk.accept(case)
+    [copy] = desk.rows(Copy)
+    await desk.turn(days=5, minutes=1)
+    await desk.until(lambda _: desk.hand_over(case).suspended_at, "the suspension")
+
+    desk.look(extend, desk.hand_over(case).id, 10)
+    await desk.turn(seconds=1)
+    await desk.until(lambda _: desk.hand_over(case).suspended_at is None, "the resumption")
+
+    await desk.as_person(CUSTODIAN, grants.check, copy.id, "view")
+    before = reminders(desk)
+    await desk.turn(days=6)
+    await desk.as_person(CUSTODIAN, grants.check, copy.id, "view")
+    assert reminders(desk) == before
+    await desk.turn(days=1, hours=1)
+    await desk.until(lambda _: reminders(desk) == before + 1, "the reminder before the new date")
+    await desk.turn(days=3)
+    await desk.until(lambda _: desk.hand_over(case).suspended_at, "the second suspension")
+    await desk.returned(case)
+    assert desk.rows(Violation) == []
+
+
+def extend(unit: Unit, hand_over_id: str, days: int) -> None:
+    """What an extension will do: a new date in the book, and the message that says so (R50)."""
+    hand_over = unit.session.get_one(HandOver, hand_over_id)
+    hand_over.due_at = unit.now + timedelta(days=days)
+    outbox.publish(
+        unit,
+        messages.USE_PERIOD_CHANGED,
+        hand_over_id,
+        application_id=hand_over.application_id,
+        message_id=f"{hand_over_id}:{hand_over.due_at.isoformat()}",
+        variables={"dueAt": hand_over.due_at.strftime("%Y-%m-%dT%H:%M:%SZ")},
+    )
+
+
+@pytest.mark.requirement("R48")
+async def test_a_loss_ends_the_loan_with_a_violation_and_keeps_the_master(desk: People) -> None:
+    case = await desk.apply("cam1", "gate")
+    await desk.accept(case)
+
+    await desk.report_loss(case)
+
+    await desk.closed(case, "copy-lost")
+    assert [one.kind for one in desk.rows(Violation)] == ["loss"]
+    assert len(desk.rows(Master)) == 2
+    with pytest.raises(Refused, match="reported lost"):
+        await desk.give_back(case)
+
+
+@pytest.mark.requirement("R38", "R39", "R40")
+async def test_the_storage_office_inspects_the_return_where_the_custodian_chose_it(desk: People) -> None:
+    case = await desk.apply("cam1")
+    await desk.accept(case)
+
+    await desk.give_back(case, return_to="storage")
+    review = await desk.review(case, "return-inspection")
+    assert desk.candidates(review) == ["guotao"]
+    await desk.decide(case, "return-inspection")
+
+    await desk.closed(case, "footage-re-archived")
+    [entry] = desk.rows(ArchiveEntry)
+    [master] = desk.rows(Master)
+    assert entry.in_order
+    assert entry.dispose_after == master.dispose_after
+    assert entry.dispose_after - entry.archived_at == timedelta(days=365)
+
+
+@pytest.mark.requirement("R40")
+async def test_important_footage_is_kept_longer_in_both_places(desk: People) -> None:
+    case = await desk.apply("cam2")
+    await desk.accept(case)
+
+    await desk.returned(case)
+
+    [entry] = desk.rows(ArchiveEntry)
+    assert entry.dispose_after - entry.archived_at == timedelta(days=730)
+
+
+@pytest.mark.requirement("R39", "R48")
+async def test_a_discrepancy_at_the_return_is_a_violation_and_ends_in_dispute(desk: People) -> None:
+    case = await desk.apply("cam1", "gate")
+    await desk.accept(case)
+    await desk.give_back(case)
+
+    answers = {"all-accounted": False, "media-intact": True, "right-footage": True}
+    await desk.decide(case, "return-inspection", "discrepancy", answers=answers)
+
+    await desk.closed(case, "return-disputed")
+    assert [one.kind for one in desk.rows(Violation)] == ["discrepancy"]
+    assert not desk.rows(ArchiveEntry)[0].in_order
+
+
+@pytest.mark.requirement("R61")
+async def test_everybody_who_decided_is_somebody_else(desk: People) -> None:
+    case = await desk.apply("cam2")
+    await desk.accept(case)
+    await desk.returned(case)
+
+    deciders = [one.decided_by for one in desk.rows(Decision)]
+    assert len(deciders) == len(set(deciders)) == 7
+    assert demo_id("lina") not in deciders

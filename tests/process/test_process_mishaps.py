@@ -1,0 +1,83 @@
+"""What goes wrong between the parts: starts that come twice, messages without their variable, engines that are away."""
+
+import pytest
+from desk_people import People
+from pyzeebe.proto import gateway_pb2 as pb
+
+from services.demo.organisation import demo_id
+from services.register import messages
+from services.register.applications import Application
+from services.register.people import Post
+from services.register.reviews import Decision, Review
+from services.register.unit import Unit
+
+
+@pytest.mark.zeebe
+async def test_a_second_start_of_a_case_ends_silently(desk: People) -> None:
+    case = await desk.apply("cam1")
+    await desk.review(case, "preliminary")
+
+    await desk.publish(messages.APPLICATION_SUBMITTED, case, applicationId=case)
+    await desk.decide(case, "preliminary", "rejected")
+    await desk.closed(case, "rejected")
+
+    assert len(desk.rows(Review)) == 1
+    assert len(desk.rows(Application)) == len(desk.events("case-opened")) == 1
+    if desk.engine is not None:
+        assert desk.trace.elements["Event_DuplicateIgnored"] == 1
+        assert not desk.trace.running
+
+
+async def test_a_decision_without_its_variable_is_an_incident_and_no_approval(desk: People) -> None:
+    case = await desk.apply("cam1")
+    await desk.reach(case, "security")
+    review = await desk.review(case, "security")
+
+    await desk.publish(messages.REVIEW_DECIDED, review.id, "forged")
+    incident = await desk.incident("Gateway_SecurityDecision")
+
+    await desk.quiet()
+    assert [one.stage for one in desk.rows(Review, closed_at=None)] == ["security"]
+    assert [one.stage for one in desk.rows(Decision)] == ["preliminary"]
+
+    await desk.decide(case, "security", "rejected")
+    await desk.gateway.SetVariables(
+        pb.SetVariablesRequest(elementInstanceKey=incident.scope_key, variables='{"decision": "rejected"}', local=False)
+    )
+    await desk.resolve(incident)
+    await desk.closed(case, "rejected")
+
+
+@pytest.mark.requirement("R26")
+async def test_a_case_that_no_manager_may_decide_waits_until_one_is_named(desk: People) -> None:
+    managers = tuple(demo_id(name) for name in ("gaofeng", "songtao", "lianghong"))
+    case = await desk.apply("cam2", subject_ids=managers)
+    await desk.reach(case, "security-signature")
+    await desk.decide(case, "security-signature")
+
+    incident = await desk.incident("Task_EscalateToManagement")
+    assert "name another manager" in incident.text
+    desk.look(name_manager, "yangfan")
+    await desk.resolve(incident)
+
+    assert desk.candidates(await desk.review(case, "management")) == ["yangfan"]
+    await desk.decide(case, "management", "rejected")
+    await desk.closed(case, "rejected")
+
+
+async def test_a_case_can_be_withdrawn_out_of_an_incident(desk: People) -> None:
+    case = await desk.apply("cam1")
+    await desk.reach(case, "storage-release")
+    async with desk.recorder_down():
+        await desk.decide(case, "storage-release")
+        for _ in range(5):
+            await desk.turn(minutes=10)
+        await desk.incident("Task_RetrieveFootage")
+
+        await desk.withdraw(case)
+
+        await desk.closed(case, "withdrawn")
+
+
+def name_manager(unit: Unit, login: str) -> None:
+    unit.session.add(Post(person_id=demo_id(login), department_id=demo_id("legal"), kind="manager", since=unit.now))

@@ -1,0 +1,203 @@
+"""Retrieval: what the recorder has, what it has lost meanwhile, and what happens while it cannot be reached."""
+
+import pytest
+from desk_people import People
+from sqlalchemy import update
+
+from services.register.cameras import Camera
+from services.register.copies import Copy
+from services.register.documents import Document
+from services.register.masters import Master
+from services.register.preservations import Preservation
+from services.register.reviews import Review
+from services.register.unit import Unit
+
+
+def outcomes(desk: People, case: str) -> list[str]:
+    return [item.outcome for item in desk.items(case)]
+
+
+@pytest.mark.zeebe
+@pytest.mark.requirement("R35")
+async def test_of_three_items_one_is_missing_and_one_partial_and_the_rest_is_accepted(desk: People) -> None:
+    case = await desk.apply("cam1", "yard", "dark")
+
+    await desk.reach(case, "partial-footage")
+
+    whole, partial, missing = desk.items(case)
+    assert outcomes(desk, case) == ["complete", "partial", "missing"]
+    lacks = desk.footage.gap.end - desk.footage.gap.start
+    asked = desk.footage.asked.end - desk.footage.asked.start
+    assert partial.coverage == pytest.approx(1 - lacks / asked, abs=0.02)
+    assert (whole.coverage, missing.coverage) == (1.0, 0.0)
+    records = {one.item_id for one in desk.rows(Document, kind="retrieval-record")}
+    assert records == {whole.id, partial.id, missing.id}
+
+    await desk.accept(case)
+    assert {copy.item_id for copy in desk.rows(Copy)} == {whole.id, partial.id}
+    await desk.returned(case)
+
+
+@pytest.mark.zeebe
+@pytest.mark.requirement("R35")
+async def test_partial_footage_that_does_not_serve_is_not_handed_out(desk: People) -> None:
+    case = await desk.apply("cam1", "yard", "dark")
+
+    await desk.reach(case, "partial-footage")
+    await desk.decide(case, "partial-footage", "rejected", answers={"serves-purpose": False})
+
+    await desk.closed(case, "footage-unavailable")
+    assert desk.rows(Copy) == []
+
+
+@pytest.mark.zeebe
+@pytest.mark.requirement("R35")
+async def test_nothing_was_recorded_at_all(desk: People) -> None:
+    case = await desk.apply("dark")
+
+    await desk.reach(case, "storage-release")
+    await desk.decide(case, "storage-release")
+
+    await desk.closed(case, "footage-unavailable")
+    assert outcomes(desk, case) == ["missing"]
+    assert len(desk.rows(Document, kind="retrieval-record")) == 1
+
+
+@pytest.mark.zeebe
+@pytest.mark.requirement("R35")
+async def test_what_is_no_footage_is_unreadable(desk: People) -> None:
+    case = await desk.apply("torn", "dark")
+
+    await desk.reach(case, "storage-release")
+    await desk.decide(case, "storage-release")
+
+    await desk.closed(case, "footage-unavailable")
+    assert outcomes(desk, case) == ["unreadable", "missing"]
+
+
+async def test_a_recorder_that_is_down_is_an_incident_that_goes_on_when_it_is_back(desk: People) -> None:
+    case = await desk.apply("cam1")
+    await desk.reach(case, "storage-release")
+
+    async with desk.recorder_down():
+        await desk.decide(case, "storage-release")
+        for _ in range(5):
+            await desk.turn(minutes=10)
+        incident = await desk.incident("Task_RetrieveFootage")
+
+    failures = desk.trace.failed("retrieve-footage")
+    assert [one["retries"] for one in failures] == [4, 3, 2, 1, 0]
+    assert all(one["retryBackoff"] > 0 for one in failures[:-1])
+    assert "cannot be reached" in incident.text
+    assert desk.rows(Master) == []
+
+    await desk.resolve(incident)
+    await desk.accept(case)
+    assert outcomes(desk, case) == ["complete"]
+    await desk.returned(case)
+
+
+async def test_a_recorder_that_comes_back_in_time_needs_nobody(desk: People) -> None:
+    case = await desk.apply("cam1")
+    await desk.reach(case, "storage-release")
+
+    async with desk.recorder_down():
+        await desk.decide(case, "storage-release")
+        await desk.turn(seconds=3)
+    await desk.turn(minutes=10)
+
+    await desk.accept(case)
+    assert len(desk.trace.failed("retrieve-footage")) == 2
+    await desk.returned(case)
+
+
+@pytest.mark.zeebe
+@pytest.mark.requirement("R15")
+async def test_what_is_always_preserved_is_released_when_the_copies_are_back(a_desk: object) -> None:
+    async with a_desk(preservation="always") as desk:  # type: ignore[operator]
+        case = await desk.apply("cam1", "gate")
+        await desk.until(lambda _: len(desk.rows(Preservation)) == 2, "the preservation")
+        for preservation in desk.rows(Preservation):
+            assert desk.house.store.stat("quarantine", preservation.sealed["key"]).legal_hold
+
+        await desk.accept(case)
+        assert {master.taken_from for master in desk.rows(Master)} == {"recorder"}
+        await desk.returned(case)
+
+
+@pytest.mark.zeebe
+async def test_only_what_is_at_risk_is_preserved(desk: People) -> None:
+    desk.look(soon_overwritten, "gate")
+    case = await desk.apply("cam1", "gate")
+
+    await desk.until(lambda _: desk.rows(Preservation), "the preservation")
+    await desk.decide(case, "preliminary", "rejected")
+
+    await desk.closed(case, "rejected")
+    [preservation] = desk.rows(Preservation)
+    assert preservation.item_id == desk.items(case)[1].id
+
+
+@pytest.mark.zeebe
+async def test_never_preserves_nothing(a_desk: object) -> None:
+    async with a_desk(preservation="never") as desk:  # type: ignore[operator]
+        desk.look(soon_overwritten, "gate")
+        case = await desk.apply("gate")
+
+        await desk.accept(case)
+
+        assert desk.rows(Preservation) == []
+        await desk.returned(case)
+
+
+def soon_overwritten(unit: Unit, channel: str) -> None:
+    """The camera keeps its footage for a day only."""
+    unit.session.execute(update(Camera).where(Camera.channel == channel).values(retention_days=1))
+
+
+@pytest.mark.zeebe
+@pytest.mark.requirement("R15")
+async def test_what_the_recorder_lost_meanwhile_comes_whole_from_the_quarantine(a_desk: object) -> None:
+    async with a_desk(preservation="always") as desk:  # type: ignore[operator]
+        case = await desk.apply("cam1", "gate")
+        await desk.until(lambda _: len(desk.rows(Preservation)) == 2, "the preservation")
+        for path in desk.recordings_of("gate"):
+            path.unlink()
+
+        await desk.accept(case)
+
+        by_item = {master.item_id: master for master in desk.rows(Master)}
+        first, second = desk.items(case)
+        assert by_item[first.id].taken_from == "recorder"
+        assert by_item[second.id].taken_from == "quarantine"
+        kept = next(one for one in desk.rows(Preservation) if one.item_id == second.id)
+        assert by_item[second.id].sealed["sha256Cipher"] == kept.sealed["sha256Cipher"]
+        assert outcomes(desk, case) == ["complete", "complete"]
+        await desk.returned(case)
+
+
+async def test_preservation_goes_by_when_the_recorder_is_down(a_desk: object) -> None:
+    async with a_desk(preservation="always") as desk:  # type: ignore[operator]
+        async with desk.recorder_down():
+            case = await desk.apply("cam1")
+            await desk.review(case, "preliminary")
+            await desk.quiet()
+            assert desk.rows(Preservation) == []
+            assert desk.events("preservation-failed")
+            assert desk.notices("hutao", "preservation-failed")
+
+        await desk.accept(case)
+        await desk.returned(case)
+
+
+@pytest.mark.zeebe
+async def test_a_correction_preserves_what_the_new_scope_needs(a_desk: object) -> None:
+    async with a_desk(preservation="always") as desk:  # type: ignore[operator]
+        case = await desk.apply("cam1")
+        await desk.decide(case, "preliminary", "returned")
+        await desk.correct(case, "cam1", "gate")
+
+        await desk.until(lambda _: len(desk.rows(Preservation)) == 2, "the second preservation")
+        await desk.accept(case)
+        await desk.returned(case)
+        assert len(desk.rows(Review, stage="preliminary")) == 2
