@@ -3,6 +3,7 @@
 import os
 import secrets
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 from services.runtime.errors import Fatal
@@ -46,7 +47,7 @@ def write_key_file(path: Path, text: str, *, mode: int = _MODE) -> bool:
     except FileExistsError:
         return False
     finally:
-        temporary.unlink()
+        temporary.unlink(missing_ok=True)
     _sync(path.parent)
     return True
 
@@ -65,6 +66,19 @@ def shred(path: Path) -> bool:
     path.unlink(missing_ok=True)
     _sync(path.parent)
     return True
+
+
+def leftovers(path: Path) -> list[Path]:
+    """What writers that died while they wrote this file have left beside it."""
+    return sorted(path.parent.glob(f".{path.name}.*"))
+
+
+def remove_second_names(path: Path) -> None:
+    """Remove names of the same file that a writer which died has left; what another one writes now is no such name."""
+    for left in leftovers(path):
+        with suppress(FileNotFoundError):
+            if left.samefile(path):
+                left.unlink()
 
 
 def _sync(folder: Path) -> None:

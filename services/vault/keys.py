@@ -12,7 +12,14 @@ from typing import Protocol
 
 from services.runtime.errors import Fatal
 from services.vault.age import KeyInvalid, Stanza, Unwrapper, X25519Identity, generate_identity
-from services.vault.key_files import make_key_folder, read_key_file, shred, write_key_file
+from services.vault.key_files import (
+    leftovers,
+    make_key_folder,
+    read_key_file,
+    remove_second_names,
+    shred,
+    write_key_file,
+)
 
 __all__ = ["FileIdentity", "KeyGone", "LoanKeys", "Signer", "Unwrapper", "VaultKeys", "ensure_keys"]
 
@@ -109,8 +116,12 @@ class LoanKeys:
         """
         path = self._path(copy_id)
         make_key_folder(self._directory)
-        write_key_file(self._tombstone(copy_id), "destroyed\n")
-        return shred(path)
+        tombstone = self._tombstone(copy_id)
+        write_key_file(tombstone, "destroyed\n")
+        destroyed = shred(path)
+        for left in (*leftovers(path), *leftovers(tombstone)):
+            shred(left)
+        return destroyed
 
     def _path(self, copy_id: str) -> Path:
         if not _COPY_ID.fullmatch(copy_id):
@@ -150,6 +161,9 @@ def ensure_keys(directory: Path) -> VaultKeys:
         _make_pair(directory / VAULT_FILE, directory / VAULT_RECIPIENT_FILE, _VAULT_NOTE)
     if not (directory / ESCROW_RECIPIENT_FILE).exists():
         _make_pair(directory / ESCROW_FILE, directory / ESCROW_RECIPIENT_FILE, _ESCROW_NOTE)
+    for name in (VAULT_FILE, ESCROW_FILE):
+        # Whoever takes the escrow key offline takes the file that has its name, and no other may be left.
+        remove_second_names(directory / name)
     keys = VaultKeys(
         (directory / VAULT_RECIPIENT_FILE).read_text().strip(),
         (directory / ESCROW_RECIPIENT_FILE).read_text().strip(),
