@@ -167,7 +167,10 @@ def discard(store: Store, bucket: str, key: str) -> int:
     removed = store.sweep(bucket, key)
     while (facts := store.stat(bucket, key)) is not None:
         if facts.legal_hold:
-            store.set_legal_hold(bucket, key, facts.version_id, False)
+            try:
+                store.set_legal_hold(bucket, key, facts.version_id, False)
+            except StoreMissing:
+                continue  # somebody else removed it meanwhile
         removed += store.delete(bucket, key, facts.version_id)
     return removed
 

@@ -72,6 +72,7 @@ def _write(store: Store, facts: LabelFacts) -> None:
     key = label_key(sealed.key)
     if store.stat(sealed.bucket, key) is not None:
         return
+    store.sweep(sealed.bucket, key)  # a run that died in this put has left its parts
     store.put(
         sealed.bucket,
         key,

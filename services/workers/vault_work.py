@@ -10,7 +10,8 @@ from services.register.unit import Actor, Register
 from services.runtime.threads import run_in_thread
 from services.vault.keys import LoanKeys
 from services.vault.labels import label_key
-from services.vault.store import Store, StoreMissing
+from services.vault.store import Store
+from services.vault.store import discard as discard_object
 
 SWEEPER = Actor("system", "sweeper")
 
@@ -102,18 +103,12 @@ def _retain(store: Store, effects: Effects, kept: Kept) -> None:
 
 
 def _sweep_one(store: Store, attempt: UploadAttempt, loan_keys: LoanKeys | None) -> None:
-    store.sweep(attempt.bucket, attempt.key)
     _discard(store, attempt.bucket, attempt.key)
     if attempt.purpose == "copy" and loan_keys is not None:
         loan_keys.destroy(attempt.subject_id)
 
 
 def _discard(store: Store, bucket: str, key: str) -> None:
+    """Label first: an object without one is labelled again, a label without its object never goes."""
     for name in (label_key(key), key):
-        while (facts := store.stat(bucket, name)) is not None:
-            if facts.legal_hold:
-                try:
-                    store.set_legal_hold(bucket, name, facts.version_id, False)
-                except StoreMissing:
-                    continue  # somebody else removed it meanwhile
-            store.delete(bucket, name, facts.version_id)
+        discard_object(store, bucket, name)
