@@ -1,7 +1,7 @@
 """Points at which a house may be killed: around every commit of register and engine, every act on store and keys.
 
-A point is a label and a visit: ``before store put masters#2`` is the moment before the second master's put, counted over
-every life of the house. Nothing of the product knows of this: its methods are wrapped before the house is built.
+A point is a label and a visit: ``before store put masters#2`` is the moment before the second master's put, counted
+over every life of the house. Nothing of the product knows of this: its methods are wrapped before the house is built.
 """
 
 import os
@@ -55,15 +55,17 @@ class Points:
     def visit(self, labels: Iterable[str]) -> None:
         """Everything that one moment is called; the process ends here when one of the names is planned."""
         with self._lock:
+            points = []
             for label in labels:
                 self._counts[label] += 1
-                point = f"{label}#{self._counts[label]}"
-                self._log.write(f"{point}\n")
-                self._log.flush()
-                if point in self._armed:
-                    with self._struck.open("a", encoding="utf-8") as file:
-                        file.write(f"{point}\n")
-                    os.kill(os.getpid(), signal.SIGKILL)
+                points.append(f"{label}#{self._counts[label]}")
+            self._log.write("".join(f"{point}\n" for point in points))
+            self._log.flush()
+            struck = [point for point in points if point in self._armed]
+            if struck:
+                with self._struck.open("a", encoding="utf-8") as file:
+                    file.write("".join(f"{point}\n" for point in struck))
+                os.kill(os.getpid(), signal.SIGKILL)
 
     @contextmanager
     def around(self, *what: str) -> Any:

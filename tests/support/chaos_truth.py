@@ -203,9 +203,11 @@ def _nothing_open(truth: Truth) -> None:
     truth.same("open upload attempts", open_attempts, [])
     truth.same("open reviews", [row.stage for row in truth.rows(Review) if row.closed_at is None], [])
     truth.same("open messages", [row.name for row in truth.rows(OutboxMessage) if row.settled_at is None], [])
-    held = [row.sealed["key"] for row in truth.rows(Preservation) if row.released_at is None or row.discarded_at is None]
+    held = [
+        row.sealed["key"] for row in truth.rows(Preservation) if row.released_at is None or row.discarded_at is None
+    ]
     truth.same("preservations that are not released", held, [])
-    truth.same("duplicate audit numbers", _doubled(truth), [])
+    truth.same("document numbers given twice", _doubled(truth), [])
     truth.same("what the engine still has", engine_left(truth.house.settings.data_dir / "engine"), [])
 
 
