@@ -45,6 +45,14 @@ class ControlledClock:
         self._pinned = None
 
 
+LATEST_MILLIS = 253_402_300_799_000  # the end of the year 9999: what Python and ISO 8601 can still write
+
+
+def at_most_latest(millis: int) -> int:
+    """A moment as the state can hold it: clients send durations up to 64 bits."""
+    return max(0, min(millis, LATEST_MILLIS))
+
+
 def to_millis(moment: datetime) -> int:
     """Milliseconds since 1970 of an aware datetime; times in the engine's state are kept so."""
     return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)

@@ -13,6 +13,7 @@ from pyzeebe.proto import gateway_pb2 as pb
 from pyzeebe.proto import gateway_pb2_grpc as rpc
 
 from services.engine.answers import decision_answer, deployment_answer, topology
+from services.engine.documents import parse_document
 from services.engine.errors import Reason, Rejection
 from services.engine.polling import DEFAULT_TENANT, JobRequest, poll_jobs, stream_jobs, stream_request
 from services.engine.processing import decisions, deployments, incidents, instances, jobs, messages, signals
@@ -114,7 +115,7 @@ class Gateway(rpc.GatewayServicer):
 
     @_refusing
     async def SetVariables(self, request: pb.SetVariablesRequest, context: Context) -> pb.SetVariablesResponse:
-        variables = _variables(request.variables)
+        variables = parse_document(request.variables)
         key = await self._writer.submit(
             lambda work: instances.set_variables(work, request.elementInstanceKey, variables, local=request.local)
         )
@@ -122,7 +123,7 @@ class Gateway(rpc.GatewayServicer):
 
     @_refusing
     async def PublishMessage(self, request: pb.PublishMessageRequest, context: Context) -> pb.PublishMessageResponse:
-        variables = _variables(request.variables)
+        variables = parse_document(request.variables)
         key = await self._writer.submit(
             lambda work: messages.publish(
                 work,
@@ -137,7 +138,7 @@ class Gateway(rpc.GatewayServicer):
 
     @_refusing
     async def BroadcastSignal(self, request: pb.BroadcastSignalRequest, context: Context) -> pb.BroadcastSignalResponse:
-        variables = _variables(request.variables)
+        variables = parse_document(request.variables)
         key = await self._writer.submit(lambda work: signals.broadcast(work, request.signalName, variables))
         return pb.BroadcastSignalResponse(key=key, tenantId=DEFAULT_TENANT)
 
@@ -165,13 +166,13 @@ class Gateway(rpc.GatewayServicer):
 
     @_refusing
     async def CompleteJob(self, request: pb.CompleteJobRequest, context: Context) -> pb.CompleteJobResponse:
-        variables = _variables(request.variables)
+        variables = parse_document(request.variables)
         await self._writer.submit(lambda work: jobs.complete_job(work, request.jobKey, variables))
         return pb.CompleteJobResponse()
 
     @_refusing
     async def FailJob(self, request: pb.FailJobRequest, context: Context) -> pb.FailJobResponse:
-        variables = _variables(request.variables)
+        variables = parse_document(request.variables)
         await self._writer.submit(
             lambda work: jobs.fail_job(
                 work,
@@ -186,7 +187,7 @@ class Gateway(rpc.GatewayServicer):
 
     @_refusing
     async def ThrowError(self, request: pb.ThrowErrorRequest, context: Context) -> pb.ThrowErrorResponse:
-        variables = _variables(request.variables)
+        variables = parse_document(request.variables)
         await self._writer.submit(
             lambda work: jobs.throw_job_error(work, request.jobKey, request.errorCode, request.errorMessage, variables)
         )
@@ -215,7 +216,7 @@ class Gateway(rpc.GatewayServicer):
     async def EvaluateDecision(
         self, request: pb.EvaluateDecisionRequest, context: Context
     ) -> pb.EvaluateDecisionResponse:
-        variables = _variables(request.variables)
+        variables = parse_document(request.variables)
         evaluation = await self._writer.submit(
             lambda work: decisions.evaluate_for_client(work, request.decisionKey, request.decisionId, variables)
         )
@@ -244,7 +245,7 @@ def _creation(request: pb.CreateProcessInstanceRequest, awaited: list[str] | Non
     """Raises Rejection."""
     if request.startInstructions:
         raise Rejection(Reason.UNIMPLEMENTED, "Starting at given elements is not supported; start at the start event.")
-    variables = _variables(request.variables)
+    variables = parse_document(request.variables)
 
     def create(work: Work) -> Instance:
         definition = instances.find_definition(
@@ -253,24 +254,6 @@ def _creation(request: pb.CreateProcessInstanceRequest, awaited: list[str] | Non
         return instances.create(work, definition, variables, awaited)
 
     return create
-
-
-def _variables(text: str) -> dict[str, Any]:
-    """Raises Rejection where the text is no JSON object; empty text means no variables."""
-    if not text:
-        return {}
-    try:
-        document = json.loads(text)
-    except ValueError as error:
-        raise Rejection(Reason.INVALID_ARGUMENT, f"Expected the variables to be JSON, but: {error}") from error
-    if document is None:
-        return {}
-    if not isinstance(document, dict):
-        raise Rejection(
-            Reason.INVALID_ARGUMENT,
-            f"Expected the variables to be a JSON object, but they are of the type {type(document).__name__}.",
-        )
-    return document
 
 
 async def start_gateway(writer: Writer, address: str) -> tuple[grpc.aio.Server, str]:

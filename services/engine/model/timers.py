@@ -2,9 +2,8 @@
 
 import calendar
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from services.engine.model.cron import Cron, parse_cron
@@ -41,16 +40,22 @@ class Cycle:
     start: datetime | None = None
 
     def due_after(self, moment: datetime) -> datetime | None:
-        """When it fires next, seen from ``moment``: cycles do not catch up. None: never."""
+        """When it fires first, seen from ``moment``. None: never."""
         if self.repetitions == 0:
             return None
         if self.start is not None and self.start > moment:
             return self.start
-        return self.period.next_after(moment) if isinstance(self.period, Cron) else self.period.after(moment)
+        return self._following(moment)
 
-    def fired(self) -> Self:
-        """What is left after one firing."""
-        return replace(self, repetitions=self.repetitions - 1 if self.repetitions > 0 else self.repetitions, start=None)
+    def due_again(self, last: datetime, now: datetime) -> datetime | None:
+        """When it fires after the firing that was due at ``last``; cron goes by ``now`` alone."""
+        if isinstance(self.period, Cron):
+            return self._following(now)
+        regular = self.period.after(last)
+        return regular if regular > now else self._following(now)
+
+    def _following(self, moment: datetime) -> datetime | None:
+        return self.period.next_after(moment) if isinstance(self.period, Cron) else self.period.after(moment)
 
 
 def parse_duration(text: str) -> Duration:

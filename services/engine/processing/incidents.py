@@ -7,12 +7,19 @@ from services.engine.state.instances import ACTIVATING, COMPLETING
 
 
 def resolve(work: Work, key: int) -> None:
-    """Raises Rejection where there is no such incident."""
+    """Raises Rejection: no such incident (NOT_FOUND), or its job has no retries yet (INVALID_STATE)."""
     incident = work.store.incidents.get(key)
     at = work.find(incident.instance_key, incident.node_key) if incident is not None else None
     if incident is None or at is None:
         raise Rejection(
             Reason.NOT_FOUND, f"Expected to resolve incident with key '{key}', but no such incident was found"
+        )
+    job = work.store.jobs.get(incident.job_key) if incident.job_key else None
+    if job is not None and job.retries <= 0:
+        raise Rejection(
+            Reason.INVALID_STATE,
+            f"Expected to resolve incident with key '{key}', but job with key '{job.key}' has no retries left. "
+            "Please update the job retries and retry resolving the incident",
         )
     work.store.incidents.remove(key)
     at.node.incidents.remove(key)

@@ -9,15 +9,17 @@ from services.engine.processing.work import Terminate, Work
 from services.engine.state.definitions import Definition
 from services.engine.state.instances import Instance
 
-LATEST = -1
-
 
 def find_definition(work: Work, key: int, process_id: str, version: int) -> Definition:
-    """By key, or by process id and version (-1 = latest); raises Rejection (NOT_FOUND)."""
-    if key > 0:
+    """By process id and version (negative = latest), else by key; raises Rejection (NOT_FOUND)."""
+    if not process_id and key < 0:
+        raise Rejection(
+            Reason.INVALID_ARGUMENT, "Expected at least a bpmnProcessId or a key greater than -1, but none given"
+        )
+    if not process_id:
         found = work.store.definitions.get(key)
         what = f"key '{key}'"
-    elif version == LATEST:
+    elif version < 0:
         found = work.store.definitions.latest(process_id)
         what = f"process ID '{process_id}'"
     else:

@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from services.engine.clock import at_most_latest
 from services.engine.errors import ErrorType, Reason, Rejection, Trouble
 from services.engine.model.bpmn import EventKind, given
 from services.engine.model.expression import Expression, type_name
@@ -107,7 +108,7 @@ def activate_jobs(
         if handed_out and used > budget:
             work.available.add(job_type)
             break
-        job.state, job.worker, job.due = states.ACTIVATED, worker, work.millis() + timeout
+        job.state, job.worker, job.due = states.ACTIVATED, worker, at_most_latest(work.millis() + timeout)
         work.store.jobs.save(job)
         handed_out.append(HandedOut(job, at.instance.process_id, at.instance.version, variables))
     if handed_out:
@@ -140,7 +141,7 @@ def fail_job(work: Work, key: int, *, retries: int, backoff: int, text: str, var
     if retries <= 0:
         job.state = states.FAILED
     elif backoff > 0:
-        job.state, job.due = states.BACKING_OFF, work.millis() + backoff
+        job.state, job.due = states.BACKING_OFF, at_most_latest(work.millis() + backoff)
     else:
         job.state = states.ACTIVATABLE
         work.available.add(job.type)
@@ -195,7 +196,7 @@ def update_timeout(work: Work, key: int, timeout: int) -> None:
             Reason.INVALID_STATE,
             f"Expected to update the timeout of job with key '{key}', but it is not active",
         )
-    job.due = work.millis() + timeout
+    job.due = at_most_latest(work.millis() + timeout)
     work.store.jobs.save(job)
     _record(work, job, "TIMEOUT_UPDATED")
 
@@ -232,10 +233,11 @@ def _existing(work: Work, key: int, what: str) -> Job:
 
 
 def _running(work: Work, key: int, what: str) -> tuple[Job, At]:
-    """A job that may be completed, failed or thrown from, activated or not."""
+    """A job that may be completed, failed or thrown from, activated or not; one that backs off has FAILED."""
     job = _existing(work, key, what)
-    if job.state in (states.FAILED, states.ERROR_THROWN):
-        raise Rejection(Reason.INVALID_STATE, f"Expected to {what} with key '{key}', but it is in state '{job.state}'")
+    if job.state not in (states.ACTIVATABLE, states.ACTIVATED):
+        state = states.FAILED if job.state == states.BACKING_OFF else job.state
+        raise Rejection(Reason.INVALID_STATE, f"Expected to {what} with key '{key}', but it is in state '{state}'")
     return job, given(work.find(job.instance_key, job.node_key))
 
 

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from services.engine.clock import at_most_latest
 from services.engine.errors import Reason, Rejection
 from services.engine.processing.catching import record_message
 from services.engine.processing.starting import start_by_event
@@ -21,7 +22,12 @@ def publish(work: Work, name: str, key: str, *, ttl: int, message_id: str, varia
             "but a message with that id was already published",
         )
     message = Message(
-        work.store.next_key(), name, key, message_id, work.millis() + ttl, json.dumps(variables, ensure_ascii=False)
+        work.store.next_key(),
+        name,
+        key,
+        message_id,
+        at_most_latest(work.millis() + ttl),
+        json.dumps(variables, ensure_ascii=False),
     )
     work.store.messages.add(message)
     _record(work, message, "PUBLISHED")

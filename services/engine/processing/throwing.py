@@ -17,10 +17,18 @@ class Catch:
 
 
 def find_catch(work: Work, thrower: At, kind: EventKind, code: str) -> Catch | None:
-    """What catches an error or escalation thrown at ``thrower``: the nearest scope, there the exact code first."""
+    """What catches an error or escalation thrown at ``thrower``: the nearest scope, there the exact code first.
+
+    As in Zeebe, a scope that an event subprocess has interrupted ends the search in its instance, which goes on
+    at the caller; its own boundary events still catch escalations, but no errors.
+    """
     came_from: Element | None = None
     at: At | None = thrower
     while at is not None:
+        interrupted = at.node.interrupted_by is not None
+        if interrupted and kind == EventKind.ERROR:
+            came_from, at = at.element, work.parent_call(at.instance)
+            continue
         candidates = [e for e in hosted_events(at) if _matches(at, e, kind, code, came_from)]
         exact = next((e for e in candidates if e.event is not None and e.event.code is not None), None)
         found = exact or next(iter(candidates), None)
@@ -28,7 +36,7 @@ def find_catch(work: Work, thrower: At, kind: EventKind, code: str) -> Catch | N
             return Catch(at, found)
         came_from = at.element
         is_process = at.element.kind == Kind.PROCESS
-        at = work.parent_call(at.instance) if is_process else work.at(at.instance, at.scope)
+        at = work.parent_call(at.instance) if is_process or interrupted else work.at(at.instance, at.scope)
     return None
 
 

@@ -1,6 +1,6 @@
 """Timers that are due: they reach their element, or start a process, and cycles are set anew."""
 
-from services.engine.clock import to_millis
+from services.engine.clock import from_millis, to_millis
 from services.engine.model.timers import parse_cycle
 from services.engine.processing.catching import add_timer, record_timer
 from services.engine.processing.starting import start_by_event
@@ -35,11 +35,11 @@ def fire(work: Work, key: int) -> None:
 
 
 def _again(work: Work, timer: Timer) -> int | None:
-    """The next firing of a cycle, counted from now: cycles do not catch up."""
+    """The next firing of a cycle: a period after it was due, or after now where that has passed; none is caught up."""
     if timer.cycle is None or timer.repetitions in (0, 1):
         return None
     rest = timer.repetitions - 1 if timer.repetitions > 0 else -1
-    due = parse_cycle(timer.cycle).fired().due_after(work.now())
+    due = parse_cycle(timer.cycle).due_again(from_millis(timer.due), work.now())
     if due is None:
         return None
     key = work.store.next_key()

@@ -54,23 +54,29 @@ def test_an_interrupting_event_subprocess_leaves_the_enclosing_boundary_events_a
     assert len(desk.fetch("after")) == 1
 
 
-def test_an_error_in_its_own_handler_climbs_further() -> None:
+@pytest.mark.parametrize("caller", [False, True])
+def test_an_error_in_its_own_handler_is_caught_by_the_caller_only(caller: bool) -> None:
+    error = '<bpmn:error id="E" errorCode="E-1" />'
     inside = start("i") + job("work") + _event_sub(_ERROR.format("E"))
+    called = start() + _sub("sub", inside, "i>work") + _boundary("b", "sub", _ERROR.format("E")) + job("beside")
+    call = (
+        '<bpmn:callActivity id="c"><bpmn:extensionElements><zeebe:calledElement processId="p" />'
+        "</bpmn:extensionElements></bpmn:callActivity>"
+    )
+    outer = start() + call + _boundary("b", "c", _ERROR.format("E")) + job("after")
     desk = CoreDesk()
     desk.deploy(
-        diagram(
-            start() + _sub("sub", inside, "i>work") + _boundary("b", "sub", _ERROR.format("E")) + job("after"),
-            "s>sub b>after",
-            before='<bpmn:error id="E" errorCode="E-1" />',
-        )
+        diagram(called, "s>sub b>beside", before=error),
+        diagram(outer, "s>c b>after", process_id="outer", before=error),
     )
-    desk.create("p")
+    desk.create("outer" if caller else "p")
 
     for job_type in ("work", "handle"):
         key = desk.fetch(job_type)[0].job.key
         desk.do(lambda work, key=key: jobs.throw_job_error(work, key, "E-1", "", {}))
 
-    assert len(desk.fetch("after")) == 1
+    assert (len(desk.fetch("after")), len(desk.fetch("beside"))) == (int(caller), 0)
+    assert desk.open_incidents() == ([] if caller else [(jobs.NO_CATCH, "UNHANDLED_ERROR_EVENT")])
 
 
 def test_a_timer_that_comes_while_an_output_mapping_hangs_does_not_fire() -> None:

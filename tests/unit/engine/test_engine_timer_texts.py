@@ -39,17 +39,18 @@ def test_a_date_is_the_same_moment_in_every_zone(text: str) -> None:
     assert parse_date(text) == datetime(2026, 12, 1, 8, 0, tzinfo=UTC)
 
 
-def test_a_cycle_fires_from_the_moment_it_fired_last() -> None:
+def test_a_cycle_keeps_its_rhythm_but_catches_nothing_up() -> None:
     cycle = parse_cycle("R/PT1H")
+    due = cycle.due_after(NOON)
 
-    assert cycle.due_after(NOON) == NOON + timedelta(hours=1)
-    assert cycle.fired().due_after(NOON + timedelta(hours=3)) == NOON + timedelta(hours=4)
+    assert due == NOON + timedelta(hours=1)
+    assert cycle.due_again(due, NOON + timedelta(hours=1, minutes=59)) == NOON + timedelta(hours=2)
+    assert cycle.due_again(due, NOON + timedelta(hours=2)) == NOON + timedelta(hours=3)
+    assert cycle.due_again(due, NOON + timedelta(hours=3, minutes=30)) == NOON + timedelta(hours=4, minutes=30)
 
 
-def test_a_cycle_ends_after_its_repetitions() -> None:
-    cycle = parse_cycle("R2/PT1H").fired().fired()
-
-    assert cycle.due_after(NOON) is None
+def test_a_cycle_without_repetitions_never_fires() -> None:
+    assert parse_cycle("R0/PT1H").due_after(NOON) is None
 
 
 def test_a_start_in_the_future_comes_first_and_one_in_the_past_is_left_out() -> None:

@@ -1,0 +1,66 @@
+"""Variables as clients send them: one JSON object as text."""
+
+import json
+from typing import Any, NoReturn
+
+from services.engine.errors import Reason, Rejection
+
+_DEEPEST = 200  # FEEL and the JSON writer recurse; Zeebe's own reader stops at 1000
+
+
+def parse_document(text: str) -> dict[str, Any]:
+    """The variables in ``text``; empty text and null mean none.
+
+    Raises Rejection (INVALID_ARGUMENT) for what is no JSON object, and for JSON that could not be written again:
+    NaN, infinite numbers, half a surrogate pair, nesting without end.
+    """
+    if not text:
+        return {}
+    try:
+        document = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
+        json.dumps(document, ensure_ascii=False).encode()
+    except RecursionError as error:
+        raise _too_deep() from error
+    except ValueError as error:
+        raise Rejection(Reason.INVALID_ARGUMENT, f"Expected the variables to be JSON, but: {error}") from error
+    if document is None:
+        return {}
+    if not isinstance(document, dict):
+        raise Rejection(
+            Reason.INVALID_ARGUMENT,
+            f"Expected the variables to be a JSON object, but they are of the type {type(document).__name__}.",
+        )
+    if _is_deeper(document, _DEEPEST):
+        raise _too_deep()
+    return document
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if number in (float("inf"), float("-inf")):
+        raise ValueError(f"the number {text[:40]} is too large")
+    return number
+
+
+def _too_deep() -> Rejection:
+    return Rejection(
+        Reason.INVALID_ARGUMENT, f"Expected the variables to be nested at most {_DEEPEST} deep, but they are deeper."
+    )
+
+
+def _is_deeper(value: Any, limit: int) -> bool:
+    level: list[Any] = [value]
+    for _ in range(limit):
+        level = [
+            item
+            for holder in level
+            if isinstance(holder, dict | list)
+            for item in (holder.values() if isinstance(holder, dict) else holder)
+        ]
+        if not level:
+            return False
+    return True

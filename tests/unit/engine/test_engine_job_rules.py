@@ -1,0 +1,120 @@
+"""What a job may be told in which state, and what odd numbers in a command do."""
+
+from collections.abc import Callable
+
+import pytest
+from bpmn_makers import ONE_JOB
+from engine_desk import CoreDesk
+
+from services.engine.errors import Reason, Rejection
+from services.engine.processing import incidents, instances, jobs, messages
+from services.engine.processing.work import Work
+
+FAR = 2**63 - 1
+COMMANDS: dict[str, Callable[[Work, int], None]] = {
+    "complete": lambda work, key: jobs.complete_job(work, key, {}),
+    "fail": lambda work, key: jobs.fail_job(work, key, retries=1, backoff=0, text="", variables={}),
+    "throw": lambda work, key: jobs.throw_job_error(work, key, "E", "", {}),
+    "extend": lambda work, key: jobs.update_timeout(work, key, 1000),
+}
+
+
+def _fail(desk: CoreDesk, key: int, retries: int, backoff: int = 0) -> None:
+    desk.do(lambda work: jobs.fail_job(work, key, retries=retries, backoff=backoff, text="", variables={}))
+
+
+def _one_job() -> tuple[CoreDesk, int]:
+    desk = CoreDesk()
+    desk.deploy(ONE_JOB)
+    desk.create("one-job")
+    return desk, desk.fetch("work")[0].job.key
+
+
+@pytest.mark.parametrize("command", sorted(COMMANDS))
+@pytest.mark.parametrize(("retries", "backoff"), [(0, 0), (-3, 0), (2, 60_000)])
+def test_a_job_that_failed_or_backs_off_takes_no_command(command: str, retries: int, backoff: int) -> None:
+    desk, key = _one_job()
+    _fail(desk, key, retries, backoff)
+
+    with pytest.raises(Rejection) as refusal:
+        desk.do(lambda work: COMMANDS[command](work, key))
+
+    assert refusal.value.reason == Reason.INVALID_STATE
+
+
+def test_an_incident_of_a_job_is_resolved_once_the_job_has_retries() -> None:
+    desk, key = _one_job()
+    _fail(desk, key, 0)
+
+    def resolve() -> None:
+        desk.do(lambda work: incidents.resolve(work, work.store.incidents.all_open()[0].key))
+
+    with pytest.raises(Rejection, match="no retries left") as refusal:
+        resolve()
+    assert refusal.value.reason == Reason.INVALID_STATE
+    assert desk.fetch("work") == []
+    desk.do(lambda work: jobs.update_retries(work, key, 1))
+    resolve()
+
+    assert [h.job.retries for h in desk.fetch("work")] == [1]
+
+
+def test_the_retries_of_a_job_that_backs_off_may_be_changed_without_ending_the_back_off() -> None:
+    desk, key = _one_job()
+    _fail(desk, key, 2, backoff=60_000)
+
+    desk.do(lambda work: jobs.update_retries(work, key, 7))
+
+    assert desk.fetch("work") == []
+    desk.turn(minutes=2)
+    assert [h.job.retries for h in desk.fetch("work")] == [7]
+
+
+def test_cancelling_ends_a_back_off() -> None:
+    desk, key = _one_job()
+    _fail(desk, key, 2, backoff=60_000)
+    desk.do(lambda work: instances.cancel(work, work.store.jobs.get(key).instance_key))  # type: ignore[union-attr]  # just made
+
+    desk.turn(hours=1)
+
+    assert desk.fetch("work") == []
+
+
+@pytest.mark.parametrize("far", [FAR, -FAR])
+def test_times_of_64_bits_are_taken(far: int) -> None:
+    desk, key = _one_job()
+
+    desk.do(lambda work: jobs.update_timeout(work, key, far))
+    desk.do(lambda work: messages.publish(work, "m", "k", ttl=far, message_id="", variables={}))
+    _fail(desk, key, 1, backoff=far)
+    desk.turn(days=1)
+
+    assert len(desk.fetch("work", timeout=FAR)) == (0 if far > 0 else 1)
+
+
+@pytest.mark.parametrize(
+    ("key", "process_id", "version", "reason"),
+    [
+        (0, "one-job", -1, None),
+        (0, "one-job", -7, None),
+        (99, "one-job", 1, None),
+        (99, "one-job", -1, None),
+        (0, "one-job", 0, Reason.NOT_FOUND),
+        (0, "one-job", 999, Reason.NOT_FOUND),
+        (0, "other", -1, Reason.NOT_FOUND),
+        (0, "", -1, Reason.NOT_FOUND),
+        (99, "", 0, Reason.NOT_FOUND),
+        (-1, "", 0, Reason.INVALID_ARGUMENT),
+    ],
+)
+def test_a_process_is_found_by_its_id_before_its_key(
+    key: int, process_id: str, version: int, reason: Reason | None
+) -> None:
+    desk, _ = _one_job()
+
+    if reason is None:
+        assert desk.do(lambda work: instances.find_definition(work, key, process_id, version)).version == 1
+        return
+    with pytest.raises(Rejection) as refusal:
+        desk.do(lambda work: instances.find_definition(work, key, process_id, version))
+    assert refusal.value.reason == reason
