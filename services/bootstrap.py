@@ -1,18 +1,19 @@
 """The only place that builds concrete objects: the house from its settings, and the parts that run in one process."""
 
 import asyncio
-import fcntl
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import anyio
 from fastapi import FastAPI
 
+from services.engine.errors import DataDirectoryInUse
 from services.engine.server import EngineServer
 from services.portal.app import create_app
 from services.recorders.registry import open_recorder
@@ -20,15 +21,16 @@ from services.register import figures, schema
 from services.register.relay import Relay
 from services.register.rules import Rules
 from services.register.unit import Actor, Register
+from services.runtime import data_folder
 from services.runtime.channel import open_channel
-from services.runtime.clock import Clock, SystemClock, TurnedClock
+from services.runtime.clock import Clock, TurnedClock
 from services.runtime.engine_client import PyzeebeEngineClient
 from services.runtime.errors import Fatal, Retryable
 from services.runtime.health import Health, serve_health
 from services.runtime.http import listen, serve
 from services.runtime.jobs import JobRunner
 from services.runtime.logs import get_logger
-from services.runtime.settings import Settings
+from services.runtime.settings import Settings, variable
 from services.runtime.threads import run_in_thread
 from services.runtime.worker import Worker, choose, discover
 from services.vault.keys import LoanKeys, VaultKeys, ensure_keys
@@ -41,6 +43,7 @@ log = get_logger(__name__)
 SWEEP_EVERY = timedelta(minutes=15)
 COUNT_EVERY = timedelta(seconds=30)
 ENGINE_WAIT = timedelta(seconds=60)
+START = Actor("system", "start")
 
 Ready: TypeAlias = Callable[["Addresses"], Awaitable[None]]
 
@@ -125,21 +128,35 @@ def open_register(settings: Settings, clock: Clock) -> Register:
 
 
 def open_house(settings: Settings) -> House:
-    """Build everything and check the stores; raises SettingsError, StoreRefused or Retryable with a sentence."""
+    """Build everything and check books and stores; raises SettingsError, Fatal or Retryable with a sentence."""
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    clock: Clock = TurnedClock(settings.data_dir / "clock.json") if settings.demo else SystemClock()
+    clock = data_folder.clock_of(settings.data_dir, demo=settings.demo)
     store, replica = open_store(settings.store, clock), open_store(settings.replica, clock)
     store.ensure()
     replica.ensure()
+    register = open_register(settings, clock)
+    register.run_now(START, schema.check)
     return House(
         settings=settings,
         clock=clock,
-        register=open_register(settings, clock),
+        register=register,
         store=store,
         replica_store=replica,
         vault_keys=ensure_keys(settings.keys / "vault"),
         loan_keys=LoanKeys(settings.keys / "loans"),
     )
+
+
+@contextmanager
+def occupied_house(settings: Settings) -> Iterator[House]:
+    """``open_house`` for as long as the block runs; with SQLite nobody else gets in before or meanwhile (Fatal)."""
+    alone = settings.database.startswith("sqlite")
+    with data_folder.only_process(settings.data_dir) if alone else nullcontext():
+        house = open_house(settings)
+        try:
+            yield house
+        finally:
+            house.register.close()
 
 
 def models() -> list[Path]:
@@ -149,32 +166,20 @@ def models() -> list[Path]:
 
 
 @asynccontextmanager
-async def only_process(settings: Settings) -> AsyncIterator[None]:
-    """Hold the data folder where SQLite is used: SQLite means one process, a second is refused."""
-    if not settings.database.startswith("sqlite"):
-        yield
-        return
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
-    # the lock ends with the process, however that ends
-    with (settings.data_dir / "process.lock").open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Fatal(
-                f"could not start | {settings.data_dir.absolute()} | another process uses it, and SQLite bears one | "
-                "stop that process, or set FOOTAGE_DESK_DATABASE_URL to a PostgreSQL database"
-            ) from None
-        yield
-
-
-@asynccontextmanager
 async def engine_of(house: House, given: EngineServer | None = None) -> AsyncIterator[str]:
     """The address of the engine: the one given or the embedded one, started here, or the cluster's."""
-    if given is None and not house.settings.embedded:
-        yield house.settings.gateway_address
+    settings = house.settings
+    if given is None and not settings.embedded:
+        yield settings.gateway_address
         return
-    server = given or EngineServer(house.settings.data_dir / "engine", house.clock, house.settings.gateway_address)
-    address = await server.start()
+    server = given or EngineServer(settings.data_dir / "engine", house.clock, settings.gateway_address)
+    try:
+        address = await server.start()
+    except (DataDirectoryInUse, RuntimeError) as error:
+        raise Fatal(
+            f"could not start the engine | {settings.gateway_address} | {str(error).partition(';')[0]} | stop that process, "
+            f"or set {variable('engine_port')} to a free port"
+        ) from error
     house.on_turn.append(server.clock_turned)
     try:
         yield address
@@ -211,8 +216,9 @@ def everything() -> Parts:
 
 
 def only(job_types: Sequence[str]) -> Parts:
-    """These workers alone; raises WorkerError for a job type that nobody does."""
-    return Parts(workers=choose(discover(), list(job_types)))
+    """These workers alone; whoever uploads sweeps too. Raises WorkerError for a job type that nobody does."""
+    workers = choose(discover(), list(job_types))
+    return Parts(workers=workers, sweeper=any(worker.heavy for worker in workers))
 
 
 async def run(house: House, parts: Parts, ready: Ready | None = None, *, engine: EngineServer | None = None) -> None:
@@ -221,13 +227,15 @@ async def run(house: House, parts: Parts, ready: Ready | None = None, *, engine:
     ``ready`` is told the addresses once everything answers; ``engine`` is run instead of the settings' one.
     """
     settings = house.settings
-    async with only_process(settings), engine_of(house, engine) as engine_address:
+    async with engine_of(house, engine) as engine_address:
         channel = open_channel(settings, engine_address)
         client = PyzeebeEngineClient(channel)
         health = Health()
         health.checks["register"] = lambda: _register_answers(house.register)
-        health_listener = listen(settings.health_host, settings.health_port)
-        portal_listener = listen(settings.portal_host, settings.portal_port) if parts.portal else None
+        if parts.workers:
+            health.checks["engine"] = lambda: _engine_answers(client)
+        health_listener = _listen(settings, "health")
+        portal_listener = _listen(settings, "portal") if parts.portal else None
         runner = JobRunner(settings, parts.workers, house.dependencies, channel, health=health)
         try:
             if parts.deploy:
@@ -322,6 +330,21 @@ async def _register_answers(register: Register) -> str | None:
     return None
 
 
-def _url(listener: Any) -> str:
+async def _engine_answers(client: PyzeebeEngineClient) -> str | None:
+    return None if await client.healthy() else "the engine does not answer"
+
+
+def _listen(settings: Settings, part: str) -> socket.socket:
+    host, port = getattr(settings, f"{part}_host"), getattr(settings, f"{part}_port")
+    try:
+        return listen(host, port)
+    except Fatal as error:
+        raise Fatal(
+            f"could not listen | {host}:{port} | somebody else does, or this machine has no such address | stop that "
+            f"process, or set {variable(f'{part}_port')} to a free port"
+        ) from error
+
+
+def _url(listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

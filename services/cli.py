@@ -1,88 +1,119 @@
 """``footage-desk …``: each command translates its arguments and calls the room that does the work."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+import sys
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, ParamSpec, TypeVar
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from services import bootstrap, doctor
 from services import policy as policy_book
-from services.bootstrap import Addresses, House, Parts
+from services.bootstrap import Addresses, House, Parts, Ready
 from services.demo import organisation, walk
+from services.demo.organisation import Account
 from services.engine import main as engine_main
+from services.engine.errors import DataDirectoryInUse
 from services.register import schema
 from services.runtime.channel import open_channel
 from services.runtime.clock import SystemClock
 from services.runtime.engine_client import PyzeebeEngineClient
 from services.runtime.errors import Fatal, Retryable
 from services.runtime.logs import configure_logs
-from services.runtime.settings import Settings, SettingsError, unknown_variables
+from services.runtime.settings import Settings, SettingsError, unknown_variables, variable
 from services.runtime.worker import WorkerError
 
-P = ParamSpec("P")
-T = TypeVar("T")
+FORESEEN = (Fatal, Retryable, SettingsError)
+SETTINGS = "Settings come from the environment: docs/settings.md lists them, footage-desk doctor checks them."
 
 app = typer.Typer(
     help="Footage Desk: an organisation's rules for retrieving video recordings.",
+    epilog=SETTINGS,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    add_completion=False,
 )
 policy = typer.Typer(help="The policy, and what satisfies it.", no_args_is_help=True)
 app.add_typer(policy, name="policy")
-console = Console()
-complaints = Console(stderr=True)
-
-DATA = Annotated[Path | None, typer.Option(help="The folder for everything that is written.")]
+console = Console(highlight=False)
+complaints = Console(stderr=True, highlight=False, markup=False)
 
 
 @app.command()
 def run(
-    demo: Annotated[bool, typer.Option("--demo", help="With the demo organisation and a clock to turn.")] = False,
+    demo: Annotated[
+        bool, typer.Option("--demo", help="With the demo organisation, its recordings, and a clock that can be turned.")
+    ] = False,
 ) -> None:
-    """Run everything in this process: engine, workers, portal."""
-    loaded = _settings(**(organisation.settings() if demo else {}))
-    house = _guarded(bootstrap.open_house, loaded)
-    accounts = organisation.prepare(house) if loaded.demo else []
+    """Run everything in this process: engine, workers, portal. Ctrl-C or SIGTERM ends it, and nothing is lost.
 
-    async def ready(addresses: Addresses) -> None:
-        console.print(f"\nFootage Desk · 录像调取台 is ready at [bold]{addresses.portal}[/bold]")
-        console.print(f"API description {addresses.portal}/api/openapi.json · health and metrics {addresses.health}")
-        if accounts:
-            console.print(_accounts(accounts))
-        console.print("Ctrl-C stops it; the next start goes on where this one stopped.\n")
+    What it writes is under FOOTAGE_DESK_DATA_DIR (var); it listens on FOOTAGE_DESK_PORTAL_PORT (8080).
+    """
+    loaded = _settings(quiet=True, **(organisation.settings() if demo else {}))
+    _say(f"Opening books, keys and footage store in {loaded.data_dir}/ …")
+    with _opened(loaded) as house:
+        accounts: list[Account] = []
+        if loaded.demo:
+            _say("Laying out the demo organisation and its recordings of yesterday …")
+            accounts = organisation.prepare(house)
+        _say("Starting engine, workers and portal …")
 
-    _finish(bootstrap.run_until_signalled(house, bootstrap.everything(), ready))
+        async def ready(addresses: Addresses) -> None:
+            if accounts:
+                console.print("\nAccounts of the demo organisation", style="bold")
+                console.print(_accounts(accounts))
+            console.print(f"\nFootage Desk · 录像调取台 is ready at [bold]{addresses.portal}[/]")
+            console.print(f"The API describes itself at {addresses.portal}/api/openapi.json")
+            console.print(f"Health and metrics are at {addresses.health}")
+            console.print("Ctrl-C stops it; the next start goes on where this one stopped.\n")
+
+        _finish(bootstrap.run_until_signalled(house, bootstrap.everything(), ready))
 
 
 @app.command()
 def portal() -> None:
-    """Run the portal with the relay of its messages; engine and workers run elsewhere."""
-    _finish(bootstrap.run_until_signalled(_house(), Parts(portal=True, relay=True)))
+    """Run the portal, and the relay that takes its messages to the engine. Engine and workers run elsewhere.
+
+    Needs ZEEBE_ADDRESS, and a database that footage-desk migrate has brought up to date.
+    """
+    with _opened(_apart("portal")) as house:
+        _finish(bootstrap.run_until_signalled(house, Parts(portal=True, relay=True), _ready("The portal")))
 
 
 @app.command()
-def worker(job_types: Annotated[list[str], typer.Argument(help="Job types, such as retrieve-footage.")]) -> None:
-    """Run the workers of these job types alone."""
+def worker(
+    job_types: Annotated[
+        list[str],
+        typer.Argument(help="What to do, such as retrieve-footage. A type that nobody does prints all there are."),
+    ],
+) -> None:
+    """Run the workers of these job types alone, as many processes of it as you like.
+
+    Needs ZEEBE_ADDRESS, and a database that footage-desk migrate has brought up to date. A worker that uploads
+    footage also removes what dead uploads have left.
+    """
     try:
         parts = bootstrap.only(job_types)
     except WorkerError as error:
         _leave(str(error), 2)
-    _finish(bootstrap.run_until_signalled(_house(), parts))
+    with _opened(_apart("worker")) as house:
+        _finish(bootstrap.run_until_signalled(house, parts, _ready("The worker")))
 
 
 @app.command()
 def engine(
     address: Annotated[str, typer.Option(help="Where the gateway listens.")] = "127.0.0.1:26500",
     data: Annotated[Path | None, typer.Option(help="The folder of its state; in memory when not given.")] = None,
-    management: Annotated[str | None, typer.Option(help="Where the controlled clock answers.")] = None,
+    management: Annotated[str | None, typer.Option(help="Where the controlled clock answers, as host:port.")] = None,
     controlled_clock: Annotated[bool, typer.Option("--controlled-clock", help="A clock that can be turned.")] = False,
     records: Annotated[Path | None, typer.Option(help="A file that gets every record, one JSON object a line.")] = None,
 ) -> None:
-    """Run the embedded engine by itself."""
+    """Run the embedded engine by itself, speaking Zeebe's gateway protocol. Set ZEEBE_ADDRESS to it elsewhere."""
     try:
         engine_main.run(
             typer.echo,
@@ -92,13 +123,13 @@ def engine(
             controlled_clock=controlled_clock,
             records=records,
         )
-    except RuntimeError as error:
-        _leave(str(error), 1)
+    except (DataDirectoryInUse, RuntimeError) as error:
+        _leave(f"The engine could not start at {address}: {error}", 1)
 
 
 @app.command()
 def deploy() -> None:
-    """Deploy the models to the engine; the same content again makes no new version."""
+    """Deploy the models to the engine at ZEEBE_ADDRESS; the same content again makes no new version."""
     loaded = _settings()
 
     async def work() -> None:
@@ -114,16 +145,26 @@ def deploy() -> None:
 
 @app.command()
 def migrate() -> None:
-    """Bring the database to the newest schema."""
-    register = _guarded(bootstrap.open_register, _settings(), SystemClock())
-    schema.migrate(register.engine)
+    """Bring the database to the newest schema. Running it again changes nothing."""
+    loaded = _settings()
+    with _sentences():
+        register = bootstrap.open_register(loaded, SystemClock())
+        try:
+            register.run_now(bootstrap.START, lambda unit: unit.session.connection())
+            schema.migrate(register.engine)
+        finally:
+            register.close()
     console.print("The database is at the newest schema.")
 
 
 @app.command()
-def demo(data: DATA = None) -> None:
-    """Take one application through every step with no person, and check what came of it."""
-    raise typer.Exit(asyncio.run(walk.demonstrate(data or Path("var/demo"), console)))
+def demo(
+    data: Annotated[Path, typer.Option(help="The folder for everything that is written; what is in it goes.")] = Path(
+        "var/demo"
+    ),
+) -> None:
+    """Take one application through every step with no person, and check what came of it. Ends with 0 when all holds."""
+    raise typer.Exit(asyncio.run(walk.demonstrate(data, console)))
 
 
 @policy.command("coverage")
@@ -144,61 +185,106 @@ def policy_coverage(root: Annotated[Path, typer.Option(help="A checkout of Foota
 
 @app.command("doctor")
 def examine() -> None:
-    """Check every setting and part, and say in a sentence what to do."""
+    """Check every setting and part, and say in a sentence what to do. Ends with 0 when all is well, else with 1."""
+    configure_logs("error")
     try:
         loaded = Settings.load()
     except SettingsError as error:
-        _leave(str(error), 1)
+        _leave("\n".join(f"✗ settings: {line}" for line in str(error).splitlines()), 1)
     found = asyncio.run(doctor.examine(loaded, unknown_variables()))
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column()
+    table.add_column()
+    table.add_column(overflow="fold")
     for line in found:
-        console.print(f"[{'green' if line.well else 'red'}]{'✓' if line.well else '✗'}[/] {line.part}: {line.sentence}")
+        table.add_row("[green]✓[/]" if line.well else "[red]✗[/]", escape(line.part), escape(line.sentence))
+    console.print(table)
     raise typer.Exit(0 if all(line.well for line in found) else 1)
 
 
-def _house() -> House:
-    return _guarded(bootstrap.open_house, _settings())
-
-
-def _settings(**overrides: Any) -> Settings:
+def _settings(*, quiet: bool = False, **overrides: Any) -> Settings:
+    """The settings, with the logs set up by them; ``quiet`` shows people at a terminal what they have to know only."""
     try:
         loaded = Settings.load(**overrides)
     except SettingsError as error:
         _leave(str(error), 2)
-    configure_logs(loaded.log_level, loaded.log_format)
+    at_terminal = loaded.log_format != "json" and sys.stderr.isatty()
+    chosen = "log_level" in loaded.model_fields_set
+    configure_logs("warning" if quiet and at_terminal and not chosen else loaded.log_level, loaded.log_format)
     for sentence in unknown_variables():
-        complaints.print(sentence)
+        complaints.print(sentence, soft_wrap=True)
     return loaded
 
 
-def _guarded(build: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
-    try:
-        return build(*arguments, **named)
-    except (Fatal, Retryable, SettingsError) as error:
-        _leave(str(error), 1)
+def _apart(command: str) -> Settings:
+    """The settings of a process that is one of several."""
+    loaded = _settings()
+    if loaded.embedded:
+        _leave(
+            f"{variable('zeebe_address')} is not set, and footage-desk {command} starts no engine of its own: set it "
+            "to the gateway's address, such as zeebe:26500, or run everything in one process with footage-desk run.",
+            2,
+        )
+    if loaded.demo:
+        _leave(
+            f"{variable('demo')} is set, and a clock that can be turned belongs to one process: unset it for "
+            f"footage-desk {command}, or run everything in one process with footage-desk run --demo.",
+            2,
+        )
+    return loaded
+
+
+@contextmanager
+def _opened(settings: Settings) -> Iterator[House]:
+    with _sentences(), bootstrap.occupied_house(settings) as house:
+        yield house
 
 
 def _finish(work: Coroutine[Any, Any, None]) -> None:
-    try:
+    with _sentences():
         asyncio.run(work)
-    except* (Fatal, Retryable, SettingsError) as group:
-        _leave("\n".join(str(error) for error in _leaves(group)), 1)
 
 
-def _leaves(group: BaseException) -> list[BaseException]:
-    if isinstance(group, BaseExceptionGroup):
-        return [leaf for error in group.exceptions for leaf in _leaves(error)]
-    return [group]
+@contextmanager
+def _sentences() -> Iterator[None]:
+    """Leave with the sentence of what the set-up or a part of it cannot do; what nobody foresaw is shown whole."""
+    try:
+        yield
+    except (*FORESEEN, BaseExceptionGroup) as error:
+        leaves = _leaves(error)
+        if not all(isinstance(leaf, FORESEEN) for leaf in leaves):
+            raise
+        _leave("\n".join(map(str, leaves)), 2 if isinstance(leaves[0], SettingsError) else 1)
+
+
+def _leaves(error: BaseException) -> list[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        return [leaf for one in error.exceptions for leaf in _leaves(one)]
+    return [error]
 
 
 def _leave(sentence: str, code: int) -> NoReturn:
-    complaints.print(sentence, markup=False, highlight=False)
+    complaints.print(sentence, soft_wrap=True)
     raise typer.Exit(code)
 
 
-def _accounts(accounts: list[Any]) -> Table:
-    table = Table(title="Accounts of the demo organisation", title_justify="left")
+def _say(sentence: str) -> None:
+    console.print(sentence, style="dim")
+
+
+def _ready(who: str) -> Ready:
+    async def ready(addresses: Addresses) -> None:
+        at = f" answers at {addresses.portal};" if addresses.portal else " works;"
+        console.print(f"{who}{at} health and metrics are at {addresses.health}; its engine is {addresses.engine}.")
+
+    return ready
+
+
+def _accounts(accounts: list[Account]) -> Table:
+    """One line for each, also on 80 columns."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for heading in ("account", "password", "name", "department", "what for"):
-        table.add_column(heading)
+        table.add_column(heading, no_wrap=True)
     for account in accounts:
         table.add_row(account.login, account.password, account.name, account.department_zh, account.does)
     return table

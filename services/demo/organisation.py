@@ -17,6 +17,7 @@ from services.register.cameras import Camera, Recorder
 from services.register.people import Department, Person, Post
 from services.register.sign_ins import hash_password
 from services.register.unit import Actor, Unit
+from services.runtime.errors import Fatal
 from services.runtime.settings import variable
 
 NAMESPACE = uuid.UUID("0f4c8d0e-6a3b-4c53-9a4e-2f6f0f7d5a10")
@@ -65,22 +66,22 @@ PEOPLE = (
     _Member("lina", "李娜", "production", ("member",), "申请人 drafts applications"),
     _Member("liuyang", "刘洋", "production", ("member",), "保管人 keeps copies"),
     _Member("zhangwei", "张伟", "production", ("head",), "部门负责人 preliminary review"),
-    _Member("wangfang", "王芳", "production", ("deputy",), "部门副职 stands in for the head"),
-    _Member("chenjing", "陈静", "administration", ("head",), "行政部负责人 head of Administration"),
+    _Member("wangfang", "王芳", "production", ("deputy",), "部门副职 deputises for the head"),
+    _Member("chenjing", "陈静", "administration", ("head",), "行政部负责人 heads Administration"),
     _Member("heping", "何平", "administration", ("supervisor",), "监督小组 supervision group"),
-    _Member("yangfan", "杨帆", "legal", ("head",), "法务部负责人 head of Legal"),
+    _Member("yangfan", "杨帆", "legal", ("head",), "法务部负责人 heads Legal"),
     _Member("sunli", "孙丽", "legal", ("supervisor",), "监督小组 supervision group"),
     _Member("zhaoqiang", "赵强", "security", ("head",), "安保负责人 signs"),
-    _Member("zhoumin", "周敏", "security", ("deputy",), "安保副职 stands in for the head"),
+    _Member("zhoumin", "周敏", "security", ("deputy",), "安保副职 deputises for the head"),
     _Member("wulei", "吴磊", "security", ("security-reviewer",), "安全审核 security review"),
     _Member("zhengjie", "郑洁", "security", ("security-reviewer",), "安全审核 security review"),
     _Member("machao", "马超", "security", ("return-inspector",), "归还检查 inspects returns"),
     _Member("hanxue", "韩雪", "security", ("supervisor",), "监督小组 supervision group"),
-    _Member("zhujun", "朱军", "storage", ("head",), "存储部负责人 head of storage"),
+    _Member("zhujun", "朱军", "storage", ("head",), "存储部负责人 heads storage"),
     _Member("hutao", "胡涛", "storage", ("storage-operator",), "存储操作 releases footage"),
-    _Member("linlin", "林琳", "storage", ("storage-operator",), "存储操作 releases footage, second person"),
+    _Member("linlin", "林琳", "storage", ("storage-operator",), "存储操作 releases, second person"),
     _Member("guotao", "郭涛", "storage", ("return-inspector",), "归还检查 inspects returns"),
-    _Member("luoxin", "罗欣", "storage", ("administrator",), "系统管理员 administrator, sees no footage"),
+    _Member("luoxin", "罗欣", "storage", ("administrator",), "系统管理员 administers, no footage"),
     _Member("gaofeng", "高峰", "management", ("head", "manager"), "管理层 management decision"),
     _Member("songtao", "宋涛", "management", ("deputy", "manager"), "管理层 management decision"),
     _Member("lianghong", "梁红", "management", ("manager",), "管理层 management decision"),
@@ -104,10 +105,14 @@ def settings() -> dict[str, Any]:
 
 
 def prepare(house: House) -> list[Account]:
-    """Seed the demo organisation and lay recordings of yesterday under the data folder. Again changes nothing."""
+    """Seed the demo organisation and lay recordings of yesterday under the data folder. Again changes nothing.
+
+    Raises Fatal for books that are somebody's own: the demo's passwords are known to everybody.
+    """
     recordings = (house.settings.data_dir / "recordings").absolute()
+    there = house.register.run_now(Actor("system", "demo"), seed_demo, recordings)
     redate(RECORDINGS, recordings, (house.clock.now() - timedelta(days=1)).date())
-    return house.register.run_now(Actor("system", "demo"), seed_demo, recordings)
+    return there
 
 
 def demo_id(name: str) -> str:
@@ -128,7 +133,13 @@ def seed_demo(unit: Unit, recordings: Path, *, zone: str = "UTC") -> list[Accoun
     """Write the demo organisation; what is there already stays as it is, an agreement that has expired is renewed.
 
     ``recordings`` is the root of a folder recorder with channels cam1 and cam2; ``zone`` is that of its file names.
+    Raises Fatal for books with people of their own.
     """
+    if unit.session.get(Person, demo_id("lina")) is None and unit.session.scalar(select(Person.id).limit(1)):
+        raise Fatal(
+            "could not enter the demo organisation | these books have people of their own, and everybody knows the "
+            "demo's passwords | leave --demo out, or set FOOTAGE_DESK_DATA_DIR and FOOTAGE_DESK_DATABASE_URL elsewhere"
+        )
     for department in DEPARTMENTS:
         _department(unit, department)
     for member in PEOPLE:

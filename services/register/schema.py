@@ -4,6 +4,8 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, MetaData
 
 from services.register import (
@@ -26,6 +28,8 @@ from services.register import (
     violations,
 )
 from services.register.base import Base
+from services.register.unit import Unit
+from services.runtime.errors import Fatal
 
 BOOKS = (
     agreements,
@@ -66,3 +70,14 @@ def migrate(engine: Engine) -> None:
         configuration.attributes["connection"] = connection
         command.upgrade(configuration, "head")
         connection.commit()
+
+
+def check(unit: Unit) -> str:
+    """Which schema the database has; raises Fatal when it is not the newest."""
+    newest = ScriptDirectory(str(migrations())).get_current_head()
+    present = MigrationContext.configure(unit.session.connection()).get_current_revision()
+    if present == newest:
+        return newest or "none"
+    if present is None:
+        raise Fatal("the database is empty: run footage-desk migrate")
+    raise Fatal(f"the database has the schema {present} and not {newest}: run footage-desk migrate of this version")

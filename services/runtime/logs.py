@@ -19,6 +19,9 @@ BOUND = ("application_id", "job_key", "job_type", "process_instance_key", "eleme
 # These print whole jobs with their variables, request headers or statements with their values at debug level.
 _TALKATIVE = ("pyzeebe", "grpc", "urllib3", "httpx", "httpcore", "sqlalchemy", "asyncio", "multipart")
 
+# These tell at info level what is our own to tell: each migration, each start of a server.
+_CHATTY = ("alembic", "uvicorn")
+
 # Said better, and with its back-off, by services.runtime.adapter.
 _REPEATED = ("pyzeebe.worker.job_poller",)
 
@@ -71,7 +74,7 @@ def configure_logs(
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    for name in _TALKATIVE:
+    for name in (*_TALKATIVE, *_CHATTY):
         logging.getLogger(name).setLevel(logging.WARNING)
     for name in _REPEATED:
         logging.getLogger(name).setLevel(logging.ERROR)

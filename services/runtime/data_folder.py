@@ -1,0 +1,43 @@
+"""The data folder: one process in it, where the database bears only one, and the clock that it is under."""
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from services.runtime.clock import Clock, SystemClock, TurnedClock
+from services.runtime.errors import Fatal
+
+
+@contextmanager
+def only_process(folder: Path) -> Iterator[None]:
+    """Hold ``folder`` while the block runs; raises Fatal where another process holds it.
+
+    The lock ends with the process, however that ends.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "process.lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Fatal(
+                f"could not start | {folder.absolute()} | another process uses this folder, and SQLite bears one | "
+                "stop that process, set FOOTAGE_DESK_DATA_DIR to another folder, or set FOOTAGE_DESK_DATABASE_URL to a "
+                "PostgreSQL database"
+            ) from None
+        yield
+
+
+def clock_of(folder: Path, *, demo: bool) -> Clock:
+    """A demo's clock, which can be turned, or the machine's; raises Fatal for the machine's under turned books."""
+    turned = TurnedClock(folder / "clock.json")
+    if demo:
+        return turned
+    if turned.turned:
+        ahead = turned.offset.total_seconds() / 86400
+        raise Fatal(
+            f"could not start | {folder.absolute()} | a demo has turned the clock of its books {ahead:.1f} days ahead, "
+            "the machine's clock would run behind them | start it with --demo, or set FOOTAGE_DESK_DATA_DIR to another "
+            "folder"
+        )
+    return SystemClock()
