@@ -55,9 +55,11 @@ class UploadAttempt(Base):
 def begin(unit: Unit, purpose: Purpose, *, application_id: str, item_id: str, job_key: int) -> UploadAttempt:
     """Open an attempt with a fresh key ``<bucket>/<item or copy>/<attempt>``; commit before the first byte is sent.
 
-    Raises NoLongerWanted when the case has ended or the item was dropped.
+    Raises NoLongerWanted when the case has ended, the item was dropped, or a later job works on it.
     """
     reason = unwanted_because(unit, application_id, item_id)
+    if reason is None and later_job_at_work(unit, purpose, item_id, job_key):
+        reason = "a later job works on it"
     if reason is not None:
         raise NoLongerWanted(
             f"nothing was fetched or made | item {item_id} | {reason} | "
@@ -143,19 +145,35 @@ def abandon(unit: Unit, attempt: UploadAttempt, reason: str) -> None:
     )
 
 
-def take_over(unit: Unit, purpose: Purpose, item_id: str) -> list[UploadAttempt]:
-    """Abandon what earlier runs left open for the item, and list what is still to be swept."""
-    for attempt in unit.session.scalars(
-        select(UploadAttempt).where(
-            UploadAttempt.purpose == purpose,
-            UploadAttempt.item_id == item_id,
-            UploadAttempt.finished_at.is_(None),
-            UploadAttempt.abandoned_at.is_(None),
-        )
-    ):
+def take_over(unit: Unit, purpose: Purpose, item_id: str, job_key: int | None = None) -> list[UploadAttempt]:
+    """Abandon what earlier runs left open for the item, and list what is still to be swept.
+
+    With ``job_key`` what a later job has begun is left to that one: a job that the process has taken back may still
+    run when its successor does, and must not take its work away.
+    """
+    query = select(UploadAttempt).where(
+        UploadAttempt.purpose == purpose,
+        UploadAttempt.item_id == item_id,
+        UploadAttempt.finished_at.is_(None),
+        UploadAttempt.abandoned_at.is_(None),
+    )
+    if job_key is not None:
+        query = query.where(UploadAttempt.job_key <= job_key)
+    for attempt in unit.session.scalars(query):
         abandon(unit, attempt, "a later run of the job took over")
     unit.session.flush()
     return unswept(unit, purpose=purpose, item_id=item_id)
+
+
+def later_job_at_work(unit: Unit, purpose: Purpose, item_id: str, job_key: int) -> bool:
+    """Whether a job that came after this one has begun, or done, the same work; keys of one case's jobs only grow."""
+    query = select(UploadAttempt.id).where(
+        UploadAttempt.purpose == purpose,
+        UploadAttempt.item_id == item_id,
+        UploadAttempt.job_key > job_key,
+        UploadAttempt.abandoned_at.is_(None),
+    )
+    return unit.session.scalar(query.limit(1)) is not None
 
 
 def abandon_all(unit: Unit, application_id: str, reason: str) -> None:

@@ -122,8 +122,13 @@ def keep(unit: Unit, attempt_id: str, version_id: str, asked: Span, sealed: dict
     return True
 
 
-def failed(unit: Unit, application_id: str, item_id: str, code: str) -> None:
-    """Footage that is at risk could not be preserved; the storage office is told, the application goes on."""
+def failed(unit: Unit, application_id: str, item_id: str, code: str, job_key: int) -> None:
+    """Footage that is at risk could not be preserved; the storage office is told, the application goes on.
+
+    Nothing has failed where a later job works on the item: it has taken the work over.
+    """
+    if attempts.later_job_at_work(unit, "quarantine", item_id, job_key):
+        return
     audit.record(unit, "preservation-failed", "item", item_id, application_id=application_id, code=code)
     measurements.tell_storage(unit, "preservation-failed", application_id=application_id, subject_id=item_id)
 

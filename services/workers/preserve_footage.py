@@ -73,7 +73,14 @@ class _Work:
             return False
         except (Retryable, Fatal, NothingRecorded, FootageMissing, FootageUnreadable) as error:
             code = type(error).__name__
-            await self.register.run(ACTOR, preservations.failed, self.command.application_id, need.item_id, code)
+            await self.register.run(
+                ACTOR,
+                preservations.failed,
+                self.command.application_id,
+                need.item_id,
+                code,
+                self.command.job_key,
+            )
             return False
         finally:
             await self._clear(need)
@@ -103,12 +110,21 @@ class _Work:
             legal_hold=True,
             expected_fingerprint=need.source.fingerprint,
         )
-        return await self.register.run(
+        kept = await self.register.run(
             ACTOR, preservations.keep, attempt.id, sealed.version_id, need.asked, sealed.to_json()
         )
+        if not kept:
+            # A later job may have swept this key before the object was there.
+            await vault_work.discard(self.store, attempt.bucket, attempt.key)
+        return kept
 
     async def _clear(self, need: Need) -> None:
         """Remove what is not booked: an earlier run's, or what this one made in vain."""
         await vault_work.clear_earlier_runs(
-            self.register, ACTOR, self.store, purpose="quarantine", item_id=need.item_id
+            self.register,
+            ACTOR,
+            self.store,
+            purpose="quarantine",
+            item_id=need.item_id,
+            job_key=self.command.job_key,
         )

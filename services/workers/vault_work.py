@@ -24,9 +24,10 @@ async def clear_earlier_runs(
     purpose: attempts.Purpose,
     item_id: str,
     loan_keys: LoanKeys | None = None,
+    job_key: int | None = None,
 ) -> None:
-    """Remove what earlier runs of this job may have left for the item, by its exact keys."""
-    left = await register.run(actor, attempts.take_over, purpose, item_id)
+    """Remove what earlier runs may have left for the item, by its exact keys; ``job_key`` spares later jobs' work."""
+    left = await register.run(actor, attempts.take_over, purpose, item_id, job_key)
     await sweep(register, actor, store, left, loan_keys)
 
 

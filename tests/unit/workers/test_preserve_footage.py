@@ -1,5 +1,6 @@
 """preserve-footage: what is at risk goes into the quarantine; nothing that fails ever stops the application (T4)."""
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from unittest.mock import patch
@@ -7,7 +8,7 @@ from unittest.mock import patch
 import pytest
 from custody_desk import ASKED, Case, Desk
 
-from services.register import preservations
+from services.register import attempts, preservations
 from services.register.applications import Application, Item
 from services.register.audit import AuditEvent
 from services.register.cameras import Camera
@@ -148,3 +149,39 @@ async def test_a_failure_is_on_the_trail_with_its_kind_and_no_words_of_the_case(
 
     [event] = [row for row in desk.rows(AuditEvent) if row.action == "preservation-failed"]
     assert '"code":"WrongFootage"' in event.entry
+
+
+async def test_a_job_that_was_taken_back_leaves_the_work_of_its_successor_alone(desk: Desk) -> None:
+    under(desk, preserve="always")
+    case = desk.case("gate")
+    begun, may_go_on, seal = asyncio.Event(), asyncio.Event(), preserve_footage.seal
+
+    async def slow(*arguments, **named):  # type: ignore[no-untyped-def]
+        if not begun.is_set():
+            begun.set()
+            await may_go_on.wait()
+        return await seal(*arguments, **named)
+
+    with patch.object(preserve_footage, "seal", slow):
+        old = asyncio.create_task(desk.work(preserve_footage, application_id=case.id, job_key=5))
+        await begun.wait()
+        new = await desk.work(preserve_footage, application_id=case.id, job_key=6)
+        may_go_on.set()
+
+        assert (await old, new) == (Result(0, 1), Result(1, 0))
+
+    [kept] = desk.rows(preservations.Preservation)
+    assert desk.objects("quarantine") == [kept.sealed["key"]]
+    assert desk.rows(Notice) == []
+
+
+async def test_a_job_that_was_taken_back_begins_nothing_beside_its_successor(desk: Desk) -> None:
+    under(desk, preserve="always")
+    case = desk.case("gate")
+    desk.do(attempts.begin, "quarantine", application_id=case.id, item_id=case.item(), job_key=6)
+
+    assert await preserve(desk, case) == Result(0, 1)
+
+    [attempt] = desk.rows(attempts.UploadAttempt)
+    assert attempt.abandoned_at is None
+    assert desk.rows(Notice) == []
