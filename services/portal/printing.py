@@ -1,10 +1,19 @@
 """The documents as pages to print: what an office would sign, made from the document's data alone."""
 
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from services.portal.words import words
+
+
+def moment(told: str, zone: str, *, exact: bool = False) -> str:
+    """An ISO 8601 moment as people read it in ``zone`` (an IANA name), to the second, or to the millisecond."""
+    local = datetime.fromisoformat(told).astimezone(ZoneInfo(zone))
+    return local.replace(tzinfo=None).isoformat(sep=" ", timespec="milliseconds" if exact else "seconds")
+
 
 _environment = Environment(
     loader=PackageLoader("services.portal", "templates/print"),
@@ -14,9 +23,11 @@ _environment = Environment(
     lstrip_blocks=True,
 )
 _environment.filters["word"] = words
+_environment.filters["moment"] = moment
 
 
 def page(kind: str, number: str, sha256: str, content: dict[str, Any]) -> str:
-    """The page of a document of ``kind`` (application-form, retrieval-record)."""
+    """The page of a document of ``kind`` (application-form, retrieval-record); told in the zone that was asked in."""
     template = _environment.get_template(f"{kind}.html")
-    return template.render(number=number, sha256=sha256, document=content)
+    zone = content["asked"]["zone"] if "asked" in content else content["items"][0]["zone"]
+    return template.render(number=number, sha256=sha256, document=content, zone=zone)

@@ -1,0 +1,69 @@
+"""The printed pages say what the documents' data say, in the zone in which people asked."""
+
+from typing import Any
+
+import pytest
+
+from services.portal.printing import moment, page
+
+SPAN = {"start": "2031-03-04T01:00:02+00:00", "end": "2031-03-04T01:00:20+00:00", "zone": "Asia/Shanghai"}
+
+
+def record(**changes: Any) -> dict[str, Any]:
+    """A retrieval record's data."""
+    recorder = {"name": "一号录像机", "kind": "folder", "make": None, "model": None, "identity": None}
+    camera = {"id": "c", "nameZh": "北门", "nameEn": "North gate", "channel": "gate"}
+    gap = ["2031-03-04T01:00:08+00:00", "2031-03-04T01:00:16.250000+00:00"]
+    obtained = {"covered": [], "gaps": [gap], "leadInMs": 750, "tailMs": 0, "codecs": ["h264"], "sources": []}
+    return {
+        "title": "视频录像调取记录",
+        "organisation": "本单位",
+        "policyVersion": "2026-01",
+        "demo": False,
+        "form": {"number": "SQ-2031-000001", "sha256": "f" * 64},
+        "operator": {"id": "o", "name": "胡涛"},
+        "secondPersons": [],
+        "source": {"site": "厂区", "recorder": recorder, "camera": camera, "takenFrom": "recorder"},
+        "recorderClock": {"zone": "UTC", "offsetMs": 1500, "method": "ntp", "uncertaintyMs": None},
+        "asked": SPAN,
+        "outcome": "partial",
+        "coverage": 0.541667,
+        "obtained": obtained,
+        "files": [],
+        "tools": {"footage-desk": "0.1.0"},
+        "startedAt": "2031-03-04T04:00:00+00:00",
+        "finishedAt": "2031-03-04T04:00:01+00:00",
+        "difficulties": ["<script>"],
+        **changes,
+    }
+
+
+def test_a_moment_is_told_in_the_zone_that_was_asked_in() -> None:
+    assert moment("2031-03-04T23:30:00+00:00", "Asia/Shanghai") == "2031-03-05 07:30:00"
+    assert moment("2031-03-04T23:30:00.125000Z", "UTC", exact=True) == "2031-03-04 23:30:00.125"
+
+
+@pytest.mark.requirement("R35")
+def test_the_record_tells_what_is_missing_and_in_which_zone() -> None:
+    printed = page("retrieval-record", "DQ-2031-000001", "a" * 64, record())
+
+    assert "2031-03-04 09:00:08.000 至 2031-03-04 09:00:16.250" in printed
+    assert "均为 Asia/Shanghai 时间" in printed
+    assert "54.17 %" in printed
+    assert "偏差 1500 毫秒（ntp）" in printed
+    assert "DEMO" not in printed
+
+
+def test_a_record_of_nothing_is_printed_too() -> None:
+    printed = page("retrieval-record", "DQ-2031-000002", "a" * 64, record(outcome="missing", obtained=None, coverage=0))
+
+    assert "无录像" in printed
+    assert "实得时间段" not in printed
+
+
+def test_what_was_made_under_a_turned_clock_says_so() -> None:
+    assert "DEMO" in page("retrieval-record", "DQ-2031-000001", "a" * 64, record(demo=True))
+
+
+def test_nothing_that_people_wrote_becomes_markup() -> None:
+    assert "<script>" not in page("retrieval-record", "DQ-2031-000001", "a" * 64, record())
