@@ -1,7 +1,7 @@
 """The whole desk for process tests: on the embedded engine, or on the broker at ZEEBE_ADDRESS."""
 
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import whole_footage
-from desk_people import People
+from desk_people import OpenDesk, People
 from whole_desk import Broker, Places, open_desk, prepare_books
 from whole_footage import MADE_FOR, Footage
 
@@ -18,7 +18,6 @@ NO_BROKER = f"{ADDRESS} and {CLOCK} are not both set: set them to a broker's gat
 VISITS = "test_visited_elements.py"
 OTHERS = ("test_golden_scenarios.py", "test_kill_points.py", "test_engine_apart.py")  # no traces of theirs are kept
 
-OpenDesk = Callable[..., AbstractAsyncContextManager[People]]
 _left_out = pytest.StashKey[bool]()
 
 

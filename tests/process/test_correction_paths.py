@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from desk_people import DRAFTER, People
+from desk_people import DRAFTER, OpenDesk, People
 
 from services.demo.organisation import demo_id
 from services.register import submissions
@@ -121,8 +121,8 @@ async def test_an_application_may_be_returned_again_and_again_and_then_rejected(
 
 
 @pytest.mark.zeebe
-async def test_withdrawing_in_approval(a_desk: object) -> None:
-    async with a_desk(preservation="always") as desk:  # type: ignore[operator]
+async def test_withdrawing_in_approval(a_desk: OpenDesk) -> None:
+    async with a_desk(preservation="always") as desk:
         case = await desk.apply("cam1", "gate")
         await desk.until(lambda _: len(desk.rows(Preservation)) == 2, "the preservation")
         await desk.review(case, "preliminary")
@@ -133,8 +133,8 @@ async def test_withdrawing_in_approval(a_desk: object) -> None:
 
 
 @pytest.mark.zeebe
-async def test_withdrawing_while_the_footage_is_being_preserved(a_desk: object) -> None:
-    async with a_desk(preservation="always") as desk:  # type: ignore[operator]
+async def test_withdrawing_while_the_footage_is_being_preserved(a_desk: OpenDesk) -> None:
+    async with a_desk(preservation="always") as desk:
         case = await desk.apply("cam1", "gate", "yard")
         await desk.review(case, "preliminary")
 
@@ -144,8 +144,8 @@ async def test_withdrawing_while_the_footage_is_being_preserved(a_desk: object) 
 
 
 @pytest.mark.zeebe
-async def test_withdrawing_in_correction(a_desk: object) -> None:
-    async with a_desk(preservation="always") as desk:  # type: ignore[operator]
+async def test_withdrawing_in_correction(a_desk: OpenDesk) -> None:
+    async with a_desk(preservation="always") as desk:
         case = await desk.apply("cam1")
         await desk.decide(case, "preliminary", "returned")
         await desk.until(lambda unit: unit.session.get_one(Application, case).correction_until, "the return")

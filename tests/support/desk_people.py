@@ -1,13 +1,13 @@
 """What people do in a whole case, by the register's own functions; each waits until it can be done."""
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import select
 from whole_books import problems
 from whole_desk import Desk
-from whole_footage import ASKED
 
 from services.demo.organisation import demo_id
 from services.register import copies, decisions, duties, forms, hand_overs, returns, submissions
@@ -247,4 +247,5 @@ class People(Desk):
         return self.rows(Notice, person_id=demo_id(login), code=code)
 
 
-__all__ = ["ASKED", "CUSTODIAN", "DRAFTER", "People"]
+# ``async with a_desk(**settings) as desk``
+OpenDesk = Callable[..., AbstractAsyncContextManager[People]]
