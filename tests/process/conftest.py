@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 import whole_footage
 from desk_people import OpenDesk, People
-from whole_desk import Broker, Places, open_desk, prepare_books
+from whole_broker import Broker
+from whole_desk import open_desk
 from whole_footage import MADE_FOR, Footage
+from whole_house import Places, prepare_books
 
 ADDRESS, CLOCK = "ZEEBE_ADDRESS", "ZEEBE_CLOCK"
 NO_BROKER = f"{ADDRESS} and {CLOCK} are not both set: set them to a broker's gateway and to the base of its clock."

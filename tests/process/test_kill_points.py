@@ -12,6 +12,7 @@ from typing import Any
 import anyio
 import chaos_truth
 import pytest
+import pytest_asyncio
 from chaos_driver import Run
 from chaos_house import settings
 from chaos_plan import choose, points_of
@@ -32,7 +33,7 @@ def withdraw_when(seed: int) -> Callable[[dict[str, Any]], bool]:
     return lambda stands: stands["stateDetail"] in wanted
 
 
-@pytest.fixture(scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """The points of a case that nobody disturbs, which has to end well too."""
     run = Run(tmp_path_factory.mktemp("undisturbed"))
@@ -41,7 +42,7 @@ async def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     return points_of(run.folder / "visits.txt")
 
 
-@pytest.fixture(scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def undisturbed_withdrawal(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     run = Run(tmp_path_factory.mktemp("withdrawal"), withdraw_at=withdraw_when(0))
     await run.to_the_end([])

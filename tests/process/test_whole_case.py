@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from desk_people import CUSTODIAN, People
 from vault_bench import packet_hashes, part_of, wanted
-from whole_desk import Places, open_desk
+from whole_desk import open_desk
 from whole_footage import MADE_FOR
+from whole_house import Places
 
 from services.register import viewings
 from services.register.copies import Copy, Grant

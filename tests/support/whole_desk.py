@@ -5,102 +5,39 @@ behind Zeebe's gateway, with a clock that runs and is turned on both sides.
 """
 
 import asyncio
-import functools
 import json
-import shutil
 import threading
-import urllib.request
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from contextvars import ContextVar
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
-from unittest.mock import patch
 
 import grpc
-from argon2 import PasswordHasher
 from engine_trace import Trace
 from pyzeebe.proto import gateway_pb2 as pb
 from pyzeebe.proto import gateway_pb2_grpc as rpc
 from sqlalchemy import select
-from whole_footage import CHANNELS, Footage, lay_out
+from whole_broker import BARRIERS, BOUND_SECONDS, Broker, Works, deploy_barrier, pass_barrier
+from whole_footage import Footage, lay_out
+from whole_house import CLERK, Places, open_house, seed
 
 from services import bootstrap
 from services.bootstrap import Addresses, House, Parts
-from services.demo import organisation
-from services.demo.organisation import demo_id
 from services.engine.server import EngineServer
-from services.register import schema
 from services.register.audit import AuditEvent
-from services.register.cameras import Camera
 from services.register.outbox import OutboxMessage
 from services.register.reviews import Review
-from services.register.rules import Rules
-from services.register.unit import EVERY_COMMIT, Actor, Register, Unit
+from services.register.unit import EVERY_COMMIT, Register, Unit
 from services.runtime.clock import FixedClock, TurnedClock
 from services.runtime.settings import Settings
-from services.runtime.stores import FolderStore
 from services.runtime.worker import Worker, discover
-from services.vault.keys import LoanKeys, ensure_keys
-from services.vault.store import Store
-from services.vault.stores import open_store
 
 T = TypeVar("T")
 
-CLERK = Actor("system", "test")
-BOUND_SECONDS = 30.0
-BARRIERS = 5
-BARRIER_ID = "test-barrier"
-BARRIER = f"""<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL" targetNamespace="http://footage-desk.example">
-  <process id="{BARRIER_ID}" isExecutable="true">
-    <startEvent id="start"><outgoing>flow</outgoing></startEvent>
-    <endEvent id="end"><incoming>flow</incoming></endEvent>
-    <sequenceFlow id="flow" sourceRef="start" targetRef="end" />
-  </process>
-</definitions>""".encode()
-CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 _looking: ContextVar[Unit | None] = ContextVar("_looking", default=None)
-
-
-@dataclass(frozen=True)
-class Broker:
-    """An engine elsewhere: its gateway, and the base address of its clock."""
-
-    address: str
-    clock: str
-
-    def turn(self, by: timedelta) -> datetime:
-        """Turn its clock; the moment that it shows then."""
-        body = json.dumps({"offsetMilli": by // timedelta(milliseconds=1)}).encode()
-        request = urllib.request.Request(  # noqa: S310 - the address is the test's own
-            f"{self.clock}/add", body, {"Content-Type": "application/json"}
-        )
-        with urllib.request.urlopen(request, timeout=BOUND_SECONDS) as answer:  # noqa: S310
-            return datetime.fromtimestamp(json.load(answer)["epochMilli"] / 1000, UTC)
-
-
-def prepare_books(path: Path, moment: datetime) -> Path:
-    """An SQLite file with the schema and the demo's people, to be copied for each desk."""
-    register = Register(f"sqlite:///{path}", FixedClock(moment), Rules(max_use_days=30))
-    schema.migrate(register.engine)
-    with patch.object(organisation, "hash_password", CHEAP.hash):
-        register.run_now(CLERK, organisation.seed_demo, path.parent)
-    register.close()
-    return path
-
-
-@dataclass
-class Places:
-    """What the session has made, and where this desk writes."""
-
-    root: Path
-    footage: Footage
-    books: Path | None = None
-    database_url: str | None = None
-    store: Store | None = None
-    replica: Store | None = None
 
 
 @dataclass
@@ -186,12 +123,7 @@ class Desk:
         await self.until(lambda unit: not self.works.running and not _due(unit), "silence")
         done = self.works.done
         for _ in range(BARRIERS):
-            await self.gateway.CreateProcessInstanceWithResult(
-                pb.CreateProcessInstanceWithResultRequest(
-                    request=pb.CreateProcessInstanceRequest(bpmnProcessId=BARRIER_ID, version=-1),
-                    requestTimeout=int(BOUND_SECONDS * 1000),
-                )
-            )
+            await pass_barrier(self.gateway)
             if self.works.running or self.works.done != done:
                 return False
         return not self.look(_due)
@@ -271,28 +203,6 @@ class Desk:
         return "\n".join(lines)
 
 
-@dataclass
-class Works:
-    """Counts what the workers do; a handler's end is a change."""
-
-    changed: Callable[[], None]
-    running: int = 0
-    done: int = 0
-
-    def counted(self, worker: Worker) -> Worker:
-        @functools.wraps(worker.handle)
-        async def handle(command: Any, **given: Any) -> Any:
-            self.running += 1
-            try:
-                return await worker.handle(command, **given)
-            finally:
-                self.running -= 1
-                self.done += 1
-                self.changed()
-
-        return replace(worker, handle=handle)
-
-
 def _due(unit: Unit) -> bool:
     """Whether the relay has something to do now."""
     query = select(OutboxMessage.id).where(OutboxMessage.settled_at.is_(None), OutboxMessage.next_at <= unit.now)
@@ -331,9 +241,9 @@ async def open_desk(
     if broker is not None:
         clock = TurnedClock()
         clock.turn(max(await asyncio.to_thread(broker.turn, timedelta()) - clock.now(), timedelta()))
-    house = _house(loaded, clock, places)
+    house = open_house(loaded, clock, places)
     footage = lay_out(places.footage, places.root / "recorder", clock.now())
-    house.register.run_now(CLERK, _seed, footage.root)
+    house.register.run_now(CLERK, seed, footage.root)
     engine = None if broker else EngineServer(None, clock, "127.0.0.1:0")
     desk = kind(house, footage, loaded, broker, clock, engine)
     loop, looking = asyncio.get_running_loop(), threading.get_ident()
@@ -363,8 +273,7 @@ async def open_desk(
         async with grpc.aio.insecure_channel(desk.addresses.engine) as channel:
             desk.gateway = rpc.GatewayStub(channel)
             if broker is not None:
-                barrier = pb.Resource(name=f"{BARRIER_ID}.bpmn", content=BARRIER)
-                await desk.gateway.DeployResource(pb.DeployResourceRequest(resources=[barrier]))
+                await deploy_barrier(desk.gateway)
             yield desk
     finally:
         started.cancel()
@@ -372,46 +281,3 @@ async def open_desk(
         with suppress(asyncio.CancelledError):
             await desk.running
         house.register.close()
-
-
-def _house(settings: Settings, clock: FixedClock | TurnedClock, places: Places) -> House:
-    settings.data_dir.mkdir(parents=True)
-    if places.database_url is None and places.books is not None:
-        shutil.copy(places.books, settings.data_dir / "register.db")
-    store = places.store or open_store(FolderStore(places.root / "store", "main"), clock)
-    replica = places.replica or open_store(FolderStore(places.root / "replica", "replica"), clock)
-    store.ensure()
-    replica.ensure()
-    register = Register(settings.database, clock, bootstrap.rules_of(settings))
-    if places.database_url is not None:
-        schema.migrate(register.engine)
-    return House(
-        settings=settings,
-        clock=clock,
-        register=register,
-        store=store,
-        replica_store=replica,
-        vault_keys=ensure_keys(settings.keys / "vault"),
-        loan_keys=LoanKeys(settings.keys / "loans"),
-    )
-
-
-def _seed(unit: Unit, recordings: Path) -> None:
-    """The demo's people, with passwords that are quick to check, its recorder, and the cameras of the footage."""
-    with patch.object(organisation, "hash_password", CHEAP.hash):
-        organisation.seed_demo(unit, recordings)
-    for channel, (camera_class, _) in CHANNELS.items():
-        if unit.session.get(Camera, demo_id(channel)) is None:
-            unit.session.add(
-                Camera(
-                    id=demo_id(channel),
-                    recorder_id=demo_id("recorder"),
-                    channel=channel,
-                    name_zh=channel,
-                    name_en=channel,
-                    place_zh="厂区",
-                    place_en="Plant",
-                    camera_class=camera_class,
-                    retention_days=30,
-                )
-            )

@@ -1,0 +1,80 @@
+"""An engine behind Zeebe's gateway for the whole desk: its clock, how to hear that it is done, what workers do."""
+
+import functools
+import json
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pyzeebe.proto import gateway_pb2 as pb
+from pyzeebe.proto import gateway_pb2_grpc as rpc
+
+from services.runtime.worker import Worker
+
+BOUND_SECONDS = 30.0
+BARRIERS = 5
+BARRIER_ID = "test-barrier"
+BARRIER = f"""<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL" targetNamespace="http://footage-desk.example">
+  <process id="{BARRIER_ID}" isExecutable="true">
+    <startEvent id="start"><outgoing>flow</outgoing></startEvent>
+    <endEvent id="end"><incoming>flow</incoming></endEvent>
+    <sequenceFlow id="flow" sourceRef="start" targetRef="end" />
+  </process>
+</definitions>""".encode()
+
+
+@dataclass(frozen=True)
+class Broker:
+    """An engine elsewhere: its gateway, and the base address of its clock."""
+
+    address: str
+    clock: str
+
+    def turn(self, by: timedelta) -> datetime:
+        """Turn its clock; the moment that it shows then."""
+        body = json.dumps({"offsetMilli": by // timedelta(milliseconds=1)}).encode()
+        request = urllib.request.Request(  # noqa: S310 - the address is the test's own
+            f"{self.clock}/add", body, {"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(request, timeout=BOUND_SECONDS) as answer:  # noqa: S310
+            return datetime.fromtimestamp(json.load(answer)["epochMilli"] / 1000, UTC)
+
+
+async def deploy_barrier(gateway: rpc.GatewayStub) -> None:
+    """Deploy the process that ends at once."""
+    resource = pb.Resource(name=f"{BARRIER_ID}.bpmn", content=BARRIER)
+    await gateway.DeployResource(pb.DeployResourceRequest(resources=[resource]))
+
+
+async def pass_barrier(gateway: rpc.GatewayStub) -> None:
+    """Run it: the broker has taken what it was told before this returns."""
+    await gateway.CreateProcessInstanceWithResult(
+        pb.CreateProcessInstanceWithResultRequest(
+            request=pb.CreateProcessInstanceRequest(bpmnProcessId=BARRIER_ID, version=-1),
+            requestTimeout=int(BOUND_SECONDS * 1000),
+        )
+    )
+
+
+@dataclass
+class Works:
+    """Counts what the workers do; a handler's end is a change."""
+
+    changed: Callable[[], None]
+    running: int = 0
+    done: int = 0
+
+    def counted(self, worker: Worker) -> Worker:
+        @functools.wraps(worker.handle)
+        async def handle(command: Any, **given: Any) -> Any:
+            self.running += 1
+            try:
+                return await worker.handle(command, **given)
+            finally:
+                self.running -= 1
+                self.done += 1
+                self.changed()
+
+        return replace(worker, handle=handle)

@@ -1,0 +1,93 @@
+"""The house of a whole desk: its books with the demo's people, its vault, its cameras."""
+
+import shutil
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from unittest.mock import patch
+
+from argon2 import PasswordHasher
+from whole_footage import CHANNELS, Footage
+
+from services import bootstrap
+from services.bootstrap import House
+from services.demo import organisation
+from services.demo.organisation import demo_id
+from services.register import schema
+from services.register.cameras import Camera
+from services.register.rules import Rules
+from services.register.unit import Actor, Register, Unit
+from services.runtime.clock import FixedClock, TurnedClock
+from services.runtime.settings import Settings
+from services.runtime.stores import FolderStore
+from services.vault.keys import LoanKeys, ensure_keys
+from services.vault.store import Store
+from services.vault.stores import open_store
+
+CLERK = Actor("system", "test")
+CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+
+
+def prepare_books(path: Path, moment: datetime) -> Path:
+    """An SQLite file with the schema and the demo's people, to be copied for each desk."""
+    register = Register(f"sqlite:///{path}", FixedClock(moment), Rules(max_use_days=30))
+    schema.migrate(register.engine)
+    with patch.object(organisation, "hash_password", CHEAP.hash):
+        register.run_now(CLERK, organisation.seed_demo, path.parent)
+    register.close()
+    return path
+
+
+@dataclass
+class Places:
+    """What the session has made, and where this desk writes."""
+
+    root: Path
+    footage: Footage
+    books: Path | None = None
+    database_url: str | None = None
+    store: Store | None = None
+    replica: Store | None = None
+
+
+def open_house(settings: Settings, clock: FixedClock | TurnedClock, places: Places) -> House:
+    settings.data_dir.mkdir(parents=True)
+    if places.database_url is None and places.books is not None:
+        shutil.copy(places.books, settings.data_dir / "register.db")
+    store = places.store or open_store(FolderStore(places.root / "store", "main"), clock)
+    replica = places.replica or open_store(FolderStore(places.root / "replica", "replica"), clock)
+    store.ensure()
+    replica.ensure()
+    register = Register(settings.database, clock, bootstrap.rules_of(settings))
+    if places.database_url is not None:
+        schema.migrate(register.engine)
+    return House(
+        settings=settings,
+        clock=clock,
+        register=register,
+        store=store,
+        replica_store=replica,
+        vault_keys=ensure_keys(settings.keys / "vault"),
+        loan_keys=LoanKeys(settings.keys / "loans"),
+    )
+
+
+def seed(unit: Unit, recordings: Path) -> None:
+    """The demo's people, with passwords that are quick to check, its recorder, and the cameras of the footage."""
+    with patch.object(organisation, "hash_password", CHEAP.hash):
+        organisation.seed_demo(unit, recordings)
+    for channel, (camera_class, _) in CHANNELS.items():
+        if unit.session.get(Camera, demo_id(channel)) is None:
+            unit.session.add(
+                Camera(
+                    id=demo_id(channel),
+                    recorder_id=demo_id("recorder"),
+                    channel=channel,
+                    name_zh=channel,
+                    name_en=channel,
+                    place_zh="厂区",
+                    place_en="Plant",
+                    camera_class=camera_class,
+                    retention_days=30,
+                )
+            )
