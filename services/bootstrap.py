@@ -43,6 +43,7 @@ log = get_logger(__name__)
 SWEEP_EVERY = timedelta(minutes=15)
 COUNT_EVERY = timedelta(seconds=30)
 ENGINE_WAIT = timedelta(seconds=60)
+MODELS = Path(__file__).parents[1] / "bpmn"
 START = Actor("system", "start")
 
 Ready: TypeAlias = Callable[["Addresses"], Awaitable[None]]
@@ -161,8 +162,7 @@ def occupied_house(settings: Settings) -> Iterator[House]:
 
 def models() -> list[Path]:
     """The BPMN and DMN files that are deployed together."""
-    folder = Path(__file__).parents[1] / "bpmn"
-    return sorted(path for path in folder.iterdir() if path.suffix in (".bpmn", ".dmn"))
+    return sorted(path for path in MODELS.iterdir() if path.suffix in (".bpmn", ".dmn"))
 
 
 @asynccontextmanager
@@ -176,8 +176,9 @@ async def engine_of(house: House, given: EngineServer | None = None) -> AsyncIte
     try:
         address = await server.start()
     except (DataDirectoryInUse, RuntimeError) as error:
+        cause = str(error).partition(";")[0]
         raise Fatal(
-            f"could not start the engine | {settings.gateway_address} | {str(error).partition(';')[0]} | stop that process, "
+            f"could not start the engine | {settings.gateway_address} | {cause} | stop that process, "
             f"or set {variable('engine_port')} to a free port"
         ) from error
     house.on_turn.append(server.clock_turned)
@@ -250,10 +251,9 @@ async def run(house: House, parts: Parts, ready: Ready | None = None, *, engine:
                     relay = Relay(house.register, client)
                     house.on_turn.append(relay.wake)
                     group.start_soon(relay.run)
+                    group.start_soon(_keep_counting, house.register)
                 if parts.sweeper:
                     group.start_soon(_keep_sweeping, house)
-                if parts.relay:
-                    group.start_soon(_keep_counting, house.register)
                 group.start_soon(_work, runner, bool(parts.workers))
                 if ready is not None:
                     await ready(

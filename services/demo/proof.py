@@ -36,6 +36,9 @@ class Issued:
 
 @dataclass(frozen=True)
 class Check:
+    """What was looked at, of which camera or case, and what was found."""
+
+    subject: str
     what: str
     held: bool
     found: str
@@ -77,7 +80,7 @@ def after_return(house: House, copies: Sequence[Issued]) -> list[Check]:
         gone = _refused(KeyGone, house.loan_keys.unwrapper, copy.copy_id)
         shut = _refused(NotARecipient, _open, house, copy, house.vault_keys.unwrapper())
         checks.append(
-            Check(f"{copy.camera}: after the return nothing opens the copy", gone and shut, "loan key destroyed")
+            Check(copy.camera, "after the return nothing opens it", gone and shut, "loan key destroyed")
         )
     return checks
 
@@ -95,14 +98,16 @@ def _while_out(house: House, copy: Issued, copies: Sequence[Issued]) -> list[Che
     name = copy.camera
     return [
         *(_packets(copy, plain, kind) for kind in ("video", "audio")),
-        Check(f"{name}: opens with its loan key and no other", all(shut), f"{len(shut)} other keys refused"),
+        Check(name, "opens with its loan key and no other", all(shut), f"{len(shut)} other keys refused"),
         Check(
-            f"{name}: the plaintext is what was sealed",
+            name,
+            "the plaintext is what was sealed",
             hashlib.sha256(plain).hexdigest() == copy.sealed.sha256_plain,
             f"sha256 {copy.sealed.sha256_plain[:16]}…",
         ),
         Check(
-            f"{name}: the stored bytes are what was sealed",
+            name,
+            "the stored bytes are what was sealed",
             cipher.hexdigest() == copy.sealed.sha256_cipher,
             f"sha256 {copy.sealed.sha256_cipher[:16]}…",
         ),
@@ -121,7 +126,7 @@ def _packets(copy: Issued, plain: bytes, kind: str) -> Check:
     # silence repeats itself, so the first packet alone does not tell where the copy begins
     starts = (place for place, digest in enumerate(source) if got and digest == got[0])
     same = any(source[start : start + len(got)] == got for start in starts)
-    return Check(f"{copy.camera}: {kind} packets identical to the recorder's", same, f"{len(got)} packets")
+    return Check(copy.camera, f"{kind} packets are the recorder's own", same, f"{len(got)} packets")
 
 
 def _coverage(copy: Issued) -> Check:
@@ -134,7 +139,8 @@ def _coverage(copy: Issued) -> Check:
     honest = (copy.sealed.outcome == "complete") == (not coverage.gaps)
     gaps = ", ".join(f"{gap.duration.total_seconds():.1f} s missing at {gap.start:%H:%M:%S}" for gap in coverage.gaps)
     return Check(
-        f"{copy.camera}: coverage is stated",
+        copy.camera,
+        "coverage is stated",
         whole and honest,
         f"{copy.sealed.outcome}, {coverage.share:.1%}" + (f", {gaps}" if gaps else ""),
     )

@@ -1,0 +1,205 @@
+"""The steps of one application as people take them, through the API: from the form to the archive."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any, TypeAlias
+
+from services.demo import organisation
+from services.demo.people import People, wait_for
+
+# By the sample recordings: camera 1 has a gap of 21 s in this span, camera 2 has none.
+ITEMS = (("cam1", (22, 46, 30), (22, 50, 30)), ("cam2", (22, 46, 30), (22, 47, 45)))
+STAGES = {
+    "preliminary": "部门初审 preliminary review",
+    "security": "安全审核 security review",
+    "security-signature": "安保签字 sign-off",
+    "management": "管理层审批 management decision",
+    "storage-release": "存储放行 release",
+    "partial-footage": "部分录像确认 partial footage",
+    "return-inspection": "归还检查 return inspection",
+}
+NAMES = {member.login: member.name for member in organisation.PEOPLE}
+SYSTEM = "system"
+
+Tell: TypeAlias = Callable[[str, str, str], None]
+"""Is told the step's name, who took it, and what came of it."""
+
+
+@dataclass
+class Case:
+    """One application and the people who bring it through. Every method raises Stuck where it cannot go on."""
+
+    people: People
+    tell: Tell
+    application_id: str = ""
+    number: str = ""
+
+    async def apply(self, day: date) -> None:
+        """Draft and submit the form for ``day``, the date (UTC) that the recordings lie on."""
+        drafter = await self.people("lina")
+        items = []
+        for channel, start, end in ITEMS:
+            asked = {
+                "cameraId": organisation.demo_id(channel),
+                "start": datetime(day.year, day.month, day.day, *start, tzinfo=UTC).isoformat(),
+                "end": datetime(day.year, day.month, day.day, *end, tzinfo=UTC).isoformat(),
+            }
+            held = await drafter.get("/api/coverage", **asked)
+            items.append({**asked, "zone": "UTC"})
+            self._tell("预查 coverage", "lina", f"the recorder holds {held['share']:.1%} of the span of {channel}")
+        applied = await drafter.post("/api/applications", _form(items))
+        self.application_id, self.number = applied["id"], applied["number"]
+        self._tell("申请 application", "lina", f"{self.number} submitted with {len(items)} items")
+
+    async def approve(self) -> None:
+        """Preliminary review, security review, sign-off, and management for the sensitive camera."""
+        await self.decide("zhangwei", "preliminary", "approved")
+        await self.decide("wulei", "security", "approved", usePeriodDays=10, wayOfUse="download")
+        await self.decide("zhaoqiang", "security-signature", "signed")
+        opinion = "涉及敏感区域摄像头，同意调取，仅限事故调查使用。"
+        await self.decide("gaofeng", "management", "approved", opinion=opinion)
+
+    async def release(self) -> None:
+        """The storage department releases the footage, by two people."""
+        await self.decide("hutao", "storage-release", "approved")
+        second = await self.people("linlin")
+        review = await self.review("linlin", "storage-release")
+        whole = await second.get(f"/api/reviews/{review['id']}")
+        await second.post(
+            f"/api/reviews/{review['id']}/confirm",
+            {"agrees": True, "formSha256": whole["formSha256"], "password": second.password},
+        )
+        self._tell(STAGES["storage-release"], "linlin", "confirmed as the second person")
+
+    async def items(self) -> list[dict[str, Any]]:
+        """The items as they stand now."""
+        found: list[dict[str, Any]] = (await self.show())["items"]
+        return found
+
+    async def retrieved(self, watch: Callable[[Sequence[dict[str, Any]]], None] = lambda _: None) -> None:
+        """Wait until every item has its outcome, showing each look to ``watch``; confirm what is partial."""
+
+        async def all_there() -> list[dict[str, Any]] | None:
+            items = await self.items()
+            watch(items)
+            return items if all(item["outcome"] for item in items) else None
+
+        items = await wait_for("the footage", all_there)
+        for item in items:
+            found = f"item {item['position']} is {item['outcome']}, {item['coverage']:.1%} of it is covered"
+            self._tell("调取 retrieval", SYSTEM, found)
+        if any(item["outcome"] == "partial" for item in items):
+            reason = "缺口处没有录像，其余部分足以查明经过。"
+            await self.decide("wulei", "partial-footage", "approved", reason=reason)
+
+    async def accept(self) -> dict[str, Any]:
+        """The custodian accepts the copies; the hand-over as it was accepted."""
+        custodian = await self.people("liuyang")
+
+        async def offered() -> Any:
+            return await custodian.get("/api/reviews") and await custodian.get("/api/hand-overs")
+
+        hand_over = (await wait_for("the hand-over", offered))[0]
+        accepted: dict[str, Any] = await custodian.post(
+            f"/api/hand-overs/{hand_over['id']}/accept",
+            {
+                "conditionsVersion": hand_over["conditionsVersion"],
+                "formSha256": hand_over["formSha256"],
+                "password": custodian.password,
+            },
+        )
+        self._tell("签收 receipt", "liuyang", f"accepted, due back on {accepted['dueAt'][:10]}")
+        return accepted
+
+    async def view(self, hand_over: dict[str, Any]) -> None:
+        """The custodian looks into the middle of each copy."""
+        custodian = await self.people("liuyang")
+        for copy in hand_over["copies"]:
+            viewing = await custodian.post(f"/api/copies/{copy['id']}/viewings", {"purposeConfirmed": True})
+            middle = viewing["size"] // 2
+            got = await custodian.read(viewing["content"], middle, middle + 99_999)
+            looked = f"read {len(got.content):,} bytes in the middle of the sealed copy of {copy['cameraZh']}"
+            self._tell("查看 viewing", "liuyang", looked)
+
+    async def reminded(self, hand_over: dict[str, Any]) -> None:
+        """Wait until the custody log has the reminder."""
+        custodian = await self.people("liuyang")
+
+        async def look() -> bool:
+            log = await custodian.get(f"/api/hand-overs/{hand_over['id']}/custody-log")
+            return any(entry["event"] == "reminded" for entry in log["entries"])
+
+        await wait_for("the reminder", look)
+        self._tell("提醒 reminder", SYSTEM, "the custodian is reminded three days before the due date")
+
+    async def give_back(self, hand_over: dict[str, Any]) -> None:
+        """The custodian returns the copies to the storage office."""
+        custodian = await self.people("liuyang")
+        path = f"/api/hand-overs/{hand_over['id']}"
+        downloads = (await custodian.get(path))["downloads"]
+        await custodian.post(
+            f"{path}/return",
+            {
+                "returnTo": "storage",
+                "downloads": [{"downloadId": row["id"], "fate": "destroyed"} for row in downloads],
+                "noOtherCopies": True,
+                "password": custodian.password,
+            },
+        )
+        self._tell("归还 return", "liuyang", "returned to the storage office, attested that nothing was kept")
+
+    async def close(self) -> dict[str, Any]:
+        """The return is inspected and the case goes to the archive; the case as it ends."""
+        await self.decide("guotao", "return-inspection", "in-order")
+
+        async def closed() -> dict[str, Any] | None:
+            case = await self.show()
+            return case if case["state"] == "closed" else None
+
+        case: dict[str, Any] = await wait_for("the archive", closed)
+        self._tell("重新存档 re-archive", SYSTEM, f"the case is closed as {case['stateDetail']}")
+        return case
+
+    async def show(self) -> dict[str, Any]:
+        """The case as the security reviewer sees it."""
+        case: dict[str, Any] = await (await self.people("wulei")).get(f"/api/cases/{self.application_id}")
+        return case
+
+    async def decide(self, login: str, stage: str, outcome: str, **more: Any) -> None:
+        """Wait for the open review and sign ``outcome`` over the form's hash."""
+        review = await self.review(login, stage)
+        decided = await (await self.people(login)).decide(review, outcome, **more)
+        waits = "" if decided["published"] else "; a second person has to confirm"
+        self._tell(STAGES[stage], login, f"{outcome.replace('-', ' ')}{waits}")
+
+    async def review(self, login: str, stage: str) -> dict[str, Any]:
+        """The person's open review of this case, once it is there."""
+        somebody = await self.people(login)
+
+        async def mine() -> dict[str, Any] | None:
+            reviews = await somebody.get("/api/reviews")
+            ours = (one for one in reviews if (one["stage"], one["applicationId"]) == (stage, self.application_id))
+            return next(ours, None)
+
+        found: dict[str, Any] = await wait_for(f"the review {stage} for {login}", mine)
+        return found
+
+    def _tell(self, step: str, login: str, what: str) -> None:
+        self.tell(step, NAMES.get(login, login), what)
+
+
+def _form(items: Sequence[dict[str, str]]) -> dict[str, Any]:
+    return {
+        "reason": "昨晚二十二时许，仓库北门附近发生叉车与货架碰撞，需要查明经过。",
+        "purpose": "查明事故原因，作为事故报告的依据，并用于改进作业流程。",
+        "purposeCategory": "accident",
+        "legalBasis": "internal-management",
+        "incidentReference": "SG-2026-0042",
+        "wayOfUse": "download",
+        "placeOfUse": "生产部二楼会议室",
+        "requestedUseDays": 10,
+        "custodianId": organisation.demo_id("liuyang"),
+        "items": items,
+        "submit": True,
+    }
