@@ -9,7 +9,7 @@ from services.engine.management import Management
 from services.engine.writer import Writer
 
 DEFAULT_RETENTION = timedelta(days=30)
-_GRACE_SECONDS = 0.5
+_GRACE_SECONDS = 2.0
 
 
 class EngineServer:

@@ -68,9 +68,6 @@ class DayTime:
         days, hours = divmod(hours, 24)
         return sign * days, sign * hours, sign * minutes, sign * seconds, sign * nanos
 
-    def to_timedelta(self) -> timedelta:
-        return timedelta(microseconds=self.nanos // 1000)
-
 
 @dataclass(frozen=True, slots=True)
 class Date:
@@ -193,10 +190,6 @@ class DateTime:
 
     def plus_months(self, months: int) -> "DateTime":
         return DateTime(self.date.plus_months(months), self.nanos, self.zone)
-
-    def to_datetime(self) -> datetime:
-        """An aware datetime in UTC; a value without a zone counts as UTC."""
-        return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=self.instant_nanos // 1000)
 
 
 def local_date_time(local_nanos: int) -> DateTime:

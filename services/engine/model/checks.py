@@ -39,6 +39,25 @@ _ALLOWED = {
 }
 
 
+def check_flows(process: Process) -> list[str]:
+    """Flows and boundary events that no token can follow; nothing else is looked at before they are right."""
+    problems: list[str] = []
+    for element in process.elements.values():
+        for flow in element.outgoing:
+            if element.kind == Kind.PROCESS or process.elements[flow.target].scope != element.scope:
+                problems.append(
+                    f"Element '{flow.id}': a flow stays in its process or subprocess; use events to leave it."
+                )
+        host = process.elements.get(element.attached_to or "")
+        if host is not None and host.scope != element.scope:
+            problems.append(f"Element '{element.id}': a boundary event stands beside the activity it is attached to.")
+        if element.kind == Kind.BOUNDARY_EVENT and element.incoming:
+            problems.append(f"Element '{element.id}': a boundary event has no incoming flow.")
+        if element.kind == Kind.END_EVENT and element.outgoing:
+            problems.append(f"Element '{element.id}': an end event has no outgoing flow.")
+    return problems
+
+
 def check_process(process: Process) -> Iterator[str]:
     for element in process.elements.values():
         yield from (f"Element '{element.id}': {problem}." for problem in _check(process, element))
@@ -113,13 +132,9 @@ def _event(process: Process, element: Element) -> Iterator[str]:
     if allowed is not None and kind not in allowed:
         yield f"a {element.kind.lower().replace('_', ' ')} cannot have the type '{kind.lower()}'"
     if element.kind == Kind.BOUNDARY_EVENT:
-        host = process.elements.get(element.attached_to or "")
-        if host is None or host.kind not in _ACTIVITIES:
-            yield "a boundary event must be attached to a task, subprocess or call activity"
-        if not element.outgoing:
-            yield "a boundary event needs an outgoing flow"
-        if kind == EventKind.ERROR and not element.interrupting:
-            yield "an error boundary event always interrupts"
+        yield from _boundary(process, element, kind)
+    if kind == EventKind.ERROR and not element.interrupting:
+        yield "an event that catches an error always interrupts"
     if kind == EventKind.MESSAGE:
         yield from _message(element, starts_process=element.kind == Kind.START_EVENT and in_process)
     if kind == EventKind.TIMER and event.timer_kind == TimerKind.CYCLE:
@@ -132,6 +147,18 @@ def _event(process: Process, element: Element) -> Iterator[str]:
     thrown = element.kind in (Kind.END_EVENT, Kind.INTERMEDIATE_THROW_EVENT)
     if kind in (EventKind.ERROR, EventKind.ESCALATION) and thrown and event.code is None:
         yield f"it throws an {kind.lower()}, so it needs one with a code"
+    if event.code is not None and event.code.compiled is not None and not thrown:
+        yield f"the code of the {kind.lower()} that it catches cannot be an expression"
+
+
+def _boundary(process: Process, element: Element, kind: EventKind) -> Iterator[str]:
+    host = process.elements.get(element.attached_to or "")
+    if host is None or host.kind not in _ACTIVITIES:
+        yield "a boundary event must be attached to a task, subprocess or call activity"
+    elif kind == EventKind.ESCALATION and host.kind not in (Kind.SUB_PROCESS, Kind.CALL_ACTIVITY):
+        yield "only a subprocess or call activity catches an escalation at its boundary"
+    if not element.outgoing:
+        yield "a boundary event needs an outgoing flow"
 
 
 def _message(element: Element, *, starts_process: bool) -> Iterator[str]:
@@ -177,6 +204,9 @@ def _gateway(process: Process, element: Element) -> Iterator[str]:
             t.kind != Kind.INTERMEDIATE_CATCH_EVENT or t.event is None or t.event.kind not in waits for t in targets
         ):
             yield "an event-based gateway leads to message, timer and signal catch events only"
+        if any(f.source != element.id for t in targets for f in t.incoming):
+            yield "the events after an event-based gateway have no other incoming flow"
+        yield from _duplicates(process, [t.id for t in targets])
         return
     if element.kind not in (Kind.EXCLUSIVE_GATEWAY, Kind.INCLUSIVE_GATEWAY):
         return

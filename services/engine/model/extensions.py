@@ -11,8 +11,9 @@ from services.engine.model.xml import BPMN, ZEEBE, extension
 
 USER_TASK_JOB = "io.camunda.zeebe:userTask"
 _JOB_KINDS = {Kind.SERVICE_TASK, Kind.SEND_TASK, Kind.SCRIPT_TASK, Kind.BUSINESS_RULE_TASK}
-_VARIABLE = re.compile(r"[^\W\d]\w*")
-_PATH = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
+_NAMED = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")  # a variable, or a property of one
+_PATH = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*(\.[a-zA-Z_][a-zA-Z0-9_]*)*")  # what the broker takes
+_RESERVED = {"null", "true", "false", "function", "if", "then", "else", "for", "between", "instance", "of"}
 _USER_TASK_HEADERS = (
     ("assignmentDefinition", "assignee", "io.camunda.zeebe:assignee"),
     ("assignmentDefinition", "candidateGroups", "io.camunda.zeebe:candidateGroups"),
@@ -89,7 +90,7 @@ class ExtensionReader:
             if source is None or not source.strip():
                 self._problems.append(f"Element '{identity}': the {which} mapping to '{target}' needs a source.")
                 continue
-            if not _PATH.fullmatch(target):
+            if not _PATH.fullmatch(target) or target in _RESERVED:
                 self._problems.append(f"Element '{identity}': '{target}' is not a variable name or path to map to.")
             found.append(Mapping(self.expression(identity, f"{which} source", source), tuple(target.split("."))))
         return tuple(found)
@@ -114,7 +115,7 @@ class ExtensionReader:
             zeebe.get("inputElement") or None,
             zeebe.get("outputCollection") or None,
             self.formula(identity, "outputElement", output) if output else None,
-            plain if _VARIABLE.fullmatch(plain) else None,
+            plain.partition(".")[0] if _NAMED.fullmatch(plain) else None,
             None if condition is None else self.formula(identity, "completion condition", condition.text or ""),
         )
 

@@ -6,9 +6,10 @@ from lxml import etree
 
 from services.engine.errors import InvalidModel
 from services.engine.model.bpmn import SCOPES, Element, EventKind, Flow, Kind, Process
-from services.engine.model.checks import check_process
+from services.engine.model.checks import check_flows, check_process
 from services.engine.model.events import EventReader
 from services.engine.model.extensions import ExtensionReader
+from services.engine.model.loops import check_loops
 from services.engine.model.xml import BPMN, ZEEBE, bpmn_children, local, parse_definitions
 
 _KINDS = {
@@ -66,7 +67,8 @@ def parse_bpmn(content: bytes) -> list[Process]:
     if not processes and not problems:
         problems.append('The file has no process with isExecutable="true".')
     for process in [] if problems else processes:
-        problems.extend(check_process(process))
+        problems.extend(check_flows(process) or check_process(process))
+    problems.extend([] if problems else check_loops(processes))
     if problems:
         raise InvalidModel(problems)
     return processes

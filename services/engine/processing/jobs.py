@@ -45,6 +45,12 @@ def evaluate_job(work: Work, at: At) -> JobSpec:
     job_type = evaluate(work, at, definition.type)
     if not isinstance(job_type, str):
         raise _unusable(definition.type, "STRING", job_type)
+    if not job_type:
+        text = definition.type.text.removeprefix("=")
+        raise Trouble(
+            ErrorType.EXTRACT_VALUE,
+            f"Expected result of the expression '{text}' to be a not-empty string, but was an empty string.",
+        )
     retries = evaluate(work, at, definition.retries)
     if isinstance(retries, str) and retries.strip().isdigit():
         retries = int(retries)

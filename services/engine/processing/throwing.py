@@ -44,6 +44,6 @@ def _matches(at: At, catching: Element, kind: EventKind, code: str, came_from: E
     event = catching.event
     if event is None or event.kind != kind or not can_trigger(at, catching):
         return False
-    if came_from is not None and catching.scope == came_from.id:
+    if came_from is not None and catching.scope == came_from.id and catching.interrupting:
         return False  # what handles an event does not catch what it throws itself
     return event.code is None or event.code.text == code

@@ -64,10 +64,13 @@ def test_a_broken_command_fails_alone_and_leaves_nothing(caplog: pytest.LogCaptu
     assert len({r.position for r in batch.records}) == len(batch.records)
 
 
+_ENDLESS = '<bpmn:exclusiveGateway id="a" /><bpmn:exclusiveGateway id="b" />'
+
+
 def test_a_process_that_loops_for_ever_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("services.engine.processing.core.MOST_STEPS", 200)
     desk = CoreDesk()
-    desk.deploy(diagram(start() + '<bpmn:task id="a" /><bpmn:task id="b" />', "s>a a>b b>a"))
+    desk.deploy(diagram(start() + _ENDLESS, "s>a a>b b>a"))
 
     with pytest.raises(Rejection, match="loops for ever"):
         desk.create("p")
@@ -78,11 +81,7 @@ def test_a_process_that_loops_for_ever_is_stopped(monkeypatch: pytest.MonkeyPatc
 def test_a_timer_whose_process_breaks_is_put_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("services.engine.processing.core.MOST_STEPS", 200)
     desk = CoreDesk()
-    desk.deploy(
-        diagram(
-            start() + timer("t", "timeDuration", "PT1H") + '<bpmn:task id="a" /><bpmn:task id="b" />', "s>t t>a a>b b>a"
-        )
-    )
+    desk.deploy(diagram(start() + timer("t", "timeDuration", "PT1H") + _ENDLESS, "s>t t>a a>b b>a"))
     desk.create("p")
     desk.clock.turn(hours=2)
 

@@ -85,8 +85,9 @@ async def test_a_long_poll_is_answered_as_soon_as_there_is_a_job() -> None:
 async def test_stopping_ends_the_long_polls() -> None:
     async with running_engine() as engine:
         polling = await engine.long_poll("work")
+        engine.server.writer.stop_waiting()
 
-    assert await polling == []
+        assert await polling == []
 
 
 async def test_a_stream_hands_out_jobs_as_they_come() -> None:

@@ -21,6 +21,15 @@ def _boundary(identity: str, definition: str, attributes: str = "") -> str:
 
 _TIMER = "<bpmn:timerEventDefinition><bpmn:time{0}>{1}</bpmn:time{0}></bpmn:timerEventDefinition>"
 
+_TWO_EVENTS = (
+    '<bpmn:eventBasedGateway id="g" />' + timer("a", "timeDuration", "PT1H") + timer("b", "timeDuration", "PT2H")
+)
+
+
+def _flow(source: str, target: str) -> str:
+    return f'<bpmn:sequenceFlow id="f_{source}_{target}" sourceRef="{source}" targetRef="{target}" />'
+
+
 REFUSALS = {
     "an element type nobody knows": (
         diagram(start() + '<bpmn:complexGateway id="g" />'),
@@ -130,6 +139,89 @@ REFUSALS = {
         diagram(start() + '<bpmn:eventBasedGateway id="g" />' + job("a") + job("b"), "s>g g>a g>b"),
         "'g': an event-based gateway leads to message",
     ),
+    "an event after an event-based gateway that is reached otherwise too": (
+        diagram(start() + _TWO_EVENTS + job("t"), "s>g g>a g>b b>t t>a"),
+        "'g': the events after an event-based gateway have no other incoming flow",
+    ),
+    "an event-based gateway that waits twice for one signal": (
+        diagram(
+            start()
+            + '<bpmn:eventBasedGateway id="g" />'
+            + "".join(
+                f'<bpmn:intermediateCatchEvent id="{i}"><bpmn:signalEventDefinition signalRef="S" />'
+                "</bpmn:intermediateCatchEvent>"
+                for i in "ab"
+            ),
+            "s>g g>a g>b",
+            before='<bpmn:signal id="S" name="go" />',
+        ),
+        "'g': two signal events with the name 'go'",
+    ),
+    "a flow into a boundary event": (
+        diagram(start() + job("t") + _boundary("b", _TIMER.format("Duration", "PT1H")) + end(), "s>t t>b b>e"),
+        "'b': a boundary event has no incoming flow",
+    ),
+    "a flow out of an end event": (diagram(start() + end() + job("t"), "s>e e>t"), "'e': an end event has no outgoing"),
+    "a flow into the process itself": (diagram(start(), "s>p"), "'f_s_p': a flow stays in its process"),
+    "a flow out of a subprocess": (
+        diagram(start() + f'<bpmn:subProcess id="x">{start("i")}</bpmn:subProcess>' + end(), "s>x i>e"),
+        "'f_i_e': a flow stays in its process or subprocess",
+    ),
+    "a caught error whose code is an expression": (
+        diagram(
+            start() + job("t") + _boundary("b", '<bpmn:errorEventDefinition errorRef="E" />') + end(),
+            "s>t b>e",
+            before='<bpmn:error id="E" errorCode="=code" />',
+        ),
+        "'b': the code of the error that it catches cannot be an expression",
+    ),
+    "an escalation at the boundary of a task": (
+        diagram(
+            start() + job("t") + _boundary("b", '<bpmn:escalationEventDefinition escalationRef="E" />') + end(),
+            "s>t b>e",
+            before='<bpmn:escalation id="E" escalationCode="c" />',
+        ),
+        "'b': only a subprocess or call activity catches an escalation",
+    ),
+    "an error that begins something beside": (
+        diagram(
+            start()
+            + '<bpmn:subProcess id="x" triggeredByEvent="true"><bpmn:startEvent id="es" isInterrupting="false">'
+            + "<bpmn:errorEventDefinition /></bpmn:startEvent></bpmn:subProcess>"
+        ),
+        "'es': an event that catches an error always interrupts",
+    ),
+    "a loop in which nothing waits": (
+        diagram(start() + '<bpmn:exclusiveGateway id="a" /><bpmn:task id="b" />', "s>a a>b b>a"),
+        "'b': nothing waits in the loop b > a > b",
+    ),
+    "a loop through a subprocess in which nothing waits": (
+        diagram(
+            start()
+            + f'<bpmn:subProcess id="x">{start("i")}<bpmn:manualTask id="m" />{_flow("i", "m")}</bpmn:subProcess>',
+            "s>x x>x",
+        ),
+        "'m': nothing waits in the loop m > x > i > m",
+    ),
+    "a process that calls itself at once": (
+        diagram(
+            start()
+            + '<bpmn:callActivity id="c"><bpmn:extensionElements><zeebe:calledElement processId="p" />'
+            + "</bpmn:extensionElements></bpmn:callActivity>",
+            "s>c",
+        ),
+        "'c': nothing waits in the loop c > s > c",
+    ),
+    "a mapping to a reserved word": (
+        diagram(start() + job("t", more='<zeebe:ioMapping><zeebe:input source="=1" target="for" /></zeebe:ioMapping>')),
+        "'t': 'for' is not a variable name",
+    ),
+    "a mapping to a name the broker does not take": (
+        diagram(
+            start() + job("t", more='<zeebe:ioMapping><zeebe:input source="=1" target="录像" /></zeebe:ioMapping>')
+        ),
+        "'t': '录像' is not a variable name",
+    ),
     "a mapping to no variable": (
         diagram(
             start() + job("t", more='<zeebe:ioMapping><zeebe:output source="=1" target="a-b" /></zeebe:ioMapping>')
@@ -171,3 +263,10 @@ def test_entities_of_a_file_are_not_resolved() -> None:
     content = b'<!DOCTYPE d [<!ENTITY x SYSTEM "file:///etc/hostname">]>' + diagram(start()).split(b"?>")[1]
 
     assert parse_bpmn(content)[0].id == "p"
+
+
+def test_a_loop_of_gateways_and_one_with_a_job_are_taken() -> None:
+    gateways = '<bpmn:exclusiveGateway id="a" /><bpmn:exclusiveGateway id="b" />'
+
+    assert parse_bpmn(diagram(start() + gateways, "s>a a>b b>a"))
+    assert parse_bpmn(diagram(start() + '<bpmn:task id="a" />' + job("b"), "s>a a>b b>a"))

@@ -24,8 +24,10 @@ class CallActivity(Activity):
     def start(self, work: Work, at: At, prepared: object) -> None:
         definition = of_type(prepared, Definition)
         lifecycle.activated(work, at)
-        visible = given(at.element.called).all_parent_variables
-        variables = visible_document(at.instance, at.node) if visible else dict(at.node.variables)
+        if given(at.element.called).all_parent_variables:
+            variables = visible_document(at.instance, at.node)
+        else:
+            variables = dict(at.node.variables) if at.element.inputs else {}
         child = start_instance(work, definition, variables, parent=(at.instance.key, at.node.key))
         at.node.called = child.key
 

@@ -49,6 +49,7 @@ class MultiInstanceBody(Scope):
                 )
             results[index] = value
             set_local(work, at.instance, at.node, {loop.output_collection: results})
+        _items(work, at, loop)  # a collection that is none any more is told while the child can still be resumed
         done = loop.condition is not None and self._is_satisfied(work, at, child, loop)
         counts["completed"] += 1
         if done:
@@ -60,8 +61,7 @@ class MultiInstanceBody(Scope):
             counts["terminated"] += len(at.node.children)
             if lifecycle.terminate_children(work, at):
                 lifecycle.complete(work, at)
-        elif loop.sequential and counts["entered"] < counts["size"]:
-            items = _items(work, at, loop)
+        elif loop.sequential and counts["entered"] < len(items := _items(work, at, loop)):
             self._enter(work, at, loop, items[counts["entered"]])
         elif lifecycle.is_over(at.node):
             lifecycle.complete(work, at)

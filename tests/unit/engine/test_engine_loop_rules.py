@@ -1,0 +1,139 @@
+"""Multi-instance and call activities: what happens when collections or variables change under way."""
+
+import pytest
+from bpmn_makers import diagram, job, start
+from engine_desk import CoreDesk
+
+from services.engine.processing import incidents, instances
+
+
+def _loop(attributes: str, more: str = "", *, sequential: bool = True) -> str:
+    """A task of which one instance runs for each of ``items``."""
+    flag = 'isSequential="true"' if sequential else ""
+    loop = f'<zeebe:loopCharacteristics inputCollection="=items" {attributes} />'
+    return (
+        '<bpmn:serviceTask id="work"><bpmn:extensionElements><zeebe:taskDefinition type="work" />'
+        f"</bpmn:extensionElements><bpmn:multiInstanceLoopCharacteristics {flag}><bpmn:extensionElements>{loop}"
+        f"</bpmn:extensionElements>{more}</bpmn:multiInstanceLoopCharacteristics></bpmn:serviceTask>"
+    )
+
+
+def _resolve(desk: CoreDesk, instance_key: int, **variables: object) -> None:
+    desk.do(lambda work: instances.set_variables(work, instance_key, variables, local=False))
+    desk.do(lambda work: incidents.resolve(work, work.store.incidents.all_open()[0].key))
+
+
+def _finish(desk: CoreDesk) -> int:
+    """Complete every job of type work; returns how many there were."""
+    done = 0
+    while fetched := desk.fetch("work"):
+        for handed_out in fetched:
+            desk.complete(handed_out.job.key)
+            done += 1
+    return done
+
+
+@pytest.mark.parametrize("wrong", [None, "text", {"a": 1}, 3])
+@pytest.mark.parametrize("sequential", [True, False])
+def test_a_collection_that_is_none_is_an_incident_until_it_is_one(wrong: object, *, sequential: bool) -> None:
+    desk = CoreDesk()
+    desk.deploy(diagram(start() + _loop("", sequential=sequential), "s>work"))
+    instance = desk.create("p", items=wrong)
+    assert desk.open_incidents() == [("work", "EXTRACT_VALUE_ERROR")]
+
+    _resolve(desk, instance.key, items=[1, 2])
+
+    assert _finish(desk) == 2
+    assert desk.history(instance)[-1] == ("p", "COMPLETED")
+
+
+@pytest.mark.parametrize("sequential", [True, False])
+def test_a_collection_that_is_lost_under_way_stops_the_instance_that_ends_and_it_can_be_resumed(
+    *, sequential: bool
+) -> None:
+    desk = CoreDesk()
+    desk.deploy(diagram(start() + _loop("", sequential=sequential), "s>work"))
+    instance = desk.create("p", items=[1, 2])
+
+    desk.do(lambda work: instances.set_variables(work, instance.key, {"items": "gone"}, local=False))
+    desk.complete(desk.fetch("work", most=1)[0].job.key)
+    assert desk.open_incidents() == [("work", "EXTRACT_VALUE_ERROR")]
+    _resolve(desk, instance.key, items=[1, 2])
+    _finish(desk)
+
+    assert desk.open_incidents() == []
+    assert desk.history(instance)[-1] == ("p", "COMPLETED")
+
+
+def test_a_sequential_loop_goes_by_the_collection_as_it_is_now() -> None:
+    desk = CoreDesk()
+    desk.deploy(diagram(start() + _loop(""), "s>work"))
+    instance = desk.create("p", items=[1])
+
+    desk.complete(desk.fetch("work")[0].job.key, items=[1, 2, 3])
+
+    assert _finish(desk) == 2
+    assert desk.history(instance)[-1] == ("p", "COMPLETED")
+
+
+def test_an_output_element_that_is_a_property_keeps_its_variable_local() -> None:
+    desk = CoreDesk()
+    desk.deploy(
+        diagram(start() + _loop('outputCollection="all" outputElement="=result.n"') + job("after"), "s>work work>after")
+    )
+    desk.create("p", items=[1, 2])
+
+    for n in (1, 2):
+        (handed_out,) = desk.fetch("work")
+        assert handed_out.variables["result"] is None
+        desk.complete(handed_out.job.key, result={"n": n})
+
+    assert desk.fetch("after")[0].variables == {"items": [1, 2], "all": [1, 2]}
+
+
+def test_a_completion_condition_that_is_no_boolean_is_an_incident_and_can_be_resumed() -> None:
+    condition = "<bpmn:completionCondition>=done</bpmn:completionCondition>"
+    desk = CoreDesk()
+    desk.deploy(diagram(start() + _loop("", condition), "s>work"))
+    instance = desk.create("p", items=[1, 2, 3])
+
+    desk.complete(desk.fetch("work")[0].job.key)
+    assert desk.open_incidents() == [("work", "EXTRACT_VALUE_ERROR")]
+    _resolve(desk, instance.key, done=True)
+
+    assert desk.history(instance)[-1] == ("p", "COMPLETED")
+
+
+@pytest.mark.parametrize(
+    ("mapping", "variables"),
+    [
+        ("", {}),
+        ('<zeebe:ioMapping><zeebe:input source="=x" target="y" /></zeebe:ioMapping>', {"y": 1, "loopCounter": 1}),
+    ],
+)
+def test_without_parent_variables_a_called_process_gets_what_is_mapped(
+    mapping: str, variables: dict[str, object]
+) -> None:
+    call = (
+        '<bpmn:callActivity id="c"><bpmn:extensionElements>'
+        f'<zeebe:calledElement processId="called" propagateAllParentVariables="false" />{mapping}'
+        "</bpmn:extensionElements><bpmn:multiInstanceLoopCharacteristics><bpmn:extensionElements>"
+        '<zeebe:loopCharacteristics inputCollection="=[1]" /></bpmn:extensionElements>'
+        "</bpmn:multiInstanceLoopCharacteristics></bpmn:callActivity>"
+    )
+    desk = CoreDesk()
+    desk.deploy(diagram(start() + job("work"), "s>work", process_id="called"), diagram(start() + call, "s>c"))
+    desk.create("p", x=1)
+
+    assert desk.fetch("work")[0].variables == variables
+
+
+def test_an_empty_job_type_is_an_incident() -> None:
+    desk = CoreDesk()
+    desk.deploy(diagram(start() + job("work", "=kind"), "s>work"))
+    instance = desk.create("p", kind="")
+    assert desk.open_incidents() == [("work", "EXTRACT_VALUE_ERROR")]
+
+    _resolve(desk, instance.key, kind="work")
+
+    assert _finish(desk) == 1
