@@ -3,6 +3,7 @@
 What is true is told by the camera that made the footage. Nothing wrong is ever called complete, in none of the books.
 """
 
+import hashlib
 import json
 import random
 import shutil
@@ -99,6 +100,9 @@ async def assert_honest(desk: Desk, filmed: Sequence[Written], case: Case, asked
         assert one.sealed.outcome == ("complete" if whole and not lost else "partial")
         assert one.label["outcome"] == one.sealed.outcome == item.outcome == content["outcome"]
         assert one.label["gaps"] == one.sealed.coverage.to_json()["gaps"]
+    given = {one["name"]: one["sha256"] for one in copy.label["books"]["recorderSegments"]}
+    on_disk = [one.path for one in filmed if one.path.name in given]
+    assert given == {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in on_disk}
     assert (share == 1.0) is (master.sealed.outcome == "complete")
     assert item.coverage == content["coverage"] == share
     assert content["obtained"]["gaps"] == master.label["gaps"]
