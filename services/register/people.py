@@ -9,7 +9,6 @@ from sqlalchemy.orm import Mapped, mapped_column
 from services.register.base import Base, new_id
 from services.register.unit import Unit
 
-DEPARTMENT_KINDS = ("business", "administration", "legal", "security", "storage", "management")
 POSTS = (
     "head",  # of the department: decides the preliminary review; of Security: signs
     "deputy",  # stands in for the head
@@ -29,7 +28,7 @@ class Department(Base):
     id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
     name_zh: Mapped[str]
     name_en: Mapped[str]
-    kind: Mapped[str]
+    kind: Mapped[str]  # business, administration, legal, security, storage, management
     superior_id: Mapped[str | None] = mapped_column(ForeignKey("departments.id"))
 
 
@@ -100,17 +99,6 @@ def holders_in(unit: Unit, department_kind: str, *kinds: str) -> list[str]:
         select(Department.id).where(Department.kind == department_kind).order_by(Department.id)
     )
     return sorted({person for department in departments for person in holders(unit, department, *kinds)})
-
-
-def head_of(unit: Unit, department_id: str) -> str | None:
-    """The head of a department; the longest-serving one where two posts overlap."""
-    return unit.session.scalar(
-        select(Post.person_id)
-        .join(Person, Person.id == Post.person_id)
-        .where(Post.department_id == department_id, Post.kind == "head", Person.active, *_now(unit))
-        .order_by(Post.since, Post.id)
-        .limit(1)
-    )
 
 
 def superiors(unit: Unit, department_id: str) -> list[Department]:

@@ -25,7 +25,7 @@ from services.vault.coverage import (
     fragments_from_json,
     fragments_to_json,
 )
-from services.vault.store import Store
+from services.vault.store import Store, reader_of
 from services.vault.upload import Uploaded, upload
 from services.vault.verdict import judge
 
@@ -320,10 +320,4 @@ class _Master:
 
 def open_sealed(store: Store, source: Location, unwrapper: Unwrapper) -> Reader:
     """A seekable reader of the plaintext; blocks, so call it and read from it in a thread. Raises age's errors."""
-
-    def read_at(offset: int, length: int) -> bytes:
-        return b"".join(
-            store.get(source.bucket, source.key, offset=offset, length=length, version_id=source.version_id)
-        )
-
-    return Reader(read_at, source.size, unwrapper)
+    return Reader(reader_of(store, source.bucket, source.key, source.version_id), source.size, unwrapper)
