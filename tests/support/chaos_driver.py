@@ -21,7 +21,7 @@ from services.demo.people import People, Somebody, Stuck
 from services.runtime.clock import TurnedClock
 
 LOOK_AGAIN = 0.15
-PATIENCE = 150.0
+PATIENCE = 300.0
 ENOUGH = 15.0
 ENDED = "after engine PROCESS_INSTANCE ELEMENT_COMPLETED video-retrieval#"
 HOUSE = Path(__file__).with_name("chaos_house.py")
