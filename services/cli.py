@@ -67,9 +67,9 @@ def run(
             if accounts:
                 console.print("\nAccounts of the demo organisation", style="bold")
                 console.print(_accounts(accounts))
-            console.print(f"\nFootage Desk · 录像调取台 is ready at [bold]{addresses.portal}[/]")
-            console.print(f"The API describes itself at {addresses.portal}/api/openapi.json")
-            console.print(f"Health and metrics are at {addresses.health}")
+            console.print(f"\nFootage Desk · 录像调取台 is ready at [bold]{addresses.portal}[/]", soft_wrap=True)
+            console.print(f"The API describes itself at {addresses.portal}/api/openapi.json", soft_wrap=True)
+            console.print(f"Health and metrics are at {addresses.health}", soft_wrap=True)
             console.print("Ctrl-C stops it; the next start goes on where this one stopped.\n")
 
         _finish(bootstrap.run_until_signalled(house, bootstrap.everything(), ready))
@@ -269,13 +269,16 @@ def _leave(sentence: str, code: int) -> NoReturn:
 
 
 def _say(sentence: str) -> None:
-    console.print(sentence, style="dim")
+    console.print(sentence, style="dim", soft_wrap=True)
 
 
 def _ready(who: str) -> Ready:
     async def ready(addresses: Addresses) -> None:
         at = f" answers at {addresses.portal};" if addresses.portal else " works;"
-        console.print(f"{who}{at} health and metrics are at {addresses.health}; its engine is {addresses.engine}.")
+        console.print(
+            f"{who}{at} health and metrics are at {addresses.health}; its engine is {addresses.engine}.",
+            soft_wrap=True,
+        )
 
     return ready
 
