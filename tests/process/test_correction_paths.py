@@ -6,9 +6,10 @@ import pytest
 from desk_people import DRAFTER, OpenDesk, People
 
 from services.demo.organisation import demo_id
-from services.register import submissions
+from services.register import messages, submissions
 from services.register.applications import Application, Item, Revision
 from services.register.documents import Document
+from services.register.forms import Form
 from services.register.masters import Master
 from services.register.outbox import OutboxMessage
 from services.register.preservations import Preservation
@@ -64,11 +65,8 @@ async def test_a_correction_that_came_before_the_time_was_over_wins_though_its_m
 ) -> None:
     case = await desk.apply("cam1")
     await desk.decide(case, "preliminary", "returned")
-    await desk.quiet()
-    desk.look(hold_back, case)
     await desk.turn(days=6, hours=23)
-    await desk.correct(case, "gate")
-    desk.look(hold_back, case)
+    await desk.as_person(DRAFTER, correct_unheard, case, desk.form("gate"))
 
     await desk.turn(hours=1)
     await desk.accept(case)
@@ -78,11 +76,12 @@ async def test_a_correction_that_came_before_the_time_was_over_wins_though_its_m
     await desk.returned(case)
 
 
-def hold_back(unit: Unit, application_id: str) -> None:
-    """The relay publishes nothing of this case for ten days: the engine was away, say."""
-    rows = unit.session.query(OutboxMessage).filter_by(application_id=application_id, settled_at=None)
-    for message in rows:
-        message.next_at = unit.now + timedelta(days=10)
+def correct_unheard(unit: Unit, application_id: str, form: Form) -> None:
+    """Correct, and the message does not get through for ten days."""
+    submissions.correct(unit, application_id, form)
+    unit.session.flush()
+    message = unit.session.query(OutboxMessage).filter_by(name=messages.APPLICATION_CORRECTED, settled_at=None).one()
+    message.next_at = unit.now + timedelta(days=10)
 
 
 @pytest.mark.zeebe
