@@ -37,6 +37,7 @@ async def serve(app: ASGIApp, listener: socket.socket, *, lifespan: bool = False
         app,
         log_config=None,
         access_log=False,
+        proxy_headers=False,  # whose X-Forwarded-For is believed, the portal's setting says
         lifespan="on" if lifespan else "off",
         timeout_graceful_shutdown=max(1, round(grace)),
     )

@@ -1,4 +1,4 @@
-"""Every setting of Footage Desk in one typed class, read from the environment (design.md, "How it runs").
+"""Every setting of Footage Desk in one typed class, read from the environment (docs/architecture.md, "How it runs").
 
 Names have the prefix ``FOOTAGE_DESK_``; the engine's are the ones that Camunda's clients know. Durations are ISO 8601
 (``PT24H``). An empty variable counts as not set. What has no safe default is ``None`` here and demanded by
@@ -7,6 +7,7 @@ Names have the prefix ``FOOTAGE_DESK_``; the engine's are the ones that Camunda'
 
 import difflib
 import os
+import ssl
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -15,6 +16,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 from services.runtime.stores import FolderStore, S3Store, StoreSettings, same_place
 
@@ -85,6 +88,9 @@ class Settings(BaseSettings):
     portal_host: str = Field("127.0.0.1", description="the address on which the portal listens")
     portal_port: Port = Field(8080, description="a port from 0 to 65535 (0 takes a free one)")
     public_url: str | None = Field(None, description="the address that people type, such as https://footage.example")
+    trusted_proxies: str | None = Field(
+        None, description="the addresses of the proxies that tell the true client's, with commas between: 10.0.0.0/24"
+    )
     session_secret: SecretStr | None = Field(
         None, min_length=32, description="a random text of 32 or more characters, the same for every portal"
     )
@@ -133,6 +139,26 @@ class Settings(BaseSettings):
         except (ZoneInfoNotFoundError, ValueError) as error:
             raise ValueError("there is no such time zone") from error
         return name
+
+    @field_validator("database_url")
+    @classmethod
+    def _database_is_known(cls, url: SecretStr | None) -> SecretStr | None:
+        try:
+            known = url is None or make_url(url.get_secret_value()).drivername in ("sqlite", "postgresql+psycopg")
+        except (ArgumentError, ValueError) as error:
+            raise ValueError("it is not an address of a database") from error
+        if not known:
+            raise ValueError("the databases known are postgresql+psycopg and sqlite")
+        return url
+
+    @field_validator("store_ca_file", "replica_ca_file")
+    @classmethod
+    def _authority_can_be_read(cls, file: Path | None) -> Path | None:
+        try:
+            ssl.create_default_context(cafile=file)
+        except OSError as error:
+            raise ValueError(f"it cannot be read: {error.strerror or error}") from error
+        return file
 
     @field_validator("store_endpoint", "replica_endpoint")
     @classmethod

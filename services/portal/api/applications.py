@@ -8,7 +8,7 @@ from pydantic import Field
 from services.portal.api.dependencies import Books, GivenRecorders
 from services.portal.api.errors import USUAL, problems
 from services.portal.api.session import Acting
-from services.portal.api.shapes import Answer, Body, Identifier, Line, Moment, Paragraph
+from services.portal.api.shapes import LAST_OFFSET, Answer, Body, Identifier, Line, Moment, Paragraph
 from services.register import cases, forms, preservations, submissions, visibility
 from services.register.cameras import Camera, Recorder
 from services.register.unit import Unit
@@ -94,17 +94,24 @@ class CoverageAnswer(Answer):
     zone: str
 
 
+# OpenAPI has no word for a tuple that FastAPI writes right.
+Both = Annotated[list[str], Field(min_length=2, max_length=2)]
+
+
 class Choices(Answer):
     """Codes with their names in Chinese and English."""
 
-    purpose_categories: dict[str, tuple[str, str]]
-    legal_bases: dict[str, tuple[str, str]]
+    purpose_categories: dict[str, Both]
+    legal_bases: dict[str, Both]
 
 
 @router.get("/choices", responses=problems(401))
 async def choices(_actor: Acting) -> Choices:
     """What the form's lists offer."""
-    return Choices(purpose_categories=dict(forms.PURPOSE_CATEGORIES), legal_bases=dict(forms.LEGAL_BASES))
+    return Choices(
+        purpose_categories={code: list(names) for code, names in forms.PURPOSE_CATEGORIES.items()},
+        legal_bases={code: list(names) for code, names in forms.LEGAL_BASES.items()},
+    )
 
 
 @router.get("/applications", responses=problems(401))
@@ -113,7 +120,7 @@ async def list_applications(
     books: Books,
     mine: bool = False,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
-    offset: Annotated[int, Query(ge=0)] = 0,
+    offset: Annotated[int, Query(ge=0, le=LAST_OFFSET)] = 0,
 ) -> list[Summary]:
     """The applications that the signed-in person may see, newest first."""
 

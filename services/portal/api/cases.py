@@ -8,7 +8,7 @@ from fastapi.responses import HTMLResponse
 
 from services.portal import printing
 from services.portal.api.dependencies import Books
-from services.portal.api.errors import problems
+from services.portal.api.errors import problems, problems_beside
 from services.portal.api.session import Acting
 from services.portal.api.shapes import Answer, Moment
 from services.register import audit, cases, documents, visibility
@@ -36,7 +36,7 @@ async def read_case(application_id: str, actor: Acting, books: Books) -> dict[st
     return await books.run(actor, cases.case, application_id)
 
 
-@router.get("/documents/{number:path}/print", responses=problems(401, 404), response_class=HTMLResponse)
+@router.get("/documents/{number:path}/print", responses=problems_beside(401, 404), response_class=HTMLResponse)
 async def print_document(number: str, actor: Acting, books: Books) -> HTMLResponse:
     """The document as a page to print."""
     document = await books.run(actor, _read, number)

@@ -8,7 +8,7 @@ from pydantic import Field, SecretStr
 from services.portal.api.dependencies import Books
 from services.portal.api.errors import USUAL, problems
 from services.portal.api.session import Acting
-from services.portal.api.shapes import Answer, Body, Identifier, Line, Moment, Paragraph
+from services.portal.api.shapes import Account, Answer, Body, Identifier, Line, Moment
 from services.register import custody_views, hand_overs
 from services.register.custody_views import HandOverView
 from services.register.signatures import Proof
@@ -28,14 +28,14 @@ class Acceptance(Body):
 
 
 class Refusal(Body):
-    reason: Annotated[Paragraph, Field(min_length=1)]
+    reason: Account
     form_sha256: Sha256
     password: Password
 
 
 class Loss(Body):
     kind: Literal["lost", "damaged", "leaked"]
-    what_happened: Annotated[Paragraph, Field(min_length=1)]
+    what_happened: Account
 
 
 class CopyAnswer(Answer):

@@ -5,7 +5,7 @@ from fastapi import APIRouter
 from services.portal.api.dependencies import Books
 from services.portal.api.errors import problems
 from services.portal.api.session import Acting
-from services.portal.api.shapes import Answer
+from services.portal.api.shapes import Answer, Identifier
 from services.register import directory
 from services.register.unit import Unit
 
@@ -50,7 +50,7 @@ class CameraAnswer(Answer):
 
 
 @router.get("/directory", responses=problems(401))
-async def read_directory(actor: Acting, books: Books, department_id: str | None = None) -> Directory:
+async def read_directory(actor: Acting, books: Books, department_id: Identifier | None = None) -> Directory:
     """All departments, and the people of all or of one."""
 
     def read(unit: Unit) -> Directory:

@@ -15,6 +15,17 @@ from services.runtime.logs import get_logger
 
 log = get_logger(__name__)
 
+SECURITY_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'; object-src 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
 # Pydantic's kinds of error, as sentences; the rest say what pydantic says.
 SENTENCES: Mapping[str, tuple[str, str]] = {
     "missing": ("请填写 {field}。", "Fill in {field}."),
@@ -32,6 +43,12 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     "timezone_aware": ("{field} 须注明时区。", "Give {field} with its time zone."),
     "greater_than_equal": ("{field} 不能小于 {ge}。", "{field} must be {ge} or more."),
     "less_than_equal": ("{field} 不能大于 {le}。", "{field} must be {le} or less."),
+    "control_character": ("{field} 不能含有控制字符，请删去。", "{field} has a control character: leave it out."),
+    "moment_format": (
+        "{field} 须写成带时区的日期时间，例如 2026-01-31T08:00:00+08:00。",
+        "Write {field} as a date and time with its zone, such as 2026-01-31T08:00:00+08:00.",
+    ),
+    "moment_range": ("{field} 须在 1970 年至 2199 年之间。", "{field} must lie between 1970 and 2199."),
     "json_invalid": ("请求内容不是有效的 JSON。", "The body is not valid JSON: correct it."),
 }
 WRONG_PASSWORD = "password-wrong"  # noqa: S105  the code of own_signatures.sign, no password
@@ -52,21 +69,44 @@ WHEN = {
     403: "The rules do not allow it to this person",
     404: "There is no such thing, or not for this person",
     409: "The state of the case does not allow it",
+    413: "The body is too large",
     422: "A field is missing or wrong",
     429: "Too many attempts: try again later",
     503: "A part that is needed is away: try again later",
 }
 USUAL = (401, 403, 404, 409)
+LONGEST_TEXT = 500
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The ``responses`` of a route for OpenAPI; 422 and 503 are every route's."""
-    return {status: {"model": Problem, "description": WHEN[status]} for status in (*statuses, 422, 503)}
+    """The ``responses`` of a route for OpenAPI; 413, 422 and 503 are every route's."""
+    return {status: {"model": Problem, "description": WHEN[status]} for status in (*statuses, 413, 422, 503)}
 
 
-def answer(code: str, zh: str, en: str, status: int, field: str | None = None) -> JSONResponse:
-    headers = {"Retry-After": "10"} if status == HTTPStatus.SERVICE_UNAVAILABLE else None
-    return JSONResponse({"code": code, "zh": zh, "en": en, "field": field}, status, headers=headers)
+def problems_beside(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """As ``problems``, for a route whose own answer is no JSON: FastAPI would give the refusals its content type."""
+    refusal = {"application/json": {"schema": {"$ref": f"#/components/schemas/{Problem.__name__}"}}}
+    told = problems(*statuses)
+    return {status: {"description": told[status]["description"], "content": refusal} for status in told}
+
+
+def answer(
+    code: str, zh: str, en: str, status: int, field: str | None = None, *, headers: Mapping[str, str] | None = None
+) -> JSONResponse:
+    """A refusal in the one shape; whatever of it a caller has typed may be no proper Unicode and is cleaned."""
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        headers = {"Retry-After": "10", **(headers or {})}
+    content = {"code": code, "zh": _clean(zh), "en": _clean(en), "field": None if field is None else _clean(field)}
+    return JSONResponse(content, status, headers=headers)
+
+
+def _clean(text: str) -> str:
+    """Without lone surrogates, and of a sane length."""
+    return text[:LONGEST_TEXT].encode("utf-8", "replace").decode()
+
+
+def too_large() -> JSONResponse:
+    return answer("too-large", "请求内容过大，请缩短后再发送。", "The body is too large: send a shorter one.", 413)
 
 
 async def _refused(request: Request, error: Exception) -> JSONResponse:
@@ -91,6 +131,7 @@ def _fatal(_request: Request, error: Exception) -> JSONResponse:
         "系统出现故障，未做任何更改，请联系管理员。",
         "Something is broken and nothing was changed: tell the administrator.",
         500,
+        headers={**SECURITY_HEADERS, "Cache-Control": "no-store"},  # this one passes outside the middleware
     )
 
 
@@ -98,9 +139,17 @@ def _http(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101  registered for this class alone
     if error.status_code == HTTPStatus.NOT_FOUND:
         return answer("not-found", "没有这个地址，请检查。", "There is no such address: check it.", 404)
+    if error.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        return too_large()
+    if error.status_code == HTTPStatus.BAD_REQUEST:  # FastAPI's word for a body that is not even text
+        return answer("json-invalid", *SENTENCES["json_invalid"], 422, "body")
     reason = HTTPStatus(error.status_code).phrase
     return answer(
-        "http", f"请求不被接受（{error.status_code}）。", f"The call is not accepted: {reason}.", error.status_code
+        "http",
+        f"请求不被接受（{error.status_code}）。",
+        f"The call is not accepted: {reason}.",
+        error.status_code,
+        headers=error.headers,
     )
 
 

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from services.portal import ranges, reading
 from services.portal.api.dependencies import Books, GivenLoanKeys, GivenStore
-from services.portal.api.errors import problems
+from services.portal.api.errors import problems, problems_beside
 from services.portal.api.session import Acting
 from services.portal.api.shapes import Answer, Body, Identifier, Line, Moment
 from services.register import grants, viewings
@@ -75,7 +75,7 @@ class Vault:
 class Asked:
     """What a read asks for: a viewing, and of its footage a range or everything."""
 
-    viewing: Annotated[str, Query(min_length=1, max_length=64)]
+    viewing: Annotated[Identifier, Query()]
     bytes: Annotated[str | None, Header(alias="Range")] = None
     if_range: Annotated[str | None, Header(alias="If-Range")] = None
 
@@ -109,7 +109,7 @@ async def open_viewing(
 
 @router.get(
     "/copies/{copy_id}/content",
-    responses={**problems(401, 403, 404), **PARTIAL},
+    responses={**problems_beside(401, 403, 404), **PARTIAL},
     response_class=StreamingResponse,
 )
 async def read_content(
@@ -173,7 +173,9 @@ async def ask_download(
     )
 
 
-@router.get("/downloads/{download_id}/content", responses=problems(401, 403, 404), response_class=StreamingResponse)
+@router.get(
+    "/downloads/{download_id}/content", responses=problems_beside(401, 403, 404), response_class=StreamingResponse
+)
 async def read_download(
     download_id: Identifier, actor: Acting, books: Books, vault: Annotated[Vault, Depends()]
 ) -> StreamingResponse:

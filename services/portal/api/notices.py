@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query
 from services.portal.api.dependencies import Books
 from services.portal.api.errors import problems
 from services.portal.api.session import Acting
-from services.portal.api.shapes import Answer, Moment
+from services.portal.api.shapes import LAST_OFFSET, Answer, Moment
 from services.register import notices
 
 router = APIRouter(prefix="/api/notices", tags=["notices"])
@@ -28,7 +28,7 @@ async def list_notices(
     books: Books,
     unread: bool = False,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
-    offset: Annotated[int, Query(ge=0)] = 0,
+    offset: Annotated[int, Query(ge=0, le=LAST_OFFSET)] = 0,
 ) -> list[NoticeAnswer]:
     """My notices, the newest first."""
     rows = await books.run(actor, notices.mine, unread_only=unread, limit=limit, offset=offset)

@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import APIRouter, Response
 
 from services.portal.api.dependencies import Books, GivenRecorders
-from services.portal.api.errors import USUAL, problems
+from services.portal.api.errors import USUAL, problems_beside
 from services.portal.api.session import Acting
 from services.portal.api.shapes import Moment
 from services.recorders.base import NothingRecorded
@@ -19,7 +19,9 @@ PICTURE: dict[int | str, dict[str, Any]] = {
 }
 
 
-@router.get("/{review_id}/items/{item_id}/picture", response_class=Response, responses={**problems(*USUAL), **PICTURE})
+@router.get(
+    "/{review_id}/items/{item_id}/picture", response_class=Response, responses={**problems_beside(*USUAL), **PICTURE}
+)
 async def picture(
     review_id: str, item_id: str, *, actor: Acting, books: Books, recorders: GivenRecorders, at: Moment | None = None
 ) -> Response:

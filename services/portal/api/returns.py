@@ -9,7 +9,7 @@ from services.portal.api.custody import Password
 from services.portal.api.dependencies import Books
 from services.portal.api.errors import USUAL, problems
 from services.portal.api.session import Acting
-from services.portal.api.shapes import Answer, Body, Identifier, Moment
+from services.portal.api.shapes import Answer, Body, Identifier, Moment, Note
 from services.register import returns
 from services.register.returns import Fate
 
@@ -21,7 +21,7 @@ class DownloadFate(Body):
 
     download_id: Identifier
     fate: Literal["destroyed", "given-back"]
-    note: Annotated[str, Field(max_length=500)] = ""
+    note: Note = ""
 
 
 class GivenBack(Body):
