@@ -19,6 +19,8 @@ from services.register.violations import Violation
 
 APPROVAL_STAGES = ("preliminary", "security", "security-signature", "management")
 
+VAULT_ADDRESS = ("bucket", "key", "version")
+
 
 @dataclass(frozen=True)
 class State:
@@ -122,7 +124,7 @@ def case(unit: Unit, application_id: str) -> dict[str, Any]:
 
 
 def time_line(unit: Unit, application_id: str) -> list[dict[str, Any]]:
-    """What happened, oldest first, from the audit trail; readings are left out here."""
+    """What happened, oldest first, from the audit trail; readings, and where things lie in the vault, are left out."""
     query = (
         select(AuditEvent)
         .where(AuditEvent.application_id == application_id, AuditEvent.action.not_like("%-read"))
@@ -133,8 +135,10 @@ def time_line(unit: Unit, application_id: str) -> list[dict[str, Any]]:
             "at": event.at.isoformat(),
             "action": event.action,
             "actor": _name(unit, event.actor_id) if event.actor_kind == "person" else event.actor_id,
-            "subject": {"kind": event.subject_kind, "id": event.subject_id},
-            "detail": json.loads(event.entry)["detail"],
+            "subject": {"kind": event.subject_kind, "id": None if event.subject_kind == "object" else event.subject_id},
+            "detail": {
+                name: value for name, value in json.loads(event.entry)["detail"].items() if name not in VAULT_ADDRESS
+            },
         }
         for event in unit.session.scalars(query)
     ]

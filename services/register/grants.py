@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from sqlalchemy import select
 
-from services.register import audit
+from services.register import audit, people
 from services.register.applications import Application
 from services.register.copies import Copy, Grant
 from services.register.custody import HandOver
@@ -36,6 +36,11 @@ SUSPENDED = (
     "access-suspended",
     "访问已暂停，请与安全保卫部门联系。",
     "Access is suspended: get in touch with Security.",
+)
+ADMINISTRATOR = (
+    "administrator",
+    "系统管理员不接触录像，请由他人保管。",
+    "Administrators see no footage: let somebody else keep the copy.",
 )
 NOT_BEGUN = ("grant-not-begun", "授权尚未生效，请在生效后再打开。", "The grant has not begun: open the copy later.")
 
@@ -104,6 +109,8 @@ def check(unit: Unit, copy_id: str, action: Action) -> Opened:
         .order_by(Grant.since.desc())
         .limit(1)
     )
+    if people.holds(unit, unit.actor.id, "administrator"):
+        raise _no(*ADMINISTRATOR)
     require_agreement(unit, unit.actor.id)
     refusal = _refusal(unit, copy, hand_over, grant, action)
     if refusal is not None:

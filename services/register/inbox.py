@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from services.register import audit, cases, decisions, duties, findings, people, scopes, visibility
+from services.register import audit, cases, decisions, duties, findings, scopes, visibility
 from services.register.applications import Application, Revision
 from services.register.people import Person
 from services.register.reviews import Decision, Finding, Proposal, Review
@@ -74,10 +74,7 @@ def view(unit: Unit, review_id: str) -> View:
     review = unit.session.get(Review, review_id)
     if review is None:
         raise NotFound("审核", "review", review_id)
-    if people.holds(unit, unit.actor.id, "administrator"):
-        raise NotFound("审核", "review", review_id)
-    if not any(unit.actor.id in pool for pool in duties.pools(unit, review)):
-        visibility.visible(unit, review.application_id)
+    visibility.readable(unit, review)
     application = unit.session.get_one(Application, review.application_id)
     revision = unit.session.scalar(
         select(Revision).where(Revision.application_id == application.id, Revision.round == review.round)

@@ -1,9 +1,9 @@
-"""The picture by which an operator knows a camera before releasing its footage (R31, R34, failures.md F7)."""
+"""The picture by which an operator knows a camera before releasing its footage (R31, R34, docs/failures.md F7)."""
 
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.register import audit, decisions, duties, measurements, preservations
+from services.register import audit, decisions, duties, measurements, preservations, visibility
 from services.register.reviews import Review
 from services.register.unit import Unit
 from services.runtime.errors import NotFound, Refused
@@ -25,6 +25,7 @@ def sight(unit: Unit, review_id: str, item_id: str, at: datetime | None = None) 
     review = unit.session.get(Review, review_id)
     if review is None or review.stage != "storage-release":
         raise NotFound("放行审核", "release", review_id)
+    visibility.readable(unit, review)
     if review.closed_at is not None:
         raise Refused("review-closed", "此项审核已经结束。", "This review is closed already.")
     second = decisions.open_proposal(unit, review) is not None

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import select
 
-from services.register import audit, duties, messages, notices, outbox, people
+from services.register import audit, duties, messages, notices, outbox, people, visibility
 from services.register.applications import Application
 from services.register.custody import HandOver
 from services.register.people import Person
@@ -161,12 +161,14 @@ def close_open(unit: Unit, application_id: str, because: str) -> int:
 
 
 def open_for_change(unit: Unit, review_id: str) -> Review:
-    """The review, locked with its application; NotFound, or Refused when it is closed (the process waits no more)."""
+    """The review, locked with its case; NotFound, also for strangers to the case, or Refused when it is closed."""
     application_id = unit.session.scalar(select(Review.application_id).where(Review.id == review_id))
     if application_id is None:
         raise NotFound("审核", "review", review_id)
     application = unit.session.get_one(Application, application_id, with_for_update=True, populate_existing=True)
     review = unit.session.get_one(Review, review_id, with_for_update=True, populate_existing=True)
+    if unit.actor.kind == "person":
+        visibility.readable(unit, review)
     if review.closed_at is not None or application.closed_at is not None:
         raise Refused(
             "review-closed",

@@ -1,8 +1,12 @@
-"""Who may see a case: those who have a part in it, Security and the supervisors; administrators see none (R2, R62)."""
+"""Who may see a case: those who have a part in it, Security and the supervisors (R2, R62).
 
-from sqlalchemy import Select, or_, select
+Administrators see none but what they draft themselves. Nor does anybody whom the case concerns: what reviewers say of
+them, and that they are looked for at all, is not theirs to read beforehand (T8).
+"""
 
-from services.register import duties
+from sqlalchemy import ColumnElement, Select, String, cast, or_, select
+
+from services.register import duties, people
 from services.register.applications import Application
 from services.register.custody import HandOver
 from services.register.documents import Document
@@ -32,6 +36,26 @@ def all_visible(unit: Unit, *, limit: int, offset: int, mine: bool = False) -> l
     return list(unit.session.scalars(query))
 
 
+def readable(unit: Unit, review: Review) -> None:
+    """NotFound unless the acting person holds a post for the review or may see its case."""
+    application = unit.session.get_one(Application, review.application_id)
+    me = unit.actor.id
+    administrator = people.holds(unit, me, "administrator")
+    outside = administrator or me in application.subject_ids
+    if not outside and any(me in pool for pool in duties.pools(unit, review)):
+        return
+    if administrator or not _sees(unit, application):
+        raise NotFound("审核", "review", review.id)
+
+
+def _sees(unit: Unit, application: Application) -> bool:
+    try:
+        visible(unit, application.id)
+    except NotFound:
+        return False
+    return True
+
+
 def _is_asked(unit: Unit, application_id: str) -> bool:
     """Whether an open review asks the acting person, who may stand in from another department (T1, T8)."""
     query = select(Review).where(Review.application_id == application_id, Review.closed_at.is_(None))
@@ -41,7 +65,10 @@ def _is_asked(unit: Unit, application_id: str) -> bool:
 def _seen_by(unit: Unit) -> Select[Application]:
     me = unit.actor.id
     posts = _posts(unit)
-    parts = [Application.drafter_id == me]
+    drafted = Application.drafter_id == me
+    if any(kind == "administrator" for kind, _, _ in posts):
+        return select(Application).where(drafted)
+    parts: list[ColumnElement[bool]] = []
     submitted = Application.submitted_at.is_not(None)
     heads = {department for kind, department, _ in posts if kind in ("head", "deputy")}
     kinds = {kind for kind, _, _ in posts}
@@ -65,7 +92,8 @@ def _seen_by(unit: Unit) -> Select[Application]:
             .where(Confirmation.person_id == me)
         ),
     ]
-    return select(Application).where(or_(*parts))
+    concerned = cast(Application.subject_ids, String).contains(f'"{me}"', autoescape=True)
+    return select(Application).where(or_(drafted, ~concerned & or_(*parts)))
 
 
 def _posts(unit: Unit) -> list[tuple[str, str, str]]:

@@ -1,0 +1,284 @@
+"""Every route of the API for every post: who finds nothing, who is refused, who may go on. A new route needs a rule."""
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from portal_client import Portal
+from review_desk import PASSWORD, ReviewDesk
+
+from services.register import attempts, copies, documents, filing, hand_overs, masters, viewings
+from services.register.notices import Notice
+from services.register.signatures import Proof
+from services.register.unit import Unit
+from services.runtime.errors import Retryable
+from services.runtime.spans import Span
+from services.vault.age import generate_identity
+
+ROLES = (
+    "drafter", "keeper", "head", "deputy", "reviewer", "security-head", "operator", "inspector", "office-head",
+    "supervisor", "admin",
+)  # fmt: skip
+EVERYONE = frozenset(ROLES)
+# The deputy is a subject of the case (T8), and administrators see none; the others have no part in it.
+SEE = frozenset({"drafter", "keeper", "head", "reviewer", "security-head", "operator", "supervisor"})
+APPLICANT = frozenset({"drafter", "head"})
+KEEPER = frozenset({"keeper"})
+NONE: frozenset[str] = frozenset()
+SHA = "0" * 64
+SPAN = {"start": "2031-03-04T10:00:00Z", "end": "2031-03-04T11:00:00Z"}
+FORM = {
+    "reason": "三号门货物丢失，需要确认经过",
+    "purpose": "核对出入库人员与时间的记录",
+    "purposeCategory": "security-incident",
+    "legalBasis": "internal-management",
+    "placeOfUse": "办公室",
+    "requestedUseDays": 5,
+    "items": [{"cameraId": "camera", **SPAN}],
+}
+SIGNED = {"formSha256": SHA, "password": PASSWORD}
+
+
+@dataclass(frozen=True)
+class Rule:
+    """``may`` go on, whatever comes of it; ``refused`` know of it and are told why not; all others find nothing."""
+
+    may: frozenset[str]
+    refused: frozenset[str] = NONE
+    body: Mapping[str, Any] | None = None
+    query: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+RULES = {
+    "GET /api/me": Rule(EVERYONE),
+    "GET /api/choices": Rule(EVERYONE),
+    "GET /api/directory": Rule(EVERYONE),
+    "GET /api/cameras": Rule(EVERYONE),
+    "GET /api/coverage": Rule(EVERYONE, query="?cameraId=camera&start=2031-03-04T10:00:00Z&end=2031-03-04T11:00:00Z"),
+    "GET /api/agreements": Rule(EVERYONE),
+    "POST /api/agreements": Rule(EVERYONE, body={"version": "none", "password": PASSWORD}),
+    "GET /api/notices": Rule(EVERYONE),
+    "POST /api/notices/{notice_id}/read": Rule(frozenset({"drafter"})),
+    "GET /api/applications": Rule(EVERYONE),
+    "POST /api/applications": Rule(EVERYONE, body=FORM),
+    "PUT /api/applications/{application_id}": Rule(APPLICANT, body=FORM),
+    "POST /api/applications/{application_id}/submit": Rule(APPLICANT),
+    "POST /api/applications/{application_id}/correct": Rule(APPLICANT, body=FORM),
+    "POST /api/applications/{application_id}/withdraw": Rule(APPLICANT, body={}),
+    "GET /api/cases/{application_id}": Rule(SEE),
+    "GET /api/documents/{number}": Rule(SEE),
+    "GET /api/documents/{number}/print": Rule(SEE),
+    "GET /api/reviews": Rule(EVERYONE),
+    "GET /api/reviews/{review_id}": Rule(SEE),
+    "POST /api/reviews/{review_id}/claim": Rule(frozenset({"operator"}), SEE - {"operator"}),
+    "POST /api/reviews/{review_id}/put-back": Rule(SEE),
+    "POST /api/reviews/{review_id}/decide": Rule(
+        frozenset({"operator"}), SEE - {"operator"}, body={"outcome": "approved", **SIGNED}
+    ),
+    "POST /api/reviews/{review_id}/confirm": Rule(SEE, body={"agrees": True, **SIGNED}),  # nothing is to be confirmed
+    "GET /api/reviews/{review_id}/items/{item_id}/picture": Rule(frozenset({"operator"}), SEE - {"operator"}),
+    "GET /api/hand-overs": Rule(EVERYONE),
+    "GET /api/hand-overs/{hand_over_id}": Rule(KEEPER),
+    "GET /api/hand-overs/{hand_over_id}/custody-log": Rule(SEE),
+    "POST /api/hand-overs/{hand_over_id}/accept": Rule(KEEPER, body={"conditionsVersion": "none", **SIGNED}),
+    "POST /api/hand-overs/{hand_over_id}/decline": Rule(KEEPER, body={"reason": "no", **SIGNED}),
+    "POST /api/hand-overs/{hand_over_id}/report-loss": Rule(KEEPER, body={"kind": "lost", "whatHappened": "x"}),
+    "POST /api/hand-overs/{hand_over_id}/return": Rule(
+        KEEPER, body={"returnTo": "security", "noOtherCopies": False, "password": PASSWORD}
+    ),
+    "POST /api/copies/{copy_id}/viewings": Rule(KEEPER, body={"purposeConfirmed": False}),
+    "GET /api/copies/{copy_id}/content": Rule(KEEPER, query="?viewing={viewing_id}", headers={"Range": "bytes=9999-"}),
+    "POST /api/copies/{copy_id}/downloads": Rule(
+        KEEPER, body={"recipient": generate_identity()[1], "medium": "disk 1"}
+    ),
+    "GET /api/downloads/{download_id}/content": Rule(KEEPER),
+    "POST /api/demo/clock": Rule(NONE, body={"seconds": 1}),  # no demo, no clock
+    "POST /api/sign-in": Rule(NONE),  # before there is a session; test_session_api shows it
+    "POST /api/sign-out": Rule(EVERYONE),
+}
+# They end what the other routes need.
+LAST = ("POST /api/hand-overs/{hand_over_id}/report-loss", "POST /api/sign-out")
+WITHOUT_SESSION = {"POST /api/sign-in"}
+
+
+class Camera:
+    async def coverage(self, _channel: str, span: Span) -> list[Span]:
+        return [span]
+
+    async def snapshot(self, _channel: str, _at: object) -> bytes:
+        return b"\xff\xd8"
+
+
+class Away:
+    """A store that is away: whoever gets as far as it was let through."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "unwrapper":
+            return lambda _copy_id: None
+        raise Retryable("away")
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Any:
+    desk = ReviewDesk(f"sqlite:///{tmp_path / 'register.db'}")
+    yield desk
+    desk.close()
+
+
+@pytest.fixture
+async def portal(desk: ReviewDesk) -> AsyncIterator[Portal]:
+    recorder = Camera()
+    portal = Portal(desk, recorders=lambda _kind, _configuration: recorder, store=Away(), loan_keys=Away())
+    async with portal as opened:
+        yield opened
+
+
+@pytest.fixture
+def ids(desk: ReviewDesk) -> dict[str, str]:
+    """A case that the deputy is a subject of: approved, its release open, and a copy of it lent on paper."""
+    application_id = desk.submitted(subject_ids=("deputy",))
+    desk.approved(application_id)
+    filed = desk.run(filing.file, application_id, filing.Classification("ordinary", False, False, False, 15))
+    desk.classed(application_id, granted_way_of_use="download")
+    release = desk.opened(application_id, "storage-release")
+    item_id, copy_id, hand_over_id = desk.run(_lend, application_id)
+    desk.opened(application_id, "receipt", hand_over_id=hand_over_id)
+    proof = Proof(desk.form_sha256(release), PASSWORD)
+    version = desk.rules.policy_version
+    desk.run(hand_overs.accept, hand_over_id, conditions_version=version, proof=proof, by="keeper")
+    sitting = desk.run(viewings.open_viewing, copy_id, purpose_confirmed=True, address="x", by="keeper")
+    recipient = generate_identity()[1]
+    download = desk.run(viewings.ask_download, copy_id, recipient=recipient, medium="d", address="x", by="keeper")
+    return {
+        "application_id": application_id,
+        "review_id": release,
+        "item_id": item_id,
+        "copy_id": copy_id,
+        "hand_over_id": hand_over_id,
+        "viewing_id": sitting.viewing_id,
+        "download_id": download.id,
+        "number": filed.form_number,
+        "notice_id": desk.all(Notice, person_id="drafter")[0].id,
+    }
+
+
+def _lend(unit: Unit, application_id: str) -> tuple[str, str, str]:
+    from services.register.submissions import item_ids  # noqa: PLC0415
+
+    [item_id] = item_ids(unit, application_id)
+    sealed = {
+        "versionId": "v1",
+        "size": 1,
+        "plainSize": 5000,
+        "sha256Plain": "a" * 64,
+        "sha256Cipher": "b" * 64,
+        "outcome": "complete",
+        "coverage": dict.fromkeys(
+            ("asked", "covered", "gaps", "leadInMs", "tailMs", "codecs", "parts", "firstFrame", "lastFrame", "zero")
+        ),
+        "fragments": [],
+    }
+    for purpose in ("master", "copy"):
+        attempt = attempts.begin(unit, purpose, application_id=application_id, item_id=item_id, job_key=1)  # type: ignore[arg-type]  # of the two
+        unit.session.flush()
+        where = {**sealed, "bucket": attempt.bucket, "key": attempt.key}
+        if purpose == "master":
+            masters.keep(unit, attempt.id, where, taken_from="recorder")
+            number = documents.next_number(unit, "retrieval-record")
+            documents.write(unit, "retrieval-record", number, {}, application_id=application_id, item_id=item_id)
+        else:
+            copies.keep(unit, attempt.id, where)
+        unit.session.flush()
+    offer = hand_overs.offer(unit, application_id, 5)
+    return item_id, attempt.subject_id, offer.hand_over_id
+
+
+def routes(portal: Portal) -> list[str]:
+    paths = portal.app.openapi()["paths"]
+    return sorted(f"{method.upper()} {path}" for path, methods in paths.items() for method in methods)
+
+
+async def ask(browser: httpx.AsyncClient, route: str, ids: Mapping[str, str], **headers: str) -> httpx.Response:
+    rule, (method, path) = RULES[route], route.split(" ")
+    address = (path + rule.query).format(**ids)
+    return await browser.request(method, address, json=rule.body, headers={**rule.headers, **headers})
+
+
+@pytest.mark.requirement("R2", "R52", "R55", "R57")
+async def test_each_route_is_for_those_whom_its_rule_names_and_nobody_else(portal: Portal, ids: dict[str, str]) -> None:
+    assert routes(portal) == sorted(RULES), (
+        "write a rule for each new route, and take out those of routes that are gone"
+    )
+    browsers = {role: await portal.signed_in(role) for role in ROLES}
+
+    wrong = []
+    for route in sorted(RULES, key=lambda route: LAST.index(route) + 1 if route in LAST else 0):
+        if route in WITHOUT_SESSION:
+            continue
+        rule = RULES[route]
+        for role, browser in browsers.items():
+            answer = await ask(browser, route, ids)
+            expected = "may" if role in rule.may else "refused" if role in rule.refused else "finds nothing"
+            got = {403: "refused", 404: "finds nothing"}.get(answer.status_code, "may")
+            if answer.status_code in {401, 500} or got != expected:
+                wrong.append((route, role, expected, answer.status_code, answer.text[:120]))
+    assert not wrong, "\n".join(map(str, wrong))
+
+
+@pytest.mark.requirement("R52")
+async def test_nothing_is_there_without_a_session_and_nothing_is_done_without_its_token(
+    portal: Portal, ids: dict[str, str]
+) -> None:
+    stranger, keeper = portal.anonymous(), await portal.signed_in("keeper")
+
+    for route in RULES:
+        if route in WITHOUT_SESSION:
+            continue
+        assert (await ask(stranger, route, ids)).status_code == 401, route
+        if not route.startswith("GET"):
+            for token in ("", SHA):
+                answer = await ask(keeper, route, ids, **{"X-CSRF-Token": token})
+                assert (answer.status_code, answer.json()["code"]) == (403, "csrf"), route
+
+
+@pytest.mark.requirement("R2", "R55")
+async def test_lists_hold_only_what_the_person_may_see(portal: Portal, ids: dict[str, str]) -> None:
+    for role in ROLES:
+        browser = await portal.signed_in(role)
+        applications = (await browser.get("/api/applications")).json()
+        reviews = (await browser.get("/api/reviews")).json()
+        hand_overs_ = (await browser.get("/api/hand-overs")).json()
+
+        assert bool(applications) == (role in SEE), role
+        assert bool(reviews) == (role == "operator"), role
+        assert bool(hand_overs_) == (role == "keeper"), role
+
+
+@pytest.mark.requirement("R52")
+async def test_no_answer_tells_where_anything_lies_in_the_vault(portal: Portal, ids: dict[str, str]) -> None:
+    case = (await (await portal.signed_in("reviewer")).get(f"/api/cases/{ids['application_id']}")).text
+    loan = (await (await portal.signed_in("keeper")).get(f"/api/hand-overs/{ids['hand_over_id']}")).text
+
+    for text in (case, loan):
+        assert not any(word in text for word in ("copies/", "masters/", '"bucket"', '"key"', "versionId", "AGE-"))
+
+
+@pytest.mark.requirement("R24", "R61")
+async def test_a_head_whom_the_case_concerns_neither_reads_it_nor_acts_for_the_department(
+    desk: ReviewDesk, portal: Portal
+) -> None:
+    application_id = desk.submitted(subject_ids=("head",))
+    review_id = desk.opened(application_id, "preliminary")
+    head, deputy = await portal.signed_in("head"), await portal.signed_in("deputy")
+
+    for path in (f"/api/cases/{application_id}", f"/api/reviews/{review_id}"):
+        assert (await head.get(path)).status_code == 404
+        assert (await deputy.get(path)).status_code == 200
+    withdrawn = await head.post(f"/api/applications/{application_id}/withdraw", json={})
+    assert withdrawn.status_code == 404
+    assert (await head.get("/api/applications")).json() == []
+    assert (await head.get("/api/reviews")).json() == []
