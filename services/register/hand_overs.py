@@ -53,6 +53,8 @@ def _offer(unit: Unit, application: Application, use_period_days: int) -> HandOv
             "the longest use period is not set, and nothing is handed out without one (T3, R50)",
             "set the maximum use period in whole days and start the service again",
         )
+    if application.closed_at is not None or application.withdrawn_at is not None:
+        raise _fatal(application.id, "the case was withdrawn or is closed", "cancel this process instance")
     if application.custodian_id is None:
         raise _fatal(application.id, "no custodian is named (R46)", "name a custodian")
     offered = copies.of_application(unit, application.id)

@@ -1,5 +1,8 @@
 """Applying, correcting and withdrawing: what the applicant's side does (R16, R22, T1, T6)."""
 
+from functools import cache
+from zoneinfo import available_timezones
+
 from sqlalchemy import select
 
 from services.register import audit, copies, documents, forms, messages, outbox, preservations
@@ -38,7 +41,7 @@ def draft(unit: Unit, form: Form, *, previous_id: str | None = None) -> Applicat
 
 def redraft(unit: Unit, application_id: str, form: Form) -> Application:
     """Change a draft; refused once it was submitted."""
-    application = own(unit, application_id)
+    application = own(unit, application_id, for_change=True)  # or the form could be frozen before this and change after
     if application.submitted_at is not None:
         raise Refused(
             "already-submitted",
@@ -173,7 +176,10 @@ def withdraw(unit: Unit, application_id: str, reason: str) -> Application:
 
 
 def own(unit: Unit, application_id: str, *, for_change: bool = False) -> Application:
-    """The application, if the acting person drafted it or heads its department; NotFound for everybody else."""
+    """The application, if the acting person drafted it or heads its department; NotFound for everybody else.
+
+    A head whom the case concerns does not act for the department in it (T8).
+    """
     query = select(Application).where(Application.id == application_id)
     application = unit.session.scalar(query.with_for_update() if for_change else query)
     if application is None or not _of_applicant(unit, application):
@@ -210,6 +216,8 @@ def check_storable(unit: Unit, form: Form) -> None:
     for asked in form.items:
         if unit.session.get(Camera, asked.camera_id) is None:
             raise _unknown("items", "摄像头", "camera", asked.camera_id)
+        if asked.zone not in _zones():
+            raise _unknown("items", "时区", "time zone", asked.zone)
         if asked.end <= asked.start:
             raise Refused(
                 "span-backwards",
@@ -237,7 +245,7 @@ def _copies_ready(unit: Unit, application_id: str) -> bool:
 def _of_applicant(unit: Unit, application: Application) -> bool:
     if application.drafter_id == unit.actor.id:
         return True
-    if application.submitted_at is None:
+    if application.submitted_at is None or unit.actor.id in application.subject_ids:
         return False
     heads = select(Post.id).where(
         Post.person_id == unit.actor.id,
@@ -247,6 +255,12 @@ def _of_applicant(unit: Unit, application: Application) -> bool:
         Post.until.is_(None) | (Post.until > unit.now),
     )
     return unit.session.scalar(heads.limit(1)) is not None
+
+
+@cache
+def _zones() -> frozenset[str]:
+    """The names of the IANA time zones."""
+    return frozenset(available_timezones())
 
 
 def _unknown(field: str, zh: str, en: str, key: str) -> Refused:

@@ -96,7 +96,8 @@ class Register:
 
 def connect(url: str) -> Engine:
     """An engine with SQLite's traps closed: WAL, full sync, foreign keys, and transactions that begin as writers."""
-    engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
+    # An error's text goes into the log; what people wrote, and their passwords' hashes, do not.
+    engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"), hide_parameters=True)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))

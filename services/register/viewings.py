@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from services.register import audit, copies, custody, grants
 from services.register.base import new_id
-from services.register.copies import Download, Viewing
+from services.register.copies import Copy, Download, Viewing
 from services.register.custody import HandOver
 from services.register.unit import Unit
 from services.runtime.errors import NotFound, Refused
@@ -28,6 +28,7 @@ class Sitting:
 
 def open_viewing(unit: Unit, copy_id: str, *, purpose_confirmed: bool, address: str) -> Sitting:
     """Begin a viewing: the purpose of the application is shown, and confirmed anew each time (R41)."""
+    _lock_loan(unit, copy_id)
     opened = grants.check(unit, copy_id, "view")
     if not purpose_confirmed:
         raise Refused(
@@ -48,7 +49,7 @@ def open_viewing(unit: Unit, copy_id: str, *, purpose_confirmed: bool, address: 
         ranges=[],
     )
     unit.session.add(viewing)
-    hand_over = unit.session.get_one(HandOver, opened.hand_over_id, with_for_update=True)
+    hand_over = unit.session.get_one(HandOver, opened.hand_over_id)
     custody.append(
         unit, hand_over, "viewed", person_id=unit.actor.id, copy_id=copy_id, viewing=viewing.id, address=address
     )
@@ -92,6 +93,7 @@ def read(unit: Unit, copy_id: str, viewing_id: str, offset: int, length: int) ->
 
 def ask_download(unit: Unit, copy_id: str, *, recipient: str, medium: str, address: str) -> Download:
     """List a download for the attestation, before its first byte leaves (T2, T9, R57)."""
+    _lock_loan(unit, copy_id)
     opened = grants.check(unit, copy_id, "download")
     if not recipient.startswith("age1") or len(recipient) != RECIPIENT_LENGTH:
         raise Refused(
@@ -121,7 +123,7 @@ def ask_download(unit: Unit, copy_id: str, *, recipient: str, medium: str, addre
         reads=0,
     )
     unit.session.add(download)
-    hand_over = unit.session.get_one(HandOver, opened.hand_over_id, with_for_update=True)
+    hand_over = unit.session.get_one(HandOver, opened.hand_over_id)
     custody.append(
         unit, hand_over, "downloaded", person_id=unit.actor.id, copy_id=copy_id, download=download.id, address=address
     )
@@ -155,6 +157,13 @@ def downloads(unit: Unit, hand_over_id: str) -> list[Download]:
     """What the custodian must account for at the return (T2)."""
     custody.mine(unit, hand_over_id)
     return copies.downloads_of(unit, hand_over_id)
+
+
+def _lock_loan(unit: Unit, copy_id: str) -> None:
+    """Lock the loan before its grant is checked: a return at the same moment comes first or has this to attest for."""
+    copy = unit.session.get(Copy, copy_id)
+    if copy is not None and copy.hand_over_id is not None:
+        unit.session.get(HandOver, copy.hand_over_id, with_for_update=True, populate_existing=True)
 
 
 def _download(unit: Unit, download_id: str) -> tuple[Download, grants.Opened]:

@@ -33,7 +33,7 @@ async def handle(
 ) -> Result:
     """Raises MasterDamaged when the master is not what was sealed; then no copy is made."""
     copy = await register.run(ACTOR, copies.of_item, command.item_id)
-    if copy is None:
+    if copy is None or copy.application_id != command.application_id:
         copy = await _issue(command, register, store, vault_keys, loan_keys)
     await labelling.label_copy(register, ACTOR, store, command.item_id)
     return Result(copy.id)
