@@ -3,15 +3,17 @@
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
+from sqlalchemy import make_url, select
 
 from services import bootstrap
 from services.recorders.registry import open_recorder
+from services.register import schema
 from services.register.cameras import Recorder
-from services.register.schema import migrations
-from services.register.unit import Actor, Register, Unit
+from services.register.unit import Actor, Register
+from services.runtime import data_folder
 from services.runtime.channel import open_channel
 from services.runtime.clock import SystemClock
 from services.runtime.engine_client import PyzeebeEngineClient
@@ -19,6 +21,7 @@ from services.runtime.errors import Fatal, Retryable
 from services.runtime.settings import Settings, SettingsError, variable
 from services.runtime.stores import StoreSettings
 from services.runtime.threads import run_in_thread
+from services.vault.key_files import make_key_folder
 from services.vault.keys import ensure_keys
 from services.vault.stores import open_store
 
@@ -35,20 +38,34 @@ class Line:
 
 
 async def examine(settings: Settings, unknown: Sequence[str]) -> list[Line]:
-    """Look at every part; none of the looks changes anything but the folders and buckets that are missing."""
+    """Look at every part; none of the looks changes anything but the folders, keys and buckets that are missing."""
     lines = [Line("settings", False, sentence) for sentence in unknown] or [
         Line("settings", True, "every variable is known and can be used")
     ]
     lines.append(_use_period(settings))
     for part, look in _looks(settings):
-        try:
-            lines.append(Line(part, True, await look()))
-        except (Fatal, Retryable, SettingsError) as error:
-            lines.append(Line(part, False, str(error)))
-    return [*lines, *await _recorders(settings)]
+        lines.append(await _line(part, look))
+    if _there(settings) and all(line.well for line in lines if line.part == "database"):
+        lines += await _recorders(settings)
+    return lines
+
+
+async def _line(part: str, look: Callable[[], Awaitable[str]]) -> Line:
+    try:
+        return Line(part, True, await look())
+    except (Fatal, Retryable, SettingsError) as error:
+        return Line(part, False, str(error))
+    except OSError as error:
+        return Line(
+            part, False, f"{error.filename or part}: {error.strerror or error}; give this account the right to it"
+        )
 
 
 def _looks(settings: Settings) -> list[tuple[str, Callable[[], Awaitable[str]]]]:
+    async def clock() -> str:
+        kept = data_folder.clock_of(settings.data_dir, demo=settings.demo)
+        return "turned by the demo" if kept.turned else "the machine's; keep it right with NTP"
+
     async def store() -> str:
         return await _store(settings.store)
 
@@ -57,9 +74,11 @@ def _looks(settings: Settings) -> list[tuple[str, Callable[[], Awaitable[str]]]]
 
     async def keys() -> str:
         await run_in_thread(ensure_keys, settings.keys / "vault")
+        await run_in_thread(make_key_folder, settings.keys / "loans")
         return f"keys in {settings.keys}, readable by this account alone; keep the escrow identity offline"
 
     return [
+        ("clock", clock),
         ("database", lambda: _database(settings)),
         ("store", store),
         ("replica", replica),
@@ -77,20 +96,20 @@ def _use_period(settings: Settings) -> Line:
     return Line("use period", True, f"at most {settings.max_use_days} days")
 
 
+def _there(settings: Settings) -> bool:
+    """Whether there are books at all; those in a file begin with the first start."""
+    url = make_url(settings.database)
+    return url.drivername != "sqlite" or Path(url.database or "").exists()
+
+
 async def _database(settings: Settings) -> str:
-    register = await run_in_thread(Register, settings.database, SystemClock(), bootstrap.rules_of(settings))
+    if not _there(settings):
+        return "not there yet; the first start makes it"
+    register = Register(settings.database, SystemClock(), bootstrap.rules_of(settings))
     try:
-        return await register.run(ACTOR, _revision)
+        return f"{register.engine.dialect.name}, schema {await register.run(ACTOR, schema.check)}"
     finally:
         register.close()
-
-
-def _revision(unit: Unit) -> str:
-    newest = ScriptDirectory(str(migrations())).get_current_head()
-    present = MigrationContext.configure(unit.session.connection()).get_current_revision()
-    if present != newest:
-        raise Fatal(f"the schema is {present or 'empty'} and not {newest}: run footage-desk migrate")
-    return f"{unit.session.get_bind().dialect.name}, schema {present}"
 
 
 async def _store(place: StoreSettings) -> str:
@@ -105,8 +124,13 @@ async def _engine(settings: Settings) -> str:
     channel = open_channel(settings)
     try:
         topology = await PyzeebeEngineClient(channel, call_seconds=5).topology()
+    except Retryable as error:
+        name = variable("engine_port" if settings.embedded else "zeebe_address")
+        raise Fatal(f"{error}: see that the engine runs at {settings.gateway_address}, or correct {name}") from error
     finally:
         await channel.close()
+    if not topology.partitions:
+        raise Fatal(f"the gateway at {settings.gateway_address} has no partition: see that its broker runs")
     return f"{settings.gateway_address}, gateway {topology.gateway_version}, {topology.partitions} partition(s)"
 
 
@@ -119,22 +143,14 @@ def _in_use(settings: Settings) -> bool:
 async def _recorders(settings: Settings) -> list[Line]:
     register = Register(settings.database, SystemClock(), bootstrap.rules_of(settings))
     try:
-        rows = await register.run(ACTOR, lambda unit: list(unit.session.query(Recorder)))
-    except (Retryable, Fatal):
-        return []
+        rows = await register.run(ACTOR, lambda unit: list(unit.session.scalars(select(Recorder))))
     finally:
         register.close()
-    lines = []
-    for row in rows:
-        try:
-            facts = await open_recorder(row.kind, row.configuration).probe()
-        except (Fatal, Retryable) as error:
-            lines.append(Line(f"recorder {row.name}", False, str(error)))
-            continue
-        sentence = (
-            f"{facts.make} {facts.model}, {len(facts.oldest_frame)} channel(s)"
-            if facts.reachable
-            else "does not answer: check that it runs and that its folder or address can be reached from here"
-        )
-        lines.append(Line(f"recorder {row.name}", facts.reachable, sentence))
-    return lines
+    return [await _line(f"recorder {row.name}", partial(_recorder, row)) for row in rows]
+
+
+async def _recorder(row: Recorder) -> str:
+    facts = await open_recorder(row.kind, row.configuration).probe()
+    if not facts.reachable:
+        raise Fatal("does not answer: check that it runs and that its folder or address can be reached from here")
+    return f"{facts.make} {facts.model}, {len(facts.oldest_frame)} channel(s)"

@@ -1,4 +1,4 @@
-"""Upload attempts: a committed row and a key of its own for each, before the first byte is sent (sealing.md).
+"""Upload attempts: a committed row and a key of its own for each, before the first byte is sent (docs/sealing.md).
 
 A crash between the put and ``finish`` leaves an object whose key its row knows. The next run of the same job abandons
 that row, has the object swept by its exact key, and begins an attempt of its own.

@@ -56,5 +56,5 @@ class Base(DeclarativeBase):
 
 
 def new_id() -> str:
-    """A fresh identifier, 36 characters: short enough for every correlation key (facts/camunda.md 1.3)."""
+    """A fresh identifier, 36 characters: short enough for every correlation key (docs/zeebe.md)."""
     return str(uuid.uuid4())

@@ -1,4 +1,4 @@
-"""The business in figures: what the metrics say of the books, counted now and then (operations.md, Metrics)."""
+"""The business in figures: what the metrics say of the books, counted now and then (docs/architecture.md)."""
 
 from collections import Counter
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""What a label says of an object beside what was measured when it was sealed (R37; sealing.md, "The label")."""
+"""What a label says of an object beside what was measured when it was sealed (R37; docs/sealing.md, "The label")."""
 
 import json
 from dataclasses import dataclass

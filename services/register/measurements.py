@@ -1,4 +1,4 @@
-"""Where an item's footage is, and what was measured of its recorder (R31, R34, failures.md F3, F33)."""
+"""Where an item's footage is, and what was measured of its recorder (R31, R34, docs/failures.md F3, F33)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -79,7 +79,7 @@ def measured(unit: Unit, recorder_id: str, facts: Measured) -> None:
 
 
 def learn_fingerprint(unit: Unit, camera_id: str, fingerprint: str | None, application_id: str) -> None:
-    """Keep the first confirmed fingerprint of a camera; later footage must match it (failures.md F7)."""
+    """Keep the first confirmed fingerprint of a camera; later footage must match it (docs/failures.md F7)."""
     camera = unit.session.get_one(Camera, camera_id)
     if camera.fingerprint is None and fingerprint:
         camera.fingerprint = fingerprint

@@ -1,4 +1,4 @@
-"""Preservations: footage at risk of being overwritten, copied into the sealed quarantine (T4, failures.md F1)."""
+"""Preservations: footage at risk of being overwritten, copied into the sealed quarantine (T4, docs/failures.md F1)."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta

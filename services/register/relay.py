@@ -1,4 +1,4 @@
-"""The relay: publishes what the outbox holds, and again until a book shows that the process has taken it (design.md).
+"""The relay: publishes what the outbox holds, and again until a book shows that the process has taken it.
 
 A message carries its row's id, so the engine keeps one of it while it is buffered; one that nobody waits for any more
 expires there within the hour.

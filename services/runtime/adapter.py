@@ -1,6 +1,6 @@
 """pyzeebe's adapter for jobs, with what a worker of ours adds: a view of the polls and patience with the engine.
 
-``ZeebeWorker`` itself is used as it comes; this takes the place of its ``zeebe_adapter`` (facts/camunda.md 2.3).
+``ZeebeWorker`` itself is used as it comes; this takes the place of its ``zeebe_adapter`` (docs/zeebe.md).
 """
 
 import random

@@ -1,4 +1,4 @@
-"""The gRPC channel to the engine: plain, TLS or OAuth, with retries that gRPC does itself (facts/camunda.md 2.3)."""
+"""The gRPC channel to the engine: plain, TLS or OAuth, with retries that gRPC does itself (docs/zeebe.md)."""
 
 import json
 

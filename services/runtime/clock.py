@@ -1,4 +1,4 @@
-"""One clock for engine, register and workers; the demo and the tests turn it (design.md, "How it runs")."""
+"""One clock for engine, register and workers; the demo and the tests turn it (docs/architecture.md, "How it runs")."""
 
 import json
 from datetime import UTC, datetime, timedelta

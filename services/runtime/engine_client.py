@@ -79,7 +79,7 @@ class PyzeebeEngineClient:
     """EngineClient over a channel of ``services.runtime.channel``; close the channel, not this."""
 
     def __init__(self, channel: grpc.aio.Channel, call_seconds: float = CALL_SECONDS) -> None:
-        # Trap 1 of facts/camunda.md 2.3: pyzeebe's counter of connection errors never goes back.
+        # Trap 1 of docs/zeebe.md: pyzeebe's counter of connection errors never goes back.
         self._client = ZeebeClient(channel, max_connection_retries=-1)
         self._call_seconds = call_seconds
 

@@ -1,4 +1,4 @@
-"""The three ways in which a job may fail (style.md, facts/camunda.md 2.4), and what a caller did wrong."""
+"""The three ways in which a job may fail (docs/architecture.md, docs/zeebe.md), and what a caller did wrong."""
 
 from collections.abc import Mapping
 

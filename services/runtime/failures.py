@@ -1,4 +1,4 @@
-"""What the engine is told when a job fails (facts/camunda.md 2.4 and 5.2)."""
+"""What the engine is told when a job fails (docs/zeebe.md)."""
 
 import random
 import traceback

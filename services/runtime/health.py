@@ -1,4 +1,4 @@
-"""Liveness, readiness and metrics on a port of their own (facts/camunda.md 4.2).
+"""Liveness, readiness and metrics on a port of their own (docs/zeebe.md).
 
 Alive means: the event loop turns, the pollers poll, the channel is not closed. It never depends on another server; an
 engine that is down leaves a worker alive, because restarting it would not help.

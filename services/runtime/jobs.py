@@ -1,6 +1,6 @@
 """The job runner: takes jobs from the engine, runs the workers' handlers, and tells the engine what came of them.
 
-Underneath is pyzeebe's ``ZeebeWorker`` as it comes, without streaming (facts/camunda.md 2.3, trap 4) and with explicit
+Underneath is pyzeebe's ``ZeebeWorker`` as it comes, without streaming (docs/zeebe.md, trap 4) and with explicit
 variables to fetch. A handler may be called twice for one job, but never twice at once in this process.
 """
 

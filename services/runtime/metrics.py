@@ -1,4 +1,4 @@
-"""Metrics under Camunda's client names, so that its dashboards work, and our own for the business (operations.md).
+"""Metrics under Camunda's client names, so that its dashboards work, and our own for the business.
 
 Labels are few and low in number: never an application, a job key, a person or a camera.
 """

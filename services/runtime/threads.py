@@ -1,4 +1,4 @@
-"""Blocking work in threads of our own, never in the event loop's default pool (facts/camunda.md 2.3, trap 7).
+"""Blocking work in threads of our own, never in the event loop's default pool (docs/zeebe.md, trap 7).
 
 Every event loop has one limiter, so a burst of jobs queues here instead of starting a thread each.
 """

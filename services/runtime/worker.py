@@ -45,7 +45,7 @@ class Worker:
 def describe(job_type: str, handle: Handler, *, heavy: bool = False, concurrency: int | None = None) -> Worker:
     """Read command and result from the handler's annotations; raises WorkerError when they are not as they must be.
 
-    The annotations are resolved, so they may be strings (facts/camunda.md 2.3, trap 5).
+    The annotations are resolved, so they may be strings (docs/zeebe.md, trap 5).
     """
     if not inspect.iscoroutinefunction(handle):
         raise WorkerError(f"{job_type}: handle must be an async function.")

@@ -1,4 +1,4 @@
-"""A clip of footage, streamed: segments in, fragmented MP4 out, and a report of what was found (facts/sealing.md 4).
+"""A clip of footage, streamed: segments in, fragmented MP4 out, and a report of what was found (docs/sealing.md).
 
 The work is done in a process of its own (``clip_process``), confined to its pipes. Nothing is written to disk. The
 process holds one fragment, one group of pictures, and, where a segment is plain MP4, that segment up to ``window``.

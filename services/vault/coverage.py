@@ -1,4 +1,4 @@
-"""What a sealed object holds of what was asked for: measured from packets, never believed (failures F2, F5, F9)."""
+"""What a sealed object holds of what was asked for: measured, never believed (docs/failures.md F2, F5, F9)."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field

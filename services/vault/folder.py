@@ -46,7 +46,7 @@ class FolderStore:
     withstands_administrator = False
 
     def __init__(self, root: Path, prefix: str, clock: Clock | None = None) -> None:
-        """``clock`` decides when a retention has ended; the store's own time is real time (design.md)."""
+        """``clock`` decides when a retention has ended; the store's own time is real time (docs/architecture.md)."""
         self._root = root
         self._prefix = prefix
         self._clock = clock or SystemClock()

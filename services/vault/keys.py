@@ -1,4 +1,4 @@
-"""The vault's keys: where they lie, who may read them, and how a loan key is destroyed (sealing.md, "Encryption").
+"""The vault's keys: where they lie, who may read them, and how a loan key is destroyed (docs/sealing.md, "Encryption").
 
 Labels, documents and checkpoints are signed from the evidence release on: `Signer` is what they will be signed
 through, and nothing is signed without one.

@@ -1,4 +1,4 @@
-"""Proof that a copy is a copy: the hash of every packet, to be compared with the source's (facts/sealing.md 4)."""
+"""Proof that a copy is a copy: the hash of every packet, to be compared with the source's (docs/sealing.md)."""
 
 import hashlib
 from typing import Protocol

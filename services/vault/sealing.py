@@ -1,4 +1,4 @@
-"""The one streaming pass: clip, SHA-256, age, SHA-256, object storage (sealing.md; R36).
+"""The one streaming pass: clip, SHA-256, age, SHA-256, object storage (docs/sealing.md; R36).
 
 Nothing is written in clear and memory does not grow with the footage. Whatever fails, and whoever cancels: no object
 and no unfinished upload stays behind.

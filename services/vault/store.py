@@ -1,7 +1,7 @@
 """What every object store of the vault offers, whatever it is made of; `folder.py` and `s3.py` keep the same rules.
 
 An object is never overwritten, a delete names the version, and a locked version resists it. Buckets are made with
-object lock and versioning and without default retention (sealing.md, "Locks and deletion"; failures F12, F19).
+object lock and versioning and without default retention (docs/sealing.md, docs/failures.md F12, F19).
 Calls block; callers run them in threads.
 """
 

@@ -1,4 +1,4 @@
-"""release-preservation: every exit without a hand-over; nothing of the case stays in the vault (process.md, F1)."""
+"""release-preservation: every exit without a hand-over; nothing stays in the vault (docs/failures.md F1)."""
 
 from dataclasses import dataclass
 

@@ -13,7 +13,17 @@ from typing import Any
 from golden_outcome import Outcome
 
 from services.engine.errors import Reason, Rejection
-from services.engine.processing import core, decisions, deployments, incidents, instances, jobs, messages, signals
+from services.engine.processing import (
+    core,
+    decisions,
+    deployments,
+    incidents,
+    instances,
+    jobs,
+    messages,
+    modification,
+    signals,
+)
 from services.engine.processing.work import Work
 from services.engine.state.records import Record
 from services.engine.state.store import Store
@@ -144,7 +154,7 @@ class Scenario:
 
         def create(work: Work) -> Any:
             definition = instances.find_definition(work, 0, step["processId"], step.get("version", -1))
-            return instances.create(work, definition, variables, awaited)
+            return instances.create(work, definition, variables, awaited, step.get("startAt"))
 
         created = self._apply(create)
         self.names[step["as"]] = created.key
@@ -260,6 +270,19 @@ class Scenario:
             elif not step.get("again"):
                 open_incidents.pop(record.key, None)
         self._apply(lambda work: incidents.resolve(work, list(open_incidents)[-1]))
+
+    def do_modify(self, step: dict[str, Any]) -> None:
+        key = self.instance(step["instance"])
+        activations = [
+            modification.Activation(
+                a["element"],
+                self._element_key(key, a["ancestor"]) if "ancestor" in a else 0,
+                [(v.get("scope", ""), v["set"]) for v in a.get("variables", [])],
+            )
+            for a in step.get("activate", [])
+        ]
+        terminations = [self._element_key(key, element) for element in step.get("terminate", [])]
+        self._apply(lambda work: modification.modify(work, key, activations, terminations))
 
     def do_evaluateDecision(self, step: dict[str, Any]) -> dict[str, Any]:
         variables = self._variables(step)

@@ -19,9 +19,9 @@ WRONG_CALLS: list[tuple[str, Message, grpc.StatusCode, str]] = [
     ("CreateProcessInstance", CREATE(bpmnProcessId="one-job", version=-1, variables="[1]"), INVALID, "JSON object"),
     (
         "CreateProcessInstance",
-        CREATE(bpmnProcessId="one-job", version=-1, startInstructions=[{"elementId": "work"}]),
-        grpc.StatusCode.UNIMPLEMENTED,
-        "start at the start event",
+        CREATE(bpmnProcessId="one-job", version=-1, startInstructions=[{"elementId": "nope"}]),
+        INVALID,
+        "no element is found with id 'nope'",
     ),
     ("CancelProcessInstance", pb.CancelProcessInstanceRequest(processInstanceKey=5), NOT_FOUND, "'5'"),
     ("SetVariables", pb.SetVariablesRequest(elementInstanceKey=5, variables="{}"), NOT_FOUND, "'5'"),
@@ -36,7 +36,7 @@ WRONG_CALLS: list[tuple[str, Message, grpc.StatusCode, str]] = [
     ("DeployResource", pb.DeployResourceRequest(resources=[{"name": "a.txt"}]), INVALID, "neither .bpmn nor .dmn"),
     ("EvaluateDecision", pb.EvaluateDecisionRequest(decisionId="x"), INVALID, "but no decision found for id 'x'"),
     ("EvaluateDecision", pb.EvaluateDecisionRequest(), INVALID, "either a decision id or"),
-    ("ModifyProcessInstance", pb.ModifyProcessInstanceRequest(), grpc.StatusCode.UNIMPLEMENTED, "cancel it"),
+    ("ModifyProcessInstance", pb.ModifyProcessInstanceRequest(processInstanceKey=5), NOT_FOUND, "key '5'"),
     ("MigrateProcessInstance", pb.MigrateProcessInstanceRequest(), grpc.StatusCode.UNIMPLEMENTED, "keep their version"),
 ]
 
