@@ -16,7 +16,16 @@ from services.engine.answers import decision_answer, deployment_answer, topology
 from services.engine.documents import parse_document
 from services.engine.errors import Reason, Rejection
 from services.engine.polling import DEFAULT_TENANT, JobRequest, poll_jobs, stream_jobs, stream_request
-from services.engine.processing import decisions, deployments, incidents, instances, jobs, messages, signals
+from services.engine.processing import (
+    decisions,
+    deployments,
+    incidents,
+    instances,
+    jobs,
+    messages,
+    modification,
+    signals,
+)
 from services.engine.processing.core import Command
 from services.engine.processing.work import Work
 from services.engine.state.instances import Instance
@@ -226,7 +235,19 @@ class Gateway(rpc.GatewayServicer):
     async def ModifyProcessInstance(
         self, request: pb.ModifyProcessInstanceRequest, context: Context
     ) -> pb.ModifyProcessInstanceResponse:
-        raise Rejection(Reason.UNIMPLEMENTED, "Modifying process instances is not supported; cancel it and start anew.")
+        activations = [
+            modification.Activation(
+                a.elementId,
+                max(a.ancestorElementInstanceKey, 0),
+                [(v.scopeId, parse_document(v.variables)) for v in a.variableInstructions],
+            )
+            for a in request.activateInstructions
+        ]
+        terminations = [t.elementInstanceKey for t in request.terminateInstructions]
+        await self._writer.submit(
+            lambda work: modification.modify(work, request.processInstanceKey, activations, terminations)
+        )
+        return pb.ModifyProcessInstanceResponse()
 
     @_refusing
     async def MigrateProcessInstance(
@@ -243,15 +264,14 @@ class Gateway(rpc.GatewayServicer):
 
 def _creation(request: pb.CreateProcessInstanceRequest, awaited: list[str] | None) -> Command:
     """Raises Rejection."""
-    if request.startInstructions:
-        raise Rejection(Reason.UNIMPLEMENTED, "Starting at given elements is not supported; start at the start event.")
+    start_at = [instruction.elementId for instruction in request.startInstructions]
     variables = parse_document(request.variables)
 
     def create(work: Work) -> Instance:
         definition = instances.find_definition(
             work, request.processDefinitionKey, request.bpmnProcessId, request.version
         )
-        return instances.create(work, definition, variables, awaited)
+        return instances.create(work, definition, variables, awaited, start_at)
 
     return create
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from services.engine.errors import Reason, Rejection
+from services.engine.processing.modification import check_places
 from services.engine.processing.starting import start_instance
 from services.engine.processing.variables import merge, set_local
 from services.engine.processing.work import Terminate, Work
@@ -30,13 +31,22 @@ def find_definition(work: Work, key: int, process_id: str, version: int) -> Defi
     return found
 
 
-def create(work: Work, definition: Definition, variables: dict[str, Any], awaited: list[str] | None = None) -> Instance:
-    if work.catalogue.process(definition.key).root.none_start is None:
+def create(
+    work: Work,
+    definition: Definition,
+    variables: dict[str, Any],
+    awaited: list[str] | None = None,
+    start_at: list[str] | None = None,
+) -> Instance:
+    """Raises Rejection: no plain start event (INVALID_STATE), or no such element to begin at (INVALID_ARGUMENT)."""
+    if start_at:
+        check_places(work.catalogue.process(definition.key), start_at)
+    elif work.catalogue.process(definition.key).root.none_start is None:
         raise Rejection(
             Reason.INVALID_STATE,
             "Expected to create instance of process with none start event, but there is no such event",
         )
-    return start_instance(work, definition, variables, awaited=awaited)
+    return start_instance(work, definition, variables, awaited=awaited, start_at=start_at)
 
 
 def cancel(work: Work, key: int) -> None:

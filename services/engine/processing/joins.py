@@ -5,11 +5,15 @@ from collections.abc import Iterator
 from services.engine.model.bpmn import Element, Kind, Process
 from services.engine.state.instances import Instance, Node
 
+BY_EVENT = "*"  # the token of what is entered without a flow
+
 
 def tokens_to_take(instance: Instance, process: Process, scope: Node, element: Element, arrived_on: str) -> list[str]:
     """The tokens that entering takes; empty while the gateway still waits, or if the token has gone."""
     if not scope.tokens.get(arrived_on):
         return []
+    if arrived_on == BY_EVENT:
+        return [arrived_on]
     if element.kind == Kind.PARALLEL_GATEWAY:
         flows = [f.id for f in element.incoming] or [arrived_on]
         return flows if all(scope.tokens.get(f) for f in flows) else []

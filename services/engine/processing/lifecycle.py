@@ -5,12 +5,10 @@ from typing import Any
 
 from services.engine.errors import Trouble
 from services.engine.model.bpmn import Element, Flow, Kind
-from services.engine.processing.joins import tokens_to_take, waiting_joins
+from services.engine.processing.joins import BY_EVENT, tokens_to_take, waiting_joins
 from services.engine.processing.variables import set_local
 from services.engine.processing.work import Activate, At, Complete, Enter, LookForStart, Terminate, Work
 from services.engine.state.instances import ACTIVATED, ACTIVATING, COMPLETING, TERMINATING, Instance, Node, Trigger
-
-BY_EVENT = "*"  # the token of what is entered without a flow
 
 
 def enter(

@@ -18,14 +18,18 @@ def start_instance(
     trigger: Trigger | None = None,
     start_lock: str | None = None,
     awaited: list[str] | None = None,
+    start_at: list[str] | None = None,
 ) -> Instance:
     """A new instance, entered in a later step: at its none start event, or where ``trigger`` says.
 
     ``start_lock`` is the correlation key that no second instance may be started with meanwhile; ``awaited`` names
-    the variables somebody waits for at the end (empty = all).
+    the variables somebody waits for at the end (empty = all); ``start_at`` the elements to
+    begin at instead of a start event.
     """
     key = work.store.next_key()
     root = Node(key, definition.process_id, Kind.PROCESS, 0, trigger=trigger)
+    if start_at:
+        root.memo = {"startAt": start_at}
     instance = Instance(
         key, definition.key, definition.process_id, definition.version, parent, {key: root}, start_lock, awaited
     )

@@ -4,6 +4,7 @@ from services.engine.model.bpmn import given
 from services.engine.processing import lifecycle
 from services.engine.processing.catching import close_catches, open_catches
 from services.engine.processing.elements.activity import Activity
+from services.engine.processing.modification import Activation, place
 from services.engine.processing.triggering import enter_pending
 from services.engine.processing.work import At, Work
 
@@ -47,6 +48,9 @@ class ProcessScope(Scope):
 
     def activate(self, work: Work, at: At) -> None:
         open_catches(work, at)
+        if at.node.memo is not None:
+            self._start_at(work, at, at.node.memo["startAt"])
+            return
         started_by = at.node.trigger
         at.node.trigger = None
         if started_by is None:
@@ -58,6 +62,11 @@ class ProcessScope(Scope):
     def complete(self, work: Work, at: At) -> None:
         close_catches(work, at)
         lifecycle.completed(work, at)
+
+    def _start_at(self, work: Work, at: At, element_ids: list[str]) -> None:
+        at.node.memo = None
+        lifecycle.activated(work, at)
+        work.steps.extend([place(work, at, Activation(identity)) for identity in element_ids])
 
 
 class EventSubprocess(Scope):

@@ -1,0 +1,108 @@
+"""Going on at another place: what is opened, what ends, what is refused."""
+
+import pytest
+from bpmn_makers import diagram, end, job, start, timer
+from engine_desk import CoreDesk
+
+from services.engine.errors import Reason, Rejection
+from services.engine.processing import instances
+from services.engine.processing.modification import Activation, modify
+from services.engine.state.instances import Instance
+
+_SUB = (
+    f'<bpmn:subProcess id="sub">{start("i")}{job("inner")}'
+    '<bpmn:sequenceFlow id="f_i_inner" sourceRef="i" targetRef="inner" /></bpmn:subProcess>'
+)
+_EVENTS = (
+    '<bpmn:eventBasedGateway id="g" />' + timer("t1", "timeDuration", "PT1H") + timer("t2", "timeDuration", "PT2H")
+)
+
+
+def _running() -> tuple[CoreDesk, Instance]:
+    desk = CoreDesk()
+    inside = start() + job("one") + _SUB + job("two") + '<bpmn:parallelGateway id="join" />' + _EVENTS + end()
+    desk.deploy(diagram(inside, "s>one one>sub sub>two two>join sub>join join>g g>t1 g>t2 t1>e t2>e"))
+    return desk, desk.create("p", x=1)
+
+
+def _modify(desk: CoreDesk, instance: Instance, *activate: Activation, end_jobs: str = "") -> None:
+    keys = [h.job.node_key for h in desk.fetch(end_jobs)] if end_jobs else []
+    desk.do(lambda work: modify(work, instance.key, list(activate), keys))
+
+
+def test_a_scope_that_does_not_run_is_opened_around_the_element() -> None:
+    desk, instance = _running()
+
+    _modify(desk, instance, Activation("inner", variables=[("sub", {"y": 2}), ("", {"x": 3})]), end_jobs="one")
+
+    (inner,) = desk.fetch("inner")
+    assert inner.variables == {"x": 3, "y": 2}
+    desk.complete(inner.job.key)
+    assert len(desk.fetch("two")) == 1
+
+
+def test_a_scope_that_runs_is_gone_on_in() -> None:
+    desk, instance = _running()
+    desk.complete(desk.fetch("one")[0].job.key)
+
+    _modify(desk, instance, Activation("inner"))
+
+    assert desk.history(instance).count(("sub", "ACTIVATED")) == 1
+    assert len(desk.fetch("inner")) == 2
+
+
+def test_a_scope_ends_with_the_last_inside_it_and_so_does_the_instance() -> None:
+    desk, instance = _running()
+    desk.complete(desk.fetch("one")[0].job.key)
+
+    _modify(desk, instance, end_jobs="inner")
+
+    assert desk.history(instance)[-3:] == [("inner", "TERMINATED"), ("sub", "TERMINATED"), ("p", "TERMINATED")]
+
+
+def test_a_join_is_entered_without_its_tokens() -> None:
+    desk, instance = _running()
+
+    _modify(desk, instance, Activation("join"), end_jobs="one")
+    desk.turn(hours=1)
+
+    assert desk.history(instance)[-1] == ("p", "COMPLETED")
+
+
+@pytest.mark.parametrize(
+    "activation",
+    [
+        Activation("nope"),
+        Activation("s"),
+        Activation("p"),
+        Activation("t1"),
+        Activation("two", ancestor=5),
+        Activation("two", variables=[("one", {})]),
+    ],
+)
+def test_what_cannot_be_followed_is_refused_and_nothing_is_done(activation: Activation) -> None:
+    desk, instance = _running()
+    before = desk.history(instance)
+
+    with pytest.raises(Rejection) as refusal:
+        desk.do(lambda work: modify(work, instance.key, [Activation("two"), activation], []))
+
+    assert refusal.value.reason == Reason.INVALID_ARGUMENT
+    assert desk.history(instance) == before
+
+
+def test_an_instance_begins_at_given_elements() -> None:
+    desk, _ = _running()
+
+    def create(*elements: str) -> None:
+        desk.do(
+            lambda work: instances.create(
+                work, instances.find_definition(work, 0, "p", -1), {"x": 7}, start_at=list(elements)
+            )
+        )
+
+    create("inner", "two")
+
+    assert [h.variables for h in desk.fetch("inner") + desk.fetch("two")] == [{"x": 7}, {"x": 7}]
+    with pytest.raises(Rejection, match="'s' is a START_EVENT"):
+        create("s")
