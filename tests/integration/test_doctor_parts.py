@@ -1,0 +1,144 @@
+"""The doctor: each part that is not well says in a sentence what to do, and the parts that are say what they are."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from minio import Minio
+from typer.testing import CliRunner
+
+from services import bootstrap, cli, doctor
+from services.demo import organisation
+from services.register.cameras import Recorder
+from services.register.unit import Actor
+from services.runtime.clock import TurnedClock
+from services.runtime.settings import Settings, unknown_variables
+from services.vault.keys import ensure_keys
+
+NOBODY = "127.0.0.1:1"
+
+
+def settings(root: Path, **more: Any) -> Settings:
+    return Settings.load(**{"data_dir": root, "max_use_days": 30, "engine_port": 1, **more})
+
+
+async def sentence(part: str, loaded: Settings) -> str:
+    """What the doctor says of a part that is not well."""
+    [line] = [line for line in await doctor.examine(loaded, []) if line.part == part]
+    assert not line.well, line.sentence
+    return line.sentence
+
+
+async def test_a_fresh_folder_is_well_and_an_opened_one_too(tmp_path: Path) -> None:
+    assert [line for line in await doctor.examine(settings(tmp_path), []) if not line.well] == []
+    assert not (tmp_path / "register.db").exists()
+
+    house = bootstrap.open_house(settings(tmp_path))
+    organisation.prepare(house)
+    house.register.close()
+    lines = await doctor.examine(settings(tmp_path), [])
+    assert [line for line in lines if not line.well] == []
+    assert "folder mediamtx, 2 channel(s)" in {line.sentence for line in lines}
+
+
+async def test_the_use_period_has_no_default(tmp_path: Path) -> None:
+    said = await sentence("use period", settings(tmp_path, max_use_days=None))
+    assert "FOOTAGE_DESK_MAX_USE_DAYS is not set" in said
+
+
+async def test_a_variable_that_is_no_setting_gets_the_name_that_was_meant(tmp_path: Path) -> None:
+    unknown = unknown_variables({"FOOTAGE_DESK_PORTAL_PROT": "1"})
+    [line] = [line for line in await doctor.examine(settings(tmp_path), unknown) if line.part == "settings"]
+    assert not line.well
+    assert "did you mean FOOTAGE_DESK_PORTAL_PORT" in line.sentence
+
+
+async def test_a_store_that_is_down(tmp_path: Path) -> None:
+    replica = {"replica_folder": tmp_path / "replica"}
+    keys = {"store_access_key": "key", "store_secret_key": "secret"}
+    said = await sentence("store", settings(tmp_path, store_endpoint=NOBODY, store_secure=False, **keys, **replica))
+    assert NOBODY in said
+    assert "see that it runs" in said
+
+
+@pytest.mark.s3
+async def test_a_bucket_without_object_lock(tmp_path: Path, s3_server: Any, key: str) -> None:
+    prefix = f"bare-{key.partition('/')[0]}"
+    Minio(s3_server.endpoint, s3_server.access_key, s3_server.secret_key, secure=False).make_bucket(f"{prefix}-masters")
+    said = await sentence(
+        "store",
+        settings(
+            tmp_path,
+            store_endpoint=s3_server.endpoint,
+            store_access_key=s3_server.access_key,
+            store_secret_key=s3_server.secret_key,
+            store_secure=False,
+            store_prefix=prefix,
+            replica_folder=tmp_path / "replica",
+        ),
+    )
+    assert "without object lock" in said
+    assert "set another prefix" in said
+
+
+@pytest.mark.parametrize("which", ["vault/vault-identity.txt", "vault", "loans"])
+async def test_a_key_that_others_can_read(which: str, tmp_path: Path) -> None:
+    ensure_keys(tmp_path / "keys" / "vault")
+    (tmp_path / "keys" / "loans").mkdir(mode=0o700)
+    (tmp_path / "keys" / which).chmod(0o755)
+    assert "chmod" in await sentence("keys", settings(tmp_path))
+
+
+async def test_a_database_that_cannot_be_reached(tmp_path: Path) -> None:
+    url = f"postgresql+psycopg://desk:hush@{NOBODY}/desk"
+    said = await sentence("database", settings(tmp_path, database_url=url))
+    assert "check that the database runs and is reachable" in said
+    assert "hush" not in said
+
+
+@pytest.mark.postgres
+async def test_a_database_that_nobody_has_migrated(tmp_path: Path, postgres_database: Callable[[], str]) -> None:
+    said = await sentence("database", settings(tmp_path, database_url=postgres_database()))
+    assert "run footage-desk migrate" in said
+
+
+async def test_an_engine_that_cannot_be_reached(tmp_path: Path) -> None:
+    said = await sentence("engine", settings(tmp_path, zeebe_address=NOBODY))
+    assert NOBODY in said
+    assert "ZEEBE_ADDRESS" in said
+
+
+async def test_a_recorder_that_cannot_be_reached(tmp_path: Path) -> None:
+    house = bootstrap.open_house(settings(tmp_path))
+    recorder = Recorder(
+        name="仓库", site="北门", kind="folder", configuration={"root": str(tmp_path / "unmounted")}, zone="UTC"
+    )
+    house.register.run_now(Actor("system", "test"), lambda unit: unit.session.add(recorder))
+    house.register.close()
+    assert "does not answer" in await sentence("recorder 仓库", settings(tmp_path))
+
+
+async def test_a_clock_that_a_demo_has_turned(tmp_path: Path) -> None:
+    TurnedClock(tmp_path / "clock.json").turn(timedelta(days=3))
+    assert "--demo" in await sentence("clock", settings(tmp_path))
+
+
+def test_its_exit_code_says_whether_all_is_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FOOTAGE_DESK_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("FOOTAGE_DESK_ENGINE_PORT", "1")
+    monkeypatch.delenv("FOOTAGE_DESK_MAX_USE_DAYS", raising=False)
+    ill = CliRunner().invoke(cli.app, ["doctor"])
+    assert ill.exit_code == 1
+    assert "✗" in ill.output
+
+    monkeypatch.setenv("FOOTAGE_DESK_MAX_USE_DAYS", "30")
+    well = CliRunner().invoke(cli.app, ["doctor"])
+    assert well.exit_code == 0, well.output
+    assert "✗" not in well.output
+
+    monkeypatch.setenv("FOOTAGE_DESK_ZONE", "Mars")
+    wrong = CliRunner().invoke(cli.app, ["doctor"])
+    assert wrong.exit_code == 1
+    assert "FOOTAGE_DESK_ZONE" in wrong.stderr

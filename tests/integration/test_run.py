@@ -1,0 +1,111 @@
+"""``footage-desk run`` as people start it: what it says, where it writes, how it goes on after an end of any kind."""
+
+import json
+import signal
+import socket
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+from house_process import Running, environment, once, running
+
+from services.demo import organisation
+from services.demo.people import People
+from services.demo.steps import Case
+
+PASSWORDS = {account.login: account.password for account in organisation.accounts()}
+READY = r"ready at (http://\S+)\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Where the process is started; its data folder is ``data`` in it."""
+    (tmp_path / "home").mkdir()
+    return tmp_path
+
+
+@pytest.fixture
+def env(folder: Path) -> dict[str, str]:
+    return environment(data_dir=folder / "data", job_timeout="PT2S", poll_seconds=1, drain_seconds=5) | {
+        "HOME": str(folder / "home")
+    }
+
+
+@pytest.fixture
+def desk(folder: Path, env: dict[str, str]) -> Iterator[Running]:
+    with running("run", "--demo", env=env, cwd=folder) as process:
+        yield process
+
+
+def test_it_says_where_it_is_and_who_can_sign_in_and_writes_in_its_data_folder_alone(
+    desk: Running, folder: Path, env: dict[str, str]
+) -> None:
+    address = desk.printed(READY)
+    assert httpx.get(desk.printed(r"metrics are at (http://\S+)") + "/readyz").status_code == 200
+    desk.printed(r"(Ctrl-C stops it)")
+    for account in organisation.accounts():
+        assert f"{account.login} " in desk.text
+        assert account.password in desk.text
+    assert max(_width(line) for line in desk.text.splitlines() if not line.startswith("Opening")) <= 80
+    assert httpx.get(f"{address}/api/openapi.json").status_code == 200
+
+    second = once("run", "--demo", env=env, cwd=folder)
+    assert second.returncode == 1
+    assert "another process uses this folder" in second.stderr
+    assert "Traceback" not in second.stderr
+
+    assert desk.end() == 0
+    assert {path.name for path in folder.iterdir()} == {"data", "home", desk.log.name}
+    assert list((folder / "home").iterdir()) == []
+    loud = [line for line in desk.errors.splitlines() if json.loads(line)["level"] != "info"]
+    assert loud == []
+
+
+async def test_a_case_goes_on_after_kill_9_where_it_stopped(desk: Running, folder: Path, env: dict[str, str]) -> None:
+    async with People(desk.printed(READY), PASSWORDS) as people:
+        case = Case(people, lambda *_: None)
+        await case.apply((datetime.now(UTC) - timedelta(days=1)).date())
+        await case.approve()
+        await case.release()
+    desk.kill()
+
+    with running("run", "--demo", env=env, cwd=folder) as again:
+        async with People(again.printed(READY), PASSWORDS) as people:
+            case = Case(people, lambda *_: None, case.application_id, case.number)
+            await case.retrieved()
+            hand_over = await case.accept()
+            await case.give_back(hand_over)
+            closed = await case.close()
+        assert closed["stateDetail"] == "footage-re-archived"
+        assert again.end() == 0
+
+
+async def test_the_clock_that_a_demo_has_turned_is_not_left_for_the_machines_in_silence(
+    desk: Running, folder: Path, env: dict[str, str]
+) -> None:
+    async with People(desk.printed(READY), PASSWORDS) as people:
+        administrator = await people("luoxin")
+        await administrator.post("/api/demo/clock", {"seconds": 86400 * 2})
+    desk.process.send_signal(signal.SIGINT)
+    assert desk.gone() == 0
+
+    without = once("run", env=env | {"FOOTAGE_DESK_MAX_USE_DAYS": "30"}, cwd=folder)
+    assert without.returncode == 1
+    assert "turned the clock of its books 2.0 days ahead" in without.stderr
+    assert "--demo" in without.stderr
+
+
+@pytest.mark.parametrize("part", ["portal", "engine", "health"])
+def test_a_port_that_is_taken_is_named_with_its_variable(part: str, folder: Path, env: dict[str, str]) -> None:
+    name = f"FOOTAGE_DESK_{part.upper()}_PORT"
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        ended = once("run", "--demo", env=env | {name: str(taken.getsockname()[1])}, cwd=folder)
+    assert ended.returncode == 1
+    assert name in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def _width(line: str) -> int:
+    return sum(2 if character >= "\u2e80" else 1 for character in line.rstrip())

@@ -1,0 +1,86 @@
+"""The command line: help that helps, settings that are wrong in one sentence each, and workers by name."""
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from services import cli
+from services.runtime.worker import discover
+
+COMMANDS = ("run", "portal", "worker", "engine", "deploy", "migrate", "demo", "doctor", "policy")
+WRONG = {
+    "FOOTAGE_DESK_PORTAL_PORT": "eighty",
+    "FOOTAGE_DESK_HEALTH_PORT": "70000",
+    "FOOTAGE_DESK_ZONE": "Mars/Olympus",
+    "FOOTAGE_DESK_REVIEW_LIMIT": "soon",
+    "FOOTAGE_DESK_PRESERVATION": "perhaps",
+    "FOOTAGE_DESK_MAX_USE_DAYS": "0",
+    "FOOTAGE_DESK_DEMO": "maybe",
+    "FOOTAGE_DESK_STORE_ENDPOINT": "https://store:9000",
+    "FOOTAGE_DESK_STORE_CA_FILE": "/nowhere/ca.pem",
+    "FOOTAGE_DESK_DATABASE_URL": "mysql://somebody:secret@database/desk",
+    "FOOTAGE_DESK_SESSION_SECRET": "short",
+    "FOOTAGE_DESK_LOG_LEVEL": "loud",
+    "CAMUNDA_CLIENT_ID": "alone",
+}
+
+
+@pytest.fixture
+def runner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
+    monkeypatch.setenv("FOOTAGE_DESK_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.delenv("ZEEBE_ADDRESS", raising=False)
+    return CliRunner()
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_says_what_it_does(command: str, runner: CliRunner) -> None:
+    whole = runner.invoke(cli.app, ["--help"]).output
+    alone = runner.invoke(cli.app, [command, "--help"])
+    assert command in whole
+    assert alone.exit_code == 0
+    assert "." in alone.output
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_setting_is_one_sentence_that_names_its_variable(
+    name: str, runner: CliRunner, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv(name, WRONG[name])
+    ended = runner.invoke(cli.app, ["run"])
+    assert ended.exit_code == 2
+    # a half-set OAuth names what is missing
+    assert (name if name != "CAMUNDA_CLIENT_ID" else "CAMUNDA_OAUTH_URL") in ended.stderr
+    assert len(ended.stderr.strip().splitlines()) == 1
+    assert name == "CAMUNDA_CLIENT_ID" or WRONG[name] not in ended.stderr.replace(name, "")
+    assert not (tmp_path / "data").exists()
+
+
+def test_s3_without_its_keys_and_without_a_replica_is_named(runner: CliRunner, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FOOTAGE_DESK_STORE_ENDPOINT", "127.0.0.1:1")
+    ended = runner.invoke(cli.app, ["run"])
+    assert ended.exit_code == 2
+    assert "FOOTAGE_DESK_STORE_ACCESS_KEY is not set" in ended.stderr
+
+    monkeypatch.setenv("FOOTAGE_DESK_STORE_ACCESS_KEY", "key")
+    monkeypatch.setenv("FOOTAGE_DESK_STORE_SECRET_KEY", "secret")
+    ended = runner.invoke(cli.app, ["run"])
+    assert ended.exit_code == 2
+    assert "FOOTAGE_DESK_REPLICA_ENDPOINT is not set" in ended.stderr
+
+
+def test_a_job_type_that_nobody_does_gets_the_list_of_those_there_are(runner: CliRunner) -> None:
+    ended = runner.invoke(cli.app, ["worker", "no-such-type"])
+    assert ended.exit_code == 2
+    assert "no-such-type" in ended.stderr
+    for worker in discover():
+        assert worker.job_type in ended.stderr
+
+
+def test_the_demonstration_empties_no_folder_that_is_not_its_own(runner: CliRunner, tmp_path: Path) -> None:
+    precious = tmp_path / "precious.txt"
+    precious.write_text("keep")
+    ended = runner.invoke(cli.app, ["demo", "--data", str(tmp_path)])
+    assert ended.exit_code == 1
+    assert precious.read_text() == "keep"
