@@ -1,6 +1,7 @@
 """Signing in by password, and the sessions that follow. All of it lives on real time, whatever the clock says."""
 
 import hashlib
+import hmac
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -28,6 +29,8 @@ WINDOW = timedelta(minutes=15)
 IDLE = timedelta(minutes=30)
 LONGEST = timedelta(hours=10)
 SEEN_EVERY = timedelta(minutes=1)
+# Names that nobody has are counted under a key that ends with the process: what was typed cannot be found from it.
+_NAMES_KEY = secrets.token_bytes(32)
 
 
 class SignIn(Base):
@@ -44,7 +47,10 @@ class SignIn(Base):
 
 
 class WrongSignIn(Base):
-    """A sign-in that failed, by address; forgotten after ``WINDOW``. What was typed is not kept."""
+    """A sign-in that failed, by address, and by name where nobody has it; forgotten after ``WINDOW``.
+
+    What was typed is not kept.
+    """
 
     __tablename__ = "wrong_sign_ins"
 
@@ -128,9 +134,11 @@ def _begin(unit: Unit, login: str, address: str, real_now: datetime) -> str:
     """The hash to compare with: a made-up one for an unknown name, which takes as long."""
     _check_address(unit, address, real_now)
     person = _person(unit, login)
-    if person is not None:
-        _check_lock(person, real_now)
-    return person.password_hash if person is not None else _nobodys_hash()
+    if person is None:
+        _check_nobody(unit, login, real_now)
+        return _nobodys_hash()
+    _check_lock(person, real_now)
+    return person.password_hash
 
 
 def _finish(unit: Unit, login: str, address: str, right: bool, real_now: datetime) -> SignedIn | Refused:
@@ -138,7 +146,7 @@ def _finish(unit: Unit, login: str, address: str, right: bool, real_now: datetim
     if person is not None:
         _check_lock(person, real_now)
     if person is None or not right:
-        return _count_wrong(unit, person, address, real_now)
+        return _count_wrong(unit, person, login, address, real_now)
     person.failed_sign_ins, person.locked_until = 0, None
     token = secrets.token_urlsafe(32)
     unit.session.add(
@@ -154,7 +162,7 @@ def _finish(unit: Unit, login: str, address: str, right: bool, real_now: datetim
     return SignedIn(token, person.id)
 
 
-def _count_wrong(unit: Unit, person: Person | None, address: str, real_now: datetime) -> Refused:
+def _count_wrong(unit: Unit, person: Person | None, login: str, address: str, real_now: datetime) -> Refused:
     unit.session.execute(delete(WrongSignIn).where(WrongSignIn.at < real_now - WINDOW))
     unit.session.add(WrongSignIn(address=address, at=real_now))
     if person is not None:
@@ -166,6 +174,9 @@ def _count_wrong(unit: Unit, person: Person | None, address: str, real_now: date
             return _locked()
     else:
         audit.record(unit, "sign-in-refused", "address", address)
+        unit.session.add(WrongSignIn(address=_nobody(login), at=real_now))
+        if _wrong_from(unit, _nobody(login), real_now) >= WRONG_BEFORE_LOCK:
+            return _locked()  # as an account that is there would be: the fifth try must not tell who exists
     return Refused(
         "sign-in-wrong",
         "用户名或密码不正确，请重新输入。",
@@ -180,9 +191,22 @@ def _check_lock(person: Person, real_now: datetime) -> None:
         raise _locked()
 
 
-def _check_address(unit: Unit, address: str, real_now: datetime) -> None:
+def _check_nobody(unit: Unit, login: str, real_now: datetime) -> None:
+    if _wrong_from(unit, _nobody(login), real_now) >= WRONG_BEFORE_LOCK:
+        raise _locked()
+
+
+def _nobody(login: str) -> str:
+    return "name:" + hmac.new(_NAMES_KEY, login.encode(), hashlib.sha256).hexdigest()
+
+
+def _wrong_from(unit: Unit, address: str, real_now: datetime) -> int:
     count = select(func.count()).where(WrongSignIn.address == address, WrongSignIn.at > real_now - WINDOW)
-    if (unit.session.scalar(count) or 0) >= WRONG_FROM_ADDRESS:
+    return unit.session.scalar(count) or 0
+
+
+def _check_address(unit: Unit, address: str, real_now: datetime) -> None:
+    if _wrong_from(unit, address, real_now) >= WRONG_FROM_ADDRESS:
         raise Refused(
             "address-locked",
             "此地址登录失败次数过多，请 15 分钟后再试。",

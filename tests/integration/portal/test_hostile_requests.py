@@ -171,6 +171,17 @@ async def test_sign_ins_are_counted_by_the_true_address_unless_a_known_proxy_tel
     assert await last(None, WRONG_FROM_ADDRESS + 1) == 429
 
 
+@pytest.mark.requirement("R52")
+async def test_wrong_tries_do_not_tell_which_names_exist(portal: Portal) -> None:
+    async def tries(login: str) -> list[tuple[int, str]]:
+        answers = [
+            await portal.anonymous().post("/api/sign-in", json={"login": login, "password": "wrong"}) for _ in range(6)
+        ]
+        return [(answer.status_code, answer.json()["code"]) for answer in answers]
+
+    assert await tries("drafter") == await tries("nobody")
+
+
 @pytest.mark.parametrize(
     ("header", "expected"),
     [
