@@ -137,7 +137,7 @@ def _coverage(copy: Issued) -> Check:
     told = sum((span.duration for span in (*asked, *coverage.gaps)), timedelta())
     whole = abs(told - coverage.asked.duration) < timedelta(seconds=1)
     honest = (copy.sealed.outcome == "complete") == (not coverage.gaps)
-    gaps = ", ".join(f"{gap.duration.total_seconds():.1f} s missing at {gap.start:%H:%M:%S}" for gap in coverage.gaps)
+    gaps = ", ".join(f"{gap.duration.total_seconds():.1f} s missing at {gap.start:%H:%M:%S} UTC" for gap in coverage.gaps)
     return Check(
         copy.camera,
         "coverage is stated",

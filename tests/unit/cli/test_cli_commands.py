@@ -6,6 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from services import cli
+from services.runtime.settings import Settings, variable
 from services.runtime.worker import discover
 
 COMMANDS = ("run", "portal", "worker", "engine", "deploy", "migrate", "demo", "doctor", "policy")
@@ -84,3 +85,13 @@ def test_the_demonstration_empties_no_folder_that_is_not_its_own(runner: CliRunn
     ended = runner.invoke(cli.app, ["demo", "--data", str(tmp_path)])
     assert ended.exit_code == 1
     assert precious.read_text() == "keep"
+
+
+def test_the_settings_are_all_in_their_document() -> None:
+    told = (Path(__file__).parents[3] / "docs" / "settings.md").read_text(encoding="utf-8")
+    missing = [
+        variable(name)
+        for name, field in Settings.model_fields.items()
+        if f"| `{variable(name)}` | {field.description} |" not in told
+    ]
+    assert missing == []
