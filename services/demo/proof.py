@@ -79,9 +79,7 @@ def after_return(house: House, copies: Sequence[Issued]) -> list[Check]:
     for copy in copies:
         gone = _refused(KeyGone, house.loan_keys.unwrapper, copy.copy_id)
         shut = _refused(NotARecipient, _open, house, copy, house.vault_keys.unwrapper())
-        checks.append(
-            Check(copy.camera, "after the return nothing opens it", gone and shut, "loan key destroyed")
-        )
+        checks.append(Check(copy.camera, "after the return nothing opens it", gone and shut, "loan key destroyed"))
     return checks
 
 
@@ -137,7 +135,9 @@ def _coverage(copy: Issued) -> Check:
     told = sum((span.duration for span in (*asked, *coverage.gaps)), timedelta())
     whole = abs(told - coverage.asked.duration) < timedelta(seconds=1)
     honest = (copy.sealed.outcome == "complete") == (not coverage.gaps)
-    gaps = ", ".join(f"{gap.duration.total_seconds():.1f} s missing at {gap.start:%H:%M:%S} UTC" for gap in coverage.gaps)
+    gaps = ", ".join(
+        f"{gap.duration.total_seconds():.1f} s missing at {gap.start:%H:%M:%S} UTC" for gap in coverage.gaps
+    )
     return Check(
         copy.camera,
         "coverage is stated",
