@@ -16,6 +16,7 @@ from services.register import (
     audit,
     copies,
     custody,
+    documents,
     grants,
     masters,
     notices,
@@ -27,6 +28,7 @@ from services.register.applications import Application, Item
 from services.register.attempts import UploadAttempt
 from services.register.copies import Copy
 from services.register.custody import HandOver
+from services.register.documents import Document
 from services.register.masters import Master
 from services.register.preservations import Preservation
 from services.register.returns import ArchiveEntry
@@ -64,6 +66,7 @@ class Effects:
     retain: tuple[Kept, ...] = ()
     retain_replicas: tuple[Kept, ...] = ()
     retain_until: datetime | None = None
+    file: tuple[Document, ...] = ()  # documents that go into the vault beside the masters
     items: int = 0
     violation_id: str | None = None
     marks: Mapping[str, Sequence[str]] = field(default_factory=dict)  # rows to book when all this is done
@@ -184,6 +187,7 @@ def _end_loan(
         retain=_kept(archived),
         retain_replicas=tuple(kept(row.replica) for row in archived if row.replica is not None),
         retain_until=entry.dispose_after,
+        file=tuple(documents.of_application(unit, application.id)),
         items=len(archived),
         violation_id=violation_id,
         marks={"preservations": [row.id for row in quarantine], "copies": [row.id for row in loans]},

@@ -1,11 +1,13 @@
 """What several workers do in the vault: sweep, discard, carry out how a case ends. Everything may be done again."""
 
+import io
 from collections.abc import Callable, Iterable
 from functools import partial
 
 from services.register import attempts
 from services.register.attempts import UploadAttempt
 from services.register.closing import Effects, Kept
+from services.register.documents import Document
 from services.register.unit import Actor, Register
 from services.runtime.threads import run_in_thread
 from services.vault.keys import LoanKeys
@@ -78,6 +80,8 @@ def _carry_out(effects: Effects, store: Store, replica_store: Store | None, loan
     if effects.retain_until is not None:
         for one in effects.retain:
             _each(store, one, partial(_retain, store, effects))
+        for document in effects.file:
+            _retain(store, effects, _file(store, document))
     if replica_store is not None:
         for one in effects.discard_replicas:
             _discard(replica_store, one.bucket, one.key)
@@ -101,6 +105,22 @@ def _lift(store: Store, kept: Kept) -> None:
 def _retain(store: Store, effects: Effects, kept: Kept) -> None:
     if effects.retain_until is not None:
         store.retain(kept.bucket, kept.key, kept.version_id, effects.retain_until)
+
+
+def _file(store: Store, document: Document) -> Kept:
+    """A document as an object of its own, byte for byte as its hash says; there already when this runs again."""
+    key = f"{document.number}.json"
+    there = store.stat("documents", key)
+    if there is not None:
+        return Kept("documents", key, there.version_id)
+    stored = store.put(
+        "documents",
+        key,
+        io.BytesIO(document.content.encode()),
+        metadata={"kind": document.kind, "sha256": document.sha256},
+        content_type="application/json",
+    )
+    return Kept("documents", key, stored.version_id)
 
 
 def _sweep_one(store: Store, attempt: UploadAttempt, loan_keys: LoanKeys | None) -> None:

@@ -8,9 +8,11 @@ from services.register.applications import Application
 from services.register.attempts import UploadAttempt
 from services.register.copies import Copy, Grant
 from services.register.custody import CustodyEntry, HandOver, broken_at
+from services.register.documents import Document
 from services.register.masters import Master
 from services.register.outbox import OutboxMessage
 from services.register.preservations import Preservation
+from services.register.returns import ArchiveEntry
 from services.register.reviews import Review
 from services.register.unit import Unit
 from services.vault.labels import label_key
@@ -114,6 +116,9 @@ def orphans(unit: Unit, store: Store, replica: Store) -> Iterator[str]:
     for master in unit.session.scalars(select(Master)):
         if master.replica is not None and master.discarded_at is None:
             known["replicas"].add(master.replica["key"])
+    archived = select(ArchiveEntry.application_id)
+    filed = select(Document.number).where(Document.application_id.in_(archived))
+    known["documents"] = {f"{number}.json" for number in unit.session.scalars(filed)}
     for bucket in BUCKETS:
         there = {*store.list_keys(bucket), *replica.list_keys(bucket)}
         for key in sorted(there - known[bucket] - labelled):

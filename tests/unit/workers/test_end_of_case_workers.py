@@ -11,6 +11,7 @@ from services.register.applications import Application
 from services.register.audit import AuditEvent
 from services.register.copies import Copy, Grant
 from services.register.custody import CustodyEntry
+from services.register.documents import Document
 from services.register.masters import Master
 from services.register.notices import Notice
 from services.register.preservations import Preservation
@@ -113,6 +114,21 @@ async def test_re_archiving_destroys_the_keys_and_keeps_the_masters(desk: Desk) 
         assert facts.retain_until == entry.dispose_after
         with pytest.raises(StoreLocked):
             desk.store.delete("masters", key, facts.version_id)
+
+
+@pytest.mark.requirement("R28", "R35", "R40")
+async def test_the_documents_go_into_the_vault_with_the_masters_and_are_retained(desk: Desk) -> None:
+    _, ids = await returned(desk)
+
+    await desk.work(re_archive, **ids, decision="in-order")
+    await desk.work(re_archive, **ids, decision="in-order")
+
+    [entry], documents = desk.rows(ArchiveEntry), desk.rows(Document)
+    assert sorted(desk.store.list_keys("documents")) == sorted(f"{row.number}.json" for row in documents)
+    for document in documents:
+        key = f"{document.number}.json"
+        assert b"".join(desk.store.get("documents", key)) == document.content.encode()
+        assert desk.store.stat("documents", key).retain_until == entry.dispose_after
 
 
 @pytest.mark.requirement("R40")
