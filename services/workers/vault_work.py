@@ -113,6 +113,7 @@ def _file(store: Store, document: Document) -> Kept:
     there = store.stat("documents", key)
     if there is not None:
         return Kept("documents", key, there.version_id)
+    store.sweep("documents", key)  # a run that died in this put has left its parts
     stored = store.put(
         "documents",
         key,
