@@ -32,7 +32,7 @@ setup-test: .venv/.tested deploy/bpmn/node_modules/.package-lock.json
 	@touch $@
 
 deploy/bpmn/node_modules/.package-lock.json: deploy/bpmn/package-lock.json
-	@command -v npm >/dev/null || \
+	@command -v npm >/dev/null && node -e 'process.exit(process.versions.node.split(".")[0] < 20)' || \
 		{ echo "The BPMN checks need Node 20 or newer with npm. Install it with: sudo apt-get install -y nodejs npm"; exit 1; }
 	cd deploy/bpmn && npm ci --silent --no-audit --no-fund
 
@@ -62,5 +62,5 @@ chaos: setup-test ## kill the process at the points of SEED=n and see the applic
 test-zeebe: setup-test ## the process tests against the broker at ZEEBE_ADDRESS, its clock at ZEEBE_CLOCK
 	$(BIN)/pytest -m zeebe tests/process
 
-clean: ## remove the environment and everything that was written under var/
-	rm -rf .venv var deploy/bpmn/node_modules
+clean: ## remove the environment; what was written under var/ stays
+	rm -rf .venv deploy/bpmn/node_modules .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

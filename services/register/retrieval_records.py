@@ -43,6 +43,7 @@ class Report:
     coverage: float
     started_at: datetime
     difficulties: Sequence[str]
+    examined: Sequence[str]  # what the outcome rests on
     tools: Mapping[str, str]
 
 
@@ -214,7 +215,8 @@ def _content(
         "coverage": report.coverage,
         "obtained": sealed["coverage"] if sealed else None,
         "files": _files(sealed),
-        "cameraSignature": "not checked",
+        "examined": list(report.examined),
+        "cameraSignature": "not examined",
         "tools": dict(report.tools),
         "startedAt": report.started_at.isoformat(),
         "finishedAt": unit.now.isoformat(),

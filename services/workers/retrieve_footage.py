@@ -16,6 +16,7 @@ from services.runtime.errors import Outcome
 from services.runtime.spans import Span, covered_share
 from services.vault.coverage import FootageMissing, FootageUnreadable
 from services.vault.keys import VaultKeys
+from services.vault.labels import EXAMINED
 from services.vault.sealing import Sealed, seal
 from services.vault.store import Store
 from services.workers import labelling, quarantine, vault_work
@@ -190,4 +191,4 @@ class _Retrieval:
         )
 
     def _report(self, outcome: str, coverage: float, *more: str) -> Report:
-        return Report(outcome, coverage, self.started, [*self.difficulties, *more], labelling.tools())
+        return Report(outcome, coverage, self.started, [*self.difficulties, *more], EXAMINED, labelling.tools())
