@@ -56,7 +56,9 @@ async def test_a_case_ends_in_the_archive_however_often_the_house_is_killed(
     seed: int, undisturbed: list[str], tmp_path: Path
 ) -> None:
     run = Run(tmp_path, before_return=copies_are_the_recorders(tmp_path))
-    await run.to_the_end(choose(undisturbed, seed, SHARES))
+    plan = choose(undisturbed, seed, SHARES)
+    await run.to_the_end(plan)
+    assert len(run.struck) >= len(plan) // 2, f"seed {seed} killed at {run.struck} only, of {plan}"
     wrong = chaos_truth.archived(bootstrap.open_house(settings(tmp_path)), run.application_id, run.answered)
     assert not wrong, f"seed {seed}\n" + "\n".join(wrong) + f"\n{run.report()}"
     shutil.rmtree(tmp_path / "house")
@@ -68,7 +70,9 @@ async def test_nothing_is_left_of_a_case_that_was_withdrawn_during_retrieval_how
     seed: int, undisturbed_withdrawal: list[str], tmp_path: Path
 ) -> None:
     run = Run(tmp_path, withdraw_at=withdraw_when(seed))
-    await run.to_the_end(choose(undisturbed_withdrawal, seed, WITHDRAWN_SHARES))
+    plan = choose(undisturbed_withdrawal, seed, WITHDRAWN_SHARES)
+    await run.to_the_end(plan)
+    assert run.struck, f"seed {seed} killed at none of {plan}"
     wrong = chaos_truth.withdrawn(bootstrap.open_house(settings(tmp_path)), run.application_id)
     assert not wrong, f"seed {seed}\n" + "\n".join(wrong) + f"\n{run.report()}"
     shutil.rmtree(tmp_path / "house")

@@ -66,6 +66,7 @@ class Run:
     async def to_the_end(self, plan: list[str]) -> None:
         """Play until the case is closed and its process has ended; raises Stuck with what is needed to repeat it."""
         (self.folder / "plan.txt").write_text("".join(f"{point}\n" for point in plan), encoding="utf-8")
+        (self.folder / "struck.txt").touch()
         try:
             async with asyncio.timeout(PATIENCE):
                 over = False
@@ -288,6 +289,11 @@ class Run:
                     os.kill(pid, signal.SIGKILL)
                 raise Stuck(f"the house is dead and {len(left)} of its processes live on")
             await asyncio.sleep(LOOK_AGAIN)
+
+    @property
+    def struck(self) -> list[str]:
+        """The points at which the house was killed, in the order in which it was."""
+        return (self.folder / "struck.txt").read_text(encoding="utf-8").splitlines()
 
     def report(self) -> str:
         """Where everything stands, for the failure of a test."""
