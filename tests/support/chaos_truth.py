@@ -154,9 +154,7 @@ def _objects(truth: Truth) -> None:
                 if bucket != "quarantine":
                     wanted.add((bucket, label_key(row.sealed["key"])))
     archived = {row.application_id for row in truth.rows(ArchiveEntry)}
-    wanted |= {
-        ("documents", f"{row.number}.json") for row in truth.rows(Document) if row.application_id in archived
-    }
+    wanted |= {("documents", f"{row.number}.json") for row in truth.rows(Document) if row.application_id in archived}
     replicas = {
         ("replicas", row.replica["key"])
         for row in truth.rows(Master)
