@@ -97,6 +97,43 @@ async def test_a_recorder_that_is_down_is_an_incident_that_goes_on_when_it_is_ba
     await desk.returned(case)
 
 
+@pytest.mark.requirement("R34")
+async def test_the_footage_of_another_camera_is_an_incident_that_goes_on_when_it_is_put_right(desk: People) -> None:
+    desk.look(expect, "gate", "0" * 64)
+    case = await desk.apply("gate")
+
+    await desk.reach(case, "storage-release")
+    await desk.decide(case, "storage-release")
+    incident = await desk.incident("Task_RetrieveFootage")
+
+    assert "is not from the camera that is known there" in incident.text
+    assert (desk.rows(Master), outcomes(desk, case)) == ([], [None])
+
+    desk.look(expect, "gate", None)
+    await desk.resolve(incident)
+    await desk.accept(case)
+    assert outcomes(desk, case) == ["complete"]
+    await desk.returned(case)
+
+
+@pytest.mark.zeebe
+@pytest.mark.requirement("R6", "R35")
+async def test_a_segment_that_ends_too_early_is_partial_and_never_complete(desk: People) -> None:
+    case = await desk.apply("gate")
+    _, torn, _ = sorted(desk.recordings_of("gate"))[-3:]
+    content = torn.read_bytes()
+    torn.unlink()  # the files are links to footage that other tests use
+    torn.write_bytes(content[: len(content) * 2 // 3])
+
+    await desk.reach(case, "partial-footage")
+
+    [item] = desk.items(case)
+    assert item.outcome == "partial"
+    assert 0 < item.coverage < 1
+    await desk.accept(case)
+    await desk.returned(case)
+
+
 async def test_a_recorder_that_comes_back_in_time_needs_nobody(desk: People) -> None:
     case = await desk.apply("cam1")
     await desk.reach(case, "storage-release")
@@ -148,6 +185,11 @@ async def test_never_preserves_nothing(a_desk: OpenDesk) -> None:
 
         assert desk.rows(Preservation) == []
         await desk.returned(case)
+
+
+def expect(unit: Unit, channel: str, fingerprint: str | None) -> None:
+    """What the camera's footage is known by."""
+    unit.session.execute(update(Camera).where(Camera.channel == channel).values(fingerprint=fingerprint))
 
 
 def soon_overwritten(unit: Unit, channel: str) -> None:
