@@ -10,7 +10,7 @@ from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
 
 import anyio.to_thread
 from sqlalchemy import Engine, create_engine, event
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
 from services.register.rules import Rules
@@ -81,6 +81,8 @@ class Register:
                     f"the register did not answer | {self.engine.url.render_as_string()} | {error.orig} | "
                     "check that the database runs and is reachable"
                 ) from error
+            except IntegrityError as error:
+                raise Retryable("another act came first | its row is in the book already | try again") from error
             except DBAPIError as error:
                 if error.connection_invalidated:
                     raise Retryable(f"the register's connection broke | {error.orig}") from error

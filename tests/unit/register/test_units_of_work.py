@@ -1,0 +1,86 @@
+"""The unit of work: all or nothing, one moment, and a schema that is what the tables say."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import func, select
+from sqlalchemy.exc import StatementError
+
+from services.register import audit, schema
+from services.register.audit import AuditEvent
+from services.register.people import Department
+from services.register.rules import Rules
+from services.register.unit import EVERY_COMMIT, Actor, Register, Unit
+from services.runtime.clock import FixedClock
+from services.runtime.errors import Retryable
+
+NOON = datetime(2031, 3, 4, 12, 0, tzinfo=UTC)
+ACTOR = Actor("system", "test")
+
+
+@pytest.fixture
+def register(any_database_url: str) -> Iterator[Register]:
+    register = Register(any_database_url, FixedClock(NOON), Rules(max_use_days=30))
+    schema.migrate(register.engine)
+    yield register
+    register.close()
+
+
+def department(unit: Unit, key: str) -> None:
+    unit.session.add(Department(id=key, name_zh="生产部", name_en="Production", kind="business"))
+    audit.record(unit, "department-entered", "department", key)
+
+
+def test_the_migrations_lead_to_what_the_tables_say(register: Register) -> None:
+    with register.engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), schema.metadata()) == []
+
+
+@pytest.mark.requirement("R52")
+def test_an_act_and_its_audit_event_are_kept_together_or_not_at_all(register: Register) -> None:
+    def fail(unit: Unit) -> None:
+        department(unit, "one")
+        unit.session.flush()
+        raise RuntimeError("in the middle")
+
+    with pytest.raises(RuntimeError, match="middle"):
+        register.run_now(ACTOR, fail)
+    register.run_now(ACTOR, department, "two")
+
+    events = register.run_now(ACTOR, lambda unit: list(unit.session.scalars(select(AuditEvent.subject_id))))
+    assert events == ["two"]
+
+
+def test_whoever_comes_second_is_told_to_try_again(register: Register) -> None:
+    register.run_now(ACTOR, department, "one")
+
+    with pytest.raises(Retryable, match="came first"):
+        register.run_now(ACTOR, department, "one")
+
+    assert register.run_now(ACTOR, lambda unit: unit.session.scalar(select(func.count()).select_from(Department))) == 1
+
+
+def test_a_moment_without_a_zone_is_refused_and_others_come_back_in_utc(register: Register) -> None:
+    register.run_now(ACTOR, department, "one")
+    assert register.run_now(ACTOR, lambda unit: unit.session.scalars(select(AuditEvent.at)).one()) == NOON
+
+    def naive(unit: Unit) -> None:
+        audit.record(unit, "x", "department", "one").at = NOON.replace(tzinfo=None)
+
+    with pytest.raises(StatementError, match="aware"):
+        register.run_now(ACTOR, naive)
+
+
+def test_listeners_hear_of_commits_and_of_nothing_else(register: Register) -> None:
+    heard: list[str] = []
+    register.on(EVERY_COMMIT, lambda: heard.append("commit"))
+
+    with pytest.raises(ZeroDivisionError):
+        register.run_now(ACTOR, lambda unit: 1 // 0)
+    assert heard == []
+
+    register.run_now(ACTOR, department, "one")
+    assert heard == ["commit"]
