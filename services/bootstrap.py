@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mappin
 from contextlib import asynccontextmanager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import TypeAlias
 
@@ -19,7 +20,7 @@ from services.portal.app import create_app
 from services.recorders.registry import open_recorder
 from services.register import figures, schema
 from services.register.relay import Relay
-from services.register.rules import Rules
+from services.register.rules import rules_of
 from services.register.unit import Actor, Register
 from services.runtime import data_folder
 from services.runtime.channel import open_channel
@@ -67,19 +68,26 @@ class House:
     register: Register
     store: Store
     replica_store: Store | None
-    vault_keys: VaultKeys
     loan_keys: LoanKeys
     on_turn: list[Callable[[], None]] = field(default_factory=list)
 
+    @cached_property
+    def vault_keys(self) -> VaultKeys:
+        """Made when a worker first asks for them; the portal never does."""
+        return ensure_keys(self.settings.keys / "vault")
+
     @property
-    def dependencies(self) -> dict[str, object]:
-        """What handlers and routes may ask for, by parameter name."""
+    def for_workers(self) -> dict[str, object]:
+        """What handlers may ask for, by parameter name."""
+        return {**self.for_portal, "vault_keys": self.vault_keys, "replica_store": self.replica_store}
+
+    @property
+    def for_portal(self) -> dict[str, object]:
+        """What routes may ask for: loan keys, and never the vault key (docs/sealing.md)."""
         given: dict[str, object] = {
             "settings": self.settings,
             "register": self.register,
             "store": self.store,
-            "replica_store": self.replica_store,
-            "vault_keys": self.vault_keys,
             "loan_keys": self.loan_keys,
             "recorders": open_recorder,
         }
@@ -97,25 +105,7 @@ class House:
         return now
 
     def portal(self) -> FastAPI:
-        return create_app(self.dependencies)
-
-
-def rules_of(settings: Settings) -> Rules:
-    """The organisation's numbers, as the books read them."""
-    return Rules(
-        max_use_days=settings.max_use_days,
-        organisation=settings.organisation,
-        zone=settings.zone,
-        review_limit=settings.review_limit,
-        release_limit=settings.release_limit,
-        notify_limit=settings.notify_limit,
-        correction_period=settings.correction_period,
-        take_up_period=settings.take_up_period,
-        reminder_lead=settings.reminder_lead,
-        grace_period=settings.grace_period,
-        preserve=settings.preservation,
-        max_span=timedelta(hours=settings.max_span_hours),
-    )
+        return create_app(self.for_portal)
 
 
 def open_register(settings: Settings, clock: Clock) -> Register:
@@ -143,7 +133,6 @@ def open_house(settings: Settings) -> House:
         register=register,
         store=store,
         replica_store=replica,
-        vault_keys=ensure_keys(settings.keys / "vault"),
         loan_keys=LoanKeys(settings.keys / "loans"),
     )
 
@@ -237,7 +226,8 @@ async def run(house: House, parts: Parts, ready: Ready | None = None, *, engine:
             health.checks["engine"] = lambda: _engine_answers(client)
         health_listener = _listen(settings, "health")
         portal_listener = _listen(settings, "portal") if parts.portal else None
-        runner = JobRunner(settings, parts.workers, house.dependencies, channel, health=health)
+        given = house.for_workers if parts.workers else {}
+        runner = JobRunner(settings, parts.workers, given, channel, health=health)
         try:
             if parts.deploy:
                 log.info("deployed", versions=dict(await deploy(client)))

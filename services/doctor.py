@@ -8,10 +8,10 @@ from pathlib import Path
 
 from sqlalchemy import make_url, select
 
-from services import bootstrap
 from services.recorders.registry import open_recorder
 from services.register import schema
 from services.register.cameras import Recorder
+from services.register.rules import rules_of
 from services.register.unit import Actor, Register
 from services.runtime import data_folder
 from services.runtime.channel import open_channel
@@ -105,7 +105,7 @@ def _there(settings: Settings) -> bool:
 async def _database(settings: Settings) -> str:
     if not _there(settings):
         return "not there yet; the first start makes it"
-    register = Register(settings.database, SystemClock(), bootstrap.rules_of(settings))
+    register = Register(settings.database, SystemClock(), rules_of(settings))
     try:
         return f"{register.engine.dialect.name}, schema {await register.run(ACTOR, schema.check)}"
     finally:
@@ -141,7 +141,7 @@ def _in_use(settings: Settings) -> bool:
 
 
 async def _recorders(settings: Settings) -> list[Line]:
-    register = Register(settings.database, SystemClock(), bootstrap.rules_of(settings))
+    register = Register(settings.database, SystemClock(), rules_of(settings))
     try:
         rows = await register.run(ACTOR, lambda unit: list(unit.session.scalars(select(Recorder))))
     finally:

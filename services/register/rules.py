@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Literal
 
+from services.runtime.settings import Settings
+
 
 @dataclass(frozen=True)
 class Rules:
@@ -33,6 +35,24 @@ class Rules:
     def approval_limit(self) -> timedelta:
         """The longest that the approvals and the release may take together; decides what is at risk (T4)."""
         return self.review_limit * 4 + self.notify_limit + self.release_limit
+
+
+def rules_of(settings: Settings) -> Rules:
+    """The organisation's numbers, as the books read them."""
+    return Rules(
+        max_use_days=settings.max_use_days,
+        organisation=settings.organisation,
+        zone=settings.zone,
+        review_limit=settings.review_limit,
+        release_limit=settings.release_limit,
+        notify_limit=settings.notify_limit,
+        correction_period=settings.correction_period,
+        take_up_period=settings.take_up_period,
+        reminder_lead=settings.reminder_lead,
+        grace_period=settings.grace_period,
+        preserve=settings.preservation,
+        max_span=timedelta(hours=settings.max_span_hours),
+    )
 
 
 def iso(duration: timedelta) -> str:

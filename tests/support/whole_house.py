@@ -9,18 +9,17 @@ from unittest.mock import patch
 from argon2 import PasswordHasher
 from whole_footage import CHANNELS, Footage
 
-from services import bootstrap
 from services.bootstrap import House
 from services.demo import organisation
 from services.demo.organisation import demo_id
 from services.register import schema
 from services.register.cameras import Camera
-from services.register.rules import Rules
+from services.register.rules import Rules, rules_of
 from services.register.unit import Actor, Register, Unit
 from services.runtime.clock import FixedClock, TurnedClock
 from services.runtime.settings import Settings
 from services.runtime.stores import FolderStore
-from services.vault.keys import LoanKeys, ensure_keys
+from services.vault.keys import LoanKeys
 from services.vault.store import Store
 from services.vault.stores import open_store
 
@@ -58,7 +57,7 @@ def open_house(settings: Settings, clock: FixedClock | TurnedClock, places: Plac
     replica = places.replica or open_store(FolderStore(places.root / "replica", "replica"), clock)
     store.ensure()
     replica.ensure()
-    register = Register(settings.database, clock, bootstrap.rules_of(settings))
+    register = Register(settings.database, clock, rules_of(settings))
     if places.database_url is not None:
         schema.migrate(register.engine)
     return House(
@@ -67,7 +66,6 @@ def open_house(settings: Settings, clock: FixedClock | TurnedClock, places: Plac
         register=register,
         store=store,
         replica_store=replica,
-        vault_keys=ensure_keys(settings.keys / "vault"),
         loan_keys=LoanKeys(settings.keys / "loans"),
     )
 
