@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from services.portal.printing import moment, page
+from services.vault.labels import EXAMINED
 
 SPAN = {"start": "2031-03-04T01:00:02+00:00", "end": "2031-03-04T01:00:20+00:00", "zone": "Asia/Shanghai"}
 
@@ -67,3 +68,10 @@ def test_what_was_made_under_a_turned_clock_says_so() -> None:
 
 def test_nothing_that_people_wrote_becomes_markup() -> None:
     assert "<script>" not in page("retrieval-record", "DQ-2031-000001", "a" * 64, record())
+
+
+def test_what_the_outcome_rests_on_is_printed_in_chinese() -> None:
+    printed = page("retrieval-record", "DQ-2031-000001", "a" * 64, record(examined=list(EXAMINED)))
+
+    assert "每个片段首个关键帧的解码" in printed
+    assert not [what for what in EXAMINED if what in printed]
