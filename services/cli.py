@@ -184,11 +184,13 @@ def policy_coverage(root: Annotated[Path, typer.Option(help="A checkout of Foota
 
 
 @app.command("doctor")
-def examine() -> None:
+def examine(
+    demo: Annotated[bool, typer.Option("--demo", help="With the settings of run --demo.")] = False,
+) -> None:
     """Check every setting and part, and say in a sentence what to do. Ends with 0 when all is well, else with 1."""
     configure_logs("error")
     try:
-        loaded = Settings.load()
+        loaded = Settings.load(**(organisation.settings() if demo else {}))
     except SettingsError as error:
         _leave("\n".join(f"✗ settings: {line}" for line in str(error).splitlines()), 1)
     found = asyncio.run(doctor.examine(loaded, unknown_variables()))
