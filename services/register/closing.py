@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 
 from services.register import (
     attempts,
@@ -22,6 +22,7 @@ from services.register import (
     notices,
     outbox,
     preservations,
+    review_tasks,
     violations,
 )
 from services.register.applications import Application, Item
@@ -32,7 +33,6 @@ from services.register.documents import Document
 from services.register.masters import Master
 from services.register.preservations import Preservation
 from services.register.returns import ArchiveEntry
-from services.register.reviews import Review
 from services.register.unit import Unit
 from services.runtime.errors import Fatal
 
@@ -237,11 +237,7 @@ def _close(unit: Unit, application: Application, closed_as: str) -> None:
     if application.closed_at is not None:
         return
     application.closed_at, application.closed_as = unit.now, closed_as
-    unit.session.execute(
-        update(Review)
-        .where(Review.application_id == application.id, Review.closed_at.is_(None))
-        .values(closed_at=unit.now, closed_because=f"case-closed:{closed_as}")
-    )
+    review_tasks.close_open(unit, application.id, f"case-closed:{closed_as}")
     outbox.settle(unit, application.id, f"case-closed:{closed_as}")
     audit.record(unit, "case-closed", "application", application.id, application_id=application.id, closed_as=closed_as)
     notices.tell(unit, application.drafter_id, f"case-closed:{closed_as}", application_id=application.id)

@@ -6,13 +6,14 @@ from services.register import review_tasks
 from services.register.unit import Actor, Register
 
 JOB_TYPE = "escalate-review"
+ACTOR = Actor("worker", JOB_TYPE)
 
 
 @dataclass(frozen=True)
-class EscalateReview:
+class Command:
     review_id: str
     job_key: int
 
 
-async def handle(command: EscalateReview, register: Register) -> None:
-    await register.run(Actor("worker", JOB_TYPE), review_tasks.escalate, command.review_id, command.job_key)
+async def handle(command: Command, register: Register) -> None:
+    await register.run(ACTOR, review_tasks.escalate, command.review_id, command.job_key)

@@ -6,26 +6,27 @@ from services.register import escalation
 from services.register.unit import Actor, Register
 
 JOB_TYPE = "escalate-to-management"
+ACTOR = Actor("worker", JOB_TYPE)
 
 
 @dataclass(frozen=True)
-class EscalateToManagement:
+class Command:
     application_id: str
     decided_by: str
     job_key: int
 
 
 @dataclass(frozen=True)
-class Escalated:
+class Result:
     deciders: int
 
 
-async def handle(command: EscalateToManagement, register: Register) -> Escalated:
+async def handle(command: Command, register: Register) -> Result:
     deciders = await register.run(
-        Actor("worker", JOB_TYPE),
+        ACTOR,
         escalation.to_management,
         command.application_id,
         command.decided_by,
         command.job_key,
     )
-    return Escalated(len(deciders))
+    return Result(len(deciders))

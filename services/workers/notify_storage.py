@@ -7,19 +7,18 @@ from services.register import escalation
 from services.register.unit import Actor, Register
 
 JOB_TYPE = "notify-storage"
+ACTOR = Actor("worker", JOB_TYPE)
 
 
 @dataclass(frozen=True)
-class NotifyStorage:
+class Command:
     application_id: str
 
 
 @dataclass(frozen=True)
-class StorageNotified:
+class Result:
     storage_notified_at: datetime
 
 
-async def handle(command: NotifyStorage, register: Register) -> StorageNotified:
-    return StorageNotified(
-        await register.run(Actor("worker", JOB_TYPE), escalation.notify_storage, command.application_id)
-    )
+async def handle(command: Command, register: Register) -> Result:
+    return Result(await register.run(ACTOR, escalation.notify_storage, command.application_id))

@@ -7,10 +7,11 @@ from services.register import review_tasks
 from services.register.unit import Actor, Register
 
 JOB_TYPE = "open-review"
+ACTOR = Actor("worker", JOB_TYPE)
 
 
 @dataclass(frozen=True)
-class OpenReview:
+class Command:
     application_id: str
     stage: str
     job_key: int
@@ -19,15 +20,15 @@ class OpenReview:
 
 
 @dataclass(frozen=True)
-class ReviewOpened:
+class Result:
     review_id: str
     first_review_reminder_at: datetime
     review_limit: timedelta
 
 
-async def handle(command: OpenReview, register: Register) -> ReviewOpened:
+async def handle(command: Command, register: Register) -> Result:
     opened = await register.run(
-        Actor("worker", JOB_TYPE),
+        ACTOR,
         review_tasks.open_review,
         command.application_id,
         command.stage,
@@ -35,4 +36,4 @@ async def handle(command: OpenReview, register: Register) -> ReviewOpened:
         process_instance_key=command.process_instance_key,
         hand_over_id=command.hand_over_id,
     )
-    return ReviewOpened(opened.review_id, opened.first_review_reminder_at, opened.review_limit)
+    return Result(opened.review_id, opened.first_review_reminder_at, opened.review_limit)

@@ -33,7 +33,7 @@ def _told(desk: ReviewDesk, code: str) -> list[str]:
 
 
 async def test_a_second_run_of_open_review_finds_the_first_ones_review(desk: ReviewDesk) -> None:
-    command = open_review.OpenReview(desk.submitted(), "security", job_key=7, process_instance_key=70)
+    command = open_review.Command(desk.submitted(), "security", job_key=7, process_instance_key=70)
 
     first = await open_review.handle(command, desk.register)
     desk.clock.turn(timedelta(hours=1))
@@ -112,11 +112,11 @@ async def test_a_reminder_is_sent_once_for_each_job_and_never_after_the_decision
     review_id = desk.opened(desk.submitted(), "preliminary")
 
     for _ in range(2):
-        await remind_reviewer.handle(remind_reviewer.RemindReviewer(review_id, 61), desk.register)
+        await remind_reviewer.handle(remind_reviewer.Command(review_id, 61), desk.register)
     assert _told(desk, "review-reminder") == ["head"]
-    await remind_reviewer.handle(remind_reviewer.RemindReviewer(review_id, 62), desk.register)
+    await remind_reviewer.handle(remind_reviewer.Command(review_id, 62), desk.register)
     desk.decide(review_id, "head")
-    await remind_reviewer.handle(remind_reviewer.RemindReviewer(review_id, 63), desk.register)
+    await remind_reviewer.handle(remind_reviewer.Command(review_id, 63), desk.register)
 
     assert _told(desk, "review-reminder") == ["head", "head"]
 
@@ -126,7 +126,7 @@ async def test_only_the_claimant_is_reminded(desk: ReviewDesk) -> None:
     review_id = desk.opened(desk.submitted(), "security")
     desk.run(review_tasks.claim, review_id, by="reviewer2")
 
-    await remind_reviewer.handle(remind_reviewer.RemindReviewer(review_id, 64), desk.register)
+    await remind_reviewer.handle(remind_reviewer.Command(review_id, 64), desk.register)
 
     assert _told(desk, "review-reminder") == ["reviewer2"]
 
@@ -137,7 +137,7 @@ async def test_an_escalation_ends_the_claim_and_tells_the_substitutes_once(desk:
     desk.run(review_tasks.claim, review_id, by="reviewer2")
 
     for _ in range(2):
-        await escalate_review.handle(escalate_review.EscalateReview(review_id, 65), desk.register)
+        await escalate_review.handle(escalate_review.Command(review_id, 65), desk.register)
 
     assert desk.the(Review, id=review_id).claimed_by is None
     assert _told(desk, "review-escalated") == ["reviewer", "reviewer2", "security-deputy", "security-head"]
@@ -157,7 +157,7 @@ def test_closing_a_cases_reviews_leaves_decided_ones_alone(desk: ReviewDesk) -> 
 
 @pytest.mark.requirement("R26")
 async def test_management_is_told_once_and_counted(desk: ReviewDesk) -> None:
-    command = escalate_to_management.EscalateToManagement(desk.submitted(), "management", 66)
+    command = escalate_to_management.Command(desk.submitted(), "management", 66)
 
     results = [await escalate_to_management.handle(command, desk.register) for _ in range(2)]
 
@@ -171,7 +171,7 @@ async def test_the_storage_office_is_told_once_and_the_time_is_measured(desk: Re
     desk.approved(application_id)
     desk.filed(application_id)
     desk.clock.turn(timedelta(minutes=61))
-    command = notify_storage.NotifyStorage(application_id)
+    command = notify_storage.Command(application_id)
 
     first = await notify_storage.handle(command, desk.register)
     desk.clock.turn(timedelta(hours=1))
