@@ -31,6 +31,20 @@ from services.vault.labels import label_key
 HOUSE = "house"  # the demonstration's own data, under its folder
 
 
+# Whatever the environment says of real books, footage and keys: the demonstration has its own.
+ALONE = dict.fromkeys(
+    (
+        "database_url",
+        "keys_dir",
+        "zeebe_address",
+        "store_folder",
+        "store_endpoint",
+        "replica_folder",
+        "replica_endpoint",
+    )
+)
+
+
 @dataclass
 class Walk:
     """The running demonstration: on which house, for whom to read, and what was found."""
@@ -64,6 +78,7 @@ async def demonstrate(data: Path, console: Console) -> int:
         _clear(data)
         settings = Settings.load(
             **organisation.settings(),
+            **ALONE,
             data_dir=data / HOUSE,
             portal_port=0,
             engine_port=0,
