@@ -8,8 +8,6 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from services.register.base import Base, new_id
 
-CAMERA_CLASSES = ("ordinary", "sensitive")
-
 
 class Recorder(Base):
     """A recorder and what was last measured of it; ``configuration`` goes to ``recorders.open_recorder``."""

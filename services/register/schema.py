@@ -8,7 +8,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, MetaData
 
-from services.register import (
+from services.register import (  # noqa: F401 - importing a book enters its tables
     agreements,
     applications,
     attempts,
@@ -30,26 +30,6 @@ from services.register import (
 from services.register.base import Base
 from services.register.unit import Unit
 from services.runtime.errors import Fatal
-
-BOOKS = (
-    agreements,
-    applications,
-    attempts,
-    audit,
-    cameras,
-    copies,
-    custody,
-    documents,
-    masters,
-    notices,
-    outbox,
-    people,
-    preservations,
-    returns,
-    reviews,
-    sign_ins,
-    violations,
-)
 
 
 def metadata() -> MetaData:
