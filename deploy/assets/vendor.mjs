@@ -1,0 +1,57 @@
+// Copies the browser's libraries from node_modules to services/portal/static/vendor, with their licences and hashes.
+import { createHash } from 'node:crypto';
+import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const here = dirname(fileURLToPath(import.meta.url));
+const modules = join(here, 'node_modules');
+const target = join(here, '..', '..', 'services', 'portal', 'static', 'vendor');
+
+// file in the package -> name in the folder
+const WANTED = {
+  'htmx.org': { 'dist/htmx.min.js': 'htmx.min.js' },
+  'hls.js': { 'dist/hls.light.min.js': 'hls.light.min.js' },
+  'bpmn-js': {
+    'dist/bpmn-navigated-viewer.production.min.js': 'bpmn-navigated-viewer.min.js',
+    'dist/assets/diagram-js.css': 'diagram-js.css',
+    'dist/assets/bpmn-js.css': 'bpmn-js.css',
+  },
+};
+const LICENCES = { 'htmx.org': '0BSD', 'hls.js': 'Apache-2.0', 'bpmn-js': 'bpmn.io' };
+
+const told = (name) => JSON.parse(readFileSync(join(modules, name, 'package.json'), 'utf8'));
+const sha256 = (bytes) => createHash('sha256').update(bytes).digest('hex');
+
+/** The package and everything that its file has bundled, by the packages' own word. */
+function family(name, seen = new Set()) {
+  seen.add(name);
+  for (const other of Object.keys(told(name).dependencies ?? {})) {
+    if (!seen.has(other)) family(other, seen);
+  }
+  return [...seen].sort((one, other) => (other === name) - (one === name) || one.localeCompare(other));
+}
+
+function licence(name) {
+  const folder = join(modules, name);
+  const file = readdirSync(folder).find((found) => /^licen[cs]e(\.|$)/i.test(found));
+  const { license, author } = told(name);
+  const by = typeof author === 'string' ? author : (author?.name ?? name);
+  return file ? readFileSync(join(folder, file), 'utf8').trim() : `${license}, ${by}`;
+}
+
+// no source map comes along, so no browser need look for one
+const stripped = (bytes) => Buffer.from(bytes.toString('utf8').replace(/\n\/\/# sourceMappingURL=.*\s*$/, '\n'));
+
+rmSync(target, { recursive: true, force: true });
+mkdirSync(target, { recursive: true });
+const manifest = Object.entries(WANTED).map(([name, files]) => {
+  const texts = family(name).map((one) => `${one} ${told(one).version}\n\n${licence(one)}\n`);
+  const rule = `\n${'-'.repeat(80)}\n\n`;
+  const all = { [`${name}.licence.txt`]: Buffer.from(texts.join(rule)) };
+  for (const [from, to] of Object.entries(files)) all[to] = stripped(readFileSync(join(modules, name, from)));
+  for (const [to, bytes] of Object.entries(all)) writeFileSync(join(target, to), bytes);
+  const hashes = Object.fromEntries(Object.entries(all).map(([to, bytes]) => [to, sha256(bytes)]));
+  return { name, version: told(name).version, licence: LICENCES[name], sha256: hashes };
+});
+writeFileSync(join(target, 'manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`);
