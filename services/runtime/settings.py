@@ -15,10 +15,12 @@ from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
+from services.runtime.addresses import parse_networks
+from services.runtime.notice_settings import NoticeSettings
 from services.runtime.stores import FolderStore, S3Store, StoreSettings, same_place
 
 PREFIX = "FOOTAGE_DESK_"
@@ -37,7 +39,7 @@ def _camunda(*names: str, **arguments: Any) -> Any:
     return Field(default=None, validation_alias=AliasChoices(*names), **arguments)
 
 
-class Settings(BaseSettings):
+class Settings(NoticeSettings):
     """All settings; ``Settings.load()`` is the way to read them, with errors as sentences."""
 
     model_config = SettingsConfigDict(
@@ -98,6 +100,16 @@ class Settings(BaseSettings):
     health_port: Port = Field(9600, description="a port from 0 to 65535 (0 takes a free one)")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="debug, info, warning or error")
     log_format: Literal["auto", "json", "console"] = Field("auto", description="auto, json or console")
+
+    # What administrators may have this house open: folders under these roots, addresses beyond the guarded ones.
+    recorder_roots: str | None = Field(
+        None, description="the folders that recorders' folders lie under, with colons between: /mnt/recorders:/srv/cctv"
+    )
+    allowed_networks: str | None = Field(
+        None,
+        description="networks of this machine or its link that recorders and webhooks may be in all the same, "
+        "with commas between: 127.0.0.0/8",
+    )
 
     # The limits of T11 in policy.md.
     review_limit: Duration = Field(timedelta(hours=24), description="an ISO 8601 duration, such as PT24H")
@@ -167,6 +179,19 @@ class Settings(BaseSettings):
             raise ValueError("an endpoint has no scheme and no path")
         return endpoint
 
+    @field_validator("recorder_roots")
+    @classmethod
+    def _roots_are_absolute(cls, roots: str | None) -> str | None:
+        if roots is not None and not all(Path(root).is_absolute() for root in roots.split(":")):
+            raise ValueError("each folder is written from / on")
+        return roots
+
+    @field_validator("allowed_networks")
+    @classmethod
+    def _networks_are_known(cls, networks: str | None) -> str | None:
+        parse_networks(networks)
+        return networks
+
     @model_validator(mode="after")
     def _parts_agree(self) -> Self:
         for group in ("store", "replica"):
@@ -212,6 +237,13 @@ class Settings(BaseSettings):
     def portal_url(self) -> str:
         """The portal's address as people see it, without a slash at the end."""
         return (self.public_url or f"http://{self.portal_host}:{self.portal_port}").rstrip("/")
+
+    @property
+    def recorder_folders(self) -> tuple[Path, ...]:
+        """The roots that a folder recorder may lie under: those set, the demo's own in a demo, or none."""
+        if self.recorder_roots is not None:
+            return tuple(Path(root) for root in self.recorder_roots.split(":"))
+        return ((self.data_dir / "recordings").absolute(),) if self.demo else ()
 
     @property
     def zone_info(self) -> ZoneInfo:

@@ -1,0 +1,235 @@
+"""Addresses that people type and this house then calls: none may lead back into the house (request forgery).
+
+Recorders lie in private networks, so those are allowed. What is refused is this machine itself, the link it hangs on,
+and the metadata services of clouds, unless a setting lists the network. A name is resolved once for each connection,
+and the connection goes to the very address that was checked.
+"""
+
+import ipaddress
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from typing import NoReturn
+from urllib.parse import urlsplit
+
+import anyio
+import httpx
+
+from services.runtime.errors import Refused
+
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+Resolve = Callable[[str, int], Awaitable[list[str]]]
+
+DEFAULT_PORTS = {"http": 80, "https": 443, "rtsp": 554, "rtsps": 322}
+FREE_PORTS = range(1024, 65536)  # below are mail, shells, directories: nothing that is called by a web address
+LONGEST = 2000
+
+REFUSED = tuple(
+    ipaddress.ip_network(text)
+    for text in (
+        *("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "192.0.0.0/24", "224.0.0.0/4", "240.0.0.0/4"),
+        *("::/128", "::1/128", "fe80::/10", "fec0::/10", "ff00::/8"),
+        # metadata services of clouds outside the link-local range: Alibaba, Azure, AWS
+        *("100.100.100.200/32", "168.63.129.16/32", "fd00:ec2::/32"),
+    )
+)
+NAT64 = ipaddress.ip_network("64:ff9b::/96")
+
+
+class AddressRefused(Refused):
+    """The address may not be called, or cannot be understood."""
+
+    def __init__(self, code: str, zh: str, en: str, field: str | None) -> None:
+        super().__init__(f"address-{code}", zh, en, status=422, field=field)
+
+
+@dataclass(frozen=True)
+class Target:
+    """An address taken apart; ``url`` is put together from the parts again, so that everybody reads it alike."""
+
+    scheme: str
+    host: str
+    port: int
+    url: str
+
+
+async def system_resolver(host: str, port: int) -> list[str]:
+    """The addresses that the system knows for a name; raises OSError."""
+    found = await anyio.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(address[0]) for *_, address in found))
+
+
+class Guard:
+    """Reads and checks addresses. ``networks`` are allowed whatever lies in them; ``field`` is named in refusals."""
+
+    def __init__(
+        self,
+        networks: Iterable[Network] = (),
+        schemes: Iterable[str] = ("https",),
+        *,
+        field: str | None = None,
+        resolver: Resolve = system_resolver,
+    ) -> None:
+        self._networks = tuple(networks)
+        self._schemes = tuple(schemes)
+        self._field = field
+        self._resolver = resolver
+
+    def read(self, text: str) -> Target:
+        """The parts of an address, checked as far as it can be without asking for its name; AddressRefused."""
+        if len(text) > LONGEST or not text.isascii() or not text.isprintable() or set(text) & set(' \\"<>^`{|}'):
+            self._refuse(
+                "malformed", "地址含有不能使用的字符，请改正。", "The address has characters that none may have."
+            )
+        try:
+            parts = urlsplit(text)
+            port, host = parts.port, parts.hostname or ""
+        except ValueError:
+            self._refuse("malformed", "地址的写法不正确，请改正。", "The address is not written as one: correct it.")
+        if parts.scheme not in self._schemes:
+            known = "、".join(self._schemes), " or ".join(self._schemes)
+            self._refuse("scheme", f"地址须以 {known[0]} 开头。", f"The address must begin with {known[1]}://.")
+        if "@" in parts.netloc:
+            self._refuse(
+                "credentials",
+                "地址中不能写用户名和密码，请填入各自的栏目。",
+                "Leave user and password out of the address: they have fields of their own.",
+            )
+        if not host or "%" in host or host.strip(".") != host.removesuffix("."):
+            self._refuse("malformed", "地址缺少主机名，请填写。", "The address names no host: give one.")
+        literal = self._literal(host)
+        if literal is not None:
+            self._permit(literal)
+        port = DEFAULT_PORTS[parts.scheme] if port is None else port
+        if port not in FREE_PORTS and port not in DEFAULT_PORTS.values():
+            self._refuse(
+                "port",
+                f"端口 {port} 不能使用，请用 80、443、554 或 1024 以上的端口。",
+                f"Port {port} is not called from here: use 80, 443, 554 or one from 1024 up.",
+            )
+        shown = f"[{host}]" if ":" in host else host
+        where = shown if port == DEFAULT_PORTS[parts.scheme] else f"{shown}:{port}"
+        url = parts._replace(netloc=where, fragment="").geturl()
+        return Target(parts.scheme, host, port, url)
+
+    async def resolve(self, target: Target) -> list[str]:
+        """The addresses to connect to, every one of them checked; AddressRefused, also where the name is unknown."""
+        literal = self._literal(target.host)
+        if literal is not None:
+            return [str(self._permit(literal))]
+        try:
+            found = await self._resolver(target.host, target.port)
+        except (OSError, UnicodeError):
+            found = []
+        if not found:
+            self._refuse(
+                "unknown",
+                f"找不到主机 {target.host}，请检查地址和域名服务。",
+                f"There is no host {target.host}: check the address, and the name service.",
+            )
+        for address in found:
+            self._permit(ipaddress.ip_address(address.partition("%")[0]))
+        return found
+
+    async def check(self, text: str) -> Target:
+        """``read`` and ``resolve``: what a form is to do before it keeps an address."""
+        target = self.read(text)
+        await self.resolve(target)
+        return target
+
+    def _literal(self, host: str) -> Address | None:
+        """The address that the host is written as, or None for a name."""
+        try:
+            return ipaddress.ip_address(host)
+        except ValueError:
+            last = host.rstrip(".").rpartition(".")[2]
+        # 2130706433, 0x7f.1 and 017700000001 are addresses to some resolvers: no name ends in a number.
+        if last.isdecimal() or last.startswith("0x"):
+            self._refuse(
+                "numeric",
+                "请按通常写法填写 IP 地址，例如 192.168.1.20。",
+                "Write the IP address in the usual way, such as 192.168.1.20.",
+            )
+        return None
+
+    def _permit(self, address: Address) -> Address:
+        meant = _unwrapped(address)
+        if any(meant in network or address in network for network in self._networks):
+            return address
+        if any(meant in network for network in REFUSED) or meant.is_loopback or meant.is_link_local:
+            self._refuse(
+                "inside",
+                f"{address} 是本机、本地链路或云平台内部地址，不能调用；"
+                "确需使用时请在 FOOTAGE_DESK_ALLOWED_NETWORKS 中列出该网段。",
+                f"{address} is this machine, its link or a cloud's inside and is not called; "
+                "list its network in FOOTAGE_DESK_ALLOWED_NETWORKS if it is meant.",
+            )
+        return address
+
+    def _refuse(self, code: str, zh: str, en: str) -> NoReturn:
+        raise AddressRefused(code, zh, en, self._field)
+
+
+def _unwrapped(address: Address) -> Address:
+    """The IPv4 address inside an IPv6 one: mapped, compatible, 6to4, Teredo or NAT64."""
+    if isinstance(address, IPv4Address):
+        return address
+    teredo = address.teredo
+    inner = address.ipv4_mapped or address.sixtofour or (teredo[1] if teredo else None)
+    if inner is not None:
+        return inner
+    value = int(address)
+    if address in NAT64 or 1 < value < 1 << 32:
+        return IPv4Address(value & 0xFFFF_FFFF)
+    return address
+
+
+def parse_networks(text: str | None) -> tuple[Network, ...]:
+    """The networks of a setting, with commas between; raises ValueError."""
+    return tuple(ipaddress.ip_network(part.strip()) for part in (text or "").split(",") if part.strip())
+
+
+class GuardedTransport(httpx.AsyncBaseTransport):
+    """Connects to the addresses that the guard has checked, at every request and every redirect."""
+
+    def __init__(self, guard: Guard, inner: httpx.AsyncBaseTransport | None = None) -> None:
+        # No connection is kept: one made to an address would serve whatever other name resolves to it.
+        self._inner = inner or httpx.AsyncHTTPTransport(limits=httpx.Limits(max_keepalive_connections=0))
+        self._guard = guard
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Raises AddressRefused beside what httpx raises."""
+        target = self._guard.read(str(request.url))
+        *others, last = await self._guard.resolve(target)
+        for address in others:
+            try:
+                return await self._inner.handle_async_request(_pinned(request, target, address))
+            except httpx.ConnectError:
+                continue  # the next address of the same host
+        return await self._inner.handle_async_request(_pinned(request, target, last))
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+
+def _pinned(request: httpx.Request, target: Target, address: str) -> httpx.Request:
+    # The header Host is in the request already, and the certificate is checked against the name.
+    return httpx.Request(
+        request.method,
+        request.url.copy_with(host=address),
+        headers=request.headers,
+        stream=request.stream,
+        extensions={**request.extensions, "sni_hostname": target.host},
+    )
+
+
+@asynccontextmanager
+async def guarded_client(guard: Guard, *, timeout: float = 10) -> AsyncIterator[httpx.AsyncClient]:  # noqa: ASYNC109 - httpx's own time-out
+    """An HTTP client that calls nothing the guard refuses, follows no redirect and takes no proxy from outside."""
+    async with httpx.AsyncClient(
+        transport=GuardedTransport(guard), timeout=timeout, follow_redirects=False, trust_env=False
+    ) as client:
+        yield client
