@@ -55,6 +55,7 @@ class Application(Base):
     important_information: Mapped[bool] = mapped_column(default=False)
     sensitive_event: Mapped[bool] = mapped_column(default=False)
     high_impact: Mapped[bool] = mapped_column(default=False)
+    sensitivities: Mapped[list[str] | None]  # what the drafter declares the footage to show: forms.SENSITIVITIES
     importance: Mapped[str | None]
     management_needed: Mapped[bool | None]
     decided_by: Mapped[str | None]

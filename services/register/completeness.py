@@ -1,7 +1,7 @@
 """The automatic part of the preliminary review: is the form complete and the reason reasonable? (R18 to R22)."""
 
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from itertools import combinations
 
@@ -24,13 +24,18 @@ def review(unit: Unit, application_id: str) -> bool:
     """
     application = unit.session.get_one(Application, application_id, with_for_update=True)
     outbox.settle(unit, application_id, "the process has begun the round", messages.APPLICATION_CORRECTED)
-    found = [*_texts(application), *_facts(application), *_people(unit, application), *_spans(unit, application)]
+    found = check(unit, application, preservations.items_in_scope(unit, application_id))
     findings.keep(unit, application_id, application.round, CHECK, found)
     complete = not any(finding.severity == "blocks" for finding in found)
     if not complete and application.correction_until is None:
         application.correction_until = unit.now + unit.rules.correction_period
         notices.tell(unit, application.drafter_id, "application-incomplete", application_id=application_id)
     return complete
+
+
+def check(unit: Unit, application: Application, items: Sequence[Item]) -> list[Found]:
+    """What is missing or unreasonable; the rows need not be in the book, as for a form that is still being typed."""
+    return [*_texts(application), *_facts(application), *_people(unit, application), *_spans(unit, items)]
 
 
 def _texts(application: Application) -> Iterator[Found]:
@@ -89,8 +94,7 @@ def _people(unit: Unit, application: Application) -> Iterator[Found]:
         )
 
 
-def _spans(unit: Unit, application: Application) -> Iterator[Found]:
-    items = preservations.items_in_scope(unit, application.id)
+def _spans(unit: Unit, items: Sequence[Item]) -> Iterator[Found]:
     for item in items:
         yield from _span(unit, item, unit.session.get_one(Camera, item.camera_id))
     for one, other in combinations(items, 2):

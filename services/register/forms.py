@@ -32,6 +32,13 @@ LEGAL_BASES = {
     "lawful-interest": ("维护合法权益", "Protection of lawful interests"),
     "consent": ("当事人同意", "Consent of those recorded"),
 }
+SENSITIVITIES = {
+    "trade-secret": ("商业秘密", "Trade secrets"),
+    "privacy": ("个人隐私", "Privacy"),
+    "minors": ("未成年人", "Minors"),
+    "medical": ("医疗健康", "Medical matters"),
+}
+USUAL_USE_DAYS = 7  # what an empty form proposes
 
 
 @dataclass(frozen=True)
@@ -46,23 +53,27 @@ class ItemAsked:
 
 @dataclass(frozen=True)
 class Form:
-    """What the drafter fills in. Drafter and department come from the directory and are never typed (R18)."""
+    """What the drafter fills in. Drafter and department come from the directory and are never typed (R18).
 
-    reason: str
-    purpose: str
-    purpose_category: str
-    legal_basis: str
-    way_of_use: str
-    place_of_use: str
-    requested_use_days: int
-    custodian_id: str | None
-    items: tuple[ItemAsked, ...]
+    A draft may be incomplete: ``completeness`` says what is missing, and the process sends back what was handed in so.
+    """
+
+    reason: str = ""
+    purpose: str = ""
+    purpose_category: str = ""
+    legal_basis: str = ""
+    way_of_use: str = "view"
+    place_of_use: str = ""
+    requested_use_days: int = USUAL_USE_DAYS
+    custodian_id: str | None = None
+    items: tuple[ItemAsked, ...] = ()
     incident_reference: str | None = None
     subject_ids: tuple[str, ...] = field(default=())
     urgent_because: str | None = None
     important_information: bool = False
     sensitive_event: bool = False
     high_impact: bool = False
+    sensitivities: tuple[str, ...] = ()
 
 
 SIMPLE_FIELDS = (
@@ -88,10 +99,25 @@ def fill(application: Application, form: Form) -> None:
         marked = application.submitted_at is not None and bool(getattr(application, name))
         setattr(application, name, marked or getattr(form, name))
     application.subject_ids = list(form.subject_ids)
+    application.sensitivities = list(form.sensitivities)
+
+
+def of(unit: Unit, application: Application) -> Form:
+    """The form as the application has it now."""
+    items = preservations.items_in_scope(unit, application.id)
+    return Form(
+        **{name: getattr(application, name) for name in (*SIMPLE_FIELDS, *CLASS_FIELDS)},
+        subject_ids=tuple(application.subject_ids),
+        sensitivities=tuple(application.sensitivities or ()),
+        items=tuple(ItemAsked(item.camera_id, item.asked_start, item.asked_end, item.zone) for item in items),
+    )
 
 
 def replace_items(unit: Unit, application: Application, asked: tuple[ItemAsked, ...]) -> None:
-    """Make the items those of ``asked``: equal ones stay with their id, others are dropped or added."""
+    """Make the items those of ``asked``: equal ones stay with their id, others are added or dropped.
+
+    What was never submitted was never asked for: there a dropped item is deleted.
+    """
     current = preservations.items_in_scope(unit, application.id)
     kept: set[str] = set()
     for position, wanted in enumerate(asked, start=1):
@@ -105,7 +131,11 @@ def replace_items(unit: Unit, application: Application, asked: tuple[ItemAsked, 
         same.granted_start = same.granted_end = None
         kept.add(same.id)
     for item in current:
-        if item.id not in kept:
+        if item.id in kept:
+            continue
+        if application.submitted_at is None:
+            unit.session.delete(item)
+        else:
             item.dropped_in_round = application.round
     unit.session.flush()
 
@@ -165,6 +195,7 @@ def contents(unit: Unit, application: Application) -> dict[str, Any]:
         "importantInformation": application.important_information,
         "sensitiveEvent": application.sensitive_event,
         "highImpact": application.high_impact,
+        "sensitivities": list(application.sensitivities or ()),
         "items": [_item(unit, item) for item in preservations.items_in_scope(unit, application.id)],
     }
 

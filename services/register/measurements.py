@@ -50,7 +50,10 @@ class Source:
 
 
 def source_of(unit: Unit, item: Item) -> Source:
-    camera = unit.session.get_one(Camera, item.camera_id)
+    return of_camera(unit, unit.session.get_one(Camera, item.camera_id))
+
+
+def of_camera(unit: Unit, camera: Camera) -> Source:
     recorder = unit.session.get_one(Recorder, camera.recorder_id)
     return Source(
         recorder_id=recorder.id,

@@ -17,14 +17,17 @@ from services.register import (  # noqa: F401 - importing a book enters its tabl
     copies,
     custody,
     documents,
+    drafts,
     masters,
     notices,
     outbox,
     people,
     preservations,
+    progress,
     returns,
     reviews,
     sign_ins,
+    steps,
     violations,
 )
 from services.register.base import Base

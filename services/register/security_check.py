@@ -35,20 +35,32 @@ def review(unit: Unit, application_id: str) -> Checked:
     application = unit.session.get_one(Application, application_id, with_for_update=True)
     outbox.settle(unit, application_id, "the security review has begun", REVIEW_DECIDED)
     items = preservations.items_in_scope(unit, application_id)
-    cameras = {item.id: unit.session.get_one(Camera, item.camera_id) for item in items}
+    cameras = _cameras(unit, items)
     concerned = [application.drafter_id, *application.subject_ids]
     security = _work_in(unit, concerned, "security")
     management = _work_in(unit, concerned, "management")
     found = [
-        *_conflicts(application, security=security, management=management),
-        *_agreements(unit, application),
+        *_conflicts(security=security, management=management),
         *_operators(unit),
-        *_scope(items, cameras),
-        *_use(application),
+        *for_applicant(unit, application, items),
     ]
     findings.keep(unit, application_id, application.round, CHECK, found)
     sensitive = any(camera.camera_class == "sensitive" for camera in cameras.values())
     return Checked(len(found), "sensitive" if sensitive else "ordinary", security, management)
+
+
+def for_applicant(unit: Unit, application: Application, items: Sequence[Item]) -> list[Found]:
+    """What the applicant can mend or should know beforehand; the rows need not be in the book."""
+    return [
+        *_subjects(application),
+        *_agreements(unit, application),
+        *_scope(items, _cameras(unit, items)),
+        *_use(application),
+    ]
+
+
+def _cameras(unit: Unit, items: Sequence[Item]) -> dict[str, Camera]:
+    return {item.id: unit.session.get_one(Camera, item.camera_id) for item in items}
 
 
 def _work_in(unit: Unit, people: Sequence[str], kind: str) -> bool:
@@ -71,7 +83,7 @@ def _work_in(unit: Unit, people: Sequence[str], kind: str) -> bool:
     return unit.session.scalar(members.union(posts).limit(1)) is not None
 
 
-def _conflicts(application: Application, *, security: bool, management: bool) -> Iterator[Found]:
+def _subjects(application: Application) -> Iterator[Found]:
     if application.drafter_id in application.subject_ids:
         yield Found(
             "drafter-is-subject",
@@ -86,6 +98,9 @@ def _conflicts(application: Application, *, security: bool, management: bool) ->
             "保管人是事件当事人，请要求更换保管人。",
             "The custodian is a subject of the case: have another one named.",
         )
+
+
+def _conflicts(*, security: bool, management: bool) -> Iterator[Found]:
     if security:
         yield Found(
             "security-involved",

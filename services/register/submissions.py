@@ -7,9 +7,10 @@ from sqlalchemy import select
 
 from services.register import audit, copies, documents, forms, messages, outbox, preservations
 from services.register.applications import WAYS_OF_USE, Application
+from services.register.base import new_id
 from services.register.cameras import Camera
 from services.register.custody import HandOver
-from services.register.forms import Form
+from services.register.forms import SENSITIVITIES, Form
 from services.register.people import Person, Post
 from services.register.unit import Unit
 from services.runtime.errors import NotFound, Refused
@@ -17,12 +18,13 @@ from services.runtime.errors import NotFound, Refused
 LONGEST_TEXT = 4000
 
 
-def draft(unit: Unit, form: Form, *, previous_id: str | None = None) -> Application:
+def draft(unit: Unit, form: Form, *, previous_id: str | None = None, application_id: str | None = None) -> Application:
     """A new draft by the acting person for the person's department; ``previous_id`` names the case it appeals (T6)."""
     person = unit.session.get_one(Person, unit.actor.id)
-    if previous_id is not None:
-        own(unit, previous_id)
+    if previous_id is not None and own(unit, previous_id).submitted_at is None:
+        raise NotFound("申请", "application", previous_id)
     application = Application(
+        id=application_id or new_id(),
         policy_version=unit.rules.policy_version,
         drafter_id=person.id,
         department_id=person.department_id,
@@ -205,6 +207,9 @@ def check_storable(unit: Unit, form: Form) -> None:
             )
     if form.way_of_use not in WAYS_OF_USE:
         raise _unknown("way_of_use", "使用方式", "way of use", form.way_of_use)
+    for code in form.sensitivities:
+        if code not in SENSITIVITIES:
+            raise _unknown("sensitivities", "敏感内容", "kind of sensitive content", code)
     if len(form.items) > unit.rules.max_items:
         raise Refused(
             "too-many-items",

@@ -1,0 +1,64 @@
+"""A time as people type it, in a zone: asked about where the clock showed it twice or never (R20)."""
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from services.runtime.errors import Refused
+
+
+def candidates(local: datetime, zone: str) -> list[datetime]:
+    """The moments (UTC, in order) at which a clock in ``zone`` showed this naive time: none, one, or two.
+
+    None where the clock was put forward over it, two where it was put back.
+    """
+    place = ZoneInfo(zone)
+    found = {local.replace(tzinfo=place, fold=fold).astimezone(UTC) for fold in (0, 1)}
+    return sorted(moment for moment in found if moment.astimezone(place).replace(tzinfo=None, fold=0) == local)
+
+
+def moment(text: str, zone: str, *, which: str = "") -> datetime:
+    """The moment that a local ``text`` (ISO 8601, without offset) means in ``zone``.
+
+    ``which`` is ``first`` or ``second`` where the clock showed the time twice. Refused, each with a code of its own:
+    ``time-unreadable``, ``time-skipped``, ``time-twice``.
+    """
+    try:
+        local = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise _unreadable() from error
+    if local.tzinfo is not None or not 1970 <= local.year < 2200:
+        raise _unreadable()
+    found = candidates(local, zone)
+    shown = local.isoformat(sep=" ")
+    if not found:
+        raise Refused(
+            "time-skipped",
+            f"{shown} 这一时刻在 {zone} 不存在（当天时钟拨快），请改为其他时刻。",
+            f"In {zone} there was no {shown}: the clock was put forward over it. Choose another time.",
+            status=422,
+        )
+    if len(found) > 1 and which not in ("first", "second"):
+        raise Refused(
+            "time-twice",
+            f"{shown} 在 {zone} 出现过两次（当天时钟拨慢），请选择是第一次还是第二次。",
+            f"In {zone} the clock showed {shown} twice, because it was put back: say which of the two.",
+            status=422,
+        )
+    return found[-1] if which == "second" else found[0]
+
+
+def local_text(when: datetime, zone: str) -> tuple[str, str]:
+    """The local time of a moment as it is typed, and which of two it is (empty where there is but one)."""
+    local = when.astimezone(ZoneInfo(zone)).replace(tzinfo=None, fold=0)
+    both = candidates(local, zone)
+    which = "" if len(both) < 2 else "first" if both[0] == when else "second"
+    return local.isoformat(timespec="seconds"), which
+
+
+def _unreadable() -> Refused:
+    return Refused(
+        "time-unreadable",
+        "看不懂这个时间，请按 2026-01-31 09:30:00 的样式填写。",
+        "That is not a time: write it like 2026-01-31 09:30:00.",
+        status=422,
+    )
