@@ -21,6 +21,7 @@ from services.recorders.registry import open_recorder
 from services.register import figures, schema
 from services.register.relay import Relay
 from services.register.rules import rules_of
+from services.register.steps import StepJournal
 from services.register.unit import Actor, Register
 from services.runtime import data_folder
 from services.runtime.channel import open_channel
@@ -227,7 +228,7 @@ async def run(house: House, parts: Parts, ready: Ready | None = None, *, engine:
         health_listener = _listen(settings, "health")
         portal_listener = _listen(settings, "portal") if parts.portal else None
         given = house.for_workers if parts.workers else {}
-        runner = JobRunner(settings, parts.workers, given, channel, health=health)
+        runner = JobRunner(settings, parts.workers, given, channel, health=health, journal=StepJournal(house.register))
         try:
             if parts.deploy:
                 log.info("deployed", versions=dict(await deploy(client)))

@@ -17,6 +17,7 @@ from services.register import (  # noqa: F401 - importing a book enters its tabl
     copies,
     custody,
     documents,
+    integrity,
     drafts,
     masters,
     notices,

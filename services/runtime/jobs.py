@@ -5,7 +5,7 @@ variables to fetch. A handler may be called twice for one job, but never twice a
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import anyio
@@ -19,6 +19,7 @@ from services.runtime.commands import build_command, result_variables
 from services.runtime.errors import Fatal, Outcome, Refused, Retryable
 from services.runtime.failures import Attempts, Backoff, failure_message, stack
 from services.runtime.health import Health
+from services.runtime.journal import Journal, NoJournal
 from services.runtime.lease import Interrupted, Lease, LeaseLost
 from services.runtime.logs import get_logger
 from services.runtime.settings import Settings
@@ -51,12 +52,14 @@ class JobRunner:
         channel: grpc.aio.Channel,
         *,
         health: Health | None = None,
+        journal: Journal | None = None,
         backoff: Backoff | None = None,
         name: str | None = None,
     ) -> None:
         self._settings = settings
         self._timeout = settings.job_timeout.total_seconds()
         self.health = health or Health()
+        self._journal = journal or NoJournal()
         self._backoff = backoff or Backoff()
         self._attempts = Attempts()
         self._running: dict[int, Lease] = {}
@@ -154,8 +157,10 @@ class JobRunner:
         started = time.perf_counter()
         try:
             async with lease:
+                await self._journal.began(job)
                 command = build_command(worker.command, job)
                 variables = result_variables(await worker.handle(command, **bound))
+                await self._journal.ended(job, "completed")
             self._attempts.forget(job.key)
             return variables
         finally:
@@ -172,11 +177,13 @@ class JobRunner:
             case LeaseLost():
                 metrics.LEASES_LOST.labels(job.type).inc()
                 log.warning("the job is gone, its handler was stopped")
+                await self._note(self._journal.ended(job, "cancelled"))
             case Interrupted():
                 log.info("stopped for shutdown, handed back")
                 await self._adapter.hand_back(job)
             case Outcome():
                 log.info("outcome", error_code=error.code, message=str(error))
+                await self._note(self._journal.ended(job, error.code))
                 message = failure_message(job, str(error), "the process goes its way for this outcome")
                 await self._adapter.throw_error(job.key, message, error.variables, error.code)
             case Fatal() | Refused():
@@ -188,6 +195,7 @@ class JobRunner:
         message = failure_message(job, str(error), NEXT_AFTER_INCIDENT)
         log.error("incident", message=message, stack=stack(error))
         self._attempts.forget(job.key)
+        await self._note(self._journal.stuck(job))
         await self._adapter.fail_job(job.key, 0, message, 0, {})
 
     async def _try_again(self, error: Exception, job: Job) -> None:
@@ -203,4 +211,14 @@ class JobRunner:
             log.warning("failed, to be tried again", **facts)
         else:
             log.error("failed unexpectedly", stack=stack(error), **facts)
+        if not retries:
+            await self._note(self._journal.stuck(job))
         await self._adapter.fail_job(job.key, retries, message, round(delay.total_seconds() * 1000), {})
+
+    @staticmethod
+    async def _note(told: Awaitable[None]) -> None:
+        """The engine has to hear of an ending even when the journal cannot."""
+        try:
+            await told
+        except Retryable as error:
+            log.warning("a step's end was not noted", cause=str(error))
