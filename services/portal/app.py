@@ -1,4 +1,4 @@
-"""The portal's application: the JSON API with its errors and security headers; pages are added as routers."""
+"""The portal's application: the pages, the JSON API beside them, errors and security headers."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,14 +6,15 @@ from fastapi import APIRouter, FastAPI
 from starlette.staticfiles import StaticFiles
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from services.portal import api
+from services.portal import api, pages
 from services.portal.api import errors, session
 from services.portal.middleware import Bounds, SecurityHeaders
+from services.portal.pages import refusals
 from services.runtime.settings import Settings
 
 
 def create_app(dependencies: Mapping[str, object], routers: Sequence[APIRouter] = ()) -> FastAPI:
-    """The application over these objects (``api.dependencies`` names them), with the API's routers and ``routers``."""
+    """The application over these objects (``api.dependencies`` names them), with all pages, the API and ``routers``."""
     # The interactive pages of FastAPI load scripts from other hosts, so only the description itself is served.
     # An address has one spelling: a redirect to another one would be written from the Host header that a caller sends.
     app = FastAPI(
@@ -24,7 +25,8 @@ def create_app(dependencies: Mapping[str, object], routers: Sequence[APIRouter] 
         redirect_slashes=False,
     )
     app.state.dependencies = dict(dependencies)
-    errors.install(app, session.count_wrong_password)
+    errors.install(app, session.count_wrong_password, refusals.page)
+    refusals.install(app)
     app.add_middleware(Bounds)
     app.add_middleware(SecurityHeaders)
     settings = dependencies.get("settings")
@@ -33,5 +35,7 @@ def create_app(dependencies: Mapping[str, object], routers: Sequence[APIRouter] 
         app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=settings.trusted_proxies)
     for router in (*api.routers(), *routers):
         app.include_router(router)
+    for router in pages.routers():
+        app.include_router(router, include_in_schema=False)
     app.mount("/static", StaticFiles(packages=[("services.portal", "static")]))
     return app

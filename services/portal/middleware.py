@@ -26,7 +26,9 @@ class SecurityHeaders:
                 headers = MutableHeaders(scope=message)
                 for name, value in SECURITY_HEADERS.items():
                     headers.setdefault(name, value)
-                if scope["path"].startswith("/api/"):
+                if scope["path"].startswith("/static/"):
+                    headers.setdefault("Cache-Control", "public, max-age=31536000, immutable")  # its address names it
+                else:
                     headers.setdefault("Cache-Control", "no-store")
             await send(message)
 

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, select
+from sqlalchemy import ForeignKey, func, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.register.base import Base, new_id
@@ -37,6 +37,12 @@ def mine(unit: Unit, *, unread_only: bool = False, limit: int = 50, offset: int 
     if unread_only:
         query = query.where(Notice.read_at.is_(None))
     return list(unit.session.scalars(query.limit(limit).offset(offset)))
+
+
+def unread_count(unit: Unit) -> int:
+    """How many notices the acting person has not read."""
+    count = select(func.count()).where(Notice.person_id == unit.actor.id, Notice.read_at.is_(None))
+    return unit.session.scalar(count) or 0
 
 
 def read(unit: Unit, notice_id: str) -> Notice:

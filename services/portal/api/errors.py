@@ -1,12 +1,14 @@
 """Every refusal in one shape and in both languages: {code, zh, en, field} with its HTTP status."""
 
+import inspect
+import json
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
@@ -17,7 +19,8 @@ log = get_logger(__name__)
 
 SECURITY_HEADERS = {
     "Content-Security-Policy": (
-        "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'; object-src 'none'"
+        "default-src 'self'; media-src 'self' blob:; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; "
+        "form-action 'self'; object-src 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -76,6 +79,7 @@ WHEN = {
 }
 USUAL = (401, 403, 404, 409)
 LONGEST_TEXT = 500
+JSON_PATHS = ("/api/", "/static/")
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -158,17 +162,48 @@ def _invalid(_request: Request, error: Exception) -> JSONResponse:
     first = error.errors()[0]
     # loc is ("body", "items", 0, "start"): where it was found, then the way to the field.
     field = ".".join(str(part) for part in first["loc"][1:]) or str(first["loc"][0])
-    zh, en = SENTENCES.get(first["type"], FALLBACK)
-    values = {**first.get("ctx", {}), "field": field, "message": first["msg"]}
-    return answer(first["type"].replace("_", "-"), zh.format(**values), en.format(**values), 422, field)
+    zh, en = sentence(first["type"], {**first.get("ctx", {}), "field": field, "message": first["msg"]})
+    return answer(first["type"].replace("_", "-"), zh, en, 422, field)
 
 
-def install(app: FastAPI, on_wrong_password: Callable[[Request], Awaitable[None]]) -> None:
-    """Make the application answer every error in this shape; ``on_wrong_password`` counts a refused signature."""
+def sentence(kind: str, values: Mapping[str, Any]) -> tuple[str, str]:
+    """Pydantic's kind of error in Chinese and English; ``values`` are its context with ``field`` and ``message``."""
+    zh, en = SENTENCES.get(kind, FALLBACK)
+    return zh.format(**values), en.format(**values)
+
+
+def install(
+    app: FastAPI,
+    on_wrong_password: Callable[[Request], Awaitable[None]],
+    as_page: Callable[[Request, Refused], Response],
+) -> None:
+    """Make the application answer every error in this shape under ``/api``, and as a page elsewhere (``as_page``).
+
+    ``on_wrong_password`` counts a refused signature.
+    """
     app.state.on_wrong_password = on_wrong_password
-    app.add_exception_handler(Refused, _refused)
-    app.add_exception_handler(Retryable, _retryable)
-    app.add_exception_handler(Fatal, _fatal)
-    app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(Exception, _fatal)
+
+    def shown(handler: Callable[[Request, Exception], Any]) -> Callable[[Request, Exception], Awaitable[Response]]:
+        async def handle(request: Request, error: Exception) -> Response:
+            told = handler(request, error)
+            answered: JSONResponse = await told if inspect.isawaitable(told) else told
+            if request.url.path.startswith(JSON_PATHS):
+                return answered
+            content = json.loads(bytes(answered.body))
+            refusal = Refused(
+                content["code"], content["zh"], content["en"], status=answered.status_code, field=content["field"]
+            )
+            page = as_page(request, refusal)
+            for name in ("retry-after", "allow", *(key.lower() for key in SECURITY_HEADERS), "cache-control"):
+                if name in answered.headers:
+                    page.headers[name] = answered.headers[name]
+            return page
+
+        return handle
+
+    app.add_exception_handler(Refused, shown(_refused))
+    app.add_exception_handler(Retryable, shown(_retryable))
+    app.add_exception_handler(Fatal, shown(_fatal))
+    app.add_exception_handler(HTTPException, shown(_http))
+    app.add_exception_handler(RequestValidationError, shown(_invalid))
+    app.add_exception_handler(Exception, shown(_fatal))

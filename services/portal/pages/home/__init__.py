@@ -1,0 +1,1 @@
+"""The overview, the switch of language, and where a bare address leads."""

@@ -1,0 +1,46 @@
+"""The menu: which page groups a person's posts lead to. It only spares people pages that would refuse them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+DECIDES = frozenset({"head", "deputy", "security-reviewer", "storage-operator", "manager", "return-inspector"})
+ADMINISTRATOR = frozenset({"administrator"})
+STORAGE = frozenset({"storage-operator"})
+READS_ALL = frozenset({"security-reviewer", "supervisor"})
+
+
+@dataclass(frozen=True)
+class Entry:
+    """``label`` is English; the template translates it. ``posts``: whom it is shown; empty for everybody."""
+
+    path: str
+    label: str
+    icon: str
+    posts: frozenset[str] = frozenset()
+    not_posts: frozenset[str] = frozenset()
+
+
+def _(message: str) -> str:
+    """Marks a label for translation."""
+    return message
+
+
+ENTRIES = (
+    Entry("/", _("Overview"), "home"),
+    Entry("/applications", _("Applications"), "file", not_posts=ADMINISTRATOR),
+    Entry("/inbox", _("Inbox"), "inbox", DECIDES),
+    Entry("/hand-overs", _("In my custody"), "film", not_posts=ADMINISTRATOR),
+    Entry("/storage", _("Storage office"), "disk", STORAGE),
+    Entry("/register", _("Register"), "book", READS_ALL | {"head", "deputy"}, ADMINISTRATOR),
+    Entry("/admin", _("Administration"), "gear", ADMINISTRATOR),
+)
+
+
+def entries(posts: Iterable[str]) -> list[Entry]:
+    """The entries for somebody who holds these posts."""
+    held = frozenset(posts)
+    return [
+        entry
+        for entry in ENTRIES
+        if (not entry.posts or entry.posts & held) and not (entry.not_posts and entry.not_posts & held)
+    ]

@@ -1,0 +1,174 @@
+"""The templates of all page groups: one environment for each language, with the filters that they share."""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
+from markupsafe import Markup
+
+from services.portal import words
+from services.portal.pages import language as languages
+from services.portal.pages import menu
+from services.portal.pages.language import Language
+from services.runtime.spans import Span
+
+STATIC = Path(__file__).parents[1] / "static"
+SOON, NEAR = timedelta(hours=24), timedelta(hours=72)
+
+
+def render(template: str, language: Language, zone: str, context: Mapping[str, Any]) -> str:
+    """The template ``<group>/<name>.html`` in this language; moments in ``zone`` where the page says none."""
+    return environment(language).get_template(template).render(default_zone=zone, **context)
+
+
+@cache
+def environment(language: Language) -> Environment:
+    """Escapes everything, and refuses a name that is not there."""
+    made = Environment(
+        loader=PackageLoader("services.portal", "pages"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        extensions=["jinja2.ext.i18n"],
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.install_gettext_callables(  # type: ignore[attr-defined]  # comes with the extension
+        partial(languages.gettext, language), partial(languages.ngettext, language), newstyle=True
+    )
+    made.globals.update(
+        language=language, static=static, menu_for=menu.entries, said_in=partial(_pair, language), bar_parts=bar_parts
+    )
+    made.filters.update(
+        word=partial(words.word, language),
+        named=partial(named, language),
+        said=partial(said, language),
+        duration=partial(duration, language),
+        moment=moment,
+        day=day,
+        urgency=urgency,
+        instant=_aware,
+        size=size,
+    )
+    return made
+
+
+@cache
+def static(name: str) -> str:
+    """The address of a file under ``static/``, which changes with its content so that browsers may keep it."""
+    digest = hashlib.sha256((STATIC / name).read_bytes()).hexdigest()[:12]
+    return f"/static/{name}?v={digest}"
+
+
+def named(language: Language, thing: Any, field: str = "name") -> str:
+    """The name of a row or a mapping in this language: ``name_zh``/``name_en``, or ``zh``/``en``."""
+    if thing is None:
+        return "—"
+    for key in (f"{field}_{language}", language):
+        found = thing.get(key) if isinstance(thing, Mapping) else getattr(thing, key, None)
+        if found:
+            return str(found)
+    plain = thing.get(field, "") if isinstance(thing, Mapping) else getattr(thing, field, "")
+    return str(plain)
+
+
+def said(language: Language, thing: Any) -> str:
+    """The sentence of a refusal or of a finding in this language."""
+    return str(thing.get(language, "") if isinstance(thing, Mapping) else getattr(thing, language, ""))
+
+
+def _pair(language: Language, zh: str, en: str) -> str:
+    return zh if language == "zh" else en
+
+
+def duration(language: Language, length: timedelta | float | None, parts: int = 2) -> str:
+    """A length of time (or seconds) in its one or two largest units, as people say it."""
+    if length is None:
+        return "—"
+    seconds = int(length.total_seconds() if isinstance(length, timedelta) else length)
+    units = (
+        (86400, "天", "d"),
+        (3600, "小时", "h"),
+        (60, "分钟", "min"),
+        (1, "秒", "s"),
+    )
+    rest = abs(seconds)
+    told: list[tuple[int, str, str]] = []
+    for size_of, zh, en in units:
+        count, rest = divmod(rest, size_of)
+        if count or (told and len(told) < parts):
+            told.append((count, zh, en))
+    told = [entry for entry in told[:parts] if entry[0]] or [(0, "秒", "s")]
+    return " ".join(f"{count} {zh if language == 'zh' else en}" for count, zh, en in told)
+
+
+@pass_context
+def moment(context: Context, when: datetime | str | None, zone: str | None = None, *, exact: bool = False) -> str:
+    """A moment as people read it in ``zone`` (an IANA name), with the offset shown; with seconds where ``exact``."""
+    if not when:
+        return "—"
+    local = _aware(when).astimezone(ZoneInfo(zone or context["default_zone"]))
+    text = local.strftime("%Y-%m-%d %H:%M:%S" if exact else "%Y-%m-%d %H:%M")
+    return Markup('<time datetime="{}">{} <small>{}</small></time>').format(local.isoformat(), text, offset(local))
+
+
+@pass_context
+def day(context: Context, when: datetime | str | None, zone: str | None = None) -> str:
+    """The day of a moment in ``zone``."""
+    if not when:
+        return "—"
+    local = _aware(when).astimezone(ZoneInfo(zone or context["default_zone"]))
+    return Markup('<time datetime="{}">{}</time>').format(local.isoformat(), local.strftime("%Y-%m-%d"))
+
+
+def offset(local: datetime) -> str:
+    """``UTC+8`` or ``UTC+5:30``."""
+    minutes = int((local.utcoffset() or timedelta()).total_seconds() // 60)
+    hours, rest = divmod(abs(minutes), 60)
+    return f"UTC{'-' if minutes < 0 else '+'}{hours}" + (f":{rest:02}" if rest else "")
+
+
+def urgency(when: datetime | str | None, now: datetime) -> str:
+    """``past``, ``soon`` (within a day), ``near`` (within three) or ``far``: how a countdown is coloured."""
+    if not when:
+        return "far"
+    left = _aware(when) - now
+    return "past" if left <= timedelta() else "soon" if left <= SOON else "near" if left <= NEAR else "far"
+
+
+def size(count: int | None) -> str:
+    """Bytes as people read them, in powers of 1,024."""
+    if count is None:
+        return "—"
+    value, unit = float(count), "B"
+    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
+        if value < 1024 or unit == "TiB":
+            break
+        value /= 1024
+    return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+
+
+def bar_parts(start: Any, end: Any, spans: Iterable[Any]) -> list[tuple[float, float]]:
+    """Where spans lie in a bar from ``start`` to ``end`` that is 1,000 wide: offset and width of each."""
+    whole = Span(_aware(start), _aware(end))
+    length = (whole.end - whole.start).total_seconds() or 1
+    parts = []
+    for span in spans:
+        begin, stop = (span["start"], span["end"]) if isinstance(span, Mapping) else (span.start, span.end)
+        begin, stop = max(_aware(begin), whole.start), min(_aware(stop), whole.end)
+        if stop > begin:
+            at, wide = (begin - whole.start).total_seconds(), (stop - begin).total_seconds()
+            parts.append((round(1000 * at / length, 2), max(round(1000 * wide / length, 2), 1)))
+    return parts
+
+
+def _aware(when: datetime | str) -> datetime:
+    """Spans and books have aware moments; forms and documents have them as ISO 8601."""
+    if isinstance(when, str):
+        when = datetime.fromisoformat(when)
+    return when if when.tzinfo else when.replace(tzinfo=UTC)

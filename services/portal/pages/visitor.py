@@ -1,0 +1,201 @@
+"""The visitor: the signed-in person before a page, in one language, with what the page's frame shows."""
+
+import base64
+import hmac
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Any
+from urllib.parse import quote
+
+from fastapi import Depends, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+
+from services.portal.api.dependencies import Books
+from services.portal.api.session import ANONYMOUS, COOKIE, CSRF_HEADER, SAFE_METHODS
+from services.portal.pages import language as languages
+from services.portal.pages.forms import CSRF_FIELD, Typed
+from services.portal.pages.language import Language
+from services.portal.pages.templates import render
+from services.register import notices, people, sign_ins
+from services.register.people import Department
+from services.register.unit import Actor, Unit
+from services.runtime.errors import Refused
+
+SAID_COOKIE = "footage_desk_said"
+
+
+class NotSignedIn(Exception):
+    """Nobody is signed in: the page leads to the sign-in page and back."""
+
+
+@dataclass(frozen=True)
+class Person:
+    """What the frame of a page shows of the signed-in person; ``posts`` are the kinds held now."""
+
+    id: str
+    name: str
+    locale: str
+    department_id: str
+    department: Department
+    posts: frozenset[str]
+    unread: int
+    now: datetime
+    zone: str
+    organisation: str
+    demo: bool
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """A signed-in person and the request; makes every answer of a page."""
+
+    request: Request
+    person: Person
+    csrf_token: str
+    language: Language
+
+    @property
+    def actor(self) -> Actor:
+        return Actor("person", self.person.id)
+
+    @property
+    def person_id(self) -> str:
+        return self.person.id
+
+    @property
+    def name(self) -> str:
+        return self.person.name
+
+    @property
+    def posts(self) -> frozenset[str]:
+        return self.person.posts
+
+    @property
+    def department_id(self) -> str:
+        return self.person.department_id
+
+    @property
+    def zone(self) -> str:
+        """The organisation's zone, an IANA name: moments are shown in it where nothing else is said."""
+        return self.person.zone
+
+    @property
+    def now(self) -> datetime:
+        """The register's moment, which a demo may have turned."""
+        return self.person.now
+
+    @property
+    def unread(self) -> int:
+        return self.person.unread
+
+    @property
+    def hurried(self) -> bool:
+        """Whether htmx asks, for a part of the page."""
+        return self.request.headers.get("hx-request") == "true"
+
+    def text(self, message: str, **values: Any) -> str:
+        """An English sentence in the visitor's language, with ``{names}`` filled in."""
+        translated = languages.gettext(self.language, message)
+        return translated.format(**values) if values else translated
+
+    def page(
+        self, template: str, status: int = 200, *, headers: Mapping[str, str] | None = None, **context: Any
+    ) -> HTMLResponse:
+        """The whole page from ``<group>/<name>.html``."""
+        said = said_before(self.request)
+        answer = HTMLResponse(self._render(template, {**context, "said": said}), status, headers=headers)
+        if said is not None:
+            answer.delete_cookie(SAID_COOKIE, path="/")
+        return answer
+
+    def part(
+        self, template: str, status: int = 200, *, headers: Mapping[str, str] | None = None, **context: Any
+    ) -> HTMLResponse:
+        """A part of a page, for htmx."""
+        return HTMLResponse(self._render(template, context), status, headers=headers)
+
+    def go(self, path: str, zh: str = "", en: str = "") -> Response:
+        """Lead to another page of ours, which shows the sentence once."""
+        if self.hurried:
+            answer = Response(status_code=204, headers={"HX-Redirect": path})
+        else:
+            answer = RedirectResponse(path, 303)
+        if zh or en:
+            say_next(answer, zh, en)
+        return answer
+
+    def _render(self, template: str, context: Mapping[str, Any]) -> str:
+        return render(template, self.language, self.zone, {"visitor": self, "path": self.request.url.path, **context})
+
+
+def say_next(answer: Response, zh: str, en: str) -> None:
+    """Have the next page show this sentence once."""
+    told = base64.urlsafe_b64encode(json.dumps([zh, en]).encode()).decode()
+    answer.set_cookie(SAID_COOKIE, told, max_age=60, httponly=True, samesite="lax", path="/")
+
+
+def said_before(request: Request) -> tuple[str, str] | None:
+    """The sentence (Chinese, English) that the page before left for this one; shown escaped, so nothing is trusted."""
+    with suppress(ValueError, TypeError):
+        zh, en = json.loads(base64.urlsafe_b64decode(request.cookies[SAID_COOKIE]))
+        return str(zh)[:300], str(en)[:300]
+    return None
+
+
+async def visitor(request: Request, books: Books, form: Typed) -> Visitor:
+    """The signed-in visitor. NotSignedIn where nobody is; an act without its CSRF token is Refused with 403."""
+    token = request.cookies.get(COOKIE)
+    if not token:
+        raise NotSignedIn
+    expected = sign_ins.csrf_token(token)
+    if request.method not in SAFE_METHODS:
+        given = request.headers.get(CSRF_HEADER) or form.text(CSRF_FIELD)
+        if not hmac.compare_digest(given.encode(), expected.encode()):
+            raise Refused(
+                "csrf",
+                "页面已过期，请返回上一页刷新后再试。",
+                "The page is out of date: go back, reload it and try again.",
+                status=403,
+            )
+    try:
+        person = await books.run(ANONYMOUS, _person, token)
+    except Refused as refusal:
+        if refusal.status == 401:
+            raise NotSignedIn from refusal
+        raise
+    return Visitor(request, person, expected, languages.chosen(request, person.locale))
+
+
+Visiting = Annotated[Visitor, Depends(visitor)]
+
+
+def to_sign_in(request: Request) -> Response:
+    """The way to the sign-in page and back to a page that was asked for; an act is not repeated."""
+    back = request.url.path if request.method in SAFE_METHODS else "/"
+    if request.method in SAFE_METHODS and request.url.query:
+        back += "?" + request.url.query
+    path = "/sign-in" if back == "/" else "/sign-in?next=" + quote(back, safe="/")
+    if request.headers.get("hx-request") == "true":
+        return Response(status_code=204, headers={"HX-Redirect": "/sign-in"})
+    return RedirectResponse(path, 303)
+
+
+def _person(unit: Unit, token: str) -> Person:
+    row = sign_ins.person_of(unit, token, datetime.now(UTC))
+    unit.actor = Actor("person", row.id)
+    return Person(
+        id=row.id,
+        name=row.name,
+        locale=row.locale,
+        department_id=row.department_id,
+        department=unit.session.get_one(Department, row.department_id),
+        posts=frozenset(post.kind for post in people.posts_of(unit, row.id)),
+        unread=notices.unread_count(unit),
+        now=unit.now,
+        zone=unit.rules.zone,
+        organisation=unit.rules.organisation,
+        demo=unit.demo,
+    )

@@ -1,0 +1,52 @@
+// Countdowns tick, an act is sent once, and a wrong form leads the eye to its sentence. Pages work without this.
+const started = Date.now();
+const serverNow = Date.parse(document.body.dataset.now || "") || started;
+const zh = document.documentElement.lang.startsWith("zh");
+const UNITS = [[86400, zh ? "天" : "d"], [3600, zh ? "小时" : "h"], [60, zh ? "分钟" : "min"], [1, zh ? "秒" : "s"]];
+
+function inWords(seconds) {
+  const told = [];
+  for (const [size, name] of UNITS) {
+    const count = Math.floor(seconds / size);
+    seconds -= count * size;
+    if (count || told.length) told.push([count, name]);
+    if (told.length === 2) break;
+  }
+  return told.filter(([count]) => count).map(([count, name]) => `${count} ${name}`).join(" ") || `0 ${UNITS[3][1]}`;
+}
+
+function tick() {
+  const now = serverNow + Date.now() - started;
+  for (const element of document.querySelectorAll("[data-until]")) {
+    const left = Math.floor((Date.parse(element.dataset.until) - now) / 1000);
+    const level = left <= 0 ? "past" : left <= 86400 ? "soon" : left <= 259200 ? "near" : "far";
+    element.classList.remove("past", "soon", "near", "far");
+    element.classList.add(level);
+    const text = element.querySelector("b") || element;
+    const words = left <= 0 ? element.dataset.past : inWords(left);
+    if (text.textContent !== words) text.textContent = words;
+  }
+}
+
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (event.defaultPrevented || form.dataset.sent) {
+    if (form.dataset.sent) event.preventDefault();
+    return;
+  }
+  if (form.method === "post" && !form.hasAttribute("hx-post")) {
+    form.dataset.sent = "yes";
+    setTimeout(() => { delete form.dataset.sent; }, 8000);
+  }
+});
+window.addEventListener("pageshow", () => { for (const form of document.forms) delete form.dataset.sent; });
+document.addEventListener("click", (event) => {
+  const opener = event.target.closest("[data-opens]");
+  if (opener) document.getElementById(opener.dataset.opens)?.showModal();
+  const closer = event.target.closest("[data-closes]");
+  if (closer) closer.closest("dialog")?.close();
+  if (event.target.closest("[data-print]")) window.print();
+});
+document.querySelector("[aria-invalid=true]")?.focus();
+tick();
+setInterval(tick, 1000);
