@@ -22,6 +22,7 @@ from services.register import (
     notices,
     outbox,
     preservations,
+    progress,
     review_tasks,
     violations,
 )
@@ -100,6 +101,7 @@ def release(unit: Unit, application_id: str, closing_outcome: str) -> Effects:
                 unit, hand_over.custodian_id, "offer-ended", application_id=application_id, subject_id=hand_over.id
             )
     attempts.abandon_all(unit, application_id, f"the application is closed as {because}")
+    progress.forget(unit, application_id)
     quarantine = preservations.release(unit, application_id, because)
     to_discard = [row for row in masters.of_application(unit, application_id) if row.discarded_at is None]
     loans = copies.of_application(unit, application_id)
@@ -177,6 +179,7 @@ def _end_loan(
         grants.end(unit, hand_over, because)
         custody.append(unit, hand_over, "ended", because=because)
     attempts.abandon_all(unit, application.id, f"the loan has ended: {because}")
+    progress.forget(unit, application.id)
     quarantine = preservations.release(unit, application.id, because)
     loans = copies.of_application(unit, application.id)
     return Effects(

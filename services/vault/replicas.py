@@ -5,6 +5,7 @@ import hashlib
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from services.runtime.errors import Fatal
@@ -12,6 +13,8 @@ from services.vault.conveyor import in_own_thread, settle
 from services.vault.store import Store
 
 R = TypeVar("R")
+Progress = Callable[[bool, int], None]
+"""Is told, in the thread that works, whether the object is being read back, and how many bytes so far."""
 
 
 class ObjectDamaged(Fatal):
@@ -36,8 +39,16 @@ class Replica:
 class _Copied:
     """Reads an object like a file, hashing; ends with an error instead of an end where the hash is not the known."""
 
-    def __init__(self, chunks: Iterator[bytes], sha256: str, name: str, stopped: threading.Event) -> None:
+    def __init__(
+        self,
+        chunks: Iterator[bytes],
+        sha256: str,
+        name: str,
+        stopped: threading.Event,
+        progress: Callable[[int], None],
+    ) -> None:
         self.size = 0
+        self._progress = progress
         self._chunks = chunks
         self._digest = hashlib.sha256()
         self._sha256 = sha256
@@ -57,6 +68,7 @@ class _Copied:
                 break
             self._digest.update(chunk)
             self.size += len(chunk)
+            self._progress(self.size)
             self._ready += chunk
         taken = bytes(self._ready[:size])
         del self._ready[:size]
@@ -82,13 +94,14 @@ async def replicate(
     target_key: str,
     metadata: Mapping[str, str],
     legal_hold: bool = False,
+    progress: Progress = lambda read_back, size: None,
 ) -> Replica:
     """Copy a sealed object as it is to another store and read it back; raises ObjectDamaged and the stores' errors."""
     stopped = threading.Event()
 
     def copy() -> Replica:
         chunks = iter(store.get(bucket, key, version_id=version_id))
-        source = _Copied(chunks, sha256_cipher, f"{bucket}/{key}", stopped)
+        source = _Copied(chunks, sha256_cipher, f"{bucket}/{key}", stopped, partial(progress, False))
         stored = target.put(
             target_bucket,
             target_key,
@@ -98,7 +111,7 @@ async def replicate(
             content_type="application/octet-stream",
         )
         back = target.get(target_bucket, target_key, version_id=stored.version_id)
-        if _hash(back, stopped) != sha256_cipher:
+        if _hash(back, stopped, partial(progress, True)) != sha256_cipher:
             target.set_legal_hold(target_bucket, target_key, stored.version_id, False)
             target.delete(target_bucket, target_key, stored.version_id)
             raise ObjectDamaged(
@@ -118,12 +131,16 @@ async def verify(store: Store, bucket: str, key: str, version_id: str, sha256_ci
     )
 
 
-def _hash(chunks: Iterator[bytes], stopped: threading.Event) -> str:
-    digest = hashlib.sha256()
+def _hash(
+    chunks: Iterator[bytes], stopped: threading.Event, progress: Callable[[int], None] = lambda size: None
+) -> str:
+    digest, size = hashlib.sha256(), 0
     for chunk in chunks:
         if stopped.is_set():
             raise Stopped("nobody waits for this hash any more")
         digest.update(chunk)
+        size += len(chunk)
+        progress(size)
     return digest.hexdigest()
 
 

@@ -4,11 +4,13 @@ from dataclasses import dataclass
 
 from services.register import attempts, masters
 from services.register.attempts import NoLongerWanted
+from services.register.masters import Master
 from services.register.unit import Actor, Register
 from services.vault.replicas import replicate
 from services.vault.sealing import Sealed
 from services.vault.store import Store
 from services.workers import vault_work
+from services.workers.gauge import Gauge, watched
 
 JOB_TYPE = "back-up-footage"
 HEAVY = True
@@ -29,9 +31,24 @@ class Result:
 
 async def handle(command: Command, register: Register, store: Store, replica_store: Store) -> Result:
     """Raises ObjectDamaged when either place gives other bytes than were sealed, and the stores' errors."""
-    master = await register.run(ACTOR, masters.needed, command.application_id, command.item_id)
-    if master.replica_verified_at is not None:
-        return Result(True)
+    watch = watched(
+        register,
+        ACTOR,
+        "replica",
+        application_id=command.application_id,
+        item_id=command.item_id,
+        phase="replicating",
+    )
+    async with watch as gauge:
+        master = await register.run(ACTOR, masters.needed, command.application_id, command.item_id)
+        if master.replica_verified_at is None:
+            await _replicate(command, master, register=register, store=store, replica_store=replica_store, gauge=gauge)
+    return Result(True)
+
+
+async def _replicate(
+    command: Command, master: Master, *, register: Register, store: Store, replica_store: Store, gauge: Gauge
+) -> None:
     await vault_work.clear_earlier_runs(register, ACTOR, replica_store, purpose="replica", item_id=command.item_id)
     attempt = await register.run(
         ACTOR,
@@ -42,6 +59,11 @@ async def handle(command: Command, register: Register, store: Store, replica_sto
         job_key=command.job_key,
     )
     sealed = Sealed.from_json(master.sealed)
+
+    def told(read_back: bool, size: int) -> None:
+        gauge.phase = "verifying" if read_back else "replicating"
+        gauge(size, size / max(sealed.size, 1))
+
     replica = await replicate(
         store,
         sealed.bucket,
@@ -52,15 +74,15 @@ async def handle(command: Command, register: Register, store: Store, replica_sto
         target_bucket=attempt.bucket,
         target_key=attempt.key,
         metadata={"item": command.item_id, "application": command.application_id, "replica-of": sealed.key},
+        progress=told,
     )
-    told = {
+    made = {
         "bucket": replica.bucket,
         "key": replica.key,
         "versionId": replica.version_id,
         "size": replica.size,
         "sha256Cipher": replica.sha256_cipher,
     }
-    if not await register.run(ACTOR, masters.keep_replica, attempt.id, told):
+    if not await register.run(ACTOR, masters.keep_replica, attempt.id, made):
         await vault_work.clear_earlier_runs(register, ACTOR, replica_store, purpose="replica", item_id=command.item_id)
         raise NoLongerWanted(f"no replica was kept | item {command.item_id} | the case has ended | wait")
-    return Result(True)

@@ -10,6 +10,7 @@ from services.vault.keys import LoanKeys, VaultKeys
 from services.vault.sealing import Sealed, issue
 from services.vault.store import Store
 from services.workers import labelling, vault_work
+from services.workers.gauge import Gauge, watched
 
 JOB_TYPE = "encrypt-copy"
 HEAVY = True
@@ -32,15 +33,25 @@ async def handle(
     command: Command, register: Register, store: Store, vault_keys: VaultKeys, loan_keys: LoanKeys
 ) -> Result:
     """Raises MasterDamaged when the master is not what was sealed; then no copy is made."""
-    copy = await register.run(ACTOR, copies.of_item, command.item_id)
-    if copy is None or copy.application_id != command.application_id:
-        copy = await _issue(command, register, store, vault_keys, loan_keys)
-    await labelling.label_copy(register, ACTOR, store, command.item_id)
+    watch = watched(
+        register,
+        ACTOR,
+        "copy",
+        application_id=command.application_id,
+        item_id=command.item_id,
+        phase="issuing",
+    )
+    async with watch as gauge:
+        copy = await register.run(ACTOR, copies.of_item, command.item_id)
+        if copy is None or copy.application_id != command.application_id:
+            copy = await _issue(command, register, store, vault_keys, loan_keys, gauge=gauge)
+        gauge.enter("storing")
+        await labelling.label_copy(register, ACTOR, store, command.item_id)
     return Result(copy.id)
 
 
 async def _issue(
-    command: Command, register: Register, store: Store, vault_keys: VaultKeys, loan_keys: LoanKeys
+    command: Command, register: Register, store: Store, vault_keys: VaultKeys, loan_keys: LoanKeys, *, gauge: Gauge
 ) -> copies.Copy:
     task = await register.run(ACTOR, issuing.task, command.application_id, command.item_id)
     await vault_work.clear_earlier_runs(
@@ -69,6 +80,7 @@ async def _issue(
         key=attempt.key,
         metadata={"copy": attempt.subject_id, "item": command.item_id, "form": task.form_number},
         legal_hold=True,
+        progress=gauge,
     )
     copy = await register.run(ACTOR, copies.keep, attempt.id, sealed.to_json())
     if copy is None:

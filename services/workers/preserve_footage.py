@@ -14,6 +14,7 @@ from services.vault.keys import VaultKeys
 from services.vault.sealing import seal
 from services.vault.store import Store
 from services.workers import vault_work
+from services.workers.gauge import Gauge, watched
 from services.workers.sources import Recorders, open_source, probe
 
 JOB_TYPE = "preserve-footage"
@@ -67,8 +68,17 @@ class _Work:
                 await probe(self.register, ACTOR, open_source(self.recorders, source), source)
 
     async def try_to_preserve(self, need: Need) -> bool:
+        watch = watched(
+            self.register,
+            ACTOR,
+            "quarantine",
+            application_id=self.command.application_id,
+            item_id=need.item_id,
+            phase="asking",
+        )
         try:
-            return await self._preserve(need)
+            async with watch as gauge:
+                return await self._preserve(need, gauge)
         except NoLongerWanted:
             return False
         except (Retryable, Fatal, NothingRecorded, FootageMissing, FootageUnreadable) as error:
@@ -85,7 +95,7 @@ class _Work:
         finally:
             await self._clear(need)
 
-    async def _preserve(self, need: Need) -> bool:
+    async def _preserve(self, need: Need, gauge: Gauge) -> bool:
         await self._clear(need)
         recorder, channel = open_source(self.recorders, need.source), need.source.channel
         promised = await recorder.coverage(channel, need.asked)
@@ -97,6 +107,7 @@ class _Work:
             item_id=need.item_id,
             job_key=self.command.job_key,
         )
+        gauge.enter("fetching")
         sealed = await seal(
             recorder.fetch(channel, need.asked),
             need.asked,
@@ -109,6 +120,7 @@ class _Work:
             metadata={"item": need.item_id, "application": self.command.application_id},
             legal_hold=True,
             expected_fingerprint=need.source.fingerprint,
+            progress=gauge.sealing,
         )
         kept = await self.register.run(
             ACTOR, preservations.keep, attempt.id, sealed.version_id, need.asked, sealed.to_json()

@@ -7,7 +7,7 @@ from typing import Any
 
 from services.runtime.spans import Span, covered_share, gaps
 from services.vault.coverage import Coverage
-from services.vault.replicas import replicate
+from services.vault.replicas import Progress, replicate
 from services.vault.sealing import TOLERANCE_MS, Sealed
 from services.vault.store import Store
 
@@ -44,7 +44,15 @@ def best(preserved: Iterable[Mapping[str, Any]], granted: Span) -> Holding | Non
     return max(holdings, key=lambda holding: holding.share, default=None)
 
 
-async def adopt(store: Store, sealed: Sealed, *, bucket: str, key: str, metadata: Mapping[str, str]) -> Sealed:
+async def adopt(
+    store: Store,
+    sealed: Sealed,
+    *,
+    bucket: str,
+    key: str,
+    metadata: Mapping[str, str],
+    progress: Progress = lambda read_back, size: None,
+) -> Sealed:
     """Copy a quarantine object's ciphertext under a master's key, hash checked, nothing cut. Raises ObjectDamaged."""
     copied = await replicate(
         store,
@@ -56,5 +64,6 @@ async def adopt(store: Store, sealed: Sealed, *, bucket: str, key: str, metadata
         target_bucket=bucket,
         target_key=key,
         metadata=metadata,
+        progress=progress,
     )
     return replace(sealed, bucket=bucket, key=key, version_id=copied.version_id)

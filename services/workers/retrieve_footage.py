@@ -20,6 +20,7 @@ from services.vault.labels import EXAMINED
 from services.vault.sealing import Sealed, seal
 from services.vault.store import Store
 from services.workers import labelling, quarantine, vault_work
+from services.workers.gauge import Gauge, watched
 from services.workers.quarantine import Holding
 from services.workers.sources import Recorders, open_source, probe
 
@@ -50,15 +51,25 @@ async def handle(
     command: Command, register: Register, store: Store, vault_keys: VaultKeys, recorders: Recorders
 ) -> Result:
     """Raises Outcome FOOTAGE_MISSING and FOOTAGE_UNREADABLE, RecorderDown, WrongFootage, NoLongerWanted."""
-    done = await register.run(ACTOR, retrieval_records.retrieved, command.application_id, command.item_id)
-    if done is None:
-        order = await register.run(ACTOR, retrieval_records.order, command.application_id, command.item_id)
-        await vault_work.clear_earlier_runs(register, ACTOR, store, purpose="master", item_id=command.item_id)
-        done = await _Retrieval(command, order, register, store, vault_keys, recorders).run()
-        metrics.COVERAGE_OUTCOMES.labels(done.outcome).inc()
-    if done.outcome in OUTCOMES:
-        raise Outcome(OUTCOMES[done.outcome], f"the footage of item {command.item_id} is {done.outcome}")
-    await labelling.label_master(register, ACTOR, store, command.item_id)
+    watch = watched(
+        register,
+        ACTOR,
+        "master",
+        application_id=command.application_id,
+        item_id=command.item_id,
+        phase="asking",
+    )
+    async with watch as gauge:
+        done = await register.run(ACTOR, retrieval_records.retrieved, command.application_id, command.item_id)
+        if done is None:
+            order = await register.run(ACTOR, retrieval_records.order, command.application_id, command.item_id)
+            await vault_work.clear_earlier_runs(register, ACTOR, store, purpose="master", item_id=command.item_id)
+            done = await _Retrieval(command, order, register, store, vault_keys, recorders, gauge).run()
+            metrics.COVERAGE_OUTCOMES.labels(done.outcome).inc()
+        if done.outcome in OUTCOMES:
+            raise Outcome(OUTCOMES[done.outcome], f"the footage of item {command.item_id} is {done.outcome}")
+        gauge.enter("storing")
+        await labelling.label_master(register, ACTOR, store, command.item_id)
     return Result(done.coverage, done.record_number)
 
 
@@ -72,6 +83,7 @@ class _Retrieval:
     store: Store
     vault_keys: VaultKeys
     recorders: Recorders
+    gauge: Gauge
     difficulties: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -115,6 +127,7 @@ class _Retrieval:
     async def _from_recorder(self, promised: list[Span], best: Holding | None) -> Retrieved | None:
         """Seal from the recorder; None when the quarantine turns out to hold more."""
         order, attempt = self.order, await self._begin()
+        self.gauge.enter("fetching")
         sealed = await seal(
             self.recorder.fetch(order.source.channel, order.asked),
             order.asked,
@@ -126,6 +139,7 @@ class _Retrieval:
             key=attempt.key,
             metadata=labelling.metadata_of(order),
             expected_fingerprint=order.source.fingerprint,
+            progress=self.gauge.sealing,
         )
         holding = quarantine.Holding(sealed, *quarantine.measure(sealed.coverage, order.asked, sealed.outcome))
         if best is not None and best.share > holding.share + SAME:
@@ -137,12 +151,14 @@ class _Retrieval:
     async def _from_quarantine(self, best: Holding) -> Retrieved:
         self.difficulties.append("taken from the quarantine, whole as it was preserved")
         attempt = await self._begin()
+        self.gauge.enter("adopting")
         sealed = await quarantine.adopt(
             self.store,
             best.sealed,
             bucket=attempt.bucket,
             key=attempt.key,
             metadata=labelling.metadata_of(self.order),
+            progress=lambda _, size: self.gauge(size, size / max(best.sealed.size, 1) / 2),
         )
         return await self._keep(attempt.id, Holding(sealed, best.share, best.outcome), "quarantine")
 
