@@ -30,6 +30,7 @@ class Rules:
     important_retention: timedelta = timedelta(days=730)
     agreement_version: str = "2026"
     replica_required: bool = field(default=True)
+    notice_channels: tuple[str, ...] = ()  # where notices go beside the portal: mail, webhook
 
     @property
     def approval_limit(self) -> timedelta:
@@ -52,6 +53,7 @@ def rules_of(settings: Settings) -> Rules:
         grace_period=settings.grace_period,
         preserve=settings.preservation,
         max_span=timedelta(hours=settings.max_span_hours),
+        notice_channels=settings.notice_channels,
     )
 
 
