@@ -139,7 +139,7 @@ def say_next(answer: Response, zh: str, en: str) -> None:
 
 def said_before(request: Request) -> tuple[str, str] | None:
     """The sentence (Chinese, English) that the page before left for this one; shown escaped, so nothing is trusted."""
-    with suppress(ValueError, TypeError):
+    with suppress(KeyError, ValueError, TypeError):
         zh, en = json.loads(base64.urlsafe_b64decode(request.cookies[SAID_COOKIE]))
         return str(zh)[:300], str(en)[:300]
     return None
