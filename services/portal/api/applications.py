@@ -1,54 +1,19 @@
-"""Applying: draft, submit, correct, withdraw; and what the recorder holds before one submits (R16 to R21)."""
+"""Applying: draft, submit, correct, withdraw (R16 to R21)."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
 from pydantic import Field
 
-from services.portal.api.dependencies import Books, GivenRecorders
+from services.portal.api.application_form import Form
+from services.portal.api.dependencies import Books
 from services.portal.api.errors import USUAL, problems
 from services.portal.api.session import Acting
-from services.portal.api.shapes import LAST_OFFSET, Answer, Body, Identifier, Line, Moment, Paragraph
-from services.register import cases, forms, preservations, submissions, visibility
-from services.register.cameras import Camera, Recorder
+from services.portal.api.shapes import LAST_OFFSET, Answer, Body, Code, Identifier, Moment, Paragraph
+from services.register import cases, drafts, forms, own_applications, previews, submissions, visibility
 from services.register.unit import Unit
-from services.runtime.errors import NotFound, Refused
-from services.runtime.spans import Span, covered_share, gaps
 
 router = APIRouter(prefix="/api", tags=["applications"])
-
-
-class ItemAsked(Body):
-    camera_id: Identifier
-    start: Moment
-    end: Moment
-    zone: Line = "Asia/Shanghai"
-
-
-class Form(Body):
-    """The application form 《视频录像调取申请表》; drafter and department are those of the signed-in person."""
-
-    reason: Paragraph
-    purpose: Paragraph
-    purpose_category: Line
-    legal_basis: Line
-    way_of_use: Line = "view"
-    place_of_use: Paragraph
-    requested_use_days: Annotated[int, Field(ge=1, le=3650)]
-    custodian_id: Identifier | None = None
-    items: Annotated[list[ItemAsked], Field(max_length=100)]
-    incident_reference: Paragraph | None = None
-    subject_ids: Annotated[list[Identifier], Field(max_length=100, default_factory=list)]
-    urgent_because: Paragraph | None = None
-    important_information: bool = False
-    sensitive_event: bool = False
-    high_impact: bool = False
-
-    def to_form(self) -> forms.Form:
-        values: dict[str, Any] = {name: getattr(self, name) for name in type(self).model_fields}
-        values["subject_ids"] = tuple(self.subject_ids)
-        values["items"] = tuple(forms.ItemAsked(item.camera_id, item.start, item.end, item.zone) for item in self.items)
-        return forms.Form(**values)
 
 
 class NewApplication(Form):
@@ -56,6 +21,75 @@ class NewApplication(Form):
 
     submit: bool = False
     previous_id: Identifier | None = None
+
+
+class OwnQuestion(Body):
+    """``state``: one of the codes, or ``open`` for what is under way."""
+
+    department: bool = False
+    state: Code | None = None
+    search: Code = ""
+    sort: Literal["changed", "overwrite", "due", "number", "state"] = "changed"
+    descending: bool = True
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+    offset: Annotated[int, Field(ge=0, le=LAST_OFFSET)] = 0
+
+
+class OwnAnswer(Answer):
+    """``dueAt``: until when it is to be corrected, or its copies are to be returned."""
+
+    id: str
+    number: str | None
+    state: str
+    detail: str | None
+    drafter: str
+    own: bool
+    reason: str
+    way_of_use: str
+    changed_at: Moment
+    submitted_at: Moment | None
+    overwrite_at: Moment | None
+    due_at: Moment | None
+
+
+class Redraft(Form):
+    """``version`` is the one that was read: a later save elsewhere is then not overwritten, and 409 answered."""
+
+    version: Annotated[int, Field(ge=0, le=2**31)] | None = None
+
+
+class FormAnswer(Answer):
+    """The form as it stands, to change or to copy; ``version`` counts the saves of a draft."""
+
+    id: str
+    number: str | None
+    version: int
+    saved_at: Moment | None
+    form: Form
+
+
+class FindingAnswer(Answer):
+    """``field`` names the form's field; ``position`` the item, from 1."""
+
+    code: str
+    severity: str
+    zh: str
+    en: str
+    field: str | None
+    position: int | None
+
+
+class Checked(Answer):
+    """``complete``: the preliminary review would let it pass to the department's head."""
+
+    complete: bool
+    findings: list[FindingAnswer]
+
+
+class CopyWish(Body):
+    """``appeal``: the new application names the old one as the case it appeals (T6)."""
+
+    appeal: bool = False
 
 
 class Withdrawal(Body):
@@ -71,27 +105,6 @@ class Summary(Answer):
     submitted_at: Moment | None
     overwrite_at: Moment | None
     way_of_use: str
-
-
-class SpanAnswer(Answer):
-    start: Moment
-    end: Moment
-
-
-class CoverageQuestion(Body):
-    camera_id: Identifier
-    start: Moment
-    end: Moment
-
-
-class CoverageAnswer(Answer):
-    """What the recorder holds of a span: ``share`` is 0 to 1, from ``overwrite_at`` on the first may be gone."""
-
-    covered: list[SpanAnswer]
-    gaps: list[SpanAnswer]
-    share: float
-    overwrite_at: Moment
-    zone: str
 
 
 # OpenAPI has no word for a tuple that FastAPI writes right.
@@ -114,6 +127,26 @@ async def choices(_actor: Acting) -> Choices:
     )
 
 
+@router.post("/applications/check", responses=problems(401, 404))
+async def check(form: Form, actor: Acting, books: Books) -> Checked:
+    """What the automatic review would find of this form; nothing is kept."""
+    found = await books.run(actor, previews.preview, form.to_form())
+    return Checked(
+        complete=not any(one.severity == "blocks" for one in found),
+        findings=[
+            FindingAnswer(
+                code=one.code,
+                severity=one.severity,
+                zh=one.zh,
+                en=one.en,
+                field=previews.FIELDS.get(one.code, "items"),
+                position=int(one.item_id) if one.item_id else None,
+            )
+            for one in found
+        ],
+    )
+
+
 @router.get("/applications", responses=problems(401))
 async def list_applications(
     actor: Acting,
@@ -131,10 +164,28 @@ async def list_applications(
     return await books.run(actor, read)
 
 
+@router.get("/applications/own", responses=problems(401))
+async def list_own(asked: Annotated[OwnQuestion, Query()], actor: Acting, books: Books) -> list[OwnAnswer]:
+    """What I drafted, or what my department has submitted where I head it: where each stands, and until when."""
+
+    def read(unit: Unit) -> list[OwnAnswer]:
+        lines = own_applications.lines(
+            unit,
+            department=asked.department,
+            state=asked.state,
+            search=asked.search,
+            sort=asked.sort,
+            descending=asked.descending,
+        )
+        return [OwnAnswer.model_validate(line) for line in lines[asked.offset : asked.offset + asked.limit]]
+
+    return await books.run(actor, read)
+
+
 @router.post("/applications", status_code=201, responses=problems(*USUAL))
 async def apply(application: NewApplication, actor: Acting, books: Books) -> Summary:
     """Draft an application, or hand it in at once."""
-    form = Form.model_validate(application.model_dump(exclude={"submit", "previous_id"})).to_form()
+    form = application.to_form()
 
     def act(unit: Unit) -> Summary:
         row = submissions.draft(unit, form, previous_id=application.previous_id)
@@ -145,12 +196,51 @@ async def apply(application: NewApplication, actor: Acting, books: Books) -> Sum
     return await books.run(actor, act)
 
 
+@router.get("/applications/{application_id}/form", responses=problems(401, 403, 404, 409))
+async def read_form(application_id: str, actor: Acting, books: Books) -> FormAnswer:
+    """The form of a draft, or of a returned application, to go on with."""
+
+    def read(unit: Unit) -> FormAnswer:
+        row, draft = drafts.opened(unit, application_id)
+        return FormAnswer(
+            id=row.id,
+            number=row.number,
+            version=draft.version if draft else 0,
+            saved_at=draft.saved_at if draft else None,
+            form=Form.from_form(forms.of(unit, row)),
+        )
+
+    return await books.run(actor, read)
+
+
 @router.put("/applications/{application_id}", responses=problems(*USUAL))
-async def redraft(application_id: str, form: Form, actor: Acting, books: Books) -> Summary:
+async def redraft(application_id: str, redraft: Redraft, actor: Acting, books: Books) -> Summary:
     """Change a draft."""
-    return await books.run(
-        actor, lambda unit: _summary(unit, submissions.redraft(unit, application_id, form.to_form()))
-    )
+    form = redraft.to_form()
+
+    def act(unit: Unit) -> Summary:
+        row = submissions.redraft(unit, application_id, form)
+        drafts.save(unit, application_id, form, version=redraft.version)
+        return _summary(unit, row)
+
+    return await books.run(actor, act)
+
+
+@router.delete("/applications/{application_id}", status_code=204, responses=problems(*USUAL))
+async def discard(application_id: str, actor: Acting, books: Books) -> None:
+    """Delete a draft that was never submitted."""
+    await books.run(actor, drafts.discard, application_id)
+
+
+@router.post("/applications/{application_id}/copy", status_code=201, responses=problems(*USUAL))
+async def copy(application_id: str, wish: CopyWish, actor: Acting, books: Books) -> Summary:
+    """Draft a new application with what an earlier one says."""
+
+    def act(unit: Unit) -> Summary:
+        row, form = drafts.source(unit, application_id)
+        return _summary(unit, submissions.draft(unit, form, previous_id=row.id if wish.appeal else None))
+
+    return await books.run(actor, act)
 
 
 @router.post("/applications/{application_id}/submit", responses=problems(*USUAL))
@@ -172,38 +262,6 @@ async def withdraw(application_id: str, withdrawal: Withdrawal, actor: Acting, b
     """Withdraw an application of which nothing was handed over yet."""
     return await books.run(
         actor, lambda unit: _summary(unit, submissions.withdraw(unit, application_id, withdrawal.reason))
-    )
-
-
-@router.get("/coverage", responses=problems(401, 404))
-async def coverage(
-    asked_for: Annotated[CoverageQuestion, Query()],
-    actor: Acting,
-    books: Books,
-    recorders: GivenRecorders,
-) -> CoverageAnswer:
-    """Ask the recorder what exists of a span, before applying for it (R20)."""
-    if asked_for.end <= asked_for.start:
-        raise Refused(
-            "span-backwards", "结束时间必须晚于开始时间。", "A span ends after it starts.", status=422, field="end"
-        )
-    asked = Span(asked_for.start, asked_for.end)
-
-    def read(unit: Unit) -> tuple[Camera, Recorder]:
-        camera = unit.session.get(Camera, asked_for.camera_id)
-        if camera is None:
-            raise NotFound("摄像头", "camera", asked_for.camera_id)
-        return camera, unit.session.get_one(Recorder, camera.recorder_id)
-
-    camera, recorder = await books.run(actor, read)
-    held = await recorders(recorder.kind, recorder.configuration).coverage(camera.channel, asked)
-    covered = [part for span in held if (part := span.intersect(asked)) is not None]
-    return CoverageAnswer(
-        covered=[SpanAnswer(start=span.start, end=span.end) for span in covered],
-        gaps=[SpanAnswer(start=span.start, end=span.end) for span in gaps(asked, covered)],
-        share=covered_share(asked, covered),
-        overwrite_at=preservations.overwrite_moment(camera, asked.start),
-        zone=recorder.zone,
     )
 
 

@@ -43,6 +43,7 @@ def _one_line(text: str) -> str:
 
 Moment = Annotated[AwareDatetime, BeforeValidator(_written_out), AfterValidator(_in_reach)]
 Line = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_one_line)]
+Code = Annotated[str, Field(max_length=64), AfterValidator(_one_line)]
 Paragraph = Annotated[str, Field(max_length=4000), AfterValidator(_no_control)]
 Account = Annotated[str, Field(min_length=1, max_length=4000), AfterValidator(_no_control)]
 Note = Annotated[str, Field(max_length=500), AfterValidator(_no_control)]

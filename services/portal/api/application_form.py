@@ -1,0 +1,52 @@
+"""The application form as a body: what is asked for, and the same to read again (R16 to R21)."""
+
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from services.portal.api.shapes import Body, Code, Identifier, Line, Moment, Paragraph
+from services.register import forms
+
+
+class ItemAsked(Body):
+    camera_id: Identifier
+    start: Moment
+    end: Moment
+    zone: Line = "Asia/Shanghai"
+
+
+class Form(Body):
+    """The application form 《视频录像调取申请表》; drafter and department are those of the signed-in person.
+
+    A draft may leave out anything; ``/api/applications/check`` says what is missing.
+    """
+
+    reason: Paragraph = ""
+    purpose: Paragraph = ""
+    purpose_category: Code = ""
+    legal_basis: Code = ""
+    way_of_use: Line = "view"
+    place_of_use: Paragraph = ""
+    requested_use_days: Annotated[int, Field(ge=1, le=3650)] = forms.USUAL_USE_DAYS
+    custodian_id: Identifier | None = None
+    items: Annotated[list[ItemAsked], Field(max_length=100, default_factory=list)]
+    incident_reference: Paragraph | None = None
+    subject_ids: Annotated[list[Identifier], Field(max_length=100, default_factory=list)]
+    urgent_because: Paragraph | None = None
+    important_information: bool = False
+    sensitive_event: bool = False
+    high_impact: bool = False
+    sensitivities: Annotated[list[Line], Field(max_length=20, default_factory=list)]
+
+    def to_form(self) -> forms.Form:
+        values: dict[str, Any] = {name: getattr(self, name) for name in Form.model_fields}
+        values["subject_ids"] = tuple(self.subject_ids)
+        values["sensitivities"] = tuple(self.sensitivities)
+        values["items"] = tuple(forms.ItemAsked(item.camera_id, item.start, item.end, item.zone) for item in self.items)
+        return forms.Form(**values)
+
+    @classmethod
+    def from_form(cls, form: forms.Form) -> "Form":
+        """The body that gives this form."""
+        items = [ItemAsked.model_construct(**vars(one)) for one in form.items]
+        return Form.model_construct(**{name: getattr(form, name) for name in Form.model_fields} | {"items": items})
