@@ -13,7 +13,7 @@ from urllib.parse import quote
 from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from services.portal.api.dependencies import Books
+from services.portal.api.dependencies import Books, GivenSettings
 from services.portal.api.session import ANONYMOUS, COOKIE, CSRF_HEADER, SAFE_METHODS
 from services.portal.pages import language as languages
 from services.portal.pages.forms import CSRF_FIELD, Typed
@@ -45,7 +45,6 @@ class Person:
     now: datetime
     zone: str
     organisation: str
-    demo: bool
 
 
 @dataclass(frozen=True)
@@ -56,6 +55,7 @@ class Visitor:
     person: Person
     csrf_token: str
     language: Language
+    demo: bool
 
     @property
     def actor(self) -> Actor:
@@ -96,10 +96,10 @@ class Visitor:
         """Whether htmx asks, for a part of the page."""
         return self.request.headers.get("hx-request") == "true"
 
-    def text(self, message: str, **values: Any) -> str:
+    def translated(self, message: str, **values: Any) -> str:
         """An English sentence in the visitor's language, with ``{names}`` filled in."""
-        translated = languages.gettext(self.language, message)
-        return translated.format(**values) if values else translated
+        sentence = languages.gettext(self.language, message)
+        return sentence.format(**values) if values else sentence
 
     def page(
         self, template: str, status: int = 200, *, headers: Mapping[str, str] | None = None, **context: Any
@@ -145,7 +145,7 @@ def said_before(request: Request) -> tuple[str, str] | None:
     return None
 
 
-async def visitor(request: Request, books: Books, form: Typed) -> Visitor:
+async def visitor(request: Request, books: Books, settings: GivenSettings, form: Typed) -> Visitor:
     """The signed-in visitor. NotSignedIn where nobody is; an act without its CSRF token is Refused with 403."""
     token = request.cookies.get(COOKIE)
     if not token:
@@ -166,7 +166,7 @@ async def visitor(request: Request, books: Books, form: Typed) -> Visitor:
         if refusal.status == 401:
             raise NotSignedIn from refusal
         raise
-    return Visitor(request, person, expected, languages.chosen(request, person.locale))
+    return Visitor(request, person, expected, languages.chosen(request, person.locale), settings.demo)
 
 
 Visiting = Annotated[Visitor, Depends(visitor)]
@@ -197,5 +197,4 @@ def _person(unit: Unit, token: str) -> Person:
         now=unit.now,
         zone=unit.rules.zone,
         organisation=unit.rules.organisation,
-        demo=unit.demo,
     )
