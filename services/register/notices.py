@@ -1,10 +1,12 @@
 """Notices to people: a code and a case, never footage or names (F25, R30)."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, func, select
+from sqlalchemy import ForeignKey, func, select, update
 from sqlalchemy.orm import Mapped, mapped_column
 
+from services.register import deliveries, notice_words, stand_ins  # stand_ins leads back here: used when called
 from services.register.base import Base, new_id
 from services.register.unit import Unit
 from services.runtime.errors import NotFound
@@ -22,13 +24,40 @@ class Notice(Base):
     read_at: Mapped[datetime | None]
 
 
-def tell(unit: Unit, person_id: str, code: str, *, application_id: str, subject_id: str | None = None) -> Notice:
-    """Leave a notice in a person's portal, in the unit's transaction."""
-    notice = Notice(
-        person_id=person_id, application_id=application_id, code=code, subject_id=subject_id, created_at=unit.now
-    )
-    unit.session.add(notice)
-    return notice
+def tell(
+    unit: Unit,
+    person_id: str,
+    code: str,
+    *,
+    application_id: str | None,
+    subject_id: str | None = None,
+    channels: Iterable[str] | None = None,
+) -> Notice:
+    """Leave a notice in a person's portal and in the book of deliveries, in the unit's transaction.
+
+    Where the person has left or is absent, the head of the department or the deputy is told as well. ``channels`` are
+    those of the settings unless given. Raises Fatal for a code without words.
+    """
+    notice_words.words_of(code)
+    recipients = [person_id]
+    if stand_ins.away(unit, person_id):
+        recipients += stand_ins.stand_ins(unit, person_id, application_id)
+    told = [
+        Notice(
+            id=new_id(),
+            person_id=recipient,
+            application_id=application_id,
+            code=code,
+            subject_id=subject_id,
+            created_at=unit.now,
+        )
+        for recipient in recipients
+    ]
+    unit.session.add_all(told)
+    unit.session.flush()  # the deliveries' keys point at them
+    for notice in told:
+        deliveries.enter(unit, notice, unit.rules.notice_channels if channels is None else channels)
+    return told[0]
 
 
 def mine(unit: Unit, *, unread_only: bool = False, limit: int = 50, offset: int = 0) -> list[Notice]:
@@ -43,6 +72,14 @@ def unread_count(unit: Unit) -> int:
     """How many notices the acting person has not read."""
     count = select(func.count()).where(Notice.person_id == unit.actor.id, Notice.read_at.is_(None))
     return unit.session.scalar(count) or 0
+
+
+def read_all(unit: Unit) -> int:
+    """Mark all of the acting person's notices as read; how many were not."""
+    unread = Notice.person_id == unit.actor.id, Notice.read_at.is_(None)
+    count = unread_count(unit)
+    unit.session.execute(update(Notice).where(*unread).values(read_at=unit.now))
+    return count
 
 
 def read(unit: Unit, notice_id: str) -> Notice:

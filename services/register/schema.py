@@ -16,6 +16,7 @@ from services.register import (  # noqa: F401 - importing a book enters its tabl
     cameras,
     copies,
     custody,
+    deliveries,
     documents,
     integrity,
     drafts,

@@ -65,6 +65,28 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_steps_process_instance_key"), ["process_instance_key"], unique=False)
 
     op.create_table(
+        "deliveries",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("notice_id", sa.String(), nullable=False),
+        sa.Column("channel", sa.String(), nullable=False),
+        sa.Column("created_at", Moment(), nullable=False),
+        sa.Column("next_at", Moment(), nullable=False),
+        sa.Column("attempts", Whole, nullable=False),
+        sa.Column("delivered_at", Moment(), nullable=True),
+        sa.Column("last_error", sa.String(), nullable=True),
+        sa.Column("last_detail", sa.String(), nullable=True),
+        sa.Column("given_up_at", Moment(), nullable=True),
+        sa.Column("escalated_at", Moment(), nullable=True),
+        sa.ForeignKeyConstraint(["notice_id"], ["notices.id"], name=op.f("fk_deliveries_notice_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_deliveries")),
+    )
+    with op.batch_alter_table("deliveries", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_deliveries_notice_id"), ["notice_id"], unique=False)
+        batch_op.create_index(
+            "ix_deliveries_waiting", ["channel", "given_up_at", "delivered_at", "next_at"], unique=False
+        )
+
+    op.create_table(
         "progress",
         sa.Column("item_id", sa.String(), nullable=False),
         sa.Column("purpose", sa.String(), nullable=False),
@@ -129,6 +151,11 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_progress_application_id"))
 
     op.drop_table("progress")
+    with op.batch_alter_table("deliveries", schema=None) as batch_op:
+        batch_op.drop_index("ix_deliveries_waiting")
+        batch_op.drop_index(batch_op.f("ix_deliveries_notice_id"))
+
+    op.drop_table("deliveries")
     with op.batch_alter_table("steps", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_steps_process_instance_key"))
         batch_op.drop_index(batch_op.f("ix_steps_application_id"))
