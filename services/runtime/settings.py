@@ -26,8 +26,10 @@ from services.runtime.stores import FolderStore, S3Store, StoreSettings, same_pl
 PREFIX = "FOOTAGE_DESK_"
 
 Port = Annotated[int, Field(ge=0, le=65535)]
-Duration = Annotated[timedelta, Field(gt=timedelta())]
-Lead = Annotated[timedelta, Field(ge=timedelta())]
+LONGEST = timedelta(days=36_500)  # what is reckoned with it stays inside the calendar
+Duration = Annotated[timedelta, Field(gt=timedelta(), le=LONGEST)]
+Lead = Annotated[timedelta, Field(ge=timedelta(), le=LONGEST)]
+Days = Annotated[int, Field(ge=1, le=LONGEST.days)]
 
 
 class SettingsError(ValueError):
@@ -121,10 +123,19 @@ class Settings(NoticeSettings):
     take_up_period: Duration = Field(timedelta(days=7), description="an ISO 8601 duration, such as P7D")
 
     preservation: Literal["always", "at-risk", "never"] = Field("at-risk", description="always, at-risk or never (T4)")
-    max_use_days: int | None = Field(
-        None, ge=1, description="the longest use period in whole days that the organisation allows (T3)"
+    max_use_days: Days | None = Field(
+        None, description="the longest use period in whole days that the organisation allows (T3)"
     )
-    max_span_hours: int = Field(24, ge=1, description="the longest span of one item in whole hours")
+    max_span_hours: int = Field(24, ge=1, le=8760, description="the longest span of one item in whole hours")
+    max_items: int = Field(20, ge=1, le=200, description="how many items one application may have")
+    first_reminder_after: Duration = Field(timedelta(hours=12), description="an ISO 8601 duration, such as PT12H")
+    ordinary_retention_days: Days = Field(365, description="for how many days ordinary footage is kept in the archive")
+    important_retention_days: Days = Field(
+        730, description="for how many days important footage is kept in the archive"
+    )
+    agreement_version: str = Field(
+        "2026", min_length=1, max_length=40, description="the version of the confidentiality agreement"
+    )
 
     worker_concurrency: int = Field(8, ge=1, description="how many jobs of one type may run at once")
     heavy_concurrency: int = Field(2, ge=1, description="how many footage jobs of one type may run at once")
