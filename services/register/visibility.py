@@ -36,6 +36,11 @@ def all_visible(unit: Unit, *, limit: int, offset: int, mine: bool = False) -> l
     return list(unit.session.scalars(query))
 
 
+def seen(unit: Unit) -> Select[Application]:
+    """The query of all applications that the acting person may see, to be narrowed further."""
+    return _seen_by(unit)
+
+
 def readable(unit: Unit, review: Review) -> None:
     """NotFound unless the acting person holds a post for the review or may see its case."""
     application = unit.session.get_one(Application, review.application_id)

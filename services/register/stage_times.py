@@ -1,0 +1,90 @@
+"""How long cases stay in each stage: the register's statistics (R62)."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from math import ceil
+
+from services.register import standing, visibility
+from services.register.applications import Application
+from services.register.unit import Unit
+from services.runtime.models import Model
+
+# Beside the reviews: what the process waits for elsewhere, and the work that takes time. By element of the model.
+OTHER_STAGES = {
+    "Task_PreserveFootage": "preservation",
+    "Task_AwaitCorrection": "correction",
+    "Task_RetrieveFootage": "retrieval",
+    "Task_EncryptCopy": "sealing",
+    "Task_AwaitReturn": "in-use",
+}
+ORDER = (
+    "preservation",
+    "preliminary",
+    "security",
+    "security-signature",
+    "management",
+    "correction",
+    "storage-release",
+    "retrieval",
+    "partial-footage",
+    "sealing",
+    "receipt",
+    "in-use",
+    "return-inspection",
+)
+
+
+@dataclass(frozen=True)
+class StageTime:
+    """What one stage took over many stays that ended; ``open`` counts those that last."""
+
+    stage: str
+    count: int
+    median: timedelta
+    ninetieth: timedelta
+    longest: timedelta
+    open: int
+
+
+def stage_times(
+    unit: Unit, models: Mapping[str, Model], since: datetime, until: datetime, *, department_id: str | None = None
+) -> list[StageTime]:
+    """For each stage that began from ``since`` up to ``until`` in a case the acting person may see, in their order."""
+    query = visibility.seen(unit).where(Application.submitted_at.is_not(None), Application.submitted_at < until)
+    if department_id is not None:
+        query = query.where(Application.department_id == department_id)
+    took: dict[str, list[timedelta]] = {}
+    lasting: dict[str, int] = {}
+    for application in unit.session.scalars(query):
+        for stage, stay in _stages(unit, application, models[standing.MAIN]):
+            if not since <= stay.since < until:
+                continue
+            took.setdefault(stage, [])
+            if stay.until is None:
+                lasting[stage] = lasting.get(stage, 0) + 1
+            else:
+                took[stage].append(stay.until - stay.since)
+    return [_summed(stage, took[stage], lasting.get(stage, 0)) for stage in ORDER if stage in took]
+
+
+def _stages(unit: Unit, application: Application, model: Model) -> Iterator[tuple[str, standing.Stay]]:
+    for stay in standing.main_stays(unit, application, model):
+        element = model.elements.get(stay.element_id)
+        stage = element.stage if element is not None and element.stage else OTHER_STAGES.get(stay.element_id)
+        if stage is not None:
+            yield stage, stay
+
+
+def _summed(stage: str, lengths: Sequence[timedelta], lasting: int) -> StageTime:
+    ordered = sorted(lengths)
+    if not ordered:
+        return StageTime(stage, 0, timedelta(), timedelta(), timedelta(), lasting)
+    return StageTime(
+        stage,
+        len(ordered),
+        (ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2,
+        ordered[max(0, ceil(0.9 * len(ordered)) - 1)],  # nearest rank
+        ordered[-1],
+        lasting,
+    )

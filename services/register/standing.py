@@ -1,0 +1,259 @@
+"""Where a case stands in its process and how long each step took: from the books and the model, no engine is asked.
+
+The books know when work was done (steps), when people were asked (reviews), when a correction was awaited and when
+copies were out; the model knows what lies around and between (docs/process.md).
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from sqlalchemy import select
+
+from services.register import steps, visibility
+from services.register.applications import Application, Revision
+from services.register.custody import HandOver
+from services.register.outbox import OutboxMessage
+from services.register.reviews import Decision, Finding, Review
+from services.register.steps import Step
+from services.register.unit import Unit
+from services.runtime.errors import NotFound
+from services.runtime.models import Element, Model
+
+MAIN, REVIEW = "video-retrieval", "review"
+SUBMITTED, CORRECTION, EXPIRY, USE = (
+    "Event_Submitted",
+    "Task_AwaitCorrection",
+    "Task_ExpireApplication",
+    "Task_AwaitReturn",
+)
+ANSWER, ANSWERED = "Task_AwaitDecision", "Event_Decided"
+
+Kind = Literal["passed", "working", "waiting", "stuck"]
+STRONGEST: tuple[Kind, ...] = ("passed", "working", "waiting", "stuck")
+
+
+@dataclass(frozen=True)
+class Stay:
+    """Once at one element, from ``since`` until ``until``; None while it lasts."""
+
+    element_id: str
+    since: datetime
+    until: datetime | None
+    kind: Kind = "working"  # while it lasts
+    whole: bool = True  # ended as the model draws it, and not from outside
+    review_id: str | None = None
+    item_id: str | None = None
+    attempts: int = 1
+
+
+@dataclass(frozen=True)
+class Marker:
+    """One element as the diagram marks it; ``took`` adds up its stays, the one that lasts included."""
+
+    element: Element
+    kind: Kind
+    since: datetime | None = None
+    until: datetime | None = None
+    took: timedelta | None = None
+    times: int = 0
+    attempts: int = 0
+    review_id: str | None = None
+
+    @property
+    def here(self) -> bool:
+        return self.kind != "passed"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """All markers of one process, in the order in which they were first reached.
+
+    ``in_transit``: a message is on its way to the engine, and nobody has anything to do meanwhile.
+    """
+
+    model: Model
+    markers: tuple[Marker, ...]
+    in_transit: bool = False
+
+    @property
+    def timed(self) -> list[Marker]:
+        """What takes time, and where it began and ended: the list that is read instead of the diagram."""
+        return [
+            marker
+            for marker in self.markers
+            if marker.since is not None and marker.element.kind not in ("subProcess", "boundaryEvent")
+        ]
+
+    @property
+    def here(self) -> list[Marker]:
+        """Where the case is now; phases around it are left out."""
+        return [marker for marker in self.markers if marker.here and marker.element.kind != "subProcess"]
+
+
+def of_case(unit: Unit, application_id: str, models: Mapping[str, Model]) -> Standing:
+    """Where the case stands, for one who may see it."""
+    application = visibility.visible(unit, application_id)
+    stays = main_stays(unit, application, models[MAIN])
+    waiting = application.closed_at is None and _on_its_way(unit, application)
+    markers = _markers(models[MAIN], stays, unit.now)
+    here = any(marker.here for marker in markers)
+    return Standing(models[MAIN], markers, in_transit=waiting and not here)
+
+
+def of_review(unit: Unit, application_id: str, review_id: str, models: Mapping[str, Model]) -> Standing:
+    """Where one review of the case stands in the process that it is."""
+    application = visibility.visible(unit, application_id)
+    review = unit.session.get(Review, review_id)
+    if review is None or review.application_id != application_id:
+        raise NotFound("审核", "review", review_id)
+    stays = [
+        _worked(step, application)
+        for step in steps.of_case(unit, application)
+        if step.process_instance_key == review.process_instance_key
+    ]
+    decided = review.closed_because == "decided"
+    stays.append(Stay(ANSWER, review.opened_at, review.closed_at, "waiting", whole=decided, review_id=review.id))
+    if decided and review.closed_at is not None:
+        stays.append(Stay(ANSWERED, review.closed_at, review.closed_at))
+    return Standing(models[REVIEW], _markers(models[REVIEW], stays, unit.now))
+
+
+def main_stays(unit: Unit, application: Application, model: Model) -> list[Stay]:
+    """Everything that the books know of the case's way through its main process, oldest first."""
+    if application.submitted_at is None:
+        return []
+    stays = [_submission(application)]
+    stays += [
+        _worked(step, application) for step in steps.of_case(unit, application) if step.process_id == model.process_id
+    ]
+    stays += _reviews(unit, application, model)
+    stays += _corrections(unit, application)
+    hand_over = unit.session.scalar(select(HandOver).where(HandOver.application_id == application.id))
+    if hand_over is not None and hand_over.accepted_at is not None:
+        back = hand_over.returned_at or hand_over.lost_at
+        until = back or application.closed_at
+        stays.append(Stay(USE, hand_over.accepted_at, until, "waiting", whole=hand_over.returned_at is not None))
+    end = model.of_outcome(application.closed_as) if application.closed_as else None
+    if end is not None and application.closed_at is not None:
+        stays.append(Stay(end.id, application.closed_at, application.closed_at))
+    return sorted(stays, key=lambda stay: stay.since)
+
+
+def _submission(application: Application) -> Stay:
+    """The process has taken the application once it has opened the case."""
+    assert application.submitted_at is not None  # noqa: S101  asked by the caller
+    taken = application.process_instance_key is not None or application.closed_at is not None
+    return Stay(SUBMITTED, application.submitted_at, application.submitted_at if taken else None)
+
+
+def _worked(step: Step, application: Application) -> Stay:
+    until = step.ended_at or application.closed_at
+    return Stay(
+        step.element_id,
+        step.began_at,
+        until,
+        "stuck" if step.stuck_since is not None else "working",
+        whole=step.outcome == steps.COMPLETED,
+        item_id=step.item_id,
+        attempts=step.attempts,
+    )
+
+
+def _reviews(unit: Unit, application: Application, model: Model) -> list[Stay]:
+    query = select(Review).where(Review.application_id == application.id).order_by(Review.opened_at)
+    stays = []
+    for review in unit.session.scalars(query):
+        call = model.of_stage(review.stage)
+        if call is None:
+            continue
+        until = review.closed_at or application.withdrawn_at or application.closed_at
+        decided = review.closed_because == "decided"
+        stays.append(Stay(call.id, review.opened_at, until, "waiting", whole=decided, review_id=review.id))
+    return stays
+
+
+def _corrections(unit: Unit, application: Application) -> list[Stay]:
+    """One wait for each round that went back: by a decision, or by the automatic check of what is complete."""
+    returned = dict(
+        unit.session.execute(
+            select(Decision.round, Decision.decided_at).where(
+                Decision.application_id == application.id, Decision.outcome == "returned"
+            )
+        ).tuples()
+    )
+    incomplete = dict(
+        unit.session.execute(
+            select(Finding.round, Finding.found_at).where(
+                Finding.application_id == application.id,
+                Finding.check == "preliminary-review",
+                Finding.severity == "blocks",
+            )
+        ).tuples()
+    )
+    corrected = dict(
+        unit.session.execute(
+            select(Revision.round, Revision.submitted_at).where(Revision.application_id == application.id)
+        ).tuples()
+    )
+    stays = []
+    for round_, since in sorted({**incomplete, **returned}.items()):
+        until = corrected.get(round_ + 1)
+        whole = until is not None
+        if until is None:
+            until = _given_up(unit, application, since)
+        stays.append(Stay(CORRECTION, since, until, "waiting", whole=whole))
+    return stays
+
+
+def _given_up(unit: Unit, application: Application, since: datetime) -> datetime | None:
+    """When the wait for a correction ended without one; None while it lasts."""
+    expired = unit.session.scalar(
+        select(Step.began_at)
+        .where(Step.application_id == application.id, Step.element_id == EXPIRY, Step.began_at >= since)
+        .limit(1)
+    )
+    return expired or application.withdrawn_at or application.closed_at
+
+
+def _on_its_way(unit: Unit, application: Application) -> bool:
+    query = select(OutboxMessage.id).where(
+        OutboxMessage.application_id == application.id, OutboxMessage.settled_at.is_(None)
+    )
+    return unit.session.scalar(query.limit(1)) is not None
+
+
+def _markers(model: Model, stays: Iterable[Stay], now: datetime) -> tuple[Marker, ...]:
+    """Stays with the phases around them, and what must have been passed between."""
+    at: dict[str, list[Stay]] = {}
+    for stay in stays:
+        if stay.element_id in model.elements:
+            at.setdefault(stay.element_id, []).append(stay)
+            for scope in model.scopes(stay.element_id):
+                at.setdefault(scope, []).append(stay)
+    found = {element_id: _marker(model.elements[element_id], those, now) for element_id, those in at.items()}
+    completed = {one for one, those in at.items() if all(stay.until is not None and stay.whole for stay in those)}
+    tasks = {one for one in completed if model.elements[one].kind != "subProcess"}
+    for element_id in model.certain(found, tasks):
+        found.setdefault(element_id, Marker(model.elements[element_id], "passed"))
+    return tuple(found.values())
+
+
+def _marker(element: Element, stays: list[Stay], now: datetime) -> Marker:
+    open_ones = [stay for stay in stays if stay.until is None]
+    kinds: list[Kind] = [stay.kind for stay in open_ones] or ["passed"]
+    phase = element.kind == "subProcess"
+    since = min(stay.since for stay in stays)
+    until = None if open_ones else max(stay.until for stay in stays if stay.until is not None)
+    worked = sum(((stay.until or now) - stay.since for stay in stays), timedelta())
+    return Marker(
+        element,
+        max(kinds, key=STRONGEST.index),
+        since,
+        until,
+        (until or now) - since if phase else worked,
+        times=0 if phase else len(stays),
+        attempts=0 if phase else max(stay.attempts for stay in stays),
+        review_id=None if phase else stays[-1].review_id,
+    )

@@ -1,0 +1,207 @@
+"""What a deployed BPMN model says, for whoever shows it: its elements, their names in both languages, their order.
+
+The engine is not asked: it may be anybody's. The files are ours (docs/bpmn.md), so they are read as they are.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+from lxml import etree
+
+BPMN = "{http://www.omg.org/spec/BPMN/20100524/MODEL}"
+ZEEBE = "{http://camunda.org/schema/zeebe/1.0}"
+EVENTS = ("startEvent", "endEvent", "boundaryEvent", "intermediateCatchEvent", "intermediateThrowEvent")
+KINDS = ("Task", "Gateway", "callActivity", "subProcess")
+TIMELESS = ("startEvent", "boundaryEvent", "businessRuleTask", "exclusiveGateway", "parallelGateway")
+
+
+@dataclass(frozen=True)
+class Element:
+    """A flow node. ``scope`` is the subprocess that it lies in, or the process; ``host`` what a boundary event is on.
+
+    ``called`` is the process that a call activity runs, ``stage`` what it asks there, ``job_type`` who does a service
+    task, ``outcome`` the business result that an end event gives.
+    """
+
+    id: str
+    kind: str
+    zh: str
+    en: str
+    scope: str
+    host: str | None = None
+    called: str | None = None
+    stage: str | None = None
+    job_type: str | None = None
+    outcome: str | None = None
+
+    @property
+    def timeless(self) -> bool:
+        """Whether the engine passes it by itself, in no time."""
+        return self.kind in TIMELESS
+
+
+@dataclass(frozen=True)
+class Model:
+    """One process: the file's bytes, its elements in the order of the file, and where flows lead from each."""
+
+    process_id: str
+    zh: str
+    en: str
+    content: bytes
+    elements: Mapping[str, Element]
+    follows: Mapping[str, tuple[str, ...]]
+
+    def of_stage(self, stage: str) -> Element | None:
+        """The call activity that asks this stage's question."""
+        return next((one for one in self.elements.values() if one.stage == stage), None)
+
+    def of_outcome(self, outcome: str) -> Element | None:
+        """The end event of this business result."""
+        return next((one for one in self.elements.values() if one.outcome == outcome), None)
+
+    def scopes(self, element_id: str) -> Iterator[str]:
+        """The subprocesses around an element, the nearest first."""
+        scope = self.elements[element_id].scope
+        while scope in self.elements:
+            yield scope
+            scope = self.elements[scope].scope
+
+    def certain(self, passed: Iterable[str], completed: Iterable[str] = ()) -> set[str]:
+        """The elements without a book of their own that must have been passed too.
+
+        A timeless one that cannot be gone around on the way to one that was ``passed``, in its own scope; and the end
+        event or join that follows one that was ``completed``.
+        """
+        known = {element_id for element_id in passed if element_id in self.elements}
+        before = {
+            one.id
+            for one in self.elements.values()
+            if one.timeless and any(reached in self._only_through[one.id] for reached in known)
+        }
+        return before | {after for one in completed for after in self._led_to(one)}
+
+    def _led_to(self, element_id: str) -> Iterator[str]:
+        while len(self.follows.get(element_id, ())) == 1:
+            [element_id] = self.follows[element_id]
+            element = self.elements[element_id]
+            if element.kind not in ("endEvent", "exclusiveGateway"):
+                return
+            if element.kind == "endEvent" or len(self.follows.get(element_id, ())) == 1:
+                yield element_id
+
+    @cached_property
+    def _only_through(self) -> Mapping[str, frozenset[str]]:
+        """For each timeless element what lies in its scope and cannot be reached around it."""
+        everything = {scope: self._reached(scope) for scope in {one.scope for one in self.elements.values()}}
+        return {
+            one.id: frozenset(everything[one.scope] - self._reached(one.scope, without=one.id) - {one.id})
+            for one in self.elements.values()
+            if one.timeless
+        }
+
+    def _reached(self, scope: str, without: str | None = None) -> set[str]:
+        inside = [one for one in self.elements.values() if one.scope == scope]
+        found: set[str] = set()
+        ahead = [one.id for one in inside if one.kind == "startEvent"]
+        while ahead:
+            here = ahead.pop()
+            if here in found or here == without:
+                continue
+            found.add(here)
+            ahead += self.follows.get(here, ())
+            ahead += [one.id for one in inside if one.host == here]
+        return found
+
+    def xml(self, language: Literal["zh", "en"]) -> bytes:
+        """The model to be drawn, its names in this language."""
+        if language == "zh":
+            return self.content
+        root = _parsed(self.content)
+        for node in root.iter():
+            element = self.elements.get(node.get("id", ""))
+            # a node without a Chinese name has none to be drawn
+            if element is not None and node.get("name"):
+                node.set("name", element.en)
+            elif node.tag == BPMN + "sequenceFlow" and node.get("name"):
+                node.set("name", _english(node) or node.get("name", ""))
+        return bytes(etree.tostring(root, xml_declaration=True, encoding="UTF-8"))
+
+
+def read(paths: Iterable[Path]) -> dict[str, Model]:
+    """The processes of these BPMN files, by process id."""
+    found: dict[str, Model] = {}
+    for path in paths:
+        content = path.read_bytes()
+        for process in _parsed(content).iter(BPMN + "process"):
+            model = _model(process, content)
+            found[model.process_id] = model
+    return found
+
+
+def _model(process: etree._Element, content: bytes) -> Model:
+    nodes = [node for node in process.iter() if _is_flow_node(node)]
+    flows: dict[str, list[str]] = {}
+    for flow in process.iter(BPMN + "sequenceFlow"):
+        flows.setdefault(flow.get("sourceRef", ""), []).append(flow.get("targetRef", ""))
+    return Model(
+        process_id=process.get("id", ""),
+        zh=process.get("name", ""),
+        en=_english(process),
+        content=content,
+        elements={node.get("id", ""): _element(node) for node in nodes},
+        follows={source: tuple(targets) for source, targets in flows.items()},
+    )
+
+
+def _element(node: etree._Element) -> Element:
+    english = _english(node)
+    extensions = node.find(BPMN + "extensionElements")
+    inputs, outputs, called, job_type = {}, {}, None, None
+    if extensions is not None:
+        inputs = {one.get("target"): _text(one.get("source")) for one in extensions.iter(ZEEBE + "input")}
+        outputs = {one.get("target"): _text(one.get("source")) for one in extensions.iter(ZEEBE + "output")}
+        called = next((one.get("processId") for one in extensions.iter(ZEEBE + "calledElement")), None)
+        job_type = next((one.get("type") for one in extensions.iter(ZEEBE + "taskDefinition")), None)
+    kind, parent = _kind(node), node.getparent()
+    scope = parent.get("id", "") if parent is not None else ""
+    return Element(
+        id=node.get("id", ""),
+        kind=kind,
+        zh=node.get("name") or english,
+        en=english or node.get("name", ""),
+        scope=scope,
+        host=node.get("attachedToRef"),
+        called=called,
+        stage=inputs.get("stage") if called else None,
+        job_type=job_type,
+        outcome=outputs.get("applicationOutcome") if kind == "endEvent" else None,
+    )
+
+
+def _is_flow_node(node: etree._Element) -> bool:
+    kind = _kind(node)
+    return kind in EVENTS or (node.tag != kind and kind.endswith(KINDS))
+
+
+def _kind(node: etree._Element) -> str:
+    tag = str(node.tag)
+    return tag.removeprefix(BPMN) if tag.startswith(BPMN) else ""
+
+
+def _english(node: etree._Element) -> str:
+    """The first line of the documentation is the English name."""
+    first = (node.findtext(BPMN + "documentation") or "").strip().partition("\n")[0]
+    return first.removesuffix(".")
+
+
+def _text(source: str | None) -> str | None:
+    """What a FEEL text literal says; None for any other expression."""
+    inner = (source or "").removeprefix("=").strip()
+    return inner[1:-1] if len(inner) > 1 and inner[0] == inner[-1] == '"' else None
+
+
+def _parsed(content: bytes) -> etree._Element:
+    return etree.fromstring(content, etree.XMLParser(resolve_entities=False, no_network=True, remove_comments=True))

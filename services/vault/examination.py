@@ -1,0 +1,117 @@
+"""Whether an object is still what was sealed: bytes, size, version, locks and label, read without any key (R6, R53)."""
+
+import asyncio
+import hashlib
+import json
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from services.vault.conveyor import in_own_thread, settle
+from services.vault.labels import label_key
+from services.vault.store import ObjectFacts, Store, StoreMissing
+
+Heard = Callable[[int], None]
+"""Is told, in the thread that works, how many bytes more were read."""
+
+
+@dataclass(frozen=True)
+class Expected:
+    """An object as the books have it. ``labelled``: the SHA-256 of its footage, which its label must name.
+
+    ``version_id`` is None where the books name no version: then the newest is examined.
+    """
+
+    bucket: str
+    key: str
+    version_id: str | None
+    size: int
+    sha256: str
+    labelled: str | None = None
+    hold: bool = False
+    retain_until: datetime | None = None
+
+
+class Stopped(Exception):
+    """Nobody waits for this examination any more."""
+
+
+async def examine(store: Store, expected: Expected, heard: Heard = lambda _: None) -> list[str]:
+    """Its faults; none for an object that is as it was sealed. Raises StoreDown where the store does not answer.
+
+    missing, size, bytes: the object itself; replaced: a newer version lies over it; hold, retention: somebody could
+    delete it; label-missing, label-wrong: the label beside it.
+    """
+    stopped = threading.Event()
+
+    def hear(count: int) -> None:
+        if stopped.is_set():
+            raise Stopped
+        heard(count)
+
+    running = in_own_thread(lambda: _faults(store, expected, hear))
+    try:
+        return await asyncio.shield(running)
+    except BaseException:
+        stopped.set()
+        await settle(running)
+        raise
+
+
+def _faults(store: Store, expected: Expected, heard: Heard) -> list[str]:
+    newest = store.stat(expected.bucket, expected.key)
+    facts = newest
+    if expected.version_id is not None and (newest is None or newest.version_id != expected.version_id):
+        facts = store.stat(expected.bucket, expected.key, expected.version_id)
+    if facts is None:
+        return ["missing", *(["replaced"] if newest is not None else [])]
+    faults = ["replaced"] if newest is not None and newest.version_id != facts.version_id else []
+    faults += _contents(store, expected, facts, heard)
+    if expected.hold and not facts.legal_hold:
+        faults.append("hold")
+    if expected.retain_until is not None and (facts.retain_until is None or facts.retain_until < expected.retain_until):
+        faults.append("retention")
+    if expected.labelled is not None:
+        faults += _label(store, expected, expected.labelled)
+    return faults
+
+
+def _contents(store: Store, expected: Expected, facts: ObjectFacts, heard: Heard) -> list[str]:
+    """The bytes are read whatever the store says of their number."""
+    digest, size = hashlib.sha256(), 0
+    try:
+        for chunk in store.get(expected.bucket, expected.key, version_id=facts.version_id):
+            digest.update(chunk)
+            size += len(chunk)
+            heard(len(chunk))
+    except StoreMissing:
+        return ["missing"]
+    if size != expected.size:
+        return ["size"]
+    return [] if digest.hexdigest() == expected.sha256 else ["bytes"]
+
+
+def _label(store: Store, expected: Expected, footage: str) -> list[str]:
+    try:
+        label = _json(store.get(expected.bucket, label_key(expected.key)))
+    except StoreMissing:
+        return ["label-missing"]
+    named = {subject["digest"]["sha256"] for subject in label["subject"]} if _is_label(label) else set()
+    return [] if named == {expected.sha256, footage} else ["label-wrong"]
+
+
+def _is_label(label: Any) -> bool:
+    subjects = label.get("subject") if isinstance(label, dict) else None
+    return isinstance(subjects, list) and all(
+        isinstance(one, dict) and isinstance(one.get("digest"), dict) and isinstance(one["digest"].get("sha256"), str)
+        for one in subjects
+    )
+
+
+def _json(chunks: Iterable[bytes]) -> Any:
+    try:
+        return json.loads(b"".join(chunks))
+    except ValueError:
+        return None
