@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import Field
 
-from services.portal import ranges, reading
+from services.portal import playlist, ranges, reading
 from services.portal.api.dependencies import Books, GivenLoanKeys, GivenStore
 from services.portal.api.errors import problems, problems_beside
 from services.portal.api.session import Acting
@@ -17,6 +17,8 @@ from services.register import grants, viewings
 from services.register.grants import Action
 from services.register.unit import Actor, Register
 from services.runtime.errors import NotFound, Refused
+from services.runtime.threads import run_in_thread
+from services.vault.coverage import Coverage, fragments_from_json
 
 router = APIRouter(prefix="/api", tags=["footage"])
 
@@ -37,13 +39,14 @@ class Opening(Body):
 
 
 class ViewingAnswer(Answer):
-    """A viewing; ``content`` is where its footage is read, ``size`` in bytes."""
+    """A viewing; ``content`` is where its footage is read, ``size`` in bytes; ``playlist`` is the same for a player."""
 
     id: str
     copy_id: str
     purpose: str
     size: int
     content: str
+    playlist: str
 
 
 class DownloadWish(Body):
@@ -63,12 +66,19 @@ class DownloadListed(Answer):
     content: str
 
 
+def _open_copies(request: Request) -> reading.OpenCopies:
+    """One for each application, for as long as it runs."""
+    opened: reading.OpenCopies = request.app.state.dependencies.setdefault("open_copies", reading.OpenCopies())
+    return opened
+
+
 @dataclass(frozen=True)
 class Vault:
     """Where copies lie, and the keys that open those on loan; never the vault's own key."""
 
     store: GivenStore
     loan_keys: GivenLoanKeys
+    open_copies: Annotated[reading.OpenCopies, Depends(_open_copies)]
 
 
 @dataclass(frozen=True)
@@ -104,6 +114,7 @@ async def open_viewing(
         purpose=sitting.purpose,
         size=sitting.size,
         content=f"/api/copies/{copy_id}/content?viewing={sitting.viewing_id}",
+        playlist=f"/api/copies/{copy_id}/playlist.m3u8?viewing={sitting.viewing_id}",
     )
 
 
@@ -135,13 +146,30 @@ async def read_content(
 
     # The first stretch is checked before the answer begins, so that a refusal is an answer and not a broken stream.
     await _allowed(books, actor, copy_id, "view", lambda: books.run(actor, viewings.of_mine, copy_id, asked.viewing))
-    reader = await reading.open_copy(vault.store, vault.loan_keys, copy_id, opened.sealed)
+    reader = await vault.open_copies.open(vault.store, vault.loan_keys, copy_id, opened.sealed)
     headers["Content-Length"] = str(end - start)
     if part is not None:
         headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
     return StreamingResponse(
         reading.pieces(reader, start, end, check), 206 if part else 200, headers=headers, media_type=FOOTAGE
     )
+
+
+@router.get(
+    "/copies/{copy_id}/playlist.m3u8",
+    responses={200: {"content": {playlist.MEDIA_TYPE: {}}}, **problems_beside(401, 403, 404)},
+    response_class=Response,
+)
+async def read_playlist(
+    copy_id: Identifier, viewing: Annotated[Identifier, Query()], actor: Acting, books: Books
+) -> Response:
+    """Where each fragment of the footage lies in ``content``, so that a player reads no more than it shows."""
+    opened = await _allowed(books, actor, copy_id, "view", lambda: books.run(actor, grants.check, copy_id, "view"))
+    await books.run(actor, viewings.of_mine, copy_id, viewing)
+    coverage = Coverage.from_json(opened.sealed["coverage"])
+    fragments = fragments_from_json(opened.sealed["fragments"])
+    text = await run_in_thread(playlist.write, coverage, fragments, f"content?viewing={viewing}")
+    return Response(text, headers=PRIVATE, media_type=playlist.MEDIA_TYPE)
 
 
 @router.post("/copies/{copy_id}/downloads", status_code=201, responses=problems(401, 403, 404))

@@ -55,6 +55,13 @@ class Reader(io.RawIOBase):
         """The plaintext's length in bytes."""
         return self._size
 
+    def again(self) -> "Reader":
+        """Another reader of the same file with a place of its own, opened without reading anything."""
+        other = Reader.__new__(Reader)
+        vars(other).update(vars(self))
+        other._place, other._fetched, other._fetched_first, other._ahead = 0, b"", 0, 1
+        return other
+
     def readable(self) -> bool:
         return True
 

@@ -7,14 +7,13 @@ from unittest.mock import patch
 
 import httpx
 import pytest
+from custody_browser import Browser
 from custody_desk import PASSWORD, Case, Desk, film
 
 from services.portal import reading
-from services.portal.app import create_app
 from services.register.applications import Application
 from services.register.audit import AuditEvent
 from services.register.copies import Copy, Download, Grant, Viewing
-from services.runtime.settings import Settings
 from services.vault.age import Reader, X25519Identity, generate_identity
 from services.vault.sealing import Sealed, open_sealed
 from services.workers import inspect_return, re_archive
@@ -28,27 +27,6 @@ def filmed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def desk(tmp_path: Path, filmed: Path) -> Desk:
     return Desk(tmp_path, filmed)
-
-
-class Browser:
-    """A person at the API."""
-
-    def __init__(self, client: httpx.AsyncClient) -> None:
-        self.client = client
-
-    @classmethod
-    async def of(cls, desk: Desk, login: str) -> "Browser":
-        app = create_app({**desk.worker, "settings": Settings(data_dir=desk.root)})
-        client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://desk")
-        answer = await client.post("/api/sign-in", json={"login": login, "password": PASSWORD})
-        client.headers["X-CSRF-Token"] = answer.json()["csrfToken"]
-        return cls(client)
-
-    async def get(self, path: str, **headers: str) -> httpx.Response:
-        return await self.client.get(path, headers=headers)
-
-    async def post(self, path: str, **body: object) -> httpx.Response:
-        return await self.client.post(path, json=body)
 
 
 @pytest.fixture
@@ -310,7 +288,7 @@ async def test_the_description_names_the_errors_of_every_route(custodian: Browse
     paths = (await custodian.get("/api/openapi.json")).json()["paths"]
     ours = {path: verbs for path, verbs in paths.items() if path.startswith(("/api/hand-overs", "/api/copies"))}
 
-    assert len(ours) == 10
+    assert len(ours) == 11
     for path, verbs in ours.items():
         for verb in verbs.values():
             assert {"401", "422", "503"} <= set(verb["responses"]), path
