@@ -32,6 +32,7 @@ from services.runtime.health import Health, serve_health
 from services.runtime.http import listen, serve
 from services.runtime.jobs import JobRunner
 from services.runtime.logs import get_logger
+from services.runtime.models import read as read_models
 from services.runtime.settings import Settings, variable
 from services.runtime.threads import run_in_thread
 from services.runtime.worker import Worker, choose, discover
@@ -91,6 +92,7 @@ class House:
             "store": self.store,
             "loan_keys": self.loan_keys,
             "recorders": open_recorder,
+            "models": read_models(path for path in models() if path.suffix == ".bpmn"),
         }
         if isinstance(self.clock, TurnedClock):
             given["turn_clock"] = self.turn_clock

@@ -92,11 +92,18 @@ class Settings(NoticeSettings):
     portal_host: str = Field("127.0.0.1", description="the address on which the portal listens")
     portal_port: Port = Field(8080, description="a port from 0 to 65535 (0 takes a free one)")
     public_url: str | None = Field(None, description="the address that people type, such as https://footage.example")
+    operate_url: str | None = Field(
+        None,
+        pattern="^https?://[^ ]+$",
+        description="Camunda Operate's address, such as https://operate.example; case pages then lead there",
+    )
     trusted_proxies: str | None = Field(
         None, description="the addresses of the proxies that tell the true client's, with commas between: 10.0.0.0/24"
     )
-    session_secret: SecretStr | None = Field(
-        None, min_length=32, description="a random text of 32 or more characters, the same for every portal"
+    second_factor: Literal["signers", "everyone", "nobody"] | None = Field(
+        None,
+        description="who must sign in with a one-time code: signers (Security's head and deputy, management, the "
+        "storage office), everyone or nobody; without it signers, in a demo nobody",
     )
     health_host: str = Field("127.0.0.1", description="the address for /livez, /readyz and /metrics")
     health_port: Port = Field(9600, description="a port from 0 to 65535 (0 takes a free one)")
