@@ -125,7 +125,7 @@ def unwanted_because(unit: Unit, application_id: str, item_id: str) -> str | Non
     if application.withdrawn_at is not None:
         return "the application was withdrawn"
     if item.dropped_in_round is not None:
-        return "a correction has dropped the item"
+        return "the item was dropped from the application"
     return None
 
 

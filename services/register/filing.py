@@ -29,8 +29,11 @@ class Classification:
 
 @dataclass(frozen=True)
 class Filed:
+    """The form's number, and what is granted: the days of use and the items that Security has not removed (R4)."""
+
     form_number: str
     use_period_days: int
+    item_ids: list[str]
 
 
 def file(unit: Unit, application_id: str, classification: Classification) -> Filed:
@@ -63,7 +66,8 @@ def file(unit: Unit, application_id: str, classification: Classification) -> Fil
             number=number,
             importance=classification.importance,
         )
-    return Filed(document.number, days)
+    items = preservations.items_in_scope(unit, application_id)
+    return Filed(document.number, days, [item.id for item in items])
 
 
 def decisions_of_round(unit: Unit, application_id: str, round_: int) -> list[Decision]:

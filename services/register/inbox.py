@@ -1,20 +1,24 @@
 """What a reviewer sees: the open reviews, the most pressing first, and one review with all that belongs to it."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import select
 
-from services.register import audit, cases, decisions, duties, findings, scopes, visibility
+from services.register import audit, cases, decisions, duties, findings, people, preservations, scopes, visibility
 from services.register.applications import Application, Revision
-from services.register.people import Person
+from services.register.people import Department, Person
 from services.register.reviews import Decision, Finding, Proposal, Review
 from services.register.stages import STAGES, Stage
 from services.register.unit import Unit
 from services.runtime.errors import NotFound, Refused
 
 NEVER = datetime.max.replace(tzinfo=UTC)
+# Refusals that come from the person, not from whose turn it is: what one would decide by one's post, and may not.
+CONFLICTS = ("was-", "agreement-missing")
+Sort = Literal["overwrite", "due", "number", "stage"]
 
 
 @dataclass(frozen=True)
@@ -23,13 +27,31 @@ class Waiting:
 
     review: Review
     number: str | None
+    department: Department
+    purpose_category: str
+    items: int
     overwrite_at: datetime | None
     to_confirm: bool
+    claimed_by: str | None
+    stands_in_for: str | None
+
+
+@dataclass(frozen=True)
+class Barred:
+    """An open review that the person's post would bring, and why the person may not decide it; who can, by name."""
+
+    line: Waiting
+    why_not: Refused
+    who_can: list[str]
 
 
 @dataclass(frozen=True)
 class View:
-    """One review for the person who reads it; ``why_not`` is None where that person may decide (or confirm) it."""
+    """One review for the person who reads it; ``why_not`` is None where that person may decide (or confirm) it.
+
+    ``signature_methods`` is what the signature needs of that person: ``("password",)``, or ``("password", "totp")``
+    where a one-time code goes with it (``Proof.code``).
+    """
 
     review: Review
     stage: Stage
@@ -46,27 +68,108 @@ class View:
     claimed_by: str | None
     decision: Decision | None
     why_not: Refused | None
+    stands_in_for: str | None
+    who_can: list[str]
+    most_days: int
 
 
 def mine(unit: Unit) -> list[Waiting]:
     """The open reviews that the acting person may decide or confirm now; what is overwritten first comes first."""
+    waiting = []
+    for review in _open(unit):
+        second = decisions.open_proposal(unit, review) is not None
+        if duties.why_not(unit, review, unit.actor.id, second=second) is None:
+            waiting.append(_line(unit, review, to_confirm=second))
+    return sorted(waiting, key=_urgency)
+
+
+def chosen(
+    lines: Iterable[Waiting], *, stage: str = "", search: str = "", sort: Sort = "overwrite", descending: bool = False
+) -> list[Waiting]:
+    """The lines of a stage whose number or department holds ``search``, in this order."""
+    wanted = search.strip().casefold()
+    found = [
+        line
+        for line in lines
+        if (not stage or line.review.stage == stage)
+        and any(wanted in str(text or "").casefold() for text in _searched(line))
+    ]
+    return sorted(found, key=ORDERS[sort], reverse=descending)
+
+
+def barred(unit: Unit) -> list[Barred]:
+    """The open reviews that a conflict keeps from the acting person; none that the person may not even see (T8)."""
+    found = []
+    for review in _open(unit):
+        second = decisions.open_proposal(unit, review) is not None
+        refusal = duties.why_not(unit, review, unit.actor.id, second=second)
+        if refusal is None or not refusal.code.startswith(CONFLICTS):
+            continue
+        try:
+            visibility.readable(unit, review)
+        except NotFound:
+            continue
+        line = _line(unit, review, to_confirm=second)
+        found.append(Barred(line, refusal, who_can(unit, review, second=second)))
+    return sorted(found, key=lambda one: _urgency(one.line))
+
+
+def who_can(unit: Unit, review: Review, *, second: bool = False) -> list[str]:
+    """The names of those who may decide the review, or confirm it, now."""
+    if second:
+        pool = dict.fromkeys(person for group in duties.pools(unit, review) for person in group)
+        fit = [person for person in pool if duties.why_not(unit, review, person, second=True) is None]
+        return [name_of(unit, person) for person in people.present(unit, fit)]
+    return [name_of(unit, person) for person in duties.candidates(unit, review)]
+
+
+def _open(unit: Unit) -> list[Review]:
+    """The open reviews that the acting person's posts, or an offered copy, have to do with."""
     receipts = (Review.stage == "receipt") & (Application.custodian_id == unit.actor.id)
     query = (
         select(Review)
         .join(Application, Application.id == Review.application_id)
-        .where(Review.closed_at.is_(None), receipts | Review.stage.in_(duties.stages_of(unit, unit.actor.id)))
+        .where(
+            Review.closed_at.is_(None),
+            Application.withdrawn_at.is_(None),
+            receipts | Review.stage.in_(duties.stages_of(unit, unit.actor.id)),
+        )
         .order_by(Review.due_at)
     )
-    waiting = []
-    for review in unit.session.scalars(query).all():
-        if not any(unit.actor.id in pool for pool in duties.pools(unit, review)):
-            continue
-        to_confirm = decisions.open_proposal(unit, review) is not None
-        if duties.why_not(unit, review, unit.actor.id, second=to_confirm) is None:
-            application = unit.session.get_one(Application, review.application_id)
-            overwrite_at = cases.nearest_overwrite(unit, application)
-            waiting.append(Waiting(review, application.number, overwrite_at, to_confirm))
-    return sorted(waiting, key=lambda line: (line.overwrite_at or NEVER, line.review.due_at))
+    reviews = unit.session.scalars(query).all()
+    return [review for review in reviews if any(unit.actor.id in pool for pool in duties.pools(unit, review))]
+
+
+def _line(unit: Unit, review: Review, *, to_confirm: bool) -> Waiting:
+    application = unit.session.get_one(Application, review.application_id)
+    stands_in_for = duties.stands_in_for(unit, review, unit.actor.id)
+    return Waiting(
+        review=review,
+        number=application.number,
+        department=unit.session.get_one(Department, application.department_id),
+        purpose_category=application.purpose_category,
+        items=len(preservations.items_in_scope(unit, application.id)),
+        overwrite_at=cases.nearest_overwrite(unit, application),
+        to_confirm=to_confirm,
+        claimed_by=name_of(unit, review.claimed_by) if review.claimed_by else None,
+        stands_in_for=name_of(unit, stands_in_for) if stands_in_for else None,
+    )
+
+
+def _urgency(line: Waiting) -> tuple[datetime, datetime]:
+    return line.overwrite_at or NEVER, line.review.due_at
+
+
+def _searched(line: Waiting) -> tuple[str | None, ...]:
+    return line.number, line.department.name_zh, line.department.name_en, line.claimed_by
+
+
+ORDERS: dict[Sort, Callable[[Waiting], Any]] = {
+    "overwrite": _urgency,
+    "due": lambda line: line.review.due_at,
+    "number": lambda line: line.number or "",
+    "stage": lambda line: (list(STAGES).index(line.review.stage), _urgency(line)),
+}
 
 
 def view(unit: Unit, review_id: str) -> View:
@@ -83,6 +186,8 @@ def view(unit: Unit, review_id: str) -> View:
         raise NotFound("申请表", "form", application.id)
     audit.record(unit, "review-read", "review", review.id, application_id=application.id)
     proposal = decisions.open_proposal(unit, review)
+    no = _why_not(unit, review, second=proposal is not None)
+    stands_in_for = duties.stands_in_for(unit, review, unit.actor.id) if no is None else None
     earlier = select(Decision).where(Decision.application_id == application.id).order_by(Decision.decided_at)
     return View(
         review=review,
@@ -101,7 +206,10 @@ def view(unit: Unit, review_id: str) -> View:
         second_person=decisions.needs_second_person(application, review),
         claimed_by=name_of(unit, review.claimed_by) if review.claimed_by else None,
         decision=unit.session.scalar(select(Decision).where(Decision.review_id == review.id)),
-        why_not=_why_not(unit, review, second=proposal is not None),
+        why_not=no,
+        stands_in_for=name_of(unit, stands_in_for) if stands_in_for else None,
+        who_can=who_can(unit, review, second=proposal is not None) if review.closed_at is None else [],
+        most_days=scopes.use_days(unit, application, None),
     )
 
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from services.register import preservations
-from services.register.applications import WAYS_OF_USE, Application
+from services.register import audit, preservations
+from services.register.applications import WAYS_OF_USE, Application, Item
 from services.register.cameras import Camera, Recorder
 from services.register.stages import Stage
 from services.register.unit import Unit
@@ -33,11 +33,12 @@ class Classification:
 
 @dataclass(frozen=True)
 class Granting:
-    """What Security grants; what is left out is granted as it was asked for."""
+    """What Security grants; what is left out is granted as it was asked for. ``removed`` items are not granted."""
 
     scope: tuple[Narrowed, ...] = ()
     use_period_days: int | None = None
     way_of_use: str | None = None
+    removed: tuple[str, ...] = ()
 
 
 UNCHANGED = Classification()
@@ -78,9 +79,10 @@ def classify(application: Application, stage: Stage, chosen: Classification, rea
     return lowered
 
 
-def narrow(unit: Unit, application: Application, narrowed: Sequence[Narrowed]) -> None:
-    """Grant what was asked for, but these items' spans only as given."""
+def narrow(unit: Unit, application: Application, narrowed: Sequence[Narrowed], removed: Sequence[str] = ()) -> None:
+    """Grant what was asked for, but these items' spans only as given, and the ``removed`` items not at all (R4)."""
     items = {item.id: item for item in preservations.items_in_scope(unit, application.id)}
+    _remove(unit, application, items, removed)
     for item in items.values():
         item.granted_start, item.granted_end = item.asked_start, item.asked_end
     for span in narrowed:
@@ -93,6 +95,20 @@ def narrow(unit: Unit, application: Application, narrowed: Sequence[Narrowed]) -
                 f"Item {item.position} can only be narrowed inside the span that was asked for.",
             )
         item.granted_start, item.granted_end = span.start, span.end
+
+
+def _remove(unit: Unit, application: Application, items: dict[str, Item], removed: Sequence[str]) -> None:
+    for item_id in dict.fromkeys(removed):
+        item = items.pop(item_id, None)
+        if item is None:
+            raise _scope(f"申请中没有此项：{item_id}。", f"The application has no item {item_id}.")
+        item.dropped_in_round = application.round
+        audit.record(unit, "item-removed", "item", item_id, application_id=application.id, round=application.round)
+    if not items:
+        raise _scope(
+            "至少要批准一项；一项都不批准时，请退回或不同意。",
+            "Grant one item at least; where none is to be granted, return or reject the application.",
+        )
 
 
 def use_days(unit: Unit, application: Application, wanted: int | None) -> int:

@@ -24,6 +24,7 @@ class Command:
 class Result:
     form_number: str
     use_period_days: int
+    item_ids: list[str]
 
 
 async def handle(command: Command, register: Register) -> Result:
@@ -35,4 +36,4 @@ async def handle(command: Command, register: Register) -> Result:
         max_use_days=command.max_use_days,
     )
     filed = await register.run(ACTOR, filing.file, command.application_id, classification)
-    return Result(filed.form_number, filed.use_period_days)
+    return Result(filed.form_number, filed.use_period_days, filed.item_ids)

@@ -14,7 +14,7 @@ JOBS: dict[str, tuple[set[str], set[str]]] = {
     "escalate-to-management": ({"applicationId", "decidedBy"}, {"deciders"}),
     "file-application": (
         {"applicationId", "importance", "managementNeeded", "secondPerson", "backupNeeded", "maxUseDays"},
-        {"formNumber", "usePeriodDays"},
+        {"formNumber", "usePeriodDays", "itemIds"},
     ),
     "notify-storage": ({"applicationId"}, {"storageNotifiedAt"}),
     "retrieve-footage": ({"applicationId", "itemId"}, {"coverage", "recordNumber"}),

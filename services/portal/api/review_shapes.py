@@ -5,9 +5,12 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from services.portal.api.errors import Problem
-from services.portal.api.shapes import Answer, Body, Identifier, Line, Moment, Paragraph
+from services.portal.api.shapes import Answer, Body, Code, Identifier, Line, Moment, Paragraph
 from services.register import inbox
+from services.register.scopes import Classification, Granting, Narrowed
+from services.register.signatures import Proof
 from services.register.unit import Unit
+from services.runtime.errors import Refused
 
 Password = Annotated[str, Field(min_length=1, max_length=1000)]
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
@@ -27,6 +30,29 @@ class WaitingAnswer(Answer):
     overwrite_at: Moment | None
     claimed: bool
     to_confirm: bool
+    department_zh: str
+    department_en: str
+    purpose_category: str
+    items: int
+    claimed_by: str | None
+    stands_in_for: str | None
+
+
+class BarredAnswer(Answer):
+    """A review that a conflict keeps from you: the reason, and the names of those who can decide it."""
+
+    review: WaitingAnswer
+    why_not: Problem
+    who_can: list[str]
+
+
+class InboxQuestion(Body):
+    """``search`` is looked for in number, department and who has claimed it."""
+
+    stage: Code | None = None
+    search: Code = ""
+    sort: inbox.Sort = "overwrite"
+    descending: bool = False
 
 
 class QuestionAnswer(Answer):
@@ -106,6 +132,9 @@ class ReviewAnswer(Answer):
     proposal: ProposalAnswer | None
     outcome: str | None
     why_not: Problem | None
+    stands_in_for: str | None
+    who_can: list[str]
+    most_use_days: int
 
 
 class ScopeBody(Body):
@@ -117,7 +146,8 @@ class ScopeBody(Body):
 class DecisionBody(Body):
     """The answer to a review, signed with the password again over the hash of the form that was read.
 
-    What is left out of the class stays as it is. Scope, use period and way of use are for Security's approval.
+    What is left out of the class stays as it is. Scope, use period and way of use are for Security's approval;
+    ``removed`` names the items that are not granted at all.
     """
 
     outcome: Line
@@ -130,8 +160,26 @@ class DecisionBody(Body):
     sensitive_event: bool | None = None
     high_impact: bool | None = None
     scope: Annotated[list[ScopeBody], Field(max_length=100, default_factory=list)]
+    removed: Annotated[list[Identifier], Field(max_length=100, default_factory=list)]
     use_period_days: Annotated[int, Field(ge=1, le=3650)] | None = None
     way_of_use: Line | None = None
+
+    def arguments(self) -> dict[str, Any]:
+        """What ``register.decisions.decide`` takes beside the review."""
+        return {
+            "outcome": self.outcome,
+            "answers": self.answers,
+            "proof": Proof(self.form_sha256, self.password),
+            "reason": self.reason,
+            "opinion": self.opinion,
+            "classification": Classification(self.important_information, self.sensitive_event, self.high_impact),
+            "granting": Granting(
+                tuple(Narrowed(span.item_id, span.start, span.end) for span in self.scope),
+                self.use_period_days,
+                self.way_of_use,
+                tuple(self.removed),
+            ),
+        }
 
 
 class ConfirmationBody(Body):
@@ -141,6 +189,10 @@ class ConfirmationBody(Body):
     form_sha256: Sha256
     password: Password
     reason: Paragraph | None = None
+
+    def arguments(self) -> dict[str, Any]:
+        """What ``register.decisions.confirm`` takes beside the review."""
+        return {"agrees": self.agrees, "proof": Proof(self.form_sha256, self.password), "reason": self.reason}
 
 
 class DecidedAnswer(Answer):
@@ -166,7 +218,18 @@ def waiting(line: inbox.Waiting) -> WaitingAnswer:
         overwrite_at=line.overwrite_at,
         claimed=review.claimed_by is not None,
         to_confirm=line.to_confirm,
+        department_zh=line.department.name_zh,
+        department_en=line.department.name_en,
+        purpose_category=line.purpose_category,
+        items=line.items,
+        claimed_by=line.claimed_by,
+        stands_in_for=line.stands_in_for,
     )
+
+
+def barred_answer(one: inbox.Barred) -> BarredAnswer:
+    """One review that a conflict keeps from the acting person."""
+    return BarredAnswer(review=waiting(one.line), why_not=_problem(one.why_not), who_can=one.who_can)
 
 
 def review_answer(unit: Unit, view: inbox.View) -> ReviewAnswer:
@@ -221,5 +284,12 @@ def review_answer(unit: Unit, view: inbox.View) -> ReviewAnswer:
             statement_sha256=proposal.statement_sha256,
         ),
         outcome=view.decision.outcome if view.decision else None,
-        why_not=None if no is None else Problem(code=no.code, zh=no.zh, en=no.en, field=no.field),
+        why_not=None if no is None else _problem(no),
+        stands_in_for=view.stands_in_for,
+        who_can=view.who_can,
+        most_use_days=view.most_days,
     )
+
+
+def _problem(refusal: Refused) -> Problem:
+    return Problem(code=refusal.code, zh=refusal.zh, en=refusal.en, field=refusal.field)

@@ -1,0 +1,189 @@
+"""What a reviewer reads beside the form: each item with its recorder, and what came back with a return (R34, R39)."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from sqlalchemy import select
+
+from services.register import copies, masters, measurements, preservations, visibility
+from services.register.applications import Item
+from services.register.cameras import Camera, Recorder
+from services.register.copies import Copy
+from services.register.custody import HandOver
+from services.register.people import Person
+from services.register.retrieval_records import granted_span
+from services.register.returns import Inspection, Return
+from services.register.reviews import Review
+from services.register.unit import Unit
+from services.runtime.errors import NotFound
+from services.runtime.spans import Span
+
+Look = Literal["first", "middle", "last"]
+LOOKS: tuple[Look, ...] = ("first", "middle", "last")
+LAST_PICTURE = timedelta(seconds=1)
+
+
+@dataclass(frozen=True)
+class SheetItem:
+    """One item; ``granted`` is what the case stands at now, ``held`` where its footage is safe in the vault."""
+
+    id: str
+    position: int
+    camera: Camera
+    recorder: Recorder
+    zone: str
+    asked: Span
+    granted: Span
+    overwrite_at: datetime
+    held: bool
+    outcome: str | None
+    coverage: float | None
+
+    @property
+    def looks(self) -> dict[Look, datetime]:
+        """The moments at which an operator looks at the camera first (R34)."""
+        span = self.granted
+        last = max(span.start, span.end - LAST_PICTURE)
+        return {"first": span.start, "middle": span.start + span.duration / 2, "last": last}
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an item's footage is on its recorder; ``covered`` is known already where the vault has it."""
+
+    item: SheetItem
+    source: measurements.Source
+    covered: list[Span] | None
+
+
+@dataclass(frozen=True)
+class CopyBack:
+    """One copy of the loan; ``matches``: its stored bytes are still what was sealed, None where not hashed."""
+
+    id: str
+    item: SheetItem
+    size: int
+    sha256: str
+    matches: bool | None
+
+
+@dataclass(frozen=True)
+class DownloadBack:
+    """One download of the loan with the custodian's word on it; ``fate`` is None where nothing was attested."""
+
+    id: str
+    copy_id: str
+    medium: str
+    asked_at: datetime
+    finished_at: datetime | None
+    fate: str | None
+    note: str
+
+
+@dataclass(frozen=True)
+class ReturnSheet:
+    """What was lent, what came back, and what the automatic inspection found."""
+
+    custodian: str
+    accepted_at: datetime | None
+    due_at: datetime | None
+    returned_at: datetime | None
+    return_to: str
+    statement_sha256: str
+    copies: list[CopyBack]
+    downloads: list[DownloadBack]
+    inspected_at: datetime | None
+    findings: list[dict[str, Any]]
+
+
+def items_of(unit: Unit, application_id: str) -> list[SheetItem]:
+    """The items in scope, by position. For those who were let in by ``inbox.view`` or its like."""
+    return [_item(unit, item) for item in preservations.items_in_scope(unit, application_id)]
+
+
+def places(unit: Unit, review_id: str) -> list[Place]:
+    """Where to measure what exists of each item, for those who may read the review; NotFound for others."""
+    review = unit.session.get(Review, review_id)
+    if review is None:
+        raise NotFound("审核", "review", review_id)
+    visibility.readable(unit, review)
+    return [
+        Place(_item(unit, item), measurements.source_of(unit, item), _in_vault(unit, item))
+        for item in preservations.items_in_scope(unit, review.application_id)
+    ]
+
+
+def return_of(unit: Unit, review_id: str) -> ReturnSheet:
+    """What an inspector decides on, for those who may read the review; NotFound for others."""
+    review = unit.session.get(Review, review_id)
+    if review is None or review.stage != "return-inspection":
+        raise NotFound("归还检查", "return inspection", review_id)
+    visibility.readable(unit, review)
+    hand_over = unit.session.scalar(select(HandOver).where(HandOver.application_id == review.application_id))
+    if hand_over is None:
+        raise NotFound("交接", "hand-over", review.application_id)
+    back = unit.session.scalar(select(Return).where(Return.hand_over_id == hand_over.id))
+    inspection = unit.session.scalar(select(Inspection).where(Inspection.hand_over_id == hand_over.id))
+    hashes = inspection.hashes if inspection else {}
+    fates = back.attestation["downloads"] if back else {}
+    held = select(Copy).where(Copy.hand_over_id == hand_over.id).order_by(Copy.made_at, Copy.id)
+    return ReturnSheet(
+        custodian=unit.session.get_one(Person, hand_over.custodian_id).name,
+        accepted_at=hand_over.accepted_at,
+        due_at=hand_over.due_at,
+        returned_at=back.returned_at if back else None,
+        return_to=back.return_to if back else "",
+        statement_sha256=back.statement_sha256 if back else "",
+        copies=[
+            CopyBack(
+                id=copy.id,
+                item=_item(unit, unit.session.get_one(Item, copy.item_id)),
+                size=copy.sealed["plainSize"],
+                sha256=copy.sealed["sha256Cipher"],
+                matches=hashes.get(copy.id),
+            )
+            for copy in unit.session.scalars(held)
+        ],
+        downloads=[
+            DownloadBack(
+                id=row.id,
+                copy_id=row.copy_id,
+                medium=row.medium,
+                asked_at=row.asked_at,
+                finished_at=row.finished_at,
+                fate=fates.get(row.id, {}).get("fate"),
+                note=fates.get(row.id, {}).get("note", ""),
+            )
+            for row in copies.downloads_of(unit, hand_over.id)
+        ],
+        inspected_at=inspection.inspected_at if inspection else None,
+        findings=list(inspection.findings) if inspection else [],
+    )
+
+
+def _item(unit: Unit, item: Item) -> SheetItem:
+    camera = unit.session.get_one(Camera, item.camera_id)
+    granted = granted_span(item)
+    return SheetItem(
+        id=item.id,
+        position=item.position,
+        camera=camera,
+        recorder=unit.session.get_one(Recorder, camera.recorder_id),
+        zone=item.zone,
+        asked=Span(item.asked_start, item.asked_end),
+        granted=granted,
+        overwrite_at=preservations.overwrite_moment(camera, item.asked_start),
+        held=masters.of_item(unit, item.id) is not None or bool(preservations.held(unit, item.id)),
+        outcome=item.outcome,
+        coverage=item.coverage,
+    )
+
+
+def _in_vault(unit: Unit, item: Item) -> list[Span] | None:
+    """What the vault's master covers, where there is one: the recorder may have lost it since."""
+    master = masters.of_item(unit, item.id)
+    if master is None or not master.sealed.get("coverage"):
+        return [] if item.outcome is not None else None
+    covered = master.sealed["coverage"].get("covered") or []
+    return [Span(datetime.fromisoformat(start), datetime.fromisoformat(end)) for start, end in covered]

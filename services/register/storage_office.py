@@ -1,0 +1,256 @@
+"""The storage office at a glance: releases that wait, footage on its way, recorders, quarantine (R30 to R34).
+
+Read by the people of the storage office and by the supervision group; recorders are measured by its operators.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import func, select
+
+from services.register import audit, decisions, measurements, people, progress
+from services.register.applications import Application, Item
+from services.register.cameras import Camera, Recorder
+from services.register.documents import Document
+from services.register.masters import Master
+from services.register.measurements import Measured, Source
+from services.register.people import Person
+from services.register.preservations import Preservation, overwrite_moment
+from services.register.progress import Progress, Trouble
+from services.register.reviews import Decision, Review
+from services.register.unit import Unit
+from services.runtime.errors import NotFound, Refused
+
+OPERATES = ("storage-operator",)
+HEADS = ("head", "deputy")
+
+
+@dataclass(frozen=True)
+class Release:
+    """An open release; ``proposed_by`` has released it, and a second person is to confirm."""
+
+    review: Review
+    number: str | None
+    claimed_by: str | None
+    proposed_by: str | None
+
+
+@dataclass(frozen=True)
+class Work:
+    """One item's footage on its way; ``silent``: nobody seems to work on it at this moment."""
+
+    row: Progress
+    number: str | None
+    position: int
+    camera: Camera
+    recorder: str
+    silent: bool
+    trouble: Trouble | None
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A quarantine object: held until its case ends; the recorder may have overwritten the footage by ``gone_at``."""
+
+    row: Preservation
+    number: str | None
+    position: int
+    camera: Camera
+    outcome: str
+    gone_at: datetime
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Items: fetched since midnight, released and not fetched yet, and failed: in trouble, or today without footage."""
+
+    fetched: int
+    waiting: int
+    failed: int
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A recorder with what was last measured of it, and its cameras' oldest frames."""
+
+    recorder: Recorder
+    cameras: list[Camera]
+    oldest_frame_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Office:
+    releases: list[Release]
+    work: list[Work]
+    recorders: list[Watched]
+    kept: list[Kept]
+    figures: Figures
+    may_measure: bool
+
+
+def overview(unit: Unit) -> Office:
+    """Everything that the storage office looks at; Refused with 403 for people outside it."""
+    _require_reader(unit)
+    work = [_work(unit, row) for row in progress.under_way(unit)]
+    return Office(
+        releases=_releases(unit),
+        work=work,
+        recorders=[_watched(unit, row) for row in unit.session.scalars(select(Recorder).order_by(Recorder.name))],
+        kept=_kept(unit),
+        figures=_figures(unit, work),
+        may_measure=people.holds(unit, unit.actor.id, *OPERATES),
+    )
+
+
+def work_under_way(unit: Unit) -> tuple[list[Work], Figures]:
+    """What is being fetched and sealed, alone: what the page asks for every few seconds."""
+    _require_reader(unit)
+    work = [_work(unit, row) for row in progress.under_way(unit)]
+    return work, _figures(unit, work)
+
+
+def to_measure(unit: Unit, recorder_id: str) -> Source:
+    """A recorder that an operator wants to be asked now; Refused with 403 for others."""
+    if not people.holds(unit, unit.actor.id, *OPERATES):
+        raise Refused(
+            "not-operator",
+            "只有存储管理员可以测量录像机。",
+            "Recorders are measured by storage operators.",
+            status=403,
+        )
+    camera = unit.session.scalar(select(Camera).where(Camera.recorder_id == recorder_id).order_by(Camera.channel))
+    if camera is None:
+        raise NotFound("录像机", "recorder", recorder_id)
+    return measurements.of_camera(unit, camera)
+
+
+def measured(unit: Unit, recorder_id: str, facts: Measured) -> None:
+    """Write down what the recorder answered to an operator."""
+    measurements.measured(unit, recorder_id, facts)
+    audit.record(unit, "recorder-measured", "recorder", recorder_id, clock_offset_ms=facts.clock_offset_ms)
+
+
+def not_reached(recorder_name: str) -> Refused:
+    """The recorder gave no answer."""
+    return Refused(
+        "recorder-down",
+        f"录像机“{recorder_name}”没有应答：请检查电源和网络，然后再测。",
+        f"The recorder “{recorder_name}” does not answer: check its power and network, then measure again.",
+    )
+
+
+def _require_reader(unit: Unit) -> None:
+    me = unit.actor.id
+    if people.holds(unit, me, "supervisor", *OPERATES) or me in people.holders_in(unit, "storage", *HEADS):
+        return
+    raise Refused(
+        "not-storage",
+        "此页面供存储管理部门使用。",
+        "This page is for the storage office.",
+        status=403,
+    )
+
+
+def _releases(unit: Unit) -> list[Release]:
+    query = (
+        select(Review)
+        .join(Application, Application.id == Review.application_id)
+        .where(
+            Review.stage == "storage-release",
+            Review.closed_at.is_(None),
+            Application.closed_at.is_(None),
+            Application.withdrawn_at.is_(None),
+        )
+        .order_by(Review.due_at)
+    )
+    found = []
+    for review in unit.session.scalars(query):
+        proposal = decisions.open_proposal(unit, review)
+        found.append(
+            Release(
+                review,
+                _number(unit, review.application_id),
+                _name(unit, review.claimed_by),
+                _name(unit, proposal.person_id) if proposal else None,
+            )
+        )
+    return found
+
+
+def _work(unit: Unit, row: Progress) -> Work:
+    item = unit.session.get_one(Item, row.item_id)
+    camera = unit.session.get_one(Camera, item.camera_id)
+    return Work(
+        row=row,
+        number=_number(unit, row.application_id),
+        position=item.position,
+        camera=camera,
+        recorder=unit.session.get_one(Recorder, camera.recorder_id).name,
+        silent=progress.silent(unit, row),
+        trouble=progress.trouble_of(row),
+    )
+
+
+def _watched(unit: Unit, recorder: Recorder) -> Watched:
+    cameras = list(
+        unit.session.scalars(select(Camera).where(Camera.recorder_id == recorder.id).order_by(Camera.channel))
+    )
+    known = [camera.oldest_frame_at for camera in cameras if camera.oldest_frame_at is not None]
+    return Watched(recorder, cameras, min(known, default=None))
+
+
+def _kept(unit: Unit) -> list[Kept]:
+    query = select(Preservation).where(Preservation.released_at.is_(None)).order_by(Preservation.preserved_at.desc())
+    found = []
+    for row in unit.session.scalars(query):
+        item = unit.session.get_one(Item, row.item_id)
+        camera = unit.session.get_one(Camera, item.camera_id)
+        outcome = str(row.sealed.get("outcome", ""))
+        gone_at = overwrite_moment(camera, row.asked_start)
+        found.append(Kept(row, _number(unit, row.application_id), item.position, camera, outcome, gone_at))
+    return found
+
+
+def _figures(unit: Unit, work: list[Work]) -> Figures:
+    midnight = unit.now.astimezone(ZoneInfo(unit.rules.zone)).replace(hour=0, minute=0, second=0, microsecond=0)
+    fetched = select(func.count()).select_from(Master).where(Master.retrieved_at >= midnight)
+    released = select(Decision.application_id).where(
+        Decision.stage == "storage-release", Decision.outcome == "approved"
+    )
+    waiting = (
+        select(func.count())
+        .select_from(Item)
+        .join(Application, Application.id == Item.application_id)
+        .where(
+            Item.application_id.in_(released),
+            Item.outcome.is_(None),
+            Item.dropped_in_round.is_(None),
+            Application.closed_at.is_(None),
+            Application.withdrawn_at.is_(None),
+        )
+    )
+    without = (
+        select(func.count())
+        .select_from(Document)
+        .join(Item, Item.id == Document.item_id)
+        .where(
+            Document.kind == "retrieval-record",
+            Document.made_at >= midnight,
+            Item.outcome.in_(("missing", "unreadable")),
+        )
+    )
+    in_trouble = sum(one.trouble is not None for one in work)
+    return Figures(
+        fetched=unit.session.scalar(fetched) or 0,
+        waiting=unit.session.scalar(waiting) or 0,
+        failed=(unit.session.scalar(without) or 0) + in_trouble,
+    )
+
+
+def _number(unit: Unit, application_id: str) -> str | None:
+    return unit.session.get_one(Application, application_id).number
+
+
+def _name(unit: Unit, person_id: str | None) -> str | None:
+    return unit.session.get_one(Person, person_id).name if person_id else None
