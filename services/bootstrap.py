@@ -17,6 +17,7 @@ from fastapi import FastAPI
 from services.engine.errors import DataDirectoryInUse
 from services.engine.server import EngineServer
 from services.portal.app import create_app
+from services.portal.notifying.sender import keep_sending
 from services.recorders.registry import open_recorder
 from services.register import figures, schema
 from services.register.relay import Relay
@@ -245,6 +246,7 @@ async def run(house: House, parts: Parts, ready: Ready | None = None, *, engine:
                     house.on_turn.append(relay.wake)
                     group.start_soon(relay.run)
                     group.start_soon(_keep_counting, house.register)
+                    group.start_soon(keep_sending, house.register, settings, house.on_turn)
                 if parts.sweeper:
                     group.start_soon(_keep_sweeping, house)
                 group.start_soon(_work, runner, bool(parts.workers))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sqlalchemy import make_url, select
 
+from services.portal.notifying.check import check_mail, check_webhook
 from services.recorders.registry import open_recorder
 from services.register import schema
 from services.register.cameras import Recorder
@@ -84,6 +85,8 @@ def _looks(settings: Settings) -> list[tuple[str, Callable[[], Awaitable[str]]]]
         ("replica", replica),
         ("keys", keys),
         ("engine", lambda: _engine(settings)),
+        ("mail", lambda: check_mail(settings)),
+        ("webhook", lambda: check_webhook(settings)),
     ]
 
 

@@ -10,6 +10,7 @@ from services.register.applications import Application
 from services.register.audit import AuditEvent
 from services.register.cameras import Recorder
 from services.register.custody import HandOver
+from services.register.deliveries import Delivery
 from services.register.outbox import OutboxMessage
 from services.register.reviews import Review
 from services.register.unit import Unit
@@ -42,6 +43,7 @@ def count(unit: Unit) -> None:
         )
     )
     metrics.OUTBOX_LAG.set((unit.now - oldest).total_seconds() if oldest else 0)
+    _notices(unit)
     metrics.AUDIT_SIZE.set(unit.session.scalar(select(func.max(AuditEvent.seq))) or 0)
     for recorder in unit.session.scalars(select(Recorder)):
         if recorder.clock_offset_ms is not None:
@@ -56,6 +58,14 @@ def _states(unit: Unit, under_way: Iterable[Application]) -> None:
     by_state["closed"] = unit.session.scalar(closed) or 0
     for state in STATES:
         metrics.APPLICATIONS.labels(state).set(by_state[state])
+
+
+def _notices(unit: Unit) -> None:
+    waiting = Delivery.delivered_at.is_(None), Delivery.given_up_at.is_(None)
+    query = select(Delivery.channel, func.count()).where(*waiting).group_by(Delivery.channel)
+    metrics.NOTICES_WAITING.clear()
+    for channel, number in unit.session.execute(query):
+        metrics.NOTICES_WAITING.labels(channel).set(number)
 
 
 def _reviews(unit: Unit) -> None:

@@ -71,6 +71,15 @@ RECORDER_LAST_SEEN = Gauge(
 OUTBOX_LAG = Gauge(
     "footage_desk_outbox_lag_seconds", "Age of the oldest message that waits for the engine", registry=REGISTRY
 )
+NOTICES = Counter(
+    "footage_desk_notices",
+    "Notices sent out of the portal by outcome: delivered, tried (and to be tried again), failed",
+    ["channel", "outcome"],
+    registry=REGISTRY,
+)
+NOTICES_WAITING = Gauge(
+    "footage_desk_notices_waiting", "Notices that wait to leave the portal", ["channel"], registry=REGISTRY
+)
 AUDIT_SIZE = Gauge("footage_desk_audit_size", "Events in the audit trail", registry=REGISTRY)
 VERIFICATION_FAILURES = Counter(
     "footage_desk_verification_failures", "Masters and copies that failed verification", registry=REGISTRY
