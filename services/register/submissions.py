@@ -5,7 +5,17 @@ from zoneinfo import available_timezones
 
 from sqlalchemy import select
 
-from services.register import audit, copies, documents, forms, messages, outbox, preservations
+from services.register import (
+    audit,
+    copies,
+    forms,
+    handing_in,
+    joint,
+    joint_departments,
+    messages,
+    outbox,
+    preservations,
+)
 from services.register.applications import WAYS_OF_USE, Application
 from services.register.base import new_id
 from services.register.cameras import Camera
@@ -20,7 +30,7 @@ LONGEST_TEXT = 4000
 
 def draft(unit: Unit, form: Form, *, previous_id: str | None = None, application_id: str | None = None) -> Application:
     """A new draft by the acting person for the person's department; ``previous_id`` names the case it appeals (T6)."""
-    person = unit.session.get_one(Person, unit.actor.id)
+    person = _me(unit)
     if previous_id is not None and own(unit, previous_id).submitted_at is None:
         raise NotFound("申请", "application", previous_id)
     application = Application(
@@ -50,14 +60,18 @@ def redraft(unit: Unit, application_id: str, form: Form) -> Application:
             "申请已提交，不能再改草稿；被退回后可以更正。",
             "The application was submitted: correct it when it is returned.",
         )
-    check_storable(unit, form)
+    check_storable(unit, form, application)
     forms.fill(application, form)
     forms.replace_items(unit, application, form.items)
+    joint.changed(unit, application)
     return application
 
 
 def submit(unit: Unit, application_id: str) -> Application:
-    """Submit a draft: it gets its number, its form is frozen and the process is told. Again is no error."""
+    """Submit a draft: it gets its number, its form is frozen and the process is told. Again is no error.
+
+    Of a joint application the departments are asked first (R17): it stays a draft until all have consented.
+    """
     application = own(unit, application_id, for_change=True)
     if application.submitted_at is not None:
         return application
@@ -65,31 +79,16 @@ def submit(unit: Unit, application_id: str) -> Application:
         raise Refused(
             "no-items", "请至少选择一个摄像头和时间段。", "Choose at least one camera and span.", field="items"
         )
-    application.submitted_at = unit.now
-    application.number = documents.next_number(unit, "application")
-    revision = forms.freeze(unit, application)
-    audit.record(
-        unit,
-        "application-submitted",
-        "application",
-        application_id,
-        application_id=application_id,
-        number=application.number,
-        form=revision.sha256,
-    )
-    outbox.publish(
-        unit,
-        messages.APPLICATION_SUBMITTED,
-        application_id,
-        application_id=application_id,
-        message_id=application_id,
-        variables={"applicationId": application_id},
-    )
+    if not joint.ask(unit, application, 0):
+        handing_in.first(unit, application, unit.actor.id)
     return application
 
 
 def correct(unit: Unit, application_id: str, form: Form) -> Application:
-    """Correct a returned application: a new round begins, every decision is asked for anew (R22)."""
+    """Correct a returned application: a new round begins, every decision is asked for anew (R22).
+
+    Where joint departments have to consent to the changed form, the round begins with the last consent.
+    """
     application = own(unit, application_id, for_change=True)
     if application.correction_until is None or application.closed_at is not None:
         raise Refused(
@@ -103,35 +102,15 @@ def correct(unit: Unit, application_id: str, form: Form) -> Application:
             "更正期限已过；如仍需要，请重新申请并注明原申请编号。",
             "The time to correct it is over: apply anew and name this application.",
         )
-    check_storable(unit, form)
+    check_storable(unit, form, application)
     if not form.items:
         raise Refused(
             "no-items", "请至少选择一个摄像头和时间段。", "Choose at least one camera and span.", field="items"
         )
-    application.round += 1
-    application.correction_until = None
     forms.fill(application, form)
-    forms.replace_items(unit, application, form.items)
-    revision = forms.freeze(unit, application)
-    audit.record(
-        unit,
-        "application-corrected",
-        "application",
-        application_id,
-        application_id=application_id,
-        round=application.round,
-        form=revision.sha256,
-    )
-    # the process counts its rounds at the end of Approval, so it waits for the number that this correction makes
-    key = f"{application_id}:{application.round}"
-    outbox.publish(
-        unit,
-        messages.APPLICATION_CORRECTED,
-        key,
-        application_id=application_id,
-        message_id=key,
-        variables={"applicationId": application_id, "itemIds": item_ids(unit, application_id)},
-    )
+    forms.replace_items(unit, application, form.items, application.round + 1)
+    if not joint.ask(unit, application, application.round + 1):
+        handing_in.corrected(unit, application, unit.actor.id)
     return application
 
 
@@ -140,22 +119,12 @@ def withdraw(unit: Unit, application_id: str, reason: str) -> Application:
     application = own(unit, application_id, for_change=True)
     if application.withdrawn_at is not None:
         return application
-    if application.submitted_at is None or application.closed_at is not None:
-        raise Refused(
-            "not-running", "只有正在办理的申请可以撤回。", "Only an application that is under way can be withdrawn."
-        )
-    if unit.session.scalar(select(HandOver.id).where(HandOver.application_id == application_id)) is not None:
-        raise Refused(
-            "handed-over",
-            "录像副本已移交，不能撤回；请办理拒收或归还。",
-            "The copies were handed over: decline or return them instead of withdrawing.",
-        )
-    if _copies_ready(unit, application_id):
-        raise Refused(
-            "copies-ready",
-            "录像副本已备妥，即将移交，不能撤回；请由保管人办理拒收。",
-            "The copies are ready and about to be handed over: have the custodian decline them instead.",
-        )
+    stopped = joint.take_back(unit, application)
+    if stopped and application.submitted_at is None:
+        return application  # a draft again
+    refusal = why_not_withdraw(unit, application)
+    if refusal is not None:
+        raise refusal
     application.withdrawn_at = unit.now
     application.correction_until = None
     audit.record(
@@ -177,6 +146,27 @@ def withdraw(unit: Unit, application_id: str, reason: str) -> Application:
     return application
 
 
+def why_not_withdraw(unit: Unit, application: Application) -> Refused | None:
+    """Why the application cannot be withdrawn now; None where it can, by those whose ``own`` it is."""
+    if application.submitted_at is None or application.closed_at is not None:
+        return Refused(
+            "not-running", "只有正在办理的申请可以撤回。", "Only an application that is under way can be withdrawn."
+        )
+    if unit.session.scalar(select(HandOver.id).where(HandOver.application_id == application.id)) is not None:
+        return Refused(
+            "handed-over",
+            "录像副本已移交，不能撤回；请办理拒收或归还。",
+            "The copies were handed over: decline or return them instead of withdrawing.",
+        )
+    if _copies_ready(unit, application.id):
+        return Refused(
+            "copies-ready",
+            "录像副本已备妥，即将移交，不能撤回；请由保管人办理拒收。",
+            "The copies are ready and about to be handed over: have the custodian decline them instead.",
+        )
+    return None
+
+
 def own(unit: Unit, application_id: str, *, for_change: bool = False) -> Application:
     """The application, if the acting person drafted it or heads its department; NotFound for everybody else.
 
@@ -193,8 +183,13 @@ def item_ids(unit: Unit, application_id: str) -> list[str]:
     return [item.id for item in preservations.items_in_scope(unit, application_id)]
 
 
-def check_storable(unit: Unit, form: Form) -> None:
-    """What no draft may break: known cameras and people, spans that run forward, texts of a sane length."""
+def check_storable(unit: Unit, form: Form, application: Application | None = None) -> None:
+    """What no draft may break: known cameras and people, spans that run forward, texts of a sane length.
+
+    ``application`` is the one that the form is for, where there is one already.
+    """
+    own_department = application.department_id if application else _me(unit).department_id
+    joint_departments.check(unit, form.joint_department_ids, own_department)
     for name in ("reason", "purpose", "place_of_use", "incident_reference", "urgent_because"):
         text = getattr(form, name)
         if text is not None and (len(text) > LONGEST_TEXT or "\x00" in text):
@@ -234,6 +229,10 @@ def check_storable(unit: Unit, form: Form) -> None:
     for name, person_id in (("custodian_id", form.custodian_id), *(("subject_ids", key) for key in form.subject_ids)):
         if person_id is not None and unit.session.get(Person, person_id) is None:
             raise _unknown(name, "人员", "person", person_id)
+
+
+def _me(unit: Unit) -> Person:
+    return unit.session.get_one(Person, unit.actor.id)
 
 
 def _copies_ready(unit: Unit, application_id: str) -> bool:
