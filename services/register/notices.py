@@ -6,7 +6,8 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, func, select, update
 from sqlalchemy.orm import Mapped, mapped_column
 
-from services.register import deliveries, notice_words, stand_ins  # stand_ins leads back here: used when called
+from services.register import deliveries, notice_words, stand_ins
+from services.register.applications import Application
 from services.register.base import Base, new_id
 from services.register.unit import Unit
 from services.runtime.errors import NotFound
@@ -72,6 +73,16 @@ def unread_count(unit: Unit) -> int:
     """How many notices the acting person has not read."""
     count = select(func.count()).where(Notice.person_id == unit.actor.id, Notice.read_at.is_(None))
     return unit.session.scalar(count) or 0
+
+
+def numbers(unit: Unit, application_ids: Iterable[str]) -> dict[str, str]:
+    """The numbers of these applications, by id; those that have none yet are left out."""
+    rows = unit.session.execute(
+        select(Application.id, Application.number).where(
+            Application.id.in_(list(application_ids)), Application.number.is_not(None)
+        )
+    )
+    return {application_id: str(number) for application_id, number in rows}
 
 
 def read_all(unit: Unit) -> int:
