@@ -43,6 +43,7 @@ WORDS: dict[str | bool | None, tuple[str, str]] = {
     "lawful-interest": ("维护合法权益", "lawful interest"),
     "consent": ("当事人同意", "consent of those concerned"),
     "password": ("密码签字", "password"),
+    "password+totp": ("密码和动态验证码签字", "password and one-time code"),
     "container boxes and their lengths": ("封装结构及长度", "container boxes and their lengths"),
     "declared against counted samples": ("声明与实际的样本数", "declared against counted samples"),
     "time stamps of every packet": ("每个数据包的时间戳", "time stamps of every packet"),
@@ -75,6 +76,34 @@ WORDS: dict[str | bool | None, tuple[str, str]] = {
     "return-inspector": ("归还检查员", "return inspector"),
     "supervisor": ("监督小组成员", "supervisor"),
     "administrator": ("系统管理员", "administrator"),
+    # footage on its way
+    "master": ("主档", "master"),
+    "replica": ("备份", "replica"),
+    "copy": ("副本", "copy"),
+    "asking": ("询问录像机", "asking the recorder"),
+    "fetching": ("取回录像", "fetching"),
+    "sealing": ("截取并封存", "clipping and sealing"),
+    "adopting": ("由预先保全转为主档", "taken over from the quarantine"),
+    "storing": ("写入记录与标签", "writing record and label"),
+    "replicating": ("复制到备份存储", "copying to the backup store"),
+    "verifying": ("读回校验", "reading back to verify"),
+    "issuing": ("制作加密副本", "cutting and encrypting the copy"),
+    # recorders' clocks
+    "configured": ("人工设定", "set by hand"),
+    "unknown": ("未测量", "not measured"),
+    # returns
+    "storage": ("存储管理部门", "the storage office"),
+    "destroyed": ("已销毁", "destroyed"),
+    "given-back": ("已交还", "given back"),
+    "hash-differs": ("副本与封存时不一致", "a copy is not what was sealed"),
+    "download-not-attested": ("有下载未说明去向", "a download is not attested"),
+    "returned-late": ("逾期归还", "returned late"),
+    # automatic checks
+    "blocks": ("须补正", "must be mended"),
+    "warns": ("请注意", "take note"),
+    "informs": ("说明", "for information"),
+    "preliminary-review": ("完整性检查", "completeness check"),
+    "security-review": ("安全检查", "security check"),
 }
 
 

@@ -8,12 +8,12 @@ from sqlalchemy import select
 
 from services.register import copies, masters, measurements, preservations, visibility
 from services.register.applications import Item
+from services.register.archive import Inspection, Return
 from services.register.cameras import Camera, Recorder
 from services.register.copies import Copy
 from services.register.custody import HandOver
 from services.register.people import Person
 from services.register.retrieval_records import granted_span
-from services.register.returns import Inspection, Return
 from services.register.reviews import Review
 from services.register.unit import Unit
 from services.runtime.errors import NotFound

@@ -125,10 +125,11 @@ def to_measure(unit: Unit, recorder_id: str) -> Source:
     return measurements.of_camera(unit, camera)
 
 
-def measured(unit: Unit, recorder_id: str, facts: Measured) -> None:
+def measured(unit: Unit, recorder_id: str, facts: Measured) -> Watched:
     """Write down what the recorder answered to an operator."""
     measurements.measured(unit, recorder_id, facts)
     audit.record(unit, "recorder-measured", "recorder", recorder_id, clock_offset_ms=facts.clock_offset_ms)
+    return _watched(unit, unit.session.get_one(Recorder, recorder_id))
 
 
 def not_reached(recorder_name: str) -> Refused:
