@@ -56,6 +56,7 @@ class Application(Base):
     sensitive_event: Mapped[bool] = mapped_column(default=False)
     high_impact: Mapped[bool] = mapped_column(default=False)
     sensitivities: Mapped[list[str] | None]  # what the drafter declares the footage to show: forms.SENSITIVITIES
+    joint_department_ids: Mapped[list[str] | None]  # departments that agree on the applicant, beside the own (R17)
     importance: Mapped[str | None]
     management_needed: Mapped[bool | None]
     decided_by: Mapped[str | None]
@@ -68,6 +69,7 @@ class Application(Base):
     process_instance_key: Mapped[int | None]
     storage_notified_at: Mapped[datetime | None]
     correction_until: Mapped[datetime | None]
+    correction_seconds: Mapped[int | None]  # how long this case has for each correction, as its process counts
     withdrawn_at: Mapped[datetime | None]
     closed_at: Mapped[datetime | None]
     closed_as: Mapped[str | None]

@@ -1,9 +1,12 @@
-"""Recorders and cameras: the catalogue of what can be retrieved, and for how long it exists (R7, R10)."""
+"""Recorders and cameras: the catalogue of what can be retrieved, and for how long it exists (R7, R10).
+
+Neither is ever deleted: cases point to them. One that is not ``active`` can be asked for no more.
+"""
 
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey
+from sqlalchemy import ForeignKey, true
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.register.base import Base, new_id
@@ -27,6 +30,10 @@ class Recorder(Base):
     clock_method: Mapped[str | None]
     clock_uncertainty_ms: Mapped[int | None]
     last_seen_at: Mapped[datetime | None]
+    # asked last, and what was wrong then: code, zh and en, or None
+    asked_at: Mapped[datetime | None]
+    last_error: Mapped[dict[str, Any] | None]
+    active: Mapped[bool] = mapped_column(default=True, server_default=true())
 
 
 class Camera(Base):
@@ -46,3 +53,18 @@ class Camera(Base):
     oldest_frame_at: Mapped[datetime | None]
     oldest_measured_at: Mapped[datetime | None]
     fingerprint: Mapped[str | None]
+    active: Mapped[bool] = mapped_column(default=True, server_default=true())
+
+
+class CameraPicture(Base):
+    """The still by which people recognise a camera's place: a small JPEG, sealed by the house's own key."""
+
+    __tablename__ = "camera_pictures"
+
+    camera_id: Mapped[str] = mapped_column(ForeignKey("cameras.id"), primary_key=True)
+    sealed: Mapped[str]
+    sha256: Mapped[str]
+    source: Mapped[str]  # recorder or upload
+    taken_at: Mapped[datetime | None]  # the moment that it shows, where a recorder gave it
+    entered_by: Mapped[str] = mapped_column(ForeignKey("people.id"))
+    entered_at: Mapped[datetime]

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from itertools import combinations
 
-from services.register import findings, messages, notices, outbox, preservations
+from services.register import findings, messages, notices, outbox, preservations, promises
 from services.register.applications import Application, Item
 from services.register.cameras import Camera
 from services.register.findings import Found
@@ -28,7 +28,7 @@ def review(unit: Unit, application_id: str) -> bool:
     findings.keep(unit, application_id, application.round, CHECK, found)
     complete = not any(finding.severity == "blocks" for finding in found)
     if not complete and application.correction_until is None:
-        application.correction_until = unit.now + unit.rules.correction_period
+        application.correction_until = unit.now + promises.correction_period(unit, application)
         notices.tell(unit, application.drafter_id, "application-incomplete", application_id=application_id)
     return complete
 

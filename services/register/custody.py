@@ -29,6 +29,7 @@ class HandOver(Base):
     offered_at: Mapped[datetime]
     take_up_until: Mapped[datetime]
     use_days: Mapped[int]
+    grace_seconds: Mapped[int | None]  # after the due date, as it was when the copies were offered
     accepted_at: Mapped[datetime | None]
     conditions_version: Mapped[str | None]
     declined_at: Mapped[datetime | None]

@@ -6,7 +6,17 @@ from typing import Any
 
 from sqlalchemy import select
 
-from services.register import answering, audit, duties, notices, outbox, own_signatures, review_tasks, scopes
+from services.register import (
+    answering,
+    audit,
+    duties,
+    notices,
+    outbox,
+    own_signatures,
+    promises,
+    review_tasks,
+    scopes,
+)
 from services.register.applications import Application
 from services.register.base import new_id
 from services.register.messages import REVIEW_DECIDED
@@ -79,7 +89,7 @@ def decide(
         "standsInFor": duties.stands_in_for(unit, review, unit.actor.id),
         "decidedAt": unit.now.isoformat(),
     }
-    signed = own_signatures.sign(unit, statement, proof.password)
+    signed = own_signatures.sign(unit, statement, proof.password, proof.code, level=stage.level)
     signature = {**signed.signature, "statement": statement}
     if needs_second_person(application, review) and outcome == stage.favourable:
         return _propose(unit, review, statement, signed.sha256, signature)
@@ -112,7 +122,7 @@ def confirm(unit: Unit, review_id: str, *, agrees: bool, proof: Proof, reason: s
         "person": unit.actor.id,
         "decidedAt": unit.now.isoformat(),
     }
-    signed = own_signatures.sign(unit, statement, proof.password)
+    signed = own_signatures.sign(unit, statement, proof.password, proof.code, level=STAGES[review.stage].level)
     outcome = str(proposal.statement["outcome"])
     if not agrees:
         proposal.refused_by, proposal.refused_at, proposal.refused_because = unit.actor.id, unit.now, reason
@@ -223,7 +233,7 @@ def _write(unit: Unit, review: Review, statement: dict[str, Any], sha256: str, s
             decision=decision.id,
         )
     if outcome == "returned":
-        application.correction_until = unit.now + unit.rules.correction_period
+        application.correction_until = unit.now + promises.correction_period(unit, application)
     audit.record(
         unit,
         "review-decided",
@@ -279,7 +289,7 @@ def _stage_variables(
         days = scopes.use_days(unit, application, granting.use_period_days)
         way = scopes.way_of_use(application, granting.way_of_use)
         if approves:
-            scopes.narrow(unit, application, granting.scope)
+            scopes.narrow(unit, application, granting.scope, granting.removed)
             application.granted_use_days, application.granted_way_of_use = days, way
         variables |= {"usePeriodDays": days, "wayOfUse": way}
     return variables

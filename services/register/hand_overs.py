@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from sqlalchemy import func, select
 
-from services.register import audit, copies, custody, decisions, grants, masters, notices, outbox
+from services.register import audit, copies, custody, decisions, grants, masters, notices, outbox, promises
 from services.register.applications import Application
 from services.register.base import new_id
 from services.register.custody import HandOver
@@ -42,8 +42,8 @@ def offer(unit: Unit, application_id: str, use_period_days: int) -> Offer:
     hand_over = unit.session.scalar(select(HandOver).where(HandOver.application_id == application_id))
     if hand_over is None:
         hand_over = _offer(unit, application, use_period_days)
-    rules = unit.rules
-    return Offer(hand_over.id, iso(rules.take_up_period), iso(rules.grace_period), iso(rules.reminder_lead))
+    take_up = hand_over.take_up_until - hand_over.offered_at
+    return Offer(hand_over.id, iso(take_up), iso(promises.grace(unit, hand_over)), iso(unit.rules.reminder_lead))
 
 
 def _offer(unit: Unit, application: Application, use_period_days: int) -> HandOver:
@@ -51,7 +51,7 @@ def _offer(unit: Unit, application: Application, use_period_days: int) -> HandOv
         raise _fatal(
             application.id,
             "the longest use period is not set, and nothing is handed out without one (T3, R50)",
-            "set the maximum use period in whole days and start the service again",
+            "let an administrator set the longest use period among the rules, then resolve the incident",
         )
     if application.closed_at is not None or application.withdrawn_at is not None:
         raise _fatal(application.id, "the case was withdrawn or is closed", "cancel this process instance")
@@ -70,7 +70,9 @@ def _offer(unit: Unit, application: Application, use_period_days: int) -> HandOv
                 f"the backup of item {copy.item_id} is not verified, and the footage is important (R14)",
                 "run its back-up again",
             )
-    limits = (use_period_days, application.granted_use_days, application.max_use_days, unit.rules.max_use_days)
+    # what was granted stays granted: a rule that has changed since the filing does not shorten it
+    most = unit.rules.max_use_days if application.granted_use_days is None else None
+    limits = (use_period_days, application.granted_use_days, application.max_use_days, most)
     days = min(limit for limit in limits if limit is not None)
     if days < 1:
         raise _fatal(application.id, f"a use period of {days} days is none (R49)", "decide on one day or more")
@@ -81,6 +83,7 @@ def _offer(unit: Unit, application: Application, use_period_days: int) -> HandOv
         offered_at=unit.now,
         take_up_until=unit.now + unit.rules.take_up_period,
         use_days=days,
+        grace_seconds=unit.rules.grace_period // timedelta(seconds=1),
     )
     unit.session.add(hand_over)
     for copy in offered:

@@ -1,8 +1,9 @@
 """The case at the start of its process, at each new round, and where a correction does not come (T6)."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
-from services.register import audit, messages, outbox, submissions
+from services.register import audit, messages, outbox, promises, submissions
 from services.register.applications import Application
 from services.register.unit import Unit
 from services.runtime.errors import Fatal
@@ -12,6 +13,7 @@ from services.runtime.errors import Fatal
 class Opened:
     duplicate: bool
     item_ids: list[str]
+    correction_period: timedelta
 
 
 def open_case(unit: Unit, application_id: str, process_instance_key: int) -> Opened:
@@ -26,6 +28,7 @@ def open_case(unit: Unit, application_id: str, process_instance_key: int) -> Ope
         raise Fatal(f"could not open the case | application {application_id} | {cause} | cancel this process instance")
     if application.process_instance_key is None:
         application.process_instance_key = process_instance_key
+        application.correction_seconds = unit.rules.correction_period // timedelta(seconds=1)
         audit.record(
             unit,
             "case-opened",
@@ -35,7 +38,8 @@ def open_case(unit: Unit, application_id: str, process_instance_key: int) -> Ope
             process_instance=str(process_instance_key),
         )
     outbox.settle(unit, application_id, "the process has opened the case", messages.APPLICATION_SUBMITTED)
-    return Opened(application.process_instance_key != process_instance_key, items)
+    duplicate = application.process_instance_key != process_instance_key
+    return Opened(duplicate, items, promises.correction_period(unit, application))
 
 
 @dataclass(frozen=True)

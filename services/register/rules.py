@@ -1,4 +1,4 @@
-"""The numbers that the organisation sets (T3, T4, T11): built from the settings, read by the books."""
+"""The numbers that the organisation sets (T3, T4, T11): built from the settings, overridden by the book of rules."""
 
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -30,6 +30,7 @@ class Rules:
     important_retention: timedelta = timedelta(days=730)
     agreement_version: str = "2026"
     replica_required: bool = field(default=True)
+    second_factor: Literal["signers", "everyone", "nobody"] = "nobody"
     notice_channels: tuple[str, ...] = ()  # where notices go beside the portal: mail, webhook
 
     @property
@@ -53,6 +54,12 @@ def rules_of(settings: Settings) -> Rules:
         grace_period=settings.grace_period,
         preserve=settings.preservation,
         max_span=timedelta(hours=settings.max_span_hours),
+        second_factor=settings.second_factor or ("nobody" if settings.demo else "signers"),
+        max_items=settings.max_items,
+        first_reminder_after=settings.first_reminder_after,
+        ordinary_retention=timedelta(days=settings.ordinary_retention_days),
+        important_retention=timedelta(days=settings.important_retention_days),
+        agreement_version=settings.agreement_version,
         notice_channels=settings.notice_channels,
     )
 

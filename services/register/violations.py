@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import ForeignKey, UniqueConstraint, select
 from sqlalchemy.orm import Mapped, mapped_column
 
-from services.register import audit, custody, grants, measurements, notices
+from services.register import audit, custody, grants, measurements, notices, promises
 from services.register.base import Base, new_id
 from services.register.custody import HandOver
 from services.register.unit import Unit
@@ -29,7 +29,7 @@ class Violation(Base):
 def overdue(unit: Unit, application_id: str, hand_over_id: str) -> Violation | None:
     """Open the violation of an overdue copy and stop access; None when the copies came back inside the grace (R51)."""
     hand_over = custody.for_work(unit, hand_over_id, application_id)
-    late_from = hand_over.due_at + unit.rules.grace_period if hand_over.due_at else unit.now
+    late_from = hand_over.due_at + promises.grace(unit, hand_over) if hand_over.due_at else unit.now
     if hand_over.returned_at is not None and hand_over.returned_at < late_from:
         return None
     facts = {

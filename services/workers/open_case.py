@@ -25,4 +25,4 @@ class Result:
 
 async def handle(command: Command, register: Register) -> Result:
     opened = await register.run(ACTOR, opening.open_case, command.application_id, command.process_instance_key)
-    return Result(opened.duplicate, opened.item_ids, iso(register.rules.correction_period))
+    return Result(opened.duplicate, opened.item_ids, iso(opened.correction_period))

@@ -41,7 +41,7 @@ async def handle(
 ) -> Result:
     """Preserve what the present scope needs. Whatever fails is counted and told, and never stops the application."""
     work = _Work(command, register, store, vault_keys, recorders)
-    if register.rules.preserve != "never":
+    if await register.run(ACTOR, lambda unit: unit.rules.preserve) != "never":
         await work.measure()
     preserved, needs = await register.run(ACTOR, preservations.needs, command.application_id)
     failures = 0

@@ -3,6 +3,8 @@
 from typing import Any, Literal
 
 from alembic import context
+from sqlalchemy import DefaultClause
+from sqlalchemy.sql.elements import False_, True_
 
 from services.register.base import Json, Moment, Whole
 from services.register.schema import metadata
@@ -11,7 +13,9 @@ OURS = {repr(Json): "Json", repr(Whole): "Whole"}
 
 
 def render(kind: str, thing: Any, _: object) -> str | Literal[False]:
-    """Our own column types by their names; everything else as Alembic writes it."""
+    """Our own column types by their names, defaults of yes and no for every database; the rest as Alembic writes it."""
+    if kind == "server_default" and isinstance(thing, DefaultClause) and isinstance(thing.arg, True_ | False_):
+        return "sa.true()" if isinstance(thing.arg, True_) else "sa.false()"
     if kind != "type":
         return False
     return "Moment()" if isinstance(thing, Moment) else OURS.get(repr(thing), False)

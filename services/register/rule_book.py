@@ -1,0 +1,75 @@
+"""The book of rule changes: append-only; the latest change of a rule overrides the environment in every process."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NoReturn
+
+from sqlalchemy import ForeignKey, event, func, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from services.register.base import Base
+from services.register.rule_list import RULES
+from services.register.rules import Rules
+from services.runtime.logs import get_logger
+
+log = get_logger(__name__)
+
+
+class RuleChange(Base):
+    """Who set a rule to what, when and why. Values are written as in the environment; ``new`` is None where the
+    environment's holds again."""
+
+    __tablename__ = "rule_changes"
+
+    seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    at: Mapped[datetime]
+    changed_by: Mapped[str] = mapped_column(ForeignKey("people.id"))
+    rule: Mapped[str] = mapped_column(index=True)
+    old: Mapped[str | None]
+    new: Mapped[str | None]
+    reason: Mapped[str]
+
+
+@event.listens_for(RuleChange, "before_update")
+@event.listens_for(RuleChange, "before_delete")
+def _append_only(_mapper: object, _connection: object, change: RuleChange) -> NoReturn:
+    raise TypeError(f"rule change {change.seq} is history: write a new one")
+
+
+@dataclass(frozen=True)
+class _Kept:
+    version: tuple[int, int]
+    base: Rules
+    rules: Rules
+
+
+class RuleBook:
+    """Reads the rules that hold now. One for each register; its threads share what was read last."""
+
+    def __init__(self) -> None:
+        self._kept: _Kept | None = None
+
+    def rules(self, session: Session, base: Rules) -> Rules:
+        """``base`` with the book's changes over it, as this transaction sees them. Costs one small query while
+        nothing has changed."""
+        # Past the session, which would flush what is half written in it. The count is part of the version: on
+        # PostgreSQL a change with a lower number may be committed later.
+        connection = session.connection()
+        last, count = connection.execute(select(func.max(RuleChange.seq), func.count())).one()
+        version = (last or 0, count)
+        kept = self._kept
+        if kept is None or kept.version != version or kept.base != base:
+            changes = connection.execute(select(RuleChange.rule, RuleChange.new).order_by(RuleChange.seq))
+            latest: dict[str, str | None] = {row.rule: row.new for row in changes}
+            kept = self._kept = _Kept(version, base, _over(base, latest))
+        return kept.rules
+
+
+def _over(base: Rules, latest: dict[str, str | None]) -> Rules:
+    rules = base
+    for name, value in latest.items():
+        if name not in RULES:
+            log.warning("the book has a rule that this version does not know", rule=name)
+        elif value is not None:
+            rules = RULES[name].apply(rules, value)
+    return rules
