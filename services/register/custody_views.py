@@ -1,28 +1,45 @@
 """Hand-overs, copies and the custody log as the people concerned see them; each look is on the trail (R41, R47)."""
 
+import json
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
 
-from services.register import audit, copies, custody, forms, visibility
+from services.register import audit, copies, custody, forms, own_signatures, visibility
 from services.register.applications import Application, Item
-from services.register.cameras import Camera
+from services.register.archive import Return
+from services.register.cameras import Camera, Recorder
 from services.register.copies import Copy, Download
 from services.register.custody import CustodyEntry, HandOver
 from services.register.grants import of_hand_over
+from services.register.people import Person
+from services.register.retrieval_records import record_of
+from services.register.stages import STAGES
 from services.register.unit import Unit
+from services.register.valid_agreements import valid_agreement
 from services.runtime.errors import NotFound
 
 
 @dataclass(frozen=True)
 class CopyView:
-    """One copy: which camera and span, what is covered, and where its fragments lie in the plaintext."""
+    """One copy: which camera and span, what is covered, and where its fragments lie in the plaintext.
+
+    ``recorder_clock`` is how the recorder's clock stood against true time at the retrieval: offsetMs, method,
+    uncertaintyMs (R37). The pictures' own times are the recorder's, and are not corrected by it.
+    """
 
     id: str
     item_id: str
     camera_zh: str
     camera_en: str
+    place_zh: str
+    place_en: str
+    site: str
+    recorder: str
+    recorder_clock: dict[str, Any]
+    record_number: str
     zone: str
     size: int
     sha256: str
@@ -34,16 +51,50 @@ class CopyView:
 
 @dataclass(frozen=True)
 class HandOverView:
-    """A hand-over with everything that its custodian signs for and acts on."""
+    """A hand-over with everything that its custodian signs for and acts on.
+
+    ``state`` is a code of ``state_of``; ``signs_with`` what a receipt is signed with, such as ``password``.
+    """
 
     hand_over: HandOver
     number: str
+    state: str
     purpose: str
     way_of_use: str
+    place_of_use: str
     form_sha256: str
     conditions_version: str
+    agreed: bool
+    signs_with: tuple[str, ...]
     copies: list[CopyView]
     downloads: list[Download]
+    given_back: Return | None
+
+
+@dataclass(frozen=True)
+class LogView:
+    """The custody log; ``names`` of the people in it by id, ``broken_at`` the first line whose hash is wrong."""
+
+    number: str
+    entries: list[CustodyEntry]
+    names: dict[str, str]
+    broken_at: int | None
+
+
+def state_of(hand_over: HandOver, now: datetime) -> str:
+    """Where a loan stands: awaiting-receipt, take-up-over, declined, in-use, suspended, overdue, copy-lost,
+    copy-returned or loan-ended."""
+    reasons = (
+        (hand_over.declined_at is not None, "declined"),
+        (hand_over.ended_at is not None, "loan-ended"),
+        (hand_over.returned_at is not None, "copy-returned"),
+        (hand_over.lost_at is not None, "copy-lost"),
+        (hand_over.accepted_at is None and now >= hand_over.take_up_until, "take-up-over"),
+        (hand_over.accepted_at is None, "awaiting-receipt"),
+        (hand_over.due_at is not None and now >= hand_over.due_at, "overdue"),
+        (hand_over.suspended_at is not None, "suspended"),
+    )
+    return next((code for holds, code in reasons if holds), "in-use")
 
 
 def mine(unit: Unit) -> list[HandOverView]:
@@ -58,8 +109,18 @@ def one(unit: Unit, hand_over_id: str) -> HandOverView:
     return _view(unit, hand_over)
 
 
-def log(unit: Unit, hand_over_id: str) -> tuple[list[CustodyEntry], int | None]:
-    """The custody log for everyone who may see the case, and the line where its chain breaks, if it does."""
+def of_copy(unit: Unit, copy_id: str) -> tuple[HandOverView, CopyView]:
+    """A copy that the acting person is custodian of, with its hand-over; NotFound for everybody else."""
+    copy = unit.session.get(Copy, copy_id)
+    hand_over = unit.session.get(HandOver, copy.hand_over_id) if copy is not None and copy.hand_over_id else None
+    if hand_over is None or hand_over.custodian_id != unit.actor.id:
+        raise NotFound("副本", "copy", copy_id)
+    view = one(unit, hand_over.id)
+    return view, next(shown for shown in view.copies if shown.id == copy_id)
+
+
+def log(unit: Unit, hand_over_id: str) -> LogView:
+    """The custody log for everyone who may see the case."""
     hand_over = unit.session.get(HandOver, hand_over_id)
     if hand_over is None:
         raise NotFound("交接", "hand-over", hand_over_id)
@@ -67,7 +128,13 @@ def log(unit: Unit, hand_over_id: str) -> tuple[list[CustodyEntry], int | None]:
         visibility.visible(unit, hand_over.application_id)
     audit.record(unit, "custody-log-read", "hand-over", hand_over_id, application_id=hand_over.application_id)
     entries = custody.log_of(unit, hand_over_id)
-    return entries, custody.broken_at(entries)
+    people = {entry.person_id for entry in entries}
+    return LogView(
+        number=unit.session.get_one(Application, hand_over.application_id).number or "",
+        entries=entries,
+        names={row.id: row.name for row in unit.session.scalars(select(Person).where(Person.id.in_(people)))},
+        broken_at=custody.broken_at(entries),
+    )
 
 
 def _view(unit: Unit, hand_over: HandOver) -> HandOverView:
@@ -78,21 +145,28 @@ def _view(unit: Unit, hand_over: HandOver) -> HandOverView:
     return HandOverView(
         hand_over=hand_over,
         number=application.number or "",
+        state=state_of(hand_over, unit.now),
         purpose=application.purpose,
         way_of_use=application.granted_way_of_use or "view",
+        place_of_use=application.place_of_use or "",
         form_sha256=revision.sha256 if revision else "",
         conditions_version=hand_over.conditions_version or unit.rules.policy_version,
+        agreed=valid_agreement(unit, hand_over.custodian_id) is not None,
+        signs_with=own_signatures.methods(unit, STAGES["receipt"].level),
         copies=[
             _copy(unit, copy, [grant.action for grant in grants if grant.copy_id == copy.id and grant.ended_at is None])
             for copy in held
         ],
         downloads=copies.downloads_of(unit, hand_over.id),
+        given_back=unit.session.scalar(select(Return).where(Return.hand_over_id == hand_over.id)),
     )
 
 
 def _copy(unit: Unit, copy: Copy, actions: list[str]) -> CopyView:
     item = unit.session.get_one(Item, copy.item_id)
     camera = unit.session.get_one(Camera, item.camera_id)
+    recorder = unit.session.get_one(Recorder, camera.recorder_id)
+    record = record_of(unit, item.id)
     coverage = copy.sealed["coverage"]
     # The recorder's segments and their hashes are the record's business, not the custodian's.
     shown = ("asked", "covered", "gaps", "leadInMs", "tailMs", "codecs", "parts", "firstFrame", "lastFrame", "zero")
@@ -101,6 +175,12 @@ def _copy(unit: Unit, copy: Copy, actions: list[str]) -> CopyView:
         item_id=item.id,
         camera_zh=camera.name_zh,
         camera_en=camera.name_en,
+        place_zh=camera.place_zh,
+        place_en=camera.place_en,
+        site=recorder.site,
+        recorder=recorder.name,
+        recorder_clock=json.loads(record.content).get("recorderClock", {}) if record else {},
+        record_number=record.number if record else "",
         zone=item.zone,
         size=copy.sealed["plainSize"],
         sha256=copy.sealed["sha256Plain"],

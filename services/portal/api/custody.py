@@ -8,7 +8,7 @@ from pydantic import Field, SecretStr
 from services.portal.api.dependencies import Books
 from services.portal.api.errors import USUAL, problems
 from services.portal.api.session import Acting
-from services.portal.api.shapes import Account, Answer, Body, Identifier, Line, Moment
+from services.portal.api.shapes import Account, Answer, Body, Code, Identifier, Line, Moment
 from services.register import custody_views, hand_overs
 from services.register.custody_views import HandOverView
 from services.register.signatures import Proof
@@ -19,18 +19,26 @@ Password = Annotated[SecretStr, Field(min_length=1, max_length=1000)]
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
-class Acceptance(Body):
-    """The receipt: which conditions were read, and the signature by password again over the form's hash."""
+class Signed(Body):
+    """The signature by password again over the form's hash, with the authenticator's code where it is wanted."""
+
+    form_sha256: Sha256
+    password: Password
+    code: Code | None = None
+
+    @property
+    def proof(self) -> Proof:
+        return Proof(self.form_sha256, self.password.get_secret_value(), self.code)
+
+
+class Acceptance(Signed):
+    """The receipt: which conditions were read."""
 
     conditions_version: Line
-    form_sha256: Sha256
-    password: Password
 
 
-class Refusal(Body):
+class Refusal(Signed):
     reason: Account
-    form_sha256: Sha256
-    password: Password
 
 
 class Loss(Body):
@@ -45,6 +53,12 @@ class CopyAnswer(Answer):
     item_id: str
     camera_zh: str
     camera_en: str
+    place_zh: str
+    place_en: str
+    site: str
+    recorder: str
+    recorder_clock: dict[str, Any]
+    record_number: str
     zone: str
     size: int
     sha256: str
@@ -63,13 +77,20 @@ class DownloadAnswer(Answer):
 
 
 class HandOverAnswer(Answer):
-    """A hand-over; ``purpose`` is what the copies may be used for, and nothing else (R41)."""
+    """A hand-over; ``purpose`` is what the copies may be used for, and nothing else (R41).
+
+    ``agreed`` says whether the confidentiality agreement is valid; ``signs_with`` what a receipt is signed with.
+    """
 
     id: str
     application_id: str
     number: str
+    state: str
     purpose: str
     way_of_use: str
+    place_of_use: str
+    agreed: bool
+    signs_with: list[str]
     conditions_version: str
     form_sha256: str
     use_days: int
@@ -98,35 +119,20 @@ class LogEntry(Answer):
 
 
 class LogAnswer(Answer):
-    """The custody log; ``broken_at`` is the first line whose hash does not follow from the one before, or null."""
+    """The custody log; ``broken_at`` is the first line whose hash does not follow from the one before, or null.
 
+    ``names`` are those of the people in it, by id.
+    """
+
+    number: str
     entries: list[LogEntry]
+    names: dict[str, str]
     broken_at: int | None
 
 
 def told(view: HandOverView) -> HandOverAnswer:
-    row = view.hand_over
-    return HandOverAnswer(
-        id=row.id,
-        application_id=row.application_id,
-        number=view.number,
-        purpose=view.purpose,
-        way_of_use=view.way_of_use,
-        conditions_version=view.conditions_version,
-        form_sha256=view.form_sha256,
-        use_days=row.use_days,
-        offered_at=row.offered_at,
-        take_up_until=row.take_up_until,
-        accepted_at=row.accepted_at,
-        declined_at=row.declined_at,
-        due_at=row.due_at,
-        suspended_at=row.suspended_at,
-        returned_at=row.returned_at,
-        lost_at=row.lost_at,
-        ended_at=row.ended_at,
-        copies=[CopyAnswer.model_validate(copy) for copy in view.copies],
-        downloads=[DownloadAnswer.model_validate(download) for download in view.downloads],
-    )
+    """The row of the book and what is read beside it, as one flat answer."""
+    return HandOverAnswer.model_validate({**vars(view.hand_over), **vars(view)}, from_attributes=True)
 
 
 @router.get("", responses=problems(401))
@@ -144,16 +150,15 @@ async def read_hand_over(hand_over_id: Identifier, actor: Acting, books: Books) 
 @router.post("/{hand_over_id}/accept", responses=problems(*USUAL))
 async def accept(hand_over_id: Identifier, body: Acceptance, actor: Acting, books: Books) -> HandOverAnswer:
     """Take the copies: needs a valid confidentiality agreement (R46, R59). The use period begins now."""
-    proof = Proof(body.form_sha256, body.password.get_secret_value())
-    await books.run(actor, hand_overs.accept, hand_over_id, conditions_version=body.conditions_version, proof=proof)
+    version = body.conditions_version
+    await books.run(actor, hand_overs.accept, hand_over_id, conditions_version=version, proof=body.proof)
     return told(await books.run(actor, custody_views.one, hand_over_id))
 
 
 @router.post("/{hand_over_id}/decline", responses=problems(*USUAL))
 async def decline(hand_over_id: Identifier, body: Refusal, actor: Acting, books: Books) -> HandOverAnswer:
     """Do not take the copies; the case ends without a hand-over."""
-    proof = Proof(body.form_sha256, body.password.get_secret_value())
-    await books.run(actor, hand_overs.decline, hand_over_id, reason=body.reason, proof=proof)
+    await books.run(actor, hand_overs.decline, hand_over_id, reason=body.reason, proof=body.proof)
     return told(await books.run(actor, custody_views.one, hand_over_id))
 
 
@@ -167,5 +172,4 @@ async def report_loss(hand_over_id: Identifier, body: Loss, actor: Acting, books
 @router.get("/{hand_over_id}/custody-log", responses=problems(401, 404))
 async def read_log(hand_over_id: Identifier, actor: Acting, books: Books) -> LogAnswer:
     """The custody log, with its chain of hashes checked (R47)."""
-    entries, broken_at = await books.run(actor, custody_views.log, hand_over_id)
-    return LogAnswer(entries=[LogEntry.model_validate(entry) for entry in entries], broken_at=broken_at)
+    return LogAnswer.model_validate(await books.run(actor, custody_views.log, hand_over_id))

@@ -10,12 +10,13 @@ from custody_desk import NOON, PASSWORD, Case, Desk
 
 from services.register import custody, custody_views, grants, hand_overs, viewings
 from services.register.agreements import Agreement
+from services.register.archive import Return
 from services.register.audit import AuditEvent
 from services.register.copies import Copy, Download, Grant, Viewing
 from services.register.custody import CustodyEntry, HandOver
 from services.register.notices import Notice
 from services.register.outbox import OutboxMessage
-from services.register.returns import Fate, Return
+from services.register.returns import Fate
 from services.register.reviews import Decision
 from services.runtime.errors import NotFound, Refused
 
@@ -287,7 +288,8 @@ def test_the_custody_log_is_one_chain_and_shows_where_it_was_changed(desk: Desk,
     for _ in range(3):
         desk.as_person("custodian", viewings.open_viewing, copy_of(desk), purpose_confirmed=True, address="192.0.2.1")
 
-    entries, broken_at = desk.as_person("custodian", custody_views.log, hand_over_id)
+    log = desk.as_person("custodian", custody_views.log, hand_over_id)
+    entries, broken_at = log.entries, log.broken_at
     assert [entry.event for entry in entries] == ["offered", "received", "viewed", "viewed", "viewed"]
     assert broken_at is None
 
