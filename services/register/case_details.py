@@ -22,6 +22,7 @@ from services.register import (
     visibility,
 )
 from services.register.applications import Application, Item
+from services.register.archive import ArchiveEntry
 from services.register.cameras import Camera, Recorder
 from services.register.consents import Consent
 from services.register.copies import Copy
@@ -30,7 +31,6 @@ from services.register.documents import Document
 from services.register.masters import Master
 from services.register.next_acts import NextAct
 from services.register.people import Department, Person
-from services.register.returns import ArchiveEntry
 from services.register.reviews import Confirmation, Decision, Finding, Review
 from services.register.stages import STAGES
 from services.register.unit import Unit
@@ -59,7 +59,7 @@ class ItemDetails:
 
 @dataclass(frozen=True)
 class ReviewDetails:
-    """One review with its decision and who confirmed it. ``answers`` are pairs of the question's words and yes or no."""
+    """One review with its decision and who confirmed it. ``answers`` pair each question's words with yes or no."""
 
     review: Review
     decision: Decision | None

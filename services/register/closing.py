@@ -14,6 +14,7 @@ from sqlalchemy import func, select
 from services.register import (
     attempts,
     audit,
+    consents,
     copies,
     custody,
     documents,
@@ -27,13 +28,13 @@ from services.register import (
     violations,
 )
 from services.register.applications import Application, Item
+from services.register.archive import ArchiveEntry
 from services.register.attempts import UploadAttempt
 from services.register.copies import Copy
 from services.register.custody import HandOver
 from services.register.documents import Document
 from services.register.masters import Master
 from services.register.preservations import Preservation
-from services.register.returns import ArchiveEntry
 from services.register.unit import Unit
 from services.runtime.errors import Fatal
 
@@ -241,6 +242,7 @@ def _close(unit: Unit, application: Application, closed_as: str) -> None:
         return
     application.closed_at, application.closed_as = unit.now, closed_as
     review_tasks.close_open(unit, application.id, f"case-closed:{closed_as}")
+    consents.end_open(unit, application.id, "closed")
     outbox.settle(unit, application.id, f"case-closed:{closed_as}")
     audit.record(unit, "case-closed", "application", application.id, application_id=application.id, closed_as=closed_as)
     notices.tell(unit, application.drafter_id, f"case-closed:{closed_as}", application_id=application.id)

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 
 from sqlalchemy import select
 
-from services.register import people, returns  # returns leads back here: used by name, when called
+from services.register import consents, people
 from services.register.applications import Application, Revision
+from services.register.archive import Return
 from services.register.custody import HandOver
 from services.register.people import Department
 from services.register.reviews import Confirmation, Decision, Proposal, Review
@@ -50,7 +51,9 @@ def parts(unit: Unit, application: Application) -> dict[str, set[str]]:
     """Who has done which duty for the application so far, in all rounds."""
     done: dict[str, set[str]] = {duty: set() for duty in DUTIES}
     submitters = select(Revision.submitted_by).where(Revision.application_id == application.id)
-    done["applicant"] = {application.drafter_id, *unit.session.scalars(submitters)}
+    # a head who consented that another department applies stands on the applicant's side too (R17)
+    consenting = consents.consenters(unit, application.id)
+    done["applicant"] = {application.drafter_id, *unit.session.scalars(submitters), *consenting}
     decided = select(Decision.stage, Decision.decided_by).where(Decision.application_id == application.id)
     for stage, person_id in unit.session.execute(decided):
         done.get(STAGES[stage].duty, set()).add(person_id)
@@ -183,11 +186,10 @@ def may_supervise(unit: Unit, application: Application, person_id: str) -> Refus
 
 
 def concerns(unit: Unit, application: Application, *department_kinds: str) -> list[str]:
-    """The drafter and the subjects who belong to a department of these kinds (T8)."""
+    """The drafter, the subjects and whoever consented (R17) who belong to a department of these kinds (T8)."""
+    near = [application.drafter_id, *application.subject_ids, *sorted(consents.consenters(unit, application.id))]
     return [
-        person_id
-        for person_id in dict.fromkeys([application.drafter_id, *application.subject_ids])
-        if people.in_department_of(unit, person_id, *department_kinds)
+        person_id for person_id in dict.fromkeys(near) if people.in_department_of(unit, person_id, *department_kinds)
     ]
 
 
@@ -248,8 +250,8 @@ def _management_pools(unit: Unit, application: Application) -> Pools:
 def _inspection_pools(unit: Unit, application: Application) -> Pools:
     """T12: the office that the custodian chose; its inspectors, then its other people, then inspectors elsewhere."""
     chosen = unit.session.scalar(
-        select(returns.Return.return_to)
-        .join(HandOver, HandOver.id == returns.Return.hand_over_id)
+        select(Return.return_to)
+        .join(HandOver, HandOver.id == Return.hand_over_id)
         .where(HandOver.application_id == application.id)
     )
     kind = chosen or "security"

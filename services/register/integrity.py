@@ -13,9 +13,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from services.register import audit, copies, documents, masters, notices, people, visibility
 from services.register.applications import Application, Item
+from services.register.archive import ArchiveEntry
 from services.register.base import Base, new_id
 from services.register.custody import HandOver
-from services.register.returns import ArchiveEntry
 from services.register.unit import Unit
 from services.runtime.errors import Refused
 

@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, select
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import select
 
 from services.register import copies, custody, grants, hand_overs, measurements, notices, outbox, own_signatures
-from services.register.base import Base, new_id
+from services.register.archive import Inspection, Return
+from services.register.base import new_id
 from services.register.messages import COPY_RETURNED
 from services.register.unit import Unit
 from services.runtime.errors import Fatal, Refused
@@ -19,42 +18,6 @@ OFFICES = {
     "storage": ("storage-operator", "return-inspector"),
 }
 FATES = ("destroyed", "given-back")
-
-
-class Return(Base):
-    __tablename__ = "returns"
-
-    id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
-    hand_over_id: Mapped[str] = mapped_column(ForeignKey("hand_overs.id"), unique=True)
-    returned_by: Mapped[str] = mapped_column(ForeignKey("people.id"))
-    returned_at: Mapped[datetime]
-    return_to: Mapped[str]  # security, storage
-    attestation: Mapped[dict[str, Any]]  # for each download and medium: destroyed or given back
-    statement_sha256: Mapped[str]
-    signature: Mapped[dict[str, Any]]
-
-
-class Inspection(Base):
-    """What the automatic inspection of a return found; the inspector's answer is a decision."""
-
-    __tablename__ = "inspections"
-
-    id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
-    hand_over_id: Mapped[str] = mapped_column(ForeignKey("hand_overs.id"), unique=True)
-    inspected_at: Mapped[datetime]
-    hashes: Mapped[dict[str, Any]]  # copy id -> matches
-    findings: Mapped[list[Any]]
-
-
-class ArchiveEntry(Base):
-    __tablename__ = "archive_entries"
-
-    id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
-    application_id: Mapped[str] = mapped_column(ForeignKey("applications.id"), unique=True)
-    archived_at: Mapped[datetime]
-    in_order: Mapped[bool]
-    dispose_after: Mapped[datetime]
-    location: Mapped[str]
 
 
 @dataclass(frozen=True)
@@ -67,7 +30,14 @@ class Fate:
 
 
 def give_back(
-    unit: Unit, hand_over_id: str, *, return_to: str, fates: Sequence[Fate], no_other_copies: bool, password: str
+    unit: Unit,
+    hand_over_id: str,
+    *,
+    return_to: str,
+    fates: Sequence[Fate],
+    no_other_copies: bool,
+    password: str,
+    code: str | None = None,
 ) -> Return:
     """The custodian returns the copies and attests for every download, with a signature (R38, T2, T12).
 
@@ -101,7 +71,7 @@ def give_back(
         "returnTo": return_to,
         "returnedAt": unit.now.isoformat(),
     }
-    signed = own_signatures.sign(unit, statement, password)
+    signed = own_signatures.sign(unit, statement, password, code)
     given_back = Return(
         id=new_id(),
         hand_over_id=hand_over_id,

@@ -7,10 +7,10 @@ from desk_people import CUSTODIAN, People
 
 from services.demo.organisation import demo_id
 from services.register import grants, messages, outbox
+from services.register.archive import ArchiveEntry, Inspection
 from services.register.copies import Copy, Grant
 from services.register.custody import HandOver
 from services.register.masters import Master
-from services.register.returns import ArchiveEntry, Inspection
 from services.register.reviews import Decision
 from services.register.unit import Unit
 from services.register.violations import Violation

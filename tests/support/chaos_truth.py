@@ -12,6 +12,7 @@ from sqlalchemy import func, select
 from services.bootstrap import House
 from services.demo.organisation import CAMERAS
 from services.register.applications import Application, Item
+from services.register.archive import ArchiveEntry
 from services.register.attempts import UploadAttempt
 from services.register.cameras import Camera
 from services.register.copies import Copy
@@ -21,7 +22,6 @@ from services.register.masters import Master
 from services.register.outbox import OutboxMessage
 from services.register.people import Person
 from services.register.preservations import Preservation
-from services.register.returns import ArchiveEntry
 from services.register.reviews import Confirmation, Decision, Reminder, Review
 from services.register.unit import Actor, Unit
 from services.vault.labels import label_key

@@ -23,10 +23,11 @@ from services.recorders.registry import open_recorder
 from services.register import attempts, copies, documents, hand_overs, masters, preservations, returns, schema
 from services.register.agreements import Agreement
 from services.register.applications import Application, Item, Revision
+from services.register.archive import Return
 from services.register.cameras import Camera, Recorder
 from services.register.custody import HandOver
 from services.register.people import Department, Person, Post
-from services.register.returns import Fate, Return
+from services.register.returns import Fate
 from services.register.reviews import Decision, Review
 from services.register.rules import Rules
 from services.register.signatures import Proof

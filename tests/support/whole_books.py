@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from sqlalchemy import select
 
 from services.register.applications import Application
+from services.register.archive import ArchiveEntry
 from services.register.attempts import UploadAttempt
 from services.register.copies import Copy, Grant
 from services.register.custody import CustodyEntry, HandOver, broken_at
@@ -12,7 +13,6 @@ from services.register.documents import Document
 from services.register.masters import Master
 from services.register.outbox import OutboxMessage
 from services.register.preservations import Preservation
-from services.register.returns import ArchiveEntry
 from services.register.reviews import Review
 from services.register.unit import Unit
 from services.vault.labels import label_key

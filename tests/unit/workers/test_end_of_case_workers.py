@@ -8,6 +8,7 @@ from custody_desk import NOON, Case, Desk, open_review
 
 from services.register import attempts, closing, hand_overs
 from services.register.applications import Application
+from services.register.archive import ArchiveEntry, Inspection
 from services.register.audit import AuditEvent
 from services.register.copies import Copy, Grant
 from services.register.custody import CustodyEntry
@@ -15,7 +16,6 @@ from services.register.documents import Document
 from services.register.masters import Master
 from services.register.notices import Notice
 from services.register.preservations import Preservation
-from services.register.returns import ArchiveEntry, Inspection
 from services.register.reviews import Review
 from services.register.violations import Violation
 from services.runtime.errors import Fatal, Retryable

@@ -1,0 +1,45 @@
+"""Returns, their inspections and what is archived: the books (R38 to R40). What is done with them is in ``returns``."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey
+from sqlalchemy.orm import Mapped, mapped_column
+
+from services.register.base import Base, new_id
+
+
+class Return(Base):
+    __tablename__ = "returns"
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
+    hand_over_id: Mapped[str] = mapped_column(ForeignKey("hand_overs.id"), unique=True)
+    returned_by: Mapped[str] = mapped_column(ForeignKey("people.id"))
+    returned_at: Mapped[datetime]
+    return_to: Mapped[str]  # security, storage
+    attestation: Mapped[dict[str, Any]]  # for each download and medium: destroyed or given back
+    statement_sha256: Mapped[str]
+    signature: Mapped[dict[str, Any]]
+
+
+class Inspection(Base):
+    """What the automatic inspection of a return found; the inspector's answer is a decision."""
+
+    __tablename__ = "inspections"
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
+    hand_over_id: Mapped[str] = mapped_column(ForeignKey("hand_overs.id"), unique=True)
+    inspected_at: Mapped[datetime]
+    hashes: Mapped[dict[str, Any]]  # copy id -> matches
+    findings: Mapped[list[Any]]
+
+
+class ArchiveEntry(Base):
+    __tablename__ = "archive_entries"
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
+    application_id: Mapped[str] = mapped_column(ForeignKey("applications.id"), unique=True)
+    archived_at: Mapped[datetime]
+    in_order: Mapped[bool]
+    dispose_after: Mapped[datetime]
+    location: Mapped[str]
