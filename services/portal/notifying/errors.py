@@ -74,3 +74,12 @@ class Undelivered(Exception):
         self.code = code
         self.detail = detail
         self.for_good = for_good
+
+
+def caused_by(error: BaseException | None, kind: type[BaseException]) -> bool:
+    """Whether an error of this kind is at the bottom of it: libraries wrap those of the connection in their own."""
+    while error is not None:
+        if isinstance(error, kind):
+            return True
+        error = error.__cause__ or error.__context__
+    return False

@@ -11,7 +11,7 @@ import anyio
 import anyio.to_thread
 
 from services.portal.notifying import letters
-from services.portal.notifying.errors import Undelivered
+from services.portal.notifying.errors import Undelivered, caused_by
 from services.register.dispatch import Parcel
 from services.runtime.settings import Settings
 
@@ -93,9 +93,9 @@ def _errors() -> Iterator[None]:
         raise Undelivered("try-later", _said(error.smtp_code, error.smtp_error)) from error
     except ssl.SSLError as error:
         raise Undelivered("certificate", error.reason or str(error)) from error
-    except TimeoutError as error:
-        raise Undelivered("too-slow") from error
     except OSError as error:
+        if caused_by(error, TimeoutError):
+            raise Undelivered("too-slow") from error
         raise Undelivered("unreachable", error.strerror or str(error)) from error
 
 

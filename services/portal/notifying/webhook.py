@@ -14,7 +14,7 @@ import anyio
 import httpx
 
 from services.portal.notifying import letters
-from services.portal.notifying.errors import Undelivered
+from services.portal.notifying.errors import Undelivered, caused_by
 from services.register.dispatch import Parcel
 from services.runtime.addresses import AddressRefused, Guard, GuardedTransport, parse_networks
 from services.runtime.settings import Settings
@@ -70,7 +70,7 @@ class Webhook:
         except (TimeoutError, httpx.TimeoutException) as error:
             raise Undelivered("too-slow") from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise Undelivered("certificate" if _of_tls(error) else "unreachable", str(error)) from error
+            raise Undelivered("certificate" if caused_by(error, ssl.SSLError) else "unreachable", str(error)) from error
 
 
 def signature(key: bytes, message_id: str, timestamp: int, body: bytes) -> dict[str, str]:
@@ -78,11 +78,3 @@ def signature(key: bytes, message_id: str, timestamp: int, body: bytes) -> dict[
     signed = f"{message_id}.{timestamp}.".encode() + body
     digest = base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
     return {"webhook-id": message_id, "webhook-timestamp": str(timestamp), "webhook-signature": f"v1,{digest}"}
-
-
-def _of_tls(error: BaseException | None) -> bool:
-    while error is not None:
-        if isinstance(error, ssl.SSLError):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
