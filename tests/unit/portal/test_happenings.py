@@ -1,0 +1,78 @@
+"""Every action that a case's time line may show has words in both languages."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from services.portal.happenings import HAPPENINGS, said
+from services.register.stages import STAGES
+
+SERVICES = Path(__file__).parents[3] / "services"
+# Written with a part that is filled in: what it may be.
+FILLED = {
+    "{kind}-written": ("application-form-written", "retrieval-record-written"),
+    "{check}-checked": ("preliminary-review-checked", "security-review-checked"),
+    "receipt-{outcome}": ("receipt-accepted", "receipt-declined"),
+    "consent-{answer}": ("consent-consented", "consent-refused"),
+}
+HANDED_ON = {"_audit": 3, "_gone": 2}  # a function of a module that records the action it is given: which argument
+
+
+def _text(node: ast.AST) -> str | None:
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    if isinstance(node, ast.JoinedStr):
+        parts = (one.value if isinstance(one, ast.Constant) else f"{{{ast.unparse(one.value)}}}" for one in node.values)
+        return "".join(str(part) for part in parts)
+    return None
+
+
+def _calls() -> Iterator[tuple[str, ast.Call]]:
+    for path in sorted(SERVICES.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call):
+                yield ast.unparse(node.func), node
+
+
+def actions_of_cases() -> set[str]:
+    """Every action that is recorded with an application, except readings."""
+    found: set[str] = set()
+    for name, call in _calls():
+        if name == "audit.record" and any(keyword.arg == "application_id" for keyword in call.keywords):
+            action = _text(call.args[1])
+            found |= set(FILLED.get(action or "", (action,) if action else ()))
+        elif name in HANDED_ON and len(call.args) > HANDED_ON[name]:
+            found.add(_text(call.args[HANDED_ON[name]]) or "")
+        elif name == "custody.append":
+            found.add(f"custody-{_text(call.args[2])}")
+    return {one for one in found if one and "{" not in one and not one.endswith("-read")}
+
+
+def test_every_action_of_a_case_has_words() -> None:
+    found = actions_of_cases()
+
+    assert {"review-decided", "grant-suspended", "master-discarded", "custody-returned"} <= found
+    assert sorted(found - HAPPENINGS.keys()) == []
+
+
+def test_every_sentence_is_told_in_both_languages() -> None:
+    for zh, en in HAPPENINGS.values():
+        assert not zh.isascii()
+        assert en.isascii()
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_decision_is_told_with_its_stage_and_outcome_in_words(stage: str) -> None:
+    for outcome in STAGES[stage].outcomes:
+        for language in ("zh", "en"):
+            told = said(language, "review-decided", {"stage": stage, "outcome": outcome}, "Asia/Shanghai")
+            assert stage not in told or language == "en"
+            assert outcome not in told or language == "en"
+            assert "{" not in told
+
+
+def test_a_missing_detail_leaves_no_brace() -> None:
+    assert said("en", "application-submitted", {}, "UTC") == "The application  was handed in"
+    assert said("en", "never-heard-of", {}, "UTC") == "never-heard-of"
