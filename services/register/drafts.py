@@ -15,6 +15,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from services.register import audit, forms, previews, submissions, visibility
 from services.register.applications import Application, Item
 from services.register.base import Base
+from services.register.consents import Consent, Consultation
 from services.register.forms import Form
 from services.register.people import Person
 from services.register.unit import Unit
@@ -55,18 +56,18 @@ def save(
     else:
         application = _open(unit, application_id)
         draft = _of_round(unit, application)
+        if draft is not None and typed and draft.typed == dict(typed):
+            return draft
         if version is not None and version != (draft.version if draft else 0):
             raise Refused(
                 "draft-changed",
                 "这份草稿已在别处修改并保存；请选择保留哪一份。",
                 "This draft was changed and saved elsewhere: choose which of the two to keep.",
             )
-        if draft is not None and draft.typed == dict(typed or {}) and typed:
-            return draft
         if application.submitted_at is None:
             submissions.redraft(unit, application_id, form)
         else:
-            submissions.check_storable(unit, form)
+            submissions.check_storable(unit, form, application)
     return _keep(unit, application, dict(typed or {}))
 
 
@@ -81,7 +82,7 @@ def hand_in(unit: Unit, application_id: str, form: Form) -> Application:
     application = submissions.own(unit, application_id, for_change=True)
     if application.submitted_at is not None and application.correction_until is None and application.closed_at is None:
         return application
-    submissions.check_storable(unit, form)
+    submissions.check_storable(unit, form, application)
     previews.require_complete(unit, form)
     if application.submitted_at is None:
         submissions.redraft(unit, application_id, form)
@@ -98,7 +99,7 @@ def discard(unit: Unit, application_id: str) -> None:
             "申请已提交，不能删除；不再需要的，请撤回。",
             "The application was submitted: withdraw it instead of deleting it.",
         )
-    for table in (Draft, Item):
+    for table in (Draft, Item, Consent, Consultation):
         unit.session.execute(delete(table).where(table.application_id == application_id))
     unit.session.delete(application)
     unit.session.flush()

@@ -11,6 +11,8 @@ def candidates(local: datetime, zone: str) -> list[datetime]:
 
     None where the clock was put forward over it, two where it was put back.
     """
+    if local.tzinfo is not None or not 1970 <= local.year < 2200:  # beyond them a zone may leave the calendar
+        return []
     place = ZoneInfo(zone)
     found = {local.replace(tzinfo=place, fold=fold).astimezone(UTC) for fold in (0, 1)}
     return sorted(moment for moment in found if moment.astimezone(place).replace(tzinfo=None, fold=0) == local)
@@ -45,6 +47,14 @@ def moment(text: str, zone: str, *, which: str = "") -> datetime:
             status=422,
         )
     return found[-1] if which == "second" else found[0]
+
+
+def twice(text: str, zone: str) -> bool:
+    """Whether a clock in ``zone`` showed this local time twice; a text that is no time is shown never."""
+    try:
+        return len(candidates(datetime.fromisoformat(text), zone)) > 1
+    except ValueError:
+        return False
 
 
 def local_text(when: datetime, zone: str) -> tuple[str, str]:

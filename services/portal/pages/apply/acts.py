@@ -1,0 +1,46 @@
+"""What the form's buttons do with what is typed: they work the same with and without JavaScript."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from services.portal.pages.apply import sheet
+from services.portal.pages.forms import TypedForm
+
+
+@dataclass(frozen=True)
+class Done:
+    """The form after the button ``act``; ``picking``: the item, from 0, whose camera is being chosen."""
+
+    typed: TypedForm
+    picking: int | None
+    act: str = "save"
+
+
+def apply(typed: TypedForm) -> Done:
+    """``add``, ``remove-0``, ``pick-0``, ``camera-0-<id>`` change the items; what is not known just saves."""
+    act, *where = typed.text("act", "save").split("-", 2)
+    index = int(where[0]) if where and where[0].isdigit() and len(where[0]) < 4 else None
+    items: list[Mapping[str, str]] = list(sheet.items_of(typed))
+    picking = None
+    if act == "add":
+        # the next camera is mostly asked for the same span
+        last = items[-1] if items else dict.fromkeys(sheet.ITEM, "")
+        items.append({**last, "cameraId": ""})
+        picking = len(items) - 1
+    elif index is not None and index < len(items):
+        if act == "remove":
+            del items[index]
+        elif act in ("pick", "search"):
+            picking = index
+        elif act == "camera" and len(where) == 2:  # the item, and the camera's id
+            items[index] = {**items[index], "cameraId": where[1]}
+    changed = sheet.with_items(dict(_fields(typed)), items)
+    return Done(sheet.typed_of(changed), picking, act)
+
+
+def _fields(typed: TypedForm) -> list[tuple[str, str | list[str]]]:
+    return [
+        (name, texts if name in sheet.LISTS else texts[-1])
+        for name in dict.fromkeys(typed.fields)
+        if (texts := typed.all(name))
+    ]

@@ -1,0 +1,83 @@
+// The application form: quick times, and nothing typed is lost when the session ends. The form works without this.
+const FORM = "application";
+const LENGTH_AT_FIRST = 10 * 60;
+
+const pad = (number) => String(number).padStart(2, "0");
+// A local time is counted in UTC, so that the reader's own zone changes nothing.
+const seconds = (text) => Date.parse(text + "Z") / 1000;
+const local = (count) => {
+  const at = new Date(count * 1000);
+  return `${at.getUTCFullYear()}-${pad(at.getUTCMonth() + 1)}-${pad(at.getUTCDate())}T${pad(at.getUTCHours())}:${pad(at.getUTCMinutes())}:${pad(at.getUTCSeconds())}`;
+};
+
+function changed(input) {
+  input.dispatchEvent(new Event("change", { bubbles: true }));
+}
+
+function setTime(input, count) {
+  input.value = local(count);
+  changed(input);
+}
+
+function prepare(root) {
+  for (const shifts of root.querySelectorAll(".shifts")) shifts.hidden = false;
+}
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-shift]");
+  if (!button) return;
+  const item = button.closest(".item");
+  const start = item.querySelector("[name$=-start]");
+  const end = item.querySelector("[name$=-end]");
+  const [which, count] = button.dataset.shift.split(":");
+  const from = seconds(start.value);
+  const to = seconds(end.value);
+  if (which === "start" && from) setTime(start, from + Number(count));
+  if (which === "end" && to) setTime(end, to + Number(count));
+  if (which === "length" && from) setTime(end, from + Number(count));
+});
+
+document.addEventListener("change", (event) => {
+  if (!event.target.name?.endsWith("-start")) return;
+  const end = event.target.closest(".item")?.querySelector("[name$=-end]");
+  const from = seconds(event.target.value);
+  if (end && !end.value && from) setTime(end, from + LENGTH_AT_FIRST);
+});
+
+// What was typed after the session had ended waits in this tab until its person has signed in again.
+document.addEventListener("htmx:beforeOnLoad", (event) => {
+  const form = document.getElementById(FORM);
+  const away = event.detail.xhr.getResponseHeader("HX-Redirect") || "";
+  if (!form || !away.startsWith("/sign-in")) return;
+  const fields = [...new FormData(form)].filter(([name, value]) => typeof value === "string" && name !== "csrf_token");
+  sessionStorage.setItem(FORM, JSON.stringify({ person: form.dataset.person, id: form.elements.applicationId.value, fields }));
+  event.preventDefault();
+  const back = form.elements.version.value === "0" ? "/apply" : `/applications/${form.elements.applicationId.value}/edit`;
+  window.location.assign("/sign-in?next=" + encodeURIComponent(back));
+});
+
+function takeBack() {
+  const form = document.getElementById(FORM);
+  const kept = sessionStorage.getItem(FORM);
+  if (!form || !kept) return;
+  const { person, id, fields } = JSON.parse(kept);
+  if (person !== form.dataset.person) {
+    sessionStorage.removeItem(FORM);
+    return;
+  }
+  if (form.elements.version.value !== "0" && form.elements.applicationId.value !== id) return;
+  sessionStorage.removeItem(FORM);
+  for (const name of new Set(fields.map(([name]) => name))) {
+    const values = fields.filter(([other]) => other === name).map(([, value]) => value);
+    for (const element of form.querySelectorAll(`[name="${CSS.escape(name)}"]`)) {
+      if (name === "version") continue;
+      if (element.type === "checkbox" || element.type === "radio") element.checked = values.includes(element.value);
+      else element.value = values[values.length - 1];
+    }
+  }
+  changed(form);
+}
+
+document.addEventListener("htmx:afterSettle", (event) => prepare(event.target));
+prepare(document);
+window.addEventListener("load", takeBack);
