@@ -38,6 +38,7 @@ from services.runtime.settings import Settings, variable
 from services.runtime.threads import run_in_thread
 from services.runtime.worker import Worker, choose, discover
 from services.vault.keys import LoanKeys, VaultKeys, ensure_keys
+from services.vault.secret_box import KeyFileBox
 from services.vault.store import Store
 from services.vault.stores import open_store
 from services.workers.vault_work import sweep_abandoned
@@ -49,6 +50,7 @@ COUNT_EVERY = timedelta(seconds=30)
 ENGINE_WAIT = timedelta(seconds=60)
 MODELS = Path(__file__).parents[1] / "bpmn"
 START = Actor("system", "start")
+PORTAL_KEY = "portal/secrets.key"
 
 Ready: TypeAlias = Callable[["Addresses"], Awaitable[None]]
 
@@ -116,7 +118,7 @@ def open_register(settings: Settings, clock: Clock) -> Register:
     """The books, brought to the newest schema when they are ours alone (SQLite)."""
     if settings.database.startswith("sqlite"):
         settings.data_dir.mkdir(parents=True, exist_ok=True)
-    register = Register(settings.database, clock, rules_of(settings))
+    register = Register(settings.database, clock, rules_of(settings), secrets=KeyFileBox(settings.keys / PORTAL_KEY))
     if register.engine.dialect.name == "sqlite":
         schema.migrate(register.engine)
     return register

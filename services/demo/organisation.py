@@ -14,8 +14,8 @@ from services.recorders.layout import redate
 from services.register import audit, valid_agreements
 from services.register.agreements import Agreement
 from services.register.cameras import Camera, Recorder
+from services.register.passwords import hash_password
 from services.register.people import Department, Person, Post
-from services.register.sign_ins import hash_password
 from services.register.unit import Actor, Unit
 from services.runtime.errors import Fatal
 from services.runtime.settings import variable

@@ -30,7 +30,7 @@ def mine(unit: Unit) -> list[Agreement]:
     return list(unit.session.scalars(query))
 
 
-def sign(unit: Unit, version: str, password: str) -> Agreement:
+def sign(unit: Unit, version: str, password: str, code: str | None = None) -> Agreement:
     """The acting person signs the agreement of the present version for a year; Refused for an older version."""
     if version != unit.rules.agreement_version:
         raise Refused(
@@ -50,7 +50,7 @@ def sign(unit: Unit, version: str, password: str) -> Agreement:
         "signedAt": unit.now.isoformat(),
         "expiresAt": agreement.expires_at.isoformat(),
     }
-    signed = own_signatures.sign(unit, statement, password)
+    signed = own_signatures.sign(unit, statement, password, code)
     unit.session.add(agreement)
     audit.record(
         unit,

@@ -6,7 +6,7 @@ Neither is ever deleted: cases point to them. One that is not ``active`` can be 
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, true
+from sqlalchemy import ForeignKey, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.register.base import Base, new_id
@@ -33,7 +33,7 @@ class Recorder(Base):
     # asked last, and what was wrong then: code, zh and en, or None
     asked_at: Mapped[datetime | None]
     last_error: Mapped[dict[str, Any] | None]
-    active: Mapped[bool] = mapped_column(default=True, server_default=true())
+    active: Mapped[bool] = mapped_column(default=True, server_default=text("true"))
 
 
 class Camera(Base):
@@ -53,7 +53,7 @@ class Camera(Base):
     oldest_frame_at: Mapped[datetime | None]
     oldest_measured_at: Mapped[datetime | None]
     fingerprint: Mapped[str | None]
-    active: Mapped[bool] = mapped_column(default=True, server_default=true())
+    active: Mapped[bool] = mapped_column(default=True, server_default=text("true"))
 
 
 class CameraPicture(Base):

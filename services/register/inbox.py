@@ -7,7 +7,18 @@ from typing import Any, Literal
 
 from sqlalchemy import select
 
-from services.register import audit, cases, decisions, duties, findings, people, preservations, scopes, visibility
+from services.register import (
+    audit,
+    cases,
+    decisions,
+    duties,
+    findings,
+    own_signatures,
+    people,
+    preservations,
+    scopes,
+    visibility,
+)
 from services.register.applications import Application, Revision
 from services.register.people import Department, Person
 from services.register.reviews import Decision, Finding, Proposal, Review
@@ -68,6 +79,7 @@ class View:
     claimed_by: str | None
     decision: Decision | None
     why_not: Refused | None
+    signature_methods: tuple[str, ...]
     stands_in_for: str | None
     who_can: list[str]
     most_days: int
@@ -207,6 +219,7 @@ def view(unit: Unit, review_id: str) -> View:
         claimed_by=name_of(unit, review.claimed_by) if review.claimed_by else None,
         decision=unit.session.scalar(select(Decision).where(Decision.review_id == review.id)),
         why_not=no,
+        signature_methods=own_signatures.methods(unit, STAGES[review.stage].level),
         stands_in_for=name_of(unit, stands_in_for) if stands_in_for else None,
         who_can=who_can(unit, review, second=proposal is not None) if review.closed_at is None else [],
         most_days=scopes.use_days(unit, application, None),

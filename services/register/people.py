@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, ForeignKey, or_, select
+from sqlalchemy import ColumnElement, ForeignKey, or_, select, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.register.base import Base, new_id
@@ -45,10 +45,13 @@ class Person(Base):
     active: Mapped[bool] = mapped_column(default=True)
     failed_sign_ins: Mapped[int] = mapped_column(default=0)
     locked_until: Mapped[datetime | None]
+    # somebody else knows the password: it is changed before anything else is done
+    must_change_password: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
+    password_set_at: Mapped[datetime | None]
 
 
 class Post(Base):
-    """One person's post in one department, from ``since`` up to ``until``."""
+    """One person's post in one department, from ``since`` up to ``until``; given and ended by an administrator."""
 
     __tablename__ = "posts"
 
@@ -58,15 +61,20 @@ class Post(Base):
     kind: Mapped[str]
     since: Mapped[datetime]
     until: Mapped[datetime | None]
+    given_by: Mapped[str | None] = mapped_column(ForeignKey("people.id"))
+    ended_by: Mapped[str | None] = mapped_column(ForeignKey("people.id"))
 
 
 class Absence(Base):
+    """A time in which others stand in; one that is called off ends where it begins."""
+
     __tablename__ = "absences"
 
     id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
     person_id: Mapped[str] = mapped_column(ForeignKey("people.id"), index=True)
     since: Mapped[datetime]
     until: Mapped[datetime]
+    entered_by: Mapped[str | None] = mapped_column(ForeignKey("people.id"))
 
 
 def posts_of(unit: Unit, person_id: str) -> list[Post]:

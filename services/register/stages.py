@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from services.register.rules import Rules
+from services.register.signatures import Level
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,10 @@ class Question:
 
 @dataclass(frozen=True)
 class Stage:
-    """One stage. ``outcomes`` begins with the favourable one; every outcome is signed with the password again."""
+    """One stage. ``outcomes`` begins with the favourable one; every outcome is signed with the password again.
+
+    With the level ``password+totp`` whoever has a second factor, or must have one, gives a one-time code as well.
+    """
 
     code: str
     duty: str
@@ -30,6 +34,7 @@ class Stage:
     opinion_needed: bool = False
     may_raise: bool = False
     may_lower: bool = False
+    level: Level = "password"
 
     @property
     def favourable(self) -> str:
@@ -96,8 +101,11 @@ STAGES = {
             _review,
             reason_for=("refused",),
             may_raise=True,
+            level="password+totp",
         ),
-        Stage("management", "management", ("approved", "rejected"), _review, opinion_needed=True),
+        Stage(
+            "management", "management", ("approved", "rejected"), _review, opinion_needed=True, level="password+totp"
+        ),
         Stage(
             "storage-release",
             "storage-release",
@@ -113,6 +121,7 @@ STAGES = {
                 Question("span-right", "时间段是否与批准的一致？", "Is the span the approved one?"),
             ),
             ("returned",),
+            level="password+totp",
         ),
         Stage(
             "partial-footage",

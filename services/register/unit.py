@@ -5,7 +5,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
 
 import anyio.to_thread
@@ -13,9 +13,11 @@ from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
+from services.register.rule_book import RuleBook
 from services.register.rules import Rules
-from services.runtime.clock import Clock
-from services.runtime.errors import Retryable
+from services.runtime.clock import Clock, SystemClock
+from services.runtime.errors import Refused, Retryable
+from services.runtime.secret_box import NoSecretBox, SecretBox
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -33,23 +35,40 @@ class Actor:
 
 @dataclass
 class Unit:
-    """What every book function is given first. ``now`` stands still for the whole unit."""
+    """What every book function is given first. ``now`` stands still for the whole unit, and so does ``real_now``.
+
+    ``real_now`` is for sessions and one-time codes, which no turned clock moves. ``after_refusal`` is done in a
+    transaction of its own when the act is refused and rolled back: a wrong password is counted so.
+    """
 
     session: Session
     now: datetime
+    real_now: datetime
     actor: Actor
-    rules: Rules
+    read_rules: Callable[[Session], Rules]
     demo: bool
+    secrets: SecretBox
     after_commit: set[str] = field(default_factory=set)
+    after_refusal: list[Callable[["Unit"], None]] = field(default_factory=list)
+
+    @cached_property
+    def rules(self) -> Rules:
+        """The rules that hold when the unit first looks: the environment's with the book's changes over them."""
+        return self.read_rules(self.session)
 
 
 class Register:
     """Opens units on one database. SQLite has one writer at a time; PostgreSQL locks rows."""
 
-    def __init__(self, url: str, clock: Clock, rules: Rules) -> None:
+    def __init__(
+        self, url: str, clock: Clock, rules: Rules, *, secrets: SecretBox | None = None, real: Clock | None = None
+    ) -> None:
         self.engine = connect(url)
         self.clock = clock
-        self.rules = rules
+        self.real = real or SystemClock()
+        self.rules = rules  # the environment's; a unit's own are with the book's changes
+        self._rule_book = RuleBook()
+        self.secrets = secrets or NoSecretBox()
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
         self._one_writer = threading.Lock() if self.engine.dialect.name == "sqlite" else nullcontext()
         self._listeners: dict[str, list[Callable[[], None]]] = {}
@@ -70,11 +89,38 @@ class Register:
 
     def run_now(self, actor: Actor, act: Callable[Concatenate[Unit, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
         """As ``run``, in this thread."""
+        after_refusal: list[Callable[[Unit], None]] = []
+        try:
+            answer, touched = self._once(actor, lambda unit: act(unit, *args, **kwargs), after_refusal)
+        except Refused:
+            for count in after_refusal:
+                self._once(actor, count, [])
+            raise
+        for topic in (*touched, EVERY_COMMIT):
+            for listener in self._listeners.get(topic, ()):
+                listener()
+        return answer
+
+    def _once(
+        self, actor: Actor, act: Callable[[Unit], R], after_refusal: list[Callable[[Unit], None]]
+    ) -> tuple[R, set[str]]:
+        """What the act answers, and the topics that it has touched."""
+        touched: set[str] = set()
         with self._one_writer:
             try:
                 with self._sessions() as session:
-                    unit = Unit(session, self.clock.now(), actor, self.rules, self.clock.turned)
-                    answer = act(unit, *args, **kwargs)
+                    unit = Unit(
+                        session,
+                        self.clock.now(),
+                        self.real.now(),
+                        actor,
+                        self._read_rules,
+                        self.clock.turned,
+                        self.secrets,
+                        touched,
+                        after_refusal,
+                    )
+                    answer = act(unit)
                     session.commit()
             except OperationalError as error:
                 raise Retryable(
@@ -87,10 +133,10 @@ class Register:
                 if error.connection_invalidated:
                     raise Retryable(f"the register's connection broke | {error.orig}") from error
                 raise
-        for topic in (*unit.after_commit, EVERY_COMMIT):
-            for listener in self._listeners.get(topic, ()):
-                listener()
-        return answer
+        return answer, touched
+
+    def _read_rules(self, session: Session) -> Rules:
+        return self._rule_book.rules(session, self.rules)
 
     def close(self) -> None:
         self.engine.dispose()

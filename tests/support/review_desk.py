@@ -26,6 +26,7 @@ from services.runtime.clock import FixedClock
 T = TypeVar("T")
 
 NOON = datetime(2031, 3, 4, 12, 0, tzinfo=UTC)
+REAL = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 PASSWORD = "a password that is long"
 HASH = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
 CLERK = Actor("system", "test")
@@ -69,6 +70,17 @@ FORM = Form(
 )
 
 
+class Box:
+    """Seals for tests: what was sealed for another purpose does not open."""
+
+    def seal(self, text: str, purpose: str) -> str:
+        return f"{purpose}:{text[::-1]}"
+
+    def open(self, sealed: str, purpose: str) -> str:
+        assert sealed.startswith(f"{purpose}:")
+        return sealed.removeprefix(f"{purpose}:")[::-1]
+
+
 @dataclass
 class ReviewDesk:
     """``url`` is an empty database."""
@@ -76,10 +88,12 @@ class ReviewDesk:
     url: str
     rules: Rules = field(default_factory=lambda: Rules(max_use_days=30))
     keys: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+    box: Box = field(default_factory=Box)
 
     def __post_init__(self) -> None:
         self.clock = FixedClock(NOON)
-        self.register = Register(self.url, self.clock, self.rules)
+        self.real = FixedClock(REAL)
+        self.register = Register(self.url, self.clock, self.rules, secrets=self.box, real=self.real)
         schema.migrate(self.register.engine)
         self.run(_seed)
 

@@ -8,7 +8,7 @@ from pydantic import Field
 from services.portal.api.dependencies import Books
 from services.portal.api.errors import problems
 from services.portal.api.session import Acting
-from services.portal.api.shapes import Answer, Body, Line, Moment
+from services.portal.api.shapes import Answer, Body, Code, Line, Moment
 from services.register import agreements
 from services.register.unit import Unit
 from services.register.valid_agreements import valid_agreement
@@ -21,6 +21,7 @@ class AgreementBody(Body):
 
     version: Line
     password: Annotated[str, Field(min_length=1, max_length=1000)]
+    code: Code | None = None
 
 
 class AgreementAnswer(Answer):
@@ -56,5 +57,5 @@ async def my_agreements(actor: Acting, books: Books) -> AgreementsAnswer:
 @router.post("", status_code=201, responses=problems(401, 403, 409))
 async def sign_agreement(agreement: AgreementBody, actor: Acting, books: Books) -> AgreementAnswer:
     """Sign the present agreement for a year."""
-    row = await books.run(actor, agreements.sign, agreement.version, agreement.password)
+    row = await books.run(actor, agreements.sign, agreement.version, agreement.password, agreement.code)
     return AgreementAnswer.model_validate(row)

@@ -17,6 +17,12 @@ from services.vault.keys import LoanKeys
 from services.vault.store import Store
 
 
+def is_https(request: Request) -> bool:
+    """Whether people reach the portal by https; what the public address says, not what a proxy forwards."""
+    settings = request.app.state.dependencies.get("settings")
+    return isinstance(settings, Settings) and settings.portal_url.startswith("https://")
+
+
 class OpenRecorder(Protocol):
     """Opens a recorder by its book row; ``recorders.registry.open_recorder`` is one."""
 

@@ -1,8 +1,7 @@
 """Every refusal in one shape and in both languages: {code, zh, en, field} with its HTTP status."""
 
-import inspect
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -54,7 +53,6 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     "moment_range": ("{field} 须在 1970 年至 2199 年之间。", "{field} must lie between 1970 and 2199."),
     "json_invalid": ("请求内容不是有效的 JSON。", "The body is not valid JSON: correct it."),
 }
-WRONG_PASSWORD = "password-wrong"  # noqa: S105  the code of own_signatures.sign, no password
 FALLBACK = ("{field} 的内容不正确，请改正。", "{field} is not right, correct it: {message}.")
 
 
@@ -113,11 +111,8 @@ def too_large() -> JSONResponse:
     return answer("too-large", "请求内容过大，请缩短后再发送。", "The body is too large: send a shorter one.", 413)
 
 
-async def _refused(request: Request, error: Exception) -> JSONResponse:
+def _refused(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, Refused)  # noqa: S101  registered for this class alone
-    if error.code == WRONG_PASSWORD:
-        # the act was rolled back, so this is the place that can count it
-        await request.app.state.on_wrong_password(request)
     return answer(error.code, error.zh, error.en, error.status, error.field)
 
 
@@ -172,21 +167,12 @@ def sentence(kind: str, values: Mapping[str, Any]) -> tuple[str, str]:
     return zh.format(**values), en.format(**values)
 
 
-def install(
-    app: FastAPI,
-    on_wrong_password: Callable[[Request], Awaitable[None]],
-    as_page: Callable[[Request, Refused], Response],
-) -> None:
-    """Make the application answer every error in this shape under ``/api``, and as a page elsewhere (``as_page``).
+def install(app: FastAPI, as_page: Callable[[Request, Refused], Response]) -> None:
+    """Make the application answer every error in this shape under ``/api``, and as a page elsewhere (``as_page``)."""
 
-    ``on_wrong_password`` counts a refused signature.
-    """
-    app.state.on_wrong_password = on_wrong_password
-
-    def shown(handler: Callable[[Request, Exception], Any]) -> Callable[[Request, Exception], Awaitable[Response]]:
-        async def handle(request: Request, error: Exception) -> Response:
-            told = handler(request, error)
-            answered: JSONResponse = await told if inspect.isawaitable(told) else told
+    def shown(handler: Callable[[Request, Exception], JSONResponse]) -> Callable[[Request, Exception], Response]:
+        def handle(request: Request, error: Exception) -> Response:
+            answered = handler(request, error)
             if request.url.path.startswith(JSON_PATHS):
                 return answered
             content = json.loads(bytes(answered.body))

@@ -9,7 +9,7 @@ from services.portal.api.custody import Password
 from services.portal.api.dependencies import Books
 from services.portal.api.errors import USUAL, problems
 from services.portal.api.session import Acting
-from services.portal.api.shapes import Answer, Body, Identifier, Moment, Note
+from services.portal.api.shapes import Answer, Body, Code, Identifier, Moment, Note
 from services.register import returns
 from services.register.returns import Fate
 
@@ -31,6 +31,7 @@ class GivenBack(Body):
     downloads: Annotated[list[DownloadFate], Field(max_length=1000)] = []  # noqa: RUF012  pydantic copies it
     no_other_copies: bool
     password: Password
+    code: Code | None = None
 
 
 class ReturnAnswer(Answer):
@@ -54,5 +55,6 @@ async def give_back(hand_over_id: Identifier, body: GivenBack, actor: Acting, bo
         fates=[Fate(one.download_id, one.fate, one.note) for one in body.downloads],
         no_other_copies=body.no_other_copies,
         password=body.password.get_secret_value(),
+        code=body.code,
     )
     return ReturnAnswer.model_validate(row)

@@ -132,6 +132,7 @@ class ReviewAnswer(Answer):
     proposal: ProposalAnswer | None
     outcome: str | None
     why_not: Problem | None
+    signature_methods: list[str]
     stands_in_for: str | None
     who_can: list[str]
     most_use_days: int
@@ -144,7 +145,8 @@ class ScopeBody(Body):
 
 
 class DecisionBody(Body):
-    """The answer to a review, signed with the password again over the hash of the form that was read.
+    """The answer to a review, signed over the hash of the form that was read: with the password again, and with
+    the authenticator's code where the review's ``signature_methods`` say so.
 
     What is left out of the class stays as it is. Scope, use period and way of use are for Security's approval;
     ``removed`` names the items that are not granted at all.
@@ -153,6 +155,7 @@ class DecisionBody(Body):
     outcome: Line
     form_sha256: Sha256
     password: Password
+    code: Code | None = None
     answers: Annotated[dict[str, bool], Field(max_length=20, default_factory=dict)]
     reason: Paragraph | None = None
     opinion: Paragraph | None = None
@@ -188,6 +191,7 @@ class ConfirmationBody(Body):
     agrees: bool
     form_sha256: Sha256
     password: Password
+    code: Code | None = None
     reason: Paragraph | None = None
 
     def arguments(self) -> dict[str, Any]:
@@ -259,7 +263,9 @@ def review_answer(unit: Unit, view: inbox.View) -> ReviewAnswer:
         form_sha256=view.revision.sha256,
         findings=[FindingAnswer.model_validate(finding) for finding in view.findings],
         granted=view.granted,
-        **view.marks,
+        important_information=view.marks["important_information"],
+        sensitive_event=view.marks["sensitive_event"],
+        high_impact=view.marks["high_impact"],
         use_period_days=view.use_days,
         way_of_use=view.way_of_use,
         earlier=[

@@ -1,31 +1,25 @@
-"""Signing in and out, and who acts: a session cookie, and a CSRF token for every act."""
+"""Who acts: a session cookie bound to its browser, and a CSRF token for every act; signing out."""
 
 import hmac
-from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
-from pydantic import Field
 
-from services.portal.api.dependencies import Books, GivenSettings, register
+from services.portal import cookies
+from services.portal.api.dependencies import Books
 from services.portal.api.errors import problems
-from services.portal.api.shapes import Answer, Body, Line
+from services.portal.api.shapes import Answer
 from services.register import people, sign_ins
 from services.register.people import Department, Person
+from services.register.signing_in import Place
 from services.register.unit import Actor, Unit
 from services.runtime.errors import Refused
 
 router = APIRouter(prefix="/api", tags=["session"])
 
-COOKIE = "footage_desk_session"
 CSRF_HEADER = "X-CSRF-Token"
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 ANONYMOUS = Actor("system", "portal")
-
-
-class Credentials(Body):
-    login: Line
-    password: Annotated[str, Field(min_length=1, max_length=1000)]
 
 
 class PostHeld(Answer):
@@ -46,78 +40,63 @@ class Me(Answer):
     csrf_token: str
 
 
+def browser_of(request: Request) -> str:
+    """The browser's name as it tells it; a session holds in the one that it was opened in."""
+    return request.headers.get("user-agent", "")
+
+
+def place_of(request: Request) -> Place:
+    return Place(browser_of(request), request.client.host if request.client else "unknown")
+
+
 def session_token(request: Request) -> str:
     """The session's token; Refused with 401 where there is none, with 403 where an act comes without its CSRF token."""
-    token = request.cookies.get(COOKIE)
+    token = cookies.read(request, cookies.SESSION)
     if not token:
         raise Refused("signed-out", "您尚未登录，请登录。", "You are not signed in: sign in.", status=401)
-    given = request.headers.get(CSRF_HEADER, "")
-    if request.method not in SAFE_METHODS and not hmac.compare_digest(
-        given.encode(), sign_ins.csrf_token(token).encode()
-    ):
+    if request.method not in SAFE_METHODS:
+        require_csrf(token, request.headers.get(CSRF_HEADER, ""))
+    return token
+
+
+def require_csrf(token: str, given: str) -> None:
+    """Refused with 403 unless ``given`` is the CSRF token that follows from ``token``."""
+    if not hmac.compare_digest(given.encode(), sign_ins.csrf_token(token).encode()):
         raise Refused(
             "csrf",
             "请求缺少安全令牌，请刷新页面后再试。",
             "The security token is missing: reload the page.",
             status=403,
         )
-    return token
 
 
 Token = Annotated[str, Depends(session_token)]
+Browser = Annotated[str, Depends(browser_of)]
 
 
-async def acting(token: Token, books: Books) -> Actor:
-    """The signed-in person as actor for ``Register.run``; Refused with 401 when the session is over."""
-    return await books.run(ANONYMOUS, _actor, token)
+async def acting(token: Token, browser: Browser, books: Books) -> Actor:
+    """The signed-in person as actor for ``Register.run``; Refused with 401 when the session is over, or half."""
+    return await books.run(ANONYMOUS, _actor, token, browser)
 
 
 Acting = Annotated[Actor, Depends(acting)]
 
 
-async def count_wrong_password(request: Request) -> None:
-    """Count a signature that was refused for its password; too many lock the account."""
-    token = request.cookies.get(COOKIE)
-    if token:
-        await register(request).run(ANONYMOUS, sign_ins.wrong_signature, token, datetime.now(UTC))
-
-
-@router.post("/sign-in", responses=problems(401, 429))
-async def sign_in(
-    credentials: Credentials, request: Request, response: Response, books: Books, settings: GivenSettings
-) -> Me:
-    """Sign in. Sets the session cookie."""
-    address = request.client.host if request.client else "unknown"
-    signed_in = await sign_ins.sign_in(books, credentials.login, credentials.password, address)
-    response.set_cookie(
-        COOKIE,
-        signed_in.token,
-        httponly=True,
-        samesite="strict",
-        secure=(settings.public_url or "").startswith("https://"),
-        path="/",
-    )
-    return await books.run(Actor("person", signed_in.person_id), _me, signed_in.token)
-
-
 @router.post("/sign-out", status_code=204, responses=problems(401, 403))
-async def sign_out(token: Token, actor: Acting, response: Response, books: Books) -> None:
+async def sign_out(token: Token, actor: Acting, request: Request, response: Response, books: Books) -> None:
     """End the session."""
-    await books.run(actor, sign_ins.sign_out, token, datetime.now(UTC))
-    response.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict")
+    await books.run(actor, sign_ins.sign_out, token)
+    cookies.remove(request, response, cookies.SESSION)
 
 
 @router.get("/me", responses=problems(401))
 async def me(token: Token, actor: Acting, books: Books) -> Me:
     """Who is signed in, the posts held now, and the CSRF token."""
-    return await books.run(actor, _me, token)
+    return await books.run(actor, read_me, token)
 
 
-def _actor(unit: Unit, token: str) -> Actor:
-    return Actor("person", sign_ins.person_of(unit, token, datetime.now(UTC)).id)
-
-
-def _me(unit: Unit, token: str) -> Me:
+def read_me(unit: Unit, token: str) -> Me:
+    """The acting person, with the CSRF token of the session."""
     person = unit.session.get_one(Person, unit.actor.id)
     department = unit.session.get_one(Department, person.department_id)
     return Me(
@@ -130,3 +109,7 @@ def _me(unit: Unit, token: str) -> Me:
         posts=[PostHeld.model_validate(post) for post in people.posts_of(unit, person.id)],
         csrf_token=sign_ins.csrf_token(token),
     )
+
+
+def _actor(unit: Unit, token: str, browser: str) -> Actor:
+    return Actor("person", sign_ins.person_of(unit, token, browser).id)

@@ -6,15 +6,16 @@ import json
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any
 from urllib.parse import quote
 
 from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
+from services.portal import cookies
 from services.portal.api.dependencies import Books, GivenSettings
-from services.portal.api.session import ANONYMOUS, COOKIE, CSRF_HEADER, SAFE_METHODS
+from services.portal.api.session import ANONYMOUS, CSRF_HEADER, SAFE_METHODS, browser_of
 from services.portal.pages import language as languages
 from services.portal.pages.forms import CSRF_FIELD, Typed
 from services.portal.pages.language import Language
@@ -147,7 +148,7 @@ def said_before(request: Request) -> tuple[str, str] | None:
 
 async def visitor(request: Request, books: Books, settings: GivenSettings, form: Typed) -> Visitor:
     """The signed-in visitor. NotSignedIn where nobody is; an act without its CSRF token is Refused with 403."""
-    token = request.cookies.get(COOKIE)
+    token = cookies.read(request, cookies.SESSION)
     if not token:
         raise NotSignedIn
     expected = sign_ins.csrf_token(token)
@@ -161,7 +162,7 @@ async def visitor(request: Request, books: Books, settings: GivenSettings, form:
                 status=403,
             )
     try:
-        person = await books.run(ANONYMOUS, _person, token)
+        person = await books.run(ANONYMOUS, _person, token, browser_of(request))
     except Refused as refusal:
         if refusal.status == 401:
             raise NotSignedIn from refusal
@@ -183,8 +184,8 @@ def to_sign_in(request: Request) -> Response:
     return RedirectResponse(path, 303)
 
 
-def _person(unit: Unit, token: str) -> Person:
-    row = sign_ins.person_of(unit, token, datetime.now(UTC))
+def _person(unit: Unit, token: str, browser: str) -> Person:
+    row = sign_ins.person_of(unit, token, browser)
     unit.actor = Actor("person", row.id)
     return Person(
         id=row.id,

@@ -13,7 +13,7 @@ from review_desk import ReviewDesk
 from services.portal import ranges
 from services.portal.app import create_app
 from services.portal.middleware import LARGEST_BODY
-from services.register.sign_ins import WRONG_FROM_ADDRESS
+from services.register.lock_out import WRONG_FROM_ADDRESS
 from services.runtime.settings import Settings
 from services.runtime.spans import Span
 

@@ -1,20 +1,22 @@
 """Signing in: wrong passwords lock, addresses are limited, sessions end; all on real time."""
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from review_desk import PASSWORD, ReviewDesk
 
-from services.register import sign_ins
+from services.register import lock_out, sign_ins, signing_in
 from services.register.audit import AuditEvent
+from services.register.lock_out import WrongSignIn
 from services.register.people import Person
-from services.register.sign_ins import SignedIn, SignIn, WrongSignIn
+from services.register.sign_ins import SignedIn, SignIn
+from services.register.signing_in import Place
 from services.register.unit import Unit
 from services.runtime.clock import FixedClock
 from services.runtime.errors import Refused
 
-NOW = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
+BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 
 
 @pytest.fixture
@@ -25,14 +27,14 @@ async def desk(any_database_url: str) -> AsyncIterator[ReviewDesk]:
 
 
 @pytest.fixture
-def real() -> FixedClock:
-    return FixedClock(NOW)
+def real(desk: ReviewDesk) -> FixedClock:
+    return desk.real
 
 
 async def _sign_in(
     desk: ReviewDesk, real: FixedClock, login: str = "head", password: str = PASSWORD, address: str = "192.0.2.1"
 ) -> SignedIn:
-    return await sign_ins.sign_in(desk.register, login, password, address, real)
+    return await signing_in.sign_in(desk.register, login, password, Place(BROWSER, address))
 
 
 async def _refused(desk: ReviewDesk, real: FixedClock, **given: str) -> Refused:
@@ -42,7 +44,7 @@ async def _refused(desk: ReviewDesk, real: FixedClock, **given: str) -> Refused:
 
 
 def _person(desk: ReviewDesk, token: str, real: FixedClock) -> str:
-    return desk.run(lambda unit: sign_ins.person_of(unit, token, real.now()).id)
+    return desk.run(lambda unit: sign_ins.person_of(unit, token, BROWSER).id)
 
 
 @pytest.mark.requirement("R52")
@@ -97,7 +99,7 @@ async def test_a_right_password_begins_the_count_anew(desk: ReviewDesk, real: Fi
 async def test_an_address_that_guesses_much_waits(
     desk: ReviewDesk, real: FixedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sign_ins, "WRONG_FROM_ADDRESS", 3)
+    monkeypatch.setattr(lock_out, "WRONG_FROM_ADDRESS", 3)
     for login in ("a", "b", "c"):
         await _refused(desk, real, login=login)
 
@@ -139,7 +141,7 @@ async def test_a_session_ends_when_it_is_idle_and_in_any_case(desk: ReviewDesk, 
 
 async def test_a_session_ends_by_hand_and_with_the_account(desk: ReviewDesk, real: FixedClock) -> None:
     ended, inactive = await _sign_in(desk, real), await _sign_in(desk, real, login="deputy")
-    desk.run(sign_ins.sign_out, ended.token, real.now(), by="head")
+    desk.run(sign_ins.sign_out, ended.token, by="head")
 
     def leave(unit: Unit) -> None:
         unit.session.get_one(Person, "deputy").active = False

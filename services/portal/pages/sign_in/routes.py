@@ -3,14 +3,15 @@
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from services.portal.api.dependencies import Books, GivenSettings
-from services.portal.api.session import COOKIE
+from services.portal import cookies
+from services.portal.api.dependencies import Books
+from services.portal.api.session import place_of
 from services.portal.pages import language as languages
 from services.portal.pages.forms import Typed, TypedForm
 from services.portal.pages.home.routes import own_path
 from services.portal.pages.templates import render
 from services.portal.pages.visitor import Visiting
-from services.register import sign_ins
+from services.register import signing_in
 from services.runtime.errors import Refused
 
 router = APIRouter()
@@ -23,16 +24,14 @@ async def ask(request: Request, next: str = "/") -> Response:
 
 
 @router.post("/sign-in")
-async def sign_in(request: Request, books: Books, settings: GivenSettings, typed: Typed) -> Response:
+async def sign_in(request: Request, books: Books, typed: Typed) -> Response:
     """Sign in and go on to the page that was asked for."""
-    address = request.client.host if request.client else "unknown"
     try:
-        signed_in = await sign_ins.sign_in(books, typed.text("login"), typed.text("password"), address)
+        signed_in = await signing_in.sign_in(books, typed.text("login"), typed.text("password"), place_of(request))
     except Refused as refusal:
         return _page(request, typed.text("next", "/"), typed, refusal)
     answer = RedirectResponse(own_path(typed.text("next", "/")), 303)
-    secure = (settings.public_url or "").startswith("https://")
-    answer.set_cookie(COOKIE, signed_in.token, httponly=True, samesite="lax", secure=secure, path="/")
+    cookies.write(request, answer, cookies.SESSION, signed_in.token)
     return answer
 
 
@@ -40,7 +39,7 @@ async def sign_in(request: Request, books: Books, settings: GivenSettings, typed
 async def sign_out(visitor: Visiting) -> Response:
     """End the session."""
     answer = visitor.go("/sign-in")
-    answer.delete_cookie(COOKIE, path="/")
+    cookies.remove(visitor.request, answer, cookies.SESSION)
     return answer
 
 

@@ -228,7 +228,7 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("correction_seconds", Whole, nullable=True))
 
     with op.batch_alter_table("cameras", schema=None) as batch_op:
-        batch_op.add_column(sa.Column("active", sa.Boolean(), server_default=sa.true(), nullable=False))
+        batch_op.add_column(sa.Column("active", sa.Boolean(), server_default=sa.text("(true)"), nullable=False))
 
     with op.batch_alter_table("hand_overs", schema=None) as batch_op:
         batch_op.add_column(sa.Column("grace_seconds", Whole, nullable=True))
@@ -242,13 +242,13 @@ def upgrade() -> None:
     with op.batch_alter_table("posts", schema=None) as batch_op:
         batch_op.add_column(sa.Column("given_by", sa.String(), nullable=True))
         batch_op.add_column(sa.Column("ended_by", sa.String(), nullable=True))
-        batch_op.create_foreign_key(batch_op.f("fk_posts_ended_by"), "people", ["ended_by"], ["id"])
         batch_op.create_foreign_key(batch_op.f("fk_posts_given_by"), "people", ["given_by"], ["id"])
+        batch_op.create_foreign_key(batch_op.f("fk_posts_ended_by"), "people", ["ended_by"], ["id"])
 
     with op.batch_alter_table("recorders", schema=None) as batch_op:
         batch_op.add_column(sa.Column("asked_at", Moment(), nullable=True))
         batch_op.add_column(sa.Column("last_error", Json, nullable=True))
-        batch_op.add_column(sa.Column("active", sa.Boolean(), server_default=sa.true(), nullable=False))
+        batch_op.add_column(sa.Column("active", sa.Boolean(), server_default=sa.text("(true)"), nullable=False))
 
     with op.batch_alter_table("sign_ins", schema=None) as batch_op:
         batch_op.add_column(sa.Column("id", sa.String(), nullable=True))
@@ -277,8 +277,8 @@ def downgrade() -> None:
         batch_op.drop_column("asked_at")
 
     with op.batch_alter_table("posts", schema=None) as batch_op:
-        batch_op.drop_constraint(batch_op.f("fk_posts_given_by"), type_="foreignkey")
         batch_op.drop_constraint(batch_op.f("fk_posts_ended_by"), type_="foreignkey")
+        batch_op.drop_constraint(batch_op.f("fk_posts_given_by"), type_="foreignkey")
         batch_op.drop_column("ended_by")
         batch_op.drop_column("given_by")
 

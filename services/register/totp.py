@@ -1,0 +1,37 @@
+"""One-time codes by RFC 6238 (SHA-1, six digits, thirty seconds), as every authenticator app makes them."""
+
+from datetime import datetime
+from hmac import compare_digest
+
+import pyotp
+
+STEP_SECONDS = 30
+DRIFT_STEPS = 1  # a phone's clock may be off by one step, RFC 6238 section 5.2
+DIGITS = 6
+
+
+def new_secret() -> str:
+    """160 random bits in base 32, the length that RFC 4226 section 4 recommends."""
+    return pyotp.random_base32(32)
+
+
+def address(secret: str, login: str, organisation: str) -> str:
+    """The ``otpauth://`` address that an app reads from the QR code."""
+    return pyotp.TOTP(secret).provisioning_uri(name=login, issuer_name=organisation)
+
+
+def step_of(secret: str, code: str, real_now: datetime, *, after: int) -> tuple[int | None, bool]:
+    """The time step that the code belongs to, later than ``after``; and whether it is one that was used already.
+
+    None for a code that is wrong, or was used.
+    """
+    digits = "".join(code.split())
+    if len(digits) != DIGITS or not (digits.isascii() and digits.isdigit()):
+        return None, False
+    totp, now, used = pyotp.TOTP(secret), int(real_now.timestamp()) // STEP_SECONDS, False
+    for step in range(now - DRIFT_STEPS, now + DRIFT_STEPS + 1):
+        if compare_digest(totp.generate_otp(step), digits):
+            if step > after:
+                return step, False
+            used = True
+    return None, used
