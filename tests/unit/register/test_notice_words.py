@@ -1,0 +1,67 @@
+"""Every notice that the house leaves has words in both languages."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import services
+from services.register.notice_words import WORDS, link, words_of
+from services.runtime.errors import Fatal
+
+HOUSE = Path(services.__file__).parent
+CODE = re.compile(r"[a-z][a-z-]+")
+
+
+def told() -> Iterator[tuple[str, str]]:
+    """Every text that is given where a notice is left: the file, and the code or its fixed beginning."""
+    for file in sorted([*HOUSE.glob("register/*.py"), *HOUSE.glob("workers/*.py")]):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and "tell" in ast.unparse(node.func).rpartition(".")[2]:
+                for given in node.args[1:]:
+                    if isinstance(given, ast.Constant) and isinstance(given.value, str):
+                        yield file.name, given.value
+                    elif isinstance(given, ast.JoinedStr) and isinstance(given.values[0], ast.Constant):
+                        yield file.name, str(given.values[0].value)
+
+
+def test_every_code_that_a_book_or_a_worker_uses_has_words() -> None:
+    found = set(told())
+
+    assert len(found) > 15
+    assert [(file, code) for file, code in found if not any(known.startswith(code) for known in WORDS)] == []
+    assert [(file, code) for file, code in found if code not in WORDS and code[-1] not in ":-"] == []
+
+
+@pytest.mark.parametrize("code", sorted(WORDS))
+def test_words_are_one_sentence_in_each_language(code: str) -> None:
+    words = words_of(code)
+
+    assert re.fullmatch(r"[^\x00-\x7f。][^\n。]{3,58}[。]", words.zh), words.zh
+    assert re.fullmatch(r"[A-Z][ -~]{8,118}[.]", words.en), words.en
+
+
+def test_a_code_without_words_is_refused_with_what_to_do() -> None:
+    with pytest.raises(Fatal, match=r"nonsense \| it has no words \| write them in"):
+        words_of("nonsense")
+
+
+@pytest.mark.parametrize(
+    ("code", "page"),
+    [
+        ("review-opened", "/reviews/s"),
+        ("copy-offered", "/hand-overs/s"),
+        ("storage-prepare", "/cases/a"),
+        ("deliveries-failing", "/admin/notices"),
+        ("test-notice", "/notices"),
+    ],
+)
+def test_a_notice_leads_to_the_page_where_something_can_be_done(code: str, page: str) -> None:
+    assert link(code, "a", "s") == page
+
+
+def test_a_notice_without_its_subject_leads_to_the_case_or_the_list() -> None:
+    assert link("review-opened", "a", None) == "/cases/a"
+    assert link("storage-prepare", None, None) == "/notices"
