@@ -35,8 +35,9 @@ def mail(parcel: Parcel, *, sender: str, portal_url: str) -> EmailMessage:
     # the row's id, so that a mail that is sent again is known to be the same
     message["Message-ID"] = f"<{parcel.delivery_id}@{sender.partition('@')[2]}>"
     message["Auto-Submitted"] = "auto-generated"
+    # encoded, because not every mail server takes eight bits
+    message.set_content("\n".join(text) + "\n", cte="base64" if language == "zh" else "7bit")
     message["Content-Language"] = "zh-CN" if language == "zh" else language
-    message.set_content("\n".join(text) + "\n")
     return message
 
 

@@ -1,0 +1,125 @@
+"""What leaves the portal: for every notice there is, a sentence, a number and a link, and nothing of the case."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from review_desk import FORM, ReviewDesk
+
+from services.portal.notifying import letters
+from services.portal.notifying.errors import Undelivered
+from services.portal.notifying.webhook import signature
+from services.register import dispatch, notices
+from services.register.applications import Application
+from services.register.cameras import Camera, Recorder
+from services.register.deliveries import MAIL, WEBHOOK
+from services.register.dispatch import Parcel
+from services.register.notice_words import WORDS
+from services.register.people import Department, Person
+from services.register.rules import Rules
+from services.register.unit import Unit
+
+SECRET = ("甲方机密", "secret")  # in everything that a case and its people are made of
+URL = "https://footage.example"
+PARCEL = Parcel(
+    "d-1",
+    1,
+    "n-1",
+    "review-opened",
+    "SQ-2031-000001",
+    "case",
+    "review",
+    datetime(2031, 3, 4, tzinfo=UTC),
+    "zh",
+    "a@b.example",
+)
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[ReviewDesk]:
+    desk = ReviewDesk(f"sqlite:///{tmp_path / 'register.db'}", Rules(max_use_days=30, notice_channels=(MAIL, WEBHOOK)))
+    desk.run(_mark)
+    yield desk
+    desk.close()
+
+
+def _mark(unit: Unit) -> None:
+    """Write the secret words into every name and place there is."""
+    named = {
+        Person: ("name", "login"),
+        Department: ("name_zh", "name_en"),
+        Camera: ("name_zh", "name_en", "place_zh", "place_en", "channel"),
+        Recorder: ("name", "site"),
+    }
+    for table, columns in named.items():
+        for row in unit.session.query(table):
+            for column in columns:
+                setattr(row, column, f"{SECRET[0]}{SECRET[1]}{row.id}")
+    for person in unit.session.query(Person):
+        person.email = f"{100 + len(person.id)}@mail.example"
+
+
+@pytest.mark.requirement("R30", "R52")
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_no_notice_tells_a_name_a_reason_a_place_or_a_camera(desk: ReviewDesk, language: str) -> None:
+    marked = "".join(SECRET) + FORM.reason
+    application_id = desk.submitted(reason=marked, purpose=marked, place_of_use=marked)
+
+    def tell_everything(unit: Unit) -> str:
+        unit.session.get_one(Person, "drafter").locale = language
+        for code in WORDS:
+            notices.tell(unit, "drafter", code, application_id=application_id, subject_id="subject-id")
+        return str(unit.session.get_one(Application, application_id).number)
+
+    number = desk.run(tell_everything)
+    seen = set()
+    for channel in (MAIL, WEBHOOK):
+        while (parcel := desk.run(dispatch.take, channel)) is not None:
+            desk.run(dispatch.delivered, parcel.delivery_id)
+            if channel == MAIL:
+                message = letters.mail(parcel, sender="desk@footage.example", portal_url=URL)
+                text = "\n".join([*map(str, message.values()), message.get_content()])
+            else:
+                text = letters.event(parcel, portal_url=URL).decode()
+            seen.add((channel, parcel.code))
+            assert not any(word in text for word in (*SECRET, FORM.reason, FORM.purpose)), text
+            assert number in text
+            assert URL in text
+
+    assert seen >= {(channel, code) for channel in (MAIL, WEBHOOK) for code in WORDS}
+
+
+@pytest.mark.parametrize("field", ["number", "delivery_id", "address"])
+def test_no_line_break_gets_into_a_header(field: str) -> None:
+    spoilt = replace(PARCEL, **{field: "x\r\nBcc: thief@elsewhere.example"})
+
+    with pytest.raises((ValueError, Undelivered)):
+        letters.mail(spoilt, sender="desk@footage.example", portal_url=URL)
+
+
+def test_a_subject_in_chinese_is_encoded_and_the_text_is_read_by_every_mail_program() -> None:
+    raw = letters.mail(PARCEL, sender="desk@footage.example", portal_url=URL).as_bytes()
+
+    assert raw.isascii()
+    assert b"Subject: =?utf-8?" in raw
+    assert max(map(len, raw.split(b"\r\n"))) <= 998
+
+
+def test_a_language_that_the_house_does_not_speak_is_answered_in_chinese() -> None:
+    message = letters.mail(replace(PARCEL, language="fr"), sender="desk@footage.example", portal_url=URL)
+
+    assert message["Content-Language"] == "zh-CN"
+    assert "有一项审核待您办理" in message.get_content()
+
+
+def test_the_signature_is_that_of_the_published_scheme() -> None:
+    # computed with openssl: printf 'msg.1700000000.{}' | openssl dgst -sha256 -hmac kkkk… -binary | base64
+    headers = signature(b"k" * 32, "msg", 1_700_000_000, b"{}")
+
+    assert headers == {
+        "webhook-id": "msg",
+        "webhook-timestamp": "1700000000",
+        "webhook-signature": "v1,XTlAHnC58BIsKHxU9T+SqEv4HWj5J4xjqEDIL9nQMm0=",
+    }
