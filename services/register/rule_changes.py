@@ -78,7 +78,7 @@ def write(unit: Unit, rule: Rule, value: str | None, reason: str, *, was: str | 
     """As ``change``, for whoever has checked that it may be done."""
     administration.one_at_a_time(unit)  # before the rules are read, so that they are the latest
     old = rule.text(unit.rules)
-    if was != old:
+    if (None if was is None else rule.normal(was)) != old:
         raise Refused(
             "rule-changed",
             f"{rule.zh}刚刚被他人改为{rule.said(old)[0]}，请核对后再改。",

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ValidationError, create_model
 
-from services.register.rules import Rules, iso
+from services.register.rules import Rules
 from services.runtime.errors import Refused
 from services.runtime.settings import Settings
 
@@ -59,7 +59,7 @@ class Rule:
     def normal(self, text: str) -> str:
         """The one way in which this value is written."""
         value = self.parse(text)
-        return iso(value) if isinstance(value, timedelta) else str(value)
+        return written(value) if isinstance(value, timedelta) else str(value)
 
     def apply(self, rules: Rules, text: str) -> Rules:
         """The rules with this one at the value."""
@@ -74,7 +74,7 @@ class Rule:
         if not isinstance(value, timedelta):
             return None if value is None else str(value)
         if self.kind == "duration":
-            return iso(value)
+            return written(value)
         return str(value // (HOUR if self.kind == "hours" else DAY))
 
     def said(self, text: str | None) -> tuple[str, str]:
@@ -90,6 +90,13 @@ class Rule:
 
 
 UNITS = {"days": ("天", "days"), "hours": ("小时", "hours"), "count": ("项", "items")}
+
+
+def written(value: timedelta) -> str:
+    """A duration of whole minutes as people would write it in ISO 8601."""
+    if value % DAY == timedelta():
+        return f"P{value // DAY}D"
+    return f"PT{value // HOUR}H" if value % HOUR == timedelta() else f"PT{value // MINUTE}M"
 
 
 def said_duration(value: timedelta) -> tuple[str, str]:

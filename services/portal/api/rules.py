@@ -1,0 +1,112 @@
+"""The organisation's rules: how they stand, where each value comes from, and changing them with a reason."""
+
+from typing import Annotated
+
+from fastapi import APIRouter
+from pydantic import Field
+
+from services.portal.api.dependencies import Books, GivenSettings
+from services.portal.api.errors import problems
+from services.portal.api.session import Acting
+from services.portal.api.shapes import Answer, Body, Line, Moment
+from services.register import rule_changes
+from services.register.rule_changes import Change, Standing
+from services.register.unit import Unit
+from services.runtime.settings import Settings, variable
+
+router = APIRouter(prefix="/api/admin/rules", tags=["administration"])
+
+Value = Annotated[Line, Field(max_length=100)]
+
+
+class RuleBody(Body):
+    """``value`` as in the environment (``PT24H``, ``30``), left out to take the rule back to the environment's.
+
+    ``was`` is the value that was seen: nobody overwrites what somebody else has just changed.
+    """
+
+    value: Value | None = None
+    was: Value | None = None
+    reason: Annotated[Line, Field(min_length=4)]
+
+
+class ChangeAnswer(Answer):
+    rule: str
+    at: Moment
+    by: str
+    old: str | None
+    new: str | None
+    reason: str
+
+
+class RuleAnswer(Answer):
+    """``source`` is default, environment or changed; ``variable`` is the setting's name in the environment."""
+
+    name: str
+    kind: str
+    zh: str
+    en: str
+    meaning_zh: str
+    meaning_en: str
+    value: str | None
+    said_zh: str
+    said_en: str
+    source: str
+    variable: str
+    by_itself: bool
+    changes: int
+    last_change: ChangeAnswer | None
+
+
+def change_answer(change: Change) -> ChangeAnswer:
+    row = change.row
+    return ChangeAnswer(rule=row.rule, at=row.at, by=change.by, old=row.old, new=row.new, reason=row.reason)
+
+
+def rule_answer(standing: Standing, settings: Settings) -> RuleAnswer:
+    rule, change = standing.rule, standing.change
+    said_zh, said_en = rule.said(standing.value)
+    source = "environment" if rule.name in settings.model_fields_set else "default"
+    return RuleAnswer(
+        name=rule.name,
+        kind=rule.kind,
+        zh=rule.zh,
+        en=rule.en,
+        meaning_zh=rule.meaning_zh,
+        meaning_en=rule.meaning_en,
+        value=standing.value,
+        said_zh=said_zh,
+        said_en=said_en,
+        source=source if change is None else "changed",
+        variable=variable(rule.name),
+        by_itself=rule.by_itself,
+        changes=standing.changes,
+        last_change=None if change is None else change_answer(change),
+    )
+
+
+@router.get("", responses=problems(401, 403))
+async def list_rules(actor: Acting, books: Books, settings: GivenSettings) -> list[RuleAnswer]:
+    """Every rule as it stands. For administrators, Security's head and the supervision group."""
+    standings = await books.run(actor, rule_changes.standings)
+    return [rule_answer(standing, settings) for standing in standings]
+
+
+@router.get("/history", responses=problems(401, 403, 404))
+async def rule_history(actor: Acting, books: Books, rule: Line | None = None) -> list[ChangeAnswer]:
+    """The changes of all rules or of one, the newest first."""
+    changes = await books.run(actor, lambda unit: rule_changes.history(unit, rule))
+    return [change_answer(change) for change in changes]
+
+
+@router.put("/{rule_name}", responses=problems(401, 403, 404, 409))
+async def change_rule(
+    rule_name: str, body: RuleBody, actor: Acting, books: Books, settings: GivenSettings
+) -> RuleAnswer:
+    """Change one rule from now on; cases that run keep what they were promised. Administrators only."""
+    await books.run(actor, rule_changes.change, rule_name, body.value, body.reason, was=body.was)
+
+    def read(unit: Unit) -> Standing:
+        return rule_changes.standing(unit, rule_name)
+
+    return rule_answer(await books.run(actor, read), settings)
