@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from services.register import audit, documents, filing, findings, forms, masters, preservations, visibility
+from services.register import audit, consents, documents, filing, findings, forms, masters, preservations, visibility
 from services.register.applications import Application
 from services.register.audit import AuditEvent
 from services.register.cameras import Camera
@@ -26,7 +26,7 @@ VAULT_ADDRESS = ("bucket", "key", "version")
 class State:
     """``code``: draft, approval, correction, retrieval, awaiting-receipt, in-use, overdue, return-inspection, closed.
 
-    ``detail`` is the open stage, or the outcome of a closed case.
+    ``detail`` is the open stage, the outcome of a closed case, or ``consents`` while joint departments are asked.
     """
 
     code: str
@@ -39,9 +39,9 @@ def state(unit: Unit, application: Application) -> State:
         # of a withdrawn case the process only clears away what was preserved
         return State("closed", application.closed_as or "withdrawn")
     if application.submitted_at is None:
-        return State("draft")
+        return State("draft", _consents(unit, application))
     if application.correction_until is not None:
-        return State("correction")
+        return State("correction", _consents(unit, application))
     hand_over = unit.session.scalar(select(HandOver).where(HandOver.application_id == application.id))
     if hand_over is not None:
         return State(_custody(unit, hand_over))
@@ -52,6 +52,10 @@ def state(unit: Unit, application: Application) -> State:
     if stage in APPROVAL_STAGES or not filed:
         return State("approval", stage)
     return State("retrieval", stage)
+
+
+def _consents(unit: Unit, application: Application) -> str | None:
+    return None if consents.open_of(unit, application.id) is None else "consents"
 
 
 def _custody(unit: Unit, hand_over: HandOver) -> str:
@@ -135,6 +139,7 @@ def time_line(unit: Unit, application_id: str) -> list[dict[str, Any]]:
             "at": event.at.isoformat(),
             "action": event.action,
             "actor": _name(unit, event.actor_id) if event.actor_kind == "person" else event.actor_id,
+            "byPerson": event.actor_kind == "person",
             "subject": {"kind": event.subject_kind, "id": None if event.subject_kind == "object" else event.subject_id},
             "detail": {
                 name: value for name, value in json.loads(event.entry)["detail"].items() if name not in VAULT_ADDRESS

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, delete, select
+from sqlalchemy import ForeignKey, delete, select, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.register import audit, forms, previews, submissions, visibility
@@ -17,6 +17,7 @@ from services.register.applications import Application, Item
 from services.register.base import Base
 from services.register.consents import Consent, Consultation
 from services.register.forms import Form
+from services.register.notices import Notice
 from services.register.people import Person
 from services.register.unit import Unit
 from services.runtime.errors import NotFound, Refused
@@ -101,6 +102,8 @@ def discard(unit: Unit, application_id: str) -> None:
         )
     for table in (Draft, Item, Consent, Consultation):
         unit.session.execute(delete(table).where(table.application_id == application_id))
+    # heads who were asked keep their notice; what it led to is no more
+    unit.session.execute(update(Notice).where(Notice.application_id == application_id).values(application_id=None))
     unit.session.delete(application)
     unit.session.flush()
     audit.record(unit, "draft-discarded", "application", application_id)

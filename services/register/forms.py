@@ -8,7 +8,7 @@ from typing import Any
 import rfc8785
 from sqlalchemy import select
 
-from services.register import preservations
+from services.register import consents, preservations
 from services.register.applications import Application, Item, Revision
 from services.register.cameras import Camera
 from services.register.people import Department, Person
@@ -74,6 +74,7 @@ class Form:
     sensitive_event: bool = False
     high_impact: bool = False
     sensitivities: tuple[str, ...] = ()
+    joint_department_ids: tuple[str, ...] = ()  # that agree on the applicant, beside the drafter's own (R17)
 
 
 SIMPLE_FIELDS = (
@@ -100,6 +101,7 @@ def fill(application: Application, form: Form) -> None:
         setattr(application, name, marked or getattr(form, name))
     application.subject_ids = list(form.subject_ids)
     application.sensitivities = list(form.sensitivities)
+    application.joint_department_ids = list(form.joint_department_ids)
 
 
 def of(unit: Unit, application: Application) -> Form:
@@ -109,14 +111,18 @@ def of(unit: Unit, application: Application) -> Form:
         **{name: getattr(application, name) for name in (*SIMPLE_FIELDS, *CLASS_FIELDS)},
         subject_ids=tuple(application.subject_ids),
         sensitivities=tuple(application.sensitivities or ()),
+        joint_department_ids=tuple(application.joint_department_ids or ()),
         items=tuple(ItemAsked(item.camera_id, item.asked_start, item.asked_end, item.zone) for item in items),
     )
 
 
-def replace_items(unit: Unit, application: Application, asked: tuple[ItemAsked, ...]) -> None:
+def replace_items(
+    unit: Unit, application: Application, asked: tuple[ItemAsked, ...], dropped_in: int | None = None
+) -> None:
     """Make the items those of ``asked``: equal ones stay with their id, others are added or dropped.
 
-    What was never submitted was never asked for: there a dropped item is deleted.
+    What was never submitted was never asked for: there a dropped item is deleted. Elsewhere ``dropped_in`` is the round
+    that asks for it no more, by default the application's.
     """
     current = preservations.items_in_scope(unit, application.id)
     kept: set[str] = set()
@@ -136,7 +142,7 @@ def replace_items(unit: Unit, application: Application, asked: tuple[ItemAsked, 
         if application.submitted_at is None:
             unit.session.delete(item)
         else:
-            item.dropped_in_round = application.round
+            item.dropped_in_round = application.round if dropped_in is None else dropped_in
     unit.session.flush()
 
 
@@ -144,13 +150,17 @@ def _equal(item: Item, wanted: ItemAsked) -> bool:
     return (item.camera_id, item.asked_start, item.asked_end) == (wanted.camera_id, wanted.start, wanted.end)
 
 
-def freeze(unit: Unit, application: Application) -> Revision:
-    """The form of this round as canonical JSON with its hash: what every decision of the round is bound to (R25)."""
+def freeze(unit: Unit, application: Application, by: str) -> Revision:
+    """The form of this round as canonical JSON with its hash: what every decision of the round is bound to (R25).
+
+    ``by`` is who submitted it: of a joint application not the head whose consent came last.
+    """
     content = contents(unit, application)
+    content["consents"] = _consents(unit, application, content)
     revision = Revision(
         application_id=application.id,
         round=application.round,
-        submitted_by=unit.actor.id,
+        submitted_by=by,
         submitted_at=unit.now,
         form=content,
         sha256=hashlib.sha256(rfc8785.dumps(content)).hexdigest(),
@@ -170,7 +180,6 @@ def current_revision(unit: Unit, application_id: str) -> Revision | None:
 def contents(unit: Unit, application: Application) -> dict[str, Any]:
     """The form as data that stands by itself: names beside ids, times in UTC with the zone they were typed in."""
     drafter = unit.session.get_one(Person, application.drafter_id)
-    department = unit.session.get_one(Department, application.department_id)
     return {
         "title": TITLE,
         "number": application.number,
@@ -178,7 +187,7 @@ def contents(unit: Unit, application: Application) -> dict[str, Any]:
         "organisation": unit.rules.organisation,
         "round": application.round,
         "submittedAt": unit.now.isoformat(),
-        "department": {"id": department.id, "zh": department.name_zh, "en": department.name_en},
+        "department": _department(unit, application.department_id),
         "drafter": {"id": drafter.id, "name": drafter.name},
         "custodian": _person(unit, application.custodian_id),
         "previousApplication": _number_of(unit, application.previous_id),
@@ -196,8 +205,33 @@ def contents(unit: Unit, application: Application) -> dict[str, Any]:
         "sensitiveEvent": application.sensitive_event,
         "highImpact": application.high_impact,
         "sensitivities": list(application.sensitivities or ()),
+        "jointDepartments": [_department(unit, one) for one in application.joint_department_ids or ()],
+        "consents": [],
         "items": [_item(unit, item) for item in preservations.items_in_scope(unit, application.id)],
     }
+
+
+def _consents(unit: Unit, application: Application, form: dict[str, Any]) -> list[dict[str, Any]]:
+    """The departments' signed consents to this very form; empty where none were needed."""
+    consultation = consents.agreed_on(unit, application.id, consents.hash_of(form))
+    if not application.joint_department_ids or consultation is None:
+        return []
+    return [
+        {
+            "department": _department(unit, one.department_id),
+            "by": _person(unit, one.person_id),
+            "at": None if one.answered_at is None else one.answered_at.isoformat(),
+            "form": consultation.sha256,
+            "statement": one.statement_sha256,
+            "signature": one.signature,
+        }
+        for one in consents.answers(unit, consultation)
+    ]
+
+
+def _department(unit: Unit, department_id: str) -> dict[str, str]:
+    department = unit.session.get_one(Department, department_id)
+    return {"id": department.id, "zh": department.name_zh, "en": department.name_en}
 
 
 def _item(unit: Unit, item: Item) -> dict[str, Any]:

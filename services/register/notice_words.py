@@ -10,7 +10,7 @@ from services.register.applications import OUTCOMES
 from services.register.stages import STAGES
 from services.runtime.errors import Fatal
 
-Page = Literal["case", "review", "hand-over", "notices", "deliveries"]
+Page = Literal["case", "review", "consent", "hand-over", "notices", "deliveries"]
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,25 @@ ENDINGS = {
 WORDS = {
     "application-incomplete": NoticeWords(
         "申请内容不完整，请在期限内补正。", "Your application is incomplete: correct it in time."
+    ),
+    "consent-asked": NoticeWords(
+        "一份联合申请请贵部门确认申请主体。", "A joint application needs your department's consent.", "consent"
+    ),
+    "consent-reminder": NoticeWords(
+        "提醒：一份联合申请仍待贵部门确认，即将过期。",
+        "Reminder: a joint application still needs your department's consent, and will lapse soon.",
+        "consent",
+    ),
+    "consents-complete": NoticeWords(
+        "各联合部门均已同意，申请已正式提交。", "All departments have consented: your application is submitted."
+    ),
+    "consent-refused": NoticeWords(
+        "有联合部门不同意，申请已退回草稿，请查看理由。",
+        "A department did not consent: your application is a draft again, read the reason.",
+    ),
+    "consents-lapsed": NoticeWords(
+        "联合部门未在期限内答复，申请已退回草稿，可再次提交。",
+        "The departments did not answer in time: your application is a draft again and can be handed in anew.",
     ),
     "review-opened": NoticeWords("有一项审核待您办理。", "A review waits for you.", "review"),
     "review-reminder": NoticeWords("提醒：有一项审核仍待您办理。", "Reminder: a review still waits for you.", "review"),
@@ -136,6 +155,8 @@ def link(code: str, application_id: str | None, subject_id: str | None) -> str:
         return "/admin/notices"
     if page == "review" and subject_id is not None:
         return f"/reviews/{subject_id}"
+    if page == "consent" and subject_id is not None:
+        return f"/consents/{subject_id}"
     if page == "hand-over" and subject_id is not None:
         return f"/hand-overs/{subject_id}"
     return f"/cases/{application_id}" if application_id is not None and page != "notices" else "/notices"

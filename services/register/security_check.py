@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from sqlalchemy import select
 
-from services.register import findings, outbox, people, preservations
+from services.register import consents, findings, outbox, people, preservations
 from services.register.agreements import Agreement
 from services.register.applications import Application, Item
 from services.register.cameras import Camera
@@ -36,7 +36,12 @@ def review(unit: Unit, application_id: str) -> Checked:
     outbox.settle(unit, application_id, "the security review has begun", REVIEW_DECIDED)
     items = preservations.items_in_scope(unit, application_id)
     cameras = _cameras(unit, items)
-    concerned = [application.drafter_id, *application.subject_ids]
+    # a department that consented that another one applies is as near to the case as the applicant (R17, T8)
+    concerned = [
+        application.drafter_id,
+        *application.subject_ids,
+        *sorted(consents.consenters(unit, application.id)),
+    ]
     security = _work_in(unit, concerned, "security")
     management = _work_in(unit, concerned, "management")
     found = [

@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Select, String, cast, or_, select
 
 from services.register import duties, people
 from services.register.applications import Application
+from services.register.consents import Consent, Consultation
 from services.register.custody import HandOver
 from services.register.documents import Document
 from services.register.people import Department, Person, Post
@@ -82,6 +83,16 @@ def _seen_by(unit: Unit) -> Select[Application]:
         parts.append(submitted)
     if heads:
         parts.append(submitted & Application.department_id.in_(heads))
+        # heads of joint departments, while they are asked and once they have consented (R17)
+        asked = (
+            select(Consent.application_id)
+            .join(Consultation, Consultation.id == Consent.consultation_id)
+            .where(
+                Consent.department_id.in_(heads),
+                Consultation.ended_because.is_(None) | (Consultation.ended_because == "consented"),
+            )
+        )
+        parts.append(Application.id.in_(asked))
     if "storage-operator" in kinds:
         filed = select(Document.application_id).where(Document.kind == "application-form")
         parts.append(Application.id.in_(filed))
@@ -91,6 +102,7 @@ def _seen_by(unit: Unit) -> Select[Application]:
     parts += [
         Application.id.in_(select(HandOver.application_id).where(HandOver.custodian_id == me)),
         Application.id.in_(select(Decision.application_id).where(Decision.decided_by == me)),
+        submitted & Application.id.in_(select(Consent.application_id).where(Consent.person_id == me)),
         Application.id.in_(
             select(Review.application_id)
             .join(Confirmation, Confirmation.review_id == Review.id)

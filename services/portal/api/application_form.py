@@ -37,11 +37,13 @@ class Form(Body):
     sensitive_event: bool = False
     high_impact: bool = False
     sensitivities: Annotated[list[Line], Field(max_length=20, default_factory=list)]
+    joint_department_ids: Annotated[list[Identifier], Field(max_length=20, default_factory=list)]
 
     def to_form(self) -> forms.Form:
         values: dict[str, Any] = {name: getattr(self, name) for name in Form.model_fields}
         values["subject_ids"] = tuple(self.subject_ids)
         values["sensitivities"] = tuple(self.sensitivities)
+        values["joint_department_ids"] = tuple(self.joint_department_ids)
         values["items"] = tuple(forms.ItemAsked(item.camera_id, item.start, item.end, item.zone) for item in self.items)
         return forms.Form(**values)
 

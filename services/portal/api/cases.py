@@ -11,7 +11,7 @@ from services.portal.api.dependencies import Books
 from services.portal.api.errors import problems, problems_beside
 from services.portal.api.session import Acting
 from services.portal.api.shapes import Answer, Moment
-from services.register import audit, cases, documents, visibility
+from services.register import audit, cases, consent_views, documents, visibility
 from services.register.documents import Document
 from services.register.unit import Unit
 from services.runtime.errors import NotFound
@@ -32,8 +32,12 @@ class DocumentAnswer(Answer):
 
 @router.get("/cases/{application_id}", responses=problems(401, 404))
 async def read_case(application_id: str, actor: Acting, books: Books) -> dict[str, Any]:
-    """The whole case: form, items, findings, reviews with decisions, documents, custody, time line."""
-    return await books.run(actor, cases.case, application_id)
+    """The whole case: form, consents, items, findings, reviews with decisions, documents, custody, time line."""
+
+    def read(unit: Unit) -> dict[str, Any]:
+        return {**cases.case(unit, application_id), "consultation": consent_views.told(unit, application_id)}
+
+    return await books.run(actor, read)
 
 
 @router.get("/documents/{number:path}/print", responses=problems_beside(401, 404), response_class=HTMLResponse)

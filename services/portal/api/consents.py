@@ -1,0 +1,155 @@
+"""Consents of joint departments: what waits for me, the form it is about, and my answer (R17)."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter
+from pydantic import Field, SecretStr
+
+from services.portal.api.dependencies import Books
+from services.portal.api.errors import USUAL, Problem, problems
+from services.portal.api.session import Acting
+from services.portal.api.shapes import Account, Answer, Body, Identifier, Moment
+from services.register import consent_views, joint
+from services.register.consent_views import View, Waiting
+from services.register.consents import Consent
+from services.register.people import Department
+from services.register.signatures import Proof
+from services.register.unit import Unit
+
+router = APIRouter(prefix="/api/consents", tags=["consents"])
+
+Password = Annotated[SecretStr, Field(min_length=1, max_length=1000)]
+Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+Code = Annotated[str, Field(pattern="^[0-9]{6}$")]
+
+
+class DepartmentAnswer(Answer):
+    id: str
+    zh: str
+    en: str
+
+
+class WaitingAnswer(Answer):
+    """A consent that I may give now. ``applicant`` would be the applying department; the footage may be gone from
+    ``overwrite_at`` on, and nothing is preserved before all have consented."""
+
+    id: str
+    application_id: str
+    department: DepartmentAnswer
+    applicant: DepartmentAnswer
+    drafter: str
+    asked_at: Moment
+    due_at: Moment
+    overwrite_at: Moment | None
+
+
+class GivenAnswer(Answer):
+    """One department's answer: consented, refused, or none yet."""
+
+    department: DepartmentAnswer
+    answer: str | None
+    by: str | None
+    at: Moment | None
+    reason: str | None
+
+
+class ConsentAnswer(WaitingAnswer):
+    """The form, as the departments are asked about it; ``form_sha256`` goes back with the answer."""
+
+    form: dict[str, Any]
+    form_sha256: str
+    answer: str | None
+    ended_because: str | None
+    others: list[GivenAnswer]
+    why_not: Problem | None
+
+
+class ConsentBody(Body):
+    """The department agrees that the form's department is the applicant; signed over the form's hash."""
+
+    form_sha256: Sha256
+    password: Password
+    code: Code | None = None
+
+    def proof(self) -> Proof:
+        return Proof(self.form_sha256, self.password.get_secret_value(), self.code)
+
+
+class RefusalBody(ConsentBody):
+    reason: Account
+
+
+@router.get("", responses=problems(401))
+async def list_consents(actor: Acting, books: Books) -> list[WaitingAnswer]:
+    """The consents that wait for me, the first to be overwritten first."""
+
+    def read(unit: Unit) -> list[WaitingAnswer]:
+        return [WaitingAnswer(**_line(line)) for line in consent_views.waiting_for(unit)]
+
+    return await books.run(actor, read)
+
+
+@router.get("/{consent_id}", responses=problems(401, 404))
+async def read_consent(consent_id: Identifier, actor: Acting, books: Books) -> ConsentAnswer:
+    """One consent with the form it is about."""
+    return await books.run(actor, lambda unit: _told(consent_views.view(unit, consent_id)))
+
+
+@router.post("/{consent_id}/consent", responses=problems(*USUAL))
+async def consent(consent_id: Identifier, body: ConsentBody, actor: Acting, books: Books) -> GivenAnswer:
+    """Consent for my department. With the last consent the application is submitted."""
+
+    def act(unit: Unit) -> GivenAnswer:
+        return _given(*consent_views.named(unit, joint.consent(unit, consent_id, body.proof())))
+
+    return await books.run(actor, act)
+
+
+@router.post("/{consent_id}/refuse", responses=problems(*USUAL))
+async def refuse(consent_id: Identifier, body: RefusalBody, actor: Acting, books: Books) -> GivenAnswer:
+    """Refuse for my department, with a reason. The application goes back to its drafter."""
+
+    def act(unit: Unit) -> GivenAnswer:
+        return _given(*consent_views.named(unit, joint.refuse(unit, consent_id, body.reason, body.proof())))
+
+    return await books.run(actor, act)
+
+
+def _department(row: Department) -> DepartmentAnswer:
+    return DepartmentAnswer(id=row.id, zh=row.name_zh, en=row.name_en)
+
+
+def _line(line: Waiting) -> dict[str, Any]:
+    return {
+        "id": line.consent.id,
+        "application_id": line.consent.application_id,
+        "department": _department(line.department),
+        "applicant": DepartmentAnswer.model_validate(line.form["department"], from_attributes=False),
+        "drafter": line.form["drafter"]["name"],
+        "asked_at": line.consultation.asked_at,
+        "due_at": line.consultation.due_at,
+        "overwrite_at": line.overwrite_at,
+    }
+
+
+def _given(department: Department, consent: Consent, by: str | None) -> GivenAnswer:
+    return GivenAnswer(
+        department=_department(department),
+        answer=consent.answer,
+        by=by,
+        at=consent.answered_at,
+        reason=consent.reason,
+    )
+
+
+def _told(view: View) -> ConsentAnswer:
+    why = view.why_not
+    return ConsentAnswer(
+        **_line(view.line),
+        form=view.line.form,
+        form_sha256=view.line.consultation.sha256,
+        answer=view.line.consent.answer,
+        ended_because=view.line.consultation.ended_because,
+        others=[_given(*other) for other in view.others],
+        why_not=None if why is None else Problem(code=why.code, zh=why.zh, en=why.en, field=why.field),
+    )

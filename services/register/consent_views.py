@@ -1,0 +1,105 @@
+"""Consents as people see them: what waits for somebody, one with its form, how a consultation went (R17)."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import select
+
+from services.register import audit, cases, consents, joint
+from services.register.applications import Application
+from services.register.consents import Consent, Consultation
+from services.register.joint_departments import answerers
+from services.register.people import Department, Person
+from services.register.unit import Unit
+from services.runtime.errors import Refused
+
+NEVER = datetime.max.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """One line of an inbox: a consent that the acting person may give or refuse now.
+
+    ``department`` is the one to consent; the form names the applicant. From ``overwrite_at`` on the footage may be
+    gone: the process, and with it the preservation, begins with the last consent.
+    """
+
+    consent: Consent
+    consultation: Consultation
+    department: Department
+    overwrite_at: datetime | None
+
+    @property
+    def form(self) -> dict[str, Any]:
+        return self.consultation.form
+
+
+@dataclass(frozen=True)
+class View:
+    """A consent with what the other departments said (and who, by name); ``why_not`` as for a review."""
+
+    line: Waiting
+    others: list[tuple[Department, Consent, str | None]]
+    why_not: Refused | None
+
+
+def waiting_for(unit: Unit) -> list[Waiting]:
+    """The consents that the acting person may give now, the most pressing first."""
+    query = (
+        select(Consent, Consultation, Application)
+        .join(Consultation, Consultation.id == Consent.consultation_id)
+        .join(Application, Application.id == Consent.application_id)
+        .where(Consultation.ended_at.is_(None), Consent.answer.is_(None), Consultation.due_at > unit.now)
+        .order_by(Consultation.due_at, Consent.id)
+    )
+    lines = [
+        _line(unit, consent, consultation, application)
+        for consent, consultation, application in unit.session.execute(query)
+        if unit.actor.id in answerers(unit, application, consent.department_id)
+    ]
+    return sorted(lines, key=lambda line: (line.overwrite_at or NEVER, line.consultation.due_at))
+
+
+def view(unit: Unit, consent_id: str) -> View:
+    """The consent for those who may give it, or gave it; NotFound for everybody else. The look is on the trail."""
+    consent, consultation, application = joint.found(unit, consent_id)
+    audit.record(unit, "consent-read", "consent", consent.id, application_id=application.id)
+    others = [named(unit, one) for one in consents.answers(unit, consultation) if one.id != consent.id]
+    why_not = joint.why_not(unit, consent, consultation, application)
+    return View(_line(unit, consent, consultation, application), others, why_not)
+
+
+def told(unit: Unit, application_id: str) -> dict[str, Any] | None:
+    """How the newest consultation of a case stands or ended, as data; None where nobody was asked."""
+    consultation = consents.latest_of(unit, application_id)
+    if consultation is None:
+        return None
+    return {
+        "askedAt": consultation.asked_at.isoformat(),
+        "dueAt": consultation.due_at.isoformat(),
+        "endedAt": None if consultation.ended_at is None else consultation.ended_at.isoformat(),
+        "endedBecause": consultation.ended_because,
+        "formSha256": consultation.sha256,
+        "answers": [
+            {
+                "department": {"id": department.id, "zh": department.name_zh, "en": department.name_en},
+                "answer": consent.answer,
+                "by": by,
+                "at": None if consent.answered_at is None else consent.answered_at.isoformat(),
+                "reason": consent.reason,
+            }
+            for department, consent, by in (named(unit, one) for one in consents.answers(unit, consultation))
+        ],
+    }
+
+
+def named(unit: Unit, consent: Consent) -> tuple[Department, Consent, str | None]:
+    """A consent with its department, and the name of whoever answered."""
+    by = None if consent.person_id is None else unit.session.get_one(Person, consent.person_id).name
+    return unit.session.get_one(Department, consent.department_id), consent, by
+
+
+def _line(unit: Unit, consent: Consent, consultation: Consultation, application: Application) -> Waiting:
+    department = unit.session.get_one(Department, consent.department_id)
+    return Waiting(consent, consultation, department, cases.nearest_overwrite(unit, application))
