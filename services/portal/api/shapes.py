@@ -29,7 +29,7 @@ def _in_reach(moment: datetime) -> datetime:
     return moment
 
 
-def _no_control(text: str) -> str:
+def no_control(text: str) -> str:
     if _CONTROL.search(text):
         raise PydanticCustomError("control_character", "control character")
     return text
@@ -38,15 +38,15 @@ def _no_control(text: str) -> str:
 def _one_line(text: str) -> str:
     if not set("\t\r\n").isdisjoint(text):
         raise PydanticCustomError("control_character", "line break")
-    return _no_control(text)
+    return no_control(text)
 
 
 Moment = Annotated[AwareDatetime, BeforeValidator(_written_out), AfterValidator(_in_reach)]
 Line = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_one_line)]
 Code = Annotated[str, Field(max_length=64), AfterValidator(_one_line)]
-Paragraph = Annotated[str, Field(max_length=4000), AfterValidator(_no_control)]
-Account = Annotated[str, Field(min_length=1, max_length=4000), AfterValidator(_no_control)]
-Note = Annotated[str, Field(max_length=500), AfterValidator(_no_control)]
+Paragraph = Annotated[str, Field(max_length=4000), AfterValidator(no_control)]
+Account = Annotated[str, Field(min_length=1, max_length=4000), AfterValidator(no_control)]
+Note = Annotated[str, Field(max_length=500), AfterValidator(no_control)]
 Identifier = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_one_line)]
 
 

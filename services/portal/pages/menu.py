@@ -6,7 +6,7 @@ from dataclasses import dataclass
 DECIDES = frozenset({"head", "deputy", "security-reviewer", "storage-operator", "manager", "return-inspector"})
 ADMINISTRATOR = frozenset({"administrator"})
 STORAGE = frozenset({"storage-operator"})
-READS_ALL = frozenset({"security-reviewer", "supervisor"})
+WATCHES = frozenset({"security-reviewer", "supervisor", "head", "deputy"})
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ ENTRIES = (
     Entry("/inbox", _("Inbox"), "inbox", DECIDES),
     Entry("/hand-overs", _("In my custody"), "film", not_posts=ADMINISTRATOR),
     Entry("/storage", _("Storage office"), "disk", STORAGE),
-    Entry("/register", _("Register"), "book", READS_ALL | {"head", "deputy"}, ADMINISTRATOR),
+    Entry("/register", _("Register"), "book", WATCHES, ADMINISTRATOR),
     Entry("/admin", _("Administration"), "gear", ADMINISTRATOR),
 )
 

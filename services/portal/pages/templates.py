@@ -42,7 +42,13 @@ def environment(language: Language) -> Environment:
         partial(languages.gettext, language), partial(languages.ngettext, language), newstyle=True
     )
     made.globals.update(
-        language=language, static=static, menu_for=menu.entries, said_in=partial(_pair, language), bar_parts=bar_parts
+        pairs=partial(pairs, language),
+        named_pairs=partial(named_pairs, language),
+        language=language,
+        static=static,
+        menu_for=menu.entries,
+        said_in=partial(_pair, language),
+        bar_parts=bar_parts,
     )
     made.filters.update(
         word=partial(words.word, language),
@@ -75,6 +81,16 @@ def named(language: Language, thing: Any, field: str = "name") -> str:
             return str(found)
     plain = thing.get(field, "") if isinstance(thing, Mapping) else getattr(thing, field, "")
     return str(plain)
+
+
+def pairs(language: Language, codes: Iterable[str]) -> list[tuple[str, str]]:
+    """Codes of the register with their words, for a list to choose from."""
+    return [(code, words.word(language, code)) for code in codes]
+
+
+def named_pairs(language: Language, rows: Iterable[Any]) -> list[tuple[str, str]]:
+    """Rows of a book with their names, for a list to choose from."""
+    return [(row.id, named(language, row)) for row in rows]
 
 
 def said(language: Language, thing: Any) -> str:

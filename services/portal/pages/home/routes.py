@@ -3,17 +3,20 @@
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
+from services.portal.api.dependencies import Books
 from services.portal.pages import language as languages
 from services.portal.pages.forms import Typed
+from services.portal.pages.home.overview import overview
 from services.portal.pages.visitor import Visiting
 
 router = APIRouter()
 
 
 @router.get("/")
-async def overview(visitor: Visiting) -> Response:
+async def show(visitor: Visiting, books: Books) -> Response:
     """What is waiting, what is about to be overwritten, who holds what, what is overdue."""
-    return visitor.page("home/overview.html")
+    seen = await books.run(visitor.actor, overview, visitor.posts)
+    return visitor.page("home/overview.html", seen=seen)
 
 
 @router.post("/language")

@@ -1,0 +1,47 @@
+"""What the overview shows: each person's own part of what is waiting, running out, lent and overdue."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from services.portal.pages import menu
+from services.register import cases, custody_views, inbox, ledger, visibility
+from services.register.custody_views import HandOverView
+from services.register.inbox import Waiting
+from services.register.ledger import AtRisk, Out
+from services.register.unit import Unit
+
+FEW = 5
+
+
+@dataclass(frozen=True)
+class Overview:
+    """Lists are cut to a few; counts are of all. ``states`` is None for those who do not watch over the cases."""
+
+    waiting: list[Waiting]
+    waiting_count: int
+    mine: list[Mapping[str, Any]]
+    held: list[HandOverView]
+    at_risk: list[AtRisk]
+    out: list[Out]
+    states: Mapping[str, int] | None
+
+
+def overview(unit: Unit, posts: frozenset[str]) -> Overview:
+    """The acting person's overview. An administrator's has no case in it."""
+    if "administrator" in posts:
+        return Overview([], 0, [], [], [], [], None)
+    waiting = inbox.mine(unit)
+    watches = bool(posts & menu.WATCHES)
+    drafted = visibility.all_visible(unit, limit=50, offset=0, mine=True)
+    mine = [line for row in drafted if (line := cases.summary(unit, row))["state"] != "closed"]
+    held = [view for view in custody_views.mine(unit) if view.hand_over.ended_at is None]
+    return Overview(
+        waiting=waiting[:FEW],
+        waiting_count=len(waiting),
+        mine=mine[:FEW],
+        held=held[:FEW],
+        at_risk=ledger.next_overwritten(unit, limit=FEW) if watches else [],
+        out=ledger.copies_out(unit, limit=FEW) if watches else [],
+        states=ledger.count_by_state(unit) if watches else None,
+    )

@@ -1,0 +1,253 @@
+"""The register: all cases to search and sort, copies out, what is overwritten next, the time in each stage."""
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from typing import Annotated
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter, Query
+from fastapi.responses import Response
+from pydantic import BaseModel, Field
+
+from services.portal import tables
+from services.portal.api.dependencies import Books
+from services.portal.api.ledger import PAGE, LedgerQuestion
+from services.portal.api.standing import GivenModels
+from services.portal.pages.visitor import Visiting, Visitor
+from services.portal.words import word
+from services.register import case_states, directory, forms, ledger
+from services.register.ledger import AtRisk, Line, Out
+from services.register.people import Department
+from services.register.stage_times import StageTime, stage_times
+from services.register.unit import Unit
+from services.runtime.errors import Refused
+
+router = APIRouter(prefix="/register")
+
+MOST_ROWS = 10_000
+PERIODS = (30, 90, 365)
+
+
+class Wanted(BaseModel):
+    """What the address asks for, as it was typed; what is no choice of ours counts as not chosen."""
+
+    text: str = Field("", max_length=ledger.LONGEST_SEARCH)
+    state: str = ""
+    department: str = Field("", max_length=64)
+    purpose: str = ""
+    since: str = ""
+    until: str = ""
+    sort: str = "submitted"
+    order: str = "desc"
+    page: int = Field(1, ge=1, le=10_000)
+    form: str = ""
+
+    def question(self) -> LedgerQuestion:
+        """As the API asks; Refused where a day is none."""
+        return LedgerQuestion(
+            text=self.text,
+            state=self.state if self.state in case_states.STATES else "",
+            department_id=self.department,
+            purpose_category=self.purpose if self.purpose in forms.PURPOSE_CATEGORIES else "",
+            since=_day(self.since, "since"),
+            until=_day(self.until, "until"),
+            sort=self.sort if self.sort in ledger.SORTS else "submitted",
+            order="asc" if self.order == "asc" else "desc",
+        )
+
+    def query(self, *without: str) -> str:
+        """The address's parameters, but the page and those named."""
+        told = self.model_dump(exclude={"page", "form", *without})
+        return urlencode({name: value for name, value in told.items() if value})
+
+
+class Period(BaseModel):
+    """Over how many days the stages are looked at, and of which department."""
+
+    days: int = PERIODS[1]
+    department: str = Field("", max_length=64)
+    form: str = ""
+
+
+@router.get("")
+async def search(visitor: Visiting, books: Books, wanted: Annotated[Wanted, Query()]) -> Response:
+    """All cases that the visitor may see: searched, filtered, sorted; ``form=csv`` answers with all that match."""
+    refusal = None
+    try:
+        question = wanted.question()
+    except Refused as error:
+        refusal, question = error, wanted.model_copy(update={"since": "", "until": ""}).question()
+    as_csv = wanted.form == "csv"
+
+    def read(unit: Unit) -> tuple[list[Line], list[Department]]:
+        limit, offset = (MOST_ROWS, 0) if as_csv else (PAGE + 1, (wanted.page - 1) * PAGE)
+        found = ledger.search(unit, question.search(unit.rules.zone), limit=limit, offset=offset)
+        return found, directory.departments(unit)
+
+    lines, departments = await books.run(visitor.actor, read)
+    if as_csv and refusal is None:
+        return _csv(visitor, lines)
+    return visitor.page(
+        "register/search.html",
+        status=refusal.status if refusal else 200,
+        lines=lines[:PAGE],
+        more=len(lines) > PAGE,
+        wanted=wanted,
+        refusal=refusal,
+        departments=departments,
+        states=case_states.STATES,
+        purposes=list(forms.PURPOSE_CATEGORIES),
+    )
+
+
+@router.get("/copies-out")
+async def copies_out(
+    visitor: Visiting,
+    books: Books,
+    overdue: bool = False,
+    page: Annotated[int, Query(ge=1, le=10_000)] = 1,
+    form: str = "",
+) -> Response:
+    """Who holds copies of what, until when."""
+    limit, offset = (MOST_ROWS, 0) if form == "csv" else (PAGE + 1, (page - 1) * PAGE)
+    lines = await books.run(visitor.actor, ledger.copies_out, overdue=overdue, limit=limit, offset=offset)
+    if form == "csv":
+        return _out_csv(visitor, lines)
+    return visitor.page(
+        "register/copies_out.html", lines=lines[:PAGE], more=len(lines) > PAGE, page_number=page, overdue=overdue
+    )
+
+
+@router.get("/next-overwritten")
+async def next_overwritten(visitor: Visiting, books: Books, form: str = "") -> Response:
+    """Footage that cases ask for and that only its recorder holds, the most pressing first."""
+    lines = await books.run(visitor.actor, ledger.next_overwritten, limit=MOST_ROWS if form == "csv" else 200)
+    if form == "csv":
+        return _risk_csv(visitor, lines)
+    return visitor.page("register/next_overwritten.html", lines=lines)
+
+
+@router.get("/stages")
+async def stages(visitor: Visiting, books: Books, models: GivenModels, wanted: Annotated[Period, Query()]) -> Response:
+    """How long cases stay in each stage, as a table with a chart (R62)."""
+    days = wanted.days if wanted.days in PERIODS else PERIODS[1]
+
+    def read(unit: Unit) -> tuple[list[StageTime], list[Department]]:
+        chosen = wanted.department or None
+        times = stage_times(unit, models, unit.now - timedelta(days=days), unit.now, department_id=chosen)
+        return times, directory.departments(unit)
+
+    times, departments = await books.run(visitor.actor, read)
+    if wanted.form == "csv":
+        return _stages_csv(visitor, times)
+    most = max((time.ninetieth for time in times), default=timedelta()) or timedelta(seconds=1)
+    return visitor.page(
+        "register/stages.html",
+        times=times,
+        most=most,
+        days=days,
+        periods=PERIODS,
+        department=wanted.department,
+        departments=departments,
+    )
+
+
+def _day(text: str, field: str) -> date | None:
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError as error:
+        raise Refused(
+            "day-wrong", "日期应写成 2026-01-31 的样子。", "Write a day like 2026-01-31.", status=422, field=field
+        ) from error
+
+
+def _csv(visitor: Visitor, lines: Sequence[Line]) -> Response:
+    tell, language = visitor.translated, visitor.language
+    header = [
+        tell("Number"), tell("State"), tell("Outcome"), tell("Department"), tell("Drafter"), tell("Custodian"),
+        tell("Purpose"), tell("Class"), tell("Items"), tell("Handed in"), tell("Overwritten from"), tell("Due"),
+    ]  # fmt: skip
+    rows: list[list[tables.Cell]] = [
+        [
+            line.number or "",
+            word(language, line.state),
+            word(language, line.outcome) if line.outcome else "",
+            _name(visitor, line.department),
+            line.drafter,
+            line.custodian or "",
+            word(language, line.purpose_category),
+            word(language, line.importance) if line.importance else "",
+            line.items,
+            _told(visitor, line.submitted_at),
+            _told(visitor, line.overwrite_at),
+            _told(visitor, line.due_at),
+        ]
+        for line in lines
+    ]
+    return tables.csv_answer(tell("Register"), header, rows)
+
+
+def _out_csv(visitor: Visitor, lines: Sequence[Out]) -> Response:
+    tell = visitor.translated
+    header = [
+        tell("Number"), tell("Custodian"), tell("Department"), tell("Way of use"), tell("Accepted"), tell("Due"),
+        tell("Overdue"),
+    ]  # fmt: skip
+    rows = [
+        [
+            line.number or "",
+            line.custodian,
+            _name(visitor, line.department),
+            word(visitor.language, line.way_of_use),
+            _told(visitor, line.accepted_at),
+            _told(visitor, line.due_at),
+            word(visitor.language, line.overdue),
+        ]
+        for line in lines
+    ]
+    return tables.csv_answer(tell("Copies out"), header, rows)
+
+
+def _risk_csv(visitor: Visitor, lines: Sequence[AtRisk]) -> Response:
+    tell = visitor.translated
+    header = [tell("Number"), tell("State"), tell("Camera"), tell("From"), tell("To"), tell("Overwritten from")]
+    rows = [
+        [
+            line.number or "",
+            word(visitor.language, line.state),
+            _name(visitor, line.camera),
+            _told(visitor, line.start, line.zone),
+            _told(visitor, line.end, line.zone),
+            _told(visitor, line.overwrite_at),
+        ]
+        for line in lines
+    ]
+    return tables.csv_answer(tell("Next to be overwritten"), header, rows)
+
+
+def _stages_csv(visitor: Visitor, times: Sequence[StageTime]) -> Response:
+    tell = visitor.translated
+    header = [
+        tell("Stage"), tell("Ended"), tell("Median in seconds"), tell("90th percentile in seconds"),
+        tell("Longest in seconds"), tell("Open"),
+    ]  # fmt: skip
+    rows: list[list[tables.Cell]] = [
+        [
+            word(visitor.language, time.stage),
+            time.count,
+            *(int(length.total_seconds()) for length in (time.median, time.ninetieth, time.longest)),
+            time.open,
+        ]
+        for time in times
+    ]
+    return tables.csv_answer(tell("Time in each stage"), header, rows)
+
+
+def _name(visitor: Visitor, row: object) -> str:
+    return str(getattr(row, f"name_{visitor.language}"))
+
+
+def _told(visitor: Visitor, when: datetime | None, zone: str | None = None) -> str:
+    """ISO 8601 with the offset, which every spreadsheet reads."""
+    return when.astimezone(ZoneInfo(zone or visitor.zone)).isoformat(timespec="seconds") if when else ""
