@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mappin
 from contextlib import asynccontextmanager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TypeAlias
 
@@ -18,7 +18,7 @@ from services.engine.errors import DataDirectoryInUse
 from services.engine.server import EngineServer
 from services.portal.app import create_app
 from services.portal.notifying.sender import keep_sending
-from services.recorders.registry import open_recorder
+from services.recorders.registry import open_recorder, places_of
 from services.register import figures, schema
 from services.register.relay import Relay
 from services.register.rules import rules_of
@@ -94,7 +94,7 @@ class House:
             "register": self.register,
             "store": self.store,
             "loan_keys": self.loan_keys,
-            "recorders": open_recorder,
+            "recorders": partial(open_recorder, places=places_of(self.settings)),
             "models": read_models(path for path in models() if path.suffix == ".bpmn"),
         }
         if isinstance(self.clock, TurnedClock):

@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlalchemy import make_url, select
 
 from services.portal.notifying.check import check_mail, check_webhook
-from services.recorders.registry import open_recorder
+from services.recorders.registry import Places, open_recorder, places_of
 from services.register import schema
 from services.register.cameras import Recorder
 from services.register.rules import rules_of
@@ -146,14 +146,16 @@ def _in_use(settings: Settings) -> bool:
 async def _recorders(settings: Settings) -> list[Line]:
     register = Register(settings.database, SystemClock(), rules_of(settings))
     try:
-        rows = await register.run(ACTOR, lambda unit: list(unit.session.scalars(select(Recorder))))
+        query = select(Recorder).where(Recorder.active)
+        rows = await register.run(ACTOR, lambda unit: list(unit.session.scalars(query)))
     finally:
         register.close()
-    return [await _line(f"recorder {row.name}", partial(_recorder, row)) for row in rows]
+    places = places_of(settings)
+    return [await _line(f"recorder {row.name}", partial(_recorder, row, places)) for row in rows]
 
 
-async def _recorder(row: Recorder) -> str:
-    facts = await open_recorder(row.kind, row.configuration).probe()
+async def _recorder(row: Recorder, places: Places) -> str:
+    facts = await open_recorder(row.kind, row.configuration, places).probe()
     if not facts.reachable:
         raise Fatal("does not answer: check that it runs and that its folder or address can be reached from here")
     return f"{facts.make} {facts.model}, {len(facts.oldest_frame)} channel(s)"

@@ -10,7 +10,18 @@ from services.runtime.spans import Span
 
 
 class RecorderDown(Retryable):
-    """The recorder cannot be reached, or its storage is not there."""
+    """The recorder cannot be reached, or its storage is not there.
+
+    ``code`` is missing, empty, denied, unreadable, or away where nothing more is known.
+    """
+
+    def __init__(self, message: str, code: str = "away") -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class OutsideRoots(Fatal):
+    """The recorder is where the settings let none be."""
 
 
 class WrongChannel(Fatal):

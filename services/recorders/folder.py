@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from services.recorders.base import NothingRecorded, RecorderDown, RecorderFacts, Segment, WrongChannel
+from services.recorders.base import NothingRecorded, OutsideRoots, RecorderDown, RecorderFacts, Segment, WrongChannel
 from services.recorders.layout import File, channels_of, files_of
 from services.recorders.snapshot import picture
 from services.runtime.errors import Fatal
@@ -36,16 +36,22 @@ class Clock:
 class FolderRecorder:
     """Reads a folder; never writes to it, never leaves it."""
 
-    def __init__(self, root: Path, zone: ZoneInfo, clock: Clock, identity: str) -> None:
+    def __init__(
+        self, root: Path, zone: ZoneInfo, clock: Clock, identity: str, roots: tuple[Path, ...] | None = None
+    ) -> None:
         self._root = root
+        self._roots = roots
         self._zone = zone
         self._clock = clock
         self._identity = identity
 
     @classmethod
-    def from_configuration(cls, configuration: Mapping[str, str]) -> "FolderRecorder":
+    def from_configuration(
+        cls, configuration: Mapping[str, str], *, roots: tuple[Path, ...] | None = None
+    ) -> "FolderRecorder":
         """Keys: ``root`` (required), ``layout`` (mediamtx), ``zone`` (IANA name, UTC), ``identity``,
-        ``clock_offset_ms``, ``clock_method``, ``clock_uncertainty_ms``. Raises Fatal with what to mend."""
+        ``clock_offset_ms``, ``clock_method``, ``clock_uncertainty_ms``. ``roots`` are the folders that recorders may
+        lie under, None: anywhere. Raises Fatal with what to mend."""
         if not configuration.get("root"):
             raise Fatal("A folder recorder has no root: set the folder that holds its channels.")
         layout = configuration.get("layout", "mediamtx")
@@ -55,7 +61,8 @@ class FolderRecorder:
         offset = _number(configuration, "clock_offset_ms")
         method = configuration.get("clock_method", "unknown" if offset is None else "configured")
         clock = Clock(offset, method, _number(configuration, "clock_uncertainty_ms"))
-        return cls(root, _zone(configuration.get("zone", "UTC")), clock, configuration.get("identity", str(root)))
+        zone = _zone(configuration.get("zone", "UTC"))
+        return cls(root, zone, clock, configuration.get("identity", str(root)), roots)
 
     async def probe(self) -> RecorderFacts:
         try:
@@ -120,16 +127,34 @@ class FolderRecorder:
 
     def _checked_root(self) -> Path:
         root = self._root.resolve()
+        self._check_place(root)
         if not root.is_dir():
             raise RecorderDown(
-                f"Recorder {self._identity} is down: its folder {root} is not there. Mount it, then it is tried again."
+                f"Recorder {self._identity} is down: its folder {root} is not there. Mount it, then it is tried again.",
+                "missing",
             )
         if next(root.iterdir(), None) is None:
             raise RecorderDown(
                 f"Recorder {self._identity} is down: its folder {root} is empty, as a mount point is without its disk. "
-                "Mount it, then it is tried again."
+                "Mount it, then it is tried again.",
+                "empty",
             )
         return root
+
+    def _check_place(self, root: Path) -> None:
+        """Looked at each time: a link may lead somewhere else since."""
+        if self._roots is None:
+            return
+        if not self._roots:
+            raise OutsideRoots(
+                f"Recorder {self._identity} is a folder, and no folder is allowed: set FOOTAGE_DESK_RECORDER_ROOTS to "
+                "the folders that recorders lie under, then start again."
+            )
+        if not any(root.is_relative_to(allowed.resolve()) for allowed in self._roots):
+            raise OutsideRoots(
+                f"Recorder {self._identity} lies outside the folders that FOOTAGE_DESK_RECORDER_ROOTS allows: move it "
+                "under one of them, or add its folder there."
+            )
 
     def _channel(self, channel: str) -> Path:
         root = self._checked_root()
@@ -150,7 +175,8 @@ class FolderRecorder:
     def _down(self, error: OSError) -> RecorderDown:
         return RecorderDown(
             f"Recorder {self._identity} could not be read: {error.strerror or error}. Look at its disk or mount; "
-            "it is tried again."
+            "it is tried again.",
+            "denied" if isinstance(error, PermissionError) else "unreadable",
         )
 
     async def _bytes(self, file: File) -> AsyncIterator[bytes]:

@@ -2,35 +2,66 @@
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import aclosing
+from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 
 import anyio
 from anyio.lowlevel import RunVar
 
 from services.recorders.base import Recorder, RecorderFacts, Segment
 from services.recorders.folder import FolderRecorder
+from services.recorders.shapes import FOLDER, Shape
+from services.runtime.addresses import Guard, parse_networks
 from services.runtime.errors import Fatal
+from services.runtime.settings import Settings
 from services.runtime.spans import Span
 
-KINDS: dict[str, Callable[[Mapping[str, str]], Recorder]] = {"folder": FolderRecorder.from_configuration}
+
+@dataclass(frozen=True)
+class Places:
+    """Where recorders may be: folders under these roots (None: anywhere), addresses that the guard lets through."""
+
+    roots: tuple[Path, ...] | None = None
+    guard: Guard = field(default_factory=Guard)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of recorder: what it has to be told, and how one is made from that."""
+
+    shape: Shape
+    make: Callable[[Mapping[str, str], Places], Recorder]
+
+
+KINDS = {
+    "folder": Kind(FOLDER, lambda told, places: FolderRecorder.from_configuration(told, roots=places.roots)),
+}
+ANYWHERE = Places()
 PARALLEL_FETCHES = 2
 
 Key = tuple[str, frozenset[tuple[str, str]]]
 _semaphores: RunVar[dict[Key, anyio.Semaphore]] = RunVar("footage_desk_recorders")
 
 
-def open_recorder(kind: str, configuration: Mapping[str, str]) -> Recorder:
-    """The recorder of that kind; ``parallel_fetches`` in its configuration sets how many go on at once (2).
+def places_of(settings: Settings) -> Places:
+    """Where the settings let recorders be."""
+    return Places(settings.recorder_folders, Guard(parse_networks(settings.allowed_networks), ("http", "https")))
 
-    Raises Fatal where kind or configuration are not understood.
+
+def open_recorder(kind: str, configuration: Mapping[str, str], places: Places = ANYWHERE) -> Recorder:
+    """The recorder of that kind, where it may be.
+
+    ``parallel_fetches`` in its configuration sets how many fetches go on at once (2). Raises Fatal where kind or
+    configuration are not understood.
     """
-    make = KINDS.get(kind)
-    if make is None:
+    known = KINDS.get(kind)
+    if known is None:
         raise Fatal(f"There is no recorder of the kind {kind!r}: set one of {', '.join(sorted(KINDS))}.")
     text = configuration.get("parallel_fetches", str(PARALLEL_FETCHES))
     if not text.isdecimal() or int(text) < 1:
         raise Fatal(f"A recorder's parallel_fetches is {text!r}: set a whole number from 1 up.")
-    return Bounded(make(configuration), (kind, frozenset(configuration.items())), int(text))
+    return Bounded(known.make(configuration, places), (kind, frozenset(configuration.items())), int(text))
 
 
 class Bounded:

@@ -1,0 +1,165 @@
+"""What a kind of recorder has to be told: its fields, declared by the kind, from which forms and checks are made."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+from zoneinfo import available_timezones
+
+from services.runtime.errors import Refused
+
+FieldKind = Literal["text", "secret", "whole", "zone", "folder", "address", "choice"]
+LONGEST = 500
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field of a recorder's configuration.
+
+    ``secret`` never leaves the server again; ``folder`` and ``address`` are checked by whoever opens the recorder.
+    """
+
+    name: str
+    kind: FieldKind
+    zh: str
+    en: str
+    hint_zh: str = ""
+    hint_en: str = ""
+    required: bool = False
+    default: str = ""
+    least: int | None = None
+    most: int | None = None
+    choices: tuple[str, ...] = ()
+    schemes: tuple[str, ...] = ()
+
+    def checked(self, text: str) -> str:
+        """The value in its one spelling; Refused with what to give."""
+        if not text and self.required:
+            raise self.refusal("请填写。", "fill it in.")
+        if len(text) > LONGEST or not text.isprintable():
+            raise self.refusal("内容过长或含有控制字符，请改正。", "it is too long or has control characters.")
+        if not text:
+            return self.default
+        if self.kind == "whole":
+            return self._whole(text)
+        if self.kind == "zone" and text not in available_timezones():
+            raise self.refusal(
+                "请填写时区名称，例如 Asia/Shanghai。", "give a time zone's name, such as Asia/Shanghai."
+            )
+        if self.kind == "choice" and text not in self.choices:
+            raise self.refusal(f"请选择 {'、'.join(self.choices)}。", f"choose {' or '.join(self.choices)}.")
+        if self.kind == "folder" and (not text.startswith("/") or ".." in text.split("/")):
+            raise self.refusal("请填写以 / 开头的完整路径。", "give a whole path that begins with /.")
+        return text
+
+    def _whole(self, text: str) -> str:
+        digits = text.removeprefix("-")
+        fits = text.isascii() and digits.isdecimal() and len(digits) <= 12
+        if (
+            not fits
+            or (self.least is not None and int(text) < self.least)
+            or (self.most is not None and int(text) > self.most)
+        ):
+            limits = f"{self.least} … {self.most}"
+            raise self.refusal(f"请填写 {limits} 之间的整数。", f"give a whole number, {limits}.")
+        return str(int(text))
+
+    def refusal(self, zh: str, en: str) -> Refused:
+        """A refusal that names the field."""
+        return Refused(
+            "configuration", f"{self.zh}：{zh}", f"{self.en}: {en}", status=422, field=f"configuration.{self.name}"
+        )
+
+
+PARALLEL = Field(
+    *("parallel_fetches", "whole", "同时读取数", "fetches at once"),
+    "录像机同时最多提供几段录像。",
+    "How many recordings it gives back at the same time.",
+    default="2",
+    least=1,
+    most=16,
+)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A kind of recorder as forms show it."""
+
+    code: str
+    zh: str
+    en: str
+    fields: tuple[Field, ...]
+
+    @property
+    def secrets(self) -> frozenset[str]:
+        return frozenset(field.name for field in self.fields if field.kind == "secret")
+
+    @property
+    def places(self) -> frozenset[str]:
+        """The fields that say where the recorder is: a secret that was typed for one place is not sent to another."""
+        return frozenset(field.name for field in self.fields if field.kind in ("folder", "address"))
+
+    def checked(self, typed: Mapping[str, str], kept: frozenset[str] = frozenset()) -> dict[str, str]:
+        """The configuration, field by field; Refused names the first at fault.
+
+        ``kept`` are secrets that are set already: left empty, they stay as they are and are not in the answer.
+        """
+        known = {field.name for field in self.fields}
+        unknown = sorted(set(typed) - known)
+        if unknown:
+            raise Refused(
+                "configuration",
+                f"{self.zh}没有 {unknown[0]} 这一项，请删去。",
+                f"A {self.en} has no field {unknown[0]}: leave it out.",
+                status=422,
+                field=f"configuration.{unknown[0]}",
+            )
+        checked: dict[str, str] = {}
+        for field in self.fields:
+            text = typed.get(field.name, "").strip()
+            if field.kind == "secret" and not text and field.name in kept:
+                continue
+            value = field.checked(text)
+            if value:
+                checked[field.name] = value
+        return checked
+
+
+FOLDER = Shape(
+    "folder",
+    "文件夹录像机",
+    "folder recorder",
+    (
+        Field(
+            *("root", "folder", "文件夹", "folder"),
+            "录像所在的文件夹；其下每个通道一个子文件夹。",
+            "The folder of the recordings, with one folder below it for each channel.",
+            required=True,
+        ),
+        Field(*("layout", "choice", "文件布局", "layout"), default="mediamtx", choices=("mediamtx",)),
+        Field(
+            *("zone", "zone", "文件名的时区", "zone of the file names"),
+            "文件名中的时间所用的时区。",
+            "The zone of the times in the files' names.",
+            default="UTC",
+        ),
+        Field(
+            *("identity", "text", "标识", "identity"),
+            "记录上用的标识，例如序列号。",
+            "What records call it, such as its serial number.",
+        ),
+        Field(
+            *("clock_offset_ms", "whole", "时钟偏差（毫秒）", "clock offset (milliseconds)"),
+            "录像机时钟减去标准时间；留空表示未测量。",
+            "Its clock minus true time; empty where it was not measured.",
+            least=-10 * 366 * 86_400_000,
+            most=10 * 366 * 86_400_000,
+        ),
+        Field(*("clock_method", "text", "测量方法", "how the clock was measured")),
+        Field(
+            *("clock_uncertainty_ms", "whole", "测量不确定度（毫秒）", "uncertainty (milliseconds)"),
+            least=0,
+            most=86_400_000,
+        ),
+        PARALLEL,
+    ),
+)
