@@ -97,9 +97,11 @@ def state_of(hand_over: HandOver, now: datetime) -> str:
     return next((code for holds, code in reasons if holds), "in-use")
 
 
-def mine(unit: Unit) -> list[HandOverView]:
-    """The acting person's hand-overs, the newest first."""
-    return [_view(unit, row) for row in custody.all_mine(unit)]
+def mine(unit: Unit, search: str = "") -> list[HandOverView]:
+    """The acting person's hand-overs, the newest first; with ``search`` those whose number or purpose has it."""
+    views = [_view(unit, row) for row in custody.all_mine(unit)]
+    wanted = search.strip().casefold()
+    return [view for view in views if wanted in f"{view.number} {view.purpose}".casefold()]
 
 
 def one(unit: Unit, hand_over_id: str) -> HandOverView:

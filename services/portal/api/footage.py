@@ -95,7 +95,7 @@ async def open_viewing(
     copy_id: Identifier, body: Opening, request: Request, actor: Acting, books: Books
 ) -> ViewingAnswer:
     """Begin a viewing of a copy that is granted to me now."""
-    sitting = await _allowed(
+    sitting = await allowed(
         books,
         actor,
         copy_id,
@@ -105,7 +105,7 @@ async def open_viewing(
             viewings.open_viewing,
             copy_id,
             purpose_confirmed=body.purpose_confirmed,
-            address=_address(request),
+            address=address(request),
         ),
     )
     return ViewingAnswer(
@@ -131,7 +131,7 @@ async def read_content(
     vault: Annotated[Vault, Depends()],
 ) -> Response:
     """The footage, or one range of its bytes. The grant is checked, and the read counted, before each stretch."""
-    opened = await _allowed(books, actor, copy_id, "view", lambda: books.run(actor, grants.check, copy_id, "view"))
+    opened = await allowed(books, actor, copy_id, "view", lambda: books.run(actor, grants.check, copy_id, "view"))
     size: int = opened.sealed["plainSize"]
     tag = f'"{opened.sealed["sha256Plain"]}"'
     headers = {**PRIVATE, "Accept-Ranges": "bytes", "ETag": tag, "Content-Disposition": "inline"}
@@ -145,7 +145,7 @@ async def read_content(
         return await books.run(actor, viewings.read, copy_id, asked.viewing, offset, length)
 
     # The first stretch is checked before the answer begins, so that a refusal is an answer and not a broken stream.
-    await _allowed(books, actor, copy_id, "view", lambda: books.run(actor, viewings.of_mine, copy_id, asked.viewing))
+    await allowed(books, actor, copy_id, "view", lambda: books.run(actor, viewings.of_mine, copy_id, asked.viewing))
     reader = await vault.open_copies.open(vault.store, vault.loan_keys, copy_id, opened.sealed)
     headers["Content-Length"] = str(end - start)
     if part is not None:
@@ -164,7 +164,7 @@ async def read_playlist(
     copy_id: Identifier, viewing: Annotated[Identifier, Query()], actor: Acting, books: Books
 ) -> Response:
     """Where each fragment of the footage lies in ``content``, so that a player reads no more than it shows."""
-    opened = await _allowed(books, actor, copy_id, "view", lambda: books.run(actor, grants.check, copy_id, "view"))
+    opened = await allowed(books, actor, copy_id, "view", lambda: books.run(actor, grants.check, copy_id, "view"))
     await books.run(actor, viewings.of_mine, copy_id, viewing)
     coverage = Coverage.from_json(opened.sealed["coverage"])
     fragments = fragments_from_json(opened.sealed["fragments"])
@@ -178,7 +178,7 @@ async def ask_download(
 ) -> DownloadListed:
     """List a download for use outside, where the approval grants one (T9). It is encrypted to my own key."""
     reading.check_recipient(body.recipient)
-    row = await _allowed(
+    row = await allowed(
         books,
         actor,
         copy_id,
@@ -189,7 +189,7 @@ async def ask_download(
             copy_id,
             recipient=body.recipient,
             medium=body.medium,
-            address=_address(request),
+            address=address(request),
         ),
     )
     return DownloadListed(
@@ -221,7 +221,7 @@ async def read_download(
     )
 
 
-async def _allowed(books: Register, actor: Actor, copy_id: str, action: Action, act: Callable[[], Awaitable[T]]) -> T:
+async def allowed(books: Register, actor: Actor, copy_id: str, action: Action, act: Callable[[], Awaitable[T]]) -> T:
     """The answer of ``act``; a refusal is booked before it goes out (R41)."""
     try:
         return await act()
@@ -232,5 +232,6 @@ async def _allowed(books: Register, actor: Actor, copy_id: str, action: Action, 
         raise
 
 
-def _address(request: Request) -> str:
+def address(request: Request) -> str:
+    """Where a call comes from, as the custody log keeps it."""
     return request.client.host if request.client else "unknown"
