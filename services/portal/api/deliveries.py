@@ -1,0 +1,109 @@
+"""How notices leave the portal, for administrators: what waits, what failed and why; trying again and trying it out."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query
+
+from services.portal.api.dependencies import Books
+from services.portal.api.errors import problems
+from services.portal.api.session import Acting
+from services.portal.api.shapes import LAST_OFFSET, Answer, Body, Moment
+from services.portal.notifying.errors import ERRORS
+from services.register import delivery_views
+from services.register.delivery_views import DeliveryLine
+from services.register.unit import Unit
+
+router = APIRouter(prefix="/api/deliveries", tags=["administration"])
+
+State = Literal["open", "waiting", "failed", "delivered"]
+
+
+class DeliveryAnswer(Answer):
+    """``errorZh`` and ``errorEn`` say what to do; ``lastDetail`` is what the other side said."""
+
+    id: str
+    channel: str
+    state: str
+    code: str
+    zh: str
+    en: str
+    person_id: str
+    person: str
+    email: str | None
+    attempts: int
+    created_at: Moment
+    next_at: Moment
+    delivered_at: Moment | None
+    given_up_at: Moment | None
+    last_error: str | None
+    last_detail: str | None
+    error_zh: str | None = None
+    error_en: str | None = None
+
+
+class DeliveriesAnswer(Answer):
+    """``channels`` are those that are set; the totals are of all deliveries, whatever is listed."""
+
+    channels: list[str]
+    waiting: int
+    failed: int
+    delivered: int
+    deliveries: list[DeliveryAnswer]
+
+
+class ChannelBody(Body):
+    channel: Literal["mail", "webhook"]
+
+
+class TriedAnswer(Answer):
+    notice_id: str
+
+
+class RetriedAnswer(Answer):
+    retried: int
+
+
+def answer_of(line: DeliveryLine) -> DeliveryAnswer:
+    answer = DeliveryAnswer.model_validate(line)
+    if line.last_error is not None:
+        answer.error_zh, answer.error_en = ERRORS.get(line.last_error, ERRORS["broken"])
+    return answer
+
+
+@router.get("", responses=problems(401, 403))
+async def list_deliveries(
+    actor: Acting,
+    books: Books,
+    state: State = "open",
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    offset: Annotated[int, Query(ge=0, le=LAST_OFFSET)] = 0,
+) -> DeliveriesAnswer:
+    """The deliveries in a state, the newest first; ``open`` are all that have not arrived. Administrators only."""
+
+    def read(unit: Unit) -> DeliveriesAnswer:
+        lines = delivery_views.listed(unit, state, limit=limit, offset=offset)
+        return DeliveriesAnswer(
+            channels=list(unit.rules.notice_channels),
+            **delivery_views.totals(unit),
+            deliveries=[answer_of(line) for line in lines],
+        )
+
+    return await books.run(actor, read)
+
+
+@router.post("/retry", responses=problems(401, 403))
+async def retry_failed(actor: Acting, books: Books) -> RetriedAnswer:
+    """Send all anew that were given up. Administrators only."""
+    return RetriedAnswer(retried=await books.run(actor, delivery_views.retry_failed))
+
+
+@router.post("/test", responses=problems(401, 403, 409))
+async def try_channel(body: ChannelBody, actor: Acting, books: Books) -> TriedAnswer:
+    """Send a test notice to oneself by one channel. Administrators only."""
+    return TriedAnswer(notice_id=(await books.run(actor, delivery_views.try_out, body.channel)).id)
+
+
+@router.post("/{delivery_id}/retry", responses=problems(401, 403, 404, 409))
+async def retry(delivery_id: str, actor: Acting, books: Books) -> DeliveryAnswer:
+    """Send one anew, now. Administrators only."""
+    return answer_of(await books.run(actor, delivery_views.retry, delivery_id))

@@ -1,0 +1,1 @@
+"""My notices, and for administrators how notices leave the portal."""

@@ -1,0 +1,93 @@
+"""For administrators: which notices have not left the portal, why, and what to do (F25)."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query
+from fastapi.responses import Response
+
+from services.portal.api.deliveries import ChannelBody
+from services.portal.api.dependencies import Books
+from services.portal.api.shapes import Identifier
+from services.portal.notifying.errors import ERRORS
+from services.portal.pages.forms import Typed, TypedForm
+from services.portal.pages.visitor import Visiting, Visitor
+from services.register import delivery_views
+from services.register.delivery_views import DeliveryLine
+from services.register.unit import Register, Unit
+from services.runtime.errors import Refused
+
+router = APIRouter()
+
+PAGE = 20
+HERE = "/admin/notices"
+State = Literal["open", "waiting", "failed", "delivered"]
+
+
+@router.get(HERE)
+async def listed(
+    visitor: Visiting, books: Books, page: Annotated[int, Query(ge=1, le=10_000)] = 1, state: State = "open"
+) -> Response:
+    return await _page(visitor, books, page, state)
+
+
+@router.post(f"{HERE}/retry")
+async def retry_failed(visitor: Visiting, typed: Typed, books: Books) -> Response:
+    count = await books.run(visitor.actor, delivery_views.retry_failed)
+    return visitor.go(HERE, f"已重新排队 {count} 份，稍候自动发送。", f"{count} wait again and are sent in a moment.")
+
+
+@router.post(f"{HERE}/test")
+async def try_out(visitor: Visiting, typed: Typed, books: Books) -> Response:
+    """Send a test notice to oneself."""
+    try:
+        await books.run(visitor.actor, delivery_views.try_out, typed.body(ChannelBody).channel)
+    except Refused as refusal:
+        return await _page(visitor, books, 1, "open", refusal=refusal, typed=typed)
+    return visitor.go(
+        f"{HERE}?state=delivered",
+        "测试通知已交付发送；送达后列在此处，否则见“未送达”。",
+        "The test notice is on its way: once it has arrived it is listed here, else among those that have not.",
+    )
+
+
+@router.post(f"{HERE}/{{delivery_id}}/retry")
+async def retry(delivery_id: Identifier, visitor: Visiting, typed: Typed, books: Books) -> Response:
+    try:
+        await books.run(visitor.actor, delivery_views.retry, delivery_id)
+    except Refused as refusal:
+        if refusal.status in (403, 404):
+            raise
+        return await _page(visitor, books, 1, "open", refusal=refusal, typed=typed)
+    return visitor.go(HERE, "已重新排队，稍候自动发送。", "It waits again and is sent in a moment.")
+
+
+async def _page(
+    visitor: Visitor,
+    books: Register,
+    page: int,
+    state: State,
+    *,
+    refusal: Refused | None = None,
+    typed: TypedForm | None = None,
+) -> Response:
+    if refusal is not None and refusal.status == 403:
+        raise refusal
+
+    def read(unit: Unit) -> tuple[list[DeliveryLine], dict[str, int], tuple[str, ...]]:
+        lines = delivery_views.listed(unit, state, limit=PAGE + 1, offset=(page - 1) * PAGE)
+        return lines, delivery_views.totals(unit), unit.rules.notice_channels
+
+    lines, totals, channels = await books.run(visitor.actor, read)
+    return visitor.page(
+        "notices/deliveries.html",
+        status=200 if refusal is None else refusal.status,
+        lines=lines[:PAGE],
+        more=len(lines) > PAGE,
+        page_number=page,
+        state=state,
+        totals=totals,
+        channels=channels,
+        errors=ERRORS,
+        refusal=refusal,
+        typed=typed,
+    )

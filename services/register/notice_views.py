@@ -1,0 +1,56 @@
+"""What pages and API show of a person's notices: the words, the application's number, the link."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.register import notices
+from services.register.notice_words import link, words_of
+from services.register.notices import Notice
+from services.register.unit import Unit
+
+
+@dataclass(frozen=True)
+class NoticeLine:
+    """One notice; ``zh`` and ``en`` are its sentence, ``link`` is a path of the portal."""
+
+    id: str
+    code: str
+    application_id: str | None
+    subject_id: str | None
+    number: str | None
+    zh: str
+    en: str
+    link: str
+    created_at: datetime
+    read_at: datetime | None
+
+
+def mine(unit: Unit, *, unread_only: bool = False, limit: int = 50, offset: int = 0) -> list[NoticeLine]:
+    """The acting person's notices, the newest first."""
+    rows = notices.mine(unit, unread_only=unread_only, limit=limit, offset=offset)
+    return _lines(unit, rows)
+
+
+def read(unit: Unit, notice_id: str) -> NoticeLine:
+    """Mark one as read; NotFound for those of others."""
+    [line] = _lines(unit, [notices.read(unit, notice_id)])
+    return line
+
+
+def _lines(unit: Unit, rows: list[Notice]) -> list[NoticeLine]:
+    numbers = notices.numbers(unit, {row.application_id for row in rows if row.application_id is not None})
+    return [
+        NoticeLine(
+            id=row.id,
+            code=row.code,
+            application_id=row.application_id,
+            subject_id=row.subject_id,
+            number=numbers.get(row.application_id or ""),
+            zh=words_of(row.code).zh,
+            en=words_of(row.code).en,
+            link=link(row.code, row.application_id, row.subject_id),
+            created_at=row.created_at,
+            read_at=row.read_at,
+        )
+        for row in rows
+    ]
