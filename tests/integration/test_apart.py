@@ -54,6 +54,7 @@ def apart(postgres_database: Callable[[], str], s3_server: Any, key: str, tmp_pa
             zeebe_address=engine.printed(r"listens on (\S+)\.\n"),
             database_url=url,
             max_use_days=30,
+            recorder_roots=tmp_path / "recordings",
             store_prefix=f"apart-{name}",
             replica_prefix=f"replica-{name}",
             poll_seconds=2,

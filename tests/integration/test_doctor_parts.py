@@ -117,7 +117,8 @@ async def test_a_recorder_that_cannot_be_reached(tmp_path: Path) -> None:
     )
     house.register.run_now(Actor("system", "test"), lambda unit: unit.session.add(recorder))
     house.register.close()
-    assert "does not answer" in await sentence("recorder 仓库", settings(tmp_path))
+    assert "does not answer" in await sentence("recorder 仓库", settings(tmp_path, recorder_roots=str(tmp_path)))
+    assert "FOOTAGE_DESK_RECORDER_ROOTS" in await sentence("recorder 仓库", settings(tmp_path))
 
 
 async def test_a_clock_that_a_demo_has_turned(tmp_path: Path) -> None:
