@@ -9,8 +9,10 @@ import httpx
 import pytest
 from portal_client import Portal
 from review_desk import PASSWORD, ReviewDesk
+from sqlalchemy import select
 
-from services.register import attempts, copies, documents, filing, hand_overs, masters, viewings
+from services.register import attempts, copies, documents, filing, hand_overs, masters, notices, viewings
+from services.register.deliveries import Delivery
 from services.register.notices import Notice
 from services.register.signatures import Proof
 from services.register.unit import Unit
@@ -27,6 +29,7 @@ EVERYONE = frozenset(ROLES)
 SEE = frozenset({"drafter", "keeper", "head", "reviewer", "security-head", "operator", "supervisor"})
 APPLICANT = frozenset({"drafter", "head"})
 KEEPER = frozenset({"keeper"})
+ADMINISTRATOR = frozenset({"admin"})
 NONE: frozenset[str] = frozenset()
 SHA = "0" * 64
 SPAN = {"start": "2031-03-04T10:00:00Z", "end": "2031-03-04T11:00:00Z"}
@@ -62,7 +65,13 @@ RULES = {
     "GET /api/agreements": Rule(EVERYONE),
     "POST /api/agreements": Rule(EVERYONE, body={"version": "none", "password": PASSWORD}),
     "GET /api/notices": Rule(EVERYONE),
+    "GET /api/notices/unread": Rule(EVERYONE),
+    "POST /api/notices/read": Rule(EVERYONE),
     "POST /api/notices/{notice_id}/read": Rule(frozenset({"drafter"})),
+    "GET /api/deliveries": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "POST /api/deliveries/retry": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "POST /api/deliveries/test": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"channel": "mail"}),
+    "POST /api/deliveries/{delivery_id}/retry": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "GET /api/applications": Rule(EVERYONE),
     "POST /api/applications": Rule(EVERYONE, body=FORM),
     "PUT /api/applications/{application_id}": Rule(APPLICANT, body=FORM),
@@ -168,7 +177,16 @@ def ids(desk: ReviewDesk) -> dict[str, str]:
         "download_id": download.id,
         "number": filed.form_number,
         "notice_id": desk.all(Notice, person_id="drafter")[0].id,
+        "delivery_id": desk.run(_post),
     }
+
+
+def _post(unit: Unit) -> str:
+    """A delivery that has failed."""
+    notices.tell(unit, "drafter", "application-incomplete", application_id=None, channels=("mail",))
+    delivery = unit.session.scalars(select(Delivery)).one()
+    delivery.given_up_at, delivery.last_error = unit.now, "unreachable"
+    return delivery.id
 
 
 def _lend(unit: Unit, application_id: str) -> tuple[str, str, str]:
