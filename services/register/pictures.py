@@ -7,6 +7,7 @@ from services.register import audit, decisions, duties, measurements, preservati
 from services.register.reviews import Review
 from services.register.unit import Unit
 from services.runtime.errors import NotFound, Refused
+from services.runtime.spans import Span
 
 
 @dataclass(frozen=True)
@@ -38,14 +39,7 @@ def sight(unit: Unit, review_id: str, item_id: str, at: datetime | None = None) 
         raise NotFound("申请项", "item", item_id)
     start, end = item.granted_start or item.asked_start, item.granted_end or item.asked_end
     at = at or start
-    if not start <= at < end:
-        raise Refused(
-            "outside-scope",
-            "只能查看批准时间段内的画面，请改选时刻。",
-            "Only the approved span can be looked at: choose a moment inside it.",
-            status=422,
-            field="at",
-        )
+    require_inside(Span(start, end), at)
     audit.record(
         unit,
         "picture-read",
@@ -56,3 +50,15 @@ def sight(unit: Unit, review_id: str, item_id: str, at: datetime | None = None) 
         moment=at.isoformat(),
     )
     return Sight(measurements.source_of(unit, item), at)
+
+
+def require_inside(granted: Span, at: datetime) -> None:
+    """Refused for a moment outside the approved span."""
+    if not granted.start <= at < granted.end:
+        raise Refused(
+            "outside-scope",
+            "只能查看批准时间段内的画面，请改选时刻。",
+            "Only the approved span can be looked at: choose a moment inside it.",
+            status=422,
+            field="at",
+        )

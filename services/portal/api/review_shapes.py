@@ -172,7 +172,7 @@ class DecisionBody(Body):
         return {
             "outcome": self.outcome,
             "answers": self.answers,
-            "proof": Proof(self.form_sha256, self.password),
+            "proof": Proof(self.form_sha256, self.password, self.code),
             "reason": self.reason,
             "opinion": self.opinion,
             "classification": Classification(self.important_information, self.sensitive_event, self.high_impact),
@@ -196,7 +196,11 @@ class ConfirmationBody(Body):
 
     def arguments(self) -> dict[str, Any]:
         """What ``register.decisions.confirm`` takes beside the review."""
-        return {"agrees": self.agrees, "proof": Proof(self.form_sha256, self.password), "reason": self.reason}
+        return {
+            "agrees": self.agrees,
+            "proof": Proof(self.form_sha256, self.password, self.code),
+            "reason": self.reason,
+        }
 
 
 class DecidedAnswer(Answer):
@@ -293,6 +297,7 @@ def review_answer(unit: Unit, view: inbox.View) -> ReviewAnswer:
         why_not=None if no is None else _problem(no),
         stands_in_for=view.stands_in_for,
         who_can=view.who_can,
+        signature_methods=list(view.signature_methods),
         most_use_days=view.most_days,
     )
 

@@ -1,0 +1,53 @@
+"""The storage office: what waits, what is fetched and sealed as it happens, and how the recorders do (R30 to R34)."""
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+
+from services.portal.api.dependencies import Books, GivenRecorders
+from services.portal.api.storage import measure_now
+from services.portal.pages.visitor import Visiting, Visitor
+from services.register import storage_office
+from services.register.unit import Register
+from services.runtime.errors import Refused
+
+router = APIRouter()
+
+
+@router.get("/storage")
+async def read_office(visitor: Visiting, books: Books) -> Response:
+    """Everything at a glance."""
+    return await _page(visitor, books)
+
+
+@router.get("/storage/work")
+async def read_work(visitor: Visiting, books: Books) -> Response:
+    """What is on its way, alone: the page asks for it every two seconds."""
+    work, figures = await books.run(visitor.actor, storage_office.work_under_way)
+    if not visitor.hurried:
+        return visitor.go("/storage")
+    return visitor.part("storage/_work.html", work=work, figures=figures)
+
+
+@router.post("/storage/recorders/{recorder_id}/measure")
+async def measure(recorder_id: str, visitor: Visiting, books: Books, recorders: GivenRecorders) -> Response:
+    """Ask a recorder now for its clock and its oldest frames."""
+    try:
+        found = await measure_now(recorder_id, visitor.actor, books, recorders)
+    except Refused as refusal:
+        if refusal.status in {403, 404}:
+            raise
+        return await _page(visitor, books, refusal)
+    name = found.recorder.name
+    return visitor.go("/storage#recorders", f"“{name}”已测量。", f"“{name}” was measured.")
+
+
+async def _page(visitor: Visitor, books: Register, refusal: Refused | None = None) -> Response:
+    office = await books.run(visitor.actor, storage_office.overview)
+    return visitor.page(
+        "storage/office.html",
+        refusal.status if refusal else 200,
+        office=office,
+        work=office.work,
+        figures=office.figures,
+        refusal=refusal,
+    )

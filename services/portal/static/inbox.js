@@ -1,0 +1,55 @@
+// A picture that is not there says so; sliders move the times of a span. The pages work without this.
+document.addEventListener("error", (event) => {
+  const image = event.target;
+  if (!(image instanceof HTMLImageElement) || !image.dataset.missing) return;
+  const said = document.createElement("p");
+  said.className = "missing";
+  said.setAttribute("role", "status");
+  said.textContent = image.dataset.missing;
+  image.replaceWith(said);
+}, true);
+
+const zhHere = document.documentElement.lang.startsWith("zh");
+// The fields hold local times without a zone; counted as if in UTC, so that no summer time of this machine moves them.
+const toSeconds = (text) => Date.parse(`${text.length === 16 ? `${text}:00` : text}Z`) / 1000;
+const toText = (seconds) => new Date(seconds * 1000).toISOString().slice(0, 19);
+
+function slider(field, label, begin, length) {
+  const input = document.createElement("input");
+  Object.assign(input, { type: "range", min: 0, max: length, step: 1 });
+  input.setAttribute("aria-label", label);
+  const follow = () => {
+    const at = toSeconds(field.value) - begin;
+    if (Number.isFinite(at)) input.value = at;
+    input.setAttribute("aria-valuetext", field.value.replace("T", " "));
+  };
+  input.addEventListener("input", () => {
+    field.value = toText(begin + Number(input.value));
+    field.dispatchEvent(new Event("change", { bubbles: true }));
+  });
+  field.addEventListener("change", follow);
+  follow();
+  return input;
+}
+
+for (const grant of document.querySelectorAll(".grant")) {
+  const [from, to] = grant.querySelectorAll("input[type=datetime-local]");
+  const granted = grant.querySelector("input[type=checkbox]");
+  const begin = toSeconds(grant.dataset.start);
+  const length = Number(grant.dataset.seconds);
+  const box = document.createElement("div");
+  box.className = "slider";
+  const told = document.createElement("output");
+  const first = slider(from, zhHere ? "起点" : "From", begin, length);
+  const last = slider(to, zhHere ? "终点" : "To", begin, length);
+  const tell = () => {
+    const seconds = toSeconds(to.value) - toSeconds(from.value);
+    told.textContent = seconds > 0 ? (zhHere ? `批准 ${seconds} 秒，共 ${length} 秒` : `${seconds} s of ${length} s`) : (zhHere ? "结束须晚于开始" : "It has to end after it starts");
+    grant.classList.toggle("out", !granted.checked);
+  };
+  box.append(first, last, told);
+  grant.append(box);
+  grant.addEventListener("change", tell);
+  granted.addEventListener("change", tell);
+  tell();
+}
