@@ -57,10 +57,8 @@ def preview(unit: Unit, form: Form, positions: Sequence[int] | None = None) -> l
         for place, asked in zip(places, form.items, strict=True)
     ]
     found = completeness.check(unit, application, items) + security_check.for_applicant(unit, application, items)
-    if not items and not positions:
-        found.insert(
-            0, Found("items-missing", "blocks", "请至少选择一个摄像头和时间段。", "Choose a camera and a span.")
-        )
+    if not items and positions is None:
+        found.append(Found("items-missing", "blocks", "请至少选择一个摄像头和时间段。", "Choose a camera and a span."))
     order = ("blocks", "warns", "informs")
     return sorted(found, key=lambda one: order.index(one.severity))
 

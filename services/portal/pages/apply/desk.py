@@ -79,6 +79,11 @@ def fresh(unit: Unit, department: Department) -> dict[str, Any]:
     }
 
 
+def written(unit: Unit, form: forms.Form) -> dict[str, Any]:
+    """The fields of a form that is in the books."""
+    return sheet.written(form, directory.cameras(unit))
+
+
 def new_id() -> str:
     """The identifier of a form before it is saved, so that two saves of it make one draft."""
     return str(uuid4())
@@ -142,7 +147,7 @@ def opened(unit: Unit, application_id: str) -> Desk:
     application, draft = drafts.opened(unit, application_id)
     values: Mapping[str, Any] = draft.typed if draft else {}
     if not values:
-        values = FIRST_ITEM | sheet.written(forms.of(unit, application))
+        values = FIRST_ITEM | written(unit, forms.of(unit, application))
     return look(
         unit,
         application_id,

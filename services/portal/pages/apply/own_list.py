@@ -1,5 +1,6 @@
 """My applications: where each stands, what comes next, and until when; as a page and as CSV (R16)."""
 
+from functools import partial
 from typing import Annotated, Literal
 from urllib.parse import urlencode
 
@@ -7,6 +8,7 @@ from fastapi import APIRouter, Depends, Query
 from fastapi.responses import Response
 
 from services.portal.api.dependencies import Books
+from services.portal.pages.language import gettext
 from services.portal.pages.visitor import Visiting, Visitor
 from services.portal.tables import csv_answer
 from services.portal.words import word

@@ -37,7 +37,7 @@ async def begin(
             values = desk.fresh(unit, visitor.person.department)
         else:
             application, form = drafts.source(unit, earlier)
-            values = desk.FIRST_ITEM | sheet.written(form)
+            values = desk.FIRST_ITEM | desk.written(unit, form)
             if appeal:
                 values["previousId"] = submissions.own(unit, application.id).id
         return desk.look(unit, desk.new_id(), sheet.typed_of(values), version=0)

@@ -129,14 +129,15 @@ def typed_of(values: Mapping[str, Any]) -> TypedForm:
     return TypedForm(FormData(pairs))
 
 
-def written(form: Form) -> dict[str, Any]:
-    """A form of the register as its fields would be typed."""
+def written(form: Form, cameras: Iterable[CameraLine]) -> dict[str, Any]:
+    """A form of the register as its fields would be typed: times in the zone of the camera."""
+    zones = {camera.id: camera.zone for camera in cameras}
     values: dict[str, Any] = {name: str(getattr(form, of) or "") for name, of in TEXTS.items()}
     values |= {name: "true" for name, of in MARKS.items() if getattr(form, of)}
     values |= {name: list(getattr(form, of)) for name, of in LISTS.items()}
     for index, item in enumerate(form.items):
         for name, when in (("start", item.start), ("end", item.end)):
-            text, which = local_times.local_text(when, item.zone)
+            text, which = local_times.local_text(when, zones.get(item.camera_id, item.zone))
             values |= {f"items-{index}-{name}": text, f"items-{index}-{name}Which": which}
         values[f"items-{index}-cameraId"] = item.camera_id
     return values
