@@ -21,7 +21,9 @@ NOBODY = "127.0.0.1:1"
 
 
 def settings(root: Path, **more: Any) -> Settings:
-    return Settings.load(**{"data_dir": root, "max_use_days": 30, "engine_port": 1, **more})
+    return Settings.load(
+        **{"data_dir": root, "max_use_days": 30, "engine_port": 1, "recorder_roots": str(root), **more}
+    )
 
 
 async def sentence(part: str, loaded: Settings) -> str:
@@ -117,8 +119,8 @@ async def test_a_recorder_that_cannot_be_reached(tmp_path: Path) -> None:
     )
     house.register.run_now(Actor("system", "test"), lambda unit: unit.session.add(recorder))
     house.register.close()
-    assert "does not answer" in await sentence("recorder 仓库", settings(tmp_path, recorder_roots=str(tmp_path)))
-    assert "FOOTAGE_DESK_RECORDER_ROOTS" in await sentence("recorder 仓库", settings(tmp_path))
+    assert "does not answer" in await sentence("recorder 仓库", settings(tmp_path))
+    assert "FOOTAGE_DESK_RECORDER_ROOTS" in await sentence("recorder 仓库", settings(tmp_path, recorder_roots=None))
 
 
 async def test_a_clock_that_a_demo_has_turned(tmp_path: Path) -> None:
