@@ -37,7 +37,7 @@ deploy/bpmn/node_modules/.package-lock.json: deploy/bpmn/package-lock.json
 	cd deploy/bpmn && npm ci --silent --no-audit --no-fund
 
 run: setup ## run everything on this machine with demo data, and print address and accounts
-	@$(BIN)/footage-desk run --demo
+	@$(BIN)/footage-desk run --demo --cases
 
 demo: setup ## take one application through every step, with no person
 	@$(BIN)/footage-desk demo

@@ -4,6 +4,7 @@ import asyncio
 import sys
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -15,8 +16,9 @@ from rich.table import Table
 from services import bootstrap, doctor
 from services import policy as policy_book
 from services.bootstrap import Addresses, House, Parts, Ready
-from services.demo import organisation, walk
+from services.demo import organisation, situations, walk
 from services.demo.organisation import Account
+from services.demo.people import Stuck
 from services.engine import main as engine_main
 from services.engine.errors import DataDirectoryInUse
 from services.register import schema
@@ -49,6 +51,10 @@ def run(
     demo: Annotated[
         bool, typer.Option("--demo", help="With the demo organisation, its recordings, and a clock that can be turned.")
     ] = False,
+    cases: Annotated[
+        bool,
+        typer.Option("--cases", help="Have the demo's people bring a dozen cases to every stage, if there is none."),
+    ] = False,
 ) -> None:
     """Run everything in this process: engine, workers, portal. Ctrl-C or SIGTERM ends it, and nothing is lost.
 
@@ -71,8 +77,24 @@ def run(
             console.print(f"The API describes itself at {addresses.portal}/api/openapi.json", soft_wrap=True)
             console.print(f"Health and metrics are at {addresses.health}", soft_wrap=True)
             console.print("Ctrl-C stops it; the next start goes on where this one stopped.\n")
+            if accounts and cases:
+                await _lay_out_cases(house, addresses, accounts)
 
         _finish(bootstrap.run_until_signalled(house, bootstrap.everything(), ready))
+
+
+async def _lay_out_cases(house: House, addresses: Addresses, accounts: list[Account]) -> None:
+    """Cases are for looking at: a demo that cannot have them runs all the same, and says why."""
+    passwords = {account.login: account.password for account in accounts}
+    console.print("The demo's people are bringing a dozen cases to every stage; it takes about a minute.")
+    try:
+        day = (house.clock.now() - timedelta(days=1)).date()
+        if made := await situations.lay_out(addresses.portal or "", passwords, day):
+            console.print(
+                f"{made} cases are there; the clock of the demo is turned {situations.AHEAD.days} days ahead.\n"
+            )
+    except Stuck as error:
+        complaints.print(f"The cases stopped half-way: {error}")
 
 
 @app.command()

@@ -72,6 +72,10 @@ WORDS: dict[str | bool | None, tuple[str, str]] = {
     "in-use": ("使用中", "in use"),
     "overdue": ("逾期未还", "overdue"),
     "closed": ("已结案", "closed"),
+    "footage-re-archived": ("已重新存档", "footage re-archived"),
+    "footage-unavailable": ("无法取得录像", "footage unavailable"),
+    "copy-not-taken-up": ("副本未签收", "copy not taken up"),
+    "return-disputed": ("归还有争议", "return disputed"),
     "withdrawn": ("已撤回", "withdrawn"),
     "expired": ("已失效", "expired"),
     # posts

@@ -20,7 +20,7 @@ class Overview:
 
     waiting: list[Waiting]
     waiting_count: int
-    mine: list[Mapping[str, Any]]
+    mine: list[dict[str, Any]]
     held: list[HandOverView]
     at_risk: list[AtRisk]
     out: list[Out]
