@@ -2,18 +2,20 @@
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from portal_client import Portal
-from review_desk import PASSWORD, ReviewDesk
+from review_desk import NOON, PASSWORD, ReviewDesk
 from sqlalchemy import select
 
-from services.register import attempts, copies, documents, filing, hand_overs, masters, notices, viewings
+from services.register import absences, attempts, copies, documents, filing, hand_overs, masters, notices, viewings
 from services.register.deliveries import Delivery
 from services.register.notices import Notice
+from services.register.people import Post
 from services.register.signatures import Proof
 from services.register.unit import Unit
 from services.runtime.errors import Retryable
@@ -32,6 +34,7 @@ KEEPER = frozenset({"keeper"})
 ADMINISTRATOR = frozenset({"admin"})
 NONE: frozenset[str] = frozenset()
 SHA = "0" * 64
+LATER = NOON + timedelta(days=3)
 SPAN = {"start": "2031-03-04T10:00:00Z", "end": "2031-03-04T11:00:00Z"}
 FORM = {
     "reason": "三号门货物丢失，需要确认经过",
@@ -111,12 +114,58 @@ RULES = {
     ),
     "GET /api/downloads/{download_id}/content": Rule(KEEPER),
     "POST /api/demo/clock": Rule(NONE, body={"seconds": 1}),  # no demo, no clock
+    "GET /api/account": Rule(EVERYONE),
+    "POST /api/account/language": Rule(EVERYONE, body={"language": "zh"}),
+    "POST /api/account/password": Rule(EVERYONE, body={"password": PASSWORD, "newPassword": "short"}),
+    "POST /api/account/second-factor": Rule(EVERYONE, body={"password": PASSWORD}),
+    "POST /api/account/second-factor/confirm": Rule(NONE, EVERYONE, body={"code": "wrong"}),
+    "POST /api/account/second-factor/remove": Rule(EVERYONE, body={"password": PASSWORD}),
+    "POST /api/account/recovery-codes": Rule(EVERYONE, body={"password": PASSWORD}),
+    "POST /api/account/sessions/end-others": Rule(EVERYONE),
+    "POST /api/account/sessions/{session_id}/end": Rule(NONE),  # of somebody else; one's own in test_own_account
+    "GET /api/people": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "POST /api/people": Rule(
+        ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"login": "?", "name": "x", "departmentId": "works"}
+    ),
+    "GET /api/people/{person_id}": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "PUT /api/people/{person_id}": Rule(
+        ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"name": "x", "departmentId": "security"}
+    ),
+    "POST /api/people/{person_id}/activate": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "POST /api/people/{person_id}/deactivate": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "POST /api/people/{person_id}/initial-password": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "POST /api/people/{person_id}/reset-second-factor": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "POST /api/people/{person_id}/unlock": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "POST /api/people/{person_id}/posts": Rule(
+        ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"kind": "member", "departmentId": "works"}
+    ),
+    "POST /api/posts/{post_id}/end": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={}),
+    "GET /api/people/{person_id}/absences": Rule(ADMINISTRATOR | {"security-head"}),
+    "POST /api/people/{person_id}/absences": Rule(ADMINISTRATOR | {"security-head"}, body=SPAN),
+    "POST /api/absences/{absence_id}/end": Rule(ADMINISTRATOR | {"security-head"}),
+    "GET /api/departments": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "POST /api/departments": Rule(
+        ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"nameZh": "x", "nameEn": "x", "kind": "legal"}
+    ),
+    "PUT /api/departments/{department_id}": Rule(
+        ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"nameZh": "x", "nameEn": "x", "kind": "administration"}
+    ),
+    "POST /api/sign-in/code": Rule(NONE),  # the steps of a half session, which can do nothing else:
+    "POST /api/sign-in/password": Rule(NONE),  # test_sign_in_steps shows them
+    "POST /api/sign-in/enrolment": Rule(NONE),
+    "POST /api/sign-in/enrolment/confirm": Rule(NONE),
     "POST /api/sign-in": Rule(NONE),  # before there is a session; test_session_api shows it
     "POST /api/sign-out": Rule(EVERYONE),
 }
 # They end what the other routes need.
 LAST = ("POST /api/hand-overs/{hand_over_id}/report-loss", "POST /api/sign-out")
-WITHOUT_SESSION = {"POST /api/sign-in"}
+WITHOUT_SESSION = {
+    "POST /api/sign-in/code",
+    "POST /api/sign-in/password",
+    "POST /api/sign-in/enrolment",
+    "POST /api/sign-in/enrolment/confirm",
+    "POST /api/sign-in",
+}
 
 
 class Camera:
@@ -177,6 +226,11 @@ def ids(desk: ReviewDesk) -> dict[str, str]:
         "download_id": download.id,
         "number": filed.form_number,
         "notice_id": desk.all(Notice, person_id="drafter")[0].id,
+        "session_id": "somebody-elses",
+        "person_id": "reviewer2",
+        "department_id": "office",
+        "post_id": desk.the(Post, person_id="reviewer2").id,
+        "absence_id": desk.run(absences.enter, "reviewer2", since=NOON, until=LATER, by="reviewer2").id,
         "delivery_id": desk.run(_post),
     }
 

@@ -1,0 +1,88 @@
+"""The own account: password, language, second factor; each change is proved with the password again."""
+
+from services.register import audit, own_signatures, second_factors, sign_ins, signing_in
+from services.register.people import Person
+from services.register.second_factors import Enrolment
+from services.register.sign_ins import SignedIn
+from services.register.unit import Actor, Register, Unit
+from services.runtime.errors import Refused
+
+
+async def change_password(register: Register, actor: Actor, token: str, old: str, new: str) -> SignedIn:
+    """Change the password. All other sessions end, and this one goes on under another token.
+
+    Refused for a wrong old password (which is counted) and for a new one that will not do.
+    """
+
+    def prove(unit: Unit) -> tuple[str, str]:
+        own_signatures.prove(unit, old)
+        person = unit.session.get_one(Person, unit.actor.id)
+        return person.login, person.password_hash
+
+    login, before = await register.run(actor, prove)
+    hashed = await signing_in.hash_of(login, before, new)
+
+    def act(unit: Unit) -> SignedIn:
+        person = unit.session.get_one(Person, unit.actor.id, with_for_update=True)
+        signing_in.set_password(unit, person, hashed)
+        sign_ins.end_all(unit, person.id, but=token)
+        return sign_ins.renew(unit, sign_ins.current(unit, token), None)
+
+    return await register.run(actor, act)
+
+
+def change_language(unit: Unit, locale: str) -> None:
+    """The language of pages and notices: zh or en."""
+    person = unit.session.get_one(Person, unit.actor.id)
+    person.locale = "en" if locale == "en" else "zh"
+
+
+def begin_second_factor(unit: Unit, password: str, code: str | None = None) -> Enrolment:
+    """Begin to set up a second factor, or another in the place of the one that is there (with its code)."""
+    _prove(unit, password, code)
+    return second_factors.begin(unit, unit.actor.id)
+
+
+def confirm_second_factor(unit: Unit, token: str, code: str) -> list[str]:
+    """The app's first code sets it up, and the other sessions end; the recovery codes, told once."""
+    codes = second_factors.confirm(unit, unit.actor.id, code)
+    sign_ins.end_all(unit, unit.actor.id, but=token)
+    return codes
+
+
+def renew_recovery_codes(unit: Unit, password: str, code: str | None) -> list[str]:
+    """Fresh recovery codes; the old ones open nothing any more."""
+    _prove(unit, password, code)
+    return second_factors.new_recovery_codes(unit, unit.actor.id)
+
+
+def end_second_factor(unit: Unit, password: str, code: str | None) -> None:
+    """Do without a second factor; Refused to those who must have one."""
+    _prove(unit, password, code)
+    if second_factors.required(unit, unit.actor.id):
+        raise Refused(
+            "second-factor-required",
+            "您的岗位必须使用二次验证，不能解除。",
+            "Your post must have a second factor: set up another one in its place instead.",
+            status=403,
+        )
+    second_factors.end(unit, unit.actor.id, "second-factor-ended")
+
+
+def end_session(unit: Unit, sign_in_id: str) -> None:
+    """End one of the own sessions, such as one on a shared computer."""
+    sign_ins.end_one(unit, sign_in_id)
+
+
+def end_other_sessions(unit: Unit, token: str) -> int:
+    """End all own sessions but this one; how many."""
+    ended = sign_ins.end_all(unit, unit.actor.id, but=token)
+    if ended:
+        audit.record(unit, "sessions-ended", "person", unit.actor.id, count=ended)
+    return ended
+
+
+def _prove(unit: Unit, password: str, code: str | None) -> None:
+    """With the code too where there is a second factor: whoever knows the password alone must not replace it."""
+    has_one = second_factors.enrolled(unit, unit.actor.id) is not None
+    own_signatures.prove(unit, password, code or None, level="password+totp" if has_one else "password")

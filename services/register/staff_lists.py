@@ -1,0 +1,137 @@
+"""People as administrators find them: a list that searches and pages, and one person with the whole account."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from sqlalchemy import Select, func, or_, select
+
+from services.register import absences, people, posts, second_factors
+from services.register.administering import require_administrator
+from services.register.people import Absence, Department, Person, Post
+from services.register.second_factors import State
+from services.register.sign_ins import SignIn
+from services.register.unit import Unit
+from services.register.valid_agreements import valid_agreement
+from services.runtime.errors import NotFound
+
+Sort = Literal["name", "login", "department"]
+
+
+@dataclass(frozen=True)
+class Line:
+    """One person: ``locked`` by wrong passwords now, ``enrolled`` with a second factor, ``agreement`` valid."""
+
+    person: Person
+    department: Department
+    posts: Sequence[tuple[Post, Department]]
+    locked: bool
+    enrolled: bool
+    agreement: bool
+    absent: bool
+
+
+@dataclass(frozen=True)
+class Found:
+    lines: list[Line]
+    total: int
+
+
+@dataclass(frozen=True)
+class PostLine:
+    """A post with its department, and who gave and ended it, by name."""
+
+    post: Post
+    department: Department
+    given_by: str | None
+    ended_by: str | None
+    holds_now: bool
+
+
+@dataclass(frozen=True)
+class View:
+    line: Line
+    posts: list[PostLine]
+    absences: list[Absence]
+    second_factor: State
+    last_sign_in: datetime | None
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which people: by name or login, of a department, active ones or those who left; None for all."""
+
+    search: str = ""
+    department_id: str | None = None
+    post: str | None = None
+    active: bool | None = None
+    sort: Sort = "name"
+
+
+def find(unit: Unit, wanted: Wanted, *, limit: int = 50, offset: int = 0) -> Found:
+    """The people wanted, and how many there are in all."""
+    require_administrator(unit)
+    query = _wanted(unit, wanted)
+    total = unit.session.scalar(select(func.count()).select_from(query.subquery())) or 0
+    order = {
+        "name": (Person.name, Person.id),
+        "login": (Person.login,),
+        "department": (Department.name_zh, Person.name, Person.id),
+    }[wanted.sort]
+    ordered = query.join(Department, Department.id == Person.department_id).order_by(*order).limit(limit).offset(offset)
+    return Found([_line(unit, person) for person in unit.session.scalars(ordered)], total)
+
+
+def view(unit: Unit, person_id: str) -> View:
+    """One person; NotFound where there is none."""
+    require_administrator(unit)
+    person = unit.session.get(Person, person_id)
+    if person is None:
+        raise NotFound("人员", "person", person_id)
+    last = select(func.max(SignIn.created_at)).where(SignIn.person_id == person_id, SignIn.waits_for.is_(None))
+    return View(
+        line=_line(unit, person),
+        posts=[_post_line(unit, post) for post in posts.of(unit, person_id)],
+        absences=absences.of(unit, person_id),
+        second_factor=second_factors.state(unit, person_id),
+        last_sign_in=unit.session.scalar(last),
+    )
+
+
+def _wanted(unit: Unit, wanted: Wanted) -> Select[Person]:
+    query = select(Person)
+    text = wanted.search.strip()
+    if text:
+        query = query.where(
+            or_(Person.name.icontains(text, autoescape=True), Person.login.icontains(text, autoescape=True))
+        )
+    if wanted.department_id:
+        query = query.where(Person.department_id == wanted.department_id)
+    if wanted.active is not None:
+        query = query.where(Person.active.is_(wanted.active))
+    if wanted.post:
+        query = query.where(Person.id.in_(people.holders(unit, None, wanted.post)))
+    return query
+
+
+def _line(unit: Unit, person: Person) -> Line:
+    held = people.posts_of(unit, person.id)
+    return Line(
+        person=person,
+        department=unit.session.get_one(Department, person.department_id),
+        posts=[(post, unit.session.get_one(Department, post.department_id)) for post in held],
+        locked=person.locked_until is not None and person.locked_until > unit.real_now,
+        enrolled=second_factors.enrolled(unit, person.id) is not None,
+        agreement=valid_agreement(unit, person.id) is not None,
+        absent=people.absent(unit, person.id),
+    )
+
+
+def _post_line(unit: Unit, post: Post) -> PostLine:
+    def name(person_id: str | None) -> str | None:
+        return unit.session.get_one(Person, person_id).name if person_id else None
+
+    now = post.since <= unit.now and (post.until is None or post.until > unit.now)
+    department = unit.session.get_one(Department, post.department_id)
+    return PostLine(post, department, name(post.given_by), name(post.ended_by), now)
