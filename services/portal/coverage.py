@@ -27,7 +27,7 @@ class Held:
     covered: list[Span]
     gaps: list[Span]
     share: float
-    overwrite_at: datetime
+    overwrite_at: datetime | None
     zone: str
 
 
@@ -36,7 +36,7 @@ class Place:
     """Where a camera's footage is, and from when on what was recorded at a moment may be gone."""
 
     source: Source
-    overwrite_at: datetime
+    overwrite_at: datetime | None
 
 
 def place(unit: Unit, camera_id: str, start: datetime) -> Place:

@@ -7,24 +7,14 @@ from typing import Any
 
 from sqlalchemy import select
 
-from services.register import cases, drafts, people, preservations
+from services.register import case_states, cases, drafts, people, preservations
 from services.register.applications import Application
 from services.register.cameras import Camera
+from services.register.case_states import STATES
 from services.register.custody import HandOver
 from services.register.people import Person
 from services.register.unit import Unit
 
-STATES = (
-    "draft",
-    "approval",
-    "correction",
-    "retrieval",
-    "awaiting-receipt",
-    "in-use",
-    "overdue",
-    "return-inspection",
-    "closed",
-)
 NEVER = datetime.max.replace(tzinfo=UTC)
 EDITABLE = ("draft", "correction")
 
@@ -79,10 +69,9 @@ def lines(
 ) -> list[Line]:
     """What the acting person drafted; with ``department`` what the departments that the person heads have submitted.
 
-    ``search`` looks in number, reason, purpose, incident and cameras. States follow from the books, so they are
-    worked out for all of the person's applications before they are filtered.
+    ``search`` looks in number, reason, purpose, incident and cameras; ``state`` is one of ``STATES``, or ``open``.
     """
-    found = [line for line in (_line(unit, row) for row in _rows(unit, department, search)) if _fits(line, state)]
+    found = [_line(unit, row) for row in _rows(unit, department, state, search)]
     return sorted(found, key=SORTS[sort], reverse=descending)
 
 
@@ -91,8 +80,10 @@ def may_see_department(unit: Unit) -> bool:
     return people.holds(unit, unit.actor.id, "head", "deputy")
 
 
-def _rows(unit: Unit, department: bool, search: str) -> list[Application]:
+def _rows(unit: Unit, department: bool, state: str | None, search: str) -> list[Application]:
     query = select(Application).order_by(Application.created_at.desc(), Application.id)
+    if state is not None:
+        query = query.where(case_states.is_under_way() if state == "open" else case_states.code(unit.now) == state)
     me = unit.actor.id
     if department:
         headed = {post.department_id for post in people.posts_of(unit, me) if post.kind in ("head", "deputy")}
@@ -107,10 +98,6 @@ def _rows(unit: Unit, department: bool, search: str) -> list[Application]:
 def _text(unit: Unit, row: Application) -> str:
     told = [row.number, row.reason, row.purpose, row.incident_reference]
     return "\n".join([*(text or "" for text in told), *(name for pair in _cameras(unit, row) for name in pair)])
-
-
-def _fits(line: Line, state: str | None) -> bool:
-    return state is None or line.state == state or (state == "open" and line.state not in ("draft", "closed"))
 
 
 def _line(unit: Unit, row: Application) -> Line:

@@ -32,7 +32,7 @@ class CoverageAnswer(Answer):
     covered: list[SpanAnswer]
     gaps: list[SpanAnswer]
     share: float
-    overwrite_at: Moment
+    overwrite_at: Moment | None
     zone: str
 
 

@@ -12,7 +12,7 @@ from services.portal.pages.language import gettext
 from services.portal.pages.visitor import Visiting, Visitor
 from services.portal.tables import csv_answer
 from services.portal.words import word
-from services.register import own_applications
+from services.register import case_states, own_applications
 from services.register.own_applications import Line
 from services.register.unit import Register, Unit
 
@@ -30,7 +30,7 @@ HEADER = (
     _("State"),
     _("Stage or outcome"),
     _("Drafter"),
-    _("Reason"),
+    _("What happened"),
     _("Cameras"),
     _("Submitted"),
     _("May be overwritten from"),
@@ -96,7 +96,7 @@ async def my_applications(
         page_number=page,
         asked=asked,
         heads=heads,
-        states=own_applications.STATES,
+        states=case_states.STATES,
     )
 
 

@@ -121,6 +121,12 @@ async def submit(application_id: str, visitor: Visiting, typed: Typed, books: Bo
         if refusal.status == 404:
             raise
         return await _summary(visitor, books, application_id, refusal)
+    if number is None:
+        return visitor.go(
+            "/applications",
+            "已请各联合部门确认申请主体；全部同意后自动提交。",
+            "The joint departments are asked; with the last consent the application is handed in.",
+        )
     return visitor.go(
         f"/cases/{application_id}",
         f"申请已提交，编号 {number}。下一步由部门负责人初审。",

@@ -35,7 +35,11 @@ MARKS = {
     "sensitiveEvent": "sensitive_event",
     "highImpact": "high_impact",
 }
-LISTS = {"subjectIds": "subject_ids", "sensitivities": "sensitivities"}
+LISTS = {
+    "subjectIds": "subject_ids",
+    "sensitivities": "sensitivities",
+    "jointDepartmentIds": "joint_department_ids",
+}
 ITEM = ("cameraId", "start", "startWhich", "end", "endWhich")
 _ITEM_FIELD = re.compile(r"items-([0-9]{1,3})-([a-zA-Z]+)")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
