@@ -30,6 +30,9 @@ WORDS: dict[str | bool | None, tuple[str, str]] = {
     "unreadable": ("无法读取", "unreadable"),
     "recorder": ("录像机", "recorder"),
     "quarantine": ("预先保全", "preservation"),
+    "upload": ("个人提交的文件", "file brought by a person"),
+    "meeting": ("会议", "meeting"),
+    "event": ("活动", "event"),
     "security-incident": ("安全事件调查", "security incident"),
     "accident": ("事故调查", "accident"),
     "dispute": ("纠纷处理", "dispute"),
@@ -88,6 +91,7 @@ WORDS: dict[str | bool | None, tuple[str, str]] = {
     "return-inspector": ("归还检查员", "return inspector"),
     "supervisor": ("监督小组成员", "supervisor"),
     "administrator": ("系统管理员", "administrator"),
+    "sensitive": ("敏感区域", "sensitive area"),
     # footage on its way
     "master": ("主档", "master"),
     "replica": ("备份", "replica"),

@@ -12,6 +12,7 @@ from portal_client import Portal
 from review_desk import NOON, PASSWORD, ReviewDesk
 from sqlalchemy import select
 
+from services.recorders.base import RecorderFacts
 from services.register import absences, attempts, copies, documents, filing, hand_overs, masters, notices, viewings
 from services.register.deliveries import Delivery
 from services.register.notices import Notice
@@ -32,6 +33,7 @@ SEE = frozenset({"drafter", "keeper", "head", "reviewer", "security-head", "oper
 APPLICANT = frozenset({"drafter", "head"})
 KEEPER = frozenset({"keeper"})
 ADMINISTRATOR = frozenset({"admin"})
+STORAGE = frozenset({"operator", "supervisor"})
 NONE: frozenset[str] = frozenset()
 SHA = "0" * 64
 LATER = NOON + timedelta(days=3)
@@ -90,7 +92,12 @@ RULES = {
     "GET /api/documents/{number}": Rule(SEE),
     "GET /api/documents/{number}/print": Rule(SEE),
     "GET /api/reviews": Rule(EVERYONE),
+    "GET /api/reviews/conflicts": Rule(EVERYONE),
     "GET /api/reviews/{review_id}": Rule(SEE),
+    "GET /api/reviews/{review_id}/coverage": Rule(SEE),
+    "GET /api/reviews/{review_id}/return": Rule(NONE),  # the review is a release; test_return_inspection_pages
+    "GET /api/storage": Rule(STORAGE, EVERYONE - STORAGE),
+    "POST /api/storage/recorders/{recorder_id}/measure": Rule(frozenset({"operator"}), EVERYONE - {"operator"}),
     "POST /api/reviews/{review_id}/claim": Rule(frozenset({"operator"}), SEE - {"operator"}),
     "POST /api/reviews/{review_id}/put-back": Rule(SEE),
     "POST /api/reviews/{review_id}/decide": Rule(
@@ -141,7 +148,9 @@ RULES = {
     ),
     "POST /api/posts/{post_id}/end": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={}),
     "GET /api/people/{person_id}/absences": Rule(ADMINISTRATOR | {"security-head"}),
-    "POST /api/people/{person_id}/absences": Rule(ADMINISTRATOR | {"security-head"}, body=SPAN),
+    "POST /api/people/{person_id}/absences": Rule(
+        ADMINISTRATOR | {"security-head"}, body={"since": "2031-03-05T00:00:00Z", "until": "2031-03-06T00:00:00Z"}
+    ),
     "POST /api/absences/{absence_id}/end": Rule(ADMINISTRATOR | {"security-head"}),
     "GET /api/departments": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "POST /api/departments": Rule(
@@ -174,6 +183,9 @@ class Camera:
 
     async def snapshot(self, _channel: str, _at: object) -> bytes:
         return b"\xff\xd8"
+
+    async def probe(self) -> RecorderFacts:
+        return RecorderFacts("", "", "", False, {}, None, "", None, "UTC")
 
 
 class Away:
@@ -219,6 +231,7 @@ def ids(desk: ReviewDesk) -> dict[str, str]:
     return {
         "application_id": application_id,
         "review_id": release,
+        "recorder_id": "recorder",
         "item_id": item_id,
         "copy_id": copy_id,
         "hand_over_id": hand_over_id,
