@@ -99,12 +99,6 @@ HAPPENINGS: Mapping[str, tuple[str, str]] = {
     "delivery-given-up": ("通知最终未能送达", "A notice was never delivered"),
 }
 
-# What acts beside people.
-ACTORS: Mapping[str, tuple[str, str]] = {
-    "worker": ("系统", "the system"),
-    "system": ("系统", "the system"),
-}
-
 
 def said(language: Language, action: str, detail: Mapping[str, Any], zone: str) -> str:
     """One line of a time line; an action without words is shown as it is."""

@@ -35,6 +35,7 @@ from services.register.reviews import Confirmation, Decision, Finding, Review
 from services.register.stages import STAGES
 from services.register.unit import Unit
 from services.register.violations import Violation
+from services.runtime.spans import Span
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,23 @@ class ItemDetails:
     record: str | None
     clock: Mapping[str, Any] | None
     difficulties: tuple[str, ...]
+
+    @property
+    def span(self) -> Span:
+        """What is granted, or asked for where nobody has decided yet."""
+        return Span(self.item.granted_start or self.item.asked_start, self.item.granted_end or self.item.asked_end)
+
+    @property
+    def narrowed(self) -> bool:
+        return self.span != Span(self.item.asked_start, self.item.asked_end)
+
+    @property
+    def covered(self) -> list[Span]:
+        return _spans(self.coverage, "covered")
+
+    @property
+    def gaps(self) -> list[Span]:
+        return _spans(self.coverage, "gaps")
 
     @property
     def coverage(self) -> Mapping[str, Any] | None:
@@ -188,6 +206,11 @@ def _consents(unit: Unit, application: Application) -> list[tuple[Department, Co
         )
         for one in consents.answers(unit, consultation)
     ]
+
+
+def _spans(coverage: Mapping[str, Any] | None, kind: str) -> list[Span]:
+    told = coverage[kind] if coverage is not None else []
+    return [Span(datetime.fromisoformat(start), datetime.fromisoformat(end)) for start, end in told]
 
 
 def _name(unit: Unit, person_id: str) -> str:

@@ -91,7 +91,7 @@ def nearest_overwrite(unit: Unit, application: Application) -> datetime | None:
         for item in preservations.items_in_scope(unit, application.id)
         if masters.of_item(unit, item.id) is None and not preservations.held(unit, item.id)
     ]
-    return min(moments, default=None)
+    return min((moment for moment in moments if moment is not None), default=None)
 
 
 def case(unit: Unit, application_id: str) -> dict[str, Any]:

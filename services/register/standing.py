@@ -181,7 +181,7 @@ def _corrections(unit: Unit, application: Application) -> list[Stay]:
             select(Decision.round, Decision.decided_at).where(
                 Decision.application_id == application.id, Decision.outcome == "returned"
             )
-        ).tuples()
+        ).tuples().all()
     )
     incomplete = dict(
         unit.session.execute(
@@ -190,12 +190,12 @@ def _corrections(unit: Unit, application: Application) -> list[Stay]:
                 Finding.check == "preliminary-review",
                 Finding.severity == "blocks",
             )
-        ).tuples()
+        ).tuples().all()
     )
     corrected = dict(
         unit.session.execute(
             select(Revision.round, Revision.submitted_at).where(Revision.application_id == application.id)
-        ).tuples()
+        ).tuples().all()
     )
     stays = []
     for round_, since in sorted({**incomplete, **returned}.items()):

@@ -1,0 +1,145 @@
+"""The case page, its diagram of one review, and the check of what the vault holds."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated
+from urllib.parse import quote
+
+from fastapi import APIRouter, Query
+from fastapi.responses import Response
+
+from services.portal import happenings
+from services.portal.api.dependencies import Books, GivenSettings
+from services.portal.api.shapes import Identifier
+from services.portal.api.standing import GivenModels, GivenVerifier
+from services.portal.pages.visitor import Visiting, Visitor
+from services.register import case_details, integrity, standing
+from services.register.case_details import CaseDetails
+from services.register.integrity import IntegrityCheck
+from services.register.next_acts import NextAct
+from services.register.people import Person
+from services.register.standing import Standing
+from services.register.unit import Unit
+from services.runtime.errors import Refused
+from services.runtime.models import Model
+
+router = APIRouter(prefix="/cases")
+
+PATHS: Mapping[str, str] = {
+    "hand-in": "/applications/{}/edit",
+    "correct": "/applications/{}/edit",
+    "consent": "/consents/{}",
+    "decide": "/reviews/{}",
+    "confirm": "/reviews/{}",
+    "accept": "/hand-overs/{}",
+    "give-back": "/hand-overs/{}",
+}
+
+
+@dataclass(frozen=True)
+class Checked:
+    """The case's last check; ``share`` is how far it is, from 0 to 100, and ``runs`` whether it is under way."""
+
+    check: IntegrityCheck | None
+    runs: bool
+    asked_by: str | None
+
+    @property
+    def share(self) -> int:
+        if self.check is None or not self.check.bytes_total:
+            return 0
+        return min(100, 100 * self.check.bytes_read // self.check.bytes_total)
+
+
+@router.get("/{application_id}")
+async def show(
+    application_id: str,
+    visitor: Visiting,
+    books: Books,
+    models: GivenModels,
+    settings: GivenSettings,
+    *,
+    review: Annotated[Identifier | None, Query()] = None,
+) -> Response:
+    """The case; with ``review`` the diagram shows that review's own process."""
+    case, stands, checked = await books.run(visitor.actor, _read, application_id, models, review)
+    return visitor.page(
+        "case/case.html",
+        case=case,
+        stands=stands,
+        checked=checked,
+        shown_review=review,
+        path_of=path_of,
+        told=[_told(visitor, event) for event in case.time_line],
+        operate=operate_link(settings.operate_url, case),
+    )
+
+
+@router.post("/{application_id}/integrity")
+async def check(application_id: str, visitor: Visiting, books: Books, verifier: GivenVerifier) -> Response:
+    """Begin to read again all that the vault holds of the case."""
+    refusal = None
+    try:
+        await verifier.begin(visitor.actor, application_id)
+    except Refused as error:
+        if error.status == 404:
+            raise
+        refusal = error
+    if not visitor.hurried:
+        if refusal is not None:
+            return visitor.go(f"/cases/{application_id}#integrity", refusal.zh, refusal.en)
+        return visitor.go(f"/cases/{application_id}#integrity")
+    return await _integrity(application_id, visitor, books, refusal)
+
+
+@router.get("/{application_id}/integrity")
+async def progress(application_id: str, visitor: Visiting, books: Books) -> Response:
+    """How far the check is, asked again by the page itself while it runs."""
+    if not visitor.hurried:
+        return visitor.go(f"/cases/{application_id}#integrity")
+    return await _integrity(application_id, visitor, books, None)
+
+
+async def _integrity(application_id: str, visitor: Visitor, books: Books, refusal: Refused | None) -> Response:
+    checked = await books.run(visitor.actor, _checked, application_id)
+    # htmx shows a refusal only in an answer that is none
+    return visitor.part("case/_integrity.html", application_id=application_id, checked=checked, refusal=refusal)
+
+
+def path_of(act: NextAct) -> str:
+    """The page on which the act is done."""
+    return PATHS[act.kind].format(quote(act.subject_id, safe=""))
+
+
+def operate_link(operate_url: str | None, case: CaseDetails) -> str | None:
+    """Where Operate shows the case's process instance; None where there is no Operate or no instance yet."""
+    key = case.application.process_instance_key
+    return f"{operate_url.rstrip('/')}/processes/{key}" if operate_url and key else None
+
+
+def _read(
+    unit: Unit, application_id: str, models: Mapping[str, Model], review_id: str | None
+) -> tuple[CaseDetails, Standing, Checked]:
+    case = case_details.read(unit, application_id)
+    if review_id is None:
+        stands = standing.of_case(unit, application_id, models)
+    else:
+        stands = standing.of_review(unit, application_id, review_id, models)
+    return case, stands, _checked(unit, application_id)
+
+
+def _checked(unit: Unit, application_id: str) -> Checked:
+    found = integrity.read(unit, application_id)
+    asked_by = unit.session.get_one(Person, found.asked_by).name if found is not None else None
+    return Checked(found, integrity.runs(unit, found), asked_by)
+
+
+def _told(visitor: Visitor, event: Mapping[str, object]) -> dict[str, object]:
+    detail = event["detail"]
+    assert isinstance(detail, Mapping)  # noqa: S101  as the trail has it
+    return {
+        "at": event["at"],
+        "actor": event["actor"] if event["byPerson"] else None,
+        "what": happenings.said(visitor.language, str(event["action"]), detail, visitor.zone),
+        "reason": detail.get("reason"),
+    }
