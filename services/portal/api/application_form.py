@@ -50,5 +50,7 @@ class Form(Body):
     @classmethod
     def from_form(cls, form: forms.Form) -> "Form":
         """The body that gives this form."""
+        values = {name: getattr(form, name) for name in Form.model_fields}
+        lists = {name: list(value) for name, value in values.items() if isinstance(value, tuple)}
         items = [ItemAsked.model_construct(**vars(one)) for one in form.items]
-        return Form.model_construct(**{name: getattr(form, name) for name in Form.model_fields} | {"items": items})
+        return Form.model_construct(**values | lists | {"items": items})

@@ -418,3 +418,52 @@ async def test_a_withdrawal_needs_a_reason(desk: ReviewDesk, portal: Portal) -> 
 
     assert (empty.status_code, done.status_code) == (422, 303)
     assert desk.the(Application).withdrawn_at == NOON
+
+
+async def test_the_list_invites_shows_what_is_next_and_exports_what_no_spreadsheet_runs(
+    desk: ReviewDesk, portal: Portal
+) -> None:
+    browser = await portal.signed_in("drafter")
+    empty = (await browser.get("/applications")).text
+    await saved(browser, filled(reason="=HYPERLINK(1) 这里是事由内容"))
+    desk.submitted(reason="第二份申请的事由内容")
+
+    page = (await browser.get("/applications")).text
+    narrowed = (await browser.get("/applications?search=第二份&state=open")).text
+    nothing = (await browser.get("/applications?search=没有")).text
+    csv = await browser.get("/applications.csv")
+
+    assert 'href="/apply"' in empty
+    assert "两分钟" in empty
+    assert "继续填写并提交" in page
+    assert "SQ-2031-000001" in narrowed
+    assert "HYPERLINK" not in narrowed
+    assert "没有符合条件的申请" in nothing
+    assert csv.headers["content-type"].startswith("text/csv")
+    assert "'=HYPERLINK" in csv.text
+
+
+async def test_the_list_has_pages(desk: ReviewDesk, portal: Portal) -> None:
+    browser = await portal.signed_in("drafter")
+    for number in range(21):
+        desk.submitted(reason=f"第 {number} 份申请的事由内容")
+
+    first, second = [(await browser.get(f"/applications?page={page}")).text for page in (1, 2)]
+
+    assert (first.count("SQ-2031-"), second.count("SQ-2031-")) == (20, 1)
+    assert 'rel="next"' in first
+    assert 'rel="prev"' in second
+
+
+@pytest.mark.requirement("R17")
+async def test_joint_departments_are_asked_when_it_is_handed_in(desk: ReviewDesk, portal: Portal) -> None:
+    browser = await portal.signed_in("drafter")
+    form = filled(jointDepartmentIds=["office"])
+    await saved(browser, form)
+
+    answer = await browser.post(f"/applications/{form['applicationId']}/submit", data={"version": "1"})
+    page = (await browser.get("/applications")).text
+
+    assert answer.headers["location"] == "/applications"
+    assert desk.the(Application).submitted_at is None
+    assert "正在征求联合部门同意" in page
