@@ -61,7 +61,7 @@ def listed(unit: Unit, state: str = OPEN_OR_FAILED, *, limit: int = 50, offset: 
         .limit(limit)
         .offset(offset)
     )
-    return [_line(*row) for row in unit.session.execute(query).tuples()]
+    return [_line(row, notice, person) for row, notice, person in unit.session.execute(query)]
 
 
 def totals(unit: Unit) -> dict[str, int]:

@@ -56,6 +56,13 @@ class NoticeSettings(BaseSettings):
             raise ValueError(f"it cannot be read: {error.strerror or error}") from error
         return file
 
+    @field_validator("webhook_url")
+    @classmethod
+    def _webhook_is_of_the_web(cls, url: str | None) -> str | None:
+        if url is not None and not url.startswith(("https://", "http://")):
+            raise ValueError("it does not begin with https:// or http://")
+        return url
+
     @field_validator("webhook_secret")
     @classmethod
     def _secret_is_long(cls, secret: SecretStr | None) -> SecretStr | None:

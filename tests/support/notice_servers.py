@@ -66,11 +66,15 @@ class Post:
     mails: list[EmailMessage] = field(default_factory=list)
     answer: str = "250 taken"
     to_recipient: str = "250 fine"
+    goodbye: str = "221 bye"
 
     async def handle_RCPT(self, _s: SMTP, _session: Session, envelope: Envelope, address: str, _o: list[str]) -> str:
         if self.to_recipient.startswith("250"):
             envelope.rcpt_tos.append(address)
         return self.to_recipient
+
+    async def handle_QUIT(self, _server: SMTP, _session: Session, _envelope: Envelope) -> str:
+        return self.goodbye
 
     async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:
         if self.answer.startswith("250"):

@@ -3,7 +3,7 @@
 import smtplib
 import ssl
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from email.message import EmailMessage
 from functools import partial
 
@@ -44,13 +44,17 @@ class Mailer:
 
 
 def _send(settings: Settings, message: EmailMessage) -> None:
-    with _errors(), _session(settings) as session:
-        session.send_message(message)
+    with _errors():
+        session = _session(settings)
+        try:
+            session.send_message(message)
+        finally:
+            _leave(session)
 
 
 def _greet(settings: Settings) -> None:
-    with _errors(), _session(settings) as session:
-        session.noop()
+    with _errors():
+        _leave(_session(settings))
 
 
 def _session(settings: Settings) -> smtplib.SMTP:
@@ -72,6 +76,13 @@ def _session(settings: Settings) -> smtplib.SMTP:
         session.close()
         raise
     return session
+
+
+def _leave(session: smtplib.SMTP) -> None:
+    """Say goodbye. A server that fails at this has taken the mail already, which must not count as failed."""
+    with suppress(OSError):
+        session.quit()
+    session.close()
 
 
 @contextmanager

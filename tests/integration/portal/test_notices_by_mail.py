@@ -177,6 +177,16 @@ async def test_an_address_that_the_server_does_not_know_is_given_up_at_once(desk
     assert (delivery(desk).state, delivery(desk).last_error) == ("failed", "recipient-refused")
 
 
+async def test_a_server_that_takes_the_mail_and_fails_at_goodbye_has_taken_it(desk: ReviewDesk) -> None:
+    post, _ = Post(goodbye="421 I break down"), told(desk)
+
+    async with mail_server(post) as port:
+        await send(desk, settings(port))
+
+    assert len(post.mails) == 1
+    assert delivery(desk).state == "delivered"
+
+
 async def test_a_server_that_says_nothing_is_left_alone_after_the_time_set(desk: ReviewDesk) -> None:
     told(desk)
 

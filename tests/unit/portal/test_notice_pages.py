@@ -1,0 +1,220 @@
+"""The pages of notices: a person's own, and for administrators how they leave the portal."""
+
+import re
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from portal_client import Portal
+from review_desk import ReviewDesk
+
+from services.register import dispatch, notices
+from services.register.audit import AuditEvent
+from services.register.deliveries import MAIL, WEBHOOK, Delivery
+from services.register.notices import Notice
+from services.register.people import Person
+from services.register.rules import Rules
+from services.register.unit import Unit
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[ReviewDesk]:
+    desk = ReviewDesk(f"sqlite:///{tmp_path / 'register.db'}", Rules(max_use_days=30, notice_channels=(MAIL, WEBHOOK)))
+    yield desk
+    desk.close()
+
+
+@pytest.fixture
+async def portal(desk: ReviewDesk) -> AsyncIterator[Portal]:
+    async with Portal(desk) as portal:
+        yield portal
+
+
+def told(desk: ReviewDesk, person_id: str = "drafter", *codes: str) -> list[str]:
+    application_id = desk.submitted()
+
+    def tell(unit: Unit) -> list[str]:
+        given = codes or ("application-incomplete",)
+        return [notices.tell(unit, person_id, code, application_id=application_id).id for code in given]
+
+    return desk.run(tell)
+
+
+def given_up(desk: ReviewDesk, notice_id: str, error: str = "recipient-refused", detail: str = "550 no <b>") -> str:
+    """The notice's mail has failed for good; the delivery's id."""
+
+    def act(unit: Unit) -> None:
+        unit.session.get_one(Person, "drafter").email = "drafter@footage.example"
+
+    desk.run(act)
+    while (parcel := desk.run(dispatch.take, MAIL)) is not None:
+        if parcel.notice_id == notice_id:
+            desk.run(dispatch.failed, parcel.delivery_id, parcel.attempt, error, detail, for_good=True)
+    return desk.the(Delivery, notice_id=notice_id, channel=MAIL).id
+
+
+def bell(page: httpx.Response) -> int:
+    found = re.search(r'class="bell"[^>]*aria-label="(\d+) ', page.text)
+    assert found is not None
+    return int(found[1])
+
+
+async def test_the_bell_counts_what_is_unread_and_opening_a_notice_reads_it(desk: ReviewDesk, portal: Portal) -> None:
+    first, _ = told(desk, "drafter", "application-incomplete", "decided:preliminary:approved")
+    client = await portal.signed_in("drafter")
+    listed = await client.get("/notices")
+    number = bell(listed)
+    assert "申请内容不完整，请在期限内补正。" in listed.text
+
+    opened = await client.post(f"/notices/{first}/read", data={"open": "true"})
+
+    notice = desk.the(Notice, id=first)
+    assert (opened.status_code, opened.headers["location"]) == (303, f"/cases/{notice.application_id}")
+    assert notice.read_at is not None
+    assert bell(await client.get("/notices")) == number - 1
+
+
+async def test_all_are_read_at_once_and_the_unread_are_a_list_of_their_own(desk: ReviewDesk, portal: Portal) -> None:
+    told(desk, "drafter", "application-incomplete", "decided:preliminary:approved")
+    client = await portal.signed_in("drafter")
+
+    assert "部门初审已有结论" in (await client.get("/notices?unread=true")).text
+    await client.post("/notices/read")
+    after = await client.get("/notices?unread=true")
+
+    assert "没有未读通知" in after.text
+    assert "已全部标为已读" in after.text
+    assert "部门初审已有结论" in (await client.get("/notices")).text
+
+
+async def test_a_long_list_has_pages(desk: ReviewDesk, portal: Portal) -> None:
+    told(desk, "drafter", *["application-incomplete"] * 21)
+    client = await portal.signed_in("drafter")
+
+    assert "?page=2" in (await client.get("/notices")).text
+    second = (await client.get("/notices?page=2")).text
+    assert "?page=1" in second
+    assert second.count("申请内容不完整") == 2  # one row: its link, and the name of its button
+    assert (await client.get("/notices?page=0")).status_code == 422
+
+
+async def test_notices_of_others_are_not_there(desk: ReviewDesk, portal: Portal) -> None:
+    [theirs] = told(desk, "drafter")
+    head = await portal.signed_in("head")
+
+    assert (await head.post(f"/notices/{theirs}/read")).status_code == 404
+    assert desk.the(Notice, id=theirs).read_at is None
+
+
+async def test_the_pages_speak_english(desk: ReviewDesk, portal: Portal) -> None:
+    told(desk, "drafter")
+    client = await portal.signed_in("drafter")
+    client.cookies.set("footage_desk_language", "en")
+
+    page = (await client.get("/notices")).text
+
+    assert "Your application is incomplete: correct it in time." in page
+    assert "Mark all as read" in page
+    # the only Chinese is the switch to it
+    assert "".join(re.findall(r"[\u4e00-\u9fff]+", page)) == "中文"
+
+
+async def test_an_administrator_sees_why_a_notice_did_not_arrive_and_sends_it_anew(
+    desk: ReviewDesk, portal: Portal
+) -> None:
+    [notice_id] = told(desk)
+    delivery_id = given_up(desk, notice_id)
+    admin = await portal.signed_in("admin")
+    page = (await admin.get("/admin/notices?state=failed")).text
+
+    assert "邮件服务器不接受收件地址，请在人员资料中改正。" in page
+    assert "550 no &lt;b&gt;" in page
+    assert "SQ-2031" not in page  # which case it is, is none of the administrator's business
+
+    answer = await admin.post(f"/admin/notices/{delivery_id}/retry")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/admin/notices")
+    row = desk.the(Delivery, id=delivery_id)
+    assert (row.state, row.attempts, row.last_error) == ("waiting", 0, None)
+    assert len(desk.all(AuditEvent, action="delivery-retried")) == 1
+    parcel = desk.run(dispatch.take, MAIL)
+    assert parcel is not None
+
+
+async def test_everything_that_failed_is_sent_anew_together(desk: ReviewDesk, portal: Portal) -> None:
+    [notice_id] = told(desk)
+    given_up(desk, notice_id)
+    admin = await portal.signed_in("admin")
+    failed = (await admin.get("/api/deliveries?state=failed")).json()
+
+    answer = await admin.post("/admin/notices/retry")
+
+    assert answer.status_code == 303
+    assert failed["failed"] >= 1
+    assert failed["deliveries"][0]["errorZh"]
+    assert (await admin.get("/api/deliveries")).json()["failed"] == 0
+
+
+async def test_what_has_arrived_is_not_sent_again(desk: ReviewDesk, portal: Portal) -> None:
+    [notice_id] = told(desk)
+    delivery_id = desk.the(Delivery, notice_id=notice_id, channel=WEBHOOK).id
+    desk.run(dispatch.delivered, delivery_id)
+    admin = await portal.signed_in("admin")
+
+    answer = await admin.post(f"/admin/notices/{delivery_id}/retry")
+
+    assert answer.status_code == 409
+    assert "无需重发" in answer.text
+    assert (await admin.post("/admin/notices/none/retry")).status_code == 404
+
+
+async def test_an_administrator_tries_each_channel_on_themselves(desk: ReviewDesk, portal: Portal) -> None:
+    admin = await portal.signed_in("admin")
+
+    refused = await admin.post("/admin/notices/test", data={"channel": "mail"})
+    assert refused.status_code == 409
+    assert "您没有邮箱地址" in refused.text
+
+    def address(unit: Unit) -> None:
+        unit.session.get_one(Person, "admin").email = "admin@footage.example"
+
+    desk.run(address)
+    for channel in (MAIL, WEBHOOK):
+        assert (await admin.post("/admin/notices/test", data={"channel": channel})).status_code == 303
+        parcel = desk.run(dispatch.take, channel)
+        assert parcel is not None
+        assert (parcel.code, parcel.number) == ("test-notice", None)
+    assert {notice.person_id for notice in desk.all(Notice, code="test-notice")} == {"admin"}
+    assert (await admin.post("/admin/notices/test", data={"channel": "pigeon"})).status_code == 422
+
+
+async def test_a_channel_that_is_not_set_cannot_be_tried(tmp_path: Path) -> None:
+    desk = ReviewDesk(f"sqlite:///{tmp_path / 'other.db'}")
+    async with Portal(desk) as portal:
+        admin = await portal.signed_in("admin")
+        page = await admin.get("/admin/notices")
+        assert "尚未设置邮件服务器和回调地址" in page.text
+        answer = await admin.post("/api/deliveries/test", json={"channel": "webhook"})
+        assert (answer.status_code, answer.json()["code"]) == (409, "channel-not-set")
+    desk.close()
+
+
+@pytest.mark.parametrize("login", ["drafter", "head", "security-head", "supervisor"])
+async def test_the_delivery_of_notices_is_the_administrators_alone(portal: Portal, login: str) -> None:
+    client = await portal.signed_in(login)
+
+    for answer in (
+        await client.get("/admin/notices"),
+        await client.post("/admin/notices/retry"),
+        await client.post("/admin/notices/test", data={"channel": "mail"}),
+        await client.post("/admin/notices/none/retry"),
+    ):
+        assert answer.status_code == 403
+
+
+async def test_no_act_without_its_token(portal: Portal) -> None:
+    client = await portal.signed_in("admin")
+    del client.headers["X-CSRF-Token"]
+
+    for path in ("/notices/read", "/admin/notices/retry", "/admin/notices/test"):
+        assert (await client.post(path)).status_code == 403, path
