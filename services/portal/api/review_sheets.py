@@ -35,7 +35,7 @@ class ItemCoverageAnswer(Answer):
     share: float
     asked_now: bool
     trouble: CoverageTrouble | None
-    overwrite_at: Moment
+    overwrite_at: Moment | None
     held: bool
     clock_offset_ms: int | None
     clock_method: str | None

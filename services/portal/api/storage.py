@@ -63,7 +63,10 @@ class OldestFrameAnswer(Answer):
 
 
 class RecorderAnswer(Answer):
-    """What was last measured of a recorder. ``clock_offset_ms`` is its clock minus true time."""
+    """What was last measured of a recorder, and what was wrong when it was asked last.
+
+    ``clock_offset_ms`` is its clock minus true time.
+    """
 
     id: str
     name: str
@@ -75,6 +78,8 @@ class RecorderAnswer(Answer):
     clock_method: str | None
     clock_uncertainty_ms: int | None
     last_seen_at: Moment | None
+    asked_at: Moment | None
+    trouble: TroubleAnswer | None
     cameras: list[OldestFrameAnswer]
 
 
@@ -89,7 +94,7 @@ class KeptAnswer(Answer):
     camera_en: str
     preserved_at: Moment
     outcome: str
-    gone_at: Moment
+    gone_at: Moment | None
 
 
 class FiguresAnswer(Answer):
@@ -126,7 +131,7 @@ async def measure_now(recorder_id: str, actor: Actor, books: Register, recorders
     configuration = {name: str(value) for name, value in source.configuration.items()}
     facts = await recorders(source.kind, configuration).probe()
     if not facts.reachable:
-        raise storage_office.not_reached(source.site)
+        raise await books.run(actor, storage_office.not_reached, recorder_id)
     return await books.run(actor, storage_office.measured, recorder_id, facts)
 
 
@@ -188,6 +193,8 @@ def _recorder(one: Watched) -> RecorderAnswer:
         clock_method=row.clock_method,
         clock_uncertainty_ms=row.clock_uncertainty_ms,
         last_seen_at=row.last_seen_at,
+        asked_at=row.asked_at,
+        trouble=TroubleAnswer.model_validate(row.last_error) if row.last_error else None,
         cameras=[
             OldestFrameAnswer(
                 camera_id=camera.id,

@@ -15,7 +15,7 @@ from services.portal.pages.inbox import looks, reviews
 from services.portal.pages.visitor import Visiting, Visitor
 from services.portal.tables import csv_answer
 from services.portal.words import word
-from services.register import inbox
+from services.register import consent_views, inbox
 from services.register.inbox import Barred, Waiting
 from services.register.stages import STAGES
 from services.register.unit import Unit
@@ -33,11 +33,15 @@ class ListQuestion(InboxQuestion):
 
 @dataclass(frozen=True)
 class Inbox:
-    """``all_of_them`` counts before the filter; ``barred`` is what a conflict keeps from the reader."""
+    """``all_of_them`` counts before the filter; ``barred`` is what a conflict keeps from the reader.
+
+    ``consents`` are those of joint applications that wait for the reader (R17).
+    """
 
     lines: list[Waiting]
     all_of_them: int
     barred: list[Barred]
+    consents: list[consent_views.Waiting]
 
 
 @router.get("/inbox")
@@ -88,7 +92,7 @@ def _read(unit: Unit, asked: ListQuestion) -> Inbox:
     lines = inbox.chosen(
         mine, stage=asked.stage or "", search=asked.search, sort=asked.sort, descending=asked.descending
     )
-    return Inbox(lines, len(mine), inbox.barred(unit))
+    return Inbox(lines, len(mine), inbox.barred(unit), consent_views.waiting_for(unit))
 
 
 def _parameters(asked: ListQuestion) -> Mapping[str, str]:
