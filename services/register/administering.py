@@ -1,22 +1,11 @@
-"""What every act of an administrator begins with, and how a change is told to the trail: old and new."""
+"""What administrators' acts on people and departments share: who is meant, and the change as old and new."""
 
 from typing import Any
 
-from services.register import audit, people
+from services.register import audit
 from services.register.people import Department, Person
 from services.register.unit import Unit
 from services.runtime.errors import NotFound, Refused
-
-
-def require_administrator(unit: Unit) -> None:
-    """Refused with 403 unless the acting person holds the administrator's post now."""
-    if not people.holds(unit, unit.actor.id, "administrator"):
-        raise Refused(
-            "administrators-only",
-            "只有系统管理员可以管理人员和岗位。",
-            "Only administrators manage people and posts: ask one of them.",
-            status=403,
-        )
 
 
 def person(unit: Unit, person_id: str) -> Person:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 
 from services.register import people
-from services.register.cameras import Camera, Recorder
+from services.register.cameras import BROUGHT, Camera, Recorder
 from services.register.people import Department, Person
 from services.register.unit import Unit
 from services.register.valid_agreements import valid_agreement
@@ -64,6 +64,7 @@ def cameras(unit: Unit) -> list[CameraLine]:
     query = (
         select(Camera, Recorder)
         .join(Recorder, Recorder.id == Camera.recorder_id)
+        .where(Recorder.kind != BROUGHT)
         .order_by(Recorder.site, Camera.name_en, Camera.id)
     )
     return [
@@ -79,4 +80,28 @@ def cameras(unit: Unit) -> list[CameraLine]:
             camera.retention_days,
         )
         for camera, recorder in unit.session.execute(query)
+    ]
+
+
+@dataclass(frozen=True)
+class DemoAccount:
+    """Somebody whom a visitor of a demo may be, with the kinds of the posts held."""
+
+    login: str
+    name: str
+    department: Department
+    posts: list[str]
+
+
+def demo_accounts(unit: Unit) -> list[DemoAccount]:
+    """The active people by department; only a demo shows logins to whoever has none."""
+    query = (
+        select(Person, Department)
+        .join(Department, Department.id == Person.department_id)
+        .where(Person.active)
+        .order_by(Department.kind != "business", Department.name_en, Person.login)
+    )
+    return [
+        DemoAccount(person.login, person.name, department, [post.kind for post in people.posts_of(unit, person.id)])
+        for person, department in unit.session.execute(query)
     ]

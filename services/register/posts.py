@@ -6,7 +6,8 @@ from datetime import datetime
 from sqlalchemy import or_, select
 
 from services.register import audit
-from services.register.administering import department, person, require_administrator
+from services.register.administering import department, person
+from services.register.administration import one_at_a_time, require_administrator
 from services.register.base import new_id
 from services.register.people import POSTS, Person, Post
 from services.register.unit import Unit
@@ -28,6 +29,7 @@ class Asked:
 
 def give(unit: Unit, person_id: str, asked: Asked) -> Post:
     """Give a person a post; Refused to oneself, and where the administrator's would meet one that sees footage."""
+    one_at_a_time(unit)
     require_administrator(unit)
     if asked.kind not in POSTS:
         raise Refused("kind", "请选择岗位。", "Choose a post.", status=422, field="kind")
@@ -56,6 +58,7 @@ def give(unit: Unit, person_id: str, asked: Asked) -> Post:
 
 def end(unit: Unit, post_id: str, *, at: datetime | None = None) -> Post:
     """End a post now, or at a later moment. Refused for the last administrator's."""
+    one_at_a_time(unit)
     require_administrator(unit)
     post = unit.session.get(Post, post_id, with_for_update=True, populate_existing=True)
     if post is None:

@@ -7,7 +7,8 @@ from functools import partial
 from sqlalchemy import select
 
 from services.register import audit, lock_out, passwords, people, posts, second_factors, sign_ins
-from services.register.administering import apply, department, not_oneself, person, require_administrator
+from services.register.administering import apply, department, not_oneself, person
+from services.register.administration import one_at_a_time, require_administrator
 from services.register.base import new_id
 from services.register.people import Department, Person
 from services.register.unit import Actor, Register, Unit
@@ -77,6 +78,7 @@ def change(unit: Unit, person_id: str, details: Details) -> Person:
 
 def deactivate(unit: Unit, person_id: str) -> Person:
     """The person leaves: no sign-in, no task, and every session ends. What they did stays theirs."""
+    one_at_a_time(unit)
     require_administrator(unit)
     not_oneself(
         unit, person_id, "不能停用自己的账户，请由另一位管理员办理。", "Another administrator deactivates your account."

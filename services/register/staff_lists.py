@@ -8,7 +8,7 @@ from typing import Literal
 from sqlalchemy import Select, func, or_, select
 
 from services.register import absences, people, posts, second_factors
-from services.register.administering import require_administrator
+from services.register.administration import require_administrator
 from services.register.people import Absence, Department, Person, Post
 from services.register.second_factors import State
 from services.register.sign_ins import SignIn

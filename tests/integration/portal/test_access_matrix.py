@@ -1,24 +1,40 @@
 """Every route of the API for every post: who finds nothing, who is refused, who may go on. A new route needs a rule."""
 
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from fastapi.routing import APIRoute
 from portal_client import Portal
+from review_desk import FORM as APPLICATION
 from review_desk import NOON, PASSWORD, ReviewDesk
 from sqlalchemy import select
 
 from services.recorders.base import RecorderFacts
-from services.register import absences, attempts, copies, documents, filing, hand_overs, masters, notices, viewings
+from services.register import (
+    absences,
+    attempts,
+    copies,
+    documents,
+    filing,
+    hand_overs,
+    masters,
+    notices,
+    submissions,
+    uploads,
+    viewings,
+)
+from services.register.consents import Consent
 from services.register.deliveries import Delivery
 from services.register.notices import Notice
 from services.register.people import Post
 from services.register.signatures import Proof
 from services.register.unit import Unit
+from services.register.uploads import Facts
 from services.runtime.errors import Retryable
 from services.runtime.spans import Span
 from services.vault.age import generate_identity
@@ -34,6 +50,7 @@ APPLICANT = frozenset({"drafter", "head"})
 KEEPER = frozenset({"keeper"})
 ADMINISTRATOR = frozenset({"admin"})
 STORAGE = frozenset({"operator", "supervisor"})
+CONSENTER = frozenset({"security-head"})  # of the department that another, joint application names
 NONE: frozenset[str] = frozenset()
 SHA = "0" * 64
 LATER = NOON + timedelta(days=3)
@@ -47,7 +64,14 @@ FORM = {
     "requestedUseDays": 5,
     "items": [{"cameraId": "camera", **SPAN}],
 }
+RECORDING = {"source": "meeting", "title": "安全例会", "place": "三楼会议室", "recordedBy": "王芳"}
 SIGNED = {"formSha256": SHA, "password": PASSWORD}
+TIMES = [SPAN["start"], SPAN["end"]]
+COVERAGE = {
+    **{"asked": TIMES, "covered": [TIMES], "gaps": [], "lost": [], "parts": [], "sources": [], "codecs": ["h264"]},
+    **{"firstFrame": TIMES[0], "lastFrame": TIMES[1], "zero": TIMES[0], "leftOut": [], "problems": []},
+    **{"share": 1, "leadInMs": 0, "tailMs": 0, "packets": 1, "droppedPackets": 0, "driftMs": 0, "fingerprint": ""},
+}
 
 
 @dataclass(frozen=True)
@@ -105,6 +129,16 @@ RULES = {
     ),
     "POST /api/reviews/{review_id}/confirm": Rule(SEE, body={"agrees": True, **SIGNED}),  # nothing is to be confirmed
     "GET /api/reviews/{review_id}/items/{item_id}/picture": Rule(frozenset({"operator"}), SEE - {"operator"}),
+    "GET /api/consents": Rule(EVERYONE),
+    "GET /api/consents/{consent_id}": Rule(CONSENTER),
+    "POST /api/consents/{consent_id}/consent": Rule(CONSENTER, body=SIGNED),
+    "POST /api/consents/{consent_id}/refuse": Rule(CONSENTER, body={"reason": "no", **SIGNED}),
+    "GET /api/uploads": Rule(EVERYONE),
+    "POST /api/uploads": Rule(EVERYONE, body=RECORDING),
+    "GET /api/uploads/{upload_id}": Rule(frozenset({"drafter"})),
+    "PUT /api/uploads/{upload_id}": Rule(frozenset({"drafter"}), body=RECORDING),
+    "PUT /api/uploads/{upload_id}/content": Rule(frozenset({"drafter"})),
+    "DELETE /api/uploads/{upload_id}": Rule(frozenset({"drafter"})),
     "GET /api/hand-overs": Rule(EVERYONE),
     "GET /api/hand-overs/{hand_over_id}": Rule(KEEPER),
     "GET /api/hand-overs/{hand_over_id}/custody-log": Rule(SEE),
@@ -116,6 +150,7 @@ RULES = {
     ),
     "POST /api/copies/{copy_id}/viewings": Rule(KEEPER, body={"purposeConfirmed": False}),
     "GET /api/copies/{copy_id}/content": Rule(KEEPER, query="?viewing={viewing_id}", headers={"Range": "bytes=9999-"}),
+    "GET /api/copies/{copy_id}/playlist.m3u8": Rule(KEEPER, query="?viewing={viewing_id}"),
     "POST /api/copies/{copy_id}/downloads": Rule(
         KEEPER, body={"recipient": generate_identity()[1], "medium": "disk 1"}
     ),
@@ -166,6 +201,25 @@ RULES = {
     "POST /api/sign-in": Rule(NONE),  # before there is a session; test_session_api shows it
     "POST /api/sign-out": Rule(EVERYONE),
 }
+# The pages, group by group; what is in GROUPS has a rule for each of its routes.
+GROUPS = ("custody",)
+PAGES = {
+    "GET /hand-overs": Rule(EVERYONE),
+    "GET /hand-overs.csv": Rule(EVERYONE),
+    "GET /hand-overs/{hand_over_id}": Rule(KEEPER),
+    "POST /hand-overs/{hand_over_id}/accept": Rule(KEEPER, body={"conditionsVersion": "none", **SIGNED}),
+    "POST /hand-overs/{hand_over_id}/decline": Rule(KEEPER, body={"reason": "no", **SIGNED}),
+    "GET /hand-overs/{hand_over_id}/report-loss": Rule(KEEPER),
+    "POST /hand-overs/{hand_over_id}/report-loss": Rule(KEEPER, body={"kind": "lost"}),
+    "GET /hand-overs/{hand_over_id}/return": Rule(KEEPER),
+    "POST /hand-overs/{hand_over_id}/return": Rule(KEEPER, body={"returnTo": "security", "password": PASSWORD}),
+    "GET /hand-overs/{hand_over_id}/custody-log": Rule(SEE),
+    "GET /hand-overs/{hand_over_id}/custody-log.csv": Rule(SEE),
+    "GET /copies/{copy_id}/watch": Rule(KEEPER),
+    "POST /copies/{copy_id}/watch": Rule(KEEPER, body={"purposeConfirmed": "true"}),
+    "GET /copies/{copy_id}/download": Rule(KEEPER),
+    "POST /copies/{copy_id}/download": Rule(KEEPER, body={"recipient": generate_identity()[1], "medium": "disk 1"}),
+}
 # They end what the other routes need.
 LAST = ("POST /api/hand-overs/{hand_over_id}/report-loss", "POST /api/sign-out")
 WITHOUT_SESSION = {
@@ -208,6 +262,7 @@ def desk(tmp_path: Path) -> Any:
 async def portal(desk: ReviewDesk) -> AsyncIterator[Portal]:
     recorder = Camera()
     portal = Portal(desk, recorders=lambda _kind, _configuration: recorder, store=Away(), loan_keys=Away())
+    portal.app.state.dependencies["vault_recipients"] = lambda: [generate_identity()[1]]
     async with portal as opened:
         yield opened
 
@@ -228,7 +283,12 @@ def ids(desk: ReviewDesk) -> dict[str, str]:
     sitting = desk.run(viewings.open_viewing, copy_id, purpose_confirmed=True, address="x", by="keeper")
     recipient = generate_identity()[1]
     download = desk.run(viewings.ask_download, copy_id, recipient=recipient, medium="d", address="x", by="keeper")
+    joint = desk.run(submissions.draft, replace(APPLICATION, joint_department_ids=("security",)), by="drafter")
+    desk.run(submissions.submit, joint.id, by="drafter")
+    upload = desk.run(uploads.announce, Facts("meeting", "例会", "", "会议室", "王芳", "", "UTC"), None, by="drafter")
     return {
+        "consent_id": desk.the(Consent).id,
+        "upload_id": upload.id,
         "application_id": application_id,
         "review_id": release,
         "recorder_id": "recorder",
@@ -267,9 +327,7 @@ def _lend(unit: Unit, application_id: str) -> tuple[str, str, str]:
         "sha256Plain": "a" * 64,
         "sha256Cipher": "b" * 64,
         "outcome": "complete",
-        "coverage": dict.fromkeys(
-            ("asked", "covered", "gaps", "leadInMs", "tailMs", "codecs", "parts", "firstFrame", "lastFrame", "zero")
-        ),
+        "coverage": COVERAGE,
         "fragments": [],
     }
     for purpose in ("master", "copy"):
@@ -333,6 +391,56 @@ async def test_nothing_is_there_without_a_session_and_nothing_is_done_without_it
             for token in ("", SHA):
                 answer = await ask(keeper, route, ids, **{"X-CSRF-Token": token})
                 assert (answer.status_code, answer.json()["code"]) == (403, "csrf"), route
+
+
+def page_routes(portal: Portal) -> list[str]:
+    """The routes of the groups of pages that are in GROUPS."""
+    places = tuple(f"services.portal.pages.{group}." for group in GROUPS)
+    return sorted(
+        f"{method} {route.path}"
+        for route in portal.app.routes
+        if isinstance(route, APIRoute) and f"{route.endpoint.__module__}.".startswith(places)
+        for method in route.methods
+    )
+
+
+async def open_page(browser: httpx.AsyncClient, route: str, ids: Mapping[str, str], **headers: str) -> httpx.Response:
+    rule, (method, path) = PAGES[route], route.split(" ")
+    return await browser.request(method, (path + rule.query).format(**ids), data=rule.body, headers=headers)
+
+
+@pytest.mark.requirement("R2", "R52", "R55", "R57")
+async def test_each_page_is_for_those_whom_its_rule_names_and_nobody_else(portal: Portal, ids: dict[str, str]) -> None:
+    assert page_routes(portal) == sorted(PAGES), "write a rule for each new page, and take out those that are gone"
+    browsers = {role: await portal.signed_in(role) for role in ROLES}
+
+    wrong = []
+    for route, rule in PAGES.items():
+        for role, browser in browsers.items():
+            answer = await open_page(browser, route, ids)
+            expected = "may" if role in rule.may else "refused" if role in rule.refused else "finds nothing"
+            got = {404: "finds nothing"}.get(answer.status_code, "may")
+            got = "refused" if answer.status_code == 403 and role not in rule.may else got
+            # whoever has no part in it may be told first that the form is not filled in: that tells of nothing
+            hollow = expected == "finds nothing" and answer.status_code == 422
+            if answer.status_code in {401, 500} or (got != expected and not hollow):
+                wrong.append((route, role, expected, answer.status_code, answer.text[:120]))
+    assert not wrong, "\n".join(map(str, wrong))
+
+
+@pytest.mark.requirement("R52")
+async def test_no_page_opens_without_a_session_or_acts_without_its_token(portal: Portal, ids: dict[str, str]) -> None:
+    stranger, keeper = portal.anonymous(), await portal.signed_in("keeper")
+
+    for route in PAGES:
+        answer = await open_page(stranger, route, ids)
+        assert answer.status_code == 303, route
+        assert answer.headers["location"].startswith("/sign-in"), route
+        if not route.startswith("GET"):
+            for token in ("", SHA):
+                answer = await open_page(keeper, route, ids, **{"X-CSRF-Token": token})
+                assert answer.status_code == 403, route
+                assert "页面已过期" in answer.text or "out of date" in answer.text, route
 
 
 @pytest.mark.requirement("R2", "R55")

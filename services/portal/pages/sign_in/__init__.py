@@ -1,1 +1,1 @@
-"""Signing in and out."""
+"""Signing in, step by step, and out; the only pages for whoever is not signed in."""

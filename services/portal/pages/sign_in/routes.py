@@ -1,49 +1,159 @@
-"""The sign-in page."""
+"""The sign-in pages: password, one-time code, a password of one's own, setting up the second factor; signing out."""
 
-from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from fastapi import APIRouter
+from fastapi.responses import RedirectResponse, Response
 
 from services.portal import cookies
-from services.portal.api.dependencies import Books
-from services.portal.api.session import place_of
-from services.portal.pages import language as languages
-from services.portal.pages.forms import Typed, TypedForm
-from services.portal.pages.home.routes import own_path
-from services.portal.pages.templates import render
+from services.portal.api.dependencies import Books, GivenSettings
+from services.portal.api.session import ANONYMOUS, place_of
+from services.portal.pages import qr
+from services.portal.pages.sign_in.door import AtTheDoor, Door
 from services.portal.pages.visitor import Visiting
-from services.register import signing_in
+from services.register import directory, second_factors, sign_ins, signing_in
+from services.register.directory import DemoAccount
+from services.register.passwords import SHORTEST
+from services.register.unit import Register, Unit
 from services.runtime.errors import Refused
+from services.runtime.settings import Settings
 
 router = APIRouter()
 
 
 @router.get("/sign-in")
-async def ask(request: Request, next: str = "/") -> Response:
-    """The page that asks who it is."""
-    return _page(request, next)
+async def ask(door: AtTheDoor, books: Books, settings: GivenSettings) -> Response:
+    """The page that asks who it is; whoever is signed in goes on."""
+    signed_in: bool = await books.run(ANONYMOUS, _is_signed_in, door.session, door.browser)
+    if signed_in:
+        return RedirectResponse(door.back, 303)
+    return await _first_page(door, books, settings)
 
 
 @router.post("/sign-in")
-async def sign_in(request: Request, books: Books, typed: Typed) -> Response:
-    """Sign in and go on to the page that was asked for."""
+async def sign_in(door: AtTheDoor, books: Books, settings: GivenSettings) -> Response:
+    """Sign in, and go on to the next step or to the page that was asked for."""
     try:
-        signed_in = await signing_in.sign_in(books, typed.text("login"), typed.text("password"), place_of(request))
+        door.require_own_form()
+        login, password = door.typed.text("login"), door.typed.text("password")
+        return door.go_on(await signing_in.sign_in(books, login, password, place_of(door.request)))
     except Refused as refusal:
-        return _page(request, typed.text("next", "/"), typed, refusal)
-    answer = RedirectResponse(own_path(typed.text("next", "/")), 303)
-    cookies.write(request, answer, cookies.SESSION, signed_in.token)
+        return await _first_page(door, books, settings, refusal)
+
+
+@router.get("/sign-in/code")
+async def ask_code(door: AtTheDoor, books: Books) -> Response:
+    """The page that asks for the one-time code."""
+    return await _step(door, books, "code")
+
+
+@router.post("/sign-in/code")
+async def give_code(door: AtTheDoor, books: Books) -> Response:
+    """The one-time code, or a recovery code."""
+    try:
+        token = door.require_own_step()
+        return door.go_on(await signing_in.give_code(books, token, door.browser, door.typed.text("code")))
+    except Refused as refusal:
+        return await _step(door, books, "code", refusal)
+
+
+@router.get("/sign-in/password")
+async def ask_password(door: AtTheDoor, books: Books) -> Response:
+    """The page that asks for a password of one's own."""
+    return await _step(door, books, "password")
+
+
+@router.post("/sign-in/password")
+async def choose_password(door: AtTheDoor, books: Books) -> Response:
+    """Replace the password that an administrator gave."""
+    try:
+        token, password = door.require_own_step(), door.typed.text("newPassword")
+        require_same(password, door.typed.text("again"))
+        return door.go_on(await signing_in.choose_password(books, token, door.browser, password))
+    except Refused as refusal:
+        return await _step(door, books, "password", refusal)
+
+
+@router.get("/sign-in/enrolment")
+async def ask_enrolment(door: AtTheDoor, books: Books) -> Response:
+    """The page that sets up the second factor."""
+    return await _step(door, books, "enrolment")
+
+
+@router.get("/sign-in/enrolment/qr.svg")
+async def qr_code(door: AtTheDoor, books: Books) -> Response:
+    """What the authenticator app scans."""
+    begun = await books.run(signing_in.ACTOR, signing_in.enrolment, door.session, door.browser)
+    return qr.image(begun.address)
+
+
+@router.post("/sign-in/enrolment")
+async def enrol(door: AtTheDoor, books: Books) -> Response:
+    """The app's first code; shows the recovery codes, once."""
+    try:
+        token = door.require_own_step()
+        enrolled = await books.run(signing_in.ACTOR, signing_in.enrol, token, door.browser, door.typed.text("code"))
+    except Refused as refusal:
+        return await _step(door, books, "enrolment", refusal)
+    answer = door.page("recovery_codes.html", codes=enrolled.recovery_codes)
+    cookies.write(door.request, answer, cookies.SESSION, enrolled.signed_in.token)
     return answer
 
 
 @router.post("/sign-out")
-async def sign_out(visitor: Visiting) -> Response:
+async def sign_out(visitor: Visiting, books: Books) -> Response:
     """End the session."""
+    token = cookies.read(visitor.request, cookies.SESSION) or ""
+    await books.run(visitor.actor, sign_ins.sign_out, token)
     answer = visitor.go("/sign-in")
     cookies.remove(visitor.request, answer, cookies.SESSION)
     return answer
 
 
-def _page(request: Request, back: str, typed: TypedForm | None = None, refusal: Refused | None = None) -> Response:
-    context = {"back": own_path(back), "typed": typed, "refusal": refusal}
-    html = render("sign_in/sign_in.html", languages.chosen(request), "UTC", context)
-    return HTMLResponse(html, refusal.status if refusal else 200)
+def require_same(password: str, again: str) -> None:
+    """Refused unless the new password was typed the same twice."""
+    if password != again:
+        raise Refused(
+            "not-the-same",
+            "两次输入的新密码不一致，请重新输入。",
+            "The two new passwords are not the same: enter them again.",
+            status=422,
+            field="again",
+        )
+
+
+async def _first_page(door: Door, books: Register, settings: Settings, refusal: Refused | None = None) -> Response:
+    accounts: list[DemoAccount] = []
+    if settings.demo:
+        accounts = await books.run(ANONYMOUS, directory.demo_accounts)
+    chosen = door.request.query_params.get("as", "")
+    picked = next((one for one in accounts if one.login == chosen), None)
+    return door.page(
+        "sign_in.html", refusal=refusal, accounts=accounts, picked=picked, organisation=books.rules.organisation
+    )
+
+
+async def _step(door: Door, books: Register, step: str, refusal: Refused | None = None) -> Response:
+    """The page of a step; back to the first one where the half session is over or waits for another step."""
+    try:
+        context = await books.run(ANONYMOUS, _waiting, door.session, door.browser, step)
+    except Refused as over:
+        if over.status != 401:
+            raise
+        if refusal is not None and refusal.code == "account-locked":
+            return door.page("locked.html", refusal=refusal)
+        return door.start_again()
+    return door.page(f"{step}.html", refusal=refusal, step=step, shortest=SHORTEST, **context)
+
+
+def _waiting(unit: Unit, token: str, browser: str, step: str) -> dict[str, object]:
+    row = sign_ins.waiting(unit, token, browser, step)
+    if step != "enrolment":
+        return {}
+    return {"begun": second_factors.begun(unit, row.person_id) or signing_in.enrolment(unit, token, browser)}
+
+
+def _is_signed_in(unit: Unit, token: str, browser: str) -> bool:
+    try:
+        sign_ins.person_of(unit, token, browser)
+    except Refused:
+        return False
+    return True

@@ -1,0 +1,1 @@
+"""My account: language, password, second factor, sessions, absences, the confidentiality agreement."""

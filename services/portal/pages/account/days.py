@@ -1,0 +1,40 @@
+"""Days as people type them, as moments of a zone: from the first day's beginning up to the last day's end."""
+
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from services.runtime.errors import Refused
+
+
+def span(since: str, until: str, zone: str) -> tuple[datetime, datetime]:
+    """From the first day to the last, both whole; Refused where one is no day."""
+    return beginning(since, zone, "since"), end(until, zone, "until")
+
+
+def beginning(text: str, zone: str, field: str) -> datetime:
+    """Where the day begins."""
+    return datetime.combine(_day(text, field), time(), ZoneInfo(zone))
+
+
+def end(text: str, zone: str, field: str) -> datetime:
+    """Where the day ends, which is where the next one begins."""
+    return datetime.combine(_day(text, field) + timedelta(days=1), time(), ZoneInfo(zone))
+
+
+def optional(text: str, zone: str, field: str, *, last: bool = False) -> datetime | None:
+    """As ``beginning`` (or ``end``), None where nothing was typed."""
+    if not text:
+        return None
+    return end(text, zone, field) if last else beginning(text, zone, field)
+
+
+def _day(text: str, field: str) -> date:
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        day = date.min
+    if not date(1970, 1, 1) <= day < date(2200, 1, 1):
+        raise Refused(
+            "day", "请填写日期，例如 2026-01-31。", "Give a day, such as 2026-01-31.", status=422, field=field
+        )
+    return day
