@@ -5,13 +5,14 @@ They are the same that the process runs: preliminary and security review read th
 
 from collections.abc import Sequence
 
-from services.register import completeness, forms, security_check
+from services.register import completeness, forms, preservations, security_check
 from services.register.applications import Application, Item
 from services.register.findings import Found
 from services.register.forms import Form
 from services.register.people import Person
 from services.register.unit import Unit
 from services.runtime.errors import Refused
+from services.runtime.spans import Span
 
 # Which field of the form a finding is about; those of items name the item.
 FIELDS = {
@@ -69,3 +70,17 @@ def require_complete(unit: Unit, form: Form) -> None:
     if missing:
         first = missing[0]
         raise Refused("incomplete", first.zh, first.en, status=422, field=FIELDS.get(first.code, "items"))
+
+
+def is_preserved(unit: Unit, application_id: str, camera_id: str, span: Span) -> bool:
+    """Whether an own application holds the footage in quarantine already; False too where there is no such one."""
+    application = unit.session.get(Application, application_id)
+    if application is None or application.drafter_id != unit.actor.id:
+        return False
+    held = (
+        row
+        for item in preservations.items_in_scope(unit, application_id)
+        if item.camera_id == camera_id
+        for row in preservations.held(unit, item.id)
+    )
+    return any(row.asked_start <= span.start and span.end <= row.asked_end for row in held)

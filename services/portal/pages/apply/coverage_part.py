@@ -1,55 +1,79 @@
 """What the recorder holds of an item, and which cameras there are, while one is still typing (R20)."""
 
+from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
 from services.portal import coverage
 from services.portal.api.dependencies import Books, GivenRecorders
-from services.portal.pages.apply import sheet
+from services.portal.api.shapes import Identifier
+from services.portal.pages.apply import desk
 from services.portal.pages.apply.sheet import Row
 from services.portal.pages.forms import TypedForm
 from services.portal.pages.visitor import Visiting
 from services.recorders.base import WrongChannel
-from services.register import directory
+from services.register import directory, previews
 from services.register.unit import Unit
 from services.runtime.errors import Retryable
+from services.runtime.spans import Span
 
 router = APIRouter()
-MOST_CAMERAS = 60  # in one answer; more are found by searching
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """``span`` is what the recorder is to be asked for; None where it is not worth a question."""
+
+    row: Row | None
+    place: coverage.Place | None = None
+    span: Span | None = None
+    preserved: bool = False
+
 
 Place = Annotated[int, Query(ge=0, le=999)]
 
 
 @router.get("/apply/coverage")
 async def show_coverage(
-    request: Request, visitor: Visiting, books: Books, recorders: GivenRecorders, row: Place = 0
+    visitor: Visiting,
+    books: Books,
+    recorders: GivenRecorders,
+    row: Place = 0,
+    application: Annotated[Identifier | None, Query()] = None,
 ) -> Response:
-    """The bar of one item: what exists of its span, and from when on it may be overwritten."""
-    typed = TypedForm(request.query_params)  # type: ignore[arg-type]  # the same kind of multi-dict
+    """The bar of one item: what exists of its span, and from when on it may be overwritten.
 
-    def read(unit: Unit) -> tuple[list[Row], coverage.Place | None, bool]:
-        cameras = {camera.id: camera for camera in directory.cameras(unit)}
-        rows = list(sheet.read(typed, cameras, unit.rules.zone).rows)
+    ``application`` is the one that the item may be of already; what is preserved for it is not overwritten.
+    """
+    typed = TypedForm(visitor.request.query_params)  # type: ignore[arg-type]  # the same kind of multi-dict
+
+    def read(unit: Unit) -> _Asked:
+        rows = desk.read(unit, typed).rows
         one = rows[0] if rows else None
         if one is None or one.camera is None or one.span is None:
-            return rows, None, False
-        return (
-            rows,
-            coverage.place(unit, one.camera.id, one.span.start),
-            one.span.duration <= unit.rules.max_span and one.span.start < unit.now,
-        )
+            return _Asked(one)
+        askable = one.span.duration <= unit.rules.max_span and one.span.start < unit.now
+        preserved = application is not None and previews.is_preserved(unit, application, one.camera.id, one.span)
+        place = coverage.place(unit, one.camera.id, one.span.start)
+        return _Asked(one, place, one.span if askable else None, preserved)
 
-    rows, place, askable = await books.run(visitor.actor, read)
+    asked = await books.run(visitor.actor, read)
     held, away = None, False
-    if place is not None and askable and rows[0].span is not None:
+    if asked.place is not None and asked.span is not None:
         try:
-            held = await coverage.look_at(place, recorders, rows[0].span)
+            held = await coverage.look_at(asked.place, recorders, asked.span)
         except (Retryable, WrongChannel):
             away = True
     return visitor.part(
-        "apply/_coverage.html", row=rows[0] if rows else None, index=row, place=place, held=held, away=away
+        "apply/_coverage.html",
+        row=asked.row,
+        index=row,
+        place=asked.place,
+        preserved=asked.preserved,
+        held=held,
+        away=away,
     )
 
 
