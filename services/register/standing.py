@@ -5,7 +5,7 @@ copies were out; the model knows what lies around and between (docs/process.md).
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -97,7 +97,9 @@ def of_case(unit: Unit, application_id: str, models: Mapping[str, Model]) -> Sta
     application = visibility.visible(unit, application_id)
     stays = main_stays(unit, application, models[MAIN])
     waiting = application.closed_at is None and _on_its_way(unit, application)
-    markers = _markers(models[MAIN], stays, unit.now)
+    # the engine classifies by itself, and the book has it once something rests on it
+    classified = [CLASSIFICATION] if application.importance is not None else []
+    markers = _markers(models[MAIN], stays, unit.now, classified)
     here = any(marker.here for marker in markers)
     return Standing(models[MAIN], markers, in_transit=waiting and not here)
 
@@ -138,7 +140,31 @@ def main_stays(unit: Unit, application: Application, model: Model) -> list[Stay]
     end = model.of_outcome(application.closed_as) if application.closed_as else None
     if end is not None and application.closed_at is not None:
         stays.append(Stay(end.id, application.closed_at, application.closed_at))
-    return sorted(stays, key=lambda stay: stay.since)
+    return _left(model, sorted(stays, key=lambda stay: stay.since))
+
+
+def _left(model: Model, stays: list[Stay]) -> list[Stay]:
+    """End what was never told to have ended because its phase was left: phases follow one another.
+
+    Of two phases that began at one moment and both seem to last, the later of the model is the one.
+    """
+    order = list(model.elements)
+
+    def phase(stay: Stay) -> str:
+        return next(reversed([stay.element_id, *model.scopes(stay.element_id)]))
+
+    def follows(later: Stay, stay: Stay) -> bool:
+        if later.since != stay.since:
+            return later.since > stay.since
+        return later.until is None and order.index(phase(later)) > order.index(phase(stay))
+
+    known = [stay for stay in stays if stay.element_id in model.elements]
+    ended = {}
+    for stay in known:
+        after = [one.since for one in known if phase(one) != phase(stay) and follows(one, stay)]
+        if stay.until is None and after:
+            ended[id(stay)] = replace(stay, until=min(after), whole=False)
+    return [ended.get(id(stay), stay) for stay in stays]
 
 
 def _submission(application: Application) -> Stay:
@@ -181,7 +207,9 @@ def _corrections(unit: Unit, application: Application) -> list[Stay]:
             select(Decision.round, Decision.decided_at).where(
                 Decision.application_id == application.id, Decision.outcome == "returned"
             )
-        ).tuples().all()
+        )
+        .tuples()
+        .all()
     )
     incomplete = dict(
         unit.session.execute(
@@ -190,12 +218,16 @@ def _corrections(unit: Unit, application: Application) -> list[Stay]:
                 Finding.check == "preliminary-review",
                 Finding.severity == "blocks",
             )
-        ).tuples().all()
+        )
+        .tuples()
+        .all()
     )
     corrected = dict(
         unit.session.execute(
             select(Revision.round, Revision.submitted_at).where(Revision.application_id == application.id)
-        ).tuples().all()
+        )
+        .tuples()
+        .all()
     )
     stays = []
     for round_, since in sorted({**incomplete, **returned}.items()):
@@ -224,8 +256,8 @@ def _on_its_way(unit: Unit, application: Application) -> bool:
     return unit.session.scalar(query.limit(1)) is not None
 
 
-def _markers(model: Model, stays: Iterable[Stay], now: datetime) -> tuple[Marker, ...]:
-    """Stays with the phases around them, and what must have been passed between."""
+def _markers(model: Model, stays: Iterable[Stay], now: datetime, known: Iterable[str] = ()) -> tuple[Marker, ...]:
+    """Stays with the phases around them, what is ``known`` beside them, and what must have been passed between."""
     at: dict[str, list[Stay]] = {}
     for stay in stays:
         if stay.element_id in model.elements:
@@ -235,7 +267,8 @@ def _markers(model: Model, stays: Iterable[Stay], now: datetime) -> tuple[Marker
     found = {element_id: _marker(model.elements[element_id], those, now) for element_id, those in at.items()}
     completed = {one for one, those in at.items() if all(stay.until is not None and stay.whole for stay in those)}
     tasks = {one for one in completed if model.elements[one].kind != "subProcess"}
-    for element_id in model.certain(found, tasks):
+    beside = {one for one in known if one in model.elements}
+    for element_id in beside | model.certain({*found, *beside}, tasks):
         found.setdefault(element_id, Marker(model.elements[element_id], "passed"))
     return tuple(found.values())
 

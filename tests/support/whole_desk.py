@@ -229,6 +229,7 @@ async def open_desk(
             "zeebe_address": broker.address if broker else None,
             "database_url": places.database_url,
             "max_use_days": 30,
+            "second_factor": "nobody",
             "recorder_roots": str(places.root / "recorder"),
             "zone": "UTC",
             "engine_port": 0,

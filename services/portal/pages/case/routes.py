@@ -25,6 +25,8 @@ from services.runtime.models import Model
 
 router = APIRouter(prefix="/cases")
 
+# What the vault does beneath the acts that are told.
+MECHANICS = ("upload-",)
 PATHS: Mapping[str, str] = {
     "hand-in": "/applications/{}/edit",
     "correct": "/applications/{}/edit",
@@ -70,7 +72,7 @@ async def show(
         checked=checked,
         shown_review=review,
         path_of=path_of,
-        told=[_told(visitor, event) for event in case.time_line],
+        told=[_told(visitor, event) for event in case.time_line if not str(event["action"]).startswith(MECHANICS)],
         operate=operate_link(settings.operate_url, case),
     )
 

@@ -1,0 +1,290 @@
+"""Where a case stands, in every state that it can be in: what is marked in its process, and since when."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from desk_people import CUSTODIAN, DRAFTER, People
+from whole_desk import open_desk
+from whole_footage import MADE_FOR
+from whole_house import Places
+
+from services.bootstrap import models
+from services.demo.organisation import demo_id
+from services.register import standing, steps, submissions
+from services.register.reviews import Review
+from services.register.stage_times import stage_times
+from services.register.standing import Standing
+from services.register.steps import Step
+from services.register.unit import Actor, Unit
+from services.runtime.models import read
+from services.runtime.worker import discover
+
+MODELS = read(path for path in models() if path.suffix == ".bpmn")
+SECURITY = "wulei"
+
+
+def stands(desk: People, case: str, review: str | None = None) -> Standing:
+    def look(unit: Unit) -> Standing:
+        unit.actor = Actor("person", demo_id(SECURITY))
+        if review is not None:
+            return standing.of_review(unit, case, review, MODELS)
+        return standing.of_case(unit, case, MODELS)
+
+    return desk.look(look)
+
+
+def here(found: Standing) -> dict[str, str]:
+    return {marker.element.id: marker.kind for marker in found.here}
+
+
+def passed(found: Standing) -> set[str]:
+    return {marker.element.id for marker in found.markers if marker.kind == "passed"}
+
+
+def marked(found: Standing) -> dict[str, Any]:
+    return {marker.element.id: marker for marker in found.markers}
+
+
+@pytest.mark.requirement("R2")
+async def test_each_stage_of_a_case_is_marked_while_it_waits_and_passed_afterwards(desk: People) -> None:
+    case = await desk.apply("cam1", "gate", important_information=True)
+    calls = {
+        "preliminary": ("Call_DepartmentDecides", "Phase_Approval"),
+        "security": ("Call_SecurityDecides", "Phase_Approval"),
+        "security-signature": ("Call_HeadOfSecuritySigns", "Phase_Approval"),
+        "management": ("Call_ManagementDecides", "Phase_Approval"),
+        "storage-release": ("Call_StorageReleases", "Phase_Retrieval"),
+        "receipt": ("Call_CustodianAccepts", "Phase_Custody"),
+    }
+    seen: list[str] = []
+    for stage, (call, phase) in calls.items():
+        await desk.reach(case, stage)
+        await desk.quiet()
+        found = stands(desk, case)
+
+        assert here(found) == {call: "waiting"}
+        assert marked(found)[phase].here
+        assert set(seen) <= passed(found)
+        assert not set(found.model.elements) - set(marked(found)) & set(seen)
+        seen.append(call)
+    await desk.accept(case)
+    found = stands(desk, case)
+    assert here(found) == {"Task_AwaitReturn": "waiting"}
+    assert {"Task_RetrieveFootage", "Task_BackUpFootage", "Task_EncryptCopy", "Phase_Retrieval"} <= passed(found)
+    assert marked(found)["Task_RetrieveFootage"].times == 2
+
+    await desk.turn(days=11)
+    found = stands(desk, case)
+    assert here(found) == {"Task_AwaitReturn": "waiting"}
+    assert {"Task_RemindReturn", "Event_ReminderDue", "Task_SuspendAccess"} <= passed(found)
+    assert marked(found)["Task_AwaitReturn"].took >= timedelta(days=11)
+
+    await desk.give_back(case)
+    await desk.review(case, "return-inspection")
+    await desk.quiet()
+    found = stands(desk, case)
+    assert here(found) == {"Call_InspectorDecides": "waiting"}
+    assert "Phase_Custody" in passed(found)
+
+    await desk.decide(case, "return-inspection")
+    await desk.closed(case, "footage-re-archived")
+    found = stands(desk, case)
+    assert here(found) == {}
+    assert {"Event_FootageReArchived", "Event_Submitted", "Event_ReturnClosed", "Task_ReArchive"} <= passed(found)
+    assert not {"Phase_Correction", "Event_CopyLost", "Task_ReleaseRejected", "Call_AcceptPartial"} & set(marked(found))
+
+
+async def test_the_elements_that_are_marked_are_those_that_the_engine_visited(desk: People) -> None:
+    case = await desk.apply("cam1")
+    await desk.accept(case)
+    await desk.returned(case)
+
+    found = stands(desk, case)
+
+    visited = {element for element in desk.trace.elements if element in found.model.elements}
+    assert set(marked(found)) <= visited
+    # what is left plain of a straight way takes no time: gateways and the ends of phases
+    assert {found.model.elements[one].kind for one in visited - set(marked(found))} <= {"exclusiveGateway", "endEvent"}
+
+
+async def test_a_returned_application_waits_for_its_correction_and_counts_its_rounds(desk: People) -> None:
+    case = await desk.apply("cam1")
+    await desk.decide(case, "preliminary", "returned")
+    await desk.quiet()
+    assert here(stands(desk, case)) == {"Task_AwaitCorrection": "waiting"}
+
+    await desk.turn(days=1)
+    await desk.correct(case, "cam1")
+    await desk.review(case, "preliminary")
+    await desk.quiet()
+
+    found = stands(desk, case)
+    assert here(found) == {"Call_DepartmentDecides": "waiting"}
+    assert marked(found)["Call_DepartmentDecides"].times == 2
+    correction = marked(found)["Task_AwaitCorrection"]
+    assert (correction.times, correction.took) == (1, timedelta(days=1))
+
+
+async def test_an_incomplete_application_waits_for_its_correction_too(desk: People) -> None:
+    case = await desk.apply("cam1", purpose="短")
+    await desk.until(lambda _: desk.application(case).correction_until, "the time to correct")
+    await desk.quiet()
+
+    assert here(stands(desk, case)) == {"Task_AwaitCorrection": "waiting"}
+
+    await desk.turn(days=7, minutes=1)
+    await desk.closed(case, "expired")
+    found = stands(desk, case)
+    assert here(found) == {}
+    assert {"Event_ApplicationExpired", "Task_ExpireApplication", "Event_CorrectionPeriodOver"} <= passed(found)
+
+
+@pytest.mark.parametrize(
+    ("stage", "outcome", "closed_as", "end"),
+    [
+        ("preliminary", "rejected", "rejected", "Event_ApplicationRejected"),
+        ("security", "rejected", "rejected", "Event_ApplicationRejected"),
+        ("security-signature", "refused", "rejected", "Event_ApplicationRejected"),
+    ],
+)
+async def test_a_rejected_case_ends_where_the_model_says(
+    desk: People, stage: str, outcome: str, closed_as: str, end: str
+) -> None:
+    case = await desk.apply("cam1")
+    await desk.reach(case, stage)
+    await desk.decide(case, stage, outcome)
+    await desk.closed(case, closed_as)
+
+    found = stands(desk, case)
+    assert here(found) == {}
+    assert {end, "Task_ReleaseRejected", "Phase_Approval"} <= passed(found)
+    assert "Phase_Retrieval" not in marked(found)
+
+
+async def test_a_withdrawn_case_is_nowhere_any_more(desk: People) -> None:
+    case = await desk.apply("cam1")
+    await desk.reach(case, "security")
+    await desk.withdraw(case)
+    await desk.closed(case, "withdrawn")
+
+    found = stands(desk, case)
+    assert here(found) == {}
+    assert {"Event_ApplicationWithdrawn", "Gateway_Withdrawn", "Task_ReleaseWithdrawn"} <= passed(found)
+    assert all(marker.until is not None for marker in found.timed)
+
+
+async def test_a_declined_hand_over_and_a_loss_end_where_the_model_says(desk: People) -> None:
+    declined = await desk.apply("cam1")
+    await desk.decline(declined)
+    await desk.closed(declined, "copy-not-taken-up")
+    lost = await desk.apply("cam1")
+    await desk.accept(lost)
+    await desk.report_loss(lost)
+    await desk.closed(lost, "copy-lost")
+
+    assert {"Event_CopyNotTakenUp", "Task_ReleaseNotTakenUp"} <= passed(stands(desk, declined))
+    assert {"Event_CopyLost", "Event_LossReported", "Task_OpenLossViolation"} <= passed(stands(desk, lost))
+    assert "Event_CopyReturned" not in marked(stands(desk, lost))
+
+
+async def test_a_job_that_no_try_can_do_is_marked_as_stuck(desk: People) -> None:
+    async with desk.recorder_down():
+        case = await desk.apply("cam1")
+        await desk.reach(case, "storage-release")
+        await desk.decide(case, "storage-release")
+        for _ in range(12):
+            await desk.turn(hours=1)
+            if desk.trace.incidents:
+                break
+        incident = await desk.incident("Task_RetrieveFootage")
+        assert here(stands(desk, case)) == {"Task_RetrieveFootage": "stuck"}
+        assert marked(stands(desk, case))["Task_RetrieveFootage"].attempts > 1
+
+    await desk.resolve(incident)
+    await desk.review(case, "receipt")
+    await desk.quiet()
+    assert here(stands(desk, case)) == {"Call_CustodianAccepts": "waiting"}
+
+
+async def test_the_process_of_one_review_is_marked_by_itself(desk: People) -> None:
+    case = await desk.apply("cam1")
+    first = await desk.review(case, "preliminary")
+    await desk.quiet()
+    assert here(stands(desk, case, first.id)) == {"Task_AwaitDecision": "waiting"}
+
+    await desk.turn(hours=25)
+    found = stands(desk, case, first.id)
+    assert {"Task_OpenReview", "Task_RemindReviewer", "Task_EscalateReview", "Event_ReviewLimitReached"} <= passed(
+        found
+    )
+
+    await desk.decide(case, "preliminary")
+    await desk.review(case, "security")
+    found = stands(desk, case, first.id)
+    assert here(found) == {}
+    assert "Event_Decided" in passed(found)
+    assert found.model.process_id == "review"
+
+
+async def test_a_draft_has_no_steps_and_a_submission_waits_for_the_engine(desk: People) -> None:
+    draft = await desk.as_person(DRAFTER, submissions.draft, desk.form("cam1"))
+
+    def look(unit: Unit) -> Standing:
+        unit.actor = Actor("person", demo_id(DRAFTER))
+        return standing.of_case(unit, draft.id, MODELS)
+
+    assert desk.look(look).markers == ()
+
+
+async def test_steps_are_not_doubled_by_a_second_run_of_every_job(places: Places) -> None:
+    async with open_desk(People, places, moment=MADE_FOR, workers=discover()) as desk:
+        case = await desk.apply("cam1")
+        await desk.reach(case, "receipt")
+        await desk.quiet()
+        before = {row.element_instance_key: row.began_at for row in desk.rows(Step)}
+        work = [
+            steps.Work(row.element_instance_key, row.process_id, row.process_instance_key, row.element_id, case)
+            for row in desk.rows(Step)
+        ]
+        await desk.turn(hours=1)
+        for one in work:
+            desk.look(steps.begin, one)
+            desk.look(steps.end, one, steps.COMPLETED)
+
+        rows = desk.rows(Step)
+        assert {row.element_instance_key: row.began_at for row in rows} == before
+        assert all(row.ended_at is not None and row.outcome == "completed" for row in rows)
+        assert {row.attempts for row in rows} == {2}
+
+
+async def test_the_time_in_each_stage_is_counted_over_the_cases_that_one_sees(desk: People) -> None:
+    for hours in (1, 2, 3):
+        case = await desk.apply("cam1")
+        await desk.review(case, "preliminary")
+        await desk.turn(hours=hours)
+        await desk.decide(case, "preliminary")
+        await desk.review(case, "security")
+    since, until = MADE_FOR - timedelta(days=1), MADE_FOR + timedelta(days=2)
+
+    def look(unit: Unit, login: str) -> dict[str, Any]:
+        unit.actor = Actor("person", demo_id(login))
+        return {one.stage: one for one in stage_times(unit, MODELS, since, until)}
+
+    found = desk.look(look, SECURITY)
+    assert found["preliminary"].count == 3
+    assert found["preliminary"].median == timedelta(hours=2)
+    assert found["preliminary"].ninetieth == found["preliminary"].longest == timedelta(hours=3)
+    assert (found["security"].count, found["security"].open) == (0, 3)
+    assert desk.look(look, CUSTODIAN) == {}
+
+
+async def test_everything_the_books_name_is_in_the_model(desk: People) -> None:
+    case = await desk.apply("cam1")
+    await desk.accept(case)
+    await desk.returned(case)
+
+    for row in desk.rows(Step):
+        assert row.element_id in MODELS[row.process_id].elements
+    stages = {one.stage for one in MODELS["video-retrieval"].elements.values()}
+    assert {row.stage for row in desk.rows(Review)} <= stages
