@@ -22,12 +22,9 @@ from services.runtime.errors import NotFound
 from services.runtime.models import Element, Model
 
 MAIN, REVIEW = "video-retrieval", "review"
-SUBMITTED, CORRECTION, EXPIRY, USE = (
-    "Event_Submitted",
-    "Task_AwaitCorrection",
-    "Task_ExpireApplication",
-    "Task_AwaitReturn",
-)
+SUBMITTED, USE = "Event_Submitted", "Task_AwaitReturn"
+CORRECTION, EXPIRY = "Task_AwaitCorrection", "Task_ExpireApplication"
+CLASSIFICATION = "Task_ClassifyApplication"
 ANSWER, ANSWERED = "Task_AwaitDecision", "Event_Decided"
 
 Kind = Literal["passed", "working", "waiting", "stuck"]
