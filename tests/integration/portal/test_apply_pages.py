@@ -13,6 +13,7 @@ from review_desk import NOON, ReviewDesk
 
 from services.portal import coverage
 from services.recorders.base import RecorderDown
+from services.register import attempts, preservations
 from services.register.applications import Application, Item
 from services.register.cameras import Camera, Recorder
 from services.register.drafts import Draft
@@ -467,3 +468,29 @@ async def test_joint_departments_are_asked_when_it_is_handed_in(desk: ReviewDesk
     assert answer.headers["location"] == "/applications"
     assert desk.the(Application).submitted_at is None
     assert "正在征求联合部门同意" in page
+
+
+@pytest.mark.requirement("R20")
+async def test_preserved_footage_has_no_countdown_for_its_applicant_alone(desk: ReviewDesk, portal: Portal) -> None:
+    application_id = desk.submitted()
+    asked = Span(NOON - timedelta(hours=3), NOON)
+    item = desk.the(Item)
+
+    def keep(unit: Unit) -> None:
+        attempt = attempts.begin(unit, "quarantine", application_id=application_id, item_id=item.id, job_key=1)
+        unit.session.flush()
+        preservations.keep(unit, attempt.id, "v1", asked, {"outcome": "complete", "versionId": "v1"})
+
+    desk.run(keep)
+    form = {name: value for name, value in filled().items() if name.startswith("items-")}
+
+    shown = [
+        (
+            await (await portal.signed_in(who)).get("/apply/coverage", params={**form, "application": application_id})
+        ).text
+        for who in ("drafter", "keeper")
+    ]
+
+    assert "已预先保全" in shown[0]
+    assert "data-until" not in shown[0]
+    assert "已预先保全" not in shown[1]
