@@ -115,6 +115,10 @@ RULES = {
     "POST /api/applications/{application_id}/correct": Rule(APPLICANT, body=FORM),
     "POST /api/applications/{application_id}/withdraw": Rule(APPLICANT, body={}),
     "GET /api/cases/{application_id}": Rule(SEE),
+    "GET /api/cases/{application_id}/steps": Rule(SEE),
+    "GET /api/cases/{application_id}/integrity": Rule(SEE),
+    "POST /api/cases/{application_id}/integrity": Rule(SEE),
+    "GET /api/models/{process_id}": Rule(EVERYONE),
     "GET /api/documents/{number}": Rule(SEE),
     "GET /api/documents/{number}/print": Rule(SEE),
     "GET /api/reviews": Rule(EVERYONE),
@@ -204,8 +208,24 @@ RULES = {
     "POST /api/sign-out": Rule(EVERYONE),
 }
 # The pages, group by group; what is in GROUPS has a rule for each of its routes.
-GROUPS = ("custody",)
+GROUPS = ("case", "apply", "custody")
 PAGES = {
+    "GET /cases/{application_id}": Rule(SEE),
+    "GET /cases/{application_id}/integrity": Rule(SEE),
+    "POST /cases/{application_id}/integrity": Rule(SEE, body={}),
+    "GET /apply": Rule(EVERYONE),
+    "POST /apply": Rule(APPLICANT, body={"applicationId": "{application_id}", "version": "0"}),
+    "POST /apply/save": Rule(APPLICANT, body={"applicationId": "{application_id}", "version": "0"}),
+    "GET /apply/cameras": Rule(EVERYONE),
+    "GET /apply/coverage": Rule(EVERYONE, query="?application={application_id}"),
+    "GET /applications": Rule(EVERYONE),
+    "GET /applications.csv": Rule(EVERYONE),
+    "GET /applications/{application_id}/edit": Rule(APPLICANT),
+    "GET /applications/{application_id}/summary": Rule(APPLICANT),
+    "POST /applications/{application_id}/submit": Rule(APPLICANT),
+    "POST /applications/{application_id}/delete": Rule(APPLICANT),
+    "GET /applications/{application_id}/withdraw": Rule(APPLICANT),
+    "POST /applications/{application_id}/withdraw": Rule(APPLICANT, body={"reason": "x"}),
     "GET /hand-overs": Rule(EVERYONE),
     "GET /hand-overs.csv": Rule(EVERYONE),
     "GET /hand-overs/{hand_over_id}": Rule(KEEPER),
@@ -302,6 +322,7 @@ def ids(desk: ReviewDesk) -> dict[str, str]:
         "number": filed.form_number,
         "notice_id": desk.all(Notice, person_id="drafter")[0].id,
         "session_id": "somebody-elses",
+        "process_id": "review",
         "person_id": "reviewer2",
         "department_id": "office",
         "post_id": desk.the(Post, person_id="reviewer2").id,
@@ -414,7 +435,8 @@ def flat(router: APIRouter) -> Iterator[APIRoute]:
 
 async def open_page(browser: httpx.AsyncClient, route: str, ids: Mapping[str, str], **headers: str) -> httpx.Response:
     rule, (method, path) = PAGES[route], route.split(" ")
-    return await browser.request(method, (path + rule.query).format(**ids), data=rule.body, headers=headers)
+    body = {name: value.format(**ids) if isinstance(value, str) else value for name, value in (rule.body or {}).items()}
+    return await browser.request(method, (path + rule.query).format(**ids), data=body, headers=headers)
 
 
 @pytest.mark.requirement("R2", "R52", "R55", "R57")
