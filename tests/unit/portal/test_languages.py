@@ -68,7 +68,7 @@ def test_both_languages_have_the_same_holes_for_values() -> None:
 
 @pytest.mark.parametrize("file", sorted(PAGES.rglob("*.html")), ids=lambda file: f"{file.parent.name}/{file.name}")
 def test_a_template_holds_no_chinese_of_its_own(file: Path) -> None:
-    allowed = file.name == "base.html"  # the switch says 中文 in its own language
+    allowed = file.name in ("base.html", "door.html")  # the switch says 中文 in its own language
     lines = [line for line in file.read_text().splitlines() if CHINESE.search(line)]
     assert allowed or lines == []
 

@@ -1,0 +1,1 @@
+"""People, posts, departments and absences, for administrators."""

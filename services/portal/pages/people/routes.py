@@ -1,0 +1,140 @@
+"""The administrator's list of people, as page and as CSV, and new people."""
+
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Query
+from fastapi.responses import Response
+from pydantic import BaseModel, Field
+
+from services.portal import tables
+from services.portal.api.dependencies import Books
+from services.portal.api.people import NewPerson
+from services.portal.pages.forms import Typed, TypedForm
+from services.portal.pages.people import departments, one
+from services.portal.pages.visitor import Visiting, Visitor
+from services.portal.words import word
+from services.register import directory, staff, staff_lists
+from services.register.people import POSTS
+from services.register.staff_lists import Found, Line
+from services.register.unit import Register, Unit
+from services.runtime.errors import Refused
+
+router = APIRouter(prefix="/admin")
+
+PAGE = 50
+MOST_ROWS = 10_000
+STATES = {"active": True, "left": False, "all": None}
+SORTS: tuple[staff_lists.Sort, ...] = ("name", "login", "department")
+
+
+class Wanted(BaseModel):
+    """What the address asks for, as it was typed; what is no choice of ours counts as not chosen."""
+
+    search: str = Field("", max_length=200)
+    department: str = Field("", max_length=64)
+    post: str = Field("", max_length=64)
+    state: str = "active"
+    sort: str = "name"
+    page: int = Field(1, ge=1, le=10_000)
+
+    def question(self) -> staff_lists.Wanted:
+        return staff_lists.Wanted(
+            search=self.search,
+            department_id=self.department or None,
+            post=self.post if self.post in POSTS else None,
+            active=STATES.get(self.state, True),
+            sort=next((sort for sort in SORTS if sort == self.sort), "name"),
+        )
+
+    def query(self, *without: str) -> str:
+        """The address's parameters, but the page and those named."""
+        told = self.model_dump(exclude={"page", *without})
+        return urlencode({name: value for name, value in told.items() if value})
+
+
+Asked = Annotated[Wanted, Query()]
+
+
+@router.get("/people")
+async def list_people(visitor: Visiting, books: Books, wanted: Asked) -> Response:
+    """The people, to search and to page through."""
+
+    def read(unit: Unit) -> tuple[Found, dict[str, Any]]:
+        found = staff_lists.find(unit, wanted.question(), limit=PAGE, offset=PAGE * (wanted.page - 1))
+        return found, {"departments": directory.departments(unit)}
+
+    found, more = await books.run(visitor.actor, read)
+    return visitor.page("people/list.html", found=found, wanted=wanted, kinds=POSTS, page_length=PAGE, **more)
+
+
+@router.get("/people.csv")
+async def people_as_csv(visitor: Visiting, books: Books, wanted: Asked) -> Response:
+    """The same people as a table for a spreadsheet."""
+    found = await books.run(visitor.actor, staff_lists.find, wanted.question(), limit=MOST_ROWS)
+    header = [visitor.translated(text) for text in HEADER]
+    return tables.csv_answer(visitor.translated(FILE), header, [_row(visitor, line) for line in found.lines])
+
+
+@router.get("/people/new")
+async def ask_person(visitor: Visiting, books: Books) -> Response:
+    """The form for a new person."""
+    return await _new(visitor, books)
+
+
+@router.post("/people/new")
+async def enter_person(visitor: Visiting, typed: Typed, books: Books) -> Response:
+    """Enter a person; shows the first password, once."""
+    try:
+        body = typed.body(NewPerson)
+        entered = await staff.enter(books, visitor.actor, body.login, body.details())
+    except Refused as refusal:
+        if refusal.code == "administrators-only":
+            raise
+        return await _new(visitor, books, typed, refusal)
+    return one.first_password(visitor, entered, new=True)
+
+
+async def _new(
+    visitor: Visitor, books: Register, typed: TypedForm | None = None, refusal: Refused | None = None
+) -> Response:
+    known = await books.run(visitor.actor, staff.departments)
+    status = refusal.status if refusal else 200
+    return visitor.page("people/new.html", status=status, departments=known, typed=typed, refusal=refusal)
+
+
+def _(message: str) -> str:
+    """Marks a heading for translation."""
+    return message
+
+
+FILE = _("people")
+HEADER = (
+    _("Login"),
+    _("Full name"),
+    _("Department"),
+    _("Posts"),
+    _("E-mail"),
+    _("State"),
+    _("Second factor"),
+    _("Confidentiality agreement"),
+)
+
+
+def _row(visitor: Visitor, line: Line) -> list[str | None]:
+    language, person = visitor.language, line.person
+    department = line.department.name_zh if language == "zh" else line.department.name_en
+    return [
+        person.login,
+        person.name,
+        department,
+        "; ".join(word(language, post.kind) for post, _department in line.posts),
+        person.email,
+        word(language, "active" if person.active else "left"),
+        word(language, "set-up" if line.enrolled else "not-set-up"),
+        word(language, "valid" if line.agreement else "not-valid"),
+    ]
+
+
+router.include_router(one.router)
+router.include_router(departments.router)
