@@ -5,8 +5,12 @@ from typing import Any, Self
 import httpx
 from review_desk import PASSWORD, ReviewDesk
 
+from services.bootstrap import models
 from services.portal.app import create_app
+from services.runtime.models import read
 from services.runtime.settings import Settings
+
+MODELS = read(path for path in models() if path.suffix == ".bpmn")
 
 
 class Portal:
@@ -14,7 +18,7 @@ class Portal:
 
     def __init__(self, desk: ReviewDesk, **dependencies: object) -> None:
         settings = Settings(public_url="https://footage.example")
-        self.app = create_app({"register": desk.register, "settings": settings, **dependencies})
+        self.app = create_app({"register": desk.register, "settings": settings, "models": MODELS, **dependencies})
         self._clients: list[httpx.AsyncClient] = []
 
     async def __aenter__(self) -> Self:

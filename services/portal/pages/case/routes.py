@@ -97,9 +97,8 @@ async def check(application_id: str, visitor: Visiting, books: Books, verifier: 
 @router.get("/{application_id}/integrity")
 async def progress(application_id: str, visitor: Visiting, books: Books) -> Response:
     """How far the check is, asked again by the page itself while it runs."""
-    if not visitor.hurried:
-        return visitor.go(f"/cases/{application_id}#integrity")
-    return await _integrity(application_id, visitor, books, None)
+    part = await _integrity(application_id, visitor, books, None)
+    return part if visitor.hurried else visitor.go(f"/cases/{application_id}#integrity")
 
 
 async def _integrity(application_id: str, visitor: Visitor, books: Books, refusal: Refused | None) -> Response:
