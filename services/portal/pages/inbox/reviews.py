@@ -91,12 +91,13 @@ def _read(unit: Unit, review_id: str) -> Sheet:
 
 def _decision(typed: TypedForm, sheet: Sheet) -> DecisionBody:
     """The typed decision; spans are typed in each item's zone, and items that are not granted carry no span."""
-    more: dict[str, Any] = {}
+    codes = [question.code for question in sheet.view.stage.questions]
+    more: dict[str, Any] = {"answers": {code: given for code in codes if (given := typed.text(f"answers-{code}"))}}
     if sheet.view.stage.code == GRANTS_AT:
         if typed.text("outcome") == sheet.view.stage.favourable:
-            more = scope_fields.granted(typed, sheet.items)
+            more |= scope_fields.granted(typed, sheet.items)
         else:  # what is returned or rejected grants nothing
-            more = {"scope": [], "removed": [], "usePeriodDays": None, "wayOfUse": None}
+            more |= {"scope": [], "removed": [], "usePeriodDays": None, "wayOfUse": None}
     return typed.body(DecisionBody, **more)
 
 

@@ -1,0 +1,123 @@
+"""The storage office's page: releases, footage on its way as the workers tell it, recorders measured, quarantine."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from portal_client import Portal
+from review_desk import ReviewDesk
+from review_pages import Lens, text_of
+
+from services.register import progress
+from services.register.applications import Item
+from services.register.audit import AuditEvent
+from services.register.cameras import Recorder
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Any:
+    desk = ReviewDesk(f"sqlite:///{tmp_path / 'register.db'}")
+    yield desk
+    desk.close()
+
+
+@pytest.fixture
+def lens() -> Lens:
+    return Lens()
+
+
+@pytest.fixture
+async def portal(desk: ReviewDesk, lens: Lens) -> AsyncIterator[Portal]:
+    async with Portal(desk, recorders=lambda _kind, _configuration: lens) as opened:
+        yield opened
+
+
+@pytest.fixture
+def item_id(desk: ReviewDesk) -> str:
+    application_id = desk.submitted()
+    desk.approved(application_id)
+    desk.filed(application_id)
+    desk.opened(application_id, "storage-release")
+    return desk.all(Item, application_id=application_id)[0].id
+
+
+def begun(desk: ReviewDesk, item_id: str) -> None:
+    application_id = desk.the(Item, id=item_id).application_id
+    desk.run(progress.begin, application_id, item_id, "master", "asking")
+
+
+@pytest.mark.requirement("R31", "R32")
+async def test_footage_on_its_way_is_seen_as_it_happens(desk: ReviewDesk, portal: Portal, item_id: str) -> None:
+    operator = await portal.signed_in("operator")
+    assert "目前没有正在取回或封存的录像" in text_of(await operator.get("/storage"))
+
+    begun(desk, item_id)
+    desk.run(progress.tell, item_id, "master", phase="sealing", size=3 << 20, share=0.4)
+    page = await operator.get("/storage/work", headers={"HX-Request": "true"})
+
+    assert 'value="0.4000"' in page.text
+    assert "截取并封存 · 40 % · 3.0 MiB" in text_of(page)
+    [line] = (await operator.get("/api/storage")).json()["work"]
+    assert (line["phase"], line["share"], line["tries"], line["silent"]) == ("sealing", 0.4, 1, False)
+
+    desk.run(progress.end, item_id, "master")
+    assert "截取并封存" not in text_of(await operator.get("/storage/work", headers={"HX-Request": "true"}))
+
+
+async def test_trouble_is_told_in_a_sentence_until_there_is_progress(
+    desk: ReviewDesk, portal: Portal, item_id: str
+) -> None:
+    operator = await portal.signed_in("operator")
+    begun(desk, item_id)
+    desk.run(progress.stumble, item_id, "master", "RecorderDown")
+    begun(desk, item_id)
+
+    page = text_of(await operator.get("/storage"))
+    told = (await operator.get("/api/storage")).json()
+    assert "录像机无法连接：请检查电源和网络" in page
+    assert "第 2 次尝试" in page
+    assert told["figures"] == {"fetched": 0, "waiting": 0, "failed": 1}
+
+    desk.run(progress.tell, item_id, "master", phase="sealing", size=1, share=0.1)
+    desk.clock.turn(timedelta(minutes=2))
+    later = text_of(await operator.get("/storage"))
+    assert "录像机无法连接" not in later
+    assert "没有进展，将自动重新开始" in later
+
+
+async def test_a_release_is_shown_to_the_office_and_the_supervisors_alone(
+    desk: ReviewDesk, portal: Portal, item_id: str
+) -> None:
+    for reader in ("operator", "supervisor"):
+        assert "SQ-" in (await (await portal.signed_in(reader)).get("/storage")).text
+    for other in ("drafter", "head", "reviewer", "admin", "manager"):
+        browser = await portal.signed_in(other)
+        for path in ("/storage", "/storage/work"):
+            assert (await browser.get(path)).status_code == 403, other
+        assert (await browser.post("/storage/recorders/recorder/measure")).status_code == 403
+
+
+@pytest.mark.requirement("R34")
+async def test_an_operator_measures_a_recorder_now(desk: ReviewDesk, portal: Portal, lens: Lens) -> None:
+    operator = await portal.signed_in("operator")
+
+    done = await operator.post("/storage/recorders/recorder/measure")
+    page = text_of(await operator.get("/storage"))
+    assert done.headers["location"] == "/storage#recorders"
+    assert "录像机时钟慢 2.5 秒" in page
+    assert [event.subject_id for event in desk.all(AuditEvent, action="recorder-measured")] == ["recorder"]
+
+    lens.down = True
+    refused = await operator.post("/storage/recorders/recorder/measure")
+    assert (refused.status_code, "没有应答：请检查电源和网络" in text_of(refused)) == (409, True)
+    assert desk.the(Recorder).last_error is not None
+    assert (await operator.post("/storage/recorders/none/measure")).status_code == 404
+
+
+async def test_the_supervisor_measures_nothing(portal: Portal) -> None:
+    supervisor = await portal.signed_in("supervisor")
+
+    assert "立即测量" not in (await supervisor.get("/storage")).text
+    assert (await supervisor.post("/storage/recorders/recorder/measure")).status_code == 403

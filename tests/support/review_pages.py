@@ -1,0 +1,45 @@
+"""What tests of the reviewers' pages share: a recorder that is asked, a page's form filled in, a page as it is read."""
+
+import html
+import re
+
+import httpx
+from review_desk import PASSWORD, ReviewDesk
+
+from services.recorders.base import NothingRecorded, RecorderDown, RecorderFacts
+from services.register.reviews import Review
+from services.register.stages import STAGES
+from services.runtime.spans import Span
+
+HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{7*7}}"
+
+
+class Lens:
+    """A recorder that holds the first half of every span, or is down."""
+
+    down = False
+
+    async def coverage(self, _channel: str, span: Span) -> list[Span]:
+        if self.down:
+            raise RecorderDown("away")
+        return [Span(span.start, span.start + span.duration / 2)]
+
+    async def snapshot(self, _channel: str, _at: object) -> bytes:
+        if self.down:
+            raise NothingRecorded("nothing")
+        return b"\xff\xd8\xff"
+
+    async def probe(self) -> RecorderFacts:
+        return RecorderFacts("make", "model", "id", not self.down, {}, -2500, "configured", 100, "UTC")
+
+
+def decision(desk: ReviewDesk, review_id: str, outcome: str, **more: str) -> dict[str, str]:
+    """The form of a review's page, filled in favourably."""
+    stage = STAGES[desk.the(Review, id=review_id).stage]
+    answers = {f"answers-{question.code}": "true" for question in stage.questions}
+    return {"outcome": outcome, "formSha256": desk.form_sha256(review_id), "password": PASSWORD, **answers, **more}
+
+
+def text_of(answer: httpx.Response) -> str:
+    """The page as a reader sees it: without marks, blanks drawn together."""
+    return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]+>", " ", answer.text)))

@@ -1,0 +1,117 @@
+"""How far a worker has come is in the books while it works, gone when it is done, and told as trouble when it fails."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from custody_desk import Case, Desk
+
+from services.recorders.base import RecorderDown
+from services.register.attempts import NoLongerWanted
+from services.register.progress import Progress
+from services.register.unit import EVERY_COMMIT, Actor
+from services.runtime.errors import Outcome
+from services.workers import back_up_footage, encrypt_copy, gauge, retrieve_footage
+
+ACTOR = Actor("worker", "test")
+
+
+async def retrieve(desk: Desk, case: Case, job_key: int = 77) -> Any:
+    return await desk.work(retrieve_footage, application_id=case.id, item_id=case.item(), job_key=job_key)
+
+
+def watch(desk: Desk, case: Case, **more: Any) -> Any:
+    named = {"application_id": case.id, "item_id": case.item(), "phase": "asking", "every": 0.0, **more}
+    return gauge.watched(desk.register, ACTOR, "master", **named)
+
+
+async def told(desk: Desk, wanted: Any) -> Progress:
+    """The first row that ``wanted`` accepts; looked at after each commit."""
+    news = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    desk.register.on(EVERY_COMMIT, lambda: loop.call_soon_threadsafe(news.set))
+    while True:
+        rows = [row for row in desk.rows(Progress) if wanted(row)]
+        if rows:
+            return rows[0]
+        news.clear()
+        await asyncio.wait_for(news.wait(), 10)
+
+
+@pytest.mark.requirement("R31")
+async def test_readings_are_in_the_books_while_the_work_goes_on(desk: Desk) -> None:
+    case = desk.case("gate").approve()
+
+    async with watch(desk, case) as reading:
+        assert [row.phase for row in desk.rows(Progress)] == ["asking"]
+        reading.enter("fetching")
+        reading.sealing(1000, 0.25)
+        row = await told(desk, lambda row: row.size == 1000)
+        assert (row.phase, row.share, row.tries) == ("sealing", 0.25, 1)
+    assert desk.rows(Progress) == []
+
+
+async def test_a_failed_try_leaves_its_trouble_and_the_next_one_takes_it_away(desk: Desk) -> None:
+    case = desk.case("gate").approve()
+
+    with pytest.raises(RecorderDown):
+        async with watch(desk, case):
+            raise RecorderDown("away")
+    [row] = desk.rows(Progress)
+    assert (row.trouble, row.tries) == ("RecorderDown", 1)
+
+    await retrieve(desk, case)
+    assert desk.rows(Progress) == []
+
+
+@pytest.mark.parametrize("error", [NoLongerWanted("the case has ended"), Outcome("FOOTAGE_MISSING", "nothing")])
+async def test_work_that_is_not_wanted_or_has_its_outcome_leaves_nothing(desk: Desk, error: Exception) -> None:
+    case = desk.case("gate").approve()
+
+    with pytest.raises(type(error)):
+        async with watch(desk, case):
+            raise error
+    assert desk.rows(Progress) == []
+
+
+async def test_whoever_is_cancelled_leaves_its_last_reading(desk: Desk) -> None:
+    case = desk.case("gate").approve()
+    inside = asyncio.Event()
+
+    async def work() -> None:
+        async with watch(desk, case):
+            inside.set()
+            await asyncio.Event().wait()
+
+    working = asyncio.create_task(work())
+    await inside.wait()
+    working.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await working
+
+    assert [row.trouble for row in desk.rows(Progress)] == [None]
+
+
+async def test_each_worker_tells_its_phases(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    case = desk.case("gate").approve()
+    phases: list[str] = []
+    monkeypatch.setattr(gauge, "EVERY", 0.0)
+    enter, reading = gauge.Gauge.enter, gauge.Gauge.__call__
+
+    def entered(self: gauge.Gauge, phase: str) -> None:
+        phases.append(phase)
+        enter(self, phase)
+
+    def read(self: gauge.Gauge, size: int, share: float) -> None:
+        if phases[-1] != self.phase:
+            phases.append(self.phase)
+        reading(self, size, share)
+
+    monkeypatch.setattr(gauge.Gauge, "enter", entered)
+    monkeypatch.setattr(gauge.Gauge, "__call__", read)
+    await retrieve(desk, case)
+    assert phases == ["fetching", "sealing", "storing"]
+    await desk.work(back_up_footage, application_id=case.id, item_id=case.item(), job_key=78)
+    await desk.work(encrypt_copy, application_id=case.id, item_id=case.item(), job_key=79)
+    assert phases[3:] == ["replicating", "verifying", "issuing", "storing"]
+    assert desk.rows(Progress) == []
