@@ -216,5 +216,5 @@ def _told_before(unit: Unit, check: IntegrityCheck) -> set[tuple[str, str]]:
 def _security(unit: Unit, application_id: str) -> list[str]:
     """Whom damage is told: Security's reviewers and head, but nobody whom the case concerns (T8)."""
     concerned = unit.session.get_one(Application, application_id).subject_ids
-    security = people.holders_in(unit, "security", "security-reviewer", "head")
-    return [person_id for person_id in security if person_id not in concerned]
+    security = [*people.holders(unit, None, "security-reviewer"), *people.holders_in(unit, "security", "head")]
+    return [person_id for person_id in dict.fromkeys(security) if person_id not in concerned]

@@ -97,6 +97,9 @@ WORDS = {
     "preservation-failed": NoticeWords(
         "录像预先保全失败，请立即检查录像机。", "Footage could not be preserved: look at the recorder at once."
     ),
+    "footage-damaged": NoticeWords(
+        "完整性核验发现损坏，请立即查看。", "A check of integrity has found damage: look at it at once."
+    ),
     "copy-offered": NoticeWords("有一份副本待您签收。", "A copy waits for your receipt.", "hand-over"),
     "offer-ended": NoticeWords("一份副本的移交已终止。", "The hand-over of a copy has ended.", "hand-over"),
     "return-due-soon": NoticeWords(
