@@ -24,6 +24,7 @@ from services.register.relay import Relay
 from services.register.rules import rules_of
 from services.register.steps import StepJournal
 from services.register.unit import Actor, Register
+from services.register.upkeep import keep_tending
 from services.runtime import data_folder
 from services.runtime.channel import open_channel
 from services.runtime.clock import Clock, TurnedClock
@@ -37,7 +38,7 @@ from services.runtime.models import read as read_models
 from services.runtime.settings import Settings, variable
 from services.runtime.threads import run_in_thread
 from services.runtime.worker import Worker, choose, discover
-from services.vault.keys import LoanKeys, VaultKeys, ensure_keys
+from services.vault.keys import LoanKeys, VaultKeys, ensure_keys, recipients_in
 from services.vault.secret_box import KeyFileBox
 from services.vault.store import Store
 from services.vault.stores import open_store
@@ -94,6 +95,7 @@ class House:
             "register": self.register,
             "store": self.store,
             "loan_keys": self.loan_keys,
+            "vault_recipients": lambda: recipients_in(self.settings.keys / "vault"),
             "recorders": partial(open_recorder, places=places_of(self.settings)),
             "models": read_models(path for path in models() if path.suffix == ".bpmn"),
         }
@@ -249,6 +251,7 @@ async def run(house: House, parts: Parts, ready: Ready | None = None, *, engine:
                     group.start_soon(relay.run)
                     group.start_soon(_keep_counting, house.register)
                     group.start_soon(keep_sending, house.register, settings, house.on_turn)
+                    group.start_soon(keep_tending, house.register, house.on_turn)
                 if parts.sweeper:
                     group.start_soon(_keep_sweeping, house)
                 group.start_soon(_work, runner, bool(parts.workers))

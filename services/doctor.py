@@ -11,7 +11,7 @@ from sqlalchemy import make_url, select
 from services.portal.notifying.check import check_mail, check_webhook
 from services.recorders.registry import Places, open_recorder, places_of
 from services.register import schema
-from services.register.cameras import Recorder
+from services.register.cameras import BROUGHT, Recorder
 from services.register.rules import rules_of
 from services.register.unit import Actor, Register
 from services.runtime import data_folder
@@ -146,7 +146,7 @@ def _in_use(settings: Settings) -> bool:
 async def _recorders(settings: Settings) -> list[Line]:
     register = Register(settings.database, SystemClock(), rules_of(settings))
     try:
-        query = select(Recorder).where(Recorder.active)
+        query = select(Recorder).where(Recorder.active, Recorder.kind != BROUGHT)
         rows = await register.run(ACTOR, lambda unit: list(unit.session.scalars(query)))
     finally:
         register.close()

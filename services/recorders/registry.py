@@ -12,6 +12,7 @@ from anyio.lowlevel import RunVar
 from services.recorders.base import Recorder, RecorderFacts, Segment
 from services.recorders.folder import FolderRecorder
 from services.recorders.shapes import FOLDER, Shape
+from services.recorders.upload import UploadRecorder
 from services.runtime.addresses import Guard, parse_networks
 from services.runtime.errors import Fatal
 from services.runtime.settings import Settings
@@ -37,6 +38,8 @@ class Kind:
 KINDS = {
     "folder": Kind(FOLDER, lambda told, places: FolderRecorder.from_configuration(told, roots=places.roots)),
 }
+# Made by the house itself when somebody brings a file; nobody enters one.
+UPLOAD = "upload"
 ANYWHERE = Places()
 PARALLEL_FETCHES = 2
 
@@ -55,6 +58,8 @@ def open_recorder(kind: str, configuration: Mapping[str, str], places: Places = 
     ``parallel_fetches`` in its configuration sets how many fetches go on at once (2). Raises Fatal where kind or
     configuration are not understood.
     """
+    if kind == UPLOAD:
+        return UploadRecorder.from_configuration(configuration)
     known = KINDS.get(kind)
     if known is None:
         raise Fatal(f"There is no recorder of the kind {kind!r}: set one of {', '.join(sorted(KINDS))}.")

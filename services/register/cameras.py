@@ -11,6 +11,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from services.register.base import Base, new_id
 
+BROUGHT = "upload"  # the kind of recorder that is a file a person brought (register.uploads)
+
 
 class Recorder(Base):
     """A recorder and what was last measured of it; ``configuration`` goes to ``recorders.open_recorder``."""
@@ -54,6 +56,8 @@ class Camera(Base):
     oldest_measured_at: Mapped[datetime | None]
     fingerprint: Mapped[str | None]
     active: Mapped[bool] = mapped_column(default=True, server_default=text("true"))
+    # a file that a person brought is not: nothing records over it
+    overwritten: Mapped[bool] = mapped_column(default=True, server_default=text("true"))
 
 
 class CameraPicture(Base):

@@ -25,6 +25,7 @@ from services.register import (
     preservations,
     progress,
     review_tasks,
+    upload_sources,
     violations,
 )
 from services.register.applications import Application, Item
@@ -36,6 +37,7 @@ from services.register.documents import Document
 from services.register.masters import Master
 from services.register.preservations import Preservation
 from services.register.unit import Unit
+from services.register.uploads import Upload
 from services.runtime.errors import Fatal
 
 CLOSED_AS = {
@@ -82,6 +84,10 @@ def _kept(rows: Iterable[Preservation | Master | Copy]) -> tuple[Kept, ...]:
     return tuple(kept(row.sealed) for row in rows)
 
 
+def _brought(rows: Iterable[Upload]) -> tuple[Kept, ...]:
+    return tuple(kept(row.sealed) for row in rows if row.sealed is not None)
+
+
 def release(unit: Unit, application_id: str, closing_outcome: str) -> Effects:
     """End a case without a hand-over: reviews closed, everything released, nothing more is wanted; then the vault."""
     application = _locked(unit, application_id)
@@ -104,16 +110,18 @@ def release(unit: Unit, application_id: str, closing_outcome: str) -> Effects:
     attempts.abandon_all(unit, application_id, f"the application is closed as {because}")
     progress.forget(unit, application_id)
     quarantine = preservations.release(unit, application_id, because)
+    brought = upload_sources.of_case(unit, application_id)
     to_discard = [row for row in masters.of_application(unit, application_id) if row.discarded_at is None]
     loans = copies.of_application(unit, application_id)
     return Effects(
-        discard=(*_kept(quarantine), *_kept(to_discard), *_kept(loans)),
+        discard=(*_kept(quarantine), *_kept(to_discard), *_kept(loans), *_brought(brought)),
         discard_replicas=tuple(kept(row.replica) for row in to_discard if row.replica is not None),
         destroy_keys=tuple(row.id for row in loans),
         sweep=tuple(attempts.unswept(unit, application_id=application_id)),
         items=_items_touched(unit, application_id),
         marks={
             "preservations": [row.id for row in quarantine],
+            "uploads": [row.id for row in brought],
             "masters": [row.id for row in to_discard],
             "copies": [row.id for row in loans],
         },
@@ -134,6 +142,7 @@ def released(unit: Unit, application_id: str, effects: Effects) -> None:
         master = unit.session.get_one(Master, master_id)
         master.discarded_because = because
         _gone(unit, master, "master-discarded")
+    upload_sources.gone(unit, effects.marks.get("uploads", ()), because or "closed")
     attempts.swept(unit, [attempt.id for attempt in effects.sweep])
 
 
@@ -182,9 +191,10 @@ def _end_loan(
     attempts.abandon_all(unit, application.id, f"the loan has ended: {because}")
     progress.forget(unit, application.id)
     quarantine = preservations.release(unit, application.id, because)
+    brought = upload_sources.of_case(unit, application.id)
     loans = copies.of_application(unit, application.id)
     return Effects(
-        discard=_kept(quarantine),
+        discard=(*_kept(quarantine), *_brought(brought)),
         destroy_keys=tuple(row.id for row in loans),
         sweep=tuple(attempts.unswept(unit, application_id=application.id)),
         lift_holds=_kept(loans),
@@ -194,7 +204,11 @@ def _end_loan(
         file=tuple(documents.of_application(unit, application.id)),
         items=len(archived),
         violation_id=violation_id,
-        marks={"preservations": [row.id for row in quarantine], "copies": [row.id for row in loans]},
+        marks={
+            "preservations": [row.id for row in quarantine],
+            "copies": [row.id for row in loans],
+            "uploads": [row.id for row in brought],
+        },
     )
 
 
@@ -205,6 +219,7 @@ def loan_ended(unit: Unit, application_id: str, effects: Effects, *, closed_as: 
         _gone(unit, unit.session.get_one(Preservation, preservation_id), "quarantine-discarded")
     for copy_id in effects.marks.get("copies", ()):
         copies.key_destroyed(unit, copy_id)
+    upload_sources.gone(unit, effects.marks.get("uploads", ()), closed_as)
     attempts.swept(unit, [attempt.id for attempt in effects.sweep])
     _close(unit, application, closed_as)
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from itertools import combinations
 
-from services.register import findings, messages, notices, outbox, preservations, promises
+from services.register import findings, messages, notices, outbox, preservations, promises, upload_sources
 from services.register.applications import Application, Item
 from services.register.cameras import Camera
 from services.register.findings import Found
@@ -127,7 +127,10 @@ def _span(unit: Unit, item: Item, camera: Camera) -> Iterator[Found]:
             f"Item {n} is longer than {hours} hours: shorten it or split it.",
             item.id,
         )
-    if preservations.overwrite_moment(camera, item.asked_end) <= unit.now:
+    gone_at = preservations.overwrite_moment(camera, item.asked_end)
+    if gone_at is None:
+        yield from _file(unit, item)
+    elif gone_at <= unit.now:
         yield Found(
             "span-overwritten",
             "warns",
@@ -143,6 +146,37 @@ def _span(unit: Unit, item: Item, camera: Camera) -> Iterator[Found]:
             f"The footage of item {n} might be overwritten before the decisions; its preservation is arranged.",
             item.id,
         )
+
+
+def _file(unit: Unit, item: Item) -> Iterator[Found]:
+    """A file that a person brought: what it lacks, and whether the span lies inside it (R8, R9)."""
+    upload = upload_sources.of_camera(unit, item.camera_id)
+    if upload is None or upload.sealed is None:
+        return
+    n, held = item.position, upload.sealed["coverage"]["asked"]
+    if item.asked_start.isoformat() < held[0] or held[1] < item.asked_end.isoformat():
+        yield Found(
+            "span-outside-file",
+            "blocks",
+            f"第 {n} 项的时间段超出所上传文件的起止时间，请改为文件之内的时间段。",
+            f"Item {n} reaches beyond the uploaded file: ask for a span inside it.",
+            item.id,
+        )
+    if upload.sealed["outcome"] != "complete":
+        yield Found(
+            "file-incomplete",
+            "warns",
+            f"第 {n} 项的文件有缺损，只能得到其中完好的部分。",
+            f"The file of item {n} is damaged or has gaps: only what is sound can be had.",
+            item.id,
+        )
+    yield Found(
+        "start-as-stated",
+        "informs",
+        f"第 {n} 项为个人提交的文件，开始时间的依据：{upload.known_by}。",
+        f"Item {n} is a file that a person brought; its start is known by: {upload.known_by}.",
+        item.id,
+    )
 
 
 def _meaning(text: str) -> int:

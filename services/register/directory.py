@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 
 from services.register import people
-from services.register.cameras import BROUGHT, Camera, Recorder
+from services.register.cameras import BROUGHT, Camera, CameraPicture, Recorder
 from services.register.people import Department, Person
 from services.register.unit import Unit
 from services.register.valid_agreements import valid_agreement
@@ -35,6 +35,7 @@ class CameraLine:
     site: str
     zone: str
     retention_days: int
+    reference_picture: bool = False  # whether there is a still to recognise it by
 
 
 def departments(unit: Unit) -> list[Department]:
@@ -60,11 +61,12 @@ def colleagues(unit: Unit, *, department_id: str | None = None) -> list[Colleagu
 
 
 def cameras(unit: Unit) -> list[CameraLine]:
-    """Every camera, by site and name."""
+    """The cameras that can be asked for, by site and name: none that is retired, and no file that a person brought."""
     query = (
-        select(Camera, Recorder)
+        select(Camera, Recorder, CameraPicture.camera_id)
         .join(Recorder, Recorder.id == Camera.recorder_id)
-        .where(Recorder.kind != BROUGHT)
+        .outerjoin(CameraPicture, CameraPicture.camera_id == Camera.id)
+        .where(Recorder.kind != BROUGHT, Camera.active, Recorder.active)
         .order_by(Recorder.site, Camera.name_en, Camera.id)
     )
     return [
@@ -78,8 +80,9 @@ def cameras(unit: Unit) -> list[CameraLine]:
             recorder.site,
             recorder.zone,
             camera.retention_days,
+            picture is not None,
         )
-        for camera, recorder in unit.session.execute(query)
+        for camera, recorder, picture in unit.session.execute(query)
     ]
 
 

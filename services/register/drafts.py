@@ -6,13 +6,14 @@ A draft is of a form that was never submitted, or of the correction of a returne
 import json
 import uuid
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ForeignKey, delete, select, update
 from sqlalchemy.orm import Mapped, mapped_column
 
-from services.register import audit, forms, previews, submissions, visibility
+from services.register import audit, forms, previews, submissions, upload_sources, visibility
 from services.register.applications import Application, Item
 from services.register.base import Base
 from services.register.consents import Consent, Consultation
@@ -104,6 +105,7 @@ def discard(unit: Unit, application_id: str) -> None:
         unit.session.execute(delete(table).where(table.application_id == application_id))
     # heads who were asked keep their notice; what it led to is no more
     unit.session.execute(update(Notice).where(Notice.application_id == application_id).values(application_id=None))
+    upload_sources.release(unit, application_id)
     unit.session.delete(application)
     unit.session.flush()
     audit.record(unit, "draft-discarded", "application", application_id)
@@ -115,7 +117,10 @@ def source(unit: Unit, application_id: str) -> tuple[Application, Form]:
     person = unit.session.get_one(Person, unit.actor.id)
     if application.drafter_id != person.id and application.department_id != person.department_id:
         raise NotFound("申请", "application", application_id)
-    return application, forms.of(unit, application)
+    form = forms.of(unit, application)
+    # a file belongs to one case; for another it is brought again
+    items = tuple(one for one in form.items if upload_sources.of_camera(unit, one.camera_id) is None)
+    return application, replace(form, items=items)
 
 
 def latest_form(unit: Unit) -> Form | None:

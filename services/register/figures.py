@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from services.register import cases
 from services.register.applications import Application
 from services.register.audit import AuditEvent
-from services.register.cameras import Recorder
+from services.register.cameras import BROUGHT, Recorder
 from services.register.custody import HandOver
 from services.register.deliveries import Delivery
 from services.register.outbox import OutboxMessage
@@ -45,7 +45,7 @@ def count(unit: Unit) -> None:
     metrics.OUTBOX_LAG.set((unit.now - oldest).total_seconds() if oldest else 0)
     _notices(unit)
     metrics.AUDIT_SIZE.set(unit.session.scalar(select(func.max(AuditEvent.seq))) or 0)
-    for recorder in unit.session.scalars(select(Recorder)):
+    for recorder in unit.session.scalars(select(Recorder).where(Recorder.kind != BROUGHT)):
         if recorder.clock_offset_ms is not None:
             metrics.RECORDER_CLOCK_OFFSET.labels(recorder.name).set(recorder.clock_offset_ms / 1000)
         if recorder.last_seen_at is not None:

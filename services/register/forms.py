@@ -8,7 +8,7 @@ from typing import Any
 import rfc8785
 from sqlalchemy import select
 
-from services.register import consents, preservations
+from services.register import consents, preservations, upload_sources
 from services.register.applications import Application, Item, Revision
 from services.register.cameras import Camera
 from services.register.people import Department, Person
@@ -144,6 +144,7 @@ def replace_items(
         else:
             item.dropped_in_round = application.round if dropped_in is None else dropped_in
     unit.session.flush()
+    upload_sources.bind(unit, application)
 
 
 def _equal(item: Item, wanted: ItemAsked) -> bool:
@@ -236,6 +237,7 @@ def _department(unit: Unit, department_id: str) -> dict[str, str]:
 
 def _item(unit: Unit, item: Item) -> dict[str, Any]:
     camera = unit.session.get_one(Camera, item.camera_id)
+    upload = upload_sources.of_camera(unit, item.camera_id)
     return {
         "id": item.id,
         "position": item.position,
@@ -244,6 +246,7 @@ def _item(unit: Unit, item: Item) -> dict[str, Any]:
         "from": item.asked_start.isoformat(),
         "to": item.asked_end.isoformat(),
         "zone": item.zone,
+        "source": {"kind": "camera"} if upload is None else upload_sources.told(upload),
     }
 
 

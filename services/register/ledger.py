@@ -161,9 +161,10 @@ def next_overwritten(unit: Unit, *, limit: int = 200) -> list[AtRisk]:
             start=item.asked_start,
             end=item.asked_end,
             zone=item.zone,
-            overwrite_at=preservations.overwrite_moment(camera, item.asked_start),
+            overwrite_at=moment,
         )
         for application, item, camera, stands in unit.session.execute(query)
+        if (moment := preservations.overwrite_moment(camera, item.asked_start)) is not None
         if masters.of_item(unit, item.id) is None and not preservations.held(unit, item.id)
     ]
     return sorted(found, key=lambda one: one.overwrite_at)[:limit]

@@ -9,7 +9,7 @@ from sqlalchemy import or_, select
 
 from services.register import audit, notices
 from services.register.applications import Item
-from services.register.cameras import Camera, Recorder
+from services.register.cameras import BROUGHT, Camera, Recorder
 from services.register.people import Person, Post
 from services.register.unit import Unit
 
@@ -47,6 +47,11 @@ class Source:
     camera_name: str
     camera_class: str
     fingerprint: str | None
+
+    @property
+    def brought(self) -> bool:
+        """Whether it is no recorder but a file that a person brought: it lies in the quarantine already (R8, R9)."""
+        return self.kind == BROUGHT
 
 
 def source_of(unit: Unit, item: Item) -> Source:

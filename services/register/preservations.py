@@ -53,8 +53,13 @@ def items_in_scope(unit: Unit, application_id: str) -> list[Item]:
     )
 
 
-def overwrite_moment(camera: Camera, start: datetime) -> datetime:
-    """The earliest moment at which footage of ``start`` may be overwritten, by the set or the measured retention."""
+def overwrite_moment(camera: Camera, start: datetime) -> datetime | None:
+    """The earliest moment at which footage of ``start`` may be overwritten, by the set or the measured retention.
+
+    None where nothing ever overwrites it.
+    """
+    if not camera.overwritten:
+        return None
     moments = [start + timedelta(days=camera.retention_days)]
     if camera.oldest_frame_at is not None and camera.oldest_measured_at is not None:
         moments.append(start + (camera.oldest_measured_at - camera.oldest_frame_at))
@@ -63,7 +68,8 @@ def overwrite_moment(camera: Camera, start: datetime) -> datetime:
 
 def at_risk(unit: Unit, camera: Camera, start: datetime) -> bool:
     """Whether the overwriting may come before the approvals are through (T4)."""
-    return overwrite_moment(camera, start) <= unit.now + unit.rules.approval_limit
+    moment = overwrite_moment(camera, start)
+    return moment is not None and moment <= unit.now + unit.rules.approval_limit
 
 
 def needs(unit: Unit, application_id: str) -> tuple[int, list[Need]]:
@@ -74,6 +80,8 @@ def needs(unit: Unit, application_id: str) -> tuple[int, list[Need]]:
         asked = Span(item.asked_start, item.asked_end)
         if any(row.asked_start <= asked.start and asked.end <= row.asked_end for row in held(unit, item.id)):
             preserved += 1
+        elif not camera.overwritten:
+            continue  # it lies in the quarantine since it was brought
         elif unit.rules.preserve == "always" or (
             unit.rules.preserve == "at-risk" and at_risk(unit, camera, asked.start)
         ):
@@ -154,4 +162,4 @@ def release(unit: Unit, application_id: str, because: str) -> list[Preservation]
 def recorders_in_scope(unit: Unit, application_id: str) -> list[measurements.Source]:
     """One camera of each recorder that the application's items are on."""
     sources = (measurements.source_of(unit, item) for item in items_in_scope(unit, application_id))
-    return list({source.recorder_id: source for source in sources}.values())
+    return list({source.recorder_id: source for source in sources if not source.brought}.values())

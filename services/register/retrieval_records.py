@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from services.register import attempts, audit, documents, masters, measurements, preservations
+from services.register import attempts, audit, documents, masters, measurements, preservations, upload_sources
 from services.register.applications import Application, Item
 from services.register.cameras import Camera, Recorder
 from services.register.documents import Document
@@ -32,7 +32,7 @@ class Order:
     operator_id: str
     second_person_ids: tuple[str, ...]
     importance: str
-    preserved: tuple[dict[str, Any], ...]  # what the quarantine holds of the item, as sealed
+    preserved: tuple[dict[str, Any], ...]  # what the quarantine holds of the item, as sealed; a brought file too
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,10 @@ def order(unit: Unit, application_id: str, item_id: str) -> Order:
             )
         ),
         importance=application.importance or "ordinary",
-        preserved=tuple(dict(row.sealed) for row in preservations.held(unit, item_id)),
+        preserved=(
+            *(dict(row.sealed) for row in preservations.held(unit, item_id)),
+            *upload_sources.sealed_of(unit, item),
+        ),
     )
 
 
@@ -183,6 +186,7 @@ def _content(
     source = order.source
     recorder = unit.session.get_one(Recorder, source.recorder_id)
     camera = unit.session.get_one(Camera, source.camera_id)
+    upload = upload_sources.of_camera(unit, source.camera_id)
     return {
         "title": "视频录像调取记录",
         "number": number,
@@ -203,6 +207,7 @@ def _content(
             },
             "camera": {"id": camera.id, "nameZh": camera.name_zh, "nameEn": camera.name_en, "channel": camera.channel},
             "takenFrom": taken_from,
+            "upload": None if upload is None else upload_sources.told(upload),
         },
         "recorderClock": {
             "zone": recorder.zone,

@@ -35,7 +35,7 @@ class SheetItem:
     zone: str
     asked: Span
     granted: Span
-    overwrite_at: datetime
+    overwrite_at: datetime | None
     held: bool
     outcome: str | None
     coverage: float | None

@@ -35,6 +35,7 @@ from services.register import (  # noqa: F401 - importing a book enters its tabl
     second_factors,
     sign_ins,
     steps,
+    uploads,
     violations,
 )
 from services.register.base import Base

@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 
 from services.register import audit, decisions, measurements, people, progress
 from services.register.applications import Application, Item
-from services.register.cameras import Camera, Recorder
+from services.register.cameras import BROUGHT, Camera, Recorder
 from services.register.documents import Document
 from services.register.masters import Master
 from services.register.measurements import Measured, Source
@@ -58,7 +58,7 @@ class Kept:
     position: int
     camera: Camera
     outcome: str
-    gone_at: datetime
+    gone_at: datetime | None
 
 
 @dataclass(frozen=True)
@@ -93,10 +93,11 @@ def overview(unit: Unit) -> Office:
     """Everything that the storage office looks at; Refused with 403 for people outside it."""
     _require_reader(unit)
     work = [_work(unit, row) for row in progress.under_way(unit)]
+    recorders = select(Recorder).where(Recorder.active, Recorder.kind != BROUGHT).order_by(Recorder.name)
     return Office(
         releases=_releases(unit),
         work=work,
-        recorders=[_watched(unit, row) for row in unit.session.scalars(select(Recorder).order_by(Recorder.name))],
+        recorders=[_watched(unit, row) for row in unit.session.scalars(recorders)],
         kept=_kept(unit),
         figures=_figures(unit, work),
         may_measure=people.holds(unit, unit.actor.id, *OPERATES),
@@ -128,17 +129,23 @@ def to_measure(unit: Unit, recorder_id: str) -> Source:
 def measured(unit: Unit, recorder_id: str, facts: Measured) -> Watched:
     """Write down what the recorder answered to an operator."""
     measurements.measured(unit, recorder_id, facts)
+    recorder = unit.session.get_one(Recorder, recorder_id)
+    recorder.asked_at, recorder.last_error = unit.now, None
     audit.record(unit, "recorder-measured", "recorder", recorder_id, clock_offset_ms=facts.clock_offset_ms)
-    return _watched(unit, unit.session.get_one(Recorder, recorder_id))
+    return _watched(unit, recorder)
 
 
-def not_reached(recorder_name: str) -> Refused:
-    """The recorder gave no answer."""
-    return Refused(
+def not_reached(unit: Unit, recorder_id: str) -> Refused:
+    """Write down that the recorder gave no answer; the refusal says what to do."""
+    recorder = unit.session.get_one(Recorder, recorder_id)
+    refusal = Refused(
         "recorder-down",
-        f"录像机“{recorder_name}”没有应答：请检查电源和网络，然后再测。",
-        f"The recorder “{recorder_name}” does not answer: check its power and network, then measure again.",
+        f"录像机“{recorder.name}”没有应答：请检查电源和网络，然后再测。",
+        f"The recorder “{recorder.name}” does not answer: check its power and network, then measure again.",
     )
+    recorder.asked_at = unit.now
+    recorder.last_error = {"code": refusal.code, "zh": refusal.zh, "en": refusal.en}
+    return refusal
 
 
 def _require_reader(unit: Unit) -> None:

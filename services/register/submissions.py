@@ -15,6 +15,7 @@ from services.register import (
     messages,
     outbox,
     preservations,
+    upload_sources,
 )
 from services.register.applications import WAYS_OF_USE, Application
 from services.register.base import new_id
@@ -226,6 +227,7 @@ def check_storable(unit: Unit, form: Form, application: Application | None = Non
                 status=422,
                 field="items",
             )
+    upload_sources.check(unit, {asked.camera_id for asked in form.items}, application)
     for name, person_id in (("custodian_id", form.custodian_id), *(("subject_ids", key) for key in form.subject_ids)):
         if person_id is not None and unit.session.get(Person, person_id) is None:
             raise _unknown(name, "人员", "person", person_id)

@@ -7,7 +7,12 @@ Footage from a recorder is not to be trusted: sizes are checked against what is 
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
+_COUNTED_FROM = datetime(1904, 1, 1, tzinfo=UTC)
+_EARLIEST, _LATEST = (
+    (datetime(year, 1, 1, tzinfo=UTC) - _COUNTED_FROM) // timedelta(seconds=1) for year in (1990, 2200)
+)
 LARGEST_INDEX = 16 * 1024 * 1024  # bytes of one moov or moof that are kept in memory
 
 
@@ -52,6 +57,7 @@ class Movie:
     tracks: dict[int, Track]
     fragmented: bool
     mark: StreamMark | None
+    created: datetime | None = None  # as ``mvhd`` says; None where it says nothing, or what cannot be
 
     def first(self, kind: str) -> Track | None:
         """The first track of that kind, or None."""
@@ -141,6 +147,16 @@ def _mark(data: bytes, moov: Box) -> StreamMark | None:
     return StreamMark(data[box.body + 4 : box.body + 20].hex(), number, decode_ns)
 
 
+def _created(data: bytes, moov: Box) -> datetime | None:
+    box = next(descend(data, moov, "mvhd"), None)
+    if box is None:
+        return None
+    version = _unpack(">B", data, box.body, box.end)[0]
+    seconds = _unpack(">Q" if version else ">I", data, box.body + 4, box.end)[0]
+    # A clock that was never set writes 0, or counts from 1970; neither says when anything was.
+    return _COUNTED_FROM + timedelta(seconds=seconds) if _EARLIEST <= seconds < _LATEST else None
+
+
 def read_movie(moov: bytes) -> Movie:
     """What a whole ``moov`` box (header included) declares; raises BoxError."""
     root = next(boxes(moov))
@@ -160,7 +176,7 @@ def read_movie(moov: bytes) -> Movie:
         kind = moov[handler.body + 8 : handler.body + 12].decode("latin-1")
         tracks[number] = Track(number, kind, timescale, duration, defaults.get(number, 0))
     fragmented = next(descend(moov, root, "mvex"), None) is not None
-    return Movie(tracks, fragmented, _mark(moov, root))
+    return Movie(tracks, fragmented, _mark(moov, root), _created(moov, root))
 
 
 def _run(data: bytes, traf: Box, movie: Movie) -> Run:

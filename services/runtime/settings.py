@@ -133,6 +133,7 @@ class Settings(NoticeSettings):
     max_use_days: Days | None = Field(
         None, description="the longest use period in whole days that the organisation allows (T3)"
     )
+    largest_upload_mib: int = Field(8192, ge=1, description="the largest file that a person may bring, in whole MiB")
     max_span_hours: int = Field(24, ge=1, le=8760, description="the longest span of one item in whole hours")
     max_items: int = Field(20, ge=1, le=200, description="how many items one application may have")
     first_reminder_after: Duration = Field(timedelta(hours=12), description="an ISO 8601 duration, such as PT12H")

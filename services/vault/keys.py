@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from services.runtime.errors import Fatal
+from services.runtime.errors import Fatal, Retryable
 from services.vault.age import KeyInvalid, Stanza, Unwrapper, X25519Identity, generate_identity
 from services.vault.key_files import (
     leftovers,
@@ -21,7 +21,7 @@ from services.vault.key_files import (
     write_key_file,
 )
 
-__all__ = ["FileIdentity", "KeyGone", "LoanKeys", "Signer", "Unwrapper", "VaultKeys", "ensure_keys"]
+__all__ = ["FileIdentity", "KeyGone", "LoanKeys", "Signer", "Unwrapper", "VaultKeys", "ensure_keys", "recipients_in"]
 
 VAULT_FILE = "vault-identity.txt"
 VAULT_RECIPIENT_FILE = "vault-recipient.txt"
@@ -175,6 +175,23 @@ def ensure_keys(directory: Path) -> VaultKeys:
             "same backup, or masters would be encrypted to a key that is not here."
         )
     return keys
+
+
+def recipients_in(directory: Path) -> tuple[str, str]:
+    """To whom masters are encrypted, for whoever only encrypts: the vault and the escrow; nothing is made.
+
+    Raises Retryable where they are not there yet.
+    """
+    try:
+        vault, escrow = (
+            (directory / name).read_text().strip() for name in (VAULT_RECIPIENT_FILE, ESCROW_RECIPIENT_FILE)
+        )
+    except FileNotFoundError as error:
+        raise Retryable(
+            f"the vault's recipients are not here | {error.filename} | no worker has made them yet | start a worker "
+            f"with the same keys folder, or copy {VAULT_RECIPIENT_FILE} and {ESCROW_RECIPIENT_FILE} there"
+        ) from error
+    return vault, escrow
 
 
 def _make_pair(identity_file: Path, recipient_file: Path, note: str) -> None:

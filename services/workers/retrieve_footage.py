@@ -70,6 +70,7 @@ async def handle(
             raise Outcome(OUTCOMES[done.outcome], f"the footage of item {command.item_id} is {done.outcome}")
         gauge.enter("storing")
         await labelling.label_master(register, ACTOR, store, command.item_id)
+        await vault_work.discard_spent(register, ACTOR, store, command.item_id)
     return Result(done.coverage, done.record_number)
 
 
@@ -92,6 +93,8 @@ class _Retrieval:
 
     async def run(self) -> Retrieved:
         best = quarantine.best(self.order.preserved, self.order.asked)
+        if self.order.source.brought:
+            return await self._nothing("missing") if best is None else await self._from_upload(best)
         promised = await self._promised(best)
         promised_share = covered_share(self.order.asked, promised)
         outcome = "missing"
@@ -148,8 +151,16 @@ class _Retrieval:
             return None
         return await self._keep(attempt.id, holding, "recorder")
 
+    async def _from_upload(self, best: Holding) -> Retrieved:
+        """A file that a person brought went through the same pass when it was received; it becomes the master whole."""
+        self.difficulties.append("taken whole from the file that was brought, as it was sealed on receipt")
+        return await self._adopt(best, "upload")
+
     async def _from_quarantine(self, best: Holding) -> Retrieved:
         self.difficulties.append("taken from the quarantine, whole as it was preserved")
+        return await self._adopt(best, "quarantine")
+
+    async def _adopt(self, best: Holding, taken_from: str) -> Retrieved:
         attempt = await self._begin()
         self.gauge.enter("adopting")
         sealed = await quarantine.adopt(
@@ -160,7 +171,7 @@ class _Retrieval:
             metadata=labelling.metadata_of(self.order),
             progress=lambda _, size: self.gauge(size, size / max(best.sealed.size, 1) / 2),
         )
-        return await self._keep(attempt.id, Holding(sealed, best.share, best.outcome), "quarantine")
+        return await self._keep(attempt.id, Holding(sealed, best.share, best.outcome), taken_from)
 
     async def _nothing(self, outcome: str) -> Retrieved:
         report = self._report(outcome, 0.0)

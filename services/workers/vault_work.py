@@ -4,7 +4,7 @@ import io
 from collections.abc import Callable, Iterable
 from functools import partial
 
-from services.register import attempts
+from services.register import attempts, upload_sources, uploads
 from services.register.attempts import UploadAttempt
 from services.register.closing import Effects, Kept
 from services.register.documents import Document
@@ -53,7 +53,19 @@ async def sweep_abandoned(
     await sweep(register, SWEEPER, store, [one for one in left if one.purpose != "replica"], loan_keys)
     if replica_store is not None:
         await sweep(register, SWEEPER, replica_store, replicas)
-    return len(left)
+    brought = await register.run(SWEEPER, upload_sources.give_up_dead, all_open=all_open)
+    for upload in brought:
+        await discard(store, uploads.BUCKET, upload.key)
+    await register.run(SWEEPER, upload_sources.swept, [upload.id for upload in brought])
+    return len(left) + len(brought)
+
+
+async def discard_spent(register: Register, actor: Actor, store: Store, item_id: str) -> None:
+    """Remove the file that a person brought, once its master is what is kept (R8, R9)."""
+    upload = await register.run(actor, upload_sources.spent, item_id)
+    if upload is not None:
+        await discard(store, uploads.BUCKET, upload.key)
+        await register.run(actor, upload_sources.gone, [upload.id], "its master is kept")
 
 
 async def discard(store: Store, bucket: str, key: str) -> None:

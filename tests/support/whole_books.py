@@ -15,6 +15,7 @@ from services.register.outbox import OutboxMessage
 from services.register.preservations import Preservation
 from services.register.reviews import Review
 from services.register.unit import Unit
+from services.register.uploads import Upload
 from services.vault.labels import label_key
 from services.vault.store import BUCKETS, Store
 
@@ -112,6 +113,9 @@ def orphans(unit: Unit, store: Store, replica: Store) -> Iterator[str]:
         for row in unit.session.scalars(select(table)):
             if row.discarded_at is None:
                 known[bucket].add(row.sealed["key"])
+    for upload in unit.session.scalars(select(Upload)):
+        if upload.received_at is not None and upload.removed_at is None:
+            known["quarantine"].add(upload.key)
     labelled = {label_key(key) for bucket in ("masters", "copies") for key in known[bucket]}
     for master in unit.session.scalars(select(Master)):
         if master.replica is not None and master.discarded_at is None:

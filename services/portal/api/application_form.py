@@ -1,18 +1,33 @@
 """The application form as a body: what is asked for, and the same to read again (R16 to R21)."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from services.portal.api.shapes import Body, Code, Identifier, Line, Moment, Paragraph
 from services.register import forms
 
 
 class ItemAsked(Body):
-    camera_id: Identifier
+    """One camera and one span. A file that was brought is named by ``upload_id`` in the camera's place."""
+
+    camera_id: Identifier | None = None
+    upload_id: Identifier | None = None
     start: Moment
     end: Moment
     zone: Line = "Asia/Shanghai"
+
+    @property
+    def place(self) -> str:
+        """The camera, or the file that stands for one."""
+        return self.camera_id or self.upload_id or ""
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> Self:
+        if (self.camera_id is None) == (self.upload_id is None):
+            raise PydanticCustomError("missing", "name a camera or an upload")
+        return self
 
 
 class Form(Body):
@@ -44,7 +59,7 @@ class Form(Body):
         values["subject_ids"] = tuple(self.subject_ids)
         values["sensitivities"] = tuple(self.sensitivities)
         values["joint_department_ids"] = tuple(self.joint_department_ids)
-        values["items"] = tuple(forms.ItemAsked(item.camera_id, item.start, item.end, item.zone) for item in self.items)
+        values["items"] = tuple(forms.ItemAsked(item.place, item.start, item.end, item.zone) for item in self.items)
         return forms.Form(**values)
 
     @classmethod

@@ -1,9 +1,10 @@
 """How a route gets what it works with: declare a parameter of one of these types, such as ``books: Books``.
 
-``create_app`` is given the objects by name: register, settings, store, loan_keys, recorders; turn_clock in a demo.
+``create_app`` is given the objects by name: register, settings, store, loan_keys, vault_recipients, recorders;
+turn_clock in a demo.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Protocol, cast
 
@@ -29,6 +30,7 @@ class OpenRecorder(Protocol):
     def __call__(self, kind: str, configuration: Mapping[str, str], /) -> Recorder: ...
 
 
+VaultRecipients = Callable[[], Sequence[str]]
 TurnClock = Callable[[timedelta], datetime]
 
 
@@ -53,6 +55,10 @@ def loan_keys(request: Request) -> LoanKeys:
     return cast("LoanKeys", given(request, "loan_keys"))
 
 
+def vault_recipients(request: Request) -> VaultRecipients:
+    return cast("VaultRecipients", given(request, "vault_recipients"))
+
+
 def recorders(request: Request) -> OpenRecorder:
     return cast("OpenRecorder", given(request, "recorders"))
 
@@ -69,5 +75,6 @@ Books = Annotated[Register, Depends(register)]
 GivenSettings = Annotated[Settings, Depends(settings)]
 GivenStore = Annotated[Store, Depends(store)]
 GivenLoanKeys = Annotated[LoanKeys, Depends(loan_keys)]
+GivenVaultRecipients = Annotated[VaultRecipients, Depends(vault_recipients)]
 GivenRecorders = Annotated[OpenRecorder, Depends(recorders)]
 GivenTurnClock = Annotated[TurnClock, Depends(turn_clock)]

@@ -153,6 +153,46 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_steps_process_instance_key"), ["process_instance_key"], unique=False)
 
     op.create_table(
+        "uploads",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("person_id", sa.String(), nullable=False),
+        sa.Column("application_id", sa.String(), nullable=True),
+        sa.Column("source", sa.String(), nullable=False),
+        sa.Column("title", sa.String(), nullable=False),
+        sa.Column("occasion", sa.String(), nullable=False),
+        sa.Column("place", sa.String(), nullable=False),
+        sa.Column("recorded_by", sa.String(), nullable=False),
+        sa.Column("description", sa.String(), nullable=False),
+        sa.Column("zone", sa.String(), nullable=False),
+        sa.Column("stated_start", Moment(), nullable=True),
+        sa.Column("start_known_by", sa.String(), nullable=True),
+        sa.Column("announced_size", Whole, nullable=True),
+        sa.Column("announced_at", Moment(), nullable=False),
+        sa.Column("changed_at", Moment(), nullable=False),
+        sa.Column("key", sa.String(), nullable=False),
+        sa.Column("begun_at", Moment(), nullable=True),
+        sa.Column("received_at", Moment(), nullable=True),
+        sa.Column("sha256", sa.String(), nullable=True),
+        sa.Column("size", Whole, nullable=True),
+        sa.Column("duration_ms", Whole, nullable=True),
+        sa.Column("codecs", Json, nullable=True),
+        sa.Column("file_start", Moment(), nullable=True),
+        sa.Column("sealed", Json, nullable=True),
+        sa.Column("abandoned_at", Moment(), nullable=True),
+        sa.Column("abandoned_because", sa.String(), nullable=True),
+        sa.Column("swept_at", Moment(), nullable=True),
+        sa.Column("removed_at", Moment(), nullable=True),
+        sa.Column("removed_because", sa.String(), nullable=True),
+        sa.ForeignKeyConstraint(["application_id"], ["applications.id"], name=op.f("fk_uploads_application_id")),
+        sa.ForeignKeyConstraint(["person_id"], ["people.id"], name=op.f("fk_uploads_person_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_uploads")),
+        sa.UniqueConstraint("key", name=op.f("uq_uploads_key")),
+    )
+    with op.batch_alter_table("uploads", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_uploads_application_id"), ["application_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_uploads_person_id"), ["person_id"], unique=False)
+
+    op.create_table(
         "consents",
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("consultation_id", sa.String(), nullable=False),
@@ -229,6 +269,7 @@ def upgrade() -> None:
 
     with op.batch_alter_table("cameras", schema=None) as batch_op:
         batch_op.add_column(sa.Column("active", sa.Boolean(), server_default=sa.text("(true)"), nullable=False))
+        batch_op.add_column(sa.Column("overwritten", sa.Boolean(), server_default=sa.text("(true)"), nullable=False))
 
     with op.batch_alter_table("hand_overs", schema=None) as batch_op:
         batch_op.add_column(sa.Column("grace_seconds", Whole, nullable=True))
@@ -290,6 +331,7 @@ def downgrade() -> None:
         batch_op.drop_column("grace_seconds")
 
     with op.batch_alter_table("cameras", schema=None) as batch_op:
+        batch_op.drop_column("overwritten")
         batch_op.drop_column("active")
 
     with op.batch_alter_table("applications", schema=None) as batch_op:
@@ -317,6 +359,11 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_consents_application_id"))
 
     op.drop_table("consents")
+    with op.batch_alter_table("uploads", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_uploads_person_id"))
+        batch_op.drop_index(batch_op.f("ix_uploads_application_id"))
+
+    op.drop_table("uploads")
     with op.batch_alter_table("steps", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_steps_process_instance_key"))
         batch_op.drop_index(batch_op.f("ix_steps_application_id"))

@@ -1,0 +1,184 @@
+"""Entering, changing and retiring cameras. A camera that cases point to is retired, never deleted."""
+
+from dataclasses import asdict, dataclass
+
+from sqlalchemy import Select, func, or_, select
+
+from services.register import administration, audit, recorder_book
+from services.register.base import new_id
+from services.register.cameras import BROUGHT, Camera, CameraPicture, Recorder
+from services.register.unit import Unit
+from services.runtime.errors import NotFound, Refused
+
+CLASSES = ("ordinary", "sensitive")
+MOST_DAYS = 3650
+SHOWN = 50
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What an administrator enters of a camera. ``retention_days``: how long the recorder keeps its footage."""
+
+    recorder_id: str
+    channel: str
+    name_zh: str
+    name_en: str
+    place_zh: str
+    place_en: str
+    camera_class: str
+    retention_days: int
+
+
+@dataclass(frozen=True)
+class Line:
+    row: Camera
+    recorder: Recorder
+    has_picture: bool
+
+
+def cameras(
+    unit: Unit,
+    *,
+    text: str = "",
+    recorder_id: str | None = None,
+    retired: bool = False,
+    first: int = 0,
+    most: int | None = SHOWN,
+) -> list[Line]:
+    """Cameras by site and name, from the ``first`` on; ``text`` is looked for in names, places and channel."""
+    administration.require_reader(unit)
+    query = _lines().where((Camera.active & Recorder.active) != retired)
+    if recorder_id is not None:
+        query = query.where(Camera.recorder_id == recorder_id)
+    if text:
+        columns = (Camera.name_zh, Camera.name_en, Camera.place_zh, Camera.place_en, Camera.channel, Recorder.name)
+        query = query.where(or_(*(column.icontains(text, autoescape=True) for column in columns)))
+    query = query.order_by(Recorder.site, Camera.name_en, Camera.id).offset(first).limit(most)
+    return [Line(*row) for row in unit.session.execute(query)]
+
+
+def camera(unit: Unit, camera_id: str) -> Line:
+    """One camera; NotFound where there is none."""
+    administration.require_reader(unit)
+    found = unit.session.execute(_lines().where(Camera.id == camera_id)).one_or_none()
+    if found is None:
+        raise NotFound("摄像头", "camera", camera_id)
+    return Line(*found)
+
+
+def enter(unit: Unit, entry: Entry) -> Camera:
+    """A new camera."""
+    administration.require_administrator(unit)
+    _check(unit, entry)
+    if unit.session.scalar(_same_channel(entry)) is not None:
+        raise channel_taken(entry.channel)
+    row = Camera(id=new_id(), **asdict(entry))
+    unit.session.add(row)
+    unit.session.flush()
+    audit.record(unit, "camera-entered", "camera", row.id, new=asdict(entry))
+    return row
+
+
+def change(unit: Unit, camera_id: str, entry: Entry) -> Camera:
+    """Change a camera from now on. Another recorder or channel is other footage: Refused while open cases wait."""
+    administration.require_administrator(unit)
+    row = _known(unit, camera_id)
+    _check(unit, entry)
+    old = asdict(_entry_of(row))
+    if (entry.recorder_id, entry.channel) != (row.recorder_id, row.channel):
+        if unit.session.scalar(_same_channel(entry).where(Camera.id != camera_id)) is not None:
+            raise channel_taken(entry.channel)
+        recorder_book.nothing_waits(unit, Camera.id == camera_id)
+        # What was learned of the other footage tells nothing of this one.
+        row.fingerprint = row.oldest_frame_at = row.oldest_measured_at = None
+    for name, value in asdict(entry).items():
+        setattr(row, name, value)
+    audit.record(unit, "camera-changed", "camera", camera_id, old=old, new=asdict(entry))
+    return row
+
+
+def set_active(unit: Unit, camera_id: str, active: bool) -> Camera:
+    """Retire a camera, or take it back: it can be asked for no more, and cases keep what points to it."""
+    administration.require_administrator(unit)
+    row = _known(unit, camera_id)
+    if row.active == active:
+        return row
+    if active and unit.session.scalar(_same_channel(_entry_of(row)).where(Camera.id != camera_id)) is not None:
+        raise channel_taken(row.channel)
+    if not active:
+        recorder_book.nothing_waits(unit, Camera.id == camera_id)
+    row.active = active
+    action = "camera-taken-back" if active else "camera-retired"
+    audit.record(unit, action, "camera", camera_id, old=not active, new=active)
+    return row
+
+
+def channel_taken(channel: str) -> Refused:
+    return Refused(
+        "channel-taken",
+        f"该录像机的通道 {channel} 已经登记，请检查通道号。",
+        f"Channel {channel} of this recorder is entered already: check the channel.",
+        field="channel",
+    )
+
+
+def _check(unit: Unit, entry: Entry) -> None:
+    recorder = unit.session.get(Recorder, entry.recorder_id)
+    if recorder is None or not recorder.active:
+        raise Refused(
+            "recorder-unknown",
+            "请选择在用的录像机。",
+            "Choose a recorder that is in use.",
+            status=422,
+            field="recorderId",
+        )
+    if entry.camera_class not in CLASSES:
+        raise Refused(
+            "class-unknown",
+            "摄像头类别须为 ordinary（一般）或 sensitive（敏感区域）。",
+            "The class is ordinary or sensitive: choose one.",
+            status=422,
+            field="cameraClass",
+        )
+    if not 1 <= entry.retention_days <= MOST_DAYS:
+        raise Refused(
+            "retention-days",
+            f"录像机保存天数须为 1 至 {MOST_DAYS} 天。",
+            f"The recorder keeps footage for 1 to {MOST_DAYS} days: correct the number.",
+            status=422,
+            field="retentionDays",
+        )
+    if entry.channel.startswith("/") or ".." in entry.channel.split("/"):
+        raise Refused(
+            "channel-wrong",
+            "通道名不能以 / 开头，也不能含有 ..。",
+            "A channel neither begins with / nor has .. in it: correct it.",
+            status=422,
+            field="channel",
+        )
+
+
+def _lines() -> Select[Camera, Recorder, bool]:
+    has_picture = select(func.count()).where(CameraPicture.camera_id == Camera.id).correlate(Camera).scalar_subquery()
+    lines = select(Camera, Recorder, has_picture > 0).join(Recorder, Recorder.id == Camera.recorder_id)
+    return lines.where(Recorder.kind != BROUGHT)
+
+
+def _same_channel(entry: Entry) -> Select[str]:
+    return select(Camera.id).where(
+        Camera.recorder_id == entry.recorder_id, Camera.channel == entry.channel, Camera.active
+    )
+
+
+def _known(unit: Unit, camera_id: str) -> Camera:
+    row = unit.session.get(Camera, camera_id, with_for_update=True)
+    if row is None:
+        raise NotFound("摄像头", "camera", camera_id)
+    return row
+
+
+def _entry_of(row: Camera) -> Entry:
+    return Entry(
+        *(row.recorder_id, row.channel, row.name_zh, row.name_en, row.place_zh, row.place_en),
+        *(row.camera_class, row.retention_days),
+    )
