@@ -36,7 +36,7 @@ class Directory(Answer):
 
 
 class CameraAnswer(Answer):
-    """``zone`` is the time zone that spans of this camera are typed in."""
+    """``zone`` is the time zone that spans of this camera are typed in; ``referencePicture``: there is a still of it."""
 
     id: str
     name_zh: str
@@ -47,6 +47,7 @@ class CameraAnswer(Answer):
     site: str
     zone: str
     retention_days: int
+    reference_picture: bool
 
 
 @router.get("/directory", responses=problems(401))
