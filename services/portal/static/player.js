@@ -10,6 +10,7 @@
   const told = player.dataset;
   const chinese = document.documentElement.lang.startsWith("zh");
   let fragments = []; // {start, duration, at}: seconds of play, seconds, milliseconds since 1970
+  let gaps = []; // {start, end}: milliseconds since 1970
   let closed = false;
   let hls = null;
 
@@ -81,12 +82,9 @@
     if (document.activeElement !== line) line.value = at;
     line.setAttribute("aria-valuetext", clock.textContent);
     if (document.activeElement !== jumpTo) jumpTo.value = written(recorderParts, at, "T");
-    const here = fragments.indexOf(fragmentAt(video.currentTime));
-    const next = fragments[here + 1];
-    const gapStart = fragments[here].at + fragments[here].duration * 1000;
-    const before = next && next.at - gapStart > 200 && gapStart - at < 3000;
-    gapNote.hidden = !before;
-    if (before) gapNote.textContent = told.gap.replace("{start}", inZone(recorderParts, gapStart)).replace("{end}", inZone(recorderParts, next.at));
+    const ahead = gaps.find(({ start }) => start >= at && start - at < 3000);
+    gapNote.hidden = !ahead;
+    if (ahead) gapNote.textContent = told.gap.replace("{start}", inZone(recorderParts, ahead.start)).replace("{end}", inZone(recorderParts, ahead.end));
   }
 
   // --- the watermark: text nodes over the picture, made again when something takes them away
@@ -134,7 +132,10 @@
     }
   }
   // What is loaded to its end asks for nothing more, so the player asks whether it may go on.
-  setInterval(() => { if (!closed && fragments.length) refused(); }, 15000);
+  const askAgain = () => { if (!closed && fragments.length) refused(); };
+  setInterval(askAgain, 15000);
+  video.addEventListener("play", askAgain);
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) askAgain(); });
 
   // --- acts
   let pictureLength = 1 / 25;
@@ -196,6 +197,8 @@
 
   function take(details) {
     fragments = details.fragments.map(({ start, duration, programDateTime }) => ({ start, duration, at: programDateTime }));
+    gaps = fragments.slice(1).map((one, place) => ({ start: fragments[place].at + fragments[place].duration * 1000, end: one.at }))
+      .filter(({ start, end: stop }) => stop - start > 200);
     const first = fragments[0].at;
     const last = recorderTime(end());
     Object.assign(line, { min: first, max: last, disabled: false });

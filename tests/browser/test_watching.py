@@ -1,0 +1,162 @@
+"""Watching a sealed copy in Chromium: it plays, seeks, keeps its watermark, and stops when the grant ends."""
+
+import asyncio
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from custody_desk import PASSWORD, Desk, film
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+from served import served
+
+from services.portal.app import create_app
+from services.register.copies import Copy, Grant, Viewing
+from services.runtime.settings import Settings
+
+CHROMIUM = Path("/usr/bin/chromium")
+PLAYS = "() => video.readyState >= 2 && video.videoWidth > 0"
+
+pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="needs Debian's chromium: apt install chromium")
+
+
+@dataclass
+class Watching:
+    """A custodian before the opened footage; ``foreign`` are addresses of others that were asked for."""
+
+    desk: Desk
+    page: Page
+    address: str
+    copy_id: str
+    said: list[str] = field(default_factory=list)
+    asked: list[tuple[str, str]] = field(default_factory=list)
+
+    def open(self) -> None:
+        page = self.page
+        page.goto(f"{self.address}/copies/{self.copy_id}/watch")
+        page.get_by_label("I watch this footage for the purpose above").check()
+        page.get_by_role("button", name="Open the footage").click()
+        page.wait_for_function(PLAYS)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def watching(tmp_path: Path, browser: Browser) -> Iterator[Watching]:
+    """The camera ``yard`` has nothing from second 8 to 16; the copy begins at second 2."""
+    desk = Desk(tmp_path / "desk", film(tmp_path / "filmed"))
+    with ThreadPoolExecutor(1) as aside:  # Playwright's own loop runs in this thread
+        aside.submit(asyncio.run, desk.case("yard").lend()).result()
+    [copy] = desk.rows(Copy)
+    with served(create_app({**desk.worker, "settings": Settings(data_dir=desk.root)})) as address:
+        context = browser.new_context(base_url=address, viewport={"width": 1280, "height": 900})
+        context.add_cookies([{"name": "footage_desk_language", "value": "en", "url": address}])
+        signed_in = context.request.post("/api/sign-in", data={"login": "custodian", "password": PASSWORD})
+        assert signed_in.ok, signed_in.text()
+        watching = Watching(desk, context.new_page(), address, copy.id)
+        watching.page.on("console", lambda message: watching.said.append(f"{message.type}: {message.text}"))
+        watching.page.on("pageerror", lambda error: watching.said.append(str(error)))
+        watching.page.on("request", lambda one: watching.asked.append((one.url, one.headers.get("range", ""))))
+        yield watching
+        context.close()
+
+
+@pytest.mark.requirement("R41", "R52")
+def test_it_plays_by_ranges_alone_under_the_strict_policy(watching: Watching) -> None:
+    watching.open()
+    page = watching.page
+    page.evaluate("() => video.play()")
+    page.wait_for_function("() => video.currentTime > 0.5")
+
+    assert page.locator("#clock").inner_text().startswith("2031-03-04 09:00:0")
+    assert watching.said == []
+    assert all(url.startswith((watching.address, "blob:")) for url, _ in watching.asked)
+    reads = [ranged for url, ranged in watching.asked if "/content?" in url]
+    assert reads
+    assert all(ranged.startswith("bytes=") for ranged in reads)
+    [viewing] = watching.desk.rows(Viewing)
+    assert viewing.reads == len(reads)
+
+
+def test_seeking_into_a_gap_goes_to_the_picture_after_it(watching: Watching) -> None:
+    watching.open()
+    page = watching.page
+
+    page.evaluate("() => { line.value = Number(line.min) + 9000; line.dispatchEvent(new Event('input')); }")
+    page.wait_for_function("() => !video.seeking && video.readyState >= 2")
+
+    expect(page.locator("#clock")).to_contain_text("2031-03-04 09:00:16")
+    page.evaluate("() => { video.currentTime -= 1.5; }")
+    expect(page.locator("#gap")).to_contain_text("The recorder has nothing from 2031-03-04 09:00:08")
+
+
+def test_keys_step_by_picture_jump_and_change_speed(watching: Watching) -> None:
+    watching.open()
+    page = watching.page
+    page.locator("h1").click()
+
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function("() => video.currentTime >= 5 && !video.seeking")
+    before = page.evaluate("() => video.currentTime")
+    page.keyboard.press(".")
+    page.wait_for_function("(before) => !video.seeking && video.currentTime > before", arg=before)
+    assert page.evaluate("() => video.currentTime") - before < 0.5
+    page.keyboard.press("+")
+    assert page.evaluate("() => video.playbackRate") == 2
+    page.keyboard.press("Home")
+    page.wait_for_function("() => video.currentTime < 0.1 && !video.seeking")
+    page.fill("#jump-to", "2031-03-04T09:00:05")
+    page.get_by_role("button", name="Go", exact=True).click()
+    expect(page.locator("#clock")).to_contain_text("2031-03-04 09:00:05")
+
+
+@pytest.mark.requirement("R42", "R57")
+def test_the_watermark_names_the_viewer_ticks_and_comes_back(watching: Watching) -> None:
+    watching.open()
+    page = watching.page
+    marks = page.locator(".marks span")
+    expect(marks).to_have_count(7)
+    first = marks.first.inner_text()
+    assert first.startswith("Custodian · Works · SQ-2031-")
+    expect(marks.first).not_to_have_text(first)
+
+    page.evaluate("() => document.querySelector('.marks').remove()")
+    expect(marks).to_have_count(7)
+    page.evaluate("() => { document.querySelector('.marks span').textContent = ''; }")
+    expect(marks.first).to_contain_text("Custodian")
+
+    assert page.locator("video").get_attribute("controlslist") == "nodownload noremoteplayback nofullscreen"
+    page.get_by_role("button", name="Full screen").click()
+    page.wait_for_function("() => document.fullscreenElement?.id === 'player'")
+    assert page.evaluate("() => document.fullscreenElement.contains(document.querySelector('.marks'))")
+
+
+@pytest.mark.requirement("R42")
+def test_a_hidden_watermark_closes_the_footage(watching: Watching) -> None:
+    watching.open()
+    page = watching.page
+
+    page.evaluate("() => document.styleSheets[1].insertRule('.marks { visibility: hidden }')")
+
+    expect(page.locator("#player-said")).to_have_text("The watermark was taken away, so the footage has closed.")
+    assert page.evaluate("() => video.readyState") == 0
+
+
+@pytest.mark.requirement("R51", "R55")
+def test_a_grant_that_ends_meanwhile_stops_the_playing_with_its_sentence(watching: Watching) -> None:
+    watching.open()
+    page, desk = watching.page, watching.desk
+    desk.change(Grant, desk.rows(Grant)[0].id, suspended_at=desk.clock.now())
+
+    page.evaluate("() => { video.play(); }")
+
+    expect(page.locator("#player-said")).to_have_text("Access is suspended: get in touch with Security.")
+    assert page.evaluate("() => video.paused && video.readyState === 0")
+    expect(page.get_by_role("button", name="Play / pause")).to_be_disabled()
