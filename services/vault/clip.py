@@ -200,7 +200,11 @@ class Clip:
                     await self._feed_segment(stdin, segment)
             stdin.close()
         except (BrokenPipeError, ConnectionResetError):
-            return  # the process has ended by itself; its report or its status says why
+            # Either the process has ended by itself, and its report or its status says why; or the segment's own
+            # connection broke, and then nothing would ever end it.
+            if self._process.returncode is None:
+                self._process.kill()
+            return
         except BaseException:
             if self._process.returncode is None:
                 self._process.kill()

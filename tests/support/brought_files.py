@@ -21,16 +21,16 @@ def fragmented(folder: Path, seconds: int = 4, *, sound: bool = True) -> Written
 
 def plain(written: Written, *, index_first: bool = False) -> bytes:
     """The same as the plain MP4 that a phone writes: its index at the end, or in front."""
-    out = io.BytesIO()
+    out = written.path.with_suffix(".plain")
     options = {"movflags": "faststart"} if index_first else {}
-    with av.open(str(written.path)) as source, av.open(out, "w", format="mp4", options=options) as target:
+    with av.open(str(written.path)) as source, av.open(str(out), "w", format="mp4", options=options) as target:
         streams = {one.index: target.add_stream_from_template(one, opaque=True) for one in source.streams}
         for packet in source.demux():
             if packet.dts is None:
                 continue
             packet.stream = streams[packet.stream.index]
             target.mux_one(packet)
-    return out.getvalue()
+    return out.read_bytes()
 
 
 def created(data: bytes, moment: datetime) -> bytes:

@@ -203,14 +203,15 @@ async def test_a_plain_mp4_that_does_not_fit_the_window_is_refused_before_it_is_
     assert left(bench) == []
 
 
-async def test_a_sender_who_stops_leaves_nothing(bench: Bench) -> None:
+@pytest.mark.parametrize(("cause", "told"), [(EOFError, EOFError), (ConnectionResetError, ClipFailed)])
+async def test_a_sender_who_stops_leaves_nothing(bench: Bench, cause: type[Exception], told: type[Exception]) -> None:
     data = fragmented(bench.root).path.read_bytes()
 
     async def broken() -> AsyncIterator[bytes]:
         yield data[: len(data) // 2]
-        raise ConnectionResetError("gone")
+        raise cause("gone")
 
-    with pytest.raises(ConnectionResetError):
+    with pytest.raises(told):
         await receive(
             broken(), name="one", recipients=[bench.recipient], store=bench.store, bucket="quarantine", key=KEY
         )
