@@ -1,0 +1,203 @@
+"""Recorders and cameras as administrators enter, change and retire them."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from review_desk import ReviewDesk
+
+from services.register import camera_book, camera_import, recorder_book
+from services.register.audit import AuditEvent
+from services.register.cameras import Camera, Recorder
+from services.runtime.errors import NotFound, Refused
+
+ENTRY = recorder_book.Entry(
+    "新录像机",
+    "北区",
+    "net",
+    "Asia/Shanghai",
+    {"address": "https://a", "password": "hunter2"},
+    secrets=frozenset({"password"}),
+    places=frozenset({"address"}),
+)
+CAMERA = camera_book.Entry("recorder", "yard", "院子", "Yard", "北区", "North", "ordinary", 30)
+HEADER = "recorder,channel,name_zh,name_en,place_zh,place_en,class,retention_days\n"
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[ReviewDesk]:
+    desk = ReviewDesk(f"sqlite:///{tmp_path / 'register.db'}")
+    yield desk
+    desk.close()
+
+
+def refused(act: Callable[[], object]) -> str:
+    with pytest.raises(Refused) as refusal:
+        act()
+    assert refusal.value.zh
+    return refusal.value.code
+
+
+def entry(**changes: object) -> recorder_book.Entry:
+    return recorder_book.Entry(**{**ENTRY.__dict__, **changes})  # type: ignore[arg-type]  # of its own fields
+
+
+def camera(**changes: object) -> camera_book.Entry:
+    return camera_book.Entry(**{**CAMERA.__dict__, **changes})  # type: ignore[arg-type]  # of its own fields
+
+
+@pytest.mark.requirement("R2")
+def test_secrets_stay_where_they_are_and_no_audit_event_tells_them(desk: ReviewDesk) -> None:
+    row = desk.run(recorder_book.enter, ENTRY, by="admin")
+    kept = entry(name="改名", configuration={"address": "https://a"}, kept=frozenset({"password"}))
+    desk.run(recorder_book.change, row.id, kept, by="admin")
+    desk.run(
+        recorder_book.change, row.id, entry(configuration={"address": "https://a", "password": "other"}), by="admin"
+    )
+
+    assert desk.the(Recorder, id=row.id).configuration == {"address": "https://a", "password": "other"}
+    entries = "".join(event.entry for event in desk.all(AuditEvent, subject_id=row.id))
+    assert "hunter2" not in entries
+    assert "other" not in entries
+    assert "***" in entries
+    assert '"secrets_changed":["password"]' in entries
+
+
+def test_a_secret_that_was_typed_for_one_place_is_not_sent_to_another(desk: ReviewDesk) -> None:
+    row = desk.run(recorder_book.enter, ENTRY, by="admin")
+    moved = entry(configuration={"address": "https://elsewhere"}, kept=frozenset({"password"}))
+
+    assert refused(lambda: desk.run(recorder_book.change, row.id, moved, by="admin")) == "secret-again"
+    assert desk.the(Recorder, id=row.id).configuration["address"] == "https://a"
+
+
+def test_names_are_unique_and_kinds_stay(desk: ReviewDesk) -> None:
+    row = desk.run(recorder_book.enter, ENTRY, by="admin")
+
+    assert refused(lambda: desk.run(recorder_book.enter, ENTRY, by="admin")) == "name-taken"
+    assert refused(lambda: desk.run(recorder_book.change, row.id, entry(kind="folder"), by="admin")) == "kind-fixed"
+
+
+def test_what_cases_point_to_is_retired_when_nothing_waits_and_never_deleted(desk: ReviewDesk) -> None:
+    application_id = desk.submitted()
+    for act in (
+        lambda: desk.run(recorder_book.set_active, "recorder", False, by="admin"),
+        lambda: desk.run(camera_book.set_active, "camera", False, by="admin"),
+        lambda: desk.run(camera_book.change, "camera", camera(), by="admin"),
+    ):
+        assert refused(act) == "case-waits"
+
+    desk.run(
+        lambda unit: setattr(unit.session.get(desk_item(desk), item_id(desk, application_id)), "outcome", "complete")
+    )
+    desk.run(camera_book.set_active, "camera", False, by="admin")
+
+    assert desk.the(Camera, id="camera").active is False
+    with pytest.raises(Refused):
+        desk.submitted()
+    assert desk.run(camera_book.cameras, by="admin") == []
+    assert [line.row.id for line in desk.run(camera_book.cameras, retired=True, by="admin")] == ["camera"]
+    desk.run(camera_book.set_active, "camera", True, by="admin")
+    assert [event.action for event in desk.all(AuditEvent, subject_id="camera")] == [
+        "camera-retired",
+        "camera-taken-back",
+    ]
+
+
+def desk_item(_desk: ReviewDesk) -> type:
+    from services.register.applications import Item  # noqa: PLC0415
+
+    return Item
+
+
+def item_id(desk: ReviewDesk, application_id: str) -> str:
+    return str(desk.the(desk_item(desk), application_id=application_id).id)
+
+
+def test_another_channel_is_other_footage_and_forgets_what_was_learned(desk: ReviewDesk) -> None:
+    desk.run(lambda unit: setattr(unit.session.get(Camera, "camera"), "fingerprint", "abc"))
+    desk.run(camera_book.change, "camera", camera(channel="gate", name_zh="正门"), by="admin")
+    assert desk.the(Camera, id="camera").fingerprint == "abc"
+
+    desk.run(camera_book.change, "camera", camera(channel="other"), by="admin")
+    assert desk.the(Camera, id="camera").fingerprint is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"recorder_id": "nobody"}, "recorder-unknown"),
+        ({"camera_class": "secret"}, "class-unknown"),
+        ({"retention_days": 0}, "retention-days"),
+        ({"retention_days": 4000}, "retention-days"),
+        ({"channel": "../other"}, "channel-wrong"),
+        ({"channel": "/etc"}, "channel-wrong"),
+        ({"channel": "gate"}, "channel-taken"),
+    ],
+)
+def test_a_camera_that_cannot_be_is_refused(desk: ReviewDesk, changes: dict[str, object], code: str) -> None:
+    assert refused(lambda: desk.run(camera_book.enter, camera(**changes), by="admin")) == code
+
+
+def test_only_administrators_change_and_only_a_few_read(desk: ReviewDesk) -> None:
+    for person in ("drafter", "operator", "supervisor", "security-head"):
+        for act in (
+            lambda by=person: desk.run(recorder_book.enter, ENTRY, by=by),
+            lambda by=person: desk.run(camera_book.enter, CAMERA, by=by),
+            lambda by=person: desk.run(camera_import.take, HEADER.encode(), dry_run=True, by=by),
+            lambda by=person: desk.run(recorder_book.to_test, "recorder", by=by),
+        ):
+            assert refused(act) == "administrators-only"  # type: ignore[arg-type]
+    assert refused(lambda: desk.run(camera_book.cameras, by="drafter")) == "readers-only"
+    with pytest.raises(NotFound):
+        desk.run(camera_book.camera, "nobody", by="supervisor")
+
+
+def test_cameras_are_found_by_their_words(desk: ReviewDesk) -> None:
+    desk.run(camera_book.enter, CAMERA, by="admin")
+
+    assert [line.row.channel for line in desk.run(camera_book.cameras, text="院", by="admin")] == ["yard"]
+    assert [line.row.channel for line in desk.run(camera_book.cameras, text="NORTH", by="admin")] == ["yard"]
+    assert desk.run(camera_book.cameras, text="%", by="admin") == []
+    assert len(desk.run(camera_book.cameras, first=1, by="admin")) == 1
+
+
+def test_a_list_of_cameras_is_tried_first_and_each_wrong_line_is_named(desk: ReviewDesk) -> None:
+    good = HEADER + "R,yard,院子,Yard,北区,North,ordinary,30\nR,gate,正门,gate,一层,ground,ordinary,30\n"
+    bad = (
+        good
+        + "X,a,a,a,a,a,ordinary,30\nR,b,b,b,b,b,ordinary,many\nR,yard,c,c,c,c,ordinary,3\nR,d,,d,d,d,ordinary,3\n\n"
+    )
+
+    tried = desk.run(camera_import.take, good.encode(), dry_run=True, by="admin")
+    assert (tried.new, tried.changed, tried.same, tried.wrong, tried.done) == (1, 1, 0, (), False)
+    assert len(desk.all(Camera)) == 1
+
+    refused_ = desk.run(camera_import.take, bad.encode("gb18030"), dry_run=False, by="admin")
+    assert [one.line for one in refused_.wrong] == [4, 5, 6, 7]
+    assert not refused_.done
+    assert len(desk.all(Camera)) == 1
+    assert desk.all(AuditEvent, action="camera-entered") == []
+
+    done = desk.run(camera_import.take, good.encode("utf-8-sig"), dry_run=False, by="admin")
+    assert done.done
+    assert {row.name_zh for row in desk.all(Camera)} == {"院子", "正门"}
+    again = desk.run(camera_import.take, good.encode(), dry_run=False, by="admin")
+    assert (again.new, again.changed, again.same) == (0, 0, 2)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\xff\xfe\x00", b"a,b\n", HEADER.encode() + b'"open', b"x" * (1 << 20) + b"y"]
+)
+def test_a_file_that_is_no_list_is_refused(desk: ReviewDesk, content: bytes) -> None:
+    assert refused(lambda: desk.run(camera_import.take, content, dry_run=True, by="admin")) == "camera-file"
+
+
+def test_what_is_exported_can_be_brought_back(desk: ReviewDesk) -> None:
+    desk.run(camera_book.enter, camera(name_zh="=1+1"), by="admin")
+    rows = camera_import.rows_of(desk.run(camera_book.cameras, by="admin"))
+    text = HEADER + "".join(
+        ",".join(f"'{cell}" if str(cell)[:1] == "=" else str(cell) for cell in row) + "\n" for row in rows
+    )
+
+    assert desk.run(camera_import.take, text.encode(), dry_run=True, by="admin").same == 2
