@@ -9,7 +9,7 @@ from sqlalchemy import select
 from services.register import copies, masters, measurements, preservations, visibility
 from services.register.applications import Item
 from services.register.archive import Inspection, Return
-from services.register.cameras import Camera, Recorder
+from services.register.cameras import BROUGHT, Camera, Recorder
 from services.register.copies import Copy
 from services.register.custody import HandOver
 from services.register.people import Person
@@ -39,6 +39,11 @@ class SheetItem:
     held: bool
     outcome: str | None
     coverage: float | None
+
+    @property
+    def brought(self) -> bool:
+        """Whether it is a file that a person brought, and no camera's (R8, R9)."""
+        return self.recorder.kind == BROUGHT
 
     @property
     def looks(self) -> dict[Look, datetime]:
