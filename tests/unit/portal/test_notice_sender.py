@@ -1,0 +1,160 @@
+"""The sender: beside everything else, at once, and stopped by nothing that a channel does."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from review_desk import ReviewDesk
+
+from services.portal.notifying.errors import Undelivered
+from services.portal.notifying.mail import ANSWERS_OF_A_MAIL
+from services.portal.notifying.sender import Sender, channels_of
+from services.register import dispatch, notices
+from services.register.deliveries import MAIL, WEBHOOK, Delivery
+from services.register.dispatch import Parcel
+from services.register.people import Person
+from services.register.rules import Rules
+from services.register.unit import Unit
+from services.runtime import metrics
+from services.runtime.notice_settings import MOST_SECONDS
+from services.runtime.settings import Settings
+
+SOON = 4  # seconds: before the sender would look by itself
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[ReviewDesk]:
+    desk = ReviewDesk(f"sqlite:///{tmp_path / 'register.db'}", Rules(max_use_days=30, notice_channels=(MAIL, WEBHOOK)))
+
+    def address(unit: Unit) -> None:
+        for person in unit.session.query(Person):
+            person.email = f"{person.id}@footage.example"
+
+    desk.run(address)
+    yield desk
+    desk.close()
+
+
+class Channel:
+    """Remembers what it was given; ``trouble`` is raised instead while it is set."""
+
+    def __init__(self) -> None:
+        self.parcels: list[Parcel] = []
+        self.trouble: Exception | None = None
+        self.heard = asyncio.Event()
+
+    async def send(self, parcel: Parcel) -> None:
+        self.heard.set()
+        if self.trouble is not None:
+            raise self.trouble
+        self.parcels.append(parcel)
+
+
+def tell(desk: ReviewDesk) -> str:
+    return desk.run(notices.tell, "drafter", "application-incomplete", application_id=desk.submitted()).id
+
+
+@asynccontextmanager
+async def running(sender: Sender) -> AsyncIterator[None]:
+    task = asyncio.create_task(sender.run())
+    await asyncio.sleep(0)
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+@pytest.mark.requirement("R30")
+async def test_a_notice_goes_out_at_the_commit_that_leaves_it(desk: ReviewDesk) -> None:
+    mail, webhook = Channel(), Channel()
+
+    async with running(Sender(desk.register, {MAIL: mail.send, WEBHOOK: webhook.send})):
+        await asyncio.to_thread(tell, desk)
+        await asyncio.wait_for(mail.heard.wait(), SOON)
+        await asyncio.wait_for(webhook.heard.wait(), SOON)
+
+    assert mail.parcels[0].code == webhook.parcels[0].code == "application-incomplete"
+    assert mail.parcels[0].address == "drafter@footage.example"
+    assert webhook.parcels[0].address is None
+
+
+async def test_a_channel_that_hangs_holds_up_neither_the_other_nor_the_books(desk: ReviewDesk) -> None:
+    webhook = Channel()
+
+    async def hang(_parcel: Parcel) -> None:
+        await asyncio.Event().wait()
+
+    async with running(Sender(desk.register, {MAIL: hang, WEBHOOK: webhook.send})):
+        await asyncio.to_thread(tell, desk)
+        await asyncio.wait_for(webhook.heard.wait(), SOON)
+        webhook.heard.clear()
+        await asyncio.to_thread(tell, desk)
+        await asyncio.wait_for(webhook.heard.wait(), SOON)
+
+    assert len(webhook.parcels) >= 1
+
+
+async def test_two_senders_send_each_notice_once(desk: ReviewDesk) -> None:
+    for _ in range(5):
+        tell(desk)
+    channel = Channel()
+    senders = [Sender(desk.register, {MAIL: channel.send}) for _ in range(2)]
+
+    await asyncio.gather(*(sender.send_due(MAIL) for sender in senders))
+
+    sent = [parcel.delivery_id for parcel in channel.parcels]
+    assert len(sent) == len(set(sent)) == len(desk.all(Delivery, channel=MAIL))
+
+
+async def test_a_defect_in_a_channel_costs_one_try_and_stops_nothing(desk: ReviewDesk) -> None:
+    tell(desk)
+    channel = Channel()
+    channel.trouble = ZeroDivisionError("a defect")
+    sender = Sender(desk.register, {MAIL: channel.send})
+
+    await sender.send_due(MAIL)
+    rows = desk.all(Delivery, channel=MAIL)
+    assert {(row.state, row.last_error, row.last_detail) for row in rows} == {
+        ("waiting", "broken", "ZeroDivisionError")
+    }
+
+    channel.trouble = None
+    desk.clock.turn(timedelta(minutes=1))
+    assert await sender.send_due(MAIL) == len(rows)
+
+
+async def test_what_came_of_each_try_is_counted(desk: ReviewDesk) -> None:
+    def counted(outcome: str) -> float:
+        return (
+            metrics.REGISTRY.get_sample_value("footage_desk_notices_total", {"channel": MAIL, "outcome": outcome}) or 0
+        )
+
+    tell(desk)
+    channel, before = Channel(), {outcome: counted(outcome) for outcome in ("tried", "failed", "delivered")}
+    sender = Sender(desk.register, {MAIL: channel.send})
+    channel.trouble = Undelivered("try-later")
+    tries = await sender.send_due(MAIL)
+    assert counted("tried") == before["tried"] + tries
+
+    desk.clock.turn(timedelta(minutes=1))
+    channel.trouble = None
+    await sender.send_due(MAIL)
+    assert counted("delivered") == before["delivered"] + tries
+
+    tell(desk)
+    channel.trouble = Undelivered("recipient-refused", for_good=True)
+    await sender.send_due(MAIL)
+    assert counted("failed") > before["failed"]
+
+
+def test_no_try_lasts_longer_than_the_lease() -> None:
+    assert timedelta(seconds=MOST_SECONDS * ANSWERS_OF_A_MAIL) < dispatch.LEASE
+
+
+def test_without_settings_there_is_nothing_to_serve() -> None:
+    assert channels_of(Settings.load()) == {}
