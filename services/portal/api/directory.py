@@ -36,7 +36,7 @@ class Directory(Answer):
 
 
 class CameraAnswer(Answer):
-    """``zone`` is the time zone that spans of this camera are typed in; ``referencePicture``: there is a still of it."""
+    """``zone`` is the time zone that spans of this camera are typed in; ``referencePicture``: it has a still."""
 
     id: str
     name_zh: str

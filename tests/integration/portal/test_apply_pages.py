@@ -13,14 +13,15 @@ from review_desk import NOON, ReviewDesk
 
 from services.portal import coverage
 from services.recorders.base import RecorderDown
-from services.register import attempts, preservations
+from services.register import attempts, preservations, uploads
 from services.register.applications import Application, Item
 from services.register.cameras import Camera, Recorder
 from services.register.drafts import Draft
 from services.register.unit import Unit
+from services.register.uploads import Facts, Measured
 from services.runtime.spans import Span
 
-BERLIN = {"items-0-cameraId": "berlin"}
+HOUR = timedelta(hours=1)
 
 
 class Folder:
@@ -494,3 +495,34 @@ async def test_preserved_footage_has_no_countdown_for_its_applicant_alone(desk: 
     assert "已预先保全" in shown[0]
     assert "data-until" not in shown[0]
     assert "已预先保全" not in shown[1]
+
+
+@pytest.mark.requirement("R8", "R9")
+async def test_a_file_that_was_brought_is_added_whole_and_is_nobody_elses(desk: ReviewDesk, portal: Portal) -> None:
+    def bring(unit: Unit) -> str:
+        facts = Facts("meeting", "安全例会", "", "会议室", "王芳", "", "Asia/Shanghai", NOON - HOUR, "会议纪要")
+        upload = uploads.announce(unit, facts, None)
+        asked = [(NOON - HOUR).isoformat(), (NOON - HOUR / 2).isoformat()]
+        sealed = {"coverage": {"asked": asked, "covered": [asked], "gaps": []}, "outcome": "complete"}
+        measured = Measured("a" * 64, 9, HOUR / 2, ("h264",), None, sealed)
+        unit.session.flush()
+        assert uploads.received(unit, upload.id, measured, lambda sealed, _start: sealed)
+        return upload.id
+
+    upload_id = desk.run(bring, by="drafter")
+    browser, other = await portal.signed_in("drafter"), await portal.signed_in("keeper")
+    form = filled(items__0__cameraId="", items__0__start="", items__0__end="", act=f"file--{upload_id}")
+
+    offered = (await browser.get("/apply")).text
+    added = await browser.post("/apply", data=form)
+    page = (await browser.get(added.headers["location"])).text
+    done = await browser.post(f"/applications/{form['applicationId']}/submit", data={"version": "1"})
+    others = await other.post("/apply", data=filled(items__0__cameraId=upload_id, act="save"), headers=HURRIED)
+
+    assert "安全例会" in offered
+    assert value_of(page, "items-0-start") == "2031-03-04T19:00:00"
+    assert value_of(page, "items-0-end") == "2031-03-04T19:30:00"
+    assert done.status_code == 303
+    assert desk.the(Item, camera_id=upload_id).asked_end == NOON - HOUR / 2
+    assert "请选择摄像头" in others.text
+    assert "安全例会" not in others.text

@@ -16,8 +16,11 @@ class Done:
     act: str = "save"
 
 
-def apply(typed: TypedForm) -> Done:
-    """``add``, ``remove-0``, ``pick-0``, ``camera-0-<id>`` change the items; what is not known just saves."""
+def apply(typed: TypedForm, files: Mapping[str, Mapping[str, str]]) -> Done:
+    """``add``, ``remove-0``, ``pick-0``, ``camera-0-<id>``, ``file--<id>`` change the items; others just save.
+
+    ``files`` has the item for each file that may be added.
+    """
     act, *where = typed.text("act", "save").split("-", 2)
     index = int(where[0]) if where and where[0].isdigit() and len(where[0]) < 4 else None
     items: list[Mapping[str, str]] = list(sheet.items_of(typed))
@@ -27,6 +30,9 @@ def apply(typed: TypedForm) -> Done:
         last = items[-1] if items else dict.fromkeys(sheet.ITEM, "")
         items.append({**last, "cameraId": ""})
         picking = len(items) - 1
+    elif act == "file" and len(where) == 2:
+        if where[1] in files:
+            items = [*(item for item in items if any(item.values())), files[where[1]]]
     elif index is not None and index < len(items):
         if act == "remove":
             del items[index]

@@ -9,11 +9,12 @@ from uuid import uuid4
 from services.portal.pages.apply import sheet
 from services.portal.pages.apply.sheet import Reading
 from services.portal.pages.forms import TypedForm
-from services.register import criticism, directory, drafts, forms, previews
+from services.register import criticism, directory, drafts, forms, item_sources, local_times, previews
 from services.register.applications import Application
 from services.register.criticism import Criticism
 from services.register.directory import CameraLine, Colleague
 from services.register.findings import Found
+from services.register.item_sources import File
 from services.register.people import Department
 from services.register.unit import Unit
 
@@ -40,6 +41,7 @@ class Desk:
     typed: TypedForm
     reading: Reading
     cameras: Sequence[CameraLine]
+    files: Sequence[File]
     colleagues: Sequence[Colleague]
     departments: Sequence[Department]
     missing: Sequence[Line]
@@ -79,9 +81,20 @@ def fresh(unit: Unit, department: Department) -> dict[str, Any]:
     }
 
 
-def written(unit: Unit, form: forms.Form) -> dict[str, Any]:
+def written(unit: Unit, form: forms.Form, application_id: str | None = None) -> dict[str, Any]:
     """The fields of a form that is in the books."""
-    return sheet.written(form, directory.cameras(unit))
+    return sheet.written(form, item_sources.cameras(unit, application_id))
+
+
+def spans(unit: Unit, application_id: str) -> dict[str, dict[str, str]]:
+    """The fields of an item for each file that is ready: all of the file."""
+    found = {}
+    for file in item_sources.files(unit, application_id):
+        if file.camera is not None and file.span is not None:
+            start, end = (local_times.local_text(moment, file.camera.zone) for moment in file.span)
+            values = (file.camera.id, *start, *end)
+            found[file.camera.id] = dict(zip(sheet.ITEM, values, strict=True))
+    return found
 
 
 def new_id() -> str:
@@ -100,7 +113,7 @@ def look(
 ) -> Desk:
     """The page of this form, as it is typed."""
     cameras = directory.cameras(unit)
-    reading = read(unit, typed, cameras)
+    reading = read(unit, typed, application_id)
     previous_id = application.previous_id if application else typed.text("previousId") or None
     return Desk(
         application_id=application_id,
@@ -110,6 +123,7 @@ def look(
         typed=typed,
         reading=reading,
         cameras=cameras,
+        files=item_sources.files(unit, application_id),
         colleagues=directory.colleagues(unit),
         departments=directory.departments(unit),
         missing=missing(unit, reading),
@@ -121,8 +135,9 @@ def look(
     )
 
 
-def read(unit: Unit, typed: TypedForm, cameras: Sequence[CameraLine] | None = None) -> Reading:
-    by_id = {camera.id: camera for camera in cameras or directory.cameras(unit)}
+def read(unit: Unit, typed: TypedForm, application_id: str | None) -> Reading:
+    """What of the typed form can be read; its items name cameras, and files of the person or of the application."""
+    by_id = {camera.id: camera for camera in item_sources.cameras(unit, application_id)}
     return sheet.read(typed, by_id, unit.rules.zone)
 
 
@@ -147,7 +162,7 @@ def opened(unit: Unit, application_id: str) -> Desk:
     application, draft = drafts.opened(unit, application_id)
     values: Mapping[str, Any] = draft.typed if draft else {}
     if not values:
-        values = FIRST_ITEM | written(unit, forms.of(unit, application))
+        values = FIRST_ITEM | written(unit, forms.of(unit, application), application_id)
     return look(
         unit,
         application_id,

@@ -58,7 +58,8 @@ async def act(visitor: Visiting, typed: Typed, books: Books) -> Response:
     """One of the form's buttons; what is typed is saved first, whatever button it was."""
     done = acts.Done(typed, None)
     try:
-        done = acts.apply(typed)
+        files = await books.run(visitor.actor, desk.spans, typed.text("applicationId"))
+        done = acts.apply(typed, files)
         saved = await books.run(visitor.actor, _save, done.typed, overwrite=done.act == "overwrite")
     except Refused as refusal:
         if refusal.status == 404:
@@ -189,7 +190,7 @@ async def _summary(visitor: Visitor, books: Register, application_id: str, refus
 
 def _save(unit: Unit, typed: TypedForm, *, overwrite: bool = False) -> drafts.Draft:
     values = sheet.kept(typed)
-    reading = desk.read(unit, typed)
+    reading = desk.read(unit, typed, typed.text("applicationId"))
     return drafts.save(
         unit,
         typed.text("applicationId"),
