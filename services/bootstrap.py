@@ -31,7 +31,7 @@ from services.runtime.clock import Clock, TurnedClock
 from services.runtime.engine_client import PyzeebeEngineClient
 from services.runtime.errors import Fatal, Retryable
 from services.runtime.health import Health, serve_health
-from services.runtime.http import listen, serve
+from services.runtime.http import address_of, listen, serve
 from services.runtime.jobs import JobRunner
 from services.runtime.logs import get_logger
 from services.runtime.models import read as read_models
@@ -76,6 +76,7 @@ class House:
     replica_store: Store | None
     loan_keys: LoanKeys
     on_turn: list[Callable[[], None]] = field(default_factory=list)
+    doctor: Callable[[], Awaitable[Sequence[object]]] | None = None  # what the portal may ask, where it is given
 
     @cached_property
     def vault_keys(self) -> VaultKeys:
@@ -101,6 +102,8 @@ class House:
         }
         if isinstance(self.clock, TurnedClock):
             given["turn_clock"] = self.turn_clock
+        if self.doctor is not None:
+            given["doctor"] = self.doctor
         return given
 
     def turn_clock(self, by: timedelta) -> datetime:
@@ -258,8 +261,8 @@ async def run(house: House, parts: Parts, ready: Ready | None = None, *, engine:
                 if ready is not None:
                     await ready(
                         Addresses(
-                            portal=_url(portal_listener) if portal_listener else None,
-                            health=_url(health_listener),
+                            portal=address_of(portal_listener) if portal_listener else None,
+                            health=address_of(health_listener),
                             engine=engine_address,
                         )
                     )
@@ -343,8 +346,3 @@ def _listen(settings: Settings, part: str) -> socket.socket:
             f"could not listen | {host}:{port} | somebody else does, or this machine has no such address | stop that "
             f"process, or set {variable(f'{part}_port')} to a free port"
         ) from error
-
-
-def _url(listener: socket.socket) -> str:
-    host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -63,6 +64,7 @@ def run(
     loaded = _settings(quiet=True, **(organisation.settings() if demo else {}))
     _say(f"Opening books, keys and footage store in {loaded.data_dir}/ …")
     with _opened(loaded) as house:
+        house.doctor = partial(doctor.examine, loaded, unknown_variables())
         accounts: list[Account] = []
         if loaded.demo:
             _say("Laying out the demo organisation and its recordings of yesterday …")
@@ -104,6 +106,7 @@ def portal() -> None:
     Needs ZEEBE_ADDRESS, and a database that footage-desk migrate has brought up to date.
     """
     with _opened(_apart("portal")) as house:
+        house.doctor = partial(doctor.examine, house.settings, unknown_variables(), vault_keys=False)
         _finish(bootstrap.run_until_signalled(house, Parts(portal=True, relay=True), _ready("The portal")))
 
 

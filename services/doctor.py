@@ -38,15 +38,19 @@ class Line:
     sentence: str
 
 
-async def examine(settings: Settings, unknown: Sequence[str]) -> list[Line]:
-    """Look at every part; none of the looks changes anything but the folders, keys and buckets that are missing."""
+async def examine(settings: Settings, unknown: Sequence[str], *, vault_keys: bool = True) -> list[Line]:
+    """Look at every part; none of the looks changes anything but the folders, keys and buckets that are missing.
+
+    ``vault_keys`` False: as a portal, which has no vault key and makes none.
+    """
     lines = [Line("settings", False, sentence) for sentence in unknown] or [
         Line("settings", True, "every variable is known and can be used")
     ]
-    lines.append(_use_period(settings))
-    for part, look in _looks(settings):
+    for part, look in _looks(settings, vault_keys):
         lines.append(await _line(part, look))
-    if _there(settings) and all(line.well for line in lines if line.part == "database"):
+    books = _there(settings) and all(line.well for line in lines if line.part == "database")
+    lines.append(_use_period(await _max_use_days(settings) if books else settings.max_use_days))
+    if books:
         lines += await _recorders(settings)
     return lines
 
@@ -62,7 +66,7 @@ async def _line(part: str, look: Callable[[], Awaitable[str]]) -> Line:
         )
 
 
-def _looks(settings: Settings) -> list[tuple[str, Callable[[], Awaitable[str]]]]:
+def _looks(settings: Settings, vault_keys: bool) -> list[tuple[str, Callable[[], Awaitable[str]]]]:
     async def clock() -> str:
         kept = data_folder.clock_of(settings.data_dir, demo=settings.demo)
         return "turned by the demo" if kept.turned else "the machine's; keep it right with NTP"
@@ -74,7 +78,8 @@ def _looks(settings: Settings) -> list[tuple[str, Callable[[], Awaitable[str]]]]
         return await _store(settings.replica)
 
     async def keys() -> str:
-        await run_in_thread(ensure_keys, settings.keys / "vault")
+        if vault_keys:
+            await run_in_thread(ensure_keys, settings.keys / "vault")
         await run_in_thread(make_key_folder, settings.keys / "loans")
         return f"keys in {settings.keys}, readable by this account alone; keep the escrow identity offline"
 
@@ -90,13 +95,25 @@ def _looks(settings: Settings) -> list[tuple[str, Callable[[], Awaitable[str]]]]
     ]
 
 
-def _use_period(settings: Settings) -> Line:
-    if settings.max_use_days is None:
+def _use_period(days: int | None) -> Line:
+    if days is None:
         name = variable("max_use_days")
         return Line(
-            "use period", False, f"{name} is not set: set the longest use period in days, or nothing is handed over"
+            "use period",
+            False,
+            f"{name} is not set, nor is its rule in the portal: set the longest use period in days, "
+            "or nothing is handed over",
         )
-    return Line("use period", True, f"at most {settings.max_use_days} days")
+    return Line("use period", True, f"at most {days} days")
+
+
+async def _max_use_days(settings: Settings) -> int | None:
+    """As the book of rules has it."""
+    register = Register(settings.database, SystemClock(), rules_of(settings))
+    try:
+        return await register.run(ACTOR, lambda unit: unit.rules.max_use_days)
+    finally:
+        register.close()
 
 
 def _there(settings: Settings) -> bool:

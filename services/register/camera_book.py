@@ -172,7 +172,7 @@ def _same_channel(entry: Entry) -> Select[str]:
 
 def _known(unit: Unit, camera_id: str) -> Camera:
     row = unit.session.get(Camera, camera_id, with_for_update=True)
-    if row is None:
+    if row is None or unit.session.get_one(Recorder, row.recorder_id).kind == BROUGHT:
         raise NotFound("摄像头", "camera", camera_id)
     return row
 

@@ -92,10 +92,23 @@ def recorders(unit: Unit, *, text: str = "", retired: bool = False) -> list[Reco
     return [RecorderLine(row, cameras) for row, cameras in unit.session.execute(query)]
 
 
-def recorder(unit: Unit, recorder_id: str) -> Recorder:
+def line(unit: Unit, recorder_id: str) -> RecorderLine:
     """One recorder; NotFound where there is none."""
     administration.require_reader(unit)
-    return _known(unit, recorder_id)
+    row = _known(unit, recorder_id)
+    query = select(func.count()).where(Camera.recorder_id == recorder_id, Camera.active)
+    return RecorderLine(row, unit.session.scalar(query) or 0)
+
+
+def may_change(unit: Unit) -> None:
+    """Refused with 403 for whoever is no administrator: asked before anything typed is looked at."""
+    administration.require_administrator(unit)
+
+
+def to_change(unit: Unit, recorder_id: str) -> RecorderLine:
+    """A recorder that an administrator changes."""
+    may_change(unit)
+    return line(unit, recorder_id)
 
 
 def to_test(unit: Unit, recorder_id: str) -> tuple[Recorder, list[Camera]]:
@@ -226,7 +239,7 @@ def told(row: Recorder, secrets: frozenset[str]) -> dict[str, Any]:
 
 def _known(unit: Unit, recorder_id: str) -> Recorder:
     row = unit.session.get(Recorder, recorder_id, with_for_update=True)
-    if row is None:
+    if row is None or row.kind == BROUGHT:
         raise NotFound("录像机", "recorder", recorder_id)
     return row
 

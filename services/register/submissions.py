@@ -19,7 +19,7 @@ from services.register import (
 )
 from services.register.applications import WAYS_OF_USE, Application
 from services.register.base import new_id
-from services.register.cameras import Camera
+from services.register.cameras import BROUGHT, Camera, Recorder
 from services.register.custody import HandOver
 from services.register.forms import SENSITIVITIES, Form
 from services.register.people import Person, Post
@@ -215,8 +215,7 @@ def check_storable(unit: Unit, form: Form, application: Application | None = Non
             field="items",
         )
     for asked in form.items:
-        if unit.session.get(Camera, asked.camera_id) is None:
-            raise _unknown("items", "摄像头", "camera", asked.camera_id)
+        _camera_in_use(unit, asked.camera_id)
         if asked.zone not in _zones():
             raise _unknown("items", "时区", "time zone", asked.zone)
         if asked.end <= asked.start:
@@ -231,6 +230,21 @@ def check_storable(unit: Unit, form: Form, application: Application | None = Non
     for name, person_id in (("custodian_id", form.custodian_id), *(("subject_ids", key) for key in form.subject_ids)):
         if person_id is not None and unit.session.get(Person, person_id) is None:
             raise _unknown(name, "人员", "person", person_id)
+
+
+def _camera_in_use(unit: Unit, camera_id: str) -> None:
+    camera = unit.session.get(Camera, camera_id)
+    if camera is None:
+        raise _unknown("items", "摄像头", "camera", camera_id)
+    recorder = unit.session.get_one(Recorder, camera.recorder_id)
+    if not camera.active or not (recorder.active or recorder.kind == BROUGHT):
+        raise Refused(
+            "camera-retired",
+            f"摄像头“{camera.name_zh}”已停用，请改选其他摄像头。",
+            f"The camera {camera.name_en} is not in use any more: choose another one.",
+            status=422,
+            field="items",
+        )
 
 
 def _me(unit: Unit) -> Person:

@@ -73,7 +73,7 @@ class Guard:
         field: str | None = None,
         resolver: Resolve = system_resolver,
     ) -> None:
-        self._networks = tuple(networks)
+        self.networks = tuple(networks)
         self._schemes = tuple(schemes)
         self._field = field
         self._resolver = resolver
@@ -157,7 +157,7 @@ class Guard:
 
     def _permit(self, address: Address) -> Address:
         meant = _unwrapped(address)
-        if any(meant in network or address in network for network in self._networks):
+        if any(meant in network or address in network for network in self.networks):
             return address
         if any(meant in network for network in REFUSED) or meant.is_loopback or meant.is_link_local:
             self._refuse(

@@ -51,3 +51,9 @@ async def serve(app: ASGIApp, listener: socket.socket, *, lifespan: bool = False
         with anyio.CancelScope(shield=True):
             await serving
         raise
+
+
+def address_of(listener: socket.socket) -> str:
+    """Where the listener can be reached, as an address to open."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -7,6 +7,7 @@ import pytest
 from review_desk import ReviewDesk
 
 from services.register import camera_book, camera_import, recorder_book
+from services.register.applications import Item
 from services.register.audit import AuditEvent
 from services.register.cameras import Camera, Recorder
 from services.runtime.errors import NotFound, Refused
@@ -87,9 +88,8 @@ def test_what_cases_point_to_is_retired_when_nothing_waits_and_never_deleted(des
     ):
         assert refused(act) == "case-waits"
 
-    desk.run(
-        lambda unit: setattr(unit.session.get(desk_item(desk), item_id(desk, application_id)), "outcome", "complete")
-    )
+    item = desk.the(Item, application_id=application_id).id
+    desk.run(lambda unit: setattr(unit.session.get(Item, item), "outcome", "complete"))
     desk.run(camera_book.set_active, "camera", False, by="admin")
 
     assert desk.the(Camera, id="camera").active is False
@@ -102,16 +102,6 @@ def test_what_cases_point_to_is_retired_when_nothing_waits_and_never_deleted(des
         "camera-retired",
         "camera-taken-back",
     ]
-
-
-def desk_item(_desk: ReviewDesk) -> type:
-    from services.register.applications import Item  # noqa: PLC0415
-
-    return Item
-
-
-def item_id(desk: ReviewDesk, application_id: str) -> str:
-    return str(desk.the(desk_item(desk), application_id=application_id).id)
 
 
 def test_another_channel_is_other_footage_and_forgets_what_was_learned(desk: ReviewDesk) -> None:

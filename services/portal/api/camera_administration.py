@@ -1,0 +1,145 @@
+"""Cameras as administrators enter, change and retire them, and a list of them as CSV."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Response
+from pydantic import Field
+from starlette.requests import Request
+
+from services.portal import tables
+from services.portal.api.dependencies import Books
+from services.portal.api.errors import problems, problems_beside
+from services.portal.api.recorders import ActiveBody
+from services.portal.api.session import Acting
+from services.portal.api.shapes import Answer, Body, Identifier, Line
+from services.register import camera_book, camera_import
+from services.register.unit import Unit
+
+router = APIRouter(prefix="/api/admin/cameras", tags=["administration"])
+
+CSV: dict[int | str, dict[str, Any]] = {200: {"content": {"text/csv": {}}, "description": "The list"}}
+
+
+class CameraBody(Body):
+    """A camera. ``retention_days``: for how long its recorder keeps what it records."""
+
+    recorder_id: Identifier
+    channel: Line
+    name_zh: Line
+    name_en: Line
+    place_zh: Line
+    place_en: Line
+    camera_class: Line = "ordinary"
+    retention_days: Annotated[int, Field(ge=1, le=camera_book.MOST_DAYS)]
+
+    def entry(self) -> camera_book.Entry:
+        return camera_book.Entry(**self.model_dump())
+
+
+class CameraRowAnswer(Answer):
+    id: str
+    recorder_id: str
+    recorder: str
+    site: str
+    channel: str
+    name_zh: str
+    name_en: str
+    place_zh: str
+    place_en: str
+    camera_class: str
+    retention_days: int
+    active: bool
+    has_picture: bool
+
+
+class WrongLineAnswer(Answer):
+    line: int
+    zh: str
+    en: str
+
+
+class ImportAnswer(Answer):
+    """What the file does, or would do in a dry run. ``done``: it was entered, whole."""
+
+    new: int
+    changed: int
+    same: int
+    wrong: list[WrongLineAnswer]
+    done: bool
+
+
+def row_answer(line: camera_book.Line) -> CameraRowAnswer:
+    row, recorder = line.row, line.recorder
+    return CameraRowAnswer(
+        id=row.id,
+        recorder_id=row.recorder_id,
+        recorder=recorder.name,
+        site=recorder.site,
+        channel=row.channel,
+        name_zh=row.name_zh,
+        name_en=row.name_en,
+        place_zh=row.place_zh,
+        place_en=row.place_en,
+        camera_class=row.camera_class,
+        retention_days=row.retention_days,
+        active=row.active and recorder.active,
+        has_picture=line.has_picture,
+    )
+
+
+@router.get("", responses=problems(401, 403))
+async def list_cameras(
+    actor: Acting,
+    books: Books,
+    text: Annotated[str, Field(max_length=200)] = "",
+    retired: bool = False,
+    first: Annotated[int, Field(ge=0, le=1_000_000)] = 0,
+) -> list[CameraRowAnswer]:
+    """Fifty cameras from the ``first`` on."""
+    lines = await books.run(actor, lambda unit: camera_book.cameras(unit, text=text, retired=retired, first=first))
+    return [row_answer(line) for line in lines]
+
+
+@router.get("/list.csv", response_class=Response, responses={**problems_beside(401, 403), **CSV})
+async def export_cameras(actor: Acting, books: Books) -> Response:
+    """All cameras in use, in the columns that can be brought back."""
+    lines = await books.run(actor, lambda unit: camera_book.cameras(unit, most=None))
+    return tables.csv_answer("cameras", camera_import.COLUMNS, camera_import.rows_of(lines))
+
+
+@router.post("/list", responses=problems(401, 403))
+async def import_cameras(request: Request, actor: Acting, books: Books, dry_run: bool = True) -> ImportAnswer:
+    """Bring a list of cameras as a CSV file in the body; a dry run names every wrong line and enters nothing."""
+    content = await request.body()
+
+    def act(unit: Unit) -> camera_import.Tried:
+        return camera_import.take(unit, content, dry_run=dry_run)
+
+    return ImportAnswer.model_validate(await books.run(actor, act))
+
+
+@router.get("/{camera_id}", responses=problems(401, 403, 404))
+async def read_camera(camera_id: str, actor: Acting, books: Books) -> CameraRowAnswer:
+    """One camera."""
+    return row_answer(await books.run(actor, camera_book.camera, camera_id))
+
+
+@router.post("", status_code=201, responses=problems(401, 403, 409))
+async def enter_camera(body: CameraBody, actor: Acting, books: Books) -> CameraRowAnswer:
+    """Enter a camera. Administrators only."""
+    row = await books.run(actor, camera_book.enter, body.entry())
+    return row_answer(await books.run(actor, camera_book.camera, row.id))
+
+
+@router.put("/{camera_id}", responses=problems(401, 403, 404, 409))
+async def change_camera(camera_id: str, body: CameraBody, actor: Acting, books: Books) -> CameraRowAnswer:
+    """Change a camera from now on."""
+    await books.run(actor, camera_book.change, camera_id, body.entry())
+    return row_answer(await books.run(actor, camera_book.camera, camera_id))
+
+
+@router.post("/{camera_id}/active", responses=problems(401, 403, 404, 409))
+async def retire_camera(camera_id: str, body: ActiveBody, actor: Acting, books: Books) -> CameraRowAnswer:
+    """Retire a camera, or take it back."""
+    await books.run(actor, camera_book.set_active, camera_id, body.active)
+    return row_answer(await books.run(actor, camera_book.camera, camera_id))
