@@ -208,7 +208,7 @@ RULES = {
     "POST /api/sign-out": Rule(EVERYONE),
 }
 # The pages, group by group; what is in GROUPS has a rule for each of its routes.
-GROUPS = ("case", "apply", "custody")
+GROUPS = ("case", "apply", "custody", "notices")
 PAGES = {
     "GET /cases/{application_id}": Rule(SEE),
     "GET /cases/{application_id}/integrity": Rule(SEE),
@@ -241,6 +241,13 @@ PAGES = {
     "POST /copies/{copy_id}/watch": Rule(KEEPER, body={"purposeConfirmed": "true"}),
     "GET /copies/{copy_id}/download": Rule(KEEPER),
     "POST /copies/{copy_id}/download": Rule(KEEPER, body={"recipient": generate_identity()[1], "medium": "disk 1"}),
+    "GET /notices": Rule(EVERYONE),
+    "POST /notices/read": Rule(EVERYONE),
+    "POST /notices/{notice_id}/read": Rule(frozenset({"drafter"})),
+    "GET /admin/notices": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "POST /admin/notices/retry": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "POST /admin/notices/test": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"channel": "mail"}),
+    "POST /admin/notices/{delivery_id}/retry": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
 }
 # They end what the other routes need.
 LAST = ("POST /api/hand-overs/{hand_over_id}/report-loss", "POST /api/sign-out")
