@@ -74,15 +74,21 @@ def sealed_of(unit: Unit, item: Item) -> tuple[dict[str, Any], ...]:
     return (dict(upload.sealed),)
 
 
-def spent(unit: Unit, item_id: str) -> Upload | None:
-    """The item's upload, where every item that names it has its master: then the master is what is kept."""
+def take_spent(unit: Unit, item_id: str) -> Upload | None:
+    """Take the item's upload out of use, where every item that names it is done: the masters are what is kept.
+
+    Whoever gets it removes its object; items that end at the same moment do not both.
+    """
     item = unit.session.get_one(Item, item_id)
-    upload = of_camera(unit, item.camera_id)
+    upload = unit.session.get(Upload, item.camera_id, with_for_update=True, populate_existing=True)
     if upload is None or upload.removed_at is not None:
         return None
     naming = preservations.items_in_scope(unit, item.application_id)
     open_ones = [one for one in naming if one.camera_id == item.camera_id and one.outcome is None]
-    return None if open_ones else upload
+    if open_ones:
+        return None
+    uploads.take_out(unit, upload, "its masters are kept")
+    return upload
 
 
 def of_case(unit: Unit, application_id: str) -> list[Upload]:

@@ -62,10 +62,10 @@ async def sweep_abandoned(
 
 async def discard_spent(register: Register, actor: Actor, store: Store, item_id: str) -> None:
     """Remove the file that a person brought, once its master is what is kept (R8, R9)."""
-    upload = await register.run(actor, upload_sources.spent, item_id)
+    upload = await register.run(actor, upload_sources.take_spent, item_id)
     if upload is not None:
         await discard(store, uploads.BUCKET, upload.key)
-        await register.run(actor, upload_sources.gone, [upload.id], "its master is kept")
+        await register.run(actor, upload_sources.swept, [upload.id])
 
 
 async def discard(store: Store, bucket: str, key: str) -> None:

@@ -1,0 +1,195 @@
+"""Whole cases of a joint application, and of a recording that a person brought as a file."""
+
+import hashlib
+import json
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from brought_files import fragmented
+from desk_people import DRAFTER, OpenDesk, People
+from sqlalchemy import select
+from vault_bench import packet_hashes, part_of
+
+from services.demo.organisation import demo_id
+from services.portal.receiving import Receiver
+from services.register import consent_views, joint, submissions, uploads
+from services.register.consents import Consent, Consultation
+from services.register.copies import Copy
+from services.register.documents import Document
+from services.register.forms import ItemAsked
+from services.register.masters import Master
+from services.register.people import Department, Person, Post
+from services.register.signatures import Proof
+from services.register.unit import Actor
+from services.register.uploads import Facts, Upload
+from services.vault.keys import recipients_in
+from services.vault.labels import label_key
+from services.vault.sealing import Sealed, open_sealed
+
+
+async def brought(desk: People, folder: Path) -> tuple[Upload, Any]:
+    """A meeting of eight seconds, two hours ago, brought by the drafter; with the truth about its pictures."""
+    written = fragmented(folder, 8)
+    data = written.path.read_bytes()
+    start = desk.footage.start + timedelta(hours=1)
+    facts = Facts("meeting", "三月安全例会", "例会", "三楼会议室", "王芳", "", "Asia/Shanghai", start, "会议纪要")
+    actor = Actor("person", demo_id(DRAFTER))
+    upload = await desk.as_person(DRAFTER, uploads.announce, facts, len(data))
+
+    async def sent() -> AsyncIterator[bytes]:
+        yield data
+
+    receiver = Receiver(desk.register, desk.house.store, lambda: recipients_in(desk.settings.keys / "vault"))
+    return await receiver.receive(actor, upload.id, lambda _: sent()), written
+
+
+def asked_of(upload: Upload, begin: float, end: float) -> ItemAsked:
+    start = upload.start
+    assert start is not None
+    return ItemAsked(upload.id, start + timedelta(seconds=begin), start + timedelta(seconds=end), "Asia/Shanghai")
+
+
+async def apply_for(desk: People, *items: ItemAsked, **changes: Any) -> str:
+
+    application = await desk.as_person(DRAFTER, submissions.draft, replace(desk.form(**changes), items=items))
+    await desk.as_person(DRAFTER, submissions.submit, application.id)
+    return str(application.id)
+
+
+@pytest.mark.requirement("R8", "R9", "R35", "R37")
+async def test_a_meetings_recording_goes_from_the_file_to_the_archive(desk: People, tmp_path: Path) -> None:
+    upload, written = await brought(desk, tmp_path / "film")
+    case = await apply_for(desk, asked_of(upload, 2, 6))
+
+    await desk.accept(case)
+
+    [master], [copy], [item] = desk.rows(Master), desk.rows(Copy), desk.items(case)
+    assert (item.outcome, item.coverage, master.taken_from) == ("complete", 1.0, "upload")
+    [record] = desk.rows(Document, kind="retrieval-record")
+    told = json.loads(record.content)
+    assert told["source"]["upload"]["sha256"] == hashlib.sha256(written.path.read_bytes()).hexdigest()
+    assert told["obtained"]["sources"][0]["sha256"] == told["source"]["upload"]["sha256"]
+    assert told["recorderClock"]["method"] == "会议纪要"
+    label = json.loads(b"".join(desk.house.store.get("masters", label_key(master.sealed["key"]))))
+    assert label["predicate"]["books"]["source"]["upload"]["title"] == "三月安全例会"
+
+    sealed = Sealed.from_json(copy.sealed)
+    reader = open_sealed(desk.house.store, sealed.location, desk.house.loan_keys.unwrapper(copy.id))
+    got = [one for part in sealed.coverage.parts for one in packet_hashes(part_of(reader, part), "video")]
+    begin = written.start + timedelta(seconds=2)
+    wanted = [one.sha256 for one in written.pictures if begin <= one.at < begin + timedelta(seconds=4)]
+    assert got[-len(wanted) :] == wanted
+    assert set(got) <= {one.sha256 for one in written.pictures}
+
+    [row] = desk.rows(Upload)
+    assert row.removed_because == "its masters are kept"
+    assert desk.house.store.stat("quarantine", row.key) is None
+    await desk.returned(case)
+
+
+@pytest.mark.requirement("R8", "R9")
+async def test_two_spans_of_one_file_and_a_camera_beside_it(desk: People, tmp_path: Path) -> None:
+    upload, _ = await brought(desk, tmp_path / "film")
+    camera = desk.form("cam1").items[0]
+    case = await apply_for(desk, asked_of(upload, 0, 2), camera, asked_of(upload, 4, 6))
+
+    await desk.accept(case)
+
+    assert [one.outcome for one in desk.items(case)] == ["complete"] * 3
+    assert sorted(one.taken_from for one in desk.rows(Master)) == ["recorder", "upload", "upload"]
+    await desk.returned(case)
+
+
+@pytest.mark.requirement("R8", "R9")
+async def test_nothing_of_a_file_is_preserved_twice_and_its_end_removes_it(a_desk: OpenDesk, tmp_path: Path) -> None:
+    async with a_desk(preservation="always") as desk:
+        upload, _ = await brought(desk, tmp_path / "film")
+        case = await apply_for(desk, asked_of(upload, 0, 4))
+        await desk.decide(case, "preliminary", "rejected")
+
+        await desk.closed(case, "rejected")
+
+        [row] = desk.rows(Upload)
+        assert row.removed_because == "rejected"
+        assert desk.events("footage-preserved") == desk.events("preservation-failed") == []
+
+
+JOINT = ("storage", "administration")  # kinds of department
+
+
+def heads(desk: People) -> dict[str, str]:
+    """The departments that are named, with the login of each one's head."""
+
+    def read(unit: Any) -> dict[str, str]:
+        found = {}
+        for department in unit.session.scalars(select(Department).where(Department.kind.in_(JOINT))):
+            post = unit.session.scalar(select(Post).where(Post.department_id == department.id, Post.kind == "head"))
+            if post is not None:
+                found[department.id] = unit.session.get_one(Person, post.person_id).login
+        return found
+
+    return desk.look(read)
+
+
+async def consent(desk: People, login: str) -> None:
+    [line] = await desk.as_person(login, consent_views.waiting_for)
+    proof = Proof(line.consultation.sha256, f"demo-{login}")
+    await desk.as_person(login, joint.consent, line.consent.id, proof)
+
+
+@pytest.mark.requirement("R17")
+async def test_a_joint_application_begins_with_the_last_consent_and_goes_to_the_archive(desk: People) -> None:
+    asked = heads(desk)
+    assert asked
+    case = await desk.apply("cam1", joint_department_ids=tuple(asked))
+    await desk.quiet()
+    assert desk.application(case).process_instance_key is None
+
+    for login in asked.values():
+        await consent(desk, login)
+    await desk.accept(case)
+
+    [filed] = desk.rows(Document, kind="application-form")
+    told = json.loads(filed.content)
+    assert {one["department"]["id"] for one in told["consents"]} == set(asked)
+    await desk.returned(case)
+
+
+@pytest.mark.requirement("R17")
+async def test_consents_that_do_not_come_lapse_by_the_clock_alone(desk: People) -> None:
+    asked = heads(desk)
+    case = await desk.apply("cam1", joint_department_ids=tuple(asked))
+
+    await desk.turn(days=7)
+
+    def lapsed(unit: Any) -> bool:
+        return unit.session.scalar(select(Consultation.ended_because)) == "lapsed"
+
+    await desk.until(lapsed, "the end of the consultation")
+    assert desk.application(case).process_instance_key is None
+    assert desk.notices(DRAFTER, "consents-lapsed")
+
+
+@pytest.mark.requirement("R17", "R22")
+async def test_a_changed_correction_of_a_joint_application_waits_for_its_consents(desk: People) -> None:
+    asked = heads(desk)
+    case = await desk.apply("cam1", joint_department_ids=tuple(asked))
+    for login in asked.values():
+        await consent(desk, login)
+    await desk.decide(case, "preliminary", "returned")
+
+    await desk.correct(case, "gate", joint_department_ids=tuple(asked))
+    await desk.quiet()
+    assert desk.application(case).round == 0
+    for login in asked.values():
+        await consent(desk, login)
+
+    review = await desk.review(case, "preliminary")
+    assert (review.round, desk.application(case).round) == (1, 1)
+    await desk.withdraw(case)
+    await desk.closed(case, "withdrawn")
+    assert {one.answer for one in desk.rows(Consent)} == {"consented"}
