@@ -1,0 +1,141 @@
+"""Applying in Chromium: three fields are typed, the bar and the list of what is missing follow, nothing is lost."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from review_desk import PASSWORD, ReviewDesk
+from served import served
+
+from services.portal.app import create_app
+from services.register.applications import Application
+from services.runtime.settings import Settings
+from services.runtime.spans import Span
+
+CHROMIUM = Path("/usr/bin/chromium")
+REASON = "昨天上午三号门叉车与货架相撞，需要确认经过"
+
+pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="needs Debian's chromium: apt install chromium")
+
+
+class Half:
+    """A recorder that has the first half of whatever is asked for."""
+
+    async def coverage(self, _channel: str, span: Span) -> list[Span]:
+        return [Span(span.start, span.start + span.duration / 2)]
+
+
+@dataclass
+class Drafter:
+    """A drafter before the empty form; ``said`` is what the browser complained of."""
+
+    desk: ReviewDesk
+    context: BrowserContext
+    page: Page
+    said: list[str] = field(default_factory=list)
+
+    def choose_footage(self) -> None:
+        self.page.locator(".cameras button").first.click()
+        expect(self.page.locator(".chosen")).to_be_visible()
+        self.page.fill("[name=items-0-start]", "2031-03-04T10:00:00")
+        self.page.locator("[name=items-0-start]").dispatch_event("change")
+        expect(self.page.locator(".held .bar")).to_be_visible()
+
+    def saved(self) -> None:
+        expect(self.page.locator("#saved")).to_contain_text("已保存")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def drafter(tmp_path: Path, browser: Browser) -> Iterator[Drafter]:
+    desk = ReviewDesk(f"sqlite:///{tmp_path / 'register.db'}")
+    settings = Settings(data_dir=tmp_path)
+    dependencies = {"register": desk.register, "settings": settings, "recorders": lambda *_: Half()}
+    with served(create_app(dependencies)) as address:
+        context = browser.new_context(base_url=address, viewport={"width": 1280, "height": 900})
+        assert context.request.post("/api/sign-in", data={"login": "drafter", "password": PASSWORD}).ok
+        drafter = Drafter(desk, context, context.new_page())
+        drafter.page.on("console", lambda message: drafter.said.append(f"{message.type}: {message.text}"))
+        drafter.page.on("pageerror", lambda error: drafter.said.append(str(error)))
+        drafter.page.goto("/apply")
+        yield drafter
+        context.close()
+    desk.close()
+
+
+@pytest.mark.requirement("R16", "R20", "R22")
+def test_a_form_is_handed_in_with_three_fields_typed_and_two_clicks(drafter: Drafter) -> None:
+    page = drafter.page
+    assert "尚缺内容" in page.locator("#missing").inner_text()
+
+    drafter.choose_footage()
+    page.get_by_label("事故调查").check()
+    page.fill("[name=reason]", REASON)
+    page.fill("[name=purpose]", "查明事故的原因与责任")
+
+    expect(page.locator("#missing")).to_contain_text("内容完整")
+    expect(page.locator(".held")).to_contain_text("50.0%")
+    assert page.input_value("[name=items-0-end]").startswith("2031-03-04T10:10")
+    found = Axe().run(page).response["violations"]
+    assert [one["id"] for one in found if one["impact"] in ("serious", "critical")] == []
+    page.get_by_role("button", name="核对并提交").click()
+    page.get_by_role("button", name="提交", exact=True).click()
+    page.wait_for_url("**/cases/*")
+    assert drafter.desk.the(Application).reason == REASON
+    assert drafter.said == []
+
+
+def test_what_is_typed_after_the_session_has_ended_is_there_after_signing_in(drafter: Drafter) -> None:
+    page = drafter.page
+    drafter.choose_footage()
+    drafter.saved()
+    drafter.context.clear_cookies()
+
+    page.fill("[name=reason]", REASON)
+    page.wait_for_url("**/sign-in?next=*")
+    page.fill("[name=login]", "drafter")
+    page.fill("[name=password]", PASSWORD)
+    page.locator("main button").first.click()
+
+    expect(page.locator("[name=reason]")).to_have_value(REASON)
+    drafter.saved()
+    page.reload()
+    expect(page.locator("[name=reason]")).to_have_value(REASON)
+
+
+def test_two_tabs_are_told_of_each_other_and_either_can_be_kept(drafter: Drafter) -> None:
+    page = drafter.page
+    drafter.choose_footage()
+    drafter.saved()
+    other = drafter.context.new_page()
+    other.goto(page.url)
+    other.fill("[name=reason]", "另一页写下的事由内容")
+    expect(other.locator("#saved")).to_contain_text("已保存")
+    other.wait_for_function("() => version.value === '3'")
+
+    page.fill("[name=reason]", REASON)
+    expect(page.locator("#saved")).to_contain_text("已在别处修改")
+    page.get_by_role("button", name="保留本页内容").click()
+
+    drafter.saved()
+    other.reload()
+    expect(other.locator("[name=reason]")).to_have_value(REASON)
+
+
+def test_it_fits_a_phone(drafter: Drafter) -> None:
+    page = drafter.page
+    page.set_viewport_size({"width": 390, "height": 844})
+
+    drafter.choose_footage()
+
+    assert page.evaluate("() => document.documentElement.scrollWidth") == 390
