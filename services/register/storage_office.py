@@ -24,6 +24,7 @@ from services.runtime.errors import NotFound, Refused
 
 OPERATES = ("storage-operator",)
 HEADS = ("head", "deputy")
+KEPT_AT_ONCE = 100
 
 
 @dataclass(frozen=True)
@@ -89,8 +90,11 @@ class Office:
     may_measure: bool
 
 
-def overview(unit: Unit) -> Office:
-    """Everything that the storage office looks at; Refused with 403 for people outside it."""
+def overview(unit: Unit, *, limit: int = KEPT_AT_ONCE, offset: int = 0) -> Office:
+    """Everything that the storage office looks at; Refused with 403 for people outside it.
+
+    ``limit`` and ``offset`` are of the quarantine, the newest first: all else is short.
+    """
     _require_reader(unit)
     work = [_work(unit, row) for row in progress.under_way(unit)]
     recorders = select(Recorder).where(Recorder.active, Recorder.kind != BROUGHT).order_by(Recorder.name)
@@ -98,10 +102,16 @@ def overview(unit: Unit) -> Office:
         releases=_releases(unit),
         work=work,
         recorders=[_watched(unit, row) for row in unit.session.scalars(recorders)],
-        kept=_kept(unit),
+        kept=_kept(unit, limit, offset),
         figures=_figures(unit, work),
         may_measure=people.holds(unit, unit.actor.id, *OPERATES),
     )
+
+
+def preserved(unit: Unit) -> list[Kept]:
+    """The whole quarantine, the newest first; Refused with 403 for people outside the office."""
+    _require_reader(unit)
+    return _kept(unit, None, 0)
 
 
 def work_under_way(unit: Unit) -> tuple[list[Work], Figures]:
@@ -208,8 +218,14 @@ def _watched(unit: Unit, recorder: Recorder) -> Watched:
     return Watched(recorder, cameras, min(known, default=None))
 
 
-def _kept(unit: Unit) -> list[Kept]:
-    query = select(Preservation).where(Preservation.released_at.is_(None)).order_by(Preservation.preserved_at.desc())
+def _kept(unit: Unit, limit: int | None, offset: int) -> list[Kept]:
+    query = (
+        select(Preservation)
+        .where(Preservation.released_at.is_(None))
+        .order_by(Preservation.preserved_at.desc(), Preservation.id)
+        .limit(limit)
+        .offset(offset)
+    )
     found = []
     for row in unit.session.scalars(query):
         item = unit.session.get_one(Item, row.item_id)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 DECIDES = frozenset({"head", "deputy", "security-reviewer", "storage-operator", "manager", "return-inspector"})
 ADMINISTRATOR = frozenset({"administrator"})
-STORAGE = frozenset({"storage-operator"})
+STORAGE = frozenset({"storage-operator", "supervisor"})
 WATCHES = frozenset({"security-reviewer", "supervisor", "head", "deputy"})
 
 

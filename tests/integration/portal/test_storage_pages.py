@@ -10,10 +10,12 @@ from portal_client import Portal
 from review_desk import ReviewDesk
 from review_pages import Lens, text_of
 
-from services.register import progress
+from services.register import attempts, preservations, progress
 from services.register.applications import Item
 from services.register.audit import AuditEvent
 from services.register.cameras import Recorder
+from services.register.unit import Unit
+from services.runtime.spans import Span
 
 
 @pytest.fixture
@@ -121,3 +123,32 @@ async def test_the_supervisor_measures_nothing(portal: Portal) -> None:
 
     assert "立即测量" not in (await supervisor.get("/storage")).text
     assert (await supervisor.post("/storage/recorders/recorder/measure")).status_code == 403
+
+
+@pytest.mark.requirement("R31")
+async def test_the_quarantine_is_shown_page_by_page_and_as_a_table(
+    desk: ReviewDesk, portal: Portal, item_id: str
+) -> None:
+    desk.run(_preserved, item_id, 23)
+    operator = await portal.signed_in("operator")
+
+    pages = [(await operator.get(f"/storage?page={number}")).text for number in (1, 2)]
+    table = await operator.get("/storage/preserved.csv")
+
+    # one release waits on both pages
+    assert [page.count("SQ-2031-000001") - 1 for page in pages] == [20, 3]
+    assert table.text.count("SQ-2031-000001") == 23
+    assert len((await operator.get("/api/storage?limit=5&offset=20")).json()["kept"]) == 3
+    assert (await (await portal.signed_in("head")).get("/storage/preserved.csv")).status_code == 403
+
+
+def _preserved(unit: Unit, item_id: str, count: int) -> None:
+    item = unit.session.get_one(Item, item_id)
+    for number in range(count):
+        attempt = attempts.begin(
+            unit, "quarantine", application_id=item.application_id, item_id=item_id, job_key=number
+        )
+        unit.session.flush()
+        asked = Span(item.asked_start, item.asked_end)
+        preservations.keep(unit, attempt.id, "v1", asked, {"outcome": "complete"})
+        unit.session.flush()
