@@ -12,6 +12,7 @@ from served import served
 
 from services.portal.app import create_app
 from services.register.applications import Application
+from services.runtime import models
 from services.runtime.settings import Settings
 from services.runtime.spans import Span
 
@@ -59,8 +60,13 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def drafter(tmp_path: Path, browser: Browser) -> Iterator[Drafter]:
     desk = ReviewDesk(f"sqlite:///{tmp_path / 'register.db'}")
-    settings = Settings(data_dir=tmp_path)
-    dependencies = {"register": desk.register, "settings": settings, "recorders": lambda *_: Half()}
+    settings, bpmn = Settings(data_dir=tmp_path), Path(__file__).parents[2] / "bpmn"
+    dependencies = {
+        "register": desk.register,
+        "settings": settings,
+        "recorders": lambda *_: Half(),
+        "models": models.read(sorted(bpmn.glob("*.bpmn"))),
+    }
     with served(create_app(dependencies)) as address:
         context = browser.new_context(base_url=address, viewport={"width": 1280, "height": 900})
         assert context.request.post("/api/sign-in", data={"login": "drafter", "password": PASSWORD}).ok
