@@ -1,0 +1,112 @@
+"""What a signature needs at each stage, and what is kept of it; what is wrong is counted, though nothing is signed."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from authenticator import Authenticator
+from review_desk import PASSWORD, ReviewDesk
+
+from services.register import agreements, inbox
+from services.register.audit import AuditEvent
+from services.register.people import Person
+from services.register.reviews import Decision
+from services.register.signatures import Proof
+from services.runtime.errors import Refused
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[ReviewDesk]:
+    desk = ReviewDesk(f"sqlite:///{tmp_path / 'register.db'}")
+    yield desk
+    desk.close()
+
+
+@pytest.fixture
+def review_id(desk: ReviewDesk) -> str:
+    """A sign-off that waits for the head of Security."""
+    application_id = desk.submitted()
+    for stage, by in (("preliminary", "head"), ("security", "reviewer")):
+        desk.decide(desk.opened(application_id, stage), by)
+    return desk.opened(application_id, "security-signature")
+
+
+def sign(desk: ReviewDesk, review_id: str, code: str | None, password: str = PASSWORD) -> str:
+    """The method of the signature, or the code of the refusal."""
+    try:
+        desk.decide(review_id, "security-head", proof=Proof(desk.form_sha256(review_id), password, code))
+    except Refused as refusal:
+        return refusal.code
+    return str(desk.the(Decision, review_id=review_id).signature["method"])
+
+
+@pytest.mark.requirement("R25")
+def test_with_a_second_factor_the_sign_off_takes_its_code(desk: ReviewDesk, review_id: str) -> None:
+    app = Authenticator(desk, "security-head")
+    assert desk.run(inbox.view, review_id, by="security-head").signature_methods == ("password", "totp")
+
+    assert sign(desk, review_id, None) == "code-missing"
+    assert sign(desk, review_id, app.wrong_code()) == "code-wrong"
+    assert sign(desk, review_id, app.code()) == "code-used"
+    assert sign(desk, review_id, app.next_code()) == "password+totp"
+
+
+@pytest.mark.requirement("R25")
+def test_without_one_and_without_the_rule_the_password_signs(desk: ReviewDesk, review_id: str) -> None:
+    assert desk.run(inbox.view, review_id, by="security-head").signature_methods == ("password",)
+    assert sign(desk, review_id, "123456") == "no-second-factor"
+    assert sign(desk, review_id, None) == "password"
+
+
+@pytest.mark.requirement("R25")
+def test_whoever_must_have_one_and_has_none_signs_nothing(desk: ReviewDesk, review_id: str) -> None:
+    object.__setattr__(desk.register.rules, "second_factor", "signers")
+
+    assert sign(desk, review_id, None) == "second-factor-missing"
+    assert desk.run(inbox.view, review_id, by="security-head").signature_methods == ("password", "totp")
+
+
+def test_a_stage_that_asks_for_the_password_alone_takes_a_code_as_well(desk: ReviewDesk) -> None:
+    app = Authenticator(desk, "head")
+    review_id = desk.opened(desk.submitted(), "preliminary")
+    assert desk.run(inbox.view, review_id, by="head").signature_methods == ("password",)
+
+    desk.decide(review_id, "head", proof=Proof(desk.form_sha256(review_id), PASSWORD, app.next_code()))
+
+    assert desk.the(Decision, review_id=review_id).signature["method"] == "password+totp"
+
+
+@pytest.mark.requirement("R52")
+def test_wrong_passwords_and_codes_at_signatures_lock_the_account(desk: ReviewDesk, review_id: str) -> None:
+    app = Authenticator(desk, "security-head")
+
+    for _ in range(2):
+        assert sign(desk, review_id, app.next_code(), "guess") == "password-wrong"
+    for _ in range(3):
+        assert sign(desk, review_id, app.wrong_code()) == "code-wrong"
+
+    assert desk.the(Person, id="security-head").locked_until is not None
+    assert len(desk.all(AuditEvent, action="signature-refused")) == 5
+    assert desk.all(Decision, review_id=review_id) == []
+
+
+def test_a_refusal_for_another_reason_counts_nothing_and_uses_no_code(desk: ReviewDesk, review_id: str) -> None:
+    app = Authenticator(desk, "security-head")
+    code = app.next_code()
+
+    with pytest.raises(Refused):
+        desk.decide(review_id, "security-head", proof=Proof("0" * 64, PASSWORD, code))
+
+    assert desk.the(Person, id="security-head").failed_sign_ins == 0
+    assert sign(desk, review_id, code) == "password+totp"
+
+
+def test_an_agreement_is_signed_by_password_and_with_a_code_where_one_is_given(desk: ReviewDesk) -> None:
+    app = Authenticator(desk, "head")
+    version = desk.rules.agreement_version
+
+    desk.run(agreements.sign, version, PASSWORD, by="head")
+    desk.run(agreements.sign, version, PASSWORD, app.next_code(), by="head")
+
+    told = [event.entry for event in desk.all(AuditEvent, action="agreement-signed")]
+    assert ['"method":"password+totp"' in entry for entry in told] == [False, True]

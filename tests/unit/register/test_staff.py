@@ -1,0 +1,279 @@
+"""People, posts and departments: by administrators only, each act told as old and new, and none who sees footage."""
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from authenticator import Authenticator
+from review_desk import NOON, PASSWORD, ReviewDesk
+
+from services.register import absences, people, posts, second_factors, sign_ins, signing_in, staff, staff_lists
+from services.register.audit import AuditEvent
+from services.register.people import Absence, Department, Person, Post
+from services.register.posts import Asked
+from services.register.signing_in import Place
+from services.register.staff import Details
+from services.register.staff_lists import Wanted
+from services.register.unit import Actor
+from services.runtime.errors import NotFound, Refused
+
+HERE = Place("browser", "192.0.2.1")
+ADMIN = Actor("person", "admin")
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def desk(any_database_url: str) -> Iterator[ReviewDesk]:
+    desk = ReviewDesk(any_database_url)
+    yield desk
+    desk.close()
+
+
+def refused(desk: ReviewDesk, act: Callable[..., Any], *args: Any, by: str = "admin", **named: Any) -> str:
+    with pytest.raises(Refused) as found:
+        desk.run(act, *args, by=by, **named)
+    return found.value.code
+
+
+@pytest.mark.parametrize(
+    ("act", "args"),
+    [
+        (staff.change, ("keeper", Details("x", "works"))),
+        (staff.deactivate, ("keeper",)),
+        (staff.activate, ("keeper",)),
+        (staff.unlock, ("keeper",)),
+        (staff.reset_second_factor, ("keeper",)),
+        (staff.departments, ()),
+        (staff_lists.view, ("keeper",)),
+        (staff_lists.view, ("nobody",)),
+        (staff_lists.find, (Wanted(),)),
+        (posts.give, ("keeper", Asked("member", "works"))),
+        (posts.end, ("nothing",)),
+    ],
+)
+@pytest.mark.requirement("R2")
+def test_only_administrators_keep_people(desk: ReviewDesk, act: Callable[..., Any], args: tuple[Any, ...]) -> None:
+    for somebody in ("head", "security-head", "supervisor", "keeper"):
+        assert refused(desk, act, *args, by=somebody) == "administrators-only"
+
+
+async def test_a_new_person_signs_in_with_a_password_that_must_be_changed(desk: ReviewDesk) -> None:
+    initial = await staff.enter(desk.register, ADMIN, "newcomer", Details("新人", "works", "new@example.org", "en"))
+
+    signed_in = await signing_in.sign_in(desk.register, "newcomer", initial.password, HERE)
+
+    assert signed_in.waits_for == "password"
+    assert desk.the(Person, login="newcomer").email == "new@example.org"
+    trail = desk.the(AuditEvent, action="person-entered").entry
+    assert "newcomer" in trail
+    assert initial.password not in trail
+
+
+@pytest.mark.parametrize(
+    ("login", "code"),
+    [("head", "login-taken"), ("Head", "login-malformed"), ("a", "login-malformed"), ("a b", "login-malformed")],
+)
+async def test_a_login_is_one_persons_and_plain(desk: ReviewDesk, login: str, code: str) -> None:
+    with pytest.raises(Refused) as found:
+        await staff.enter(desk.register, ADMIN, login, Details("x", "works"))
+    assert found.value.code == code
+
+
+async def test_whoever_leaves_is_out_at_once_and_stays_in_the_books(desk: ReviewDesk) -> None:
+    session = await signing_in.sign_in(desk.register, "head", PASSWORD, HERE)
+    desk.run(staff.deactivate, "head", by="admin")
+
+    with pytest.raises(Refused):
+        desk.run(lambda unit: sign_ins.person_of(unit, session.token, HERE.browser))
+    with pytest.raises(Refused):
+        await signing_in.sign_in(desk.register, "head", PASSWORD, HERE)
+    assert desk.run(people.holders, "works", "head") == []
+    assert desk.the(Person, id="head").active is False
+
+    desk.run(staff.activate, "head", by="admin")
+    assert desk.run(people.holders, "works", "head") == ["head"]
+
+
+@pytest.mark.requirement("R52")
+async def test_an_unlocked_person_tries_again(desk: ReviewDesk) -> None:
+    for _ in range(5):
+        with pytest.raises(Refused):
+            await signing_in.sign_in(desk.register, "head", "guess", HERE)
+    assert desk.run(staff_lists.view, "head", by="admin").line.locked
+
+    desk.run(staff.unlock, "head", by="admin")
+
+    assert (await signing_in.sign_in(desk.register, "head", PASSWORD, HERE)).waits_for is None
+    assert desk.the(AuditEvent, action="account-unlocked").actor_id == "admin"
+
+
+@pytest.mark.requirement("R52")
+async def test_a_reset_second_factor_and_a_new_password_end_the_sessions(desk: ReviewDesk) -> None:
+    app = Authenticator(desk, "head")
+    half = await signing_in.sign_in(desk.register, "head", PASSWORD, HERE)
+    session = await signing_in.give_code(desk.register, half.token, HERE.browser, app.next_code())
+
+    desk.run(staff.reset_second_factor, "head", by="admin")
+
+    with pytest.raises(Refused):
+        desk.run(lambda unit: sign_ins.person_of(unit, session.token, HERE.browser))
+    assert desk.run(second_factors.enrolled, "head") is None
+    assert app.secret not in "".join(event.entry for event in desk.all(AuditEvent))
+    initial = await staff.new_password(desk.register, ADMIN, "head")
+    with pytest.raises(Refused):
+        await signing_in.sign_in(desk.register, "head", PASSWORD, HERE)
+    assert (await signing_in.sign_in(desk.register, "head", initial.password, HERE)).waits_for == "password"
+
+
+async def test_administrators_do_none_of_it_to_themselves(desk: ReviewDesk) -> None:
+    for act in (staff.deactivate, staff.reset_second_factor):
+        assert refused(desk, act, "admin") == "not-oneself"
+    assert refused(desk, posts.give, "admin", Asked("member", "works")) == "not-oneself"
+    with pytest.raises(Refused) as found:
+        await staff.new_password(desk.register, ADMIN, "admin")
+    assert found.value.code == "not-oneself"
+
+
+@pytest.mark.requirement("R2")
+@pytest.mark.parametrize("kind", posts.SEE_FOOTAGE)
+def test_no_administrator_gets_a_post_that_sees_footage(desk: ReviewDesk, kind: str) -> None:
+    desk.run(posts.give, "keeper", Asked("administrator", "works"), by="admin")
+
+    assert refused(desk, posts.give, "keeper", Asked(kind, "works")) == "administrator-sees-no-footage"
+    later = Asked(kind, "works", since=NOON + DAY)
+    assert refused(desk, posts.give, "keeper", later) == "administrator-sees-no-footage"
+
+
+@pytest.mark.requirement("R2")
+def test_nobody_with_a_post_that_sees_footage_becomes_administrator_until_it_ends(desk: ReviewDesk) -> None:
+    asked = Asked("administrator", "security")
+    assert refused(desk, posts.give, "reviewer", asked) == "administrator-sees-no-footage"
+    assert desk.run(people.posts_of, "reviewer")[0].kind == "security-reviewer"
+
+    desk.run(posts.end, desk.the(Post, person_id="reviewer").id, by="admin")
+    desk.run(posts.give, "reviewer", asked, by="admin")
+
+    assert [post.kind for post in desk.run(people.posts_of, "reviewer")] == ["administrator"]
+
+
+def test_posts_one_after_the_other_do_not_meet(desk: ReviewDesk) -> None:
+    desk.run(posts.give, "keeper", Asked("administrator", "works", until=NOON + DAY), by="admin")
+
+    given = desk.run(posts.give, "keeper", Asked("deputy", "works", since=NOON + DAY), by="admin")
+
+    assert given.since == NOON + DAY
+
+
+@pytest.mark.requirement("R16")
+def test_a_post_says_who_gave_it_and_when_it_ends(desk: ReviewDesk) -> None:
+    post = desk.run(posts.give, "keeper", Asked("deputy", "works", until=NOON + 3 * DAY), by="admin")
+    assert desk.run(people.holders, "works", "deputy") == ["deputy", "keeper"]
+
+    desk.clock.turn(4 * DAY)
+
+    assert desk.run(people.holders, "works", "deputy") == ["deputy"]
+    view = desk.run(staff_lists.view, "keeper", by="admin")
+    assert [(one.post.kind, one.given_by, one.holds_now) for one in view.posts] == [
+        ("deputy", "admin", False),
+        ("member", None, True),
+    ]
+    assert '"new":{"department":"works","kind":"deputy"' in desk.the(AuditEvent, action="post-given").entry
+    assert refused(desk, posts.end, post.id) == "ended"
+
+
+def test_a_post_is_given_once_and_in_order(desk: ReviewDesk) -> None:
+    assert refused(desk, posts.give, "keeper", Asked("member", "works")) == "held-already"
+    backwards = Asked("deputy", "works", since=NOON + DAY, until=NOON)
+    assert refused(desk, posts.give, "keeper", backwards) == "until-before-since"
+    assert refused(desk, posts.give, "keeper", Asked("king", "works")) == "kind"
+    assert refused(desk, posts.give, "keeper", Asked("deputy", "nowhere")) == "no-such-department"
+    assert refused(desk, posts.give, "nobody", Asked("deputy", "works")) == "not-found"
+
+
+def test_the_last_administrator_stays(desk: ReviewDesk) -> None:
+    post_id = desk.the(Post, person_id="admin").id
+    assert refused(desk, posts.end, post_id) == "last-administrator"
+
+    desk.run(posts.give, "keeper", Asked("administrator", "works"), by="admin")
+    desk.run(posts.end, post_id, by="admin")
+
+    assert desk.run(people.holders, None, "administrator") == ["keeper"]
+    assert refused(desk, staff.departments) == "administrators-only"
+
+
+def test_a_change_is_told_as_old_and_new(desk: ReviewDesk) -> None:
+    desk.run(staff.change, "keeper", Details("新名", "works"), by="admin")
+    desk.run(staff.change, "keeper", Details("新名", "works"), by="admin")
+
+    entry = desk.the(AuditEvent, action="person-changed").entry
+    assert '"new":{"name":"新名"},"old":{"name":"keeper"}' in entry
+
+
+def test_departments_do_not_go_round_in_a_circle(desk: ReviewDesk) -> None:
+    named = {"name_zh": "车间", "name_en": "Shop", "kind": "business"}
+    below = desk.run(staff.enter_department, **named, superior_id="works", by="admin")
+
+    for department_id, superior_id in (("works", below.id), ("works", "works"), ("board", below.id)):
+        code = refused(desk, staff.change_department, department_id, **named, superior_id=superior_id)
+        assert code == "circle"
+    desk.run(staff.change_department, below.id, **{**named, "name_zh": "新车间"}, superior_id=None, by="admin")
+    assert desk.the(Department, id=below.id).name_zh == "新车间"
+
+
+def test_people_are_found_by_name_login_department_and_post(desk: ReviewDesk) -> None:
+    desk.run(staff.deactivate, "reviewer2", by="admin")
+
+    def find(**wanted: Any) -> list[str]:
+        found = desk.run(staff_lists.find, Wanted(**wanted), by="admin")
+        assert found.total == len(found.lines)
+        return [line.person.id for line in found.lines]
+
+    assert find(search="REVIEW") == ["reviewer", "reviewer2"]
+    assert find(search="review", active=True) == ["reviewer"]
+    assert find(search="100%") == []
+    assert find(department_id="office") == ["admin", "office-head", "supervisor"]
+    assert find(post="manager") == ["manager", "manager2"]
+    page = desk.run(staff_lists.find, Wanted(), limit=2, offset=2, by="admin")
+    assert (len(page.lines), page.total) == (2, len(desk.all(Person)))
+
+
+@pytest.mark.requirement("R16")
+@pytest.mark.parametrize("by", ["keeper", "head", "deputy", "admin"])
+def test_an_absence_is_entered_by_oneself_the_head_or_an_administrator(desk: ReviewDesk, by: str) -> None:
+    row = desk.run(absences.enter, "keeper", since=NOON - DAY, until=NOON + DAY, by=by)
+
+    assert desk.run(people.absent, "keeper")
+    assert (row.entered_by, desk.the(AuditEvent, action="absence-entered").actor_id) == (by, by)
+    desk.run(absences.end, row.id, by=by)
+    assert not desk.run(people.absent, "keeper")
+    assert refused(desk, absences.end, row.id, by=by) == "over"
+
+
+@pytest.mark.parametrize("by", ["drafter", "security-head", "office-head", "supervisor"])
+def test_others_find_nobody_to_have_away(desk: ReviewDesk, by: str) -> None:
+    row = desk.run(absences.enter, "keeper", since=NOON + DAY, until=NOON + 2 * DAY, by="keeper")
+
+    for act in (
+        lambda: desk.run(absences.enter, "keeper", since=NOON, until=NOON + DAY, by=by),
+        lambda: desk.run(absences.of, "keeper", by=by),
+        lambda: desk.run(absences.end, row.id, by=by),
+    ):
+        with pytest.raises(NotFound):
+            act()
+
+
+def test_an_absence_that_is_called_off_never_was(desk: ReviewDesk) -> None:
+    row = desk.run(absences.enter, "keeper", since=NOON + DAY, until=NOON + 3 * DAY, by="keeper")
+    desk.run(absences.end, row.id, by="keeper")
+    desk.clock.turn(2 * DAY)
+
+    assert not desk.run(people.absent, "keeper")
+    assert desk.run(absences.of, "keeper", by="keeper") == []
+    assert len(desk.all(Absence)) == 1
+
+
+def test_the_first_administrator_enters_books_that_have_nobody(desk: ReviewDesk) -> None:
+    with pytest.raises(Refused) as found:
+        desk.run(staff.first_administrator, "root2", "x", "hash")
+    assert found.value.code == "not-empty"
