@@ -89,14 +89,15 @@ class ReviewDetails:
 
 @dataclass(frozen=True)
 class CaseDetails:
-    """The case; ``form`` is the one that counts, or the draft as it is; names are those of now."""
+    """The case; names are those of now, and ``form_sha256`` is of the form that counts (none for a draft)."""
 
     application: Application
     state: cases.State
     department: Department
     drafter: str
     custodian: str | None
-    form: Mapping[str, Any]
+    subjects: tuple[str, ...]
+    previous_number: str | None
     form_sha256: str | None
     overwrite_at: datetime | None
     acts: list[NextAct]
@@ -129,7 +130,8 @@ def read(unit: Unit, application_id: str) -> CaseDetails:
         department=unit.session.get_one(Department, application.department_id),
         drafter=_name(unit, application.drafter_id),
         custodian=_name(unit, application.custodian_id) if application.custodian_id else None,
-        form=revision.form if revision else forms.contents(unit, application),
+        subjects=tuple(_name(unit, one) for one in application.subject_ids),
+        previous_number=_number(unit, application.previous_id),
         form_sha256=revision.sha256 if revision else None,
         overwrite_at=cases.nearest_overwrite(unit, application),
         acts=next_acts.of_case(unit, application),
@@ -209,8 +211,13 @@ def _consents(unit: Unit, application: Application) -> list[tuple[Department, Co
 
 
 def _spans(coverage: Mapping[str, Any] | None, kind: str) -> list[Span]:
-    told = coverage[kind] if coverage is not None else []
+    told = coverage.get(kind, []) if coverage is not None else []
     return [Span(datetime.fromisoformat(start), datetime.fromisoformat(end)) for start, end in told]
+
+
+def _number(unit: Unit, application_id: str | None) -> str | None:
+    earlier = unit.session.get(Application, application_id) if application_id is not None else None
+    return earlier.number if earlier is not None else None
 
 
 def _name(unit: Unit, person_id: str) -> str:

@@ -1,0 +1,314 @@
+"""The case page: what it shows of a case, to whom, and what its check finds of what the vault holds."""
+
+import re
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from custody_browser import Browser
+from custody_desk import Case, Desk, film
+from portal_client import MODELS
+
+from services.portal.api.standing import verifier
+from services.register import integrity
+from services.register.applications import Application
+from services.register.audit import AuditEvent
+from services.register.copies import Copy
+from services.register.documents import Document
+from services.register.integrity import IntegrityCheck
+from services.register.masters import Master
+from services.register.notices import Notice
+from services.register.reviews import Decision
+from services.runtime.errors import Refused, Retryable
+
+EVIL = '<script>alert("x")</script><img src=x onerror=alert(1)>'
+
+
+@pytest.fixture(scope="module")
+def filmed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return film(tmp_path_factory.mktemp("footage") / "recorder")
+
+
+@pytest.fixture
+def desk(tmp_path: Path, filmed: Path) -> Desk:
+    return Desk(tmp_path, filmed)
+
+
+@pytest.fixture
+async def case(desk: Desk) -> Case:
+    case = desk.case("yard")
+    await case.lend()
+    return case
+
+
+async def browser_of(desk: Desk, login: str, language: str = "en", **given: object) -> Browser:
+    browser = await Browser.of(desk, login, models=MODELS, **given)
+    browser.client.cookies.set("footage_desk_language", language)
+    return browser
+
+
+@pytest.fixture
+async def security(desk: Desk) -> AsyncIterator[Browser]:
+    browser = await browser_of(desk, "security")
+    yield browser
+    await browser.client.aclose()
+
+
+async def verified(browser: Browser, case: Case) -> dict[str, Any]:
+    """Verify over the API and wait for what is found."""
+    case.desk.clock.turn(timedelta(seconds=1))  # each check has a moment of its own
+    answer = await browser.post(f"/api/cases/{case.id}/integrity")
+    assert answer.status_code == 202, answer.text
+    await idle(browser)
+    found: dict[str, Any] = (await browser.get(f"/api/cases/{case.id}/integrity")).json()
+    return found
+
+
+async def idle(browser: Browser) -> None:
+    transport = browser.client._transport
+    assert isinstance(transport, httpx.ASGITransport)
+    await verifier(_Asking(transport.app)).idle()
+
+
+class _Asking:  # stands for a request of which only its application is asked
+    def __init__(self, app: Any) -> None:
+        self.app = app
+
+
+def faults(found: dict[str, Any]) -> dict[str, list[str]]:
+    return {one["kind"]: one["faults"] for one in found["objects"] if one["faults"]}
+
+
+@pytest.mark.requirement("R2", "R62")
+async def test_the_page_shows_the_whole_case(desk: Desk, case: Case, security: Browser) -> None:
+    answer = await security.get(f"/cases/{case.id}")
+
+    assert answer.status_code == 200
+    page = answer.text
+    assert f"<title>SQ-2031-{case.id}" in page
+    for words in ("A pallet is missing.", "Steps so far", "Reviews and decisions", "Custody log", "gap", "UTC"):
+        assert words in page, words
+    for document in desk.rows(Document):
+        assert f'href="/api/documents/{document.number}/print"' in page
+    for master in desk.rows(Master):
+        assert master.sealed["sha256Cipher"] in page
+        assert master.sealed["key"] not in page
+    assert "custody-" not in re.sub(r'href="[^"]*"|id="[^"]*"|aria-\w+="[^"]*"', "", page)
+
+
+async def test_the_page_is_chinese_by_default(desk: Desk, case: Case) -> None:
+    browser = await browser_of(desk, "security", "zh")
+
+    page = (await browser.get(f"/cases/{case.id}")).text
+
+    assert "办理步骤" in page
+    assert "时间线" in page
+    assert 'lang="zh-CN"' in page
+    await browser.client.aclose()
+
+
+@pytest.mark.requirement("R2")
+async def test_others_find_no_case_no_steps_and_no_check(desk: Desk, case: Case) -> None:
+    stranger = await browser_of(desk, "stranger")
+
+    for path in (f"/cases/{case.id}", f"/api/cases/{case.id}/steps", f"/api/cases/{case.id}/integrity", "/cases/none"):
+        assert (await stranger.get(path)).status_code == 404, path
+    assert (await stranger.post(f"/api/cases/{case.id}/integrity")).status_code == 404
+    assert (await stranger.send(f"/cases/{case.id}/integrity")).status_code == 404
+    assert desk.rows(IntegrityCheck) == []
+    await stranger.client.aclose()
+
+
+async def test_whom_the_case_concerns_finds_nothing(desk: Desk, case: Case, security: Browser) -> None:
+    desk.change(Application, case.id, subject_ids=["security"])
+
+    assert (await security.get(f"/cases/{case.id}")).status_code == 404
+
+
+async def test_nothing_that_was_typed_runs_on_the_page(desk: Desk, security: Browser) -> None:
+    texts = ("reason", "purpose", "place_of_use", "incident_reference", "urgent_because")
+    case = desk.case("yard", **{name: f"{name} {EVIL}" for name in texts})
+    await case.lend()
+    for decision in desk.rows(Decision):
+        desk.change(Decision, decision.id, reason=EVIL, opinion=EVIL, answers={EVIL: True})
+
+    page = (await security.get(f"/cases/{case.id}")).text
+
+    assert "<script>alert" not in page
+    assert "<img src=x" not in page
+    for name in texts:
+        assert f"{name} &lt;script&gt;" in page, name
+
+
+async def test_the_page_allows_no_inline_script_and_no_inline_style(case: Case, security: Browser) -> None:
+    answer = await security.get(f"/cases/{case.id}")
+
+    assert "unsafe" not in answer.headers["Content-Security-Policy"]
+    assert not re.search(r"\son\w+=|\sstyle=|<style|<script(?![^>]*\ssrc=)", answer.text)
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
+async def test_the_custodian_is_led_to_the_hand_over_and_security_is_not(
+    desk: Desk, case: Case, security: Browser
+) -> None:
+    custodian = await browser_of(desk, "custodian")
+
+    mine = (await custodian.get(f"/cases/{case.id}")).text
+
+    assert "For you to do" in mine
+    assert re.search(r'href="/hand-overs/[^"]+">View or return the copies', mine)
+    assert "For you to do" not in (await security.get(f"/cases/{case.id}")).text
+    await custodian.client.aclose()
+
+
+async def test_the_drafter_may_withdraw_until_the_copies_are_made(desk: Desk) -> None:
+    drafter = await browser_of(desk, "drafter")
+    case = desk.case("yard")
+    assert f"/applications/{case.id}/withdraw" in (await drafter.get(f"/cases/{case.id}")).text
+
+    await case.lend()
+
+    assert f"/applications/{case.id}/withdraw" not in (await drafter.get(f"/cases/{case.id}")).text
+    await drafter.client.aclose()
+
+
+async def test_operate_is_linked_where_it_is_configured(desk: Desk, case: Case, security: Browser) -> None:
+    from services.runtime.settings import Settings  # noqa: PLC0415
+
+    desk.change(Application, case.id, process_instance_key=2251799813685249)
+    settings = Settings(data_dir=desk.root, operate_url="https://operate.example/")
+    linked = await browser_of(desk, "security", settings=settings)
+
+    assert 'href="https://operate.example/processes/2251799813685249"' in (await linked.get(f"/cases/{case.id}")).text
+    assert "Operate" not in (await security.get(f"/cases/{case.id}")).text
+    await linked.client.aclose()
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+async def test_a_model_is_given_in_either_language(security: Browser, language: str) -> None:
+    answer = await security.get(f"/api/models/review?language={language}")
+
+    assert answer.status_code == 200
+    assert ("等待审核结论" in answer.text) == (language == "zh")
+    assert 'id="Task_AwaitDecision"' in answer.text
+    assert (await security.get("/api/models/none")).status_code == 404
+
+
+@pytest.mark.requirement("R6", "R53")
+async def test_a_check_of_sound_footage_is_kept_with_who_asked_for_it(
+    desk: Desk, case: Case, security: Browser
+) -> None:
+    assert (await security.get(f"/api/cases/{case.id}/integrity")).json() is None
+
+    found = await verified(security, case)
+
+    assert (found["outcome"], found["askedBy"]) == ("intact", "Security")
+    assert found["bytesRead"] == found["bytesTotal"] > 0
+    assert {one["kind"] for one in found["objects"]} == {"master", "copy", "record"}
+    page = (await security.get(f"/cases/{case.id}")).text
+    assert "Everything is as it was sealed" in page
+    [event] = [one for one in desk.rows(AuditEvent) if one.action == "integrity-checked"]
+    assert event.actor_id == "security"
+    assert [one for one in desk.rows(Notice) if one.code == integrity.DAMAGE_NOTICE] == []
+
+
+@pytest.mark.requirement("R6", "R53")
+async def test_a_flipped_bit_is_said_in_red_and_told_to_security_once(
+    desk: Desk, case: Case, security: Browser
+) -> None:
+    [master] = desk.rows(Master)
+    desk.damage(master.sealed["bucket"], master.sealed["key"])
+
+    found = await verified(security, case)
+
+    assert found["outcome"] == "damaged"
+    assert faults(found) == {"master": ["bytes"]}
+    page = (await security.get(f"/cases/{case.id}")).text
+    assert "Its bytes are not what was sealed." in page
+    assert 'class="said refused" role="alert"' in page
+    await verified(security, case)
+    told = [one for one in desk.rows(Notice) if one.code == integrity.DAMAGE_NOTICE]
+    assert [one.person_id for one in told] == ["security"]
+
+
+async def test_a_removed_object_and_a_changed_document_are_found(desk: Desk, case: Case, security: Browser) -> None:
+    [copy] = desk.rows(Copy)
+    where = (copy.sealed["bucket"], copy.sealed["key"], copy.sealed["versionId"])
+    desk.store.set_legal_hold(*where, False)
+    document = desk.rows(Document)[0]
+    desk.change(Document, document.id, content=document.content + " ")
+    assert faults(await verified(security, case)) == {"copy": ["hold"], "record": ["bytes"]}
+
+    desk.store.delete(*where)
+
+    assert faults(await verified(security, case))["copy"] == ["missing"]
+
+
+async def test_one_check_of_a_case_runs_at_a_time(desk: Desk, case: Case, security: Browser) -> None:
+    desk.as_person("security", integrity.begin, case.id)
+
+    answer = await security.post(f"/api/cases/{case.id}/integrity")
+    part = await security.client.post(f"/cases/{case.id}/integrity", headers={"HX-Request": "true"})
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "check-runs")
+    assert "A check of this case is running" in part.text
+    assert f'hx-get="/cases/{case.id}/integrity"' in part.text
+
+
+async def test_a_check_that_died_makes_way_for_the_next(desk: Desk, case: Case, security: Browser) -> None:
+    desk.as_person("security", integrity.begin, case.id)
+    desk.clock.turn(integrity.SILENCE)
+
+    found = await verified(security, case)
+
+    assert found["outcome"] == "intact"
+    assert {one.outcome for one in desk.rows(IntegrityCheck)} == {"intact", "unfinished"}
+
+
+async def test_a_store_that_is_away_leaves_the_check_unfinished_and_nobody_is_alarmed(desk: Desk, case: Case) -> None:
+    class Away:
+        def stat(self, *_: object) -> None:
+            raise Retryable("away")
+
+    browser = await browser_of(desk, "security", store=Away())
+
+    found = await verified(browser, case)
+
+    assert found["outcome"] == "unfinished"
+    assert faults(found) == {}
+    assert "did not reach its end" in (await browser.get(f"/cases/{case.id}")).text
+    assert [one for one in desk.rows(Notice) if one.code == integrity.DAMAGE_NOTICE] == []
+    await browser.client.aclose()
+
+
+async def test_the_button_works_as_a_plain_form_and_needs_its_token(desk: Desk, case: Case, security: Browser) -> None:
+    answer = await security.send(f"/cases/{case.id}/integrity")
+    assert (answer.status_code, answer.headers["location"]) == (303, f"/cases/{case.id}#integrity")
+    await idle(security)
+    part = await security.get(f"/cases/{case.id}/integrity", **{"HX-Request": "true"})
+    assert "Everything is as it was sealed" in part.text
+
+    del security.client.headers["X-CSRF-Token"]
+    assert (await security.send(f"/cases/{case.id}/integrity")).status_code == 403
+
+
+async def test_a_case_without_footage_and_documents_has_nothing_to_check(desk: Desk) -> None:
+    case = desk.case("yard")
+
+    with pytest.raises(Refused) as refused:
+        desk.as_person("security", integrity.begin, case.id)
+    assert refused.value.code == "nothing-to-check"
+
+
+async def test_a_draft_is_shown_to_its_drafter_with_the_way_on(desk: Desk) -> None:
+    case = desk.case("yard", submitted_at=None, number=None)
+    drafter = await browser_of(desk, "drafter")
+
+    page = (await drafter.get(f"/cases/{case.id}")).text
+
+    assert "Go on with the draft" in page
+    assert "The process has not begun." in page
+    await drafter.client.aclose()
