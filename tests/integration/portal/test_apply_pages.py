@@ -465,8 +465,10 @@ async def test_joint_departments_are_asked_when_it_is_handed_in(desk: ReviewDesk
 
     answer = await browser.post(f"/applications/{form['applicationId']}/submit", data={"version": "1"})
     page = (await browser.get("/applications")).text
+    form_again = (await browser.get(f"/applications/{form['applicationId']}/edit")).text
 
     assert answer.headers["location"] == "/applications"
+    assert "如修改申请，须重新征求" in form_again
     assert desk.the(Application).submitted_at is None
     assert "正在征求联合部门同意" in page
 

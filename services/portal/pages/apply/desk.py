@@ -9,7 +9,7 @@ from uuid import uuid4
 from services.portal.pages.apply import sheet
 from services.portal.pages.apply.sheet import Reading
 from services.portal.pages.forms import TypedForm
-from services.register import criticism, directory, drafts, forms, item_sources, local_times, previews
+from services.register import consent_views, criticism, directory, drafts, forms, item_sources, local_times, previews
 from services.register.applications import Application
 from services.register.criticism import Criticism
 from services.register.directory import CameraLine, Colleague
@@ -46,6 +46,7 @@ class Desk:
     departments: Sequence[Department]
     missing: Sequence[Line]
     criticism: Criticism | None
+    consultation: dict[str, Any] | None
     previous: str | None
     most_days: int | None
     most_items: int
@@ -128,6 +129,7 @@ def look(
         departments=directory.departments(unit),
         missing=missing(unit, reading),
         criticism=criticism.of(unit, application) if application and application.correction_until else None,
+        consultation=consent_views.told(unit, application.id) if application else None,
         previous=drafts.source(unit, previous_id)[0].number if previous_id else None,
         most_days=unit.rules.max_use_days,
         most_items=unit.rules.max_items,
