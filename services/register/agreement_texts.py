@@ -77,6 +77,12 @@ def texts(unit: Unit) -> list[Text]:
     return [_text(unit, version) for version in (*versions, *([first] if first not in versions else ()))]
 
 
+def to_issue(unit: Unit) -> Text:
+    """The present text, for an administrator to begin a new version from."""
+    administration.require_administrator(unit)
+    return present_text(unit)
+
+
 def issue(unit: Unit, version: str, text_zh: str, text_en: str, reason: str) -> Text:
     """Issue a new version: from the next unit of work on everybody has to sign it, and whatever was signed before is
     due again (R59)."""

@@ -1,0 +1,1 @@
+"""The administrator's desk: recorders, cameras, rules, agreements, and the examination of the set-up."""

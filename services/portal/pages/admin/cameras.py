@@ -1,0 +1,157 @@
+"""Cameras: the list with search and CSV, one with its form, bringing a list, retiring."""
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+
+from services.portal import tables
+from services.portal.api.camera_administration import CameraBody
+from services.portal.api.dependencies import Books
+from services.portal.pages.forms import Typed, TypedForm
+from services.portal.pages.visitor import Visiting, Visitor
+from services.register import camera_book, camera_import, recorder_book
+from services.register.recorder_book import RecorderLine
+from services.register.unit import Register, Unit
+from services.runtime.errors import Refused
+
+router = APIRouter(prefix="/admin/cameras")
+
+
+@router.get("")
+async def list_cameras(
+    *, visitor: Visiting, books: Books, text: str = "", retired: bool = False, page: int = 1, form: str = ""
+) -> Response:
+    """The cameras, to search and to page through; ``form=csv`` answers with all that match."""
+    page = max(1, min(page, 10_000))
+    first = (page - 1) * camera_book.SHOWN
+
+    def read(unit: Unit) -> list[camera_book.Line]:
+        if form == "csv":
+            return camera_book.cameras(unit, text=text[:200], retired=retired, most=None)
+        return camera_book.cameras(unit, text=text[:200], retired=retired, first=first, most=camera_book.SHOWN + 1)
+
+    lines = await books.run(visitor.actor, read)
+    if form == "csv":
+        return tables.csv_answer("cameras", camera_import.COLUMNS, camera_import.rows_of(lines))
+    return visitor.page(
+        "admin/cameras.html",
+        lines=lines[: camera_book.SHOWN],
+        more=len(lines) > camera_book.SHOWN,
+        page_number=page,
+        text=text[:200],
+        retired=retired,
+    )
+
+
+@router.get("/new")
+async def new_camera(visitor: Visiting, books: Books, recorder: str = "") -> Response:
+    """The form of a new camera."""
+    await books.run(visitor.actor, recorder_book.may_change)
+    return await _form(visitor, books, recorder=recorder)
+
+
+@router.post("/new")
+async def enter_camera(visitor: Visiting, typed: Typed, books: Books) -> Response:
+    """Enter it."""
+    try:
+        row = await books.run(visitor.actor, camera_book.enter, typed.body(CameraBody).entry())
+    except Refused as refusal:
+        if refusal.status == 403:
+            raise
+        return await _form(visitor, books, refusal=refusal, typed=typed)
+    return visitor.go(f"/admin/cameras/{row.id}", "摄像头已登记。", "The camera is entered.")
+
+
+@router.get("/list")
+async def bring_list(visitor: Visiting, books: Books) -> Response:
+    """The form to bring a list."""
+    await books.run(visitor.actor, recorder_book.may_change)
+    return visitor.page("admin/camera_list.html", tried=None, columns=camera_import.COLUMNS, refusal=None)
+
+
+@router.post("/list")
+async def take_list(visitor: Visiting, typed: Typed, books: Books) -> Response:
+    """Try the list, or enter it; every wrong line is named."""
+    file, tried, refused = typed.file("file"), None, None
+    content = await file.read(camera_import.LARGEST + 1) if file else b""
+
+    def act(unit: Unit) -> camera_import.Tried:
+        return camera_import.take(unit, content, dry_run=typed.text("enter") != "true")
+
+    try:
+        tried = await books.run(visitor.actor, act)
+    except Refused as refusal:
+        if refusal.status == 403:
+            raise
+        refused = refusal
+    if tried is not None and tried.done:
+        return visitor.go(
+            "/admin/cameras",
+            f"清单已导入：新增 {tried.new}，更改 {tried.changed}。",
+            f"The list is entered: {tried.new} new, {tried.changed} changed.",
+        )
+    status = refused.status if refused else 422 if tried and tried.wrong else 200
+    return visitor.page(
+        "admin/camera_list.html", status, tried=tried, columns=camera_import.COLUMNS, refusal=refused, typed=typed
+    )
+
+
+@router.get("/{camera_id}")
+async def one_camera(camera_id: str, visitor: Visiting, books: Books) -> Response:
+    """One camera and its form."""
+    return await _form(visitor, books, camera_id)
+
+
+@router.post("/{camera_id}")
+async def change_camera(camera_id: str, visitor: Visiting, typed: Typed, books: Books) -> Response:
+    """Change it from now on."""
+    try:
+        await books.run(visitor.actor, camera_book.change, camera_id, typed.body(CameraBody).entry())
+    except Refused as refusal:
+        if refusal.status in (403, 404):
+            raise
+        return await _form(visitor, books, camera_id, refusal=refusal, typed=typed)
+    return visitor.go(f"/admin/cameras/{camera_id}", "已保存。", "Saved.")
+
+
+@router.post("/{camera_id}/active")
+async def retire_camera(camera_id: str, visitor: Visiting, typed: Typed, books: Books) -> Response:
+    """Retire it, or take it back."""
+    active = typed.text("active") == "true"
+    try:
+        await books.run(visitor.actor, camera_book.set_active, camera_id, active)
+    except Refused as refusal:
+        if refusal.status in (403, 404):
+            raise
+        return await _form(visitor, books, camera_id, refusal=refusal)
+    said = (
+        ("摄像头已恢复使用。", "The camera is in use again.")
+        if active
+        else ("摄像头已停用。", "The camera is retired.")
+    )
+    return visitor.go(f"/admin/cameras/{camera_id}", *said)
+
+
+async def _form(
+    visitor: Visitor,
+    books: Register,
+    camera_id: str | None = None,
+    *,
+    recorder: str = "",
+    refusal: Refused | None = None,
+    typed: TypedForm | None = None,
+) -> Response:
+    def read(unit: Unit) -> tuple[camera_book.Line | None, list[RecorderLine]]:
+        line = None if camera_id is None else camera_book.camera(unit, camera_id)
+        return line, recorder_book.recorders(unit)
+
+    line, recorders = await books.run(visitor.actor, read)
+    return visitor.page(
+        "admin/camera.html",
+        refusal.status if refusal else 200,
+        line=line,
+        recorders=[one.row for one in recorders],
+        recorder=recorder,
+        classes=camera_book.CLASSES,
+        refusal=refusal,
+        typed=typed,
+    )

@@ -1,0 +1,137 @@
+"""Recorders: the list, one with its form, the test button, retiring."""
+
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+
+from services.portal import recorder_forms, recorder_test
+from services.portal.api.dependencies import Books, GivenRecorders
+from services.portal.api.recorders import GivenPlaces, RecorderBody
+from services.portal.pages.forms import Typed, TypedForm
+from services.portal.pages.visitor import Visiting, Visitor
+from services.recorders.registry import KINDS
+from services.register import camera_book, recorder_book
+from services.register.recorder_book import RecorderLine
+from services.register.unit import Register, Unit
+from services.runtime.errors import Refused
+
+router = APIRouter(prefix="/admin/recorders")
+
+
+@router.get("")
+async def list_recorders(visitor: Visiting, books: Books, text: str = "", retired: bool = False) -> Response:
+    """The recorders in use, or those that are not any more."""
+    lines = await books.run(visitor.actor, lambda unit: recorder_book.recorders(unit, text=text[:200], retired=retired))
+    return visitor.page("admin/recorders.html", lines=lines, text=text[:200], retired=retired)
+
+
+@router.get("/new")
+async def new_recorder(visitor: Visiting, books: Books, kind: str = "folder") -> Response:
+    """The form of a new recorder, made from what its kind declares."""
+    await books.run(visitor.actor, recorder_book.may_change)
+    return _form(visitor, kind)
+
+
+@router.post("/new")
+async def enter_recorder(visitor: Visiting, typed: Typed, books: Books, places: GivenPlaces) -> Response:
+    """Enter it, and go on to its page, where it is tested."""
+    await books.run(visitor.actor, recorder_book.may_change)
+    try:
+        body = typed.body(RecorderBody)
+        entry = await recorder_forms.entry(places, **body.model_dump())
+        row = await books.run(visitor.actor, recorder_book.enter, entry)
+    except Refused as refusal:
+        return _form(visitor, typed.text("kind", "folder"), refusal=refusal, typed=typed)
+    return visitor.go(f"/admin/recorders/{row.id}", "录像机已登记，请测试。", "The recorder is entered: test it.")
+
+
+@router.get("/{recorder_id}")
+async def one_recorder(recorder_id: str, visitor: Visiting, books: Books) -> Response:
+    """One recorder: what was measured, its cameras, its form, the test button."""
+    return await _one(recorder_id, visitor, books)
+
+
+@router.post("/{recorder_id}")
+async def change_recorder(
+    recorder_id: str, visitor: Visiting, typed: Typed, books: Books, places: GivenPlaces
+) -> Response:
+    """Change it from now on."""
+    line = await books.run(visitor.actor, recorder_book.to_change, recorder_id)
+    try:
+        body = typed.body(RecorderBody, kind=line.row.kind)
+        entry = await recorder_forms.entry(places, **body.model_dump(), row=line.row)
+        await books.run(visitor.actor, recorder_book.change, recorder_id, entry)
+    except Refused as refusal:
+        return await _one(recorder_id, visitor, books, refusal, typed=typed)
+    return visitor.go(f"/admin/recorders/{recorder_id}", "已保存，建议重新测试。", "Saved: test it again.")
+
+
+@router.post("/{recorder_id}/active")
+async def retire_recorder(recorder_id: str, visitor: Visiting, typed: Typed, books: Books) -> Response:
+    """Retire it, or take it back."""
+    active = typed.text("active") == "true"
+    try:
+        await books.run(visitor.actor, recorder_book.set_active, recorder_id, active)
+    except Refused as refusal:
+        if refusal.status in (403, 404):
+            raise
+        return await _one(recorder_id, visitor, books, refusal)
+    said = (
+        ("录像机已恢复使用。", "The recorder is in use again.")
+        if active
+        else ("录像机已停用。", "The recorder is retired.")
+    )
+    return visitor.go(f"/admin/recorders/{recorder_id}", *said)
+
+
+@router.post("/{recorder_id}/test")
+async def test_recorder(recorder_id: str, visitor: Visiting, books: Books, recorders: GivenRecorders) -> Response:
+    """Test it; for htmx the findings alone."""
+    tested = await recorder_test.test(books, visitor.actor, recorders, recorder_id)
+    if visitor.hurried:
+        return visitor.part("admin/_tested.html", tested=tested)
+    return await _one(recorder_id, visitor, books, tested=tested)
+
+
+def _form(visitor: Visitor, kind: str, *, refusal: Refused | None = None, typed: TypedForm | None = None) -> Response:
+    shape = KINDS.get(kind, KINDS["folder"]).shape
+    return visitor.page(
+        "admin/recorder_new.html",
+        refusal.status if refusal else 200,
+        shape=shape,
+        kinds=[one.shape for one in KINDS.values()],
+        row=None,
+        shown={},
+        secrets=[],
+        refusal=refusal,
+        typed=typed,
+    )
+
+
+async def _one(
+    recorder_id: str,
+    visitor: Visitor,
+    books: Register,
+    refusal: Refused | None = None,
+    *,
+    typed: TypedForm | None = None,
+    tested: Any = None,
+) -> Response:
+    def read(unit: Unit) -> tuple[RecorderLine, list[camera_book.Line]]:
+        line = recorder_book.line(unit, recorder_id)
+        return line, camera_book.cameras(unit, recorder_id=recorder_id, retired=not line.row.active, most=None)
+
+    line, cameras = await books.run(visitor.actor, read)
+    return visitor.page(
+        "admin/recorder.html",
+        refusal.status if refusal else 200,
+        row=line.row,
+        cameras=cameras,
+        shape=recorder_forms.shape_of(line.row),
+        shown=recorder_forms.shown(line.row),
+        secrets=recorder_forms.secrets_set(line.row),
+        tested=tested,
+        refusal=refusal,
+        typed=typed,
+    )
