@@ -11,7 +11,7 @@ from services.portal.api.errors import SECURITY_HEADERS, answer, too_large
 # The largest honest body is a return that attests for a thousand downloads, each with a note.
 LARGEST_BODY = 2 << 20
 # Here a file is taken, which is counted on its way into the vault.
-FILES = re.compile(r"/api/uploads/[^/]{1,64}/content")
+FILES = re.compile(r"(/api)?/uploads/[^/]{1,64}/content")
 
 
 class SecurityHeaders:

@@ -5,7 +5,7 @@ type or name is not looked at.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 
 from python_multipart.exceptions import FormParserError
@@ -14,13 +14,20 @@ from starlette.requests import ClientDisconnect, Request
 
 from services.runtime.errors import Refused
 
+Check = Callable[[Mapping[str, str]], None]
+
 IDLE_SECONDS = 120.0
 # What a form may hold beside the file: its boundaries, headers and small fields.
 BESIDE = 64 << 10
 
 
-async def file_of(request: Request, *, largest: int, announced: int | None) -> AsyncIterator[bytes]:
+async def file_of(
+    request: Request, *, largest: int, announced: int | None, check: Check | None = None
+) -> AsyncIterator[bytes]:
     """The file's bytes. ``largest`` is the limit in bytes, ``announced`` what the person said it has.
+
+    ``check`` is asked with the form's fields before the first byte of the file is given out; a body that is no form has
+    none.
 
     Refused where it is longer than that, shorter or longer than was announced or than Content-Length says, where
     nothing comes for a while, and where the body is no form although it says so.
@@ -32,12 +39,16 @@ async def file_of(request: Request, *, largest: int, announced: int | None) -> A
     told = _told_length(request)
     if told is not None and told > largest + (BESIDE if parser else 0):
         raise too_long(largest)
+    if parser is None and check is not None:
+        check({})
     taken = length = 0
     async for chunk in _pieces(request):
         taken += len(chunk)
         if taken > largest + (BESIDE if parser else 0):
             raise too_long(largest)
         for piece in parser.feed(chunk) if parser else (chunk,):
+            if parser is not None and check is not None and not length:
+                check(parser.fields)
             length += len(piece)
             yield piece
     if parser is not None and not parser.whole:
@@ -84,12 +95,15 @@ class _FilePart:
 
     boundary: bytes
     whole: bool = False
+    fields: dict[str, str] = field(default_factory=dict)  # that came before the file
     _pieces: list[bytes] = field(default_factory=list)
     _header: bytes = b""
     _value: bytes = b""
     _inside: bool = False
     _done: bool = False
     _fields: int = 0
+    _name: str = ""
+    _text: bytes = b""
 
     def __post_init__(self) -> None:
         try:
@@ -118,7 +132,8 @@ class _FilePart:
         return pieces
 
     def _begin(self) -> None:
-        self._header = self._value = b""
+        self._header = self._value = self._text = b""
+        self._name = ""
 
     def _take_header(self, data: bytes, start: int, end: int) -> None:
         self._header += data[start:end]
@@ -128,7 +143,9 @@ class _FilePart:
 
     def _header_end(self) -> None:
         if self._header.lower() == b"content-disposition" and not self._done:
-            self._inside = b"filename" in parse_options_header(self._value)[1]
+            told = parse_options_header(self._value)[1]
+            self._inside = b"filename" in told
+            self._name = told.get(b"name", b"").decode("utf-8", "replace")
         self._header = self._value = b""
 
     def _data(self, data: bytes, start: int, end: int) -> None:
@@ -138,8 +155,11 @@ class _FilePart:
         self._fields += end - start
         if self._fields > BESIDE:
             raise no_form()
+        self._text += data[start:end]
 
     def _part_end(self) -> None:
+        if not self._inside and not self._done:
+            self.fields[self._name] = self._text.decode("utf-8", "replace")
         self._done = self._done or self._inside
         self._inside = False
 

@@ -208,8 +208,17 @@ RULES = {
     "POST /api/sign-out": Rule(EVERYONE),
 }
 # The pages, group by group; what is in GROUPS has a rule for each of its routes.
-GROUPS = ("case", "apply", "custody", "notices")
+GROUPS = ("case", "apply", "custody", "notices", "sources")
 PAGES = {
+    "GET /uploads": Rule(EVERYONE),
+    "POST /uploads": Rule(EVERYONE, body=RECORDING),
+    "GET /uploads/{upload_id}": Rule(frozenset({"drafter"})),
+    "POST /uploads/{upload_id}": Rule(frozenset({"drafter"}), body=RECORDING),
+    "POST /uploads/{upload_id}/content": Rule(NONE, frozenset({"drafter"})),  # the token comes inside the form
+    "POST /uploads/{upload_id}/delete": Rule(frozenset({"drafter"})),
+    "GET /consents/{consent_id}": Rule(CONSENTER),
+    "POST /consents/{consent_id}/consent": Rule(CONSENTER, body=SIGNED),
+    "POST /consents/{consent_id}/refuse": Rule(CONSENTER, body={"reason": "no", **SIGNED}),
     "GET /cases/{application_id}": Rule(SEE),
     "GET /cases/{application_id}/integrity": Rule(SEE),
     "POST /cases/{application_id}/integrity": Rule(SEE, body={}),

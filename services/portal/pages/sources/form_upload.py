@@ -1,0 +1,93 @@
+"""The file of a plain form, for browsers without scripts: its token is checked before its first byte is taken."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import RedirectResponse
+
+from services.portal import cookies, upload_body
+from services.portal.api.dependencies import Books, GivenSettings
+from services.portal.api.session import ANONYMOUS, browser_of, require_csrf
+from services.portal.api.shapes import Identifier, Line
+from services.portal.api.uploads import GivenReceiver, UploadBody
+from services.portal.pages.forms import CSRF_FIELD, TypedForm
+from services.portal.pages.visitor import NotSignedIn, say_next
+from services.register import sign_ins, uploads
+from services.register.unit import Actor, Unit
+from services.register.uploads import Upload
+from services.runtime.errors import NotFound, Refused
+
+router = APIRouter()
+
+
+class TypedFacts(UploadBody):
+    """As the page asks for them: ``start_local`` is a local time in ``zone``."""
+
+    start_local: Line | None = None
+
+
+@router.post("/uploads/{upload_id}/content")
+async def send(
+    upload_id: Identifier, request: Request, books: Books, settings: GivenSettings, place: GivenReceiver
+) -> Response:
+    """Take the file as it streams in. The form is not parsed beforehand: that would write it down in the clear."""
+    token = cookies.read(request, cookies.SESSION)
+    if not token:
+        raise NotSignedIn
+    try:
+        actor = await books.run(ANONYMOUS, _actor, token, browser_of(request))
+    except Refused as refusal:
+        raise NotSignedIn from refusal
+
+    def check(fields: Mapping[str, str]) -> None:
+        require_csrf(token, fields.get(CSRF_FIELD, ""))
+
+    await books.run(actor, uploads.own, upload_id)
+    largest = settings.largest_upload_mib << 20
+    answer = RedirectResponse(f"/uploads/{upload_id}", 303)
+    try:
+        await place.receive(
+            actor,
+            upload_id,
+            lambda row: upload_body.file_of(request, largest=largest, announced=row.announced_size, check=check),
+        )
+    except NotFound:
+        raise
+    except Refused as refusal:
+        if refusal.code == "csrf":
+            raise
+        say_next(answer, refusal.zh, refusal.en)
+    return answer
+
+
+def _actor(unit: Unit, token: str, browser: str) -> Actor:
+    return Actor("person", sign_ins.person_of(unit, token, browser).id)
+
+
+def local_start(upload: Upload) -> str:
+    """The stated start as a page's field holds it."""
+    if upload.stated_start is None:
+        return ""
+    local = upload.stated_start.astimezone(ZoneInfo(upload.zone))
+    return local.replace(tzinfo=None).isoformat(timespec="seconds")
+
+
+def start_of(typed: TypedForm, zone: str) -> dict[str, Any]:
+    """The start that was typed as a local time (``startLocal``), in the recording's zone; empty where none was."""
+    local = typed.text("startLocal")
+    if not local:
+        return {}
+    try:
+        moment = datetime.fromisoformat(local).replace(tzinfo=ZoneInfo(typed.text("zone") or zone))
+    except (ValueError, OSError) as error:
+        raise Refused(
+            "start-wrong",
+            "请填写完整的开始日期和时间。",
+            "Give the start as a whole date and time.",
+            status=422,
+            field="startLocal",
+        ) from error
+    return {"start": moment}
