@@ -45,6 +45,8 @@ def preview(unit: Unit, form: Form, positions: Sequence[int] | None = None) -> l
     person = unit.session.get_one(Person, unit.actor.id)
     application = Application(drafter_id=person.id, department_id=person.department_id)
     forms.fill(application, form)
+    if form.custodian_id is not None and unit.session.get(Person, form.custodian_id) is None:
+        application.custodian_id = None
     places = range(1, len(form.items) + 1) if positions is None else positions
     items = [
         Item(

@@ -11,6 +11,7 @@ from services.portal.api.errors import USUAL, problems
 from services.portal.api.session import Acting
 from services.portal.api.shapes import LAST_OFFSET, Answer, Body, Code, Identifier, Moment, Paragraph
 from services.register import cases, drafts, forms, own_applications, previews, submissions, visibility
+from services.register.findings import Found
 from services.register.unit import Unit
 
 router = APIRouter(prefix="/api", tags=["applications"])
@@ -130,7 +131,12 @@ async def choices(_actor: Acting) -> Choices:
 @router.post("/applications/check", responses=problems(401, 404))
 async def check(form: Form, actor: Acting, books: Books) -> Checked:
     """What the automatic review would find of this form; nothing is kept."""
-    found = await books.run(actor, previews.preview, form.to_form())
+
+    def read(unit: Unit) -> list[Found]:
+        submissions.check_storable(unit, form.to_form())
+        return previews.preview(unit, form.to_form())
+
+    found = await books.run(actor, read)
     return Checked(
         complete=not any(one.severity == "blocks" for one in found),
         findings=[

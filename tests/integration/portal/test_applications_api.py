@@ -120,3 +120,11 @@ async def test_the_own_list_is_filtered_searched_and_sorted(desk: ReviewDesk, po
     assert await ids(browser, "limit=1&sort=state&descending=false") == [draft]
     assert await ids(head, "department=true") == [later]
     assert await ids(head, "") == []
+
+
+async def test_a_check_of_what_is_not_there_is_refused_with_its_field(portal: Portal) -> None:
+    browser = await portal.signed_in("drafter")
+
+    for change, field in (({"items": [{**ITEM, "cameraId": "none"}]}, "items"), ({"custodianId": "x"}, "custodian_id")):
+        answer = await browser.post("/api/applications/check", json={**FORM, **change})
+        assert problem(answer) == (422, "unknown", field)

@@ -528,3 +528,29 @@ async def test_a_file_that_was_brought_is_added_whole_and_is_nobody_elses(desk: 
     assert desk.the(Item, camera_id=upload_id).asked_end == NOON - HOUR / 2
     assert "请选择摄像头" in others.text
     assert "安全例会" not in others.text
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"custodianId": "nobody"},
+        {"placeOfUse": "地" * 4001},
+        {"wayOfUse": "publish"},
+        {"subjectIds": ["nobody"]},
+        {"sensitivities": ["nothing"]},
+        {"jointDepartmentIds": ["works"]},
+    ],
+)
+async def test_what_no_list_offers_is_refused_with_a_sentence_and_keeps_the_rest(
+    desk: ReviewDesk, portal: Portal, changes: dict[str, Any]
+) -> None:
+    browser = await portal.signed_in("drafter")
+    form = filled(**changes)
+
+    by_itself = await browser.post("/apply/save", data=form, headers=HURRIED)
+    by_button = await browser.post("/apply", data={**form, "act": "save"})
+
+    assert by_itself.status_code == by_button.status_code == 422
+    assert form["reason"] in by_button.text
+    assert "said refused" in by_itself.text
+    assert desk.all(Application) == []

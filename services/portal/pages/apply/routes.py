@@ -65,7 +65,7 @@ async def act(visitor: Visiting, typed: Typed, books: Books) -> Response:
         if refusal.status == 404:
             raise
         shown = await books.run(visitor.actor, _unsaved, done.typed)
-        return _form(visitor, shown, refusal=refusal, picking=done.picking)
+        return _form(visitor, shown, refusal=sheet.on_page(refusal), picking=done.picking)
     if done.act == "review":
         return visitor.go(f"/applications/{saved.application_id}/summary")
     if visitor.hurried:

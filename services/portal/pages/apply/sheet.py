@@ -108,6 +108,13 @@ def require_text(name: str, text: str) -> None:
         )
 
 
+def on_page(refusal: Refused) -> Refused:
+    """The refusal with its field named as the page names it."""
+    names = {of: name for name, of in (*TEXTS.items(), *MARKS.items(), *LISTS.items())}
+    field = names.get(refusal.field or "", refusal.field)
+    return Refused(refusal.code, refusal.zh, refusal.en, status=refusal.status, field=field)
+
+
 def reason_of_withdrawal(typed: TypedForm) -> str:
     """Why an application is withdrawn; Refused where nothing is said."""
     reason = typed.text("reason")
