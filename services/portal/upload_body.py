@@ -26,8 +26,7 @@ async def file_of(
 ) -> AsyncIterator[bytes]:
     """The file's bytes. ``largest`` is the limit in bytes, ``announced`` what the person said it has.
 
-    ``check`` is asked with the form's fields before the first byte of the file is given out; a body that is no form has
-    none.
+    ``check`` is asked with the form's fields before the first byte of the file is given out.
 
     Refused where it is longer than that, shorter or longer than was announced or than Content-Length says, where
     nothing comes for a while, and where the body is no form although it says so.
@@ -39,8 +38,6 @@ async def file_of(
     told = _told_length(request)
     if told is not None and told > largest + (BESIDE if parser else 0):
         raise too_long(largest)
-    if parser is None and check is not None:
-        check({})
     taken = length = 0
     async for chunk in _pieces(request):
         taken += len(chunk)

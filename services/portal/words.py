@@ -129,7 +129,6 @@ WORDS: dict[str | bool | None, tuple[str, str]] = {
     # recorders' clocks
     "configured": ("人工设定", "set by hand"),
     "unknown": ("未测量", "not measured"),
-    # returns
     "storage": ("存储管理部门", "the storage office"),
     "destroyed": ("已销毁", "destroyed"),
     "given-back": ("已交还", "given back"),

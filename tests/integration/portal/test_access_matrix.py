@@ -214,7 +214,7 @@ PAGES = {
     "POST /uploads": Rule(EVERYONE, body=RECORDING),
     "GET /uploads/{upload_id}": Rule(frozenset({"drafter"})),
     "POST /uploads/{upload_id}": Rule(frozenset({"drafter"}), body=RECORDING),
-    "POST /uploads/{upload_id}/content": Rule(NONE, frozenset({"drafter"})),  # the token comes inside the form
+    "POST /uploads/{upload_id}/content": Rule(NONE, EVERYONE),  # its token comes inside a form of many parts
     "POST /uploads/{upload_id}/delete": Rule(frozenset({"drafter"})),
     "GET /consents/{consent_id}": Rule(CONSENTER),
     "POST /consents/{consent_id}/consent": Rule(CONSENTER, body=SIGNED),
