@@ -30,6 +30,7 @@ WORDS: dict[str | bool | None, tuple[str, str]] = {
     "unreadable": ("无法读取", "unreadable"),
     "recorder": ("录像机", "recorder"),
     "quarantine": ("预先保全", "preservation"),
+    "preservation": ("预先保全", "preservation"),
     "upload-announced": ("待上传", "file to be sent"),
     "upload-receiving": ("接收中", "being received"),
     "upload-received": ("已接收", "received"),

@@ -13,7 +13,7 @@ from services.portal.pages import language
 
 PAGES = Path(language.__file__).parent
 METHODS = [("**.py", "python"), ("**.html", "jinja2.ext:babel_extract")]
-KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2), "translated": None}
+KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2), "translated": None, "tell": None}
 OPTIONS = {
     "**.html": {"extensions": "jinja2.ext.i18n", "trim_blocks": "true", "lstrip_blocks": "true", "silent": "false"}
 }
