@@ -68,7 +68,7 @@ def run(
         accounts: list[Account] = []
         if loaded.demo:
             _say("Laying out the demo organisation and its recordings of yesterday …")
-            accounts = organisation.prepare(house)
+            accounts = organisation.prepare(house, situations.RECORDED if cases else (1,))
         _say("Starting engine, workers and portal …")
 
         async def ready(addresses: Addresses) -> None:

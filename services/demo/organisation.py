@@ -2,6 +2,7 @@
 
 import os
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -22,7 +23,6 @@ from services.runtime.settings import variable
 
 NAMESPACE = uuid.UUID("0f4c8d0e-6a3b-4c53-9a4e-2f6f0f7d5a10")
 AGREEMENT_TERM = timedelta(days=365)
-RETENTION_DAYS = 30
 
 
 @dataclass(frozen=True)
@@ -87,8 +87,8 @@ PEOPLE = (
     _Member("lianghong", "梁红", "management", ("manager",), "管理层 management decision"),
 )
 CAMERAS = (
-    ("cam1", "生产车间A区", "Workshop A", "一号厂房一层", "Building 1, ground floor", "ordinary"),
-    ("cam2", "成品仓库门口", "Warehouse door", "二号厂房北门", "Building 2, north door", "sensitive"),
+    ("cam1", "生产车间A区", "Workshop A", "一号厂房一层", "Building 1, ground floor", "ordinary", 30),
+    ("cam2", "成品仓库门口", "Warehouse door", "二号厂房北门", "Building 2, north door", "sensitive", 15),
 )
 
 
@@ -106,14 +106,15 @@ def settings() -> dict[str, Any]:
     return chosen
 
 
-def prepare(house: House) -> list[Account]:
-    """Seed the demo organisation and lay recordings of yesterday under the data folder. Again changes nothing.
+def prepare(house: House, days_ago: Sequence[int] = (1,)) -> list[Account]:
+    """Seed the demo organisation and lay recordings of so many days ago under the data folder. Again changes nothing.
 
     Raises Fatal for books that are somebody's own: the demo's passwords are known to everybody.
     """
     recordings = (house.settings.data_dir / "recordings").absolute()
     there = house.register.run_now(Actor("system", "demo"), seed_demo, recordings)
-    redate(RECORDINGS, recordings, (house.clock.now() - timedelta(days=1)).date())
+    for days in days_ago:
+        redate(RECORDINGS, recordings, (house.clock.now() - timedelta(days=days)).date())
     return there
 
 
@@ -208,7 +209,7 @@ def _recorder(unit: Unit, recordings: Path, zone: str) -> None:
         unit.session.flush()
     recorder.configuration, recorder.zone = configuration, zone
     known = set(unit.session.scalars(select(Camera.channel).where(Camera.recorder_id == recorder.id)))
-    for channel, zh, en, place_zh, place_en, camera_class in CAMERAS:
+    for channel, zh, en, place_zh, place_en, camera_class, days in CAMERAS:
         if channel not in known:
             unit.session.add(
                 Camera(
@@ -220,7 +221,7 @@ def _recorder(unit: Unit, recordings: Path, zone: str) -> None:
                     place_zh=place_zh,
                     place_en=place_en,
                     camera_class=camera_class,
-                    retention_days=RETENTION_DAYS,
+                    retention_days=days,
                 )
             )
     unit.session.flush()

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from itertools import cycle
 from typing import Any
 
 from services.demo import organisation
@@ -15,6 +16,10 @@ log = get_logger(__name__)
 USE_DAYS = 10
 # Long enough that the first loan is overdue, and not so long that its grace is over too.
 AHEAD = timedelta(days=USE_DAYS, hours=9)
+# What people take for a step, in turn: all of it together stays below the limit of the first review that waits.
+PACE = tuple(timedelta(minutes=minutes) for minutes in (25, 50, 15, 70, 40))
+# Of how many days ago recordings lie on the recorder: what it overwrites next is measured by the oldest.
+RECORDED = (1, 12)
 
 
 @dataclass(frozen=True)
@@ -79,6 +84,13 @@ TRAINING = Plot(
     "制作内部培训案例，只在培训课上播放。",
     (("cam1", 0, 120),),
 )
+LOADING = Plot(
+    "lina",
+    "operations",
+    "昨晚装车数量与出库单不一致，需要核对装车过程。",
+    "核对装车数量，改进出库复核。",
+    (("cam2", 5, 65),),
+)
 SAFETY_LINE = Plot(
     "chenjing",
     "operations",
@@ -126,20 +138,22 @@ class _Scene:
     def __init__(self, people: People, day: date) -> None:
         self._people = people
         self._day = day
+        self._pace = cycle(PACE)
 
     async def overdue(self) -> None:
         case = await self._lent(COLLISION, way_of_use="download")
         hand_over = await self._accept(case)
         await case.view(hand_over)
-        administrator = await self._people("luoxin")
-        await administrator.post("/api/demo/clock", {"seconds": int(AHEAD.total_seconds())})
+        await self._turn(AHEAD)
         await case.reminded(hand_over)
 
     async def re_archived(self) -> None:
         case = await self._lent(HANDOVER)
         hand_over = await self._accept(case)
         await case.view(hand_over)
+        await self._later()
         await case.give_back(hand_over)
+        await self._later()
         await case.close()
 
     async def in_use(self) -> None:
@@ -163,7 +177,7 @@ class _Scene:
         await wait_for("the question about partial footage", asked)
 
     async def to_release(self) -> None:
-        case = await self._approved(PARCEL)
+        case = await self._signed(PARCEL)
         await case.review("hutao", "storage-release")
 
     async def for_management(self) -> None:
@@ -172,13 +186,13 @@ class _Scene:
 
     async def to_sign(self) -> None:
         case = await self._submitted(DISPUTE)
-        await case.decide("wangfang", "preliminary", "approved")
-        await case.decide("wulei", "security", "approved", usePeriodDays=7, wayOfUse="view")
+        await self._decide(case, "wangfang", "preliminary", "approved")
+        await self._decide(case, "wulei", "security", "approved", usePeriodDays=7, wayOfUse="view")
         await case.review("zhaoqiang", "security-signature")
 
     async def for_security(self) -> None:
         case = await self._submitted(PARCEL)
-        await case.decide("zhangwei", "preliminary", "approved")
+        await self._decide(case, "zhangwei", "preliminary", "approved")
         await case.review("wulei", "security")
 
     async def for_the_department(self) -> None:
@@ -187,17 +201,30 @@ class _Scene:
 
     async def to_correct(self) -> None:
         case = await self._submitted(SAFETY_LINE)
-        await case.decide("gaofeng", "preliminary", "returned", reason="请写明通道的具体位置，并缩短时间段。")
+        await self._decide(case, "gaofeng", "preliminary", "returned", reason="请写明通道的具体位置，并缩短时间段。")
 
     async def rejected(self) -> None:
         case = await self._submitted(TRAINING)
-        await case.decide("zhangwei", "preliminary", "approved")
+        await self._decide(case, "zhangwei", "preliminary", "approved")
         reason = "培训用途可以用演练画面代替，调取他人画面没有必要。"
-        await case.decide("wulei", "security", "rejected", reason=reason)
+        await self._decide(case, "wulei", "security", "rejected", reason=reason)
 
     async def draft(self) -> None:
         drafter = await self._people("lina")
-        await drafter.post("/api/applications", {**self._form(HANDOVER), "submit": False})
+        await drafter.post("/api/applications", {**self._form(LOADING), "submit": False})
+
+    async def _decide(self, case: Case, login: str, stage: str, outcome: str, **more: Any) -> None:
+        """Decide after a while, as people do."""
+        await case.review(login, stage)
+        await self._later()
+        await case.decide(login, stage, outcome, **more)
+
+    async def _later(self) -> None:
+        await self._turn(next(self._pace))
+
+    async def _turn(self, ahead: timedelta) -> None:
+        administrator = await self._people("luoxin")
+        await administrator.post("/api/demo/clock", {"seconds": int(ahead.total_seconds())})
 
     async def _submitted(self, plot: Plot) -> Case:
         drafter = await self._people(plot.drafter)
@@ -206,17 +233,14 @@ class _Scene:
 
     async def _signed(self, plot: Plot, way_of_use: str = "view") -> Case:
         case = await self._submitted(plot)
-        await case.decide("zhangwei", "preliminary", "approved")
-        await case.decide("wulei", "security", "approved", usePeriodDays=USE_DAYS, wayOfUse=way_of_use)
-        await case.decide("zhaoqiang", "security-signature", "signed")
+        await self._decide(case, "zhangwei", "preliminary", "approved")
+        await self._decide(case, "wulei", "security", "approved", usePeriodDays=USE_DAYS, wayOfUse=way_of_use)
+        await self._decide(case, "zhaoqiang", "security-signature", "signed")
         return case
 
-    async def _approved(self, plot: Plot, way_of_use: str = "view") -> Case:
-        return await self._signed(plot, way_of_use)
-
     async def _released(self, plot: Plot, way_of_use: str = "view") -> Case:
-        case = await self._approved(plot, way_of_use)
-        await case.decide("hutao", "storage-release", "approved")
+        case = await self._signed(plot, way_of_use)
+        await self._decide(case, "hutao", "storage-release", "approved")
         return case
 
     async def _lent(self, plot: Plot, way_of_use: str = "view") -> Case:
@@ -228,6 +252,7 @@ class _Scene:
         """The custodian accepts this case's copies."""
         custodian = await self._people("liuyang")
         offered = await wait_for("the hand-over", self._offer(case))
+        await self._later()
         accepted: dict[str, Any] = await custodian.post(
             f"/api/hand-overs/{offered['id']}/accept",
             {
