@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from services.runtime.settings import variable
 
 NAMESPACE = uuid.UUID("0f4c8d0e-6a3b-4c53-9a4e-2f6f0f7d5a10")
 AGREEMENT_TERM = timedelta(days=365)
+ZONE = "Asia/Shanghai"  # of the place and of the recorder's clock, which its pictures show
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,7 @@ def prepare(house: House, days_ago: Sequence[int] = (1,)) -> list[Account]:
     Raises Fatal for books that are somebody's own: the demo's passwords are known to everybody.
     """
     recordings = (house.settings.data_dir / "recordings").absolute()
-    there = house.register.run_now(Actor("system", "demo"), seed_demo, recordings)
+    there = house.register.run_now(Actor("system", "demo"), partial(seed_demo, zone=ZONE), recordings)
     for days in days_ago:
         redate(RECORDINGS, recordings, (house.clock.now() - timedelta(days=days)).date())
     return there

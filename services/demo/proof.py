@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import ParamSpec
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 
 from services.bootstrap import House
+from services.demo import organisation
 from services.register.applications import Item
 from services.register.cameras import Camera
 from services.register.copies import Copy
@@ -135,8 +137,10 @@ def _coverage(copy: Issued) -> Check:
     told = sum((span.duration for span in (*asked, *coverage.gaps)), timedelta())
     whole = abs(told - coverage.asked.duration) < timedelta(seconds=1)
     honest = (copy.sealed.outcome == "complete") == (not coverage.gaps)
+    zone = ZoneInfo(organisation.ZONE)
     gaps = ", ".join(
-        f"{gap.duration.total_seconds():.1f} s missing at {gap.start:%H:%M:%S} UTC" for gap in coverage.gaps
+        f"{gap.duration.total_seconds():.1f} s missing at {gap.start.astimezone(zone):%H:%M:%S}"
+        for gap in coverage.gaps
     )
     return Check(
         copy.camera,

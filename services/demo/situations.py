@@ -2,9 +2,10 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from itertools import cycle
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from services.demo import organisation
 from services.demo.people import People, wait_for
@@ -102,7 +103,7 @@ SAFETY_LINE = Plot(
 
 
 async def lay_out(address: str, passwords: dict[str, str], day: date) -> int:
-    """Bring the cases to their stages on the portal at ``address``, with the recordings of ``day`` (UTC).
+    """Bring the cases to their stages on the portal at ``address``, with the recordings of ``day``.
 
     Leaves books in which there is a case already as they are. Answers how many cases it made; raises Stuck.
     """
@@ -275,7 +276,7 @@ class _Scene:
         return look
 
     def _form(self, plot: Plot) -> dict[str, Any]:
-        start = datetime(self._day.year, self._day.month, self._day.day, 22, 46, 30, tzinfo=UTC)
+        start = datetime(self._day.year, self._day.month, self._day.day, 22, 46, 30, tzinfo=ZoneInfo(organisation.ZONE))
         return {
             "reason": plot.reason,
             "purpose": plot.purpose,
@@ -292,7 +293,7 @@ class _Scene:
                     "cameraId": organisation.demo_id(channel),
                     "start": (start + timedelta(seconds=begin)).isoformat(),
                     "end": (start + timedelta(seconds=end)).isoformat(),
-                    "zone": "Asia/Shanghai",
+                    "zone": organisation.ZONE,
                 }
                 for channel, begin, end in plot.cameras
             ],

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Any, TypeAlias
+from zoneinfo import ZoneInfo
 
 from services.demo import organisation
 from services.demo.people import People, wait_for
@@ -36,17 +37,17 @@ class Case:
     number: str = ""
 
     async def apply(self, day: date) -> None:
-        """Draft and submit the form for ``day``, the date (UTC) that the recordings lie on."""
+        """Draft and submit the form for ``day``, the date that the recordings lie on."""
         drafter = await self.people("lina")
-        items = []
+        items, zone = [], ZoneInfo(organisation.ZONE)
         for channel, start, end in ITEMS:
             asked = {
                 "cameraId": organisation.demo_id(channel),
-                "start": datetime(day.year, day.month, day.day, *start, tzinfo=UTC).isoformat(),
-                "end": datetime(day.year, day.month, day.day, *end, tzinfo=UTC).isoformat(),
+                "start": datetime(day.year, day.month, day.day, *start, tzinfo=zone).isoformat(),
+                "end": datetime(day.year, day.month, day.day, *end, tzinfo=zone).isoformat(),
             }
             held = await drafter.get("/api/coverage", **asked)
-            items.append({**asked, "zone": "UTC"})
+            items.append({**asked, "zone": zone.key})
             self._tell("预查 coverage", "lina", f"the recorder holds {held['share']:.1%} of the span of {channel}")
         applied = await drafter.post("/api/applications", _form(items))
         self.application_id, self.number = applied["id"], applied["number"]

@@ -66,7 +66,7 @@ def apart(postgres_database: Callable[[], str], s3_server: Any, key: str, tmp_pa
         assert migrated.returncode == 0, migrated.stderr
         recordings = tmp_path / "recordings"
         redate(organisation.RECORDINGS, recordings, (datetime.now(UTC) - timedelta(days=1)).date())
-        _register(url, lambda unit: organisation.seed_demo(unit, recordings))
+        _register(url, lambda unit: organisation.seed_demo(unit, recordings, zone=organisation.ZONE))
         deployed = once("deploy", env=env).stdout, once("deploy", env=env).stdout
         light = [one.job_type for one in discover() if one.job_type not in (*FOOTAGE, "retrieve-footage")]
         processes = {

@@ -10,9 +10,10 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import httpx
 
@@ -147,12 +148,13 @@ class Run:
 
     async def _apply(self, drafter: Somebody) -> None:
         day = (TurnedClock(self.folder / "house" / "clock.json").now() - timedelta(days=1)).date()
+        zone = ZoneInfo(organisation.ZONE)
         items = [
             {
                 "cameraId": organisation.demo_id(channel),
-                "start": datetime(day.year, day.month, day.day, *start, tzinfo=UTC).isoformat(),
-                "end": datetime(day.year, day.month, day.day, *end, tzinfo=UTC).isoformat(),
-                "zone": "UTC",
+                "start": datetime(day.year, day.month, day.day, *start, tzinfo=zone).isoformat(),
+                "end": datetime(day.year, day.month, day.day, *end, tzinfo=zone).isoformat(),
+                "zone": zone.key,
             }
             for channel, start, end in ITEMS
         ]
