@@ -12,6 +12,8 @@ from served import served
 
 from services.portal.app import create_app
 from services.register.applications import Application
+from services.register.cameras import Camera, Recorder
+from services.register.unit import Unit
 from services.runtime import models
 from services.runtime.settings import Settings
 from services.runtime.spans import Span
@@ -47,6 +49,13 @@ class Drafter:
 
     def saved(self) -> None:
         expect(self.page.locator("#saved")).to_contain_text("已保存")
+
+
+def _berlin(unit: Unit) -> None:
+    unit.session.add(Recorder(id="away", name="B", site="Werk", kind="folder", configuration={}, zone="Europe/Berlin"))
+    unit.session.flush()
+    names = {"name_zh": "柏林大门", "name_en": "Berlin gate", "place_zh": "门口", "place_en": "entrance"}
+    unit.session.add(Camera(id="berlin", recorder_id="away", channel="1", retention_days=3650, **names))
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +108,39 @@ def test_a_form_is_handed_in_with_three_fields_typed_and_two_clicks(drafter: Dra
     page.wait_for_url("**/cases/*")
     assert drafter.desk.the(Application).reason == REASON
     assert drafter.said == []
+
+
+def test_a_camera_is_found_by_what_is_typed(drafter: Drafter) -> None:
+    page = drafter.page
+
+    page.fill("#camera-search", "一层")
+    expect(page.locator(".cameras button")).to_have_count(1)
+    page.fill("#camera-search", "停车场")
+    expect(page.locator(".cameras")).to_contain_text("没有")
+    page.fill("#camera-search", "大门")
+    page.locator(".cameras button").first.click()
+
+    expect(page.locator(".chosen")).to_contain_text("大门")
+
+
+def test_which_of_two_times_is_meant_is_asked_while_one_types(drafter: Drafter) -> None:
+    page = drafter.page
+    drafter.desk.run(_berlin)
+    page.reload()
+    page.locator(".cameras button", has_text="柏林").click()
+    expect(page.locator("#zone-0")).to_contain_text("Europe/Berlin")
+    page.fill("[name=items-0-start]", "2030-10-27T02:30:00")
+    page.fill("[name=items-0-end]", "2030-10-27T04:00:00")
+    page.locator("[name=items-0-end]").dispatch_event("change")
+
+    page.get_by_label("第二次").check()
+
+    expect(page.get_by_label("第二次")).to_be_checked()
+    expect(page.get_by_label("第二次")).to_be_focused()
+    expect(page.locator("#held-0")).to_contain_text("1 小时 30 分钟")
+    page.fill("[name=items-0-start]", "2030-10-27T01:30:00")
+    page.locator("[name=items-0-start]").dispatch_event("change")
+    expect(page.get_by_label("第二次")).to_have_count(0)
 
 
 def test_what_is_typed_after_the_session_has_ended_is_there_after_signing_in(drafter: Drafter) -> None:

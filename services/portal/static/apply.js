@@ -44,16 +44,34 @@ document.addEventListener("change", (event) => {
   if (end && !end.value && from) setTime(end, from + LENGTH_AT_FIRST);
 });
 
-// What was typed after the session had ended waits in this tab until its person has signed in again.
-document.addEventListener("htmx:beforeOnLoad", (event) => {
-  const form = document.getElementById(FORM);
-  const away = event.detail.xhr.getResponseHeader("HX-Redirect") || "";
-  if (!form || !away.startsWith("/sign-in")) return;
+// What was typed after the session had ended waits in this tab until its person has signed in again and it is saved.
+let unsaved = false;
+
+function keep(form) {
   const fields = [...new FormData(form)].filter(([name, value]) => typeof value === "string" && name !== "csrf_token");
   sessionStorage.setItem(FORM, JSON.stringify({ person: form.dataset.person, id: form.elements.applicationId.value, fields }));
+}
+
+const signedOut = (xhr) => (xhr.getResponseHeader("HX-Redirect") || "").startsWith("/sign-in");
+
+document.addEventListener("htmx:beforeOnLoad", (event) => {
+  const form = document.getElementById(FORM);
+  if (!form || !signedOut(event.detail.xhr)) return;
+  keep(form);
+  unsaved = true;
   event.preventDefault();
   const back = form.elements.version.value === "0" ? "/apply" : `/applications/${form.elements.applicationId.value}/edit`;
   window.location.assign("/sign-in?next=" + encodeURIComponent(back));
+});
+
+// The next page takes a moment to come, and somebody types on.
+window.addEventListener("pagehide", () => {
+  if (unsaved) keep(document.getElementById(FORM));
+});
+
+document.addEventListener("htmx:afterRequest", (event) => {
+  const { successful, xhr } = event.detail;
+  if (successful && ["autosave", FORM].includes(event.target.id) && !signedOut(xhr)) unsaved = false;
 });
 
 function takeBack() {
@@ -75,6 +93,7 @@ function takeBack() {
       else element.value = values[values.length - 1];
     }
   }
+  unsaved = true;
   changed(form);
 }
 

@@ -50,7 +50,7 @@ async def show_coverage(
     typed = TypedForm(visitor.request.query_params)  # type: ignore[arg-type]  # the same kind of multi-dict
 
     def read(unit: Unit) -> _Asked:
-        rows = desk.read(unit, typed, application).rows
+        rows = desk.read(unit, typed, application, first=row).rows
         one = rows[0] if rows else None
         if one is None or one.camera is None or one.span is None:
             return _Asked(one)

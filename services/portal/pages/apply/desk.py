@@ -137,10 +137,13 @@ def look(
     )
 
 
-def read(unit: Unit, typed: TypedForm, application_id: str | None) -> Reading:
-    """What of the typed form can be read; its items name cameras, and files of the person or of the application."""
+def read(unit: Unit, typed: TypedForm, application_id: str | None, *, first: int = 0) -> Reading:
+    """What of the typed form can be read; its items name cameras, and files of the person or of the application.
+
+    ``first`` is the place, from 0, of the first item that is typed: a part of the page sends one item alone.
+    """
     by_id = {camera.id: camera for camera in item_sources.cameras(unit, application_id)}
-    return sheet.read(typed, by_id, unit.rules.zone)
+    return sheet.read(typed, by_id, unit.rules.zone, first)
 
 
 def missing(unit: Unit, reading: Reading) -> list[Line]:

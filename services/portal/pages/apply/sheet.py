@@ -160,8 +160,11 @@ def with_items(values: Mapping[str, Any], items: Iterable[Mapping[str, str]]) ->
     return others | {f"items-{index}-{name}": text for index, item in enumerate(items) for name, text in item.items()}
 
 
-def read(typed: TypedForm, cameras: Mapping[str, CameraLine], zone: str) -> Reading:
-    """What of the typed form can be read; times are in the zone of the camera, or in ``zone`` while there is none."""
+def read(typed: TypedForm, cameras: Mapping[str, CameraLine], zone: str, first: int = 0) -> Reading:
+    """What of the typed form can be read; times are in the zone of the camera, or in ``zone`` while there is none.
+
+    Its items are numbered from ``first``.
+    """
     problems: list[Found] = []
     values: dict[str, Any] = {}
     for name, of in TEXTS.items():
@@ -176,7 +179,7 @@ def read(typed: TypedForm, cameras: Mapping[str, CameraLine], zone: str) -> Read
         problems.append(Found("use-days-unreadable", "blocks", "请填写使用天数。", "Say for how many days."))
     values |= {of: typed.text(name) == "true" for name, of in MARKS.items()}
     values |= {of: tuple(dict.fromkeys(filter(None, typed.all(name)))) for name, of in LISTS.items()}
-    rows = tuple(_row(index, item, cameras, zone) for index, item in enumerate(items_of(typed)))
+    rows = tuple(_row(index, item, cameras, zone) for index, item in enumerate(items_of(typed), first))
     readable = [(row, row.camera, row.span) for row in rows]
     items = [
         (row.position, ItemAsked(camera.id, span.start, span.end, row.zone))
