@@ -90,7 +90,7 @@
   // --- the watermark: text nodes over the picture, made again when something takes them away
   let marks = null;
   const watcher = new MutationObserver(mark);
-  function markText() { return `${told.mark} · ${inZone(markParts, Date.now())}`; }
+  function markText() { return `${told.mark} · ${inZone(markParts, serverNow + Date.now() - started)}`; }
   function mark() {
     watcher.disconnect();
     marks?.remove();

@@ -1,0 +1,159 @@
+"""The whole main job in Chromium, by the people who do it: Chinese at a desk, English on a phone."""
+
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from house_process import Running, environment, running
+from main_job import DESKTOP_ZH, PHONE_EN, Device, MainJob, People, Somebody
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+CHROMIUM = Path("/usr/bin/chromium")
+# Where the pictures of the main pages go, such as docs/pages; without it none are taken.
+PICTURES = os.environ.get("FOOTAGE_DESK_TEST_PICTURES")
+TALLEST = 1400  # pixels of a picture
+AT_A_DESK = ("apply", "inbox", "security", "storage-release", "hand-over", "watch", "case")
+ON_A_PHONE = ("summary", "hand-over")
+LISTS = {
+    "lina": ("/", "/applications", "/apply", "/uploads", "/notices", "/account"),
+    "zhaoqiang": ("/", "/inbox", "/register", "/register/copies-out", "/register/next-overwritten", "/register/stages"),
+    "hutao": ("/storage",),
+    "liuyang": ("/", "/hand-overs"),
+    "luoxin": (
+        *("/", "/admin", "/admin/people", "/admin/people/new", "/admin/departments", "/admin/recorders"),
+        *("/admin/recorders/new", "/admin/cameras", "/admin/agreements", "/admin/rules", "/admin/rules/history"),
+        *("/admin/doctor", "/admin/notices"),
+    ),
+}
+OF_LISTS = {
+    ("zhaoqiang", "/"): "overview",
+    ("zhaoqiang", "/register"): "register",
+    ("zhaoqiang", "/register/stages"): "stages",
+}
+
+pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="needs Debian's chromium: apt install chromium")
+devices = pytest.mark.parametrize("device", [DESKTOP_ZH, PHONE_EN], ids=["Chinese at a desk", "English on a phone"])
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """The demo with its cases, as ``make run`` starts it."""
+    folder = tmp_path_factory.mktemp("house")
+    with running("run", "--demo", "--cases", env=environment(data_dir=folder / "data"), cwd=folder) as process:
+        process.printed(r"(cases are there)")
+        yield process
+
+
+@pytest.fixture
+def people(device: Device, house: Running, browser: Browser) -> Iterator[People]:
+    """At the end no browser may have complained, nor asked another host for anything."""
+    people = People(browser, house.printed(r"ready at (http://\S+)\n"), device)
+    yield people
+    assert people.close() == []
+
+
+@devices
+@pytest.mark.requirement("R16", "R20", "R21", "R22", "R25", "R32", "R37", "R41", "R42", "R46", "R47")
+def test_the_main_job_is_done_on_the_pages(device: Device, people: People, tmp_path: Path) -> None:
+    identity, sealed = tmp_path / "identity", tmp_path / "footage.mp4.age"
+    recipient = _made_by("age-keygen", "-o", identity).stderr.removeprefix("Public key: ").strip()
+    wanted = ON_A_PHONE if device.phone else AT_A_DESK
+
+    def look(name: str, somebody: Somebody) -> None:
+        somebody.well_made()
+        if name in wanted:
+            _picture(device, name, somebody)
+
+    job = MainJob(people, (datetime.now(UTC) - timedelta(days=1)).date(), look)
+    job.apply()
+    job.decide("zhangwei", "preliminary", "approved")
+    job.decide("wulei", "security", "approved", _grant)
+    job.decide("zhaoqiang", "security-signature", "signed")
+    job.decide("gaofeng", "management", "approved", _typed(opinion="涉及敏感区域，同意调取，仅限事故调查使用。"))
+    job.decide("hutao", "storage-release", "approved")
+    job.confirm("linlin", "storage-release")
+    job.decide("wulei", "partial-footage", "approved", _typed(reason="缺口处没有录像，其余部分足以查明经过。"))
+    job.accept()
+    job.watch()
+    job.download(recipient, sealed)
+    job.give_back()
+    job.decide("guotao", "return-inspection", "in-order")
+    reviewer = job.seen_closed("wulei")
+
+    look("case", reviewer)
+    opened = _made_by("age", "-d", "-i", identity, "-o", tmp_path / "footage.mp4", sealed)
+    assert opened.returncode == 0, opened.stderr
+    assert (tmp_path / "footage.mp4").read_bytes()[4:8] == b"ftyp"
+
+
+@devices
+def test_every_list_is_well_made(device: Device, people: People) -> None:
+    for login, paths in LISTS.items():
+        somebody = people(login)
+        for path in paths:
+            answer = somebody.page.goto(path)
+            assert answer is not None
+            assert answer.status == 200, path
+            somebody.well_made()
+            if name := OF_LISTS.get((login, path)):
+                _picture(device, name, somebody)
+
+
+@pytest.mark.parametrize("device", [DESKTOP_ZH], ids=["Chinese at a desk"])
+def test_the_keyboard_alone_signs_in_and_comes_to_the_content(device: Device, house: Running, browser: Browser) -> None:
+    page = browser.new_page(base_url=house.printed(r"ready at (http://\S+)\n"), viewport=device.viewport)
+    page.goto("/sign-in?next=/inbox")
+    page.locator("[name=login]").focus()
+    for keys in ("zhaoqiang", "demo-zhaoqiang"):
+        page.keyboard.type(keys)
+        page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/inbox")
+
+    page.keyboard.press("Tab")
+    expect(page.locator(".skip")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("main")).to_be_focused()
+    page.context.close()
+
+
+def _grant(page: Page) -> None:
+    """What was asked for, for a shorter time; a download has to be granted in so many words."""
+    page.locator("[name=wayOfUse]").select_option("download")
+    page.fill("[name=usePeriodDays]", "7")
+
+
+def _typed(**fields: str) -> Callable[[Page], None]:
+    def fill(page: Page) -> None:
+        for name, text in fields.items():
+            page.fill(f"[name={name}]", text)
+
+    return fill
+
+
+def _picture(device: Device, name: str, somebody: Somebody) -> None:
+    if PICTURES is None:
+        return
+    page = somebody.page
+    page.evaluate("() => scrollTo(0, 0)")
+    size = device.viewport
+    tall = min(TALLEST, page.evaluate("() => document.documentElement.scrollHeight"))
+    clip: Any = {"x": 0, "y": 0, "width": size["width"], "height": max(size["height"], tall)}
+    path = Path(PICTURES) / f"{name}{'-phone' if device.phone else ''}.png"
+    page.screenshot(path=path, full_page=True, clip=clip)
+
+
+def _made_by(*command: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, capture_output=True, text=True, check=False)
