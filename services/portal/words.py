@@ -82,6 +82,28 @@ WORDS: dict[str | bool | None, tuple[str, str]] = {
         "每个片段首个关键帧的解码",
         "decoding of each segment's first key frame",
     ),
+    "the file's own creation time": ("取自文件自带的创建时间", "the file's own creation time"),
+    # what a retrieval record says about how the footage was got
+    "the recorder was down; the quarantine holds the whole span": (
+        "录像机当时无法连接，由预先保全的录像提供整个时段",
+        "the recorder was down; what was preserved beforehand holds the whole span",
+    ),
+    "the recorder gave less than it promised; the quarantine holds more": (
+        "录像机给出的录像少于其所报，预先保全的录像更全",
+        "the recorder gave less than it promised; what was preserved beforehand holds more",
+    ),
+    "taken whole from the file that was brought, as it was sealed on receipt": (
+        "取自个人提交的文件，与接收封存时一致",
+        "taken whole from the file that was brought, as it was sealed on receipt",
+    ),
+    "taken from the quarantine, whole as it was preserved": (
+        "取自预先保全的录像，与保全时一致",
+        "taken whole from what was preserved beforehand",
+    ),
+    "the recorder holds nothing of the granted span": (
+        "录像机上没有批准时段的录像",
+        "the recorder holds nothing of the granted span",
+    ),
     "consents": ("待联合部门同意", "awaiting joint consents"),
     "consented": ("同意", "consented"),
     "lapsed": ("逾期未答复", "lapsed"),

@@ -37,10 +37,16 @@ from services.register.unit import Unit
 from services.register.violations import Violation
 from services.runtime.spans import Span
 
+# Lines of a retrieval record that say in text what the record holds as numbers too.
+TOLD_ELSEWHERE = ("gap: ", "the recorder's clock is off")
+
 
 @dataclass(frozen=True)
 class ItemDetails:
-    """One item; ``clock`` is what the retrieval record says of the recorder's clock, ``record`` its number."""
+    """One item; ``clock`` is what the retrieval record says of the recorder's clock, ``record`` its number.
+
+    ``difficulties`` are the record's lines of text, but gaps and clock, which stand in ``coverage`` and ``clock``.
+    """
 
     item: Item
     camera: Camera
@@ -168,7 +174,7 @@ def _item(unit: Unit, item: Item, record: Document | None) -> ItemDetails:
         copy=unit.session.scalar(select(Copy).where(Copy.item_id == item.id)),
         record=record.number if record is not None else None,
         clock=told.get("recorderClock"),
-        difficulties=tuple(told.get("difficulties", ())),
+        difficulties=tuple(line for line in told.get("difficulties", ()) if not line.startswith(TOLD_ELSEWHERE)),
     )
 
 

@@ -15,7 +15,7 @@ OTHER_STAGES = {
     "Task_PreserveFootage": "preservation",
     "Task_AwaitCorrection": "correction",
     "Task_RetrieveFootage": "retrieval",
-    "Task_EncryptCopy": "sealing",
+    "Task_EncryptCopy": "issuing",
     "Task_AwaitReturn": "in-use",
 }
 ORDER = (
@@ -28,7 +28,7 @@ ORDER = (
     "storage-release",
     "retrieval",
     "partial-footage",
-    "sealing",
+    "issuing",
     "receipt",
     "in-use",
     "return-inspection",

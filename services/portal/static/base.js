@@ -47,6 +47,19 @@ document.addEventListener("click", (event) => {
   if (closer) closer.closest("dialog")?.close();
   if (event.target.closest("[data-print]")) window.print();
 });
-document.querySelector("[aria-invalid=true]")?.focus();
+const wrong = document.querySelector("[aria-invalid=true]");
+(wrong?.matches("fieldset") ? wrong.querySelector("input") : wrong)?.focus();
+const refusal = document.getElementById("refusal");
+if (wrong && refusal?.getBoundingClientRect().bottom < 0) { // a long page shows the field without its top: say it there too
+  const again = refusal.cloneNode(true);
+  for (const name of ["id", "role"]) again.removeAttribute(name);
+  again.setAttribute("aria-hidden", "true");
+  wrong.closest(".field").prepend(again);
+}
+// Where the menu or the tabs are wider than a phone, the page that is shown stands in the middle of them.
+for (const shown of document.querySelectorAll(".menu [aria-current], .tabs [aria-current]")) {
+  const strip = shown.closest("nav");
+  strip.scrollLeft = shown.offsetLeft - strip.offsetLeft - (strip.clientWidth - shown.offsetWidth) / 2;
+}
 tick();
 setInterval(tick, 1000);

@@ -92,6 +92,8 @@ async function draw() {
   viewer.get("eventBus").on("root.set", () => requestAnimationFrame(fit));
   new ResizeObserver(() => { if (box.clientWidth) { canvas.resized(); fit(); } }).observe(box);
   fit();
+  const soonest = SOONEST.flatMap((kind) => steps.markers.filter((marker) => marker.kind === kind)).find((marker) => !marker.elementId.startsWith("Phase_"));
+  if (soonest) told.textContent = sentence(soonest);
   box.dataset.drawn = "yes";
 }
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.portal.pages import menu
+from services.portal.pages.custody import looks
 from services.register import cases, custody_views, inbox, ledger, visibility
 from services.register.custody_views import HandOverView
 from services.register.inbox import Waiting
@@ -16,12 +17,18 @@ FEW = 5
 
 @dataclass(frozen=True)
 class Overview:
-    """Lists are cut to a few; counts are of all. ``states`` is None for those who do not watch over the cases."""
+    """Lists are cut to a few; counts are of all. ``states`` is None for those who do not watch over the cases.
+
+    A receipt is no decision among others: the custodian finds it under ``held``, where it is signed.
+    """
 
     waiting: list[Waiting]
     waiting_count: int
     mine: list[dict[str, Any]]
+    mine_count: int
     held: list[HandOverView]
+    held_count: int
+    late_count: int
     at_risk: list[AtRisk]
     out: list[Out]
     states: Mapping[str, int] | None
@@ -30,17 +37,20 @@ class Overview:
 def overview(unit: Unit, posts: frozenset[str]) -> Overview:
     """The acting person's overview. An administrator's has no case in it."""
     if "administrator" in posts:
-        return Overview([], 0, [], [], [], [], None)
-    waiting = inbox.mine(unit)
+        return Overview([], 0, [], 0, [], 0, 0, [], [], None)
+    waiting = [line for line in inbox.mine(unit) if line.review.stage != "receipt"]
     watches = bool(posts & menu.WATCHES)
     drafted = visibility.all_visible(unit, limit=50, offset=0, mine=True)
     mine = [line for row in drafted if (line := cases.summary(unit, row))["state"] != "closed"]
-    held = [view for view in custody_views.mine(unit) if view.hand_over.ended_at is None]
+    held = [view for view in looks.in_order(custody_views.mine(unit)) if view.state in looks.OPEN]
     return Overview(
         waiting=waiting[:FEW],
         waiting_count=len(waiting),
         mine=mine[:FEW],
+        mine_count=len(mine),
         held=held[:FEW],
+        held_count=len(held),
+        late_count=sum(view.state == "overdue" for view in held),
         at_risk=ledger.next_overwritten(unit, limit=FEW) if watches else [],
         out=ledger.copies_out(unit, limit=FEW) if watches else [],
         states=ledger.count_by_state(unit) if watches else None,

@@ -5,6 +5,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from services.portal.api.dependencies import Books
 from services.portal.pages import language as languages
+from services.portal.pages import menu
 from services.portal.pages.forms import Typed
 from services.portal.pages.home.overview import overview
 from services.portal.pages.visitor import Visiting
@@ -16,7 +17,7 @@ router = APIRouter()
 async def show(visitor: Visiting, books: Books) -> Response:
     """What is waiting, what is about to be overwritten, who holds what, what is overdue."""
     seen = await books.run(visitor.actor, overview, visitor.posts)
-    return visitor.page("home/overview.html", seen=seen)
+    return visitor.page("home/overview.html", seen=seen, decides=bool(visitor.posts & menu.DECIDES))
 
 
 @router.post("/language")

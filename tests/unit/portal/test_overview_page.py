@@ -1,0 +1,54 @@
+"""The overview: numbers are of all, lists of the first few; what a custodian is to sign leads to where it is signed."""
+
+import re
+from pathlib import Path
+
+import pytest
+from custody_browser import Browser
+from custody_desk import Desk, film
+
+
+@pytest.fixture(scope="module")
+def filmed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return film(tmp_path_factory.mktemp("footage") / "recorder")
+
+
+@pytest.fixture
+def desk(tmp_path: Path, filmed: Path) -> Desk:
+    return Desk(tmp_path, filmed)
+
+
+async def overview(desk: Desk, login: str) -> str:
+    browser = await Browser.of(desk, login)
+    browser.client.cookies.set("footage_desk_language", "en")
+    page = (await browser.get("/")).text
+    await browser.client.aclose()
+    return page
+
+
+def tile(page: str, label: str) -> str | None:
+    """The number of the tile with this label; None where there is no such tile."""
+    found = re.search(rf"<b>(\d+)</b>{label}", page)
+    return found and found.group(1)
+
+
+async def test_more_applications_than_are_listed_are_counted_whole_and_lead_to_the_list(desk: Desk) -> None:
+    for _ in range(7):
+        desk.case("yard")
+    page = await overview(desk, "drafter")
+    assert tile(page, "my applications under way") == "7"
+    assert page.count('<li><a href="/cases/') == 5
+    assert '<a href="/applications">Show all</a>' in page
+
+
+async def test_a_receipt_is_asked_of_the_custodian_once_with_the_time_that_is_left(desk: Desk) -> None:
+    hand_over_id = await desk.case("yard").offer()
+    page = await overview(desk, "custodian")
+    assert tile(page, "loans in my custody") == "1"
+    assert f'<a href="/hand-overs/{hand_over_id}#accept">Accept or decline</a>' in page
+    assert "data-until" in page.split("In my custody</h2>")[1].split("</section>")[0]
+    assert tile(page, "waiting for my decision") is None
+
+
+async def test_who_decides_by_post_sees_that_nothing_waits(desk: Desk) -> None:
+    assert tile(await overview(desk, "security"), "waiting for my decision") == "0"
