@@ -49,6 +49,7 @@ class Application(Base):
     way_of_use: Mapped[str]  # asked for
     place_of_use: Mapped[str]
     subject_ids: Mapped[list[str]] = mapped_column(default=list)  # people of the organisation whom the case concerns
+    recipient_ids: Mapped[list[str] | None]  # people to whom the custodian may show the footage (R57)
     requested_use_days: Mapped[int]
     urgent_because: Mapped[str | None]
 
@@ -73,6 +74,11 @@ class Application(Base):
     withdrawn_at: Mapped[datetime | None]
     closed_at: Mapped[datetime | None]
     closed_as: Mapped[str | None]
+
+    @property
+    def recipients(self) -> list[str]:
+        """The people named beside the custodian; empty where the custodian alone sees the footage."""
+        return [one for one in self.recipient_ids or () if one != self.custodian_id]
 
 
 class Item(Base):

@@ -19,6 +19,7 @@ from services.register import (
     masters,
     next_acts,
     preservations,
+    recipients,
     visibility,
 )
 from services.register.applications import Application, Item
@@ -102,6 +103,7 @@ class CaseDetails:
     department: Department
     drafter: str
     custodian: str | None
+    recipients: tuple[str, ...]
     subjects: tuple[str, ...]
     previous_number: str | None
     form_sha256: str | None
@@ -136,6 +138,7 @@ def read(unit: Unit, application_id: str) -> CaseDetails:
         department=unit.session.get_one(Department, application.department_id),
         drafter=_name(unit, application.drafter_id),
         custodian=_name(unit, application.custodian_id) if application.custodian_id else None,
+        recipients=recipients.names(unit, application),
         subjects=tuple(_name(unit, one) for one in application.subject_ids),
         previous_number=_number(unit, application.previous_id),
         form_sha256=revision.sha256 if revision else None,

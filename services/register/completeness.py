@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from itertools import combinations
 
-from services.register import findings, messages, notices, outbox, preservations, promises, upload_sources
+from services.register import findings, messages, notices, outbox, preservations, promises, recipients, upload_sources
 from services.register.applications import Application, Item
 from services.register.cameras import Camera
 from services.register.findings import Found
@@ -84,6 +84,7 @@ def _people(unit: Unit, application: Application) -> Iterator[Found]:
                 "保管人必须是申请部门的在职人员，请重新指定。",
                 "The custodian must work in the applying department: name another.",
             )
+    yield from recipients.unfit(unit, application)
     most = unit.rules.max_use_days
     if application.requested_use_days < 1 or (most is not None and application.requested_use_days > most):
         yield Found(

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from services.register import audit, copies, custody, forms, own_signatures, visibility
+from services.register import audit, copies, custody, forms, own_signatures, recipients, visibility
 from services.register.applications import Application, Item
 from services.register.archive import Return
 from services.register.cameras import Camera, Recorder
@@ -15,6 +15,7 @@ from services.register.copies import Copy, Download
 from services.register.custody import CustodyEntry, HandOver
 from services.register.grants import of_hand_over
 from services.register.people import Person
+from services.register.recipients import Recipient
 from services.register.retrieval_records import record_of
 from services.register.stages import STAGES
 from services.register.unit import Unit
@@ -54,6 +55,7 @@ class HandOverView:
     """A hand-over with everything that its custodian signs for and acts on.
 
     ``state`` is a code of ``state_of``; ``signs_with`` what a receipt is signed with, such as ``password``.
+    ``recipients`` are those to whom the custodian may show the copies (R57).
     """
 
     hand_over: HandOver
@@ -62,6 +64,7 @@ class HandOverView:
     purpose: str
     way_of_use: str
     place_of_use: str
+    recipients: list[Recipient]
     form_sha256: str
     conditions_version: str
     agreed: bool
@@ -151,6 +154,7 @@ def _view(unit: Unit, hand_over: HandOver) -> HandOverView:
         purpose=application.purpose,
         way_of_use=application.granted_way_of_use or "view",
         place_of_use=application.place_of_use or "",
+        recipients=recipients.of(unit, application),
         form_sha256=revision.sha256 if revision else "",
         conditions_version=hand_over.conditions_version or unit.rules.policy_version,
         agreed=valid_agreement(unit, hand_over.custodian_id) is not None,

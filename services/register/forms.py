@@ -66,6 +66,7 @@ class Form:
     place_of_use: str = ""
     requested_use_days: int = USUAL_USE_DAYS
     custodian_id: str | None = None
+    recipient_ids: tuple[str, ...] = ()  # whom the custodian may show the footage (R57)
     items: tuple[ItemAsked, ...] = ()
     incident_reference: str | None = None
     subject_ids: tuple[str, ...] = field(default=())
@@ -99,6 +100,7 @@ def fill(application: Application, form: Form) -> None:
     for name in CLASS_FIELDS:
         marked = application.submitted_at is not None and bool(getattr(application, name))
         setattr(application, name, marked or getattr(form, name))
+    application.recipient_ids = list(form.recipient_ids)
     application.subject_ids = list(form.subject_ids)
     application.sensitivities = list(form.sensitivities)
     application.joint_department_ids = list(form.joint_department_ids)
@@ -109,6 +111,7 @@ def of(unit: Unit, application: Application) -> Form:
     items = preservations.items_in_scope(unit, application.id)
     return Form(
         **{name: getattr(application, name) for name in (*SIMPLE_FIELDS, *CLASS_FIELDS)},
+        recipient_ids=tuple(application.recipient_ids or ()),
         subject_ids=tuple(application.subject_ids),
         sensitivities=tuple(application.sensitivities or ()),
         joint_department_ids=tuple(application.joint_department_ids or ()),
@@ -191,6 +194,7 @@ def contents(unit: Unit, application: Application) -> dict[str, Any]:
         "department": _department(unit, application.department_id),
         "drafter": {"id": drafter.id, "name": drafter.name},
         "custodian": _person(unit, application.custodian_id),
+        "recipients": [_person(unit, person_id) for person_id in application.recipients],
         "previousApplication": _number_of(unit, application.previous_id),
         "reason": application.reason,
         "purpose": application.purpose,

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from sqlalchemy import select
 
-from services.register import consents, findings, outbox, people, preservations
+from services.register import consents, findings, outbox, people, preservations, recipients
 from services.register.agreements import Agreement
 from services.register.applications import Application, Item
 from services.register.cameras import Camera
@@ -59,6 +59,7 @@ def for_applicant(unit: Unit, application: Application, items: Sequence[Item]) -
     return [
         *_subjects(application),
         *_agreements(unit, application),
+        *recipients.without_agreement(unit, application),
         *_scope(items, _cameras(unit, items)),
         *_use(application),
     ]

@@ -227,9 +227,15 @@ def check_storable(unit: Unit, form: Form, application: Application | None = Non
                 field="items",
             )
     upload_sources.check(unit, {asked.camera_id for asked in form.items}, application)
-    for name, person_id in (("custodian_id", form.custodian_id), *(("subject_ids", key) for key in form.subject_ids)):
-        if person_id is not None and unit.session.get(Person, person_id) is None:
-            raise _unknown(name, "人员", "person", person_id)
+    named = {
+        "custodian_id": [form.custodian_id] if form.custodian_id is not None else [],
+        "recipient_ids": form.recipient_ids,
+        "subject_ids": form.subject_ids,
+    }
+    for name, person_ids in named.items():
+        for person_id in person_ids:
+            if unit.session.get(Person, person_id) is None:
+                raise _unknown(name, "人员", "person", person_id)
 
 
 def _camera_in_use(unit: Unit, camera_id: str) -> None:

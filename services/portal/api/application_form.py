@@ -44,6 +44,7 @@ class Form(Body):
     place_of_use: Paragraph = ""
     requested_use_days: Annotated[int, Field(ge=1, le=3650)] = forms.USUAL_USE_DAYS
     custodian_id: Identifier | None = None
+    recipient_ids: Annotated[list[Identifier], Field(max_length=100, default_factory=list)]
     items: Annotated[list[ItemAsked], Field(max_length=100, default_factory=list)]
     incident_reference: Paragraph | None = None
     subject_ids: Annotated[list[Identifier], Field(max_length=100, default_factory=list)]
@@ -56,6 +57,7 @@ class Form(Body):
 
     def to_form(self) -> forms.Form:
         values: dict[str, Any] = {name: getattr(self, name) for name in Form.model_fields}
+        values["recipient_ids"] = tuple(self.recipient_ids)
         values["subject_ids"] = tuple(self.subject_ids)
         values["sensitivities"] = tuple(self.sensitivities)
         values["joint_department_ids"] = tuple(self.joint_department_ids)

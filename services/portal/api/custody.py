@@ -76,6 +76,14 @@ class DownloadAnswer(Answer):
     finished_at: Moment | None
 
 
+class RecipientAnswer(Answer):
+    """Somebody to whom the custodian may show the copies, once there is a valid agreement."""
+
+    id: str
+    name: str
+    agreement: bool
+
+
 class HandOverAnswer(Answer):
     """A hand-over; ``purpose`` is what the copies may be used for, and nothing else (R41).
 
@@ -89,6 +97,7 @@ class HandOverAnswer(Answer):
     purpose: str
     way_of_use: str
     place_of_use: str
+    recipients: list[RecipientAnswer]
     agreed: bool
     signs_with: list[str]
     conditions_version: str

@@ -263,6 +263,7 @@ def upgrade() -> None:
         batch_op.create_foreign_key(batch_op.f("fk_absences_entered_by"), "people", ["entered_by"], ["id"])
 
     with op.batch_alter_table("applications", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("recipient_ids", Json, nullable=True))
         batch_op.add_column(sa.Column("sensitivities", Json, nullable=True))
         batch_op.add_column(sa.Column("joint_department_ids", Json, nullable=True))
         batch_op.add_column(sa.Column("correction_seconds", Whole, nullable=True))
@@ -338,6 +339,7 @@ def downgrade() -> None:
         batch_op.drop_column("correction_seconds")
         batch_op.drop_column("joint_department_ids")
         batch_op.drop_column("sensitivities")
+        batch_op.drop_column("recipient_ids")
 
     with op.batch_alter_table("absences", schema=None) as batch_op:
         batch_op.drop_constraint(batch_op.f("fk_absences_entered_by"), type_="foreignkey")

@@ -1,0 +1,83 @@
+"""Recipients: the people to whom the custodian may show the footage, a closed list of the form (R21, R57).
+
+The system opens copies to the custodian alone. Who is not on the list is not shown them either.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from services.register import people
+from services.register.applications import Application
+from services.register.findings import Found
+from services.register.people import Person
+from services.register.unit import Unit
+from services.register.valid_agreements import valid_agreement
+
+
+@dataclass(frozen=True)
+class Recipient:
+    """``agreement``: a valid confidentiality agreement, without which nobody is shown footage (R59)."""
+
+    id: str
+    name: str
+    agreement: bool
+
+
+def of(unit: Unit, application: Application) -> list[Recipient]:
+    """Whom the application names, as things are now: no more those who have left since."""
+    return [
+        Recipient(person.id, person.name, valid_agreement(unit, person.id) is not None)
+        for person in _named(unit, application)
+        if person.active
+    ]
+
+
+def names(unit: Unit, application: Application) -> tuple[str, ...]:
+    """The names on the list as it was handed in, whoever has left since."""
+    return tuple(person.name for person in _named(unit, application))
+
+
+def unfit(unit: Unit, application: Application) -> Iterator[Found]:
+    """Who may not be named: those who left, whom the case concerns (T8), and administrators (R2)."""
+    named = _named(unit, application)
+    administrators = set(people.holders(unit, None, "administrator"))
+    kinds = (
+        ("left", "已离职", "has left", [one for one in named if not one.active]),
+        (
+            "is-subject",
+            "是事件当事人",
+            "is concerned by the case",
+            [one for one in named if one.id in application.subject_ids],
+        ),
+        (
+            "is-administrator",
+            "是系统管理员",
+            "is an administrator",
+            [one for one in named if one.id in administrators],
+        ),
+    )
+    for code, zh, en, who in kinds:
+        for one in who:
+            yield Found(
+                f"recipient-{code}",
+                "blocks",
+                f"{one.name}{zh}，不能列为知悉人员，请去掉。",
+                f"{one.name} {en} and cannot be shown the footage: take the name off the list.",
+            )
+
+
+def without_agreement(unit: Unit, application: Application) -> Iterator[Found]:
+    """Who has to sign the confidentiality agreement first (R59)."""
+    missing = [one.name for one in of(unit, application) if not one.agreement]
+    if missing:
+        yield Found(
+            "recipient-agreement-missing",
+            "warns",
+            f"知悉人员{'、'.join(missing)}没有有效的保密协议，签订之前不得观看录像。",
+            f"No valid confidentiality agreement: {', '.join(missing)}. They are shown nothing before they sign it.",
+        )
+
+
+def _named(unit: Unit, application: Application) -> Sequence[Person]:
+    found = (unit.session.get(Person, person_id) for person_id in application.recipients)
+    return [person for person in found if person is not None]
