@@ -92,6 +92,7 @@ class People:
             is_mobile=self._device.phone,
             has_touch=self._device.phone,
             reduced_motion="reduce",
+            locale="zh-CN" if self._device.language == "zh" else "en-GB",
         )
         context.set_default_timeout(PATIENCE_MS)
         context.add_cookies([{"name": "footage_desk_language", "value": self._device.language, "url": self._address}])
@@ -187,6 +188,7 @@ class MainJob:
         page.locator("a[href$='/watch']").first.click()
         page.locator("[name=purposeConfirmed]").check()
         page.locator("form[action$='/watch'] button").click()
+        page.locator("#video").wait_for()
         page.wait_for_function("() => video.readyState >= 2 && video.videoWidth > 0")
         page.locator("button[data-do=forward]").click()
         page.wait_for_function("() => !video.seeking && video.readyState >= 2 && video.currentTime >= 9")
