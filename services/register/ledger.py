@@ -15,11 +15,15 @@ from services.register.applications import Application, Item
 from services.register.cameras import Camera
 from services.register.cases import nearest_overwrite
 from services.register.custody import HandOver
+from services.register.listing import Listing
 from services.register.people import Department, Person
 from services.register.unit import Unit
 
 Sort = Literal["submitted", "number", "state", "department", "due"]
 SORTS: tuple[Sort, ...] = get_args(Sort)
+OutSort = Literal["due", "number", "custodian", "department", "accepted"]
+RiskSort = Literal["overwrite", "camera", "start", "number", "state"]
+EVERYTHING = Listing()
 LONGEST_SEARCH = 100
 KEEPER = aliased(Person)
 
@@ -105,9 +109,12 @@ def count_by_state(unit: Unit) -> dict[str, int]:
     return {code: found.get(code, 0) for code in case_states.STATES}
 
 
-def copies_out(unit: Unit, *, overdue: bool = False, limit: int = 200, offset: int = 0) -> list[Out]:
+def copies_out(
+    unit: Unit, listing: Listing = EVERYTHING, *, overdue: bool = False, department_id: str = ""
+) -> list[Out]:
     """Who holds copies, what is due first comes first; with ``overdue`` only what should be back."""
     seen = visibility.seen(unit).with_only_columns(Application.id)
+    number, name = cast(Application.number, String), Person.name
     query = (
         select(HandOver, Application, Person, Department)
         .join(Application, Application.id == HandOver.application_id)
@@ -118,13 +125,17 @@ def copies_out(unit: Unit, *, overdue: bool = False, limit: int = 200, offset: i
             HandOver.returned_at.is_(None),
             HandOver.ended_at.is_(None),
             Application.id.in_(seen),
+            listing.mentioned(number, name, Department.name_zh, Department.name_en),
         )
-        .order_by(HandOver.due_at, HandOver.id)
-        .limit(limit)
-        .offset(offset)
     )
     if overdue:
         query = query.where(HandOver.due_at <= unit.now)
+    if department_id:
+        query = query.where(Application.department_id == department_id)
+    columns = {
+        **{"due": HandOver.due_at, "number": Application.number, "custodian": name},
+        **{"department": listing.name(Department), "accepted": HandOver.accepted_at},
+    }
     return [
         Out(
             application_id=application.id,
@@ -138,11 +149,13 @@ def copies_out(unit: Unit, *, overdue: bool = False, limit: int = 200, offset: i
             suspended_at=hand_over.suspended_at,
             overdue=hand_over.due_at is not None and hand_over.due_at <= unit.now,
         )
-        for hand_over, application, custodian, department in unit.session.execute(query)
+        for hand_over, application, custodian, department in unit.session.execute(
+            listing.part(query, columns, HandOver.due_at, HandOver.id)
+        )
     ]
 
 
-def next_overwritten(unit: Unit, *, limit: int = 200) -> list[AtRisk]:
+def next_overwritten(unit: Unit, listing: Listing = EVERYTHING) -> list[AtRisk]:
     """What lies on recorders alone, the first to be overwritten first (T4). Costs by the cases that are under way."""
     state = case_states.code(unit.now).label("state")
     query = (
@@ -167,7 +180,20 @@ def next_overwritten(unit: Unit, *, limit: int = 200) -> list[AtRisk]:
         if (moment := preservations.overwrite_moment(camera, item.asked_start)) is not None
         if masters.of_item(unit, item.id) is None and not preservations.held(unit, item.id)
     ]
-    return sorted(found, key=lambda one: one.overwrite_at)[:limit]
+    return listing.of(
+        sorted(found, key=lambda one: (one.overwrite_at, one.start, one.camera.id)),
+        {
+            "overwrite": lambda one: one.overwrite_at,
+            "camera": lambda one: listing.name(one.camera),
+            "start": lambda one: one.start,
+            "number": lambda one: one.number,
+            "state": lambda one: case_states.STATES.index(one.state),
+        },
+        lambda one: (
+            *(one.number, one.camera.name_zh, one.camera.name_en),
+            *(one.camera.place_zh, one.camera.place_en),
+        ),
+    )
 
 
 def _matching(unit: Unit, wanted: Search, state: ColumnElement[str]) -> Select[*tuple[Any, ...]]:

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field
 
 from services.portal.api.dependencies import Books
 from services.portal.api.errors import problems
+from services.portal.api.lists import ListQuestion
 from services.portal.api.session import Acting
 from services.portal.api.shapes import LAST_OFFSET, Answer, Body, Moment, no_control
 from services.portal.api.standing import GivenModels
@@ -20,8 +21,6 @@ router = APIRouter(prefix="/api/register", tags=["register"])
 
 PAGE = 50
 Text = Annotated[str, Field(max_length=ledger.LONGEST_SEARCH), AfterValidator(no_control)]
-Limit = Annotated[int, Query(ge=1, le=1000)]
-Offset = Annotated[int, Query(ge=0, le=LAST_OFFSET)]
 
 
 class LedgerQuestion(Body):
@@ -49,6 +48,20 @@ class LedgerQuestion(Body):
             sort=self.sort,
             descending=self.order == "desc",
         )
+
+
+class OutQuestion(ListQuestion):
+    """``text`` is looked for in numbers, custodians and departments."""
+
+    sort: ledger.OutSort = "due"
+    overdue: bool = False
+    department_id: Text = ""
+
+
+class RiskQuestion(ListQuestion):
+    """``text`` is looked for in numbers, cameras and places."""
+
+    sort: ledger.RiskSort = "overwrite"
 
 
 class DepartmentNamed(Answer):
@@ -128,24 +141,24 @@ async def search_register(question: Annotated[LedgerQuestion, Query()], actor: A
 
 
 @router.get("/copies-out", responses=problems(401))
-async def copies_out(
-    actor: Acting, books: Books, overdue: bool = False, limit: Limit = PAGE, offset: Offset = 0
-) -> list[OutLine]:
+async def copies_out(question: Annotated[OutQuestion, Query()], actor: Acting, books: Books) -> list[OutLine]:
     """Who holds copies; what is due first comes first."""
 
     def read(unit: Unit) -> list[OutLine]:
-        found = ledger.copies_out(unit, overdue=overdue, limit=limit, offset=offset)
+        found = ledger.copies_out(
+            unit, question.listing(), overdue=question.overdue, department_id=question.department_id
+        )
         return [OutLine.model_validate(line) for line in found]
 
     return await books.run(actor, read)
 
 
 @router.get("/next-overwritten", responses=problems(401))
-async def next_overwritten(actor: Acting, books: Books, limit: Limit = PAGE) -> list[RiskLine]:
+async def next_overwritten(question: Annotated[RiskQuestion, Query()], actor: Acting, books: Books) -> list[RiskLine]:
     """Footage that cases ask for and that lies on its recorder alone; the first to be overwritten comes first."""
 
     def read(unit: Unit) -> list[RiskLine]:
-        return [RiskLine.model_validate(line) for line in ledger.next_overwritten(unit, limit=limit)]
+        return [RiskLine.model_validate(line) for line in ledger.next_overwritten(unit, question.listing())]
 
     return await books.run(actor, read)
 

@@ -10,6 +10,7 @@ from services.register import cases, custody_views, inbox, ledger, visibility
 from services.register.custody_views import HandOverView
 from services.register.inbox import Waiting
 from services.register.ledger import AtRisk, Out
+from services.register.listing import Listing
 from services.register.unit import Unit
 
 FEW = 5
@@ -51,7 +52,7 @@ def overview(unit: Unit, posts: frozenset[str]) -> Overview:
         held=held[:FEW],
         held_count=len(held),
         late_count=sum(view.state == "overdue" for view in held),
-        at_risk=ledger.next_overwritten(unit, limit=FEW) if watches else [],
-        out=ledger.copies_out(unit, limit=FEW) if watches else [],
+        at_risk=ledger.next_overwritten(unit, Listing(limit=FEW)) if watches else [],
+        out=ledger.copies_out(unit, Listing(limit=FEW)) if watches else [],
         states=ledger.count_by_state(unit) if watches else None,
     )

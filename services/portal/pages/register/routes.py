@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
-from typing import Annotated
-from urllib.parse import urlencode
+from typing import Annotated, ClassVar, get_args
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Query
@@ -12,8 +11,9 @@ from pydantic import BaseModel, Field
 
 from services.portal import tables
 from services.portal.api.dependencies import Books
-from services.portal.api.ledger import PAGE, LedgerQuestion
+from services.portal.api.ledger import LedgerQuestion
 from services.portal.api.standing import GivenModels
+from services.portal.pages import lists
 from services.portal.pages.visitor import Visiting, Visitor
 from services.portal.words import word
 from services.register import case_states, directory, forms, ledger
@@ -25,12 +25,14 @@ from services.runtime.errors import Refused
 
 router = APIRouter(prefix="/register")
 
-MOST_ROWS = 10_000
 PERIODS = (30, 90, 365)
 
 
-class Wanted(BaseModel):
+class Wanted(lists.Wanted):
     """What the address asks for, as it was typed; what is no choice of ours counts as not chosen."""
+
+    SORTS: ClassVar = ledger.SORTS
+    FALLING: ClassVar = frozenset({"submitted", "number"})
 
     text: str = Field("", max_length=ledger.LONGEST_SEARCH)
     state: str = ""
@@ -38,10 +40,6 @@ class Wanted(BaseModel):
     purpose: str = ""
     since: str = ""
     until: str = ""
-    sort: str = "submitted"
-    order: str = "desc"
-    page: int = Field(1, ge=1, le=10_000)
-    form: str = ""
 
     def question(self) -> LedgerQuestion:
         """As the API asks; Refused where a day is none."""
@@ -52,14 +50,22 @@ class Wanted(BaseModel):
             purpose_category=self.purpose if self.purpose in forms.PURPOSE_CATEGORIES else "",
             since=_day(self.since, "since"),
             until=_day(self.until, "until"),
-            sort=self.sort if self.sort in ledger.SORTS else "submitted",
-            order="asc" if self.order == "asc" else "desc",
+            sort=next(sort for sort in ledger.SORTS if sort == self.by),
+            order="desc" if self.descending else "asc",
         )
 
-    def query(self, *without: str) -> str:
-        """The address's parameters, but the page and those named."""
-        told = self.model_dump(exclude={"page", "form", *without})
-        return urlencode({name: value for name, value in told.items() if value})
+
+class CopiesWanted(lists.Wanted):
+    SORTS: ClassVar = get_args(ledger.OutSort)
+    FALLING: ClassVar = frozenset({"number", "accepted"})
+
+    overdue: bool = False
+    department: str = Field("", max_length=64)
+
+
+class RiskWanted(lists.Wanted):
+    SORTS: ClassVar = get_args(ledger.RiskSort)
+    FALLING: ClassVar = frozenset({"number"})
 
 
 class Period(BaseModel):
@@ -78,54 +84,49 @@ async def search(visitor: Visiting, books: Books, wanted: Annotated[Wanted, Quer
         question = wanted.question()
     except Refused as error:
         refusal, question = error, wanted.model_copy(update={"since": "", "until": ""}).question()
-    as_csv = wanted.form == "csv"
+    part = wanted.listing(visitor.language)
 
     def read(unit: Unit) -> tuple[list[Line], list[Department]]:
-        limit, offset = (MOST_ROWS, 0) if as_csv else (PAGE + 1, (wanted.page - 1) * PAGE)
-        found = ledger.search(unit, question.search(unit.rules.zone), limit=limit, offset=offset)
+        asked = question.search(unit.rules.zone)
+        found = ledger.search(unit, asked, limit=part.limit or lists.MOST_ROWS, offset=part.offset)
         return found, directory.departments(unit)
 
     lines, departments = await books.run(visitor.actor, read)
-    if as_csv and refusal is None:
+    if wanted.as_csv and refusal is None:
         return _csv(visitor, lines)
     return visitor.page(
         "register/search.html",
         status=refusal.status if refusal else 200,
-        lines=lines[:PAGE],
-        more=len(lines) > PAGE,
-        wanted=wanted,
         refusal=refusal,
         departments=departments,
         states=case_states.STATES,
         purposes=list(forms.PURPOSE_CATEGORIES),
+        **wanted.shown(lines),
     )
 
 
 @router.get("/copies-out")
-async def copies_out(
-    visitor: Visiting,
-    books: Books,
-    overdue: bool = False,
-    page: Annotated[int, Query(ge=1, le=10_000)] = 1,
-    form: str = "",
-) -> Response:
+async def copies_out(visitor: Visiting, books: Books, wanted: Annotated[CopiesWanted, Query()]) -> Response:
     """Who holds copies of what, until when."""
-    limit, offset = (MOST_ROWS, 0) if form == "csv" else (PAGE + 1, (page - 1) * PAGE)
-    lines = await books.run(visitor.actor, ledger.copies_out, overdue=overdue, limit=limit, offset=offset)
-    if form == "csv":
+
+    def read(unit: Unit) -> tuple[list[Out], list[Department]]:
+        part = wanted.listing(visitor.language)
+        found = ledger.copies_out(unit, part, overdue=wanted.overdue, department_id=wanted.department)
+        return found, directory.departments(unit)
+
+    lines, departments = await books.run(visitor.actor, read)
+    if wanted.as_csv:
         return _out_csv(visitor, lines)
-    return visitor.page(
-        "register/copies_out.html", lines=lines[:PAGE], more=len(lines) > PAGE, page_number=page, overdue=overdue
-    )
+    return visitor.page("register/copies_out.html", departments=departments, **wanted.shown(lines))
 
 
 @router.get("/next-overwritten")
-async def next_overwritten(visitor: Visiting, books: Books, form: str = "") -> Response:
+async def next_overwritten(visitor: Visiting, books: Books, wanted: Annotated[RiskWanted, Query()]) -> Response:
     """Footage that cases ask for and that only its recorder holds, the most pressing first."""
-    lines = await books.run(visitor.actor, ledger.next_overwritten, limit=MOST_ROWS if form == "csv" else 200)
-    if form == "csv":
+    lines = await books.run(visitor.actor, ledger.next_overwritten, wanted.listing(visitor.language))
+    if wanted.as_csv:
         return _risk_csv(visitor, lines)
-    return visitor.page("register/next_overwritten.html", lines=lines)
+    return visitor.page("register/next_overwritten.html", **wanted.shown(lines))
 
 
 @router.get("/stages")
