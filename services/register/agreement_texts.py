@@ -19,12 +19,12 @@ STANDARD_ZH = """一、本人因工作需要接触本单位的视频录像资料
 四、发生丢失、损坏或泄露时，立即在系统中报告，并配合调查和整改。
 五、违反上述承诺的，愿意承担相应的责任。离岗或离职后，保密义务仍然有效。"""
 STANDARD_EN = """\
-1. I work with the organisation's video recordings because my duties require it, and keep what they show, and the
-   personal and business information in them, confidential.
-2. I view and use footage only for the purpose, in the scope and for the time that were approved. I do not film it
-   off a screen, forward it or show it to anybody who has no part in it, and spread nothing without approval.
-3. I keep copies, loan keys and my account safe and share them with nobody; when the use period ends I return what I
-   hold and confirm that nothing was kept.
+1. I work with the organisation's video recordings because my duties require it, and keep what they show, and the \
+personal and business information in them, confidential.
+2. I view and use footage only for the purpose, in the scope and for the time that were approved. I do not film it \
+off a screen, forward it or show it to anybody who has no part in it, and spread nothing without approval.
+3. I keep copies, loan keys and my account safe and share them with nobody; when the use period ends I return what I \
+hold and confirm that nothing was kept.
 4. I report loss, damage or leak in the system at once and help to clear it up and to correct it.
 5. I answer for a breach of these duties. They go on when I leave my post or the organisation."""
 
