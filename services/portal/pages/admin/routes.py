@@ -8,7 +8,7 @@ from fastapi.responses import Response
 from services.portal.api.dependencies import Books
 from services.portal.pages.admin import agreements, cameras, doctor, recorders, rules
 from services.portal.pages.visitor import Visiting
-from services.register import administration, agreement_list, camera_book, recorder_book, rule_changes
+from services.register import administration, agreement_list, camera_book, delivery_views, recorder_book, rule_changes
 from services.register.unit import Unit
 
 router = APIRouter()
@@ -18,13 +18,17 @@ for pages in (rules, recorders, cameras, agreements, doctor):
 
 @dataclass(frozen=True)
 class Overview:
-    """What the entrance counts. ``wrong``: recorders that had something wrong when they were tested last."""
+    """What the entrance counts. ``wrong``: recorders that had something wrong when they were tested last.
+
+    ``undelivered``: notices that did not leave the portal; for administrators alone.
+    """
 
     recorders: int
     wrong: int
     cameras: int
     changed: int
     unsigned: int
+    undelivered: int
     use_period: bool
 
 
@@ -44,5 +48,6 @@ def _overview(unit: Unit) -> Overview:
         cameras=len(camera_book.cameras(unit, most=None)),
         changed=sum(standing.change is not None for standing in rule_changes.standings(unit)),
         unsigned=sum(signer.state != "valid" for signer in agreement_list.signers(unit)),
+        undelivered=delivery_views.totals(unit)["failed"] if administration.administers(unit) else 0,
         use_period=unit.rules.max_use_days is not None,
     )

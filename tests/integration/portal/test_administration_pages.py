@@ -1,0 +1,141 @@
+"""The administrator's desk as pages: what is typed stays when it is refused, and what is changed has its history."""
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from portal_client import Portal
+from review_desk import ReviewDesk
+from review_pages import HOSTILE, Lens, text_of
+
+from services.doctor import Line
+from services.register.cameras import Camera, Recorder
+from services.register.deliveries import MAIL
+from services.register.rule_book import RuleChange
+from services.register.rules import Rules
+from services.runtime.settings import Settings
+
+CAMERA = {
+    "nameZh": "西门", "nameEn": "West gate", "placeZh": "西侧", "placeEn": "west side",
+    "recorderId": "recorder", "channel": "2", "cameraClass": "sensitive", "retentionDays": "45",
+}  # fmt: skip
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[ReviewDesk]:
+    desk = ReviewDesk(f"sqlite:///{tmp_path / 'register.db'}", Rules(max_use_days=30, notice_channels=(MAIL,)))
+    yield desk
+    desk.close()
+
+
+@pytest.fixture
+def lens() -> Lens:
+    return Lens()
+
+
+@pytest.fixture
+async def portal(desk: ReviewDesk, lens: Lens, tmp_path: Path) -> AsyncIterator[Portal]:
+    async def examine() -> list[Line]:
+        return [Line("store", False, "the folder is not there: mount it")]
+
+    settings = Settings(public_url="https://footage.example", recorder_roots=str(tmp_path))
+    async with Portal(desk, recorders=lambda *_: lens, doctor=examine, settings=settings) as opened:
+        yield opened
+
+
+async def test_a_recorder_is_entered_where_the_settings_let_it_be_and_what_was_typed_stays(
+    desk: ReviewDesk, portal: Portal, tmp_path: Path
+) -> None:
+    browser = await portal.signed_in("admin")
+    typed = {"kind": "folder", "name": HOSTILE, "site": "二期", "zone": "Asia/Shanghai", "configuration-root": "/etc"}
+
+    outside = await browser.post("/admin/recorders/new", data=typed)
+    entered = await browser.post("/admin/recorders/new", data={**typed, "configuration-root": str(tmp_path)})
+
+    assert outside.status_code == 422
+    assert 'value="/etc"' in outside.text
+    assert HOSTILE not in outside.text
+    assert "二期" in outside.text
+    assert entered.status_code == 303
+    assert desk.the(Recorder, site="二期").configuration["root"] == str(tmp_path)
+
+
+async def test_the_test_button_says_what_is_wrong_and_shows_no_picture(
+    desk: ReviewDesk, portal: Portal, lens: Lens
+) -> None:
+    browser = await portal.signed_in("admin")
+
+    asked = await browser.post("/admin/recorders/recorder/test", headers={"HX-Request": "true"})
+    lens.down = True
+    down = await browser.post("/admin/recorders/recorder/test")
+
+    assert "最新录像已超过 2 天" in text_of(asked)
+    assert "img" not in asked.text
+    assert "没有应答" in text_of(down)
+    assert "没有应答" in text_of(await browser.get("/admin/recorders"))
+    assert (await (await portal.signed_in("supervisor")).post("/admin/recorders/recorder/test")).status_code == 403
+
+
+async def test_a_camera_is_entered_changed_and_retired(desk: ReviewDesk, portal: Portal) -> None:
+    browser = await portal.signed_in("admin")
+
+    wrong = await browser.post("/admin/cameras/new", data={**CAMERA, "retentionDays": "ever"})
+    entered = await browser.post("/admin/cameras/new", data=CAMERA)
+    address = entered.headers["location"]
+    changed = await browser.post(address, data={**CAMERA, "retentionDays": "90"})
+    retired = await browser.post(f"{address}/active", data={"active": "false"})
+
+    assert wrong.status_code == 422
+    assert "西侧" in wrong.text
+    assert [one.status_code for one in (entered, changed, retired)] == [303] * 3
+    camera = desk.the(Camera, channel="2")
+    assert (camera.retention_days, camera.active) == (90, False)
+    assert "西门" not in (await (await portal.signed_in("drafter")).get("/apply/cameras")).text
+
+
+async def test_a_rule_is_changed_with_a_reason_and_its_history_tells_who_and_why(
+    desk: ReviewDesk, portal: Portal
+) -> None:
+    browser = await portal.signed_in("admin")
+    typed = {"was": "30", "value": "20", "reason": "监督小组二月会议决定"}
+
+    silent = await browser.post("/admin/rules/max_use_days", data={**typed, "reason": ""})
+    changed = await browser.post("/admin/rules/max_use_days", data=typed)
+    late = await browser.post("/admin/rules/max_use_days", data={**typed, "value": "10"})
+
+    assert silent.status_code == 422
+    assert 'value="20"' in silent.text
+    assert changed.status_code == 303
+    assert late.status_code == 409, "somebody changed it meanwhile"
+    assert desk.the(RuleChange).new == "20"
+    for page in ("/admin/rules/max_use_days", "/admin/rules/history", "/admin/rules/history?form=csv"):
+        shown = await (await portal.signed_in("supervisor")).get(page)
+        assert "监督小组二月会议决定" in shown.text, page
+    assert "20" in text_of(await (await portal.signed_in("drafter")).get("/apply"))
+
+
+async def test_a_new_text_of_the_agreement_is_to_be_signed_by_everybody(desk: ReviewDesk, portal: Portal) -> None:
+    browser, reviewer = await portal.signed_in("admin"), await portal.signed_in("reviewer")
+    review_id = desk.opened(desk.submitted(), "security")
+    texts = {"textZh": "新的保密协议，请逐条阅读并遵守其中各项义务。", "textEn": "A new agreement with duties to keep."}
+
+    refused = await browser.post("/admin/agreements/issue", data={**texts, "version": "2032"})
+    issued = await browser.post("/admin/agreements/issue", data={**texts, "version": "2032", "reason": "法务修订"})
+
+    assert refused.status_code == 422
+    assert texts["textZh"] in refused.text
+    assert issued.status_code == 303
+    assert "保密协议" in text_of(await reviewer.get(f"/reviews/{review_id}"))
+    assert texts["textZh"] in (await reviewer.get("/account/agreement")).text
+
+
+async def test_the_examination_is_a_page_and_the_entrance_leads_to_all_pages(desk: ReviewDesk, portal: Portal) -> None:
+    browser = await portal.signed_in("admin")
+
+    examined = text_of(await browser.get("/admin/doctor"))
+    entrance = (await browser.get("/admin")).text
+
+    assert "the folder is not there: mount it" in examined
+    for place in ("people", "recorders", "cameras", "rules", "agreements", "notices", "doctor"):
+        assert f'href="/admin/{place}"' in entrance
+        assert (await browser.get(f"/admin/{place}")).status_code == 200
