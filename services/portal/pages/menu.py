@@ -18,6 +18,11 @@ class Entry:
     icon: str
     posts: frozenset[str] = frozenset()
     not_posts: frozenset[str] = frozenset()
+    also: tuple[str, ...] = ()
+
+    def holds(self, path: str) -> bool:
+        """Whether the page at ``path`` belongs to this entry; ``also`` begins the addresses of its other pages."""
+        return path == self.path or (self.path != "/" and path.startswith((self.path, *self.also)))
 
 
 def _(message: str) -> str:
@@ -27,8 +32,8 @@ def _(message: str) -> str:
 
 ENTRIES = (
     Entry("/", _("Overview"), "home"),
-    Entry("/applications", _("Applications"), "file", not_posts=ADMINISTRATOR),
-    Entry("/inbox", _("Inbox"), "inbox", DECIDES),
+    Entry("/applications", _("Applications"), "file", not_posts=ADMINISTRATOR, also=("/apply", "/uploads")),
+    Entry("/inbox", _("Inbox"), "inbox", DECIDES, also=("/reviews/", "/consents/")),
     Entry("/hand-overs", _("In my custody"), "film", not_posts=ADMINISTRATOR),
     Entry("/storage", _("Storage office"), "disk", STORAGE),
     Entry("/register", _("Register"), "book", WATCHES, ADMINISTRATOR),

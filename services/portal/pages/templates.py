@@ -56,6 +56,7 @@ def environment(language: Language) -> Environment:
         said=partial(said, language),
         duration=partial(duration, language),
         moment=moment,
+        stretch=stretch,
         day=day,
         urgency=urgency,
         instant=_aware,
@@ -131,6 +132,17 @@ def moment(context: Context, when: datetime | str | None, zone: str | None = Non
     local = _aware(when).astimezone(ZoneInfo(zone or context["default_zone"]))
     text = local.strftime("%Y-%m-%d %H:%M:%S" if exact else "%Y-%m-%d %H:%M")
     return Markup('<time datetime="{}">{} <small>{}</small></time>').format(local.isoformat(), text, offset(local))
+
+
+@pass_context
+def stretch(context: Context, span: Any, zone: str | None = None) -> str:
+    """From when to when, to the second; day and offset of the end only where they differ from the start's."""
+    start, end = (_aware(when).astimezone(ZoneInfo(zone or context["default_zone"])) for when in (span.start, span.end))
+    first = "" if offset(start) == offset(end) else f" {offset(start)}"
+    last = end.strftime("%H:%M:%S" if start.date() == end.date() else "%Y-%m-%d %H:%M:%S")
+    return Markup(
+        '<time datetime="{}">{}<small>{}</small></time> – <time datetime="{}">{} <small>{}</small></time>'
+    ).format(start.isoformat(), start.strftime("%Y-%m-%d %H:%M:%S"), first, end.isoformat(), last, offset(end))
 
 
 @pass_context

@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import Match
 
 from services.portal import cookies
 from services.portal.api.dependencies import Books, GivenSettings
@@ -91,6 +92,21 @@ class Visitor:
     @property
     def unread(self) -> int:
         return self.person.unread
+
+    @property
+    def here(self) -> str:
+        """Where this page can be asked for again; where it answers an act, the nearest page above that can be."""
+        url = self.request.url
+        if self.request.method in SAFE_METHODS:
+            return url.path + (f"?{url.query}" if url.query else "")
+        path = url.path
+        while path != "/" and not self._is_page(path):
+            path = path.rpartition("/")[0] or "/"
+        return path
+
+    def _is_page(self, path: str) -> bool:
+        asked = {"type": "http", "method": "GET", "path": path, "headers": []}
+        return any(route.matches(asked)[0] is Match.FULL for route in self.request.app.routes)
 
     @property
     def hurried(self) -> bool:

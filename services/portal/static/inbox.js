@@ -14,10 +14,11 @@ const zhHere = document.documentElement.lang.startsWith("zh");
 const toSeconds = (text) => Date.parse(`${text.length === 16 ? `${text}:00` : text}Z`) / 1000;
 const toText = (seconds) => new Date(seconds * 1000).toISOString().slice(0, 19);
 
-function slider(field, label, begin, length) {
+function slider(field, name, begin, length) {
+  const label = document.createElement("label");
   const input = document.createElement("input");
   Object.assign(input, { type: "range", min: 0, max: length, step: 1 });
-  input.setAttribute("aria-label", label);
+  label.append(name, input);
   const follow = () => {
     const at = toSeconds(field.value) - begin;
     if (Number.isFinite(at)) input.value = at;
@@ -29,7 +30,7 @@ function slider(field, label, begin, length) {
   });
   field.addEventListener("change", follow);
   follow();
-  return input;
+  return label;
 }
 
 for (const grant of document.querySelectorAll(".grant")) {
@@ -44,8 +45,9 @@ for (const grant of document.querySelectorAll(".grant")) {
   const last = slider(to, zhHere ? "终点" : "To", begin, length);
   const tell = () => {
     const seconds = toSeconds(to.value) - toSeconds(from.value);
-    told.textContent = seconds > 0 ? (zhHere ? `批准 ${seconds} 秒，共 ${length} 秒` : `${seconds} s of ${length} s`) : (zhHere ? "结束须晚于开始" : "It has to end after it starts");
+    told.textContent = seconds > 0 ? (zhHere ? `批准 ${inWords(seconds)}，共 ${inWords(length)}` : `${inWords(seconds)} of ${inWords(length)}`) : (zhHere ? "结束须晚于开始" : "It has to end after it starts");
     grant.classList.toggle("out", !granted.checked);
+    from.disabled = to.disabled = !granted.checked;
   };
   box.append(first, last, told);
   grant.append(box);

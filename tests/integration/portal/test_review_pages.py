@@ -119,6 +119,7 @@ async def test_what_was_typed_stays_when_a_decision_is_refused(desk: ReviewDesk,
     assert (wrong.status_code, desk.all(Decision, stage="security")) == (403, [])
     assert "密码不正确" in text_of(wrong)
     assert 'aria-invalid="true"' in wrong.text
+    assert f'name="back" value="/reviews/{review_id}"' in wrong.text  # the switch of the language leads to a page
 
 
 @pytest.mark.requirement("R25")
@@ -157,7 +158,7 @@ async def test_after_a_decision_the_next_review_comes_with_a_sentence_on_the_las
 
     on = await head.post(f"/reviews/{first}/decide", data=decision(desk, first, "approved"))
     assert (on.status_code, on.headers["location"]) == (303, f"/reviews/{following}")
-    assert "已签字：同意" in text_of(await head.get(on.headers["location"]))
+    assert "已办理，结论：同意" in text_of(await head.get(on.headers["location"]))
     done = await head.post(
         f"/reviews/{following}/decide", data=decision(desk, following, "returned", reason="请补充地点")
     )

@@ -155,8 +155,8 @@ async def _on(
     elif not decided.published:
         zh, en = f"{number} 的结论已签字，等待第二人复核。", f"{number}: signed, and waits for the second person."
     else:
-        zh = f"{number} 已签字：{word('zh', decided.outcome)}。"
-        en = f"{number} is signed: {word('en', decided.outcome)}."
+        zh = f"{number} 已办理，结论：{word('zh', decided.outcome)}。"
+        en = f"{number} is decided: {word('en', decided.outcome)}."
     if following is None:
         return visitor.go("/inbox", zh + "没有其他待办。", en + " Nothing else waits.")
     return visitor.go(f"/reviews/{following.id}", zh + "这是下一项待办。", en + " This is the next one that waits.")

@@ -1,0 +1,50 @@
+"""What every page has: the menu that says where one is, and spans as people read them."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from services.portal.pages.menu import ENTRIES
+from services.portal.pages.templates import environment
+from services.runtime.spans import Span
+
+
+@pytest.mark.parametrize(
+    ("path", "entry"),
+    [
+        ("/", "/"),
+        ("/apply", "/applications"),
+        ("/uploads/1", "/applications"),
+        ("/reviews/1", "/inbox"),
+        ("/consents/1", "/inbox"),
+        ("/storage", "/storage"),
+    ],
+)
+def test_a_page_belongs_to_one_entry_of_the_menu(path: str, entry: str) -> None:
+    assert [one.path for one in ENTRIES if one.holds(path)] == [entry]
+
+
+@pytest.mark.parametrize(
+    ("end", "zone", "shown"),
+    [
+        (datetime(2031, 3, 4, 10, 30, tzinfo=UTC), "Asia/Shanghai", "2031-03-04 18:00:00 – 18:30:00 UTC+8"),
+        (
+            datetime(2031, 3, 4, 16, 0, 1, tzinfo=UTC),
+            "Asia/Shanghai",
+            "2031-03-04 18:00:00 – 2031-03-05 00:00:01 UTC+8",
+        ),
+    ],
+)
+def test_a_span_says_its_day_once(end: datetime, zone: str, shown: str) -> None:
+    assert text_of(Span(datetime(2031, 3, 4, 10, tzinfo=UTC), end), zone) == shown
+
+
+def test_a_span_over_the_end_of_summer_time_says_both_offsets() -> None:
+    span = Span(datetime(2031, 10, 26, 0, 30, tzinfo=UTC), datetime(2031, 10, 26, 1, 30, tzinfo=UTC))
+
+    assert text_of(span, "Europe/Berlin") == "2031-10-26 02:30:00 UTC+2 – 02:30:00 UTC+1"
+
+
+def text_of(span: Span, zone: str) -> str:
+    template = environment("en").from_string("{{ (span|stretch(zone))|striptags }}")
+    return template.render(span=span, zone=zone, default_zone="UTC")
