@@ -192,7 +192,8 @@ def _review(unit: Unit, review: Review) -> ReviewDetails:
     confirmations = unit.session.scalars(
         select(Confirmation).where(Confirmation.review_id == review.id).order_by(Confirmation.confirmed_at)
     )
-    given = decision.answers if decision is not None else {}
+    # what a receipt states answers no question
+    given = decision.answers if decision is not None and questions else {}
     stands_in_for = decision.stands_in_for if decision is not None else None
     return ReviewDetails(
         review=review,

@@ -14,6 +14,7 @@ from services.register import attempts, preservations, progress
 from services.register.applications import Item
 from services.register.audit import AuditEvent
 from services.register.cameras import Recorder
+from services.register.people import Person
 from services.register.unit import Unit
 from services.runtime.spans import Span
 
@@ -99,6 +100,14 @@ async def test_a_release_is_shown_to_the_office_and_the_supervisors_alone(
         for path in ("/storage", "/storage/work"):
             assert (await browser.get(path)).status_code == 403, other
         assert (await browser.post("/storage/recorders/recorder/measure")).status_code == 403
+
+
+async def test_the_inbox_leads_to_the_office_those_alone_whom_it_lets_in(desk: ReviewDesk, portal: Portal) -> None:
+    desk.post("manager", "return-inspector", "storage")
+    desk.run(lambda unit: setattr(unit.session.get_one(Person, "manager"), "department_id", "storage"))
+
+    assert 'href="/storage"' in (await (await portal.signed_in("operator")).get("/inbox")).text
+    assert 'href="/storage"' not in (await (await portal.signed_in("manager")).get("/inbox")).text
 
 
 @pytest.mark.requirement("R34")

@@ -96,6 +96,7 @@ async def test_the_page_shows_the_whole_case(desk: Desk, case: Case, security: B
     for master in desk.rows(Master):
         assert master.sealed["sha256Cipher"] in page
         assert master.sealed["key"] not in page
+    assert "conditionsVersion" not in page, "what a receipt states is no question that was answered"
     assert "custody-" not in re.sub(r'href="[^"]*"|id="[^"]*"|aria-\w+="[^"]*"', "", page)
 
 
