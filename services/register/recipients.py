@@ -3,7 +3,7 @@
 The system opens copies to the custodian alone. Who is not on the list is not shown them either.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from services.register import people
@@ -78,6 +78,11 @@ def without_agreement(unit: Unit, application: Application) -> Iterator[Found]:
         )
 
 
-def _named(unit: Unit, application: Application) -> Sequence[Person]:
-    found = (unit.session.get(Person, person_id) for person_id in application.recipients)
+def known(unit: Unit, person_ids: Iterable[str]) -> list[Person]:
+    """The people of these identifiers, whoever has left among them; what is no person is left out."""
+    found = (unit.session.get(Person, person_id) for person_id in person_ids)
     return [person for person in found if person is not None]
+
+
+def _named(unit: Unit, application: Application) -> list[Person]:
+    return known(unit, application.recipients)

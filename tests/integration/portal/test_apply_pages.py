@@ -537,6 +537,7 @@ async def test_a_file_that_was_brought_is_added_whole_and_is_nobody_elses(desk: 
         {"placeOfUse": "地" * 4001},
         {"wayOfUse": "publish"},
         {"subjectIds": ["nobody"]},
+        {"recipientIds": ["nobody"]},
         {"sensitivities": ["nothing"]},
         {"jointDepartmentIds": ["works"]},
     ],

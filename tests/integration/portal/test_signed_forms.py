@@ -18,12 +18,13 @@ SAID: dict[str, Any] = {
     "incident_reference": "事件 2031-17",
     "urgent_because": "货物明日转运",
     "subject_ids": ("reviewer2",),
+    "recipient_ids": ("office-head",),
     "sensitivities": ("trade-secret", "minors"),
     "high_impact": True,
 }
 SHOWN = (
     FORM.reason, FORM.purpose, FORM.place_of_use, "安全事件调查", "内部管理职责", "20 天",
-    "事件 2031-17", "货物明日转运", "reviewer2", "商业秘密", "未成年人", "影响较大", "大门",
+    "事件 2031-17", "货物明日转运", "reviewer2", "office-head", "商业秘密", "未成年人", "影响较大", "大门",
 )  # fmt: skip
 
 
@@ -51,7 +52,7 @@ def _asked(desk: ReviewDesk) -> str:
     return desk.the(Consent).id
 
 
-@pytest.mark.requirement("R17", "R26")
+@pytest.mark.requirement("R17", "R26", "R57")
 async def test_the_head_who_consents_reads_all_that_the_hash_is_over(desk: ReviewDesk, portal: Portal) -> None:
     consent_id = _asked(desk)
     head = await portal.signed_in("operator2")
@@ -62,7 +63,7 @@ async def test_the_head_who_consents_reads_all_that_the_hash_is_over(desk: Revie
     assert desk.the(Consultation).sha256 in page
 
 
-@pytest.mark.requirement("R22", "R26")
+@pytest.mark.requirement("R22", "R26", "R57")
 async def test_a_reviewer_reads_all_that_the_hash_is_over(desk: ReviewDesk, portal: Portal) -> None:
     review_id = desk.opened(desk.submitted(**SAID), "preliminary")
     head = await portal.signed_in("head")

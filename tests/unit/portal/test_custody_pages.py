@@ -1,5 +1,6 @@
 """The custodian's pages: what is shown and asked at each point of a loan, in words; nothing typed is lost."""
 
+import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -7,9 +8,10 @@ from pathlib import Path
 import httpx
 import pytest
 from custody_browser import Browser
-from custody_desk import PASSWORD, Case, Desk, film, forms_sha256
+from custody_desk import NOON, PASSWORD, Case, Desk, film, forms_sha256
 
 from services.register.agreements import Agreement
+from services.register.applications import Application
 from services.register.copies import Copy, Download, Grant, Viewing
 from services.register.custody import CustodyEntry, HandOver
 from services.vault.age import generate_identity
@@ -87,6 +89,43 @@ async def test_an_offer_is_in_the_list_and_asks_to_be_accepted(custodian: Browse
     assert "No footage from" in offered
     for act in ("/watch", "/return", "/report-loss", "/download"):
         assert act not in offered
+
+
+@pytest.mark.requirement("R57", "R59")
+async def test_the_custodian_reads_to_whom_the_copies_may_be_shown_before_taking_and_before_watching(
+    desk: Desk, case: Case, custodian: Browser, path: str, copy_id: str
+) -> None:
+    alone = shown(await custodian.get(path))
+    desk.change(Application, case.id, recipient_ids=["security", "supervisor"])
+    desk.change(Agreement, "agreement-supervisor", ended_at=NOON)
+
+    offered = shown(await custodian.get(path))
+    await lend(desk, case)
+    before = shown(await custodian.get(f"/copies/{copy_id}/watch"))
+    [told] = (await custodian.get("/api/hand-overs")).json()
+
+    assert "you watch the footage alone" in alone
+    for read in (offered, before):
+        assert re.search(
+            r"You may show it to: Security, Supervisor <small>not before signing the confidentiality agreement", read
+        )
+    assert [(one["id"], one["agreement"]) for one in told["recipients"]] == [("security", True), ("supervisor", False)]
+
+
+@pytest.mark.requirement("R55", "R57")
+async def test_whom_the_application_names_opens_nothing_without_the_custodian(
+    desk: Desk, case: Case, path: str, copy_id: str
+) -> None:
+    desk.change(Application, case.id, recipient_ids=["stranger"])
+    await lend(desk, case)
+    named = await Browser.of(desk, "stranger")
+
+    answers = [await named.get(one) for one in (path, f"/copies/{copy_id}/watch", f"/copies/{copy_id}/download")]
+    answers.append(await named.post(f"/api/copies/{copy_id}/viewings", purposeConfirmed=True))
+    await named.client.aclose()
+
+    assert [answer.status_code for answer in answers] == [404] * 4
+    assert desk.rows(Viewing) == []
 
 
 async def test_a_wrong_password_accepts_nothing_and_the_tick_stays(

@@ -9,13 +9,23 @@ from uuid import uuid4
 from services.portal.pages.apply import sheet
 from services.portal.pages.apply.sheet import Reading
 from services.portal.pages.forms import TypedForm
-from services.register import consent_views, criticism, directory, drafts, forms, item_sources, local_times, previews
+from services.register import (
+    consent_views,
+    criticism,
+    directory,
+    drafts,
+    forms,
+    item_sources,
+    local_times,
+    previews,
+    recipients,
+)
 from services.register.applications import Application
 from services.register.criticism import Criticism
 from services.register.directory import CameraLine, Colleague
 from services.register.findings import Found
 from services.register.item_sources import File
-from services.register.people import Department
+from services.register.people import Department, Person
 from services.register.unit import Unit
 
 FIRST_ITEM = {"items-0-cameraId": "", "items-0-start": "", "items-0-end": ""}
@@ -44,6 +54,7 @@ class Desk:
     files: Sequence[File]
     colleagues: Sequence[Colleague]
     departments: Sequence[Department]
+    recipients: Sequence[Person]
     missing: Sequence[Line]
     criticism: Criticism | None
     consultation: dict[str, Any] | None
@@ -57,6 +68,13 @@ class Desk:
         """Who of the own department may keep copies, those with an agreement first."""
         own = [person for person in self.colleagues if person.may_be_custodian]
         return sorted(own, key=lambda person: not person.agreement)
+
+    @property
+    def may_see(self) -> list[Colleague]:
+        """Who may be named as one who sees the footage too, and is not yet (R2, R57)."""
+        form = self.reading.form
+        others = {form.custodian_id, *form.recipient_ids, *form.subject_ids}
+        return [person for person in self.colleagues if person.may_be_custodian and person.id not in others]
 
     @property
     def complete(self) -> bool:
@@ -127,6 +145,7 @@ def look(
         files=item_sources.files(unit, application_id),
         colleagues=directory.colleagues(unit),
         departments=directory.departments(unit),
+        recipients=recipients.known(unit, reading.form.recipient_ids),
         missing=missing(unit, reading),
         criticism=criticism.of(unit, application) if application and application.correction_until else None,
         consultation=consent_views.told(unit, application.id) if application else None,

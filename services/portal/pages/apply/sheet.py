@@ -36,6 +36,7 @@ MARKS = {
     "highImpact": "high_impact",
 }
 LISTS = {
+    "recipientIds": "recipient_ids",
     "subjectIds": "subject_ids",
     "sensitivities": "sensitivities",
     "jointDepartmentIds": "joint_department_ids",
