@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from sqlalchemy import ColumnElement, func, select, update
 
@@ -10,7 +11,8 @@ from services.register import audit, deliveries, notices
 from services.register.administration import require_administrator
 from services.register.deliveries import MAIL, Delivery
 from services.register.dispatch import TEST
-from services.register.notice_words import words_of
+from services.register.listing import EVERYTHING, Listing
+from services.register.notice_words import codes_saying, words_of
 from services.register.notices import Notice
 from services.register.people import Person
 from services.register.unit import Unit
@@ -25,6 +27,7 @@ STATES: Mapping[str, ColumnElement[bool]] = {
     "delivered": Delivery.delivered_at.is_not(None),
 }
 OPEN_OR_FAILED = "open"
+Sort = Literal["created", "person", "attempts"]
 
 
 @dataclass(frozen=True)
@@ -49,19 +52,26 @@ class DeliveryLine:
     last_detail: str | None
 
 
-def listed(unit: Unit, state: str = OPEN_OR_FAILED, *, limit: int = 50, offset: int = 0) -> list[DeliveryLine]:
-    """The deliveries in this state, the newest first; by default all that have not arrived. Administrators only."""
+def listed(unit: Unit, state: str = OPEN_OR_FAILED, listing: Listing = EVERYTHING) -> list[DeliveryLine]:
+    """The deliveries in this state, the newest first; by default all that have not arrived. Administrators only.
+
+    Searched in the notices' words, the recipients, and what the other side said.
+    """
     require_administrator(unit)
     query = (
         select(Delivery, Notice, Person)
         .join(Notice, Notice.id == Delivery.notice_id)
         .join(Person, Person.id == Notice.person_id)
-        .where(STATES.get(state, _OPEN | _FAILED))
-        .order_by(Delivery.created_at.desc(), Delivery.id)
-        .limit(limit)
-        .offset(offset)
+        .where(
+            STATES.get(state, _OPEN | _FAILED),
+            listing.mentioned(
+                *(Person.name, Person.email, Delivery.last_detail), also=Notice.code.in_(codes_saying(listing.text))
+            ),
+        )
     )
-    return [_line(row, notice, person) for row, notice, person in unit.session.execute(query)]
+    columns = {"created": Delivery.created_at, "person": Person.name, "attempts": Delivery.attempts}
+    part = listing.part(query, columns, Delivery.created_at.desc(), Delivery.id)
+    return [_line(row, notice, person) for row, notice, person in unit.session.execute(part)]
 
 
 def totals(unit: Unit) -> dict[str, int]:

@@ -15,7 +15,7 @@ from services.register.applications import Application, Item
 from services.register.cameras import Camera
 from services.register.cases import nearest_overwrite
 from services.register.custody import HandOver
-from services.register.listing import Listing
+from services.register.listing import EVERYTHING, LONGEST_TEXT, Listing
 from services.register.people import Department, Person
 from services.register.unit import Unit
 
@@ -23,8 +23,7 @@ Sort = Literal["submitted", "number", "state", "department", "due"]
 SORTS: tuple[Sort, ...] = get_args(Sort)
 OutSort = Literal["due", "number", "custodian", "department", "accepted"]
 RiskSort = Literal["overwrite", "camera", "start", "number", "state"]
-EVERYTHING = Listing()
-LONGEST_SEARCH = 100
+LONGEST_SEARCH = LONGEST_TEXT
 KEEPER = aliased(Person)
 
 

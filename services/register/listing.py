@@ -63,3 +63,6 @@ class Listing:
             found = known + [row for row in found if column(row) is None]
         end = None if self.limit is None else self.offset + self.limit
         return found[self.offset : end]
+
+
+EVERYTHING = Listing()  # all of it, in the usual order

@@ -2,11 +2,15 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from services.register import notices
+from services.register.listing import EVERYTHING, Listing
 from services.register.notice_words import link, words_of
 from services.register.notices import Notice
 from services.register.unit import Unit
+
+Sort = Literal["created", "number", "read"]
 
 
 @dataclass(frozen=True)
@@ -25,10 +29,9 @@ class NoticeLine:
     read_at: datetime | None
 
 
-def mine(unit: Unit, *, unread_only: bool = False, limit: int = 50, offset: int = 0) -> list[NoticeLine]:
+def mine(unit: Unit, listing: Listing = EVERYTHING, *, unread_only: bool = False) -> list[NoticeLine]:
     """The acting person's notices, the newest first."""
-    rows = notices.mine(unit, unread_only=unread_only, limit=limit, offset=offset)
-    return _lines(unit, rows)
+    return _lines(unit, notices.mine(unit, listing, unread_only=unread_only))
 
 
 def read(unit: Unit, notice_id: str) -> NoticeLine:

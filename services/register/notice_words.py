@@ -151,6 +151,12 @@ def words_of(code: str) -> NoticeWords:
         ) from None
 
 
+def codes_saying(text: str) -> list[str]:
+    """The codes of the notices whose words, in either language, have the text."""
+    wanted = text.strip().casefold()
+    return [code for code, words in WORDS.items() if wanted in words.zh or wanted in words.en.casefold()]
+
+
 def link(code: str, application_id: str | None, subject_id: str | None) -> str:
     """The path of the page that a notice leads to."""
     page = words_of(code).page

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from services.register import deliveries, notice_words, stand_ins
 from services.register.applications import Application
 from services.register.base import Base, new_id
+from services.register.listing import EVERYTHING, Listing
 from services.register.unit import Unit
 from services.runtime.errors import NotFound
 
@@ -61,12 +62,20 @@ def tell(
     return told[0]
 
 
-def mine(unit: Unit, *, unread_only: bool = False, limit: int = 50, offset: int = 0) -> list[Notice]:
-    """The acting person's notices, the newest first."""
-    query = select(Notice).where(Notice.person_id == unit.actor.id).order_by(Notice.created_at.desc(), Notice.id)
+def mine(unit: Unit, listing: Listing = EVERYTHING, *, unread_only: bool = False) -> list[Notice]:
+    """The acting person's notices, the newest first; searched in their words and the applications' numbers."""
+    query = (
+        select(Notice)
+        .outerjoin(Application, Application.id == Notice.application_id)
+        .where(
+            Notice.person_id == unit.actor.id,
+            listing.mentioned(Application.number, also=Notice.code.in_(notice_words.codes_saying(listing.text))),
+        )
+    )
     if unread_only:
         query = query.where(Notice.read_at.is_(None))
-    return list(unit.session.scalars(query.limit(limit).offset(offset)))
+    columns = {"created": Notice.created_at, "number": Application.number, "read": Notice.read_at}
+    return list(unit.session.scalars(listing.part(query, columns, Notice.created_at.desc(), Notice.id)))
 
 
 def unread_count(unit: Unit) -> int:

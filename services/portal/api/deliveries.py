@@ -6,8 +6,9 @@ from fastapi import APIRouter, Query
 
 from services.portal.api.dependencies import Books
 from services.portal.api.errors import problems
+from services.portal.api.lists import ListQuestion
 from services.portal.api.session import Acting
-from services.portal.api.shapes import LAST_OFFSET, Answer, Body, Moment
+from services.portal.api.shapes import Answer, Body, Moment
 from services.portal.notifying.errors import ERRORS
 from services.register import delivery_views
 from services.register.delivery_views import DeliveryLine
@@ -16,6 +17,14 @@ from services.register.unit import Unit
 router = APIRouter(prefix="/api/deliveries", tags=["administration"])
 
 State = Literal["open", "waiting", "failed", "delivered"]
+
+
+class DeliveriesQuestion(ListQuestion):
+    """``text`` is looked for in the notices' words, the recipients, and what the other side said."""
+
+    sort: delivery_views.Sort = "created"
+    order: Literal["asc", "desc"] = "desc"
+    state: State = "open"
 
 
 class DeliveryAnswer(Answer):
@@ -72,16 +81,12 @@ def answer_of(line: DeliveryLine) -> DeliveryAnswer:
 
 @router.get("", responses=problems(401, 403))
 async def list_deliveries(
-    actor: Acting,
-    books: Books,
-    state: State = "open",
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
-    offset: Annotated[int, Query(ge=0, le=LAST_OFFSET)] = 0,
+    question: Annotated[DeliveriesQuestion, Query()], actor: Acting, books: Books
 ) -> DeliveriesAnswer:
     """The deliveries in a state, the newest first; ``open`` are all that have not arrived. Administrators only."""
 
     def read(unit: Unit) -> DeliveriesAnswer:
-        lines = delivery_views.listed(unit, state, limit=limit, offset=offset)
+        lines = delivery_views.listed(unit, question.state, question.listing())
         return DeliveriesAnswer(
             channels=list(unit.rules.notice_channels),
             **delivery_views.totals(unit),

@@ -1,16 +1,25 @@
 """Notices of the signed-in person: a sentence, a number and a link, never footage or names."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
 
 from services.portal.api.dependencies import Books
 from services.portal.api.errors import problems
+from services.portal.api.lists import ListQuestion
 from services.portal.api.session import Acting
-from services.portal.api.shapes import LAST_OFFSET, Answer, Moment
+from services.portal.api.shapes import Answer, Moment
 from services.register import notice_views, notices
 
 router = APIRouter(prefix="/api/notices", tags=["notices"])
+
+
+class NoticesQuestion(ListQuestion):
+    """``text`` is looked for in the notices' words and the applications' numbers."""
+
+    sort: notice_views.Sort = "created"
+    order: Literal["asc", "desc"] = "desc"
+    unread: bool = False
 
 
 class NoticeAnswer(Answer):
@@ -34,14 +43,10 @@ class UnreadAnswer(Answer):
 
 @router.get("", responses=problems(401))
 async def list_notices(
-    actor: Acting,
-    books: Books,
-    unread: bool = False,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
-    offset: Annotated[int, Query(ge=0, le=LAST_OFFSET)] = 0,
+    question: Annotated[NoticesQuestion, Query()], actor: Acting, books: Books
 ) -> list[NoticeAnswer]:
     """My notices, the newest first."""
-    rows = await books.run(actor, notice_views.mine, unread_only=unread, limit=limit, offset=offset)
+    rows = await books.run(actor, notice_views.mine, question.listing(), unread_only=question.unread)
     return [NoticeAnswer.model_validate(row) for row in rows]
 
 

@@ -1,13 +1,16 @@
 """What every list of the pages shares: the parameters of its address, its pages, its headers that sort, its CSV."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Annotated, Any, ClassVar, TypeVar
 from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, Field
 
 from services.portal.api.shapes import no_control
 from services.portal.pages.language import Language
+from services.portal.pages.visitor import Visitor
 from services.register.listing import LONGEST_TEXT, Listing
 
 MOST_ROWS = 10_000
@@ -29,7 +32,7 @@ class Wanted(BaseModel):
     text: Text = ""
     sort: str = ""
     order: str = ""
-    page: int = Field(1, ge=1, le=10_000)
+    page: Annotated[int, Field(ge=1, le=10_000)] = 1
     form: str = ""
 
     @property
@@ -71,3 +74,13 @@ class Wanted(BaseModel):
     def _told(self, *without: str) -> dict[str, str]:
         told = self.model_dump(exclude={"page", "form", *without}, exclude_defaults=True)
         return {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in told.items()}
+
+
+def written(visitor: Visitor, when: datetime | None, zone: str | None = None) -> str:
+    """A moment as a cell: ISO 8601 with the offset, which every spreadsheet reads."""
+    return when.astimezone(ZoneInfo(zone or visitor.zone)).isoformat(timespec="seconds") if when else ""
+
+
+def named(visitor: Visitor, row: object, field: str = "name") -> str:
+    """A name as a cell, in the reader's language."""
+    return str(getattr(row, f"{field}_{visitor.language}"))

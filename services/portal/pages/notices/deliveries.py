@@ -1,16 +1,19 @@
 """For administrators: which notices have not left the portal, why, and what to do (F25)."""
 
-from typing import Annotated, Literal
+from collections.abc import Sequence
+from typing import Annotated, ClassVar, get_args
 
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
-from services.portal.api.deliveries import ChannelBody
+from services.portal.api.deliveries import ChannelBody, State
 from services.portal.api.dependencies import Books
 from services.portal.api.shapes import Identifier
 from services.portal.notifying.errors import ERRORS
+from services.portal.pages import lists
 from services.portal.pages.forms import Typed, TypedForm
 from services.portal.pages.visitor import Visiting, Visitor
+from services.portal.tables import Cell, csv_answer
 from services.register import delivery_views
 from services.register.delivery_views import DeliveryLine
 from services.register.unit import Register, Unit
@@ -18,16 +21,20 @@ from services.runtime.errors import Refused
 
 router = APIRouter()
 
-PAGE = 20
 HERE = "/admin/notices"
-State = Literal["open", "waiting", "failed", "delivered"]
+
+
+class Wanted(lists.Wanted):
+    SORTS: ClassVar = get_args(delivery_views.Sort)
+    FALLING: ClassVar = frozenset({"created", "attempts"})
+    LENGTH: ClassVar = 20
+
+    state: State = "open"
 
 
 @router.get(HERE)
-async def listed(
-    visitor: Visiting, books: Books, page: Annotated[int, Query(ge=1, le=10_000)] = 1, state: State = "open"
-) -> Response:
-    return await _page(visitor, books, page, state)
+async def listed(visitor: Visiting, books: Books, wanted: Annotated[Wanted, Query()]) -> Response:
+    return await _page(visitor, books, wanted)
 
 
 @router.post(f"{HERE}/retry")
@@ -42,7 +49,7 @@ async def try_out(visitor: Visiting, typed: Typed, books: Books) -> Response:
     try:
         await books.run(visitor.actor, delivery_views.try_out, typed.body(ChannelBody).channel)
     except Refused as refusal:
-        return await _page(visitor, books, 1, "open", refusal=refusal, typed=typed)
+        return await _page(visitor, books, Wanted(), refusal=refusal, typed=typed)
     return visitor.go(
         f"{HERE}?state=delivered",
         "测试通知已交付发送；送达后列在此处，否则见“未送达”。",
@@ -57,15 +64,14 @@ async def retry(delivery_id: Identifier, visitor: Visiting, typed: Typed, books:
     except Refused as refusal:
         if refusal.status in (403, 404):
             raise
-        return await _page(visitor, books, 1, "open", refusal=refusal, typed=typed)
+        return await _page(visitor, books, Wanted(), refusal=refusal, typed=typed)
     return visitor.go(HERE, "已重新排队，稍候自动发送。", "It waits again and is sent in a moment.")
 
 
 async def _page(
     visitor: Visitor,
     books: Register,
-    page: int,
-    state: State,
+    wanted: Wanted,
     *,
     refusal: Refused | None = None,
     typed: TypedForm | None = None,
@@ -74,20 +80,45 @@ async def _page(
         raise refusal
 
     def read(unit: Unit) -> tuple[list[DeliveryLine], dict[str, int], tuple[str, ...]]:
-        lines = delivery_views.listed(unit, state, limit=PAGE + 1, offset=(page - 1) * PAGE)
+        lines = delivery_views.listed(unit, wanted.state, wanted.listing(visitor.language))
         return lines, delivery_views.totals(unit), unit.rules.notice_channels
 
     lines, totals, channels = await books.run(visitor.actor, read)
+    if wanted.as_csv:
+        return _csv(visitor, lines)
     return visitor.page(
         "notices/deliveries.html",
         status=200 if refusal is None else refusal.status,
-        lines=lines[:PAGE],
-        more=len(lines) > PAGE,
-        page_number=page,
-        state=state,
         totals=totals,
         channels=channels,
         errors=ERRORS,
         refusal=refusal,
         typed=typed,
+        **wanted.shown(lines),
     )
+
+
+def _csv(visitor: Visitor, lines: Sequence[DeliveryLine]) -> Response:
+    tell, chinese = visitor.translated, visitor.language == "zh"
+    states = {
+        "waiting": tell("waiting"),
+        "failed": tell("not delivered"),
+        "delivered": tell("delivered"),
+    }
+    header = [
+        tell("Notice"), tell("When"), tell("Recipient"), tell("State"), tell("Times"), tell("Why, and what to do"),
+    ]  # fmt: skip
+    rows: list[list[Cell]] = []
+    for line in lines:
+        why = ERRORS.get(line.last_error, ERRORS["broken"]) if line.last_error else ("", "")
+        rows.append(
+            [
+                line.zh if chinese else line.en,
+                lists.written(visitor, line.created_at),
+                line.email or line.person if line.channel == "mail" else tell("Webhook"),
+                states.get(line.state, tell("read already")),
+                line.attempts,
+                why[0 if chinese else 1],
+            ]
+        )
+    return csv_answer(tell("Delivery of notices"), header, rows)

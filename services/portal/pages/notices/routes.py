@@ -1,33 +1,41 @@
 """My notices: read one by following its link, read all, filter the unread (R30)."""
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, ClassVar, get_args
 
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
 from services.portal.api.dependencies import Books
 from services.portal.api.shapes import Identifier
+from services.portal.pages import lists
 from services.portal.pages.forms import Typed
 from services.portal.pages.notices import deliveries
-from services.portal.pages.visitor import Visiting
+from services.portal.pages.visitor import Visiting, Visitor
+from services.portal.tables import csv_answer
 from services.register import notice_views, notices
+from services.register.notice_views import NoticeLine
 
 router = APIRouter()
 router.include_router(deliveries.router)
 
-PAGE = 20
-Page = Annotated[int, Query(ge=1, le=10_000)]
+
+class Wanted(lists.Wanted):
+    SORTS: ClassVar = get_args(notice_views.Sort)
+    FALLING: ClassVar = frozenset({"created", "number"})
+    LENGTH: ClassVar = 20
+
+    unread: bool = False
 
 
 @router.get("/notices")
-async def listed(visitor: Visiting, books: Books, page: Page = 1, unread: bool = False) -> Response:
+async def listed(visitor: Visiting, books: Books, wanted: Annotated[Wanted, Query()]) -> Response:
     """The newest first."""
-    lines = await books.run(
-        visitor.actor, notice_views.mine, unread_only=unread, limit=PAGE + 1, offset=(page - 1) * PAGE
-    )
-    return visitor.page(
-        "notices/list.html", lines=lines[:PAGE], more=len(lines) > PAGE, page_number=page, unread_only=unread
-    )
+    part = wanted.listing(visitor.language)
+    lines = await books.run(visitor.actor, notice_views.mine, part, unread_only=wanted.unread)
+    if wanted.as_csv:
+        return _csv(visitor, lines)
+    return visitor.page("notices/list.html", **wanted.shown(lines))
 
 
 @router.post("/notices/read")
@@ -43,3 +51,18 @@ async def read(notice_id: Identifier, visitor: Visiting, typed: Typed, books: Bo
     if typed.text("open"):
         return visitor.go(line.link)
     return visitor.go("/notices?unread=true" if typed.text("unread") else "/notices")
+
+
+def _csv(visitor: Visitor, lines: Sequence[NoticeLine]) -> Response:
+    tell = visitor.translated
+    header = [tell("Notice"), tell("Application"), tell("When"), tell("Read")]
+    rows = [
+        [
+            line.zh if visitor.language == "zh" else line.en,
+            line.number,
+            lists.written(visitor, line.created_at),
+            lists.written(visitor, line.read_at),
+        ]
+        for line in lines
+    ]
+    return csv_answer(tell("Notices"), header, rows)

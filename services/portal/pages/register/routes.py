@@ -1,9 +1,8 @@
 """The register: all cases to search and sort, copies out, what is overwritten next, the time in each stage."""
 
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Annotated, ClassVar, get_args
-from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
@@ -34,7 +33,6 @@ class Wanted(lists.Wanted):
     SORTS: ClassVar = ledger.SORTS
     FALLING: ClassVar = frozenset({"submitted", "number"})
 
-    text: str = Field("", max_length=ledger.LONGEST_SEARCH)
     state: str = ""
     department: str = Field("", max_length=64)
     purpose: str = ""
@@ -174,15 +172,15 @@ def _csv(visitor: Visitor, lines: Sequence[Line]) -> Response:
             line.number or "",
             word(language, line.state),
             word(language, line.outcome) if line.outcome else "",
-            _name(visitor, line.department),
+            lists.named(visitor, line.department),
             line.drafter,
             line.custodian or "",
             word(language, line.purpose_category),
             word(language, line.importance) if line.importance else "",
             line.items,
-            _told(visitor, line.submitted_at),
-            _told(visitor, line.overwrite_at),
-            _told(visitor, line.due_at),
+            lists.written(visitor, line.submitted_at),
+            lists.written(visitor, line.overwrite_at),
+            lists.written(visitor, line.due_at),
         ]
         for line in lines
     ]
@@ -199,10 +197,10 @@ def _out_csv(visitor: Visitor, lines: Sequence[Out]) -> Response:
         [
             line.number or "",
             line.custodian,
-            _name(visitor, line.department),
+            lists.named(visitor, line.department),
             word(visitor.language, line.way_of_use),
-            _told(visitor, line.accepted_at),
-            _told(visitor, line.due_at),
+            lists.written(visitor, line.accepted_at),
+            lists.written(visitor, line.due_at),
             word(visitor.language, line.overdue),
         ]
         for line in lines
@@ -217,10 +215,10 @@ def _risk_csv(visitor: Visitor, lines: Sequence[AtRisk]) -> Response:
         [
             line.number or "",
             word(visitor.language, line.state),
-            _name(visitor, line.camera),
-            _told(visitor, line.start, line.zone),
-            _told(visitor, line.end, line.zone),
-            _told(visitor, line.overwrite_at),
+            lists.named(visitor, line.camera),
+            lists.written(visitor, line.start, line.zone),
+            lists.written(visitor, line.end, line.zone),
+            lists.written(visitor, line.overwrite_at),
         ]
         for line in lines
     ]
@@ -243,12 +241,3 @@ def _stages_csv(visitor: Visitor, times: Sequence[StageTime]) -> Response:
         for time in times
     ]
     return tables.csv_answer(tell("Time in each stage"), header, rows)
-
-
-def _name(visitor: Visitor, row: object) -> str:
-    return str(getattr(row, f"name_{visitor.language}"))
-
-
-def _told(visitor: Visitor, when: datetime | None, zone: str | None = None) -> str:
-    """ISO 8601 with the offset, which every spreadsheet reads."""
-    return when.astimezone(ZoneInfo(zone or visitor.zone)).isoformat(timespec="seconds") if when else ""
