@@ -7,6 +7,8 @@ import pytest
 from custody_browser import Browser
 from custody_desk import Desk, film
 
+from services.register.agreements import Agreement
+
 
 @pytest.fixture(scope="module")
 def filmed(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -52,3 +54,11 @@ async def test_a_receipt_is_asked_of_the_custodian_once_with_the_time_that_is_le
 
 async def test_who_decides_by_post_sees_that_nothing_waits(desk: Desk) -> None:
     assert tile(await overview(desk, "security"), "waiting for my decision") == "0"
+
+
+async def test_who_has_not_signed_the_agreement_is_led_to_it(desk: Desk) -> None:
+    assert "/account/agreement" not in await overview(desk, "drafter")
+    desk.change(Agreement, "agreement-drafter", expires_at=desk.clock.now())
+    page = await overview(desk, "drafter")
+    assert "no valid confidentiality agreement" in page
+    assert 'href="/account/agreement"' in page

@@ -1,17 +1,18 @@
 """What the overview shows: each person's own part of what is waiting, running out, lent and overdue."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from services.portal.pages import menu
 from services.portal.pages.custody import looks
-from services.register import cases, custody_views, inbox, ledger, visibility
+from services.register import cases, consent_views, custody_views, inbox, ledger, visibility
 from services.register.custody_views import HandOverView
 from services.register.inbox import Waiting
 from services.register.ledger import AtRisk, Out
 from services.register.listing import Listing
 from services.register.unit import Unit
+from services.register.valid_agreements import valid_agreement
 
 FEW = 5
 
@@ -33,6 +34,8 @@ class Overview:
     at_risk: list[AtRisk]
     out: list[Out]
     states: Mapping[str, int] | None
+    consents: Sequence[consent_views.Waiting] = ()
+    agreed: bool = True
 
 
 def overview(unit: Unit, posts: frozenset[str]) -> Overview:
@@ -40,13 +43,14 @@ def overview(unit: Unit, posts: frozenset[str]) -> Overview:
     if "administrator" in posts:
         return Overview([], 0, [], 0, [], 0, 0, [], [], None)
     waiting = [line for line in inbox.mine(unit) if line.review.stage != "receipt"]
+    asked = consent_views.waiting_for(unit)
     watches = bool(posts & menu.WATCHES)
     drafted = visibility.all_visible(unit, limit=50, offset=0, mine=True)
     mine = [line for row in drafted if (line := cases.summary(unit, row))["state"] != "closed"]
     held = [view for view in looks.in_order(custody_views.mine(unit)) if view.state in looks.OPEN]
     return Overview(
         waiting=waiting[:FEW],
-        waiting_count=len(waiting),
+        waiting_count=len(waiting) + len(asked),
         mine=mine[:FEW],
         mine_count=len(mine),
         held=held[:FEW],
@@ -55,4 +59,6 @@ def overview(unit: Unit, posts: frozenset[str]) -> Overview:
         at_risk=ledger.next_overwritten(unit, Listing(limit=FEW)) if watches else [],
         out=ledger.copies_out(unit, Listing(limit=FEW)) if watches else [],
         states=ledger.count_by_state(unit) if watches else None,
+        consents=asked[:FEW],
+        agreed=valid_agreement(unit, str(unit.actor.id)) is not None,
     )
