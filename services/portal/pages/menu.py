@@ -37,7 +37,7 @@ ENTRIES = (
     Entry("/hand-overs", _("In my custody"), "film", not_posts=ADMINISTRATOR),
     Entry("/storage", _("Storage office"), "disk", STORAGE),
     Entry("/register", _("Register"), "book", WATCHES, ADMINISTRATOR),
-    Entry("/admin", _("Administration"), "gear", ADMINISTRATOR),
+    Entry("/admin", _("Administration"), "gear", ADMINISTRATOR | {"supervisor"}),
 )
 
 

@@ -77,7 +77,9 @@ async def test_a_reviewer_reads_all_that_the_hash_is_over(desk: ReviewDesk, port
 async def test_with_the_last_consent_on_its_page_the_application_is_handed_in(desk: ReviewDesk, portal: Portal) -> None:
     consent_id = _asked(desk)
     head = await portal.signed_in("operator2")
-    assert f"/consents/{consent_id}" in (await head.get("/inbox")).text
+    for page in ("/inbox", "/"):
+        assert f"/consents/{consent_id}" in (await head.get(page)).text
+    assert "<b>1</b>待我审核" in (await head.get("/")).text
     typed = {"formSha256": desk.the(Consultation).sha256, "reason": "暂不答复"}
 
     wrong = await head.post(f"/consents/{consent_id}/consent", data={**typed, "password": "wrong"})
