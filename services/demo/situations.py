@@ -287,6 +287,7 @@ class _Scene:
             "placeOfUse": "安全保卫部二楼查看室",
             "requestedUseDays": USE_DAYS,
             "custodianId": organisation.demo_id(plot.custodian),
+            "recipientIds": [organisation.demo_id("zhangwei")],
             "urgentBecause": plot.urgent,
             "items": [
                 {

@@ -201,6 +201,7 @@ def _form(items: Sequence[dict[str, str]]) -> dict[str, Any]:
         "placeOfUse": "生产部二楼会议室",
         "requestedUseDays": 10,
         "custodianId": organisation.demo_id("liuyang"),
+        "recipientIds": [organisation.demo_id("zhangwei")],
         "items": items,
         "submit": True,
     }
