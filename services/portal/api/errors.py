@@ -45,6 +45,7 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     "timezone_aware": ("{field} 须注明时区。", "Give {field} with its time zone."),
     "greater_than_equal": ("{field} 不能小于 {ge}。", "{field} must be {ge} or more."),
     "less_than_equal": ("{field} 不能大于 {le}。", "{field} must be {le} or less."),
+    "int_parsing": ("{field} 须为整数。", "{field} must be a whole number."),
     "control_character": ("{field} 不能含有控制字符，请删去。", "{field} has a control character: leave it out."),
     "moment_format": (
         "{field} 须写成带时区的日期时间，例如 2026-01-31T08:00:00+08:00。",

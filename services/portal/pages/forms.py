@@ -2,16 +2,22 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Request
 from pydantic import BaseModel, ValidationError
 from starlette.datastructures import FormData, UploadFile
+from starlette.exceptions import HTTPException
 
 from services.portal.api.errors import sentence
 from services.runtime.errors import Refused
 
 CSRF_FIELD = "csrf_token"
+# The longest form attests for a thousand downloads, each with its id, what became of it, and a note.
+MOST_FIELDS, MOST_FILES = 5000, 20
+LONGEST_NAME, DEEPEST = 100, 6  # of a field: items-0-cameraId lies two steps deep
+MARKED = "标出的一项", "the marked field"
 FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -51,18 +57,24 @@ class TypedForm:
         except ValidationError as error:
             first = error.errors()[0]
             field = "-".join(str(part) for part in first["loc"])
-            zh, en = sentence(first["type"], {**first.get("ctx", {}), "field": field, "message": first["msg"]})
+            zh, en = _sentence(first, field)
             raise Refused(first["type"].replace("_", "-"), zh, en, status=422, field=field) from error
 
     def _values(self, model: type[BaseModel]) -> dict[str, Any]:
         lists = {info.alias or name for name, info in model.model_fields.items() if "list[" in str(info.annotation)}
-        values: dict[str, Any] = {}
-        for name in dict.fromkeys(self.fields):
-            texts = [text for text in self.all(name) if text.strip()]
-            if name == CSRF_FIELD or not texts:
-                continue
-            values[name] = texts if name in lists else texts[-1]
-        return values
+        found: dict[str, list[str]] = {}
+        for name, value in self.fields.multi_items():
+            if name != CSRF_FIELD and isinstance(value, str) and value.strip():
+                found.setdefault(name, []).append(value)
+        return {name: texts if name in lists else texts[-1] for name, texts in found.items()}
+
+
+def _sentence(error: Any, field: str) -> tuple[str, str]:
+    """What is wrong, with the field called as a page shows it: by its mark, because its name is ours alone."""
+    zh, en = (field, field) if error["type"] == "extra_forbidden" else MARKED
+    values = {**error.get("ctx", {}), "message": error["msg"]}
+    told = sentence(error["type"], {**values, "field": zh})[0], sentence(error["type"], {**values, "field": en})[1]
+    return told[0], told[1][0].upper() + told[1][1:]
 
 
 def nested(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -70,13 +82,13 @@ def nested(values: Mapping[str, Any]) -> dict[str, Any]:
     tree: dict[str, Any] = {}
     for name, value in values.items():
         *way, last = name.split("-")
+        if len(name) > LONGEST_NAME or len(way) > DEEPEST:
+            raise _wrong("field-unknown")
         branch = tree
         for step in way:
             following = branch.setdefault(step, {})
             if not isinstance(following, dict):
-                raise Refused(
-                    "field-twice", "表单内容有误，请刷新页面。", "The form is wrong: reload the page.", status=422
-                )
+                raise _wrong("field-twice")
             branch = following
         branch[last] = value
     return {name: _lists(value) for name, value in tree.items()}
@@ -92,10 +104,25 @@ def _lists(value: Any) -> Any:
 
 
 async def typed(request: Request) -> TypedForm:
-    """The form of this request; empty where its body is none. Its CSRF token is checked by ``visitor``."""
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() not in FORM_TYPES:
+    """The form of this request; empty where its body is none. Its CSRF token is checked by ``visitor``.
+
+    Refused where it has more fields than any form of ours, before they are taken apart.
+    """
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind not in FORM_TYPES:
         return TypedForm(FormData())
-    return TypedForm(await request.form(max_files=20, max_fields=5000))
+    if kind == FORM_TYPES[0] and (await request.body()).count(b"&") >= MOST_FIELDS:
+        raise _wrong("too-many-fields")
+    try:
+        return TypedForm(await request.form(max_files=MOST_FILES, max_fields=MOST_FIELDS))
+    except HTTPException as error:
+        if error.status_code == HTTPStatus.BAD_REQUEST:  # starlette's word for a form that is none, or too long
+            raise _wrong("form-wrong") from error
+        raise
+
+
+def _wrong(code: str) -> Refused:
+    return Refused(code, "表单内容有误，请刷新页面。", "The form is wrong: reload the page.", status=422)
 
 
 Typed = Annotated[TypedForm, Depends(typed)]

@@ -90,6 +90,25 @@ async def test_what_people_write_is_shown_as_they_wrote_it_and_never_run(
         )
 
 
+@pytest.mark.parametrize(("days", "sentence"), [("七", "标出的一项须为整数"), ("9999", "标出的一项不能大于")])
+async def test_a_field_that_cannot_be_read_is_marked_and_not_called_by_its_name(
+    desk: ReviewDesk, portal: Portal, days: str, sentence: str
+) -> None:
+    application_id = desk.submitted()
+    desk.decide(desk.opened(application_id, "preliminary"), "head")
+    review_id = desk.opened(application_id, "security")
+    reviewer = await portal.signed_in("reviewer")
+
+    refused = await reviewer.post(
+        f"/reviews/{review_id}/decide", data=decision(desk, review_id, "approved", usePeriodDays=days)
+    )
+
+    assert refused.status_code == 422
+    assert sentence in text_of(refused).replace(" ", "")
+    assert "usePeriodDays" not in text_of(refused)
+    assert re.search(r'name="usePeriodDays"[^>]*aria-invalid="true"', refused.text)
+
+
 @pytest.mark.requirement("R24")
 async def test_what_was_typed_stays_when_a_decision_is_refused(desk: ReviewDesk, portal: Portal) -> None:
     application_id = desk.submitted()
