@@ -26,7 +26,7 @@ async def file_of(
 ) -> AsyncIterator[bytes]:
     """The file's bytes. ``largest`` is the limit in bytes, ``announced`` what the person said it has.
 
-    ``check`` is asked with the form's fields before the first byte of the file is given out.
+    ``check`` is asked with the form's fields before the first byte of the file is given out; of an empty file as well.
 
     Refused where it is longer than that, shorter or longer than was announced or than Content-Length says, where
     nothing comes for a while, and where the body is no form although it says so.
@@ -50,6 +50,8 @@ async def file_of(
             yield piece
     if parser is not None and not parser.whole:
         raise cut_short()
+    if parser is not None and check is not None and not length:
+        check(parser.fields)  # an empty file is a file as well
     if length > largest:
         raise too_long(largest)
     if (told is not None and taken != told) or (announced is not None and length != announced):
@@ -98,7 +100,7 @@ class _FilePart:
     _value: bytes = b""
     _inside: bool = False
     _done: bool = False
-    _fields: int = 0
+    _beside: int = 0
     _name: str = ""
     _text: bytes = b""
 
@@ -133,9 +135,11 @@ class _FilePart:
         self._name = ""
 
     def _take_header(self, data: bytes, start: int, end: int) -> None:
+        self._spend(end - start)
         self._header += data[start:end]
 
     def _take_value(self, data: bytes, start: int, end: int) -> None:
+        self._spend(end - start)
         self._value += data[start:end]
 
     def _header_end(self) -> None:
@@ -149,10 +153,15 @@ class _FilePart:
         if self._inside:
             self._pieces.append(data[start:end])
             return
-        self._fields += end - start
-        if self._fields > BESIDE:
-            raise no_form()
+        self._spend(end - start)
         self._text += data[start:end]
+
+    def _spend(self, count: int) -> None:
+        """Count what is kept beside the file: names and headers as well as fields, or a form of headers alone would
+        fill the memory."""
+        self._beside += count
+        if self._beside > BESIDE:
+            raise no_form()
 
     def _part_end(self) -> None:
         if not self._inside and not self._done:

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from sqlalchemy import select
 
-from services.register import copies, masters, measurements, preservations, visibility
+from services.register import copies, masters, measurements, preservations, reference_pictures, visibility
 from services.register.applications import Item
 from services.register.archive import Inspection, Return
 from services.register.cameras import BROUGHT, Camera, Recorder
@@ -39,6 +39,7 @@ class SheetItem:
     held: bool
     outcome: str | None
     coverage: float | None
+    reference_picture: bool = False  # whether there is one to know the camera by
 
     @property
     def brought(self) -> bool:
@@ -182,6 +183,7 @@ def _item(unit: Unit, item: Item) -> SheetItem:
         held=masters.of_item(unit, item.id) is not None or bool(preservations.held(unit, item.id)),
         outcome=item.outcome,
         coverage=item.coverage,
+        reference_picture=reference_pictures.shown(unit, camera.id),
     )
 
 

@@ -1,4 +1,4 @@
-"""Cameras as administrators enter, change and retire them, and a list of them as CSV."""
+"""Cameras as administrators enter, change and retire them, their reference pictures, and a list of them as CSV."""
 
 from typing import Annotated, Any
 
@@ -6,18 +6,20 @@ from fastapi import APIRouter, Response
 from pydantic import Field
 from starlette.requests import Request
 
-from services.portal import tables
+from services.portal import stills, tables
 from services.portal.api.dependencies import Books
 from services.portal.api.errors import problems, problems_beside
 from services.portal.api.recorders import ActiveBody
 from services.portal.api.session import Acting
 from services.portal.api.shapes import Answer, Body, Identifier, Line
-from services.register import camera_book, camera_import
+from services.register import camera_book, camera_import, reference_pictures
 from services.register.unit import Unit
 
 router = APIRouter(prefix="/api/admin/cameras", tags=["administration"])
 
 CSV: dict[int | str, dict[str, Any]] = {200: {"content": {"text/csv": {}}, "description": "The list"}}
+FILE = {"schema": {"type": "string", "format": "binary"}}
+FORM = {"schema": {"type": "object", "properties": {"file": {"type": "string", "format": "binary"}}}}
 
 
 class CameraBody(Body):
@@ -143,3 +145,28 @@ async def retire_camera(camera_id: str, body: ActiveBody, actor: Acting, books: 
     """Retire a camera, or take it back."""
     await books.run(actor, camera_book.set_active, camera_id, body.active)
     return row_answer(await books.run(actor, camera_book.camera, camera_id))
+
+
+@router.put(
+    "/{camera_id}/picture",
+    responses=problems(401, 403, 404, 409),
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"image/jpeg": FILE, "image/png": FILE, "multipart/form-data": FORM},
+        }
+    },
+)
+async def bring_picture(camera_id: Identifier, request: Request, actor: Acting, books: Books) -> CameraRowAnswer:
+    """Bring the camera's reference picture, a JPEG or PNG as the body or as the file of a form; it replaces the one
+    before. It is a photograph made at installation, shown to everybody who applies: never footage. What is kept is a
+    JPEG of at most 640 by 360, made anew from what it shows."""
+    await books.run(actor, reference_pictures.may_bring, camera_id)
+    await books.run(actor, reference_pictures.bring, camera_id, await stills.take(request))
+    return row_answer(await books.run(actor, camera_book.camera, camera_id))
+
+
+@router.delete("/{camera_id}/picture", status_code=204, responses=problems(401, 403, 404))
+async def remove_picture(camera_id: Identifier, actor: Acting, books: Books) -> None:
+    """Remove the camera's reference picture."""
+    await books.run(actor, reference_pictures.remove, camera_id)

@@ -1,15 +1,19 @@
-"""The directory: departments, people who may be named as custodian, cameras."""
+"""The directory: departments, people who may be named as custodian, cameras with the pictures to know them by."""
 
-from fastapi import APIRouter
+from typing import Any
+
+from fastapi import APIRouter, Response
 
 from services.portal.api.dependencies import Books
-from services.portal.api.errors import problems
+from services.portal.api.errors import problems, problems_beside
 from services.portal.api.session import Acting
 from services.portal.api.shapes import Answer, Identifier
-from services.register import directory
+from services.register import directory, reference_pictures
 from services.register.unit import Unit
 
 router = APIRouter(prefix="/api", tags=["directory"])
+
+PICTURE: dict[int | str, dict[str, Any]] = {200: {"content": {"image/jpeg": {}}, "description": "The picture"}}
 
 
 class DepartmentAnswer(Answer):
@@ -36,7 +40,7 @@ class Directory(Answer):
 
 
 class CameraAnswer(Answer):
-    """``zone`` is the time zone that spans of this camera are typed in; ``referencePicture``: it has a still."""
+    """``zone`` is the time zone that spans of this camera are typed in; ``referencePicture``: it has one."""
 
     id: str
     name_zh: str
@@ -69,3 +73,11 @@ async def read_directory(actor: Acting, books: Books, department_id: Identifier 
 async def list_cameras(actor: Acting, books: Books) -> list[CameraAnswer]:
     """The cameras that can be asked for."""
     return await books.run(actor, lambda unit: [CameraAnswer.model_validate(row) for row in directory.cameras(unit)])
+
+
+@router.get(
+    "/cameras/{camera_id}/reference", response_class=Response, responses={**problems_beside(401, 404), **PICTURE}
+)
+async def read_reference(camera_id: Identifier, actor: Acting, books: Books) -> Response:
+    """The photograph by which people know the camera's place. It is no footage: an administrator brought it."""
+    return Response(await books.run(actor, reference_pictures.read, camera_id), media_type="image/jpeg")

@@ -1,14 +1,16 @@
-"""Cameras: the list with search and CSV, one with its form, bringing a list, retiring."""
+"""Cameras: the list with search and CSV, one with its form and its picture, bringing a list, retiring."""
 
-from fastapi import APIRouter
-from fastapi.responses import Response
+from fastapi import APIRouter, Request
+from fastapi.responses import RedirectResponse, Response
 
-from services.portal import tables
+from services.portal import stills, tables
 from services.portal.api.camera_administration import CameraBody
 from services.portal.api.dependencies import Books
+from services.portal.api.shapes import Identifier
+from services.portal.pages.form_file import Bringing
 from services.portal.pages.forms import Typed, TypedForm
-from services.portal.pages.visitor import Visiting, Visitor
-from services.register import camera_book, camera_import, recorder_book
+from services.portal.pages.visitor import Visiting, Visitor, say_next
+from services.register import camera_book, camera_import, recorder_book, reference_pictures
 from services.register.recorder_book import RecorderLine
 from services.register.unit import Register, Unit
 from services.runtime.errors import Refused
@@ -129,6 +131,30 @@ async def retire_camera(camera_id: str, visitor: Visiting, typed: Typed, books: 
         else ("摄像头已停用。", "The camera is retired.")
     )
     return visitor.go(f"/admin/cameras/{camera_id}", *said)
+
+
+@router.post("/{camera_id}/picture")
+async def bring_picture(camera_id: Identifier, request: Request, bringing: Bringing, books: Books) -> Response:
+    """Bring its reference picture, in the place of the one before."""
+    await books.run(bringing.actor, reference_pictures.may_bring, camera_id)
+    answer = RedirectResponse(f"/admin/cameras/{camera_id}", 303)
+    try:
+        picture = await stills.take(request, bringing.check)
+        await books.run(bringing.actor, reference_pictures.bring, camera_id, picture)
+    except Refused as refusal:
+        if refusal.status in (403, 404):
+            raise
+        say_next(answer, refusal.zh, refusal.en)
+    else:
+        say_next(answer, "参考图已保存。", "The reference picture is kept.")
+    return answer
+
+
+@router.post("/{camera_id}/picture/remove")
+async def remove_picture(camera_id: str, visitor: Visiting, books: Books) -> Response:
+    """Remove its reference picture."""
+    await books.run(visitor.actor, reference_pictures.remove, camera_id)
+    return visitor.go(f"/admin/cameras/{camera_id}", "参考图已删除。", "The reference picture is removed.")
 
 
 async def _form(

@@ -1,6 +1,5 @@
 """The file of a plain form, for browsers without scripts: its token is checked before its first byte is taken."""
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -8,15 +7,14 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
-from services.portal import cookies, upload_body
+from services.portal import upload_body
 from services.portal.api.dependencies import Books, GivenSettings
-from services.portal.api.session import ANONYMOUS, browser_of, require_csrf
 from services.portal.api.shapes import Identifier, Line
 from services.portal.api.uploads import GivenReceiver, UploadBody
-from services.portal.pages.forms import CSRF_FIELD, TypedForm
-from services.portal.pages.visitor import NotSignedIn, say_next
-from services.register import sign_ins, uploads
-from services.register.unit import Actor, Unit
+from services.portal.pages.form_file import Bringing
+from services.portal.pages.forms import TypedForm
+from services.portal.pages.visitor import say_next
+from services.register import uploads
 from services.register.uploads import Upload
 from services.runtime.errors import NotFound, Refused
 
@@ -31,30 +29,25 @@ class TypedFacts(UploadBody):
 
 @router.post("/uploads/{upload_id}/content")
 async def send(
-    upload_id: Identifier, request: Request, books: Books, settings: GivenSettings, place: GivenReceiver
+    upload_id: Identifier,
+    request: Request,
+    *,
+    bringing: Bringing,
+    books: Books,
+    settings: GivenSettings,
+    place: GivenReceiver,
 ) -> Response:
     """Take the file as it streams in. The form is not parsed beforehand: that would write it down in the clear."""
-    token = cookies.read(request, cookies.SESSION)
-    if not token:
-        raise NotSignedIn
-    try:
-        actor = await books.run(ANONYMOUS, _actor, token, browser_of(request))
-    except Refused as refusal:
-        raise NotSignedIn from refusal
-
-    def check(fields: Mapping[str, str]) -> None:
-        require_csrf(token, fields.get(CSRF_FIELD, ""))
-
-    if not request.headers.get("content-type", "").startswith("multipart/form-data"):
-        check({})  # only a form can bring its token
-    await books.run(actor, uploads.own, upload_id)
+    await books.run(bringing.actor, uploads.own, upload_id)
     largest = settings.largest_upload_mib << 20
     answer = RedirectResponse(f"/uploads/{upload_id}", 303)
     try:
         await place.receive(
-            actor,
+            bringing.actor,
             upload_id,
-            lambda row: upload_body.file_of(request, largest=largest, announced=row.announced_size, check=check),
+            lambda row: upload_body.file_of(
+                request, largest=largest, announced=row.announced_size, check=bringing.check
+            ),
         )
     except NotFound:
         raise
@@ -63,10 +56,6 @@ async def send(
             raise
         say_next(answer, refusal.zh, refusal.en)
     return answer
-
-
-def _actor(unit: Unit, token: str, browser: str) -> Actor:
-    return Actor("person", sign_ins.person_of(unit, token, browser).id)
 
 
 def local_start(upload: Upload) -> str:
