@@ -1,9 +1,10 @@
 """Hand-overs, copies and the custody log as the people concerned see them; each look is on the trail (R41, R47)."""
 
 import json
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import select
 
@@ -14,6 +15,7 @@ from services.register.cameras import Camera, Recorder
 from services.register.copies import Copy, Download
 from services.register.custody import CustodyEntry, HandOver
 from services.register.grants import of_hand_over
+from services.register.listing import EVERYTHING, Listing
 from services.register.people import Person
 from services.register.recipients import Recipient
 from services.register.retrieval_records import record_of
@@ -21,6 +23,11 @@ from services.register.stages import STAGES
 from services.register.unit import Unit
 from services.register.valid_agreements import valid_agreement
 from services.runtime.errors import NotFound
+
+Sort = Literal["urgency", "number", "state", "until"]
+LogSort = Literal["seq", "event", "person"]
+HELD = frozenset({"in-use", "suspended", "overdue"})
+OPEN = HELD | {"awaiting-receipt", "copy-lost"}
 
 
 @dataclass(frozen=True)
@@ -100,11 +107,26 @@ def state_of(hand_over: HandOver, now: datetime) -> str:
     return next((code for holds, code in reasons if holds), "in-use")
 
 
-def mine(unit: Unit, search: str = "") -> list[HandOverView]:
-    """The acting person's hand-overs, the newest first; with ``search`` those whose number or purpose has it."""
-    views = [_view(unit, row) for row in custody.all_mine(unit)]
-    wanted = search.strip().casefold()
-    return [view for view in views if wanted in f"{view.number} {view.purpose}".casefold()]
+def mine(unit: Unit, listing: Listing = EVERYTHING) -> list[HandOverView]:
+    """The acting person's hand-overs, the most urgent first; searched in number and purpose."""
+    views = in_order(_view(unit, row) for row in custody.all_mine(unit))
+    rank = {view.hand_over.id: place for place, view in enumerate(views)}
+    columns: dict[str, Callable[[HandOverView], Any]] = {
+        "urgency": lambda view: rank[view.hand_over.id],
+        "number": lambda view: view.number,
+        "state": lambda view: view.state,
+        "until": lambda view: view.hand_over.due_at or view.hand_over.take_up_until,
+    }
+    return listing.of(views, columns, lambda view: (view.number, view.purpose))
+
+
+def in_order(views: Iterable[HandOverView]) -> list[HandOverView]:
+    """What is still asked of its custodian first, the nearest end before the others; then what is over, the newest
+    first."""
+    seen = list(views)
+    asked = [view for view in seen if view.state in OPEN]
+    asked.sort(key=lambda view: view.hand_over.due_at or view.hand_over.take_up_until)
+    return asked + [view for view in seen if view.state not in OPEN]
 
 
 def one(unit: Unit, hand_over_id: str) -> HandOverView:

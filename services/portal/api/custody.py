@@ -2,11 +2,12 @@
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from pydantic import Field, SecretStr
 
 from services.portal.api.dependencies import Books
 from services.portal.api.errors import USUAL, problems
+from services.portal.api.lists import ListQuestion
 from services.portal.api.session import Acting
 from services.portal.api.shapes import Account, Answer, Body, Code, Identifier, Line, Moment
 from services.register import custody_views, hand_overs
@@ -29,6 +30,12 @@ class Signed(Body):
     @property
     def proof(self) -> Proof:
         return Proof(self.form_sha256, self.password.get_secret_value(), self.code)
+
+
+class HandOversQuestion(ListQuestion):
+    """``text`` is looked for in numbers and purposes."""
+
+    sort: custody_views.Sort = "urgency"
 
 
 class Acceptance(Signed):
@@ -145,9 +152,11 @@ def told(view: HandOverView) -> HandOverAnswer:
 
 
 @router.get("", responses=problems(401))
-async def my_hand_overs(actor: Acting, books: Books) -> list[HandOverAnswer]:
-    """What I am custodian of, the newest first."""
-    return [told(view) for view in await books.run(actor, custody_views.mine)]
+async def my_hand_overs(
+    question: Annotated[HandOversQuestion, Query()], actor: Acting, books: Books
+) -> list[HandOverAnswer]:
+    """What I am custodian of, the most urgent first."""
+    return [told(view) for view in await books.run(actor, custody_views.mine, question.listing())]
 
 
 @router.get("/{hand_over_id}", responses=problems(401, 404))

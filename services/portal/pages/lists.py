@@ -55,8 +55,14 @@ class Wanted(BaseModel):
 
     def listing(self, language: Language) -> Listing:
         """The page with one line more, which tells whether another follows; for CSV all."""
-        limit, offset = (MOST_ROWS, 0) if self.as_csv else (self.LENGTH + 1, (self.page - 1) * self.LENGTH)
-        return Listing(self.text, self.by, self.descending, limit, offset, language)
+        if self.as_csv:
+            return self.whole(language)
+        offset = (self.page - 1) * self.LENGTH
+        return Listing(self.text, self.by, self.descending, self.LENGTH + 1, offset, language)
+
+    def whole(self, language: Language) -> Listing:
+        """All that matches."""
+        return Listing(self.text, self.by, self.descending, MOST_ROWS, language=language)
 
     def query(self, **changed: str) -> str:
         """The address's parameters without the page, some of them changed."""

@@ -354,8 +354,8 @@ async def test_an_overdue_loan_is_marked_and_leads_to_the_return(
 
 
 async def test_the_list_is_searched_and_goes_to_a_spreadsheet(case: Case, custodian: Browser, path: str) -> None:
-    assert path in shown(await custodian.get("/hand-overs?q=who%20MOVED"))
-    assert path not in shown(await custodian.get("/hand-overs?q=elephant"))
+    assert path in shown(await custodian.get("/hand-overs?text=who%20MOVED"))
+    assert path not in shown(await custodian.get("/hand-overs?text=elephant"))
 
     table = await custodian.get("/hand-overs.csv")
 

@@ -5,7 +5,7 @@ from fastapi import APIRouter, Response
 from services.portal.api.dependencies import Books
 from services.portal.api.returns import GivenBack
 from services.portal.api.shapes import Identifier
-from services.portal.pages.custody.looks import HELD, clearer
+from services.portal.pages.custody.looks import clearer
 from services.portal.pages.forms import Typed, TypedForm
 from services.portal.pages.visitor import Visiting, Visitor
 from services.register import custody_views, returns
@@ -56,7 +56,7 @@ async def _page(
         refusal.status if refusal else 200,
         view=view,
         copies={copy.id: copy for copy in view.copies},
-        held=view.state in HELD,
+        held=view.state in custody_views.HELD,
         typed=typed,
         refusal=clearer(refusal) if refusal else None,
     )

@@ -1,17 +1,13 @@
 """What the custodian's pages show beside the books' own words: spans, loans in order of urgency, clearer refusals."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from services.register.custody_views import CopyView, HandOverView
+from services.register.custody_views import CopyView
 from services.runtime.errors import Refused
 from services.runtime.spans import Span
 from services.vault.coverage import span_from_json
-
-HELD = frozenset({"in-use", "suspended", "overdue"})
-OPEN = HELD | {"awaiting-receipt", "copy-lost"}
 
 # A field that was left out, by its last word: the sentence that names it as the page does.
 MISSING = {
@@ -52,14 +48,6 @@ def pictured(copy: CopyView) -> Pictured:
         covered=covered,
         gaps=[span_from_json(one) for one in coverage["gaps"]],
     )
-
-
-def in_order(views: Iterable[HandOverView]) -> list[HandOverView]:
-    """What is still asked of me first, the nearest end before the others; then what is over, the newest first."""
-    seen = list(views)
-    asked = [view for view in seen if view.state in OPEN]
-    asked.sort(key=lambda view: view.hand_over.due_at or view.hand_over.take_up_until)
-    return asked + [view for view in seen if view.state not in OPEN]
 
 
 def clearer(refusal: Refused) -> Refused:

@@ -1,24 +1,42 @@
 """My hand-overs: what I hold and what is asked of me; accept, decline, report a loss, the custody log."""
 
-from fastapi import APIRouter, Response
+from typing import Annotated, ClassVar, get_args
+
+from fastapi import APIRouter, Query, Response
 
 from services.portal.api.custody import Acceptance, Loss, Refusal
 from services.portal.api.dependencies import Books
 from services.portal.api.shapes import Identifier
+from services.portal.pages import lists
 from services.portal.pages.custody import giving_back, watching
-from services.portal.pages.custody.looks import HELD, clearer, in_order, pictured
+from services.portal.pages.custody.looks import clearer, pictured
 from services.portal.pages.forms import Typed, TypedForm
 from services.portal.pages.visitor import Visiting, Visitor
 from services.portal.tables import csv_answer
 from services.portal.words import word
 from services.register import custody_views, hand_overs
+from services.register.custody import CustodyEntry
+from services.register.custody_views import HELD, LogView
+from services.register.listing import Listing
 from services.runtime.errors import NotFound, Refused
 
 router = APIRouter()
 router.include_router(giving_back.router)
 router.include_router(watching.router)
 
-PAGE = 50
+
+class Wanted(lists.Wanted):
+    SORTS: ClassVar = get_args(custody_views.Sort)
+    FALLING: ClassVar = frozenset({"number"})
+
+
+class LogWanted(lists.Wanted):
+    SORTS: ClassVar = get_args(custody_views.LogSort)
+    LENGTH: ClassVar = 200
+
+
+Asked = Annotated[Wanted, Query()]
+LogAsked = Annotated[LogWanted, Query()]
 
 
 def _(message: str) -> str:
@@ -50,23 +68,16 @@ LIST_NAME, LOG_NAME = _("In my custody"), _("Custody log")
 
 
 @router.get("/hand-overs")
-async def my_hand_overs(visitor: Visiting, books: Books, q: str = "", page: int = 1) -> Response:
+async def my_hand_overs(visitor: Visiting, books: Books, wanted: Asked) -> Response:
     """What I am custodian of, the most urgent first."""
-    views = in_order(await books.run(visitor.actor, custody_views.mine, q))
-    first = (max(page, 1) - 1) * PAGE
-    return visitor.page(
-        "custody/list.html",
-        views=views[first : first + PAGE],
-        more=len(views) > first + PAGE,
-        page_number=max(page, 1),
-        search=q,
-    )
+    views = await books.run(visitor.actor, custody_views.mine, wanted.listing(visitor.language))
+    return visitor.page("custody/list.html", **wanted.shown(views))
 
 
 @router.get("/hand-overs.csv")
-async def my_hand_overs_as_csv(visitor: Visiting, books: Books, q: str = "") -> Response:
+async def my_hand_overs_as_csv(visitor: Visiting, books: Books, wanted: Asked) -> Response:
     """The same list as a table for a spreadsheet."""
-    views = in_order(await books.run(visitor.actor, custody_views.mine, q))
+    views = await books.run(visitor.actor, custody_views.mine, wanted.whole(visitor.language))
     rows = [
         (
             view.number,
@@ -168,14 +179,15 @@ async def report_loss(hand_over_id: Identifier, visitor: Visiting, books: Books,
 
 
 @router.get("/hand-overs/{hand_over_id}/custody-log")
-async def read_log(hand_over_id: Identifier, visitor: Visiting, books: Books) -> Response:
+async def read_log(hand_over_id: Identifier, visitor: Visiting, books: Books, wanted: LogAsked) -> Response:
     """The custody log, to read and to print (R47)."""
     log = await books.run(visitor.actor, custody_views.log, hand_over_id)
-    return visitor.page("custody/log.html", log=log, hand_over_id=hand_over_id)
+    entries = _entries(visitor, log, wanted.listing(visitor.language))
+    return visitor.page("custody/log.html", log=log, hand_over_id=hand_over_id, **wanted.shown(entries))
 
 
 @router.get("/hand-overs/{hand_over_id}/custody-log.csv")
-async def read_log_as_csv(hand_over_id: Identifier, visitor: Visiting, books: Books) -> Response:
+async def read_log_as_csv(hand_over_id: Identifier, visitor: Visiting, books: Books, wanted: LogAsked) -> Response:
     """The custody log for a spreadsheet, with the chain of its hashes."""
     log = await books.run(visitor.actor, custody_views.log, hand_over_id)
     rows = [
@@ -188,10 +200,23 @@ async def read_log_as_csv(hand_over_id: Identifier, visitor: Visiting, books: Bo
             entry.previous_sha256,
             entry.sha256,
         )
-        for entry in log.entries
+        for entry in _entries(visitor, log, wanted.whole(visitor.language))
     ]
     name = f"{visitor.translated(LOG_NAME)} {log.number}"
     return csv_answer(name, [visitor.translated(column) for column in LOG_COLUMNS], rows)
+
+
+def _entries(visitor: Visitor, log: LogView, listing: Listing) -> list[CustodyEntry]:
+    """The wanted lines of the log, looked for in their words and people."""
+
+    def event(entry: CustodyEntry) -> str:
+        return word(visitor.language, f"custody-{entry.event}")
+
+    def name(entry: CustodyEntry) -> str | None:
+        return log.names.get(entry.person_id or "")
+
+    columns = {"seq": lambda entry: entry.seq, "event": event, "person": name}
+    return listing.of(log.entries, columns, lambda entry: (event(entry), name(entry)))
 
 
 async def _page(

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.portal.pages import menu
-from services.portal.pages.custody import looks
 from services.register import cases, consent_views, custody_views, inbox, ledger, visibility
 from services.register.custody_views import HandOverView
 from services.register.inbox import Waiting
@@ -47,7 +46,7 @@ def overview(unit: Unit, posts: frozenset[str]) -> Overview:
     watches = bool(posts & menu.WATCHES)
     drafted = visibility.all_visible(unit, limit=50, offset=0, mine=True)
     mine = [line for row in drafted if (line := cases.summary(unit, row))["state"] != "closed"]
-    held = [view for view in looks.in_order(custody_views.mine(unit)) if view.state in looks.OPEN]
+    held = [view for view in custody_views.mine(unit) if view.state in custody_views.OPEN]
     return Overview(
         waiting=waiting[:FEW],
         waiting_count=len(waiting) + len(asked),
