@@ -127,6 +127,8 @@ async def test_a_new_text_of_the_agreement_is_to_be_signed_by_everybody(desk: Re
     assert issued.status_code == 303
     assert "保密协议" in text_of(await reviewer.get(f"/reviews/{review_id}"))
     assert texts["textZh"] in (await reviewer.get("/account/agreement")).text
+    for page in ("/inbox", f"/reviews/{review_id}"):
+        assert '<a href="/account/agreement">阅读并签订' in (await reviewer.get(page)).text, page
 
 
 async def test_the_examination_is_a_page_and_the_entrance_leads_to_all_pages(desk: ReviewDesk, portal: Portal) -> None:
