@@ -1,4 +1,4 @@
-"""The organisation of the demo: departments, people and their posts, agreements, a recorder with two cameras."""
+"""The organisation of the demo: departments, people and their posts, agreements, two cameras and their pictures."""
 
 import os
 import uuid
@@ -13,9 +13,9 @@ from sqlalchemy import select
 
 from services.bootstrap import House
 from services.recorders.layout import redate
-from services.register import audit, valid_agreements
+from services.register import audit, reference_pictures, valid_agreements
 from services.register.agreements import Agreement
-from services.register.cameras import Camera, Recorder
+from services.register.cameras import Camera, CameraPicture, Recorder
 from services.register.passwords import hash_password
 from services.register.people import Department, Person, Post
 from services.register.unit import Actor, Unit
@@ -94,7 +94,9 @@ CAMERAS = (
 )
 
 
-RECORDINGS = Path(__file__).parents[2] / "deploy" / "demo" / "recordings"
+PLACE = Path(__file__).parents[2] / "deploy" / "demo"
+RECORDINGS = PLACE / "recordings"
+PICTURES = PLACE / "pictures"
 MAX_USE_DAYS = 30
 NAME = "示例制造有限公司"
 
@@ -115,6 +117,7 @@ def prepare(house: House, days_ago: Sequence[int] = (1,)) -> list[Account]:
     """
     recordings = (house.settings.data_dir / "recordings").absolute()
     there = house.register.run_now(Actor("system", "demo"), partial(seed_demo, zone=ZONE), recordings)
+    house.register.run_now(Actor("system", "demo"), seed_pictures)
     for days in days_ago:
         redate(RECORDINGS, recordings, (house.clock.now() - timedelta(days=days)).date())
     return there
@@ -151,6 +154,14 @@ def seed_demo(unit: Unit, recordings: Path, *, zone: str = "UTC") -> list[Accoun
         _member(unit, member)
     _recorder(unit, recordings, zone)
     return accounts()
+
+
+def seed_pictures(unit: Unit) -> None:
+    """Give each camera that has none its reference picture; they are sealed with the portal's key."""
+    for channel, *_ in CAMERAS:
+        if unit.session.get(CameraPicture, demo_id(channel)) is None:
+            picture = (PICTURES / f"{channel}.jpg").read_bytes()
+            reference_pictures.keep(unit, demo_id(channel), picture, demo_id("luoxin"))
 
 
 def _department(unit: Unit, department: _Department) -> None:

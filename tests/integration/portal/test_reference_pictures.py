@@ -4,20 +4,26 @@ kept."""
 import re
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from unittest.mock import patch
 
 import httpx
 import pytest
 from brought_files import NO_FOOTAGE
 from photographs import BLUE, RED, colours, jpeg, near, png, told_png, with_exif, zipped_behind
 from portal_client import Portal, problem
-from review_desk import ReviewDesk
+from review_desk import HASH, NOON, Box, ReviewDesk
 from review_pages import Lens
+from sqlalchemy import select
 
+from services.demo import organisation
 from services.portal import stills
-from services.register import camera_book, recorder_book, uploads
+from services.register import camera_book, directory, recorder_book, reference_pictures, schema, uploads
 from services.register.audit import AuditEvent
 from services.register.cameras import CameraPicture
+from services.register.rules import Rules
+from services.register.unit import Actor, Register, Unit
 from services.register.uploads import Facts
+from services.runtime.clock import FixedClock
 
 PICTURE = "/api/admin/cameras/camera/picture"
 PAGE = "/admin/cameras/camera"
@@ -253,3 +259,22 @@ async def test_a_picture_with_a_file_behind_it_is_kept_without_the_file(admin: h
     kept = (await admin.get(REFERENCE)).content
     assert colours(kept)[:2] == (480, 360)
     assert not any(foreign in kept for foreign in (b"PK\x03\x04", b"alert", b"Exif", b"31.2304N"))
+
+
+def test_the_demo_has_one_for_each_of_its_cameras(tmp_path: Path) -> None:
+    register = Register(f"sqlite:///{tmp_path / 'demo.db'}", FixedClock(NOON), Rules(max_use_days=30), secrets=Box())
+    schema.migrate(register.engine)
+    clerk = Actor("system", "demo")
+    with patch.object(organisation, "hash_password", lambda password: HASH):
+        register.run_now(clerk, organisation.seed_demo, tmp_path)
+    for _ in range(2):  # again changes nothing
+        register.run_now(clerk, organisation.seed_pictures)
+
+    def read(unit: Unit) -> list[tuple[int, int]]:
+        cameras = [line for line in directory.cameras(unit) if line.reference_picture]
+        return [colours(reference_pictures.read(unit, line.id))[:2] for line in cameras]
+
+    assert register.run_now(clerk, read) == [(640, 360), (640, 360)]
+    events = register.run_now(clerk, lambda unit: unit.session.scalars(select(AuditEvent.action)).all())
+    assert events.count("camera-picture-brought") == 2
+    register.close()
