@@ -1,15 +1,19 @@
 """Who has signed the confidentiality agreement, and who has not (R59)."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, Literal
 
-from sqlalchemy import or_, select
+from sqlalchemy import select
 
 from services.register import administration
 from services.register.agreements import Agreement
+from services.register.listing import EVERYTHING, Listing
 from services.register.people import Department, Person
 from services.register.unit import Unit
 
+Sort = Literal["name", "department", "state", "version", "signed", "expires"]
 STATES = ("valid", "outdated", "expired", "ended", "never")
 
 
@@ -26,8 +30,9 @@ class Signer:
     expires_at: datetime | None
 
 
-def signers(unit: Unit, *, text: str = "", state: str = "") -> list[Signer]:
-    """The active people by name; for administrators, Security's head and supervisors."""
+def signers(unit: Unit, listing: Listing = EVERYTHING, *, state: str = "") -> list[Signer]:
+    """The active people by name, searched in name and department; for administrators, Security's head and
+    supervisors."""
     administration.require_reader(unit)
     latest: dict[str, Agreement] = {}
     for agreement in unit.session.scalars(select(Agreement).order_by(Agreement.signed_at)):
@@ -38,13 +43,22 @@ def signers(unit: Unit, *, text: str = "", state: str = "") -> list[Signer]:
         .where(Person.active)
         .order_by(Person.name, Person.id)
     )
-    if text:
-        columns = (Person.name, Department.name_zh, Department.name_en)
-        query = query.where(or_(*(column.icontains(text, autoescape=True) for column in columns)))
     found = [
         _signer(unit, person, department, latest.get(person.id)) for person, department in unit.session.execute(query)
     ]
-    return [one for one in found if not state or one.state == state]
+    columns: dict[str, Callable[[Signer], Any]] = {
+        "name": lambda one: one.name,
+        "department": lambda one: listing.name(one.department),
+        "state": lambda one: STATES.index(one.state),
+        "version": lambda one: one.version,
+        "signed": lambda one: one.signed_at,
+        "expires": lambda one: one.expires_at,
+    }
+    return listing.of(
+        (one for one in found if not state or one.state == state),
+        columns,
+        lambda one: (one.name, one.department.name_zh, one.department.name_en),
+    )
 
 
 def _signer(unit: Unit, person: Person, department: Department, agreement: Agreement | None) -> Signer:

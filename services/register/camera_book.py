@@ -1,18 +1,20 @@
 """Entering, changing and retiring cameras. A camera that cases point to is retired, never deleted."""
 
 from dataclasses import asdict, dataclass
+from typing import Literal
 
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import Select, func, select
 
 from services.register import administration, audit, recorder_book
 from services.register.base import new_id
 from services.register.cameras import BROUGHT, Camera, CameraPicture, Recorder
+from services.register.listing import EVERYTHING, Listing
 from services.register.unit import Unit
 from services.runtime.errors import NotFound, Refused
 
 CLASSES = ("ordinary", "sensitive")
 MOST_DAYS = 3650
-SHOWN = 50
+Sort = Literal["recorder", "name", "place", "class", "channel", "days", "oldest"]
 
 
 @dataclass(frozen=True)
@@ -37,24 +39,26 @@ class Line:
 
 
 def cameras(
-    unit: Unit,
-    *,
-    text: str = "",
-    recorder_id: str | None = None,
-    retired: bool = False,
-    first: int = 0,
-    most: int | None = SHOWN,
+    unit: Unit, listing: Listing = EVERYTHING, *, recorder_id: str | None = None, retired: bool = False
 ) -> list[Line]:
-    """Cameras by site and name, from the ``first`` on; ``text`` is looked for in names, places and channel."""
+    """Cameras by site and name; searched in names, places, channel and recorder."""
     administration.require_reader(unit)
-    query = _lines().where((Camera.active & Recorder.active) != retired)
+    query = _lines().where(
+        (Camera.active & Recorder.active) != retired,
+        listing.mentioned(
+            *(Camera.name_zh, Camera.name_en, Camera.place_zh, Camera.place_en, Camera.channel, Recorder.name)
+        ),
+    )
     if recorder_id is not None:
         query = query.where(Camera.recorder_id == recorder_id)
-    if text:
-        columns = (Camera.name_zh, Camera.name_en, Camera.place_zh, Camera.place_en, Camera.channel, Recorder.name)
-        query = query.where(or_(*(column.icontains(text, autoescape=True) for column in columns)))
-    query = query.order_by(Recorder.site, Camera.name_en, Camera.id).offset(first).limit(most)
-    return [Line(*row) for row in unit.session.execute(query)]
+    name = listing.name(Camera)
+    columns = {
+        **{"recorder": Recorder.site, "name": name, "place": listing.name(Camera, "place")},
+        **{"class": Camera.camera_class, "channel": Camera.channel},
+        **{"days": Camera.retention_days, "oldest": Camera.oldest_frame_at},
+    }
+    part = listing.part(query, columns, Recorder.site, Recorder.name, name, Camera.id)
+    return [Line(*row) for row in unit.session.execute(part)]
 
 
 def camera(unit: Unit, camera_id: str) -> Line:

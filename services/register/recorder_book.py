@@ -3,19 +3,21 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, select
 
 from services.register import administration, audit, measurements
 from services.register.applications import Application, Item
 from services.register.base import new_id
 from services.register.cameras import BROUGHT, Camera, Recorder
+from services.register.listing import EVERYTHING, Listing
 from services.register.measurements import Measured
 from services.register.unit import Unit
 from services.runtime.errors import NotFound, Refused
 
 HIDDEN = "***"
+Sort = Literal["name", "site", "kind", "cameras", "clock", "seen"]
 
 
 @dataclass(frozen=True)
@@ -71,8 +73,11 @@ class Health:
     error: Mapping[str, Any] | None = field(default=None)
 
 
-def recorders(unit: Unit, *, text: str = "", retired: bool = False) -> list[RecorderLine]:
-    """The recorders in use, or those that are not any more, by name. Read by those who may read the set-up."""
+def recorders(unit: Unit, listing: Listing = EVERYTHING, *, retired: bool = False) -> list[RecorderLine]:
+    """The recorders in use, or those that are not any more, by name; searched in name and site.
+
+    Read by those who may read the set-up.
+    """
     administration.require_reader(unit)
     count = (
         select(func.count())
@@ -80,16 +85,17 @@ def recorders(unit: Unit, *, text: str = "", retired: bool = False) -> list[Reco
         .correlate(Recorder)
         .scalar_subquery()
     )
-    query = (
-        select(Recorder, count)
-        .where(Recorder.active != retired, Recorder.kind != BROUGHT)
-        .order_by(Recorder.name, Recorder.id)
+    query = select(Recorder, count).where(
+        Recorder.active != retired,
+        Recorder.kind != BROUGHT,
+        listing.mentioned(Recorder.name, Recorder.site),
     )
-    if text:
-        query = query.where(
-            or_(*(column.icontains(text, autoescape=True) for column in (Recorder.name, Recorder.site)))
-        )
-    return [RecorderLine(row, cameras) for row, cameras in unit.session.execute(query)]
+    columns = {
+        **{"name": Recorder.name, "site": Recorder.site, "kind": Recorder.kind, "cameras": count},
+        **{"clock": func.abs(Recorder.clock_offset_ms), "seen": Recorder.last_seen_at},
+    }
+    part = listing.part(query, columns, Recorder.name, Recorder.id)
+    return [RecorderLine(row, cameras) for row, cameras in unit.session.execute(part)]
 
 
 def line(unit: Unit, recorder_id: str) -> RecorderLine:

@@ -2,16 +2,20 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from sqlalchemy import select
 
 from services.register import administration, audit
+from services.register.listing import EVERYTHING, Listing
 from services.register.people import Person
 from services.register.rule_book import RuleChange
 from services.register.rule_list import RULES, Rule
 from services.register.rules import Rules
 from services.register.unit import Unit
 from services.runtime.errors import NotFound, Refused
+
+Sort = Literal["at", "rule", "person"]
 
 
 @dataclass(frozen=True)
@@ -47,14 +51,24 @@ def standing(unit: Unit, name: str) -> Standing:
     return _standing(unit.rules, rule, history(unit, name))
 
 
-def history(unit: Unit, name: str | None = None) -> list[Change]:
-    """The changes of all rules or of one, the newest first."""
+def history(unit: Unit, name: str | None = None, listing: Listing = EVERYTHING) -> list[Change]:
+    """The changes of all rules or of one, the newest first; searched in the rule's name, reason and people."""
     administration.require_reader(unit)
-    query = select(RuleChange, Person.name).join(Person, Person.id == RuleChange.changed_by)
+    text = listing.text.strip().casefold()
+    named = [rule.name for rule in RULES.values() if text in f"{rule.name}\n{rule.zh}\n{rule.en}".casefold()]
+    query = (
+        select(RuleChange, Person.name)
+        .join(Person, Person.id == RuleChange.changed_by)
+        .where(
+            RuleChange.rule.in_(RULES),
+            listing.mentioned(RuleChange.reason, Person.name, also=RuleChange.rule.in_(named)),
+        )
+    )
     if name is not None:
         query = query.where(RuleChange.rule == name)
-    rows = unit.session.execute(query.order_by(RuleChange.seq.desc()))
-    return [Change(row, RULES[row.rule], by) for row, by in rows if row.rule in RULES]
+    columns = {"at": RuleChange.seq, "rule": RuleChange.rule, "person": Person.name}
+    rows = unit.session.execute(listing.part(query, columns, RuleChange.seq.desc()))
+    return [Change(row, RULES[row.rule], by) for row, by in rows]
 
 
 def change(unit: Unit, name: str, value: str | None, reason: str, *, was: str | None) -> RuleChange:

@@ -2,12 +2,13 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Query, Response
 from pydantic import AfterValidator, Field
 
 from services.portal import tables
 from services.portal.api.dependencies import Books
 from services.portal.api.errors import problems, problems_beside
+from services.portal.api.lists import ListQuestion
 from services.portal.api.session import Acting
 from services.portal.api.shapes import Answer, Body, Line, Moment, no_control
 from services.register import agreement_list, agreement_texts
@@ -20,6 +21,13 @@ Wording = Annotated[str, Field(min_length=20, max_length=20_000), AfterValidator
 Version = Annotated[Line, Field(max_length=40)]
 CSV: dict[int | str, dict[str, Any]] = {200: {"content": {"text/csv": {}}, "description": "The list"}}
 COLUMNS = ("name", "department_zh", "department_en", "state", "version", "signed_at", "expires_at")
+
+
+class SignersQuestion(ListQuestion):
+    """``text`` is looked for in names and departments."""
+
+    sort: agreement_list.Sort = "name"
+    state: Annotated[str, Field(max_length=20)] = ""
 
 
 class IssueBody(Body):
@@ -111,15 +119,12 @@ async def issue_text(body: IssueBody, actor: Acting, books: Books) -> TextAnswer
 
 @router.get("/admin/agreements/signers", responses=problems(401, 403))
 async def list_signers(
-    actor: Acting,
-    books: Books,
-    text: Annotated[str, Field(max_length=200)] = "",
-    state: Annotated[str, Field(max_length=20)] = "",
+    question: Annotated[SignersQuestion, Query()], actor: Acting, books: Books
 ) -> list[SignerAnswer]:
     """Who has signed which version when, and who has not."""
 
     def read(unit: Unit) -> list[SignerAnswer]:
-        return [signer_answer(one) for one in agreement_list.signers(unit, text=text, state=state)]
+        return [signer_answer(one) for one in agreement_list.signers(unit, question.listing(), state=question.state)]
 
     return await books.run(actor, read)
 

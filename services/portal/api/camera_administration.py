@@ -2,13 +2,14 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Query, Response
 from pydantic import Field
 from starlette.requests import Request
 
 from services.portal import stills, tables
 from services.portal.api.dependencies import Books
 from services.portal.api.errors import problems, problems_beside
+from services.portal.api.lists import ListQuestion
 from services.portal.api.recorders import ActiveBody
 from services.portal.api.session import Acting
 from services.portal.api.shapes import Answer, Body, Identifier, Line
@@ -20,6 +21,13 @@ router = APIRouter(prefix="/api/admin/cameras", tags=["administration"])
 CSV: dict[int | str, dict[str, Any]] = {200: {"content": {"text/csv": {}}, "description": "The list"}}
 FILE = {"schema": {"type": "string", "format": "binary"}}
 FORM = {"schema": {"type": "object", "properties": {"file": {"type": "string", "format": "binary"}}}}
+
+
+class CamerasQuestion(ListQuestion):
+    """``text`` is looked for in names, places, channels and recorders."""
+
+    sort: camera_book.Sort = "recorder"
+    retired: bool = False
 
 
 class CameraBody(Body):
@@ -91,21 +99,17 @@ def row_answer(line: camera_book.Line) -> CameraRowAnswer:
 
 @router.get("", responses=problems(401, 403))
 async def list_cameras(
-    actor: Acting,
-    books: Books,
-    text: Annotated[str, Field(max_length=200)] = "",
-    retired: bool = False,
-    first: Annotated[int, Field(ge=0, le=1_000_000)] = 0,
+    question: Annotated[CamerasQuestion, Query()], actor: Acting, books: Books
 ) -> list[CameraRowAnswer]:
-    """Fifty cameras from the ``first`` on."""
-    lines = await books.run(actor, lambda unit: camera_book.cameras(unit, text=text, retired=retired, first=first))
+    """The cameras in use, or those that are not any more."""
+    lines = await books.run(actor, camera_book.cameras, question.listing(), retired=question.retired)
     return [row_answer(line) for line in lines]
 
 
 @router.get("/list.csv", response_class=Response, responses={**problems_beside(401, 403), **CSV})
 async def export_cameras(actor: Acting, books: Books) -> Response:
     """All cameras in use, in the columns that can be brought back."""
-    lines = await books.run(actor, lambda unit: camera_book.cameras(unit, most=None))
+    lines = await books.run(actor, camera_book.cameras)
     return tables.csv_answer("cameras", camera_import.COLUMNS, camera_import.rows_of(lines))
 
 

@@ -2,12 +2,13 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
 from pydantic import AfterValidator, Field
 
 from services.portal import recorder_forms, recorder_test
 from services.portal.api.dependencies import Books, GivenRecorders, settings
 from services.portal.api.errors import problems
+from services.portal.api.lists import ListQuestion
 from services.portal.api.session import Acting
 from services.portal.api.shapes import Answer, Body, Line, Moment, no_control
 from services.recorders.registry import KINDS, Places, places_of
@@ -26,6 +27,13 @@ def places(request: Request) -> Places:
 
 
 GivenPlaces = Annotated[Places, Depends(places)]
+
+
+class RecordersQuestion(ListQuestion):
+    """``text`` is looked for in names and sites."""
+
+    sort: recorder_book.Sort = "name"
+    retired: bool = False
 
 
 class RecorderBody(Body):
@@ -126,10 +134,10 @@ async def list_kinds(_actor: Acting) -> list[KindAnswer]:
 
 @router.get("", responses=problems(401, 403))
 async def list_recorders(
-    actor: Acting, books: Books, text: Annotated[str, Field(max_length=200)] = "", retired: bool = False
+    question: Annotated[RecordersQuestion, Query()], actor: Acting, books: Books
 ) -> list[RecorderRowAnswer]:
     """The recorders in use, or those that are not any more."""
-    lines = await books.run(actor, lambda unit: recorder_book.recorders(unit, text=text, retired=retired))
+    lines = await books.run(actor, recorder_book.recorders, question.listing(), retired=question.retired)
     return [row_answer(line) for line in lines]
 
 

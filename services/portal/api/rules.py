@@ -1,12 +1,13 @@
 """The organisation's rules: how they stand, where each value comes from, and changing them with a reason."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from pydantic import Field
 
 from services.portal.api.dependencies import Books, GivenSettings
 from services.portal.api.errors import problems
+from services.portal.api.lists import ListQuestion
 from services.portal.api.session import Acting
 from services.portal.api.shapes import Answer, Body, Line, Moment
 from services.register import rule_changes
@@ -28,6 +29,14 @@ class RuleBody(Body):
     value: Value | None = None
     was: Value | None = None
     reason: Annotated[Line, Field(min_length=4)]
+
+
+class HistoryQuestion(ListQuestion):
+    """``text`` is looked for in the rules' names, the reasons and the people."""
+
+    sort: rule_changes.Sort = "at"
+    order: Literal["asc", "desc"] = "desc"
+    rule: Line | None = None
 
 
 class ChangeAnswer(Answer):
@@ -93,9 +102,11 @@ async def list_rules(actor: Acting, books: Books, settings: GivenSettings) -> li
 
 
 @router.get("/history", responses=problems(401, 403, 404))
-async def rule_history(actor: Acting, books: Books, rule: Line | None = None) -> list[ChangeAnswer]:
+async def rule_history(
+    question: Annotated[HistoryQuestion, Query()], actor: Acting, books: Books
+) -> list[ChangeAnswer]:
     """The changes of all rules or of one, the newest first."""
-    changes = await books.run(actor, lambda unit: rule_changes.history(unit, rule))
+    changes = await books.run(actor, rule_changes.history, question.rule, question.listing())
     return [change_answer(change) for change in changes]
 
 

@@ -10,6 +10,7 @@ from services.register import camera_book, camera_import, recorder_book
 from services.register.applications import Item
 from services.register.audit import AuditEvent
 from services.register.cameras import Camera, Recorder
+from services.register.listing import Listing
 from services.runtime.errors import NotFound, Refused
 
 ENTRY = recorder_book.Entry(
@@ -146,10 +147,10 @@ def test_only_administrators_change_and_only_a_few_read(desk: ReviewDesk) -> Non
 def test_cameras_are_found_by_their_words(desk: ReviewDesk) -> None:
     desk.run(camera_book.enter, CAMERA, by="admin")
 
-    assert [line.row.channel for line in desk.run(camera_book.cameras, text="院", by="admin")] == ["yard"]
-    assert [line.row.channel for line in desk.run(camera_book.cameras, text="NORTH", by="admin")] == ["yard"]
-    assert desk.run(camera_book.cameras, text="%", by="admin") == []
-    assert len(desk.run(camera_book.cameras, first=1, by="admin")) == 1
+    assert [line.row.channel for line in desk.run(camera_book.cameras, Listing("院"), by="admin")] == ["yard"]
+    assert [line.row.channel for line in desk.run(camera_book.cameras, Listing("NORTH"), by="admin")] == ["yard"]
+    assert desk.run(camera_book.cameras, Listing("%"), by="admin") == []
+    assert len(desk.run(camera_book.cameras, Listing(limit=50, offset=1), by="admin")) == 1
 
 
 def test_a_list_of_cameras_is_tried_first_and_each_wrong_line_is_named(desk: ReviewDesk) -> None:

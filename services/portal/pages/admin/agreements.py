@@ -1,10 +1,13 @@
 """The confidentiality agreement: who has signed, its texts, and issuing a new version (R59)."""
 
-from fastapi import APIRouter
+from typing import Annotated, ClassVar, get_args
+
+from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
 from services.portal.api.agreement_administration import IssueBody, signers_csv
 from services.portal.api.dependencies import Books
+from services.portal.pages import lists
 from services.portal.pages.forms import Typed, TypedForm
 from services.portal.pages.visitor import Visiting, Visitor
 from services.register import agreement_list, agreement_texts
@@ -15,34 +18,27 @@ from services.runtime.errors import Refused
 
 router = APIRouter(prefix="/admin/agreements")
 
-SHOWN = 50
+
+class Wanted(lists.Wanted):
+    SORTS: ClassVar = get_args(agreement_list.Sort)
+    FALLING: ClassVar = frozenset({"version", "signed"})
+
+    state: lists.Text = ""
 
 
 @router.get("")
-async def list_signers(
-    *, visitor: Visiting, books: Books, text: str = "", state: str = "", page: int = 1, form: str = ""
-) -> Response:
+async def list_signers(visitor: Visiting, books: Books, wanted: Annotated[Wanted, Query()]) -> Response:
     """Who has signed which version when, and who has not; ``form=csv`` answers with all that match."""
-    text, state, page = text[:200], state if state in STATES else "", max(1, min(page, 10_000))
+    state = wanted.state if wanted.state in STATES else ""
 
     def read(unit: Unit) -> tuple[list[Signer], Text]:
-        return agreement_list.signers(unit, text=text, state=state), agreement_texts.present_text(unit)
+        found = agreement_list.signers(unit, wanted.listing(visitor.language), state=state)
+        return found, agreement_texts.present_text(unit)
 
     signers, present = await books.run(visitor.actor, read)
-    if form == "csv":
+    if wanted.as_csv:
         return signers_csv(signers)
-    first = (page - 1) * SHOWN
-    return visitor.page(
-        "admin/agreements.html",
-        signers=signers[first : first + SHOWN],
-        total=len(signers),
-        more=len(signers) > first + SHOWN,
-        page_number=page,
-        present=present,
-        text=text,
-        state=state,
-        states=STATES,
-    )
+    return visitor.page("admin/agreements.html", present=present, states=STATES, **wanted.shown(signers))
 
 
 @router.get("/texts")

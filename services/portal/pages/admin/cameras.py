@@ -1,12 +1,15 @@
 """Cameras: the list with search and CSV, one with its form and its picture, bringing a list, retiring."""
 
-from fastapi import APIRouter, Request
+from typing import Annotated, ClassVar, get_args
+
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
 from services.portal import stills, tables
 from services.portal.api.camera_administration import CameraBody
 from services.portal.api.dependencies import Books
 from services.portal.api.shapes import Identifier
+from services.portal.pages import lists
 from services.portal.pages.form_file import Bringing
 from services.portal.pages.forms import Typed, TypedForm
 from services.portal.pages.visitor import Visiting, Visitor, say_next
@@ -18,30 +21,21 @@ from services.runtime.errors import Refused
 router = APIRouter(prefix="/admin/cameras")
 
 
+class Wanted(lists.Wanted):
+    SORTS: ClassVar = get_args(camera_book.Sort)
+    FALLING: ClassVar = frozenset({"days"})
+
+    retired: bool = False
+
+
 @router.get("")
-async def list_cameras(
-    *, visitor: Visiting, books: Books, text: str = "", retired: bool = False, page: int = 1, form: str = ""
-) -> Response:
-    """The cameras, to search and to page through; ``form=csv`` answers with all that match."""
-    page = max(1, min(page, 10_000))
-    first = (page - 1) * camera_book.SHOWN
-
-    def read(unit: Unit) -> list[camera_book.Line]:
-        if form == "csv":
-            return camera_book.cameras(unit, text=text[:200], retired=retired, most=None)
-        return camera_book.cameras(unit, text=text[:200], retired=retired, first=first, most=camera_book.SHOWN + 1)
-
-    lines = await books.run(visitor.actor, read)
-    if form == "csv":
+async def list_cameras(visitor: Visiting, books: Books, wanted: Annotated[Wanted, Query()]) -> Response:
+    """The cameras, to search and to page through; ``form=csv`` answers with all that match, to be brought back."""
+    part = wanted.listing(visitor.language)
+    lines = await books.run(visitor.actor, camera_book.cameras, part, retired=wanted.retired)
+    if wanted.as_csv:
         return tables.csv_answer("cameras", camera_import.COLUMNS, camera_import.rows_of(lines))
-    return visitor.page(
-        "admin/cameras.html",
-        lines=lines[: camera_book.SHOWN],
-        more=len(lines) > camera_book.SHOWN,
-        page_number=page,
-        text=text[:200],
-        retired=retired,
-    )
+    return visitor.page("admin/cameras.html", **wanted.shown(lines))
 
 
 @router.get("/new")

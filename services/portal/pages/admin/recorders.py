@@ -1,15 +1,18 @@
 """Recorders: the list, one with its form, the test button, retiring."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Annotated, Any, ClassVar, get_args
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
-from services.portal import recorder_forms, recorder_test
+from services.portal import recorder_forms, recorder_test, tables
 from services.portal.api.dependencies import Books, GivenRecorders
 from services.portal.api.recorders import GivenPlaces, RecorderBody
+from services.portal.pages import lists
 from services.portal.pages.forms import Typed, TypedForm
 from services.portal.pages.visitor import Visiting, Visitor
+from services.portal.words import word
 from services.recorders.registry import KINDS
 from services.register import camera_book, recorder_book
 from services.register.recorder_book import RecorderLine
@@ -19,11 +22,21 @@ from services.runtime.errors import Refused
 router = APIRouter(prefix="/admin/recorders")
 
 
+class Wanted(lists.Wanted):
+    SORTS: ClassVar = get_args(recorder_book.Sort)
+    FALLING: ClassVar = frozenset({"cameras", "clock"})
+
+    retired: bool = False
+
+
 @router.get("")
-async def list_recorders(visitor: Visiting, books: Books, text: str = "", retired: bool = False) -> Response:
-    """The recorders in use, or those that are not any more."""
-    lines = await books.run(visitor.actor, lambda unit: recorder_book.recorders(unit, text=text[:200], retired=retired))
-    return visitor.page("admin/recorders.html", lines=lines, text=text[:200], retired=retired)
+async def list_recorders(visitor: Visiting, books: Books, wanted: Annotated[Wanted, Query()]) -> Response:
+    """The recorders in use, or those that are not any more; ``form=csv`` answers with all that match."""
+    part = wanted.listing(visitor.language)
+    lines = await books.run(visitor.actor, recorder_book.recorders, part, retired=wanted.retired)
+    if wanted.as_csv:
+        return _csv(visitor, lines)
+    return visitor.page("admin/recorders.html", **wanted.shown(lines))
 
 
 @router.get("/new")
@@ -94,6 +107,27 @@ async def test_recorder(recorder_id: str, visitor: Visiting, books: Books, recor
     return await _one(recorder_id, visitor, books, tested=tested)
 
 
+def _csv(visitor: Visitor, lines: Sequence[RecorderLine]) -> Response:
+    tell = visitor.translated
+    header = [
+        tell("Name"), tell("Site"), tell("Kind"), tell("Cameras"), tell("Clock off by seconds"),
+        tell("Answered last"), tell("What was wrong"),
+    ]  # fmt: skip
+    rows: list[list[tables.Cell]] = [
+        [
+            line.row.name,
+            line.row.site,
+            word(visitor.language, f"recorder-{line.row.kind}"),
+            line.cameras,
+            None if line.row.clock_offset_ms is None else line.row.clock_offset_ms / 1000,
+            lists.written(visitor, line.row.last_seen_at),
+            str(line.row.last_error[visitor.language]) if line.row.last_error else "",
+        ]
+        for line in lines
+    ]
+    return tables.csv_answer(tell("Recorders"), header, rows)
+
+
 def _form(visitor: Visitor, kind: str, *, refusal: Refused | None = None, typed: TypedForm | None = None) -> Response:
     shape = KINDS.get(kind, KINDS["folder"]).shape
     return visitor.page(
@@ -120,7 +154,7 @@ async def _one(
 ) -> Response:
     def read(unit: Unit) -> tuple[RecorderLine, list[camera_book.Line]]:
         line = recorder_book.line(unit, recorder_id)
-        return line, camera_book.cameras(unit, recorder_id=recorder_id, retired=not line.row.active, most=None)
+        return line, camera_book.cameras(unit, recorder_id=recorder_id, retired=not line.row.active)
 
     line, cameras = await books.run(visitor.actor, read)
     return visitor.page(

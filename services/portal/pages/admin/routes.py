@@ -45,7 +45,7 @@ def _overview(unit: Unit) -> Overview:
     return Overview(
         recorders=len(known),
         wrong=sum(line.row.last_error is not None for line in known),
-        cameras=len(camera_book.cameras(unit, most=None)),
+        cameras=len(camera_book.cameras(unit)),
         changed=sum(standing.change is not None for standing in rule_changes.standings(unit)),
         unsigned=sum(signer.state != "valid" for signer in agreement_list.signers(unit)),
         undelivered=delivery_views.totals(unit)["failed"] if administration.administers(unit) else 0,

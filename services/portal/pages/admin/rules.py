@@ -1,14 +1,15 @@
 """The organisation's rules: a table in words, a form to change one with a reason, and the history."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any, ClassVar, get_args
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
 from services.portal import tables
 from services.portal.api.dependencies import Books, GivenSettings
 from services.portal.api.rules import RuleBody
+from services.portal.pages import lists
 from services.portal.pages.forms import Typed, TypedForm
 from services.portal.pages.visitor import Visiting, Visitor
 from services.register import rule_changes
@@ -31,6 +32,11 @@ class Amount:
     unit: str
 
 
+class Wanted(lists.Wanted):
+    SORTS: ClassVar = get_args(rule_changes.Sort)
+    FALLING: ClassVar = frozenset({"at"})
+
+
 @router.get("")
 async def list_rules(visitor: Visiting, books: Books, settings: GivenSettings) -> Response:
     """Every rule with its meaning, its value, and where that comes from."""
@@ -39,15 +45,15 @@ async def list_rules(visitor: Visiting, books: Books, settings: GivenSettings) -
 
 
 @router.get("/history")
-async def history(visitor: Visiting, books: Books, form: str = "") -> Response:
+async def history(visitor: Visiting, books: Books, wanted: Annotated[Wanted, Query()]) -> Response:
     """All changes, the newest first; ``form=csv`` as CSV."""
-    changes = await books.run(visitor.actor, rule_changes.history)
-    if form == "csv":
+    changes = await books.run(visitor.actor, rule_changes.history, None, wanted.listing(visitor.language))
+    if wanted.as_csv:
         rows = [
             (one.row.at.isoformat(), one.row.rule, one.row.old, one.row.new, one.by, one.row.reason) for one in changes
         ]
         return tables.csv_answer("rule-changes", ("at", "rule", "old", "new", "by", "reason"), rows)
-    return visitor.page("admin/rule_history.html", changes=changes)
+    return visitor.page("admin/rule_history.html", **wanted.shown(changes))
 
 
 @router.get("/{name}")
