@@ -45,7 +45,7 @@ def _texts(application: Application) -> Iterator[Found]:
                 f"{name}-too-short",
                 "blocks",
                 f"{zh}过于简单，请写明具体情况（至少 {LEAST_MEANING} 个字）。",
-                f"The {en} says too little: describe the concrete case in at least {LEAST_MEANING} letters.",
+                f"The {en} says too little: describe the concrete case in at least {LEAST_MEANING} characters.",
             )
     if application.reason.strip() and application.reason.strip() == application.purpose.strip():
         yield Found(

@@ -140,7 +140,7 @@ def _open(unit: Unit, application_id: str) -> Application:
     if application.submitted_at is not None and not returned:
         raise Refused(
             "already-submitted",
-            "申请已提交，不能再改；被退回后可以更正。",
+            "申请已提交，不能再改；被退回后可以补正。",
             "The application was submitted: it can be changed when it is sent back.",
         )
     return application

@@ -58,7 +58,7 @@ def redraft(unit: Unit, application_id: str, form: Form) -> Application:
     if application.submitted_at is not None:
         raise Refused(
             "already-submitted",
-            "申请已提交，不能再改草稿；被退回后可以更正。",
+            "申请已提交，不能再改草稿；被退回后可以补正。",
             "The application was submitted: correct it when it is returned.",
         )
     check_storable(unit, form, application)
@@ -94,13 +94,13 @@ def correct(unit: Unit, application_id: str, form: Form) -> Application:
     if application.correction_until is None or application.closed_at is not None:
         raise Refused(
             "not-returned",
-            "申请未被退回，或更正期限已过，不能更正。",
+            "申请未被退回，或补正期限已过，不能补正。",
             "The application was not returned, or the time to correct it is over.",
         )
     if unit.now >= application.correction_until:
         raise Refused(
             "correction-over",
-            "更正期限已过；如仍需要，请重新申请并注明原申请编号。",
+            "补正期限已过；如仍需要，请重新申请并注明原申请编号。",
             "The time to correct it is over: apply anew and name this application.",
         )
     check_storable(unit, form, application)

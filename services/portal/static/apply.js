@@ -20,7 +20,17 @@ function setTime(input, count) {
 }
 
 function prepare(root) {
-  for (const shifts of root.querySelectorAll(".shifts")) shifts.hidden = false;
+  for (const shifts of root.querySelectorAll(".shifts")) {
+    shifts.hidden = false;
+    offer(shifts.closest(".item"));
+  }
+}
+
+// A quick time counts from what is typed: without it there is nothing to count from.
+function offer(item) {
+  for (const button of item?.querySelectorAll("[data-shift]") ?? []) {
+    button.disabled = !item.querySelector(`[name$=-${button.dataset.shift.startsWith("end") ? "end" : "start"}]`).value;
+  }
 }
 
 document.addEventListener("click", (event) => {
@@ -38,6 +48,7 @@ document.addEventListener("click", (event) => {
 });
 
 document.addEventListener("change", (event) => {
+  offer(event.target.closest?.(".item"));
   if (!event.target.name?.endsWith("-start")) return;
   const end = event.target.closest(".item")?.querySelector("[name$=-end]");
   const from = seconds(event.target.value);

@@ -12,6 +12,7 @@ for (const form of document.querySelectorAll("form[data-send]")) {
     said.textContent = "";
     refusal.textContent = sentence;
     refusal.hidden = false;
+    form.querySelector("[data-again]").hidden = false;
   };
 
   window.addEventListener("beforeunload", (event) => {

@@ -360,3 +360,18 @@ async def test_what_a_dead_process_or_a_forgotten_draft_has_left_is_swept(
     states = {one.id: one.state for one in desk.all(Upload)}
     assert states == {dead: "failed", forgotten: "removed"}
     assert await sweep_abandoned(desk.register, store, None, None, all_open=True) == 0
+
+
+async def test_what_was_said_of_a_file_that_did_not_come_need_not_be_typed_again(
+    drafter: httpx.AsyncClient, portal: Portal
+) -> None:
+    upload_id = await announced(drafter)
+    assert (await sent(drafter, upload_id, b"no film")).status_code == 422
+
+    again = await drafter.get(f"/uploads?from={upload_id}")
+    strange = await (await portal.signed_in("operator")).get(f"/uploads?from={upload_id}")
+
+    assert f'href="/uploads?from={upload_id}"' in (await drafter.get(f"/uploads/{upload_id}")).text
+    for said in ("三月安全例会", "三楼会议室", "王芳", "会议纪要"):
+        assert f'value="{said}"' in again.text
+    assert strange.status_code == 404

@@ -1,6 +1,8 @@
 """Bringing a recording as a file, and answering for a department of a joint application (R8, R9, R17)."""
 
-from fastapi import APIRouter, Response
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
 
 from services.portal import receiving
 from services.portal.api.consents import ConsentBody, RefusalBody
@@ -13,6 +15,7 @@ from services.portal.pages.sources.form_upload import TypedFacts, local_start, s
 from services.portal.pages.visitor import Visiting, Visitor
 from services.register import consent_views, joint, own_signatures, uploads
 from services.register.unit import Unit
+from services.register.uploads import Upload
 from services.runtime.errors import NotFound, Refused
 
 
@@ -27,10 +30,18 @@ router.include_router(form_upload.router)
 
 
 @router.get("/uploads")
-async def my_uploads(visitor: Visiting, books: Books, settings: GivenSettings) -> Response:
-    """My files that no submitted application names, and the form to bring another."""
-    rows = await books.run(visitor.actor, uploads.unused)
-    return visitor.page("sources/uploads.html", rows=rows, largest=settings.largest_upload_mib << 20)
+async def my_uploads(
+    visitor: Visiting,
+    books: Books,
+    settings: GivenSettings,
+    earlier: Annotated[Identifier | None, Query(alias="from")] = None,
+) -> Response:
+    """My files that no submitted application names, and the form to bring another.
+
+    ``from`` is one whose file did not come: what was said of it need not be typed again.
+    """
+    facts = await books.run(visitor.actor, uploads.own, earlier) if earlier else None
+    return await _uploads_page(visitor, books, settings, facts=facts)
 
 
 @router.post("/uploads")
@@ -40,15 +51,7 @@ async def announce(visitor: Visiting, books: Books, settings: GivenSettings, typ
         body = typed.body(TypedFacts, **start_of(typed, visitor.zone))
         upload = await books.run(visitor.actor, uploads.announce, body.facts(), None)
     except Refused as refusal:
-        rows = await books.run(visitor.actor, uploads.unused)
-        return visitor.page(
-            "sources/uploads.html",
-            refusal.status,
-            rows=rows,
-            largest=settings.largest_upload_mib << 20,
-            typed=typed,
-            refusal=refusal,
-        )
+        return await _uploads_page(visitor, books, settings, refusal=refusal, typed=typed)
     return visitor.go(f"/uploads/{upload.id}")
 
 
@@ -109,7 +112,7 @@ async def consent(consent_id: Identifier, visitor: Visiting, books: Books, typed
 async def refuse(consent_id: Identifier, visitor: Visiting, books: Books, typed: Typed) -> Response:
     """Do not agree; the form goes back to its drafter with the reason."""
     try:
-        body = typed.body(RefusalBody)
+        body = _refusal(typed)
         await books.run(visitor.actor, joint.refuse, consent_id, body.reason, body.proof())
     except NotFound:
         raise
@@ -118,6 +121,12 @@ async def refuse(consent_id: Identifier, visitor: Visiting, books: Books, typed:
     return visitor.go(
         "/inbox", "已签字表示不同意，申请退回起草人。", "You have refused: the form is its drafter's again."
     )
+
+
+def _refusal(typed: TypedForm) -> RefusalBody:
+    if not typed.text("reason"):
+        raise Refused("reason-missing", "请写明不同意的理由。", "Say why you refuse.", status=422, field="reason")
+    return typed.body(RefusalBody)
 
 
 async def _consent_page(
@@ -139,6 +148,27 @@ async def _consent_page(
         line=view.line,
         form=view.line.form,
         methods=methods,
+        refusal=refusal,
+        typed=typed,
+    )
+
+
+async def _uploads_page(
+    visitor: Visitor,
+    books: Books,
+    settings: GivenSettings,
+    *,
+    facts: Upload | None = None,
+    refusal: Refused | None = None,
+    typed: TypedForm | None = None,
+) -> Response:
+    return visitor.page(
+        "sources/uploads.html",
+        refusal.status if refusal else 200,
+        rows=await books.run(visitor.actor, uploads.unused),
+        facts=facts,
+        start_local=local_start(facts) if facts else "",
+        largest=settings.largest_upload_mib << 20,
         refusal=refusal,
         typed=typed,
     )
