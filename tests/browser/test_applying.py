@@ -123,6 +123,26 @@ def test_a_camera_is_found_by_what_is_typed(drafter: Drafter) -> None:
     expect(page.locator(".chosen")).to_contain_text("大门")
 
 
+@pytest.mark.requirement("R21", "R57")
+def test_who_else_sees_it_is_added_and_taken_off_while_the_rest_stays(drafter: Drafter) -> None:
+    page = drafter.page
+    drafter.choose_footage()
+    page.fill("[name=reason]", REASON)
+    who = page.get_by_role("group", name="还有谁可以观看")
+
+    who.get_by_label("添加人员").select_option("deputy")
+    who.get_by_role("button", name="添加").click()
+    expect(who.get_by_label("deputy")).to_be_checked()
+    expect(page.locator("[name=reason]")).to_have_value(REASON)
+
+    who.get_by_label("deputy").uncheck()
+    who.get_by_label("添加人员").select_option("head")
+    who.get_by_role("button", name="添加").click()
+    expect(who.get_by_label("head")).to_be_checked()
+    expect(who.get_by_label("deputy")).to_have_count(0)
+    assert drafter.desk.the(Application).recipient_ids == ["head"]
+
+
 def test_which_of_two_times_is_meant_is_asked_while_one_types(drafter: Drafter) -> None:
     page = drafter.page
     drafter.desk.run(_berlin)
