@@ -242,8 +242,8 @@ def _check(unit: Unit, facts: Facts) -> None:
     if facts.zone not in available_timezones():
         raise Refused(
             "unknown",
-            "没有这个时区，请从列表中选择。",
-            "There is no such time zone: choose one from the list.",
+            "没有这个时区，请写成 Asia/Shanghai 这样的名称。",
+            "There is no such time zone: write it like Asia/Shanghai.",
             status=422,
             field="zone",
         )

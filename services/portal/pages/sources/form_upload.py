@@ -1,8 +1,7 @@
 """The file of a plain form, for browsers without scripts: its token is checked before its first byte is taken."""
 
-from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
@@ -14,7 +13,7 @@ from services.portal.api.uploads import GivenReceiver, UploadBody
 from services.portal.pages.form_file import Bringing
 from services.portal.pages.forms import TypedForm
 from services.portal.pages.visitor import say_next
-from services.register import uploads
+from services.register import local_times, uploads
 from services.register.uploads import Upload
 from services.runtime.errors import NotFound, Refused
 
@@ -68,17 +67,16 @@ def local_start(upload: Upload) -> str:
 
 def start_of(typed: TypedForm, zone: str) -> dict[str, Any]:
     """The start that was typed as a local time (``startLocal``), in the recording's zone; empty where none was."""
-    local = typed.text("startLocal")
-    if not local:
+    local, zone = typed.text("startLocal"), typed.text("zone") or zone
+    if not local or zone not in available_timezones():  # the register refuses such a zone
         return {}
     try:
-        moment = datetime.fromisoformat(local).replace(tzinfo=ZoneInfo(typed.text("zone") or zone))
-    except (ValueError, OSError) as error:
-        raise Refused(
-            "start-wrong",
-            "请填写完整的开始日期和时间。",
-            "Give the start as a whole date and time.",
-            status=422,
-            field="startLocal",
-        ) from error
-    return {"start": moment}
+        return {"start": local_times.moment(local, zone)}
+    except Refused as refusal:
+        if refusal.code == "time-twice":
+            refusal = Refused(
+                refusal.code,
+                f"这一时刻在 {zone} 出现过两次（当天时钟拨慢）：请按 UTC 填写开始时间，并把时区改为 UTC。",
+                f"In {zone} the clock showed this time twice: give the start in UTC, with UTC as the time zone.",
+            )
+        raise Refused(refusal.code, refusal.zh, refusal.en, status=422, field="startLocal") from refusal
