@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import aliased
 
 from services.register import absences, people, posts, second_factors
 from services.register.administration import require_administrator
+from services.register.listing import EVERYTHING, Listing
 from services.register.people import Absence, Department, Person, Post
 from services.register.second_factors import State
 from services.register.sign_ins import SignIn
@@ -16,7 +18,9 @@ from services.register.unit import Unit
 from services.register.valid_agreements import valid_agreement
 from services.runtime.errors import NotFound
 
-Sort = Literal["name", "login", "department"]
+Sort = Literal["name", "login", "department", "state"]
+DepartmentSort = Literal["name", "kind", "above", "people"]
+ABOVE = aliased(Department)
 
 
 @dataclass(frozen=True)
@@ -60,27 +64,53 @@ class View:
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which people: by name or login, of a department, active ones or those who left; None for all."""
+    """Which people: of a department, with a post, active ones or those who left; None for all."""
 
-    search: str = ""
     department_id: str | None = None
     post: str | None = None
     active: bool | None = None
-    sort: Sort = "name"
 
 
-def find(unit: Unit, wanted: Wanted, *, limit: int = 50, offset: int = 0) -> Found:
-    """The people wanted, and how many there are in all."""
+@dataclass(frozen=True)
+class DepartmentLine:
+    """A department, the one above it, and how many active people it has."""
+
+    row: Department
+    above: Department | None
+    people: int
+
+
+def find(unit: Unit, wanted: Wanted, listing: Listing = EVERYTHING) -> Found:
+    """The people wanted, by name, and how many there are in all; searched in name and login."""
     require_administrator(unit)
-    query = _wanted(unit, wanted)
+    query = _wanted(unit, wanted).where(listing.mentioned(Person.name, Person.login))
     total = unit.session.scalar(select(func.count()).select_from(query.subquery())) or 0
-    order = {
-        "name": (Person.name, Person.id),
-        "login": (Person.login,),
-        "department": (Department.name_zh, Person.name, Person.id),
-    }[wanted.sort]
-    ordered = query.join(Department, Department.id == Person.department_id).order_by(*order).limit(limit).offset(offset)
-    return Found([_line(unit, person) for person in unit.session.scalars(ordered)], total)
+    columns = {
+        **{"name": Person.name, "login": Person.login, "state": Person.active},
+        "department": listing.name(Department),
+    }
+    joined = query.join(Department, Department.id == Person.department_id)
+    part = listing.part(joined, columns, Person.name, Person.id)
+    return Found([_line(unit, person) for person in unit.session.scalars(part)], total)
+
+
+def departments(unit: Unit, listing: Listing = EVERYTHING) -> list[DepartmentLine]:
+    """The departments by name, with the one above each."""
+    require_administrator(unit)
+    count = (
+        select(func.count())
+        .where(Person.department_id == Department.id, Person.active)
+        .correlate(Department)
+        .scalar_subquery()
+    )
+    query = (
+        select(Department, ABOVE, count)
+        .outerjoin(ABOVE, ABOVE.id == Department.superior_id)
+        .where(listing.mentioned(Department.name_zh, Department.name_en))
+    )
+    name = listing.name(Department)
+    columns = {"name": name, "kind": Department.kind, "above": listing.name(ABOVE), "people": count}
+    return [DepartmentLine(*row) for row in unit.session.execute(listing.part(query, columns, name, Department.id))]
 
 
 def view(unit: Unit, person_id: str) -> View:
@@ -101,11 +131,6 @@ def view(unit: Unit, person_id: str) -> View:
 
 def _wanted(unit: Unit, wanted: Wanted) -> Select[Person]:
     query = select(Person)
-    text = wanted.search.strip()
-    if text:
-        query = query.where(
-            or_(Person.name.icontains(text, autoescape=True), Person.login.icontains(text, autoescape=True))
-        )
     if wanted.department_id:
         query = query.where(Person.department_id == wanted.department_id)
     if wanted.active is not None:

@@ -9,8 +9,9 @@ from pydantic import Field
 from services.portal.api.dependencies import Books
 from services.portal.api.directory import DepartmentAnswer
 from services.portal.api.errors import USUAL, problems
+from services.portal.api.lists import ListQuestion
 from services.portal.api.session import Acting
-from services.portal.api.shapes import LAST_OFFSET, Answer, Body, Identifier, Line, Moment
+from services.portal.api.shapes import Answer, Body, Identifier, Line, Moment
 from services.register import absences, posts, staff, staff_lists
 from services.register.posts import Asked
 from services.register.staff import Details
@@ -109,6 +110,21 @@ class AbsenceAnswer(Answer):
     until: Moment
 
 
+class PeopleQuestion(ListQuestion):
+    """``text`` is looked for in names and logins."""
+
+    sort: staff_lists.Sort = "name"
+    department_id: Identifier | None = None
+    post: Identifier | None = None
+    active: bool | None = None
+
+
+class DepartmentsQuestion(ListQuestion):
+    """``text`` is looked for in the names of both languages."""
+
+    sort: staff_lists.DepartmentSort = "name"
+
+
 class PersonAnswer(Answer):
     """One person with every post, past and coming ones too; who gave and ended them by name."""
 
@@ -157,20 +173,10 @@ def _after(unit: Unit, act: Callable[[Unit, str], object], person_id: str) -> Pe
 
 
 @router.get("/people", responses=problems(401, 403))
-async def list_people(
-    actor: Acting,
-    books: Books,
-    *,
-    search: Annotated[str, Query(max_length=200)] = "",
-    department_id: Identifier | None = None,
-    post: Identifier | None = None,
-    active: bool | None = None,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
-    offset: Annotated[int, Query(ge=0, le=LAST_OFFSET)] = 0,
-) -> PeopleAnswer:
+async def list_people(question: Annotated[PeopleQuestion, Query()], actor: Acting, books: Books) -> PeopleAnswer:
     """The people, by name."""
-    wanted = staff_lists.Wanted(search, department_id, post, active)
-    found = await books.run(actor, staff_lists.find, wanted, limit=limit, offset=offset)
+    wanted = staff_lists.Wanted(question.department_id, question.post, question.active)
+    found = await books.run(actor, staff_lists.find, wanted, question.listing())
     return PeopleAnswer(people=[line(one) for one in found.lines], total=found.total)
 
 
@@ -259,9 +265,12 @@ async def end_absence(absence_id: Identifier, actor: Acting, books: Books) -> Ab
 
 
 @router.get("/departments", responses=problems(401, 403))
-async def list_departments(actor: Acting, books: Books) -> list[DepartmentAnswer]:
-    """All departments."""
-    return [DepartmentAnswer.model_validate(row) for row in await books.run(actor, staff.departments)]
+async def list_departments(
+    question: Annotated[DepartmentsQuestion, Query()], actor: Acting, books: Books
+) -> list[DepartmentAnswer]:
+    """The departments, by name."""
+    found = await books.run(actor, staff_lists.departments, question.listing())
+    return [DepartmentAnswer.model_validate(one.row) for one in found]
 
 
 @router.post("/departments", status_code=201, responses=problems(*USUAL))

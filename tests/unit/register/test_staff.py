@@ -10,6 +10,7 @@ from review_desk import NOON, PASSWORD, ReviewDesk
 
 from services.register import absences, people, posts, second_factors, sign_ins, signing_in, staff, staff_lists
 from services.register.audit import AuditEvent
+from services.register.listing import Listing
 from services.register.people import Absence, Department, Person, Post
 from services.register.posts import Asked
 from services.register.signing_in import Place
@@ -224,17 +225,17 @@ def test_departments_do_not_go_round_in_a_circle(desk: ReviewDesk) -> None:
 def test_people_are_found_by_name_login_department_and_post(desk: ReviewDesk) -> None:
     desk.run(staff.deactivate, "reviewer2", by="admin")
 
-    def find(**wanted: Any) -> list[str]:
-        found = desk.run(staff_lists.find, Wanted(**wanted), by="admin")
+    def find(text: str = "", **wanted: Any) -> list[str]:
+        found = desk.run(staff_lists.find, Wanted(**wanted), Listing(text), by="admin")
         assert found.total == len(found.lines)
         return [line.person.id for line in found.lines]
 
-    assert find(search="REVIEW") == ["reviewer", "reviewer2"]
-    assert find(search="review", active=True) == ["reviewer"]
-    assert find(search="100%") == []
+    assert find("REVIEW") == ["reviewer", "reviewer2"]
+    assert find("review", active=True) == ["reviewer"]
+    assert find("100%") == []
     assert find(department_id="office") == ["admin", "office-head", "supervisor"]
     assert find(post="manager") == ["manager", "manager2"]
-    page = desk.run(staff_lists.find, Wanted(), limit=2, offset=2, by="admin")
+    page = desk.run(staff_lists.find, Wanted(), Listing(limit=2, offset=2), by="admin")
     assert (len(page.lines), page.total) == (2, len(desk.all(Person)))
 
 

@@ -1,27 +1,39 @@
 """Departments: a list, and a form for each."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Annotated, Any, ClassVar, get_args
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
+from services.portal import tables
 from services.portal.api.dependencies import Books
 from services.portal.api.people import DepartmentBody
+from services.portal.pages import lists
 from services.portal.pages.forms import Typed, TypedForm
 from services.portal.pages.visitor import Visiting, Visitor
-from services.register import staff
+from services.portal.words import word
+from services.register import staff, staff_lists
 from services.register.people import Department
 from services.register.staff import DEPARTMENT_KINDS
-from services.register.unit import Register
+from services.register.staff_lists import DepartmentLine
+from services.register.unit import Register, Unit
 from services.runtime.errors import NotFound, Refused
 
 router = APIRouter(prefix="/departments")
 
 
+class Wanted(lists.Wanted):
+    SORTS: ClassVar = get_args(staff_lists.DepartmentSort)
+    FALLING: ClassVar = frozenset({"people"})
+
+
 @router.get("")
-async def list_departments(visitor: Visiting, books: Books) -> Response:
-    """All departments, and a form for a new one."""
-    return await _page(visitor, books)
+async def list_departments(visitor: Visiting, books: Books, wanted: Annotated[Wanted, Query()]) -> Response:
+    """The departments, and a form for a new one; ``form=csv`` answers with all that match."""
+    if wanted.as_csv:
+        return _csv(visitor, await books.run(visitor.actor, staff_lists.departments, wanted.whole(visitor.language)))
+    return await _page(visitor, books, wanted=wanted)
 
 
 @router.post("")
@@ -53,11 +65,37 @@ async def change_department(department_id: str, visitor: Visiting, typed: Typed,
 
 
 async def _page(
-    visitor: Visitor, books: Register, typed: TypedForm | None = None, refusal: Refused | None = None
+    visitor: Visitor,
+    books: Register,
+    typed: TypedForm | None = None,
+    refusal: Refused | None = None,
+    *,
+    wanted: Wanted | None = None,
 ) -> Response:
-    context = _context(await books.run(visitor.actor, staff.departments))
+    asked = wanted or Wanted()
+
+    def read(unit: Unit) -> tuple[list[DepartmentLine], list[Department]]:
+        return staff_lists.departments(unit, asked.listing(visitor.language)), staff.departments(unit)
+
+    lines, known = await books.run(visitor.actor, read)
     status = refusal.status if refusal else 200
+    context = {**_context(known), **asked.shown(lines)}
     return visitor.page("people/departments.html", status=status, typed=typed, refusal=refusal, **context)
+
+
+def _csv(visitor: Visitor, lines: Sequence[DepartmentLine]) -> Response:
+    tell = visitor.translated
+    header = [tell("Department"), tell("Kind"), tell("Department above"), tell("People")]
+    rows: list[list[tables.Cell]] = [
+        [
+            lists.named(visitor, line.row),
+            word(visitor.language, f"department-{line.row.kind}"),
+            lists.named(visitor, line.above) if line.above else "",
+            line.people,
+        ]
+        for line in lines
+    ]
+    return tables.csv_answer(tell("Departments"), header, rows)
 
 
 async def _one(

@@ -1,15 +1,15 @@
 """The administrator's list of people, as page and as CSV, and new people."""
 
-from typing import Annotated, Any
-from urllib.parse import urlencode
+from typing import Annotated, Any, ClassVar, get_args
 
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from services.portal import tables
 from services.portal.api.dependencies import Books
 from services.portal.api.people import NewPerson
+from services.portal.pages import lists
 from services.portal.pages.forms import Typed, TypedForm
 from services.portal.pages.people import departments, one
 from services.portal.pages.visitor import Visiting, Visitor
@@ -22,35 +22,24 @@ from services.runtime.errors import Refused
 
 router = APIRouter(prefix="/admin")
 
-PAGE = 50
-MOST_ROWS = 10_000
 STATES = {"active": True, "left": False, "all": None}
-SORTS: tuple[staff_lists.Sort, ...] = ("name", "login", "department")
 
 
-class Wanted(BaseModel):
+class Wanted(lists.Wanted):
     """What the address asks for, as it was typed; what is no choice of ours counts as not chosen."""
 
-    search: str = Field("", max_length=200)
+    SORTS: ClassVar = get_args(staff_lists.Sort)
+
     department: str = Field("", max_length=64)
     post: str = Field("", max_length=64)
     state: str = "active"
-    sort: str = "name"
-    page: int = Field(1, ge=1, le=10_000)
 
     def question(self) -> staff_lists.Wanted:
         return staff_lists.Wanted(
-            search=self.search,
             department_id=self.department or None,
             post=self.post if self.post in POSTS else None,
             active=STATES.get(self.state, True),
-            sort=next((sort for sort in SORTS if sort == self.sort), "name"),
         )
-
-    def query(self, *without: str) -> str:
-        """The address's parameters, but the page and those named."""
-        told = self.model_dump(exclude={"page", *without})
-        return urlencode({name: value for name, value in told.items() if value})
 
 
 Asked = Annotated[Wanted, Query()]
@@ -61,17 +50,17 @@ async def list_people(visitor: Visiting, books: Books, wanted: Asked) -> Respons
     """The people, to search and to page through."""
 
     def read(unit: Unit) -> tuple[Found, dict[str, Any]]:
-        found = staff_lists.find(unit, wanted.question(), limit=PAGE, offset=PAGE * (wanted.page - 1))
+        found = staff_lists.find(unit, wanted.question(), wanted.listing(visitor.language))
         return found, {"departments": directory.departments(unit)}
 
     found, more = await books.run(visitor.actor, read)
-    return visitor.page("people/list.html", found=found, wanted=wanted, kinds=POSTS, page_length=PAGE, **more)
+    return visitor.page("people/list.html", total=found.total, kinds=POSTS, **wanted.shown(found.lines), **more)
 
 
 @router.get("/people.csv")
 async def people_as_csv(visitor: Visiting, books: Books, wanted: Asked) -> Response:
     """The same people as a table for a spreadsheet."""
-    found = await books.run(visitor.actor, staff_lists.find, wanted.question(), limit=MOST_ROWS)
+    found = await books.run(visitor.actor, staff_lists.find, wanted.question(), wanted.whole(visitor.language))
     header = [visitor.translated(text) for text in HEADER]
     return tables.csv_answer(visitor.translated(FILE), header, [_row(visitor, line) for line in found.lines])
 
