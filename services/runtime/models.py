@@ -125,7 +125,7 @@ class Model:
             # a node without a Chinese name has none to be drawn
             if element is not None and node.get("name"):
                 node.set("name", element.en)
-            elif node.tag == BPMN + "sequenceFlow" and node.get("name"):
+            elif node.tag in (BPMN + "sequenceFlow", BPMN + "process") and node.get("name"):
                 node.set("name", _english(node) or node.get("name", ""))
         return bytes(etree.tostring(root, xml_declaration=True, encoding="UTF-8"))
 

@@ -18,8 +18,9 @@ function length(seconds) {
 }
 
 function moment(iso) {
-  const how = { timeZone: words.zone, year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", timeZoneName: "shortOffset" };
-  return new Intl.DateTimeFormat(words.language === "zh" ? "zh-CN" : "en-GB", how).format(new Date(iso));
+  const how = { timeZone: words.zone, year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZoneName: "shortOffset" };
+  const parts = Object.fromEntries(new Intl.DateTimeFormat("en-GB", how).formatToParts(new Date(iso)).map(({ type, value }) => [type, value]));
+  return `${parts.year}-${parts.month}-${parts.day} ${parts.hour}:${parts.minute} ${parts.timeZoneName.replace("GMT", "UTC")}`;
 }
 
 function sentence(marker) {
@@ -67,7 +68,7 @@ async function draw() {
   box.addEventListener("pointerdown", () => { if (!scroll._enabled) scroll.toggle(true); });
   document.addEventListener("pointerdown", (event) => { if (!box.contains(event.target) && scroll._enabled) scroll.toggle(false); });
 
-  const fit = () => canvas.zoom("fit-viewport", "auto");
+  const fit = () => box.clientWidth && canvas.zoom("fit-viewport", "auto");
   const step = (factor) => canvas.zoom(Math.min(Math.max(canvas.zoom() * factor, 0.15), 4));
   const here = () => {
     const here = SOONEST.flatMap((kind) => steps.markers.filter((marker) => marker.kind === kind && registry.get(marker.elementId)));
@@ -96,6 +97,20 @@ async function draw() {
   if (soonest) told.textContent = sentence(soonest);
   box.dataset.drawn = "yes";
 }
+
+// On paper what is folded on the screen is open.
+window.addEventListener("beforeprint", () => {
+  for (const folded of document.querySelectorAll("details:not([open], .no-print)")) {
+    folded.open = true;
+    folded.dataset.folded = "yes";
+  }
+});
+window.addEventListener("afterprint", () => {
+  for (const unfolded of document.querySelectorAll("[data-folded]")) {
+    unfolded.open = false;
+    delete unfolded.dataset.folded;
+  }
+});
 
 const list = document.querySelector(".steps-list");
 const current = list?.querySelector("[aria-current]") ?? list?.querySelector("li:last-child");

@@ -194,6 +194,7 @@ async def test_a_model_is_given_in_either_language(security: Browser, language: 
 
     assert answer.status_code == 200
     assert ("等待审核结论" in answer.text) == (language == "zh")
+    assert ('name="审核任务"' in answer.text) == (language == "zh")  # the trail above an opened phase begins with it
     assert 'id="Task_AwaitDecision"' in answer.text
     assert (await security.get("/api/models/none")).status_code == 404
 

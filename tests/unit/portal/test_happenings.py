@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from services.portal.happenings import HAPPENINGS, said
+from services.register.integrity import DAMAGED, INTACT, UNFINISHED
 from services.register.stages import STAGES
 
 SERVICES = Path(__file__).parents[3] / "services"
@@ -76,3 +77,9 @@ def test_a_decision_is_told_with_its_stage_and_outcome_in_words(stage: str) -> N
 def test_a_missing_detail_leaves_no_brace() -> None:
     assert said("en", "application-submitted", {}, "UTC") == "The application  was handed in"
     assert said("en", "never-heard-of", {}, "UTC") == "never-heard-of"
+
+
+@pytest.mark.parametrize("outcome", [INTACT, DAMAGED, UNFINISHED])
+def test_a_check_of_integrity_is_told_without_a_code(outcome: str) -> None:
+    assert outcome not in said("zh", "integrity-checked", {"outcome": outcome}, "UTC")
+    assert said("en", "integrity-checked", {"outcome": outcome}, "UTC").startswith("Check of integrity: ")
