@@ -30,7 +30,7 @@ class Line:
 def lines(coverage: Coverage, fragments: Sequence[Fragment]) -> Iterator[Line]:
     """The fragments in order; a gap in the footage and a change of the picture's parameters break the line."""
     before: Line | None = None
-    for fragment, following in zip(fragments, [*fragments[1:], None], strict=True):
+    for fragment, following in zip(fragments, [*fragments, None][1:], strict=True):
         at = coverage.first_frame + timedelta(milliseconds=fragment.time_ms)
         part = next(part for part in coverage.parts if part.offset <= fragment.offset < part.offset + part.length)
         end = _end(coverage, at)

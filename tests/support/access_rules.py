@@ -1,0 +1,220 @@
+"""Who may call which route of the API, and with what body: the matrix that every route has a line in."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from review_desk import PASSWORD
+
+from services.vault.age import generate_identity
+
+ROLES = (
+    "drafter", "keeper", "head", "deputy", "reviewer", "security-head", "operator", "inspector", "office-head",
+    "manager", "supervisor", "admin",
+)  # fmt: skip
+EVERYONE = frozenset(ROLES)
+# The deputy is a subject of the case (T8), and administrators see none; the others have no part in it.
+SEE = frozenset({"drafter", "keeper", "head", "reviewer", "security-head", "operator", "supervisor"})
+APPLICANT = frozenset({"drafter", "head"})
+KEEPER = frozenset({"keeper"})
+ADMINISTRATOR = frozenset({"admin"})
+STORAGE = frozenset({"operator", "supervisor"})
+CONSENTER = frozenset({"security-head"})  # of the department that another, joint application names
+READERS = frozenset({"admin", "security-head", "supervisor"})  # of the administrators' desk
+NONE: frozenset[str] = frozenset()
+SHA = "0" * 64
+SPAN = {"start": "2031-03-04T10:00:00Z", "end": "2031-03-04T11:00:00Z"}
+FORM = {
+    "reason": "三号门货物丢失，需要确认经过",
+    "purpose": "核对出入库人员与时间的记录",
+    "purposeCategory": "security-incident",
+    "legalBasis": "internal-management",
+    "placeOfUse": "办公室",
+    "requestedUseDays": 5,
+    "items": [{"cameraId": "camera", **SPAN}],
+}
+RECORDING = {"source": "meeting", "title": "安全例会", "place": "三楼会议室", "recordedBy": "王芳"}
+SIGNED = {"formSha256": SHA, "password": PASSWORD}
+CAMERA = {
+    "recorderId": "recorder", "channel": "gate", "nameZh": "门", "nameEn": "gate", "placeZh": "门", "placeEn": "gate",
+    "retentionDays": 30,
+}  # fmt: skip
+RECORDER = {"name": "R", "site": "S", "configuration": {}}
+
+
+@dataclass(frozen=True)
+class Rule:
+    """``may`` go on, whatever comes of it; ``refused`` know of it and are told why not; all others find nothing."""
+
+    may: frozenset[str]
+    refused: frozenset[str] = NONE
+    body: Mapping[str, Any] | None = None
+    query: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+RULES = {
+    "GET /api/me": Rule(EVERYONE),
+    "GET /api/choices": Rule(EVERYONE),
+    "GET /api/directory": Rule(EVERYONE),
+    "GET /api/cameras": Rule(EVERYONE),
+    "GET /api/cameras/{camera_id}/reference": Rule(EVERYONE),
+    "GET /api/coverage": Rule(EVERYONE, query="?cameraId=camera&start=2031-03-04T10:00:00Z&end=2031-03-04T11:00:00Z"),
+    "GET /api/agreements": Rule(EVERYONE),
+    "POST /api/agreements": Rule(EVERYONE, body={"version": "none", "password": PASSWORD}),
+    "GET /api/notices": Rule(EVERYONE),
+    "GET /api/notices/unread": Rule(EVERYONE),
+    "POST /api/notices/read": Rule(EVERYONE),
+    "POST /api/notices/{notice_id}/read": Rule(frozenset({"drafter"})),
+    "GET /api/deliveries": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "POST /api/deliveries/retry": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "POST /api/deliveries/test": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"channel": "mail"}),
+    "POST /api/deliveries/{delivery_id}/retry": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "GET /api/applications": Rule(EVERYONE),
+    "POST /api/applications": Rule(EVERYONE, body=FORM),
+    "PUT /api/applications/{application_id}": Rule(APPLICANT, body=FORM),
+    "DELETE /api/applications/{application_id}": Rule(APPLICANT),
+    "GET /api/applications/own": Rule(EVERYONE),
+    "POST /api/applications/check": Rule(EVERYONE, body=FORM),
+    "GET /api/applications/{application_id}/form": Rule(APPLICANT),
+    "POST /api/applications/{application_id}/copy": Rule(APPLICANT | KEEPER, body={}),
+    "POST /api/applications/{application_id}/submit": Rule(APPLICANT),
+    "POST /api/applications/{application_id}/correct": Rule(APPLICANT, body=FORM),
+    "POST /api/applications/{application_id}/withdraw": Rule(APPLICANT, body={}),
+    "GET /api/cases/{application_id}": Rule(SEE),
+    "GET /api/cases/{application_id}/steps": Rule(SEE),
+    "GET /api/cases/{application_id}/integrity": Rule(SEE),
+    "POST /api/cases/{application_id}/integrity": Rule(SEE),
+    "GET /api/models/{process_id}": Rule(EVERYONE),
+    "GET /api/documents/{number}": Rule(SEE),
+    "GET /api/documents/{number}/print": Rule(SEE),
+    "GET /api/reviews": Rule(EVERYONE),
+    "GET /api/reviews/conflicts": Rule(EVERYONE),
+    "GET /api/reviews/{review_id}": Rule(SEE),
+    "GET /api/reviews/{review_id}/coverage": Rule(SEE),
+    "GET /api/reviews/{review_id}/return": Rule(NONE),  # the review is a release; test_return_inspection_pages
+    "GET /api/storage": Rule(STORAGE, EVERYONE - STORAGE),
+    "POST /api/storage/recorders/{recorder_id}/measure": Rule(frozenset({"operator"}), EVERYONE - {"operator"}),
+    "POST /api/reviews/{review_id}/claim": Rule(frozenset({"operator"}), SEE - {"operator"}),
+    "POST /api/reviews/{review_id}/put-back": Rule(SEE),
+    "POST /api/reviews/{review_id}/decide": Rule(
+        frozenset({"operator"}), SEE - {"operator"}, body={"outcome": "approved", **SIGNED}
+    ),
+    "POST /api/reviews/{review_id}/confirm": Rule(SEE, body={"agrees": True, **SIGNED}),  # nothing is to be confirmed
+    "GET /api/reviews/{review_id}/items/{item_id}/picture": Rule(frozenset({"operator"}), SEE - {"operator"}),
+    "GET /api/consents": Rule(EVERYONE),
+    "GET /api/consents/{consent_id}": Rule(CONSENTER),
+    "POST /api/consents/{consent_id}/consent": Rule(CONSENTER, body=SIGNED),
+    "POST /api/consents/{consent_id}/refuse": Rule(CONSENTER, body={"reason": "no", **SIGNED}),
+    "GET /api/uploads": Rule(EVERYONE),
+    "POST /api/uploads": Rule(EVERYONE, body=RECORDING),
+    "GET /api/uploads/{upload_id}": Rule(frozenset({"drafter"})),
+    "PUT /api/uploads/{upload_id}": Rule(frozenset({"drafter"}), body=RECORDING),
+    "PUT /api/uploads/{upload_id}/content": Rule(frozenset({"drafter"})),
+    "DELETE /api/uploads/{upload_id}": Rule(frozenset({"drafter"})),
+    "GET /api/hand-overs": Rule(EVERYONE),
+    "GET /api/hand-overs/{hand_over_id}": Rule(KEEPER),
+    "GET /api/hand-overs/{hand_over_id}/custody-log": Rule(SEE),
+    "POST /api/hand-overs/{hand_over_id}/accept": Rule(KEEPER, body={"conditionsVersion": "none", **SIGNED}),
+    "POST /api/hand-overs/{hand_over_id}/decline": Rule(KEEPER, body={"reason": "no", **SIGNED}),
+    "POST /api/hand-overs/{hand_over_id}/report-loss": Rule(KEEPER, body={"kind": "lost", "whatHappened": "x"}),
+    "POST /api/hand-overs/{hand_over_id}/return": Rule(
+        KEEPER, body={"returnTo": "security", "noOtherCopies": False, "password": PASSWORD}
+    ),
+    "POST /api/copies/{copy_id}/viewings": Rule(KEEPER, body={"purposeConfirmed": False}),
+    "GET /api/copies/{copy_id}/content": Rule(KEEPER, query="?viewing={viewing_id}", headers={"Range": "bytes=9999-"}),
+    "GET /api/copies/{copy_id}/playlist.m3u8": Rule(KEEPER, query="?viewing={viewing_id}"),
+    "POST /api/copies/{copy_id}/downloads": Rule(
+        KEEPER, body={"recipient": generate_identity()[1], "medium": "disk 1"}
+    ),
+    "GET /api/downloads/{download_id}/content": Rule(KEEPER),
+    "POST /api/demo/clock": Rule(NONE, body={"seconds": 1}),  # no demo, no clock
+    "GET /api/account": Rule(EVERYONE),
+    "POST /api/account/language": Rule(EVERYONE, body={"language": "zh"}),
+    "POST /api/account/password": Rule(EVERYONE, body={"password": PASSWORD, "newPassword": "short"}),
+    "POST /api/account/second-factor": Rule(EVERYONE, body={"password": PASSWORD}),
+    "POST /api/account/second-factor/confirm": Rule(NONE, EVERYONE, body={"code": "wrong"}),
+    "POST /api/account/second-factor/remove": Rule(EVERYONE, body={"password": PASSWORD}),
+    "POST /api/account/recovery-codes": Rule(EVERYONE, body={"password": PASSWORD}),
+    "POST /api/account/sessions/end-others": Rule(EVERYONE),
+    "POST /api/account/sessions/{session_id}/end": Rule(NONE),  # of somebody else; one's own in test_own_account
+    "GET /api/people": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "POST /api/people": Rule(
+        ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"login": "?", "name": "x", "departmentId": "works"}
+    ),
+    "GET /api/people/{person_id}": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "PUT /api/people/{person_id}": Rule(
+        ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"name": "x", "departmentId": "security"}
+    ),
+    "POST /api/people/{person_id}/activate": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "POST /api/people/{person_id}/deactivate": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "POST /api/people/{person_id}/initial-password": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "POST /api/people/{person_id}/reset-second-factor": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "POST /api/people/{person_id}/unlock": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "POST /api/people/{person_id}/posts": Rule(
+        ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"kind": "member", "departmentId": "works"}
+    ),
+    "POST /api/posts/{post_id}/end": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={}),
+    "GET /api/people/{person_id}/absences": Rule(ADMINISTRATOR | {"security-head"}),
+    "POST /api/people/{person_id}/absences": Rule(
+        ADMINISTRATOR | {"security-head"}, body={"since": "2031-03-05T00:00:00Z", "until": "2031-03-06T00:00:00Z"}
+    ),
+    "POST /api/absences/{absence_id}/end": Rule(ADMINISTRATOR | {"security-head"}),
+    "GET /api/departments": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "POST /api/departments": Rule(
+        ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"nameZh": "x", "nameEn": "x", "kind": "legal"}
+    ),
+    "PUT /api/departments/{department_id}": Rule(
+        ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"nameZh": "x", "nameEn": "x", "kind": "administration"}
+    ),
+    "POST /api/sign-out": Rule(EVERYONE),
+    "GET /api/admin/agreements/signers": Rule(READERS, EVERYONE - READERS),
+    "GET /api/admin/agreements/signers.csv": Rule(READERS, EVERYONE - READERS),
+    "GET /api/admin/agreements/texts": Rule(READERS, EVERYONE - READERS),
+    "POST /api/admin/agreements/texts": Rule(
+        ADMINISTRATOR,
+        EVERYONE - ADMINISTRATOR,
+        body={"version": "no", "textZh": "x" * 20, "textEn": "x" * 20, "reason": "none"},
+    ),
+    "GET /api/admin/cameras": Rule(READERS, EVERYONE - READERS),
+    "POST /api/admin/cameras": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body=CAMERA),
+    "GET /api/admin/cameras/list.csv": Rule(READERS, EVERYONE - READERS),
+    "POST /api/admin/cameras/list": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "GET /api/admin/cameras/{camera_id}": Rule(READERS, EVERYONE - READERS),
+    "PUT /api/admin/cameras/{camera_id}": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body=CAMERA),
+    "PUT /api/admin/cameras/{camera_id}/picture": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "DELETE /api/admin/cameras/{camera_id}/picture": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "POST /api/admin/cameras/{camera_id}/active": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"active": True}),
+    "GET /api/admin/doctor": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "GET /api/admin/recorders": Rule(READERS, EVERYONE - READERS),
+    "POST /api/admin/recorders": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body=RECORDER),
+    "GET /api/admin/recorders/kinds": Rule(EVERYONE),  # what this edition can do, and nothing of this house
+    "GET /api/admin/recorders/{recorder_id}": Rule(READERS, EVERYONE - READERS),
+    "PUT /api/admin/recorders/{recorder_id}": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body=RECORDER),
+    "POST /api/admin/recorders/{recorder_id}/active": Rule(
+        ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"active": True}
+    ),
+    "POST /api/admin/recorders/{recorder_id}/test": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "GET /api/admin/rules": Rule(READERS, EVERYONE - READERS),
+    "GET /api/admin/rules/history": Rule(READERS, EVERYONE - READERS),
+    "PUT /api/admin/rules/{rule_name}": Rule(
+        ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"value": "19", "was": "20", "reason": "none"}
+    ),
+    "GET /api/agreements/text": Rule(EVERYONE),
+    "GET /api/agreements/texts/{version}": Rule(EVERYONE),
+    "GET /api/register": Rule(EVERYONE),
+    "GET /api/register/copies-out": Rule(EVERYONE),
+    "GET /api/register/next-overwritten": Rule(EVERYONE),
+    "GET /api/register/stages": Rule(EVERYONE),
+    "GET /api/register/states": Rule(EVERYONE),
+}
+# They end what the other routes need, so they come last.
+LAST = ("POST /api/hand-overs/{hand_over_id}/report-loss", "POST /api/sign-out")
+# Before there is a whole session: test_sign_in_steps, test_session_api and test_hostile_sign_in show what they allow.
+WITHOUT_SESSION = {
+    "POST /api/sign-in/code",
+    "POST /api/sign-in/password",
+    "POST /api/sign-in/enrolment",
+    "POST /api/sign-in/enrolment/confirm",
+    "POST /api/sign-in",
+}

@@ -1,0 +1,180 @@
+"""A case whose copy is lent on paper, with the identifiers of all that hangs on it; of a department of one's choice."""
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+from review_desk import FORM, NOON, PASSWORD, ReviewDesk
+from sqlalchemy import select
+
+from services.recorders.base import RecorderFacts
+from services.register import (
+    absences,
+    attempts,
+    copies,
+    documents,
+    filing,
+    hand_overs,
+    masters,
+    notices,
+    reference_pictures,
+    submissions,
+    uploads,
+    viewings,
+)
+from services.register.consents import Consent
+from services.register.deliveries import Delivery
+from services.register.notices import Notice
+from services.register.people import Post
+from services.register.signatures import Proof
+from services.register.submissions import item_ids
+from services.register.unit import Unit
+from services.register.uploads import Facts
+from services.runtime.errors import Retryable
+from services.runtime.spans import Span
+from services.vault.age import generate_identity
+
+TIMES = ["2031-03-04T10:00:00Z", "2031-03-04T11:00:00Z"]
+SEALED = {
+    "versionId": "v1",
+    "size": 1,
+    "plainSize": 5000,
+    "sha256Plain": "a" * 64,
+    "sha256Cipher": "b" * 64,
+    "outcome": "complete",
+    "fragments": [],
+    "coverage": {
+        **{"asked": TIMES, "covered": [TIMES], "gaps": [], "lost": [], "parts": [], "sources": [], "codecs": ["h264"]},
+        **{"firstFrame": TIMES[0], "lastFrame": TIMES[1], "zero": TIMES[0], "leftOut": [], "problems": []},
+        **{"share": 1, "leadInMs": 0, "tailMs": 0, "packets": 1, "droppedPackets": 0, "driftMs": 0, "fingerprint": ""},
+    },
+}
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Who plays which part in the case; ``subject_ids`` are those whom it concerns."""
+
+    drafter: str = "drafter"
+    custodian: str = "keeper"
+    subject_ids: tuple[str, ...] = ("deputy",)
+    preliminary: str = "head"
+    reviewer: str = "reviewer"
+    signer: str = "security-head"
+
+
+class Lens:
+    """A recorder that has everything."""
+
+    async def coverage(self, _channel: str, span: Span) -> list[Span]:
+        return [span]
+
+    async def snapshot(self, _channel: str, _at: object) -> bytes:
+        return b"\xff\xd8"
+
+    async def probe(self) -> RecorderFacts:
+        return RecorderFacts("", "", "", False, {}, None, "", None, "UTC")
+
+
+class Away:
+    """A store that is away: whoever gets as far as it was let through."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "unwrapper":
+            return lambda _copy_id: None
+        raise Retryable("away")
+
+
+def lend(desk: ReviewDesk, parts: Parts = Parts()) -> dict[str, str]:
+    """Lay out the case: approved, its release open, one copy accepted, watched and downloaded; beside it a joint one
+    that waits for Security's consent, and a file that is announced."""
+    form = replace(FORM, custodian_id=parts.custodian, subject_ids=parts.subject_ids)
+    application_id = _submitted(desk, form, parts.drafter)
+    for stage, by in (
+        ("preliminary", parts.preliminary),
+        ("security", parts.reviewer),
+        ("security-signature", parts.signer),
+    ):
+        desk.decide(desk.opened(application_id, stage), by)
+    filed = desk.run(filing.file, application_id, filing.Classification("ordinary", False, False, False, 15))
+    desk.classed(application_id, granted_way_of_use="download")
+    release = desk.opened(application_id, "storage-release")
+    item_id, copy_id, hand_over_id = desk.run(_offer, application_id)
+    joint_id = _submitted(desk, replace(form, joint_department_ids=("security",)), parts.drafter)
+    facts = Facts("meeting", "例会", "", "会议室", "王芳", "", "UTC")
+    return {
+        "application_id": application_id,
+        "review_id": release,
+        "item_id": item_id,
+        "copy_id": copy_id,
+        "hand_over_id": hand_over_id,
+        **_accepted(desk, parts.custodian, application_id, copy_id, hand_over_id),
+        "number": filed.form_number,
+        "consent_id": desk.the(Consent, application_id=joint_id).id,
+        "upload_id": desk.run(uploads.announce, facts, None, by=parts.drafter).id,
+        "notice_id": desk.all(Notice, person_id=parts.drafter)[0].id,
+    }
+
+
+def besides(desk: ReviewDesk) -> dict[str, str]:
+    """The identifiers of what belongs to no case."""
+    since, until = NOON, NOON + timedelta(days=3)
+    desk.run(reference_pictures.keep, "camera", b"a picture", "admin")
+    return {
+        "recorder_id": "recorder",
+        "camera_id": "camera",
+        "process_id": "review",
+        "session_id": "somebody-elses",
+        "person_id": "reviewer2",
+        "department_id": "office",
+        "post_id": desk.the(Post, person_id="reviewer2").id,
+        "absence_id": desk.run(absences.enter, "reviewer2", since=since, until=until, by="reviewer2").id,
+        "delivery_id": desk.run(_failed),
+        "rule_name": "max_items",
+        "name": "max_items",
+        "version": desk.rules.agreement_version,
+        "act": "unlock",
+    }
+
+
+def _submitted(desk: ReviewDesk, form: Any, by: str) -> str:
+    def act(unit: Unit) -> str:
+        return submissions.submit(unit, submissions.draft(unit, form).id).id
+
+    return desk.run(act, by=by)
+
+
+def _accepted(desk: ReviewDesk, by: str, application_id: str, copy_id: str, hand_over_id: str) -> dict[str, str]:
+    receipt = desk.opened(application_id, "receipt", hand_over_id=hand_over_id)
+    proof = Proof(desk.form_sha256(receipt), PASSWORD)
+    desk.run(hand_overs.accept, hand_over_id, conditions_version=desk.rules.policy_version, proof=proof, by=by)
+    sitting = desk.run(viewings.open_viewing, copy_id, purpose_confirmed=True, address="x", by=by)
+    recipient = generate_identity()[1]
+    download = desk.run(viewings.ask_download, copy_id, recipient=recipient, medium="d", address="x", by=by)
+    return {"viewing_id": sitting.viewing_id, "download_id": download.id}
+
+
+def _failed(unit: Unit) -> str:
+    """A delivery that has failed."""
+    notices.tell(unit, "drafter", "application-incomplete", application_id=None, channels=("mail",))
+    delivery = unit.session.scalars(select(Delivery)).one()
+    delivery.given_up_at, delivery.last_error = unit.now, "unreachable"
+    return delivery.id
+
+
+def _offer(unit: Unit, application_id: str) -> tuple[str, str, str]:
+    """The item's, the copy's and the hand-over's id."""
+    [item_id] = item_ids(unit, application_id)
+    for purpose in ("master", "copy"):
+        attempt = attempts.begin(unit, purpose, application_id=application_id, item_id=item_id, job_key=1)  # type: ignore[arg-type]  # of the two
+        unit.session.flush()
+        where = {**SEALED, "bucket": attempt.bucket, "key": attempt.key}
+        if purpose == "master":
+            masters.keep(unit, attempt.id, where, taken_from="recorder")
+            number = documents.next_number(unit, "retrieval-record")
+            documents.write(unit, "retrieval-record", number, {}, application_id=application_id, item_id=item_id)
+        else:
+            copies.keep(unit, attempt.id, where)
+        unit.session.flush()
+    offer = hand_overs.offer(unit, application_id, 5)
+    return item_id, attempt.subject_id, offer.hand_over_id

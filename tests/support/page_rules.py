@@ -1,0 +1,175 @@
+"""Who may open which page and do what on it: the lines of the matrix for pages."""
+
+from access_rules import (
+    ADMINISTRATOR,
+    APPLICANT,
+    CONSENTER,
+    EVERYONE,
+    KEEPER,
+    NONE,
+    READERS,
+    RECORDING,
+    SEE,
+    SIGNED,
+    STORAGE,
+    Rule,
+)
+from review_desk import PASSWORD
+
+from services.vault.age import generate_identity
+
+CAMERA = {
+    "recorderId": "recorder", "channel": "gate", "nameZh": "门", "nameEn": "gate", "placeZh": "门", "placeEn": "gate",
+    "retentionDays": "30",
+}  # fmt: skip
+DEPARTMENT = {"nameZh": "x", "nameEn": "x", "kind": "administration"}
+PAGES = {
+    "GET /uploads": Rule(EVERYONE),
+    "POST /uploads": Rule(EVERYONE, body=RECORDING),
+    "GET /uploads/{upload_id}": Rule(frozenset({"drafter"})),
+    "POST /uploads/{upload_id}": Rule(frozenset({"drafter"}), body=RECORDING),
+    "POST /uploads/{upload_id}/content": Rule(NONE, EVERYONE),  # its token comes inside a form of many parts
+    "POST /uploads/{upload_id}/delete": Rule(frozenset({"drafter"})),
+    "GET /consents/{consent_id}": Rule(CONSENTER),
+    "POST /consents/{consent_id}/consent": Rule(CONSENTER, body=SIGNED),
+    "POST /consents/{consent_id}/refuse": Rule(CONSENTER, body={"reason": "no", **SIGNED}),
+    "GET /cases/{application_id}": Rule(SEE),
+    "GET /cases/{application_id}/integrity": Rule(SEE),
+    "POST /cases/{application_id}/integrity": Rule(SEE, body={}),
+    "GET /apply": Rule(EVERYONE),
+    "POST /apply": Rule(APPLICANT, body={"applicationId": "{application_id}", "version": "0"}),
+    "POST /apply/save": Rule(APPLICANT, body={"applicationId": "{application_id}", "version": "0"}),
+    "GET /apply/cameras": Rule(EVERYONE),
+    "GET /apply/coverage": Rule(EVERYONE, query="?application={application_id}"),
+    "GET /applications": Rule(EVERYONE),
+    "GET /applications.csv": Rule(EVERYONE),
+    "GET /applications/{application_id}/edit": Rule(APPLICANT),
+    "GET /applications/{application_id}/summary": Rule(APPLICANT),
+    "POST /applications/{application_id}/submit": Rule(APPLICANT),
+    "POST /applications/{application_id}/delete": Rule(APPLICANT),
+    "GET /applications/{application_id}/withdraw": Rule(APPLICANT),
+    "POST /applications/{application_id}/withdraw": Rule(APPLICANT, body={"reason": "x"}),
+    "GET /hand-overs": Rule(EVERYONE),
+    "GET /hand-overs.csv": Rule(EVERYONE),
+    "GET /hand-overs/{hand_over_id}": Rule(KEEPER),
+    "POST /hand-overs/{hand_over_id}/accept": Rule(KEEPER, body={"conditionsVersion": "none", **SIGNED}),
+    "POST /hand-overs/{hand_over_id}/decline": Rule(KEEPER, body={"reason": "no", **SIGNED}),
+    "GET /hand-overs/{hand_over_id}/report-loss": Rule(KEEPER),
+    "POST /hand-overs/{hand_over_id}/report-loss": Rule(KEEPER, body={"kind": "lost"}),
+    "GET /hand-overs/{hand_over_id}/return": Rule(KEEPER),
+    "POST /hand-overs/{hand_over_id}/return": Rule(KEEPER, body={"returnTo": "security", "password": PASSWORD}),
+    "GET /hand-overs/{hand_over_id}/custody-log": Rule(SEE),
+    "GET /hand-overs/{hand_over_id}/custody-log.csv": Rule(SEE),
+    "GET /copies/{copy_id}/watch": Rule(KEEPER),
+    "POST /copies/{copy_id}/watch": Rule(KEEPER, body={"purposeConfirmed": "true"}),
+    "GET /copies/{copy_id}/download": Rule(KEEPER),
+    "POST /copies/{copy_id}/download": Rule(KEEPER, body={"recipient": generate_identity()[1], "medium": "disk 1"}),
+    "GET /notices": Rule(EVERYONE),
+    "POST /notices/read": Rule(EVERYONE),
+    "POST /notices/{notice_id}/read": Rule(frozenset({"drafter"})),
+    "GET /admin/notices": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "POST /admin/notices/retry": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "POST /admin/notices/test": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"channel": "mail"}),
+    "POST /admin/notices/{delivery_id}/retry": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "GET /": Rule(EVERYONE),
+    "GET /account": Rule(EVERYONE),
+    "POST /account/absences": Rule(EVERYONE, body={"since": "2031-03-05", "until": "2031-03-06"}),
+    "POST /account/absences/{absence_id}/end": Rule(ADMINISTRATOR | {"security-head"}),  # of a reviewer
+    "GET /account/agreement": Rule(EVERYONE),
+    "POST /account/agreement": Rule(EVERYONE, body={"version": "none", "password": PASSWORD}),
+    "POST /account/language": Rule(EVERYONE, body={"language": "zh"}),
+    "GET /account/password": Rule(EVERYONE),
+    "POST /account/password": Rule(EVERYONE, body={"password": PASSWORD, "newPassword": "short"}),
+    "GET /account/second-factor": Rule(EVERYONE),
+    "POST /account/second-factor": Rule(EVERYONE, body={"password": PASSWORD}),
+    "GET /account/second-factor/qr.svg": Rule(EVERYONE),
+    "GET /account/second-factor/set-up": Rule(EVERYONE),
+    "POST /account/second-factor/set-up": Rule(NONE, EVERYONE, body={"code": "wrong"}),
+    "POST /account/second-factor/remove": Rule(EVERYONE, body={"password": PASSWORD}),
+    "POST /account/second-factor/recovery-codes": Rule(EVERYONE, body={"password": PASSWORD}),
+    "POST /account/sessions/end-others": Rule(EVERYONE),
+    "POST /account/sessions/{session_id}/end": Rule(NONE),  # of somebody else
+    "GET /admin": Rule(READERS, EVERYONE - READERS),
+    "GET /admin/agreements": Rule(READERS, EVERYONE - READERS),
+    "GET /admin/agreements/issue": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "POST /admin/agreements/issue": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"version": "no"}),
+    "GET /admin/agreements/texts": Rule(READERS, EVERYONE - READERS),
+    "GET /admin/cameras": Rule(READERS, EVERYONE - READERS),
+    "GET /admin/cameras/list": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "POST /admin/cameras/list": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "GET /admin/cameras/new": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "POST /admin/cameras/new": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body=CAMERA),
+    "GET /admin/cameras/{camera_id}": Rule(READERS, EVERYONE - READERS),
+    "POST /admin/cameras/{camera_id}": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body=CAMERA),
+    "POST /admin/cameras/{camera_id}/active": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"active": "true"}),
+    "POST /admin/cameras/{camera_id}/picture": Rule(NONE, EVERYONE),  # its token comes inside a form of many parts
+    "POST /admin/cameras/{camera_id}/picture/remove": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "GET /admin/departments": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "POST /admin/departments": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body=DEPARTMENT),
+    "GET /admin/departments/{department_id}": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "POST /admin/departments/{department_id}": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body=DEPARTMENT),
+    "GET /admin/doctor": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "GET /admin/people": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "GET /admin/people.csv": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "GET /admin/people/new": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "POST /admin/people/new": Rule(
+        ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"login": "?", "name": "x", "departmentId": "works"}
+    ),
+    "GET /admin/people/{person_id}": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "POST /admin/people/{person_id}": Rule(
+        ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"name": "x", "departmentId": "security"}
+    ),
+    "POST /admin/people/{person_id}/absences": Rule(
+        ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"since": "2031-03-05", "until": "2031-03-06"}
+    ),
+    "POST /admin/people/{person_id}/absences/{absence_id}/end": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "POST /admin/people/{person_id}/initial-password": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "POST /admin/people/{person_id}/posts": Rule(
+        ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"kind": "member", "departmentId": "works"}
+    ),
+    "POST /admin/people/{person_id}/posts/{post_id}/end": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "POST /admin/people/{person_id}/{act}": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "GET /admin/recorders": Rule(READERS, EVERYONE - READERS),
+    "GET /admin/recorders/new": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "POST /admin/recorders/new": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"name": "R"}),
+    "GET /admin/recorders/{recorder_id}": Rule(READERS, EVERYONE - READERS),
+    "POST /admin/recorders/{recorder_id}": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"name": "R"}),
+    "POST /admin/recorders/{recorder_id}/active": Rule(
+        ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"active": "true"}
+    ),
+    "POST /admin/recorders/{recorder_id}/test": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "GET /admin/rules": Rule(READERS, EVERYONE - READERS),
+    "GET /admin/rules/history": Rule(READERS, EVERYONE - READERS),
+    "GET /admin/rules/{name}": Rule(READERS, EVERYONE - READERS),
+    "POST /admin/rules/{name}": Rule(
+        ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"value": "19", "was": "20", "reason": "none"}
+    ),
+    "GET /inbox": Rule(EVERYONE),
+    "GET /inbox.csv": Rule(EVERYONE),
+    "GET /reviews/{review_id}": Rule(SEE),
+    "GET /reviews/{review_id}/coverage": Rule(SEE),
+    "GET /reviews/{review_id}/items/{item_id}/sight": Rule(SEE),
+    "POST /reviews/{review_id}/claim": Rule(frozenset({"operator"}), SEE - {"operator"}),
+    "POST /reviews/{review_id}/put-back": Rule(SEE),
+    "POST /reviews/{review_id}/decide": Rule(
+        frozenset({"operator"}), SEE - {"operator"}, body={"outcome": "approved", **SIGNED}
+    ),
+    "POST /reviews/{review_id}/confirm": Rule(SEE, body={"agrees": "true", **SIGNED}),  # nothing is to be confirmed
+    "GET /register": Rule(EVERYONE),
+    "GET /register/copies-out": Rule(EVERYONE),
+    "GET /register/next-overwritten": Rule(EVERYONE),
+    "GET /register/stages": Rule(EVERYONE),
+    "GET /storage": Rule(STORAGE, EVERYONE - STORAGE),
+    "GET /storage/preserved.csv": Rule(STORAGE, EVERYONE - STORAGE),
+    "GET /storage/work": Rule(STORAGE, EVERYONE - STORAGE),
+    "POST /storage/recorders/{recorder_id}/measure": Rule(frozenset({"operator"}), EVERYONE - {"operator"}),
+    "POST /sign-out": Rule(EVERYONE),
+}
+# Before there is a session: test_sign_in_pages and test_hostile_sign_in show what they let through.
+PAGES_WITHOUT_SESSION = {
+    "POST /language", "GET /sign-in", "POST /sign-in", "GET /sign-in/code", "POST /sign-in/code",
+    "GET /sign-in/enrolment", "POST /sign-in/enrolment", "GET /sign-in/enrolment/qr.svg", "GET /sign-in/password",
+    "POST /sign-in/password",
+}  # fmt: skip
+# They end what the other pages need, so they come last.
+LAST_PAGES = ("POST /hand-overs/{hand_over_id}/report-loss", "POST /sign-out")
