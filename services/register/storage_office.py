@@ -5,6 +5,7 @@ Read by the people of the storage office and by the supervision group; recorders
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, select
@@ -13,6 +14,7 @@ from services.register import audit, decisions, measurements, people, progress
 from services.register.applications import Application, Item
 from services.register.cameras import BROUGHT, Camera, Recorder
 from services.register.documents import Document
+from services.register.listing import EVERYTHING, Listing
 from services.register.masters import Master
 from services.register.measurements import Measured, Source
 from services.register.people import Person
@@ -24,7 +26,8 @@ from services.runtime.errors import NotFound, Refused
 
 OPERATES = ("storage-operator",)
 HEADS = ("head", "deputy")
-KEPT_AT_ONCE = 100
+KeptSort = Literal["preserved", "number", "camera"]
+RecorderSort = Literal["name", "site", "clock", "seen"]
 
 
 @dataclass(frozen=True)
@@ -90,28 +93,70 @@ class Office:
     may_measure: bool
 
 
-def overview(unit: Unit, *, limit: int = KEPT_AT_ONCE, offset: int = 0) -> Office:
-    """Everything that the storage office looks at; Refused with 403 for people outside it.
-
-    ``limit`` and ``offset`` are of the quarantine, the newest first: all else is short.
-    """
+def overview(unit: Unit, kept: Listing) -> Office:
+    """Everything that the storage office looks at, of the quarantine the part that is wanted; Refused with 403 for
+    people outside the office."""
     _require_reader(unit)
     work = [_work(unit, row) for row in progress.under_way(unit)]
-    recorders = select(Recorder).where(Recorder.active, Recorder.kind != BROUGHT).order_by(Recorder.name)
     return Office(
         releases=_releases(unit),
         work=work,
-        recorders=[_watched(unit, row) for row in unit.session.scalars(recorders)],
-        kept=_kept(unit, limit, offset),
+        recorders=recorders(unit),
+        kept=preserved(unit, kept),
         figures=_figures(unit, work),
-        may_measure=people.holds(unit, unit.actor.id, *OPERATES),
+        may_measure=may_measure(unit),
     )
 
 
-def preserved(unit: Unit) -> list[Kept]:
-    """The whole quarantine, the newest first; Refused with 403 for people outside the office."""
+def preserved(unit: Unit, listing: Listing = EVERYTHING) -> list[Kept]:
+    """The quarantine, the newest first, searched in numbers, cameras and places; Refused with 403 for people outside
+    the office."""
     _require_reader(unit)
-    return _kept(unit, None, 0)
+    query = (
+        select(Preservation, Application.number, Item.position, Camera)
+        .join(Item, Item.id == Preservation.item_id)
+        .join(Camera, Camera.id == Item.camera_id)
+        .join(Application, Application.id == Preservation.application_id)
+        .where(
+            Preservation.released_at.is_(None),
+            listing.mentioned(*(Application.number, Camera.name_zh, Camera.name_en, Camera.place_zh, Camera.place_en)),
+        )
+    )
+    columns = {
+        **{"preserved": Preservation.preserved_at, "number": Application.number},
+        "camera": listing.name(Camera),
+    }
+    part = listing.part(query, columns, Preservation.preserved_at.desc(), Preservation.id)
+    return [
+        Kept(
+            *(row, number, position, camera, str(row.sealed.get("outcome", ""))),
+            overwrite_moment(camera, row.asked_start),
+        )
+        for row, number, position, camera in unit.session.execute(part)
+    ]
+
+
+def recorders(unit: Unit, listing: Listing = EVERYTHING) -> list[Watched]:
+    """The recorders in use by name, searched in name, site and cameras; Refused with 403 for people outside the
+    office."""
+    _require_reader(unit)
+    seen_by = select(Camera.recorder_id).where(listing.mentioned(Camera.name_zh, Camera.name_en))
+    query = select(Recorder).where(
+        Recorder.active,
+        Recorder.kind != BROUGHT,
+        listing.mentioned(Recorder.name, Recorder.site, also=Recorder.id.in_(seen_by)),
+    )
+    columns = {
+        **{"name": Recorder.name, "site": Recorder.site, "seen": Recorder.last_seen_at},
+        "clock": func.abs(Recorder.clock_offset_ms),
+    }
+    part = listing.part(query, columns, Recorder.name, Recorder.id)
+    return [_watched(unit, row) for row in unit.session.scalars(part)]
+
+
+def may_measure(unit: Unit) -> bool:
+    """Whether the acting person measures recorders."""
+    return people.holds(unit, unit.actor.id, *OPERATES)
 
 
 def work_under_way(unit: Unit) -> tuple[list[Work], Figures]:
@@ -123,7 +168,7 @@ def work_under_way(unit: Unit) -> tuple[list[Work], Figures]:
 
 def to_measure(unit: Unit, recorder_id: str) -> Source:
     """A recorder that an operator wants to be asked now; Refused with 403 for others."""
-    if not people.holds(unit, unit.actor.id, *OPERATES):
+    if not may_measure(unit):
         raise Refused(
             "not-operator",
             "只有存储管理员可以测量录像机。",
@@ -216,24 +261,6 @@ def _watched(unit: Unit, recorder: Recorder) -> Watched:
     )
     known = [camera.oldest_frame_at for camera in cameras if camera.oldest_frame_at is not None]
     return Watched(recorder, cameras, min(known, default=None))
-
-
-def _kept(unit: Unit, limit: int | None, offset: int) -> list[Kept]:
-    query = (
-        select(Preservation)
-        .where(Preservation.released_at.is_(None))
-        .order_by(Preservation.preserved_at.desc(), Preservation.id)
-        .limit(limit)
-        .offset(offset)
-    )
-    found = []
-    for row in unit.session.scalars(query):
-        item = unit.session.get_one(Item, row.item_id)
-        camera = unit.session.get_one(Camera, item.camera_id)
-        outcome = str(row.sealed.get("outcome", ""))
-        gone_at = overwrite_moment(camera, row.asked_start)
-        found.append(Kept(row, _number(unit, row.application_id), item.position, camera, outcome, gone_at))
-    return found
 
 
 def _figures(unit: Unit, work: list[Work]) -> Figures:

@@ -1,18 +1,26 @@
 """The storage office: releases, footage on its way, recorders, quarantine; measuring a recorder (R30 to R34)."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
 
 from services.portal.api.dependencies import Books, GivenRecorders, OpenRecorder
 from services.portal.api.errors import USUAL, problems
+from services.portal.api.lists import ListQuestion
 from services.portal.api.session import Acting
-from services.portal.api.shapes import LAST_OFFSET, Answer, Moment
+from services.portal.api.shapes import Answer, Moment
 from services.register import storage_office
 from services.register.storage_office import Kept, Office, Release, Watched, Work
 from services.register.unit import Actor, Register
 
 router = APIRouter(prefix="/api/storage", tags=["storage"])
+
+
+class KeptQuestion(ListQuestion):
+    """``text`` is looked for in numbers, cameras and places."""
+
+    sort: storage_office.KeptSort = "preserved"
+    order: Literal["asc", "desc"] = "desc"
 
 
 class ReleaseAnswer(Answer):
@@ -116,14 +124,9 @@ class OfficeAnswer(Answer):
 
 
 @router.get("", responses=problems(401, 403))
-async def read_office(
-    actor: Acting,
-    books: Books,
-    limit: Annotated[int, Query(ge=1, le=200)] = storage_office.KEPT_AT_ONCE,
-    offset: Annotated[int, Query(ge=0, le=LAST_OFFSET)] = 0,
-) -> OfficeAnswer:
-    """Everything that the storage office looks at; ``limit`` and ``offset`` are of what is kept in the quarantine."""
-    return await books.run(actor, lambda unit: _office(storage_office.overview(unit, limit=limit, offset=offset)))
+async def read_office(question: Annotated[KeptQuestion, Query()], actor: Acting, books: Books) -> OfficeAnswer:
+    """Everything that the storage office looks at; what is asked is of what is kept in the quarantine."""
+    return await books.run(actor, lambda unit: _office(storage_office.overview(unit, question.listing())))
 
 
 @router.post("/recorders/{recorder_id}/measure", responses=problems(*USUAL))
