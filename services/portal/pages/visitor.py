@@ -95,18 +95,8 @@ class Visitor:
 
     @property
     def here(self) -> str:
-        """Where this page can be asked for again; where it answers an act, the nearest page above that can be."""
-        url = self.request.url
-        if self.request.method in SAFE_METHODS:
-            return url.path + (f"?{url.query}" if url.query else "")
-        path = url.path
-        while path != "/" and not self._is_page(path):
-            path = path.rpartition("/")[0] or "/"
-        return path
-
-    def _is_page(self, path: str) -> bool:
-        asked = {"type": "http", "method": "GET", "path": path, "headers": []}
-        return any(route.matches(asked)[0] is Match.FULL for route in self.request.app.routes)
+        """Where this page can be asked for again."""
+        return page_of(self.request)
 
     @property
     def hurried(self) -> bool:
@@ -189,11 +179,24 @@ async def visitor(request: Request, books: Books, settings: GivenSettings, form:
 Visiting = Annotated[Visitor, Depends(visitor)]
 
 
+def page_of(request: Request) -> str:
+    """The page that was asked for; of an act, the nearest one above that can be asked for."""
+    path, query = request.url.path, request.url.query
+    if request.method in SAFE_METHODS:
+        return f"{path}?{query}" if query else path
+    while path != "/" and not _is_page(request, path):
+        path = path.rpartition("/")[0] or "/"
+    return path
+
+
+def _is_page(request: Request, path: str) -> bool:
+    asked = {"type": "http", "method": "GET", "path": path, "headers": []}
+    return any(route.matches(asked)[0] is Match.FULL for route in request.app.routes)
+
+
 def to_sign_in(request: Request) -> Response:
-    """The way to the sign-in page and back to a page that was asked for; an act is not repeated."""
-    back = request.url.path if request.method in SAFE_METHODS else "/"
-    if request.method in SAFE_METHODS and request.url.query:
-        back += "?" + request.url.query
+    """The way to the sign-in page and back to the page; an act is not repeated."""
+    back = page_of(request)
     path = "/sign-in" if back == "/" else "/sign-in?next=" + quote(back, safe="/")
     if request.headers.get("hx-request") == "true":
         return Response(status_code=204, headers={"HX-Redirect": "/sign-in"})

@@ -28,6 +28,34 @@ function tick() {
   }
 }
 
+// What was typed waits in this tab, without passwords, in case the session has ended meanwhile: forms with data-keep.
+const KEPT = "typed:";
+const SECRET = ["csrf_token", "formSha256", "password", "code"];
+
+function keepTyped(form) {
+  const fields = [...new FormData(form)].filter(([name, value]) => typeof value === "string" && !SECRET.includes(name));
+  sessionStorage.setItem(KEPT + form.action, JSON.stringify({ person: form.dataset.keep, fields }));
+}
+
+function takeTyped(form) {
+  const { person, fields } = JSON.parse(sessionStorage.getItem(KEPT + form.action) || "{}");
+  if (!fields || person !== form.dataset.keep) return;
+  for (const element of form.elements) {
+    if (!element.name || element.type === "hidden" || SECRET.includes(element.name)) continue;
+    const values = fields.filter(([name]) => name === element.name).map(([, value]) => value);
+    if (element.type === "checkbox" || element.type === "radio") element.checked = values.includes(element.value);
+    else if (values.length && element.type !== "submit") element.value = values[values.length - 1];
+  }
+}
+
+const answered = document.querySelector("#refusal, #said .said");
+for (const form of document.querySelectorAll("form[data-keep]")) {
+  if (!answered) takeTyped(form);
+  form.addEventListener("submit", () => keepTyped(form));
+  sessionStorage.removeItem(KEPT + form.action);
+}
+if (answered) for (const key of Object.keys(sessionStorage)) if (key.startsWith(KEPT)) sessionStorage.removeItem(key);
+
 document.addEventListener("submit", (event) => {
   const form = event.target;
   if (event.defaultPrevented || form.dataset.sent) {
