@@ -161,6 +161,8 @@ PAGES = {
     "GET /register/stages": Rule(EVERYONE),
     "GET /storage": Rule(STORAGE, EVERYONE - STORAGE),
     "GET /storage/preserved.csv": Rule(STORAGE, EVERYONE - STORAGE),
+    "GET /storage/preserved": Rule(STORAGE, EVERYONE - STORAGE),
+    "GET /storage/recorders": Rule(STORAGE, EVERYONE - STORAGE),
     "GET /storage/work": Rule(STORAGE, EVERYONE - STORAGE),
     "POST /storage/recorders/{recorder_id}/measure": Rule(frozenset({"operator"}), EVERYONE - {"operator"}),
     "POST /sign-out": Rule(EVERYONE),
