@@ -73,6 +73,16 @@ async def test_a_reviewer_reads_all_that_the_hash_is_over(desk: ReviewDesk, port
     assert [one for one in SHOWN if one not in page and one != "大门"] == []
 
 
+@pytest.mark.requirement("R26")
+async def test_the_case_says_how_sensitive_it_was_said_to_be(desk: ReviewDesk, portal: Portal) -> None:
+    application_id = desk.submitted(**SAID)
+
+    page = text_of(await (await portal.signed_in("drafter")).get(f"/cases/{application_id}"))
+
+    for wanted in ("商业秘密", "未成年人", "影响较大"):
+        assert wanted in page
+
+
 @pytest.mark.requirement("R17")
 async def test_with_the_last_consent_on_its_page_the_application_is_handed_in(desk: ReviewDesk, portal: Portal) -> None:
     consent_id = _asked(desk)
