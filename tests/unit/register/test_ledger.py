@@ -12,6 +12,7 @@ from services.register.applications import Application
 from services.register.audit import AuditEvent
 from services.register.custody import HandOver
 from services.register.ledger import Search
+from services.register.listing import Listing
 from services.register.unit import Unit
 
 
@@ -91,6 +92,8 @@ def test_what_is_overwritten_next_comes_first(desk: ReviewDesk) -> None:
     [risk] = desk.run(ledger.next_overwritten, by="reviewer")
     assert risk.application_id == item
     assert risk.overwrite_at == risk.start + timedelta(days=30)
+    for text, found in ((risk.camera.name_en.upper(), 1), (risk.number or "", 1), ("no such camera", 0)):
+        assert len(desk.run(ledger.next_overwritten, Listing(text), by="reviewer")) == found
 
 
 @pytest.mark.requirement("R47")
@@ -120,4 +123,8 @@ def test_copies_out_say_who_holds_them_and_what_is_overdue(desk: ReviewDesk) -> 
     assert desk.run(agree) == []
     desk.clock.turn(timedelta(days=6))
     assert [late.overdue for late in desk.run(ledger.copies_out, overdue=True, by="reviewer")] == [True]
+    for text, found in (("KEEPER", 1), ("nobody", 0), ("%", 0)):
+        assert len(desk.run(ledger.copies_out, Listing(text), by="reviewer")) == found
+    for department_id, found in (("works", 1), ("office", 0)):
+        assert len(desk.run(ledger.copies_out, department_id=department_id, by="reviewer")) == found
     assert desk.run(agree) == []

@@ -1,10 +1,42 @@
-"""The order of rows that are read already, and what is found among them."""
+"""Lists of the books: what is found, in which order, of rows that are read and in the databases."""
 
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, get_args
 
 import pytest
+from review_desk import ReviewDesk
 
+from services.register import (
+    camera_book,
+    delivery_views,
+    ledger,
+    notice_views,
+    recorder_book,
+    rule_changes,
+    staff_lists,
+    storage_office,
+)
 from services.register.listing import Listing
+from services.register.unit import Unit
+
+Read = Callable[[Unit, Listing], object]
+BOOKS: dict[str, tuple[str, Any, Read]] = {
+    "copies out": ("reviewer", ledger.OutSort, ledger.copies_out),
+    "at risk": ("reviewer", ledger.RiskSort, ledger.next_overwritten),
+    "notices": ("drafter", notice_views.Sort, notice_views.mine),
+    "deliveries": ("admin", delivery_views.Sort, lambda unit, listing: delivery_views.listed(unit, "open", listing)),
+    "recorders": ("admin", recorder_book.Sort, recorder_book.recorders),
+    "cameras": ("admin", camera_book.Sort, camera_book.cameras),
+    "changes of rules": ("admin", rule_changes.Sort, lambda unit, listing: rule_changes.history(unit, None, listing)),
+    "people": (
+        "admin",
+        staff_lists.Sort,
+        lambda unit, listing: staff_lists.find(unit, staff_lists.Wanted(), listing).lines,
+    ),
+    "departments": ("admin", staff_lists.DepartmentSort, staff_lists.departments),
+    "preserved": ("operator", storage_office.KeptSort, storage_office.preserved),
+    "watched recorders": ("operator", storage_office.RecorderSort, storage_office.recorders),
+}
 
 ROWS: list[dict[str, Any]] = [
     {"name": "Gate", "seen": 2},
@@ -41,3 +73,31 @@ def test_names_are_those_of_the_reader() -> None:
     row = type("Row", (), {"name_zh": "门", "name_en": "Gate"})
 
     assert (Listing().name(row), Listing(language="en").name(row)) == ("门", "Gate")
+
+
+@pytest.fixture
+def desk(any_database_url: str) -> Iterator[ReviewDesk]:
+    desk = ReviewDesk(any_database_url)
+    yield desk
+    desk.close()
+
+
+def test_each_book_gives_its_lines_in_each_order(desk: ReviewDesk) -> None:
+    desk.submitted()
+    for name, (reader, sorts, read) in BOOKS.items():
+        for sort in get_args(sorts):
+            for descending in (False, True):
+                whole = desk.run(read, Listing(sort=sort, descending=descending), by=reader)
+                part = desk.run(read, Listing(sort=sort, descending=descending, limit=1), by=reader)
+                assert len(part) == min(len(whole), 1), name
+        assert desk.run(read, Listing("no such % thing"), by=reader) == [], name
+
+
+def test_the_people_come_in_the_order_of_their_names_either_way(desk: ReviewDesk) -> None:
+    def names(descending: bool) -> list[str]:
+        found = desk.run(
+            staff_lists.find, staff_lists.Wanted(), Listing(sort="name", descending=descending), by="admin"
+        )
+        return [line.person.name for line in found.lines]
+
+    assert names(True) == sorted(names(False), reverse=True) != names(False)
