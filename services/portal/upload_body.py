@@ -19,6 +19,7 @@ Check = Callable[[Mapping[str, str]], None]
 IDLE_SECONDS = 120.0
 # What a form may hold beside the file: its boundaries, headers and small fields.
 BESIDE = 64 << 10
+PART = 64  # what a part costs of that, though nothing be in it
 
 
 async def file_of(
@@ -131,6 +132,7 @@ class _FilePart:
         return pieces
 
     def _begin(self) -> None:
+        self._spend(PART)
         self._header = self._value = self._text = b""
         self._name = ""
 

@@ -22,7 +22,7 @@ def apply(typed: TypedForm, files: Mapping[str, Mapping[str, str]]) -> Done:
     ``files`` has the item for each file that may be added.
     """
     act, *where = typed.text("act", "save").split("-", 2)
-    index = int(where[0]) if where and where[0].isdigit() and len(where[0]) < 4 else None
+    index = int(where[0]) if where and where[0].isdecimal() and len(where[0]) < 4 else None
     items: list[Mapping[str, str]] = list(sheet.items_of(typed))
     picking = None
     if act == "add":
@@ -45,8 +45,8 @@ def apply(typed: TypedForm, files: Mapping[str, Mapping[str, str]]) -> Done:
 
 
 def _fields(typed: TypedForm) -> list[tuple[str, str | list[str]]]:
-    return [
-        (name, texts if name in sheet.LISTS else texts[-1])
-        for name in dict.fromkeys(typed.fields)
-        if (texts := typed.all(name))
-    ]
+    found: dict[str, list[str]] = {}
+    for name, value in typed.fields.multi_items():
+        if isinstance(value, str):
+            found.setdefault(name, []).append(value)
+    return [(name, texts if name in sheet.LISTS else texts[-1]) for name, texts in found.items()]

@@ -140,6 +140,8 @@ async def _step(door: Door, books: Register, step: str, refusal: Refused | None 
             raise
         if refusal is not None and refusal.code == "account-locked":
             return door.page("locked.html", refusal=refusal)
+        if await books.run(ANONYMOUS, _is_signed_in, door.session, door.browser):
+            return RedirectResponse(door.back, 303)  # or a link from elsewhere would sign somebody out
         return door.start_again()
     return door.page(f"{step}.html", refusal=refusal, step=step, shortest=SHORTEST, **context)
 

@@ -1,0 +1,323 @@
+"""An organisation in which everything that anybody could write is hostile, and one case at every stage."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from portal_client import Portal
+from review_desk import FORM, PASSWORD, ReviewDesk
+from review_pages import Lens
+from sqlalchemy import JSON, String, Table, select, update
+
+from services.register import (
+    agreement_texts,
+    attempts,
+    copies,
+    documents,
+    drafts,
+    filing,
+    forms,
+    hand_overs,
+    joint,
+    masters,
+    notices,
+    returns,
+    rule_changes,
+    submissions,
+    uploads,
+    viewings,
+)
+from services.register.agreements import Agreement
+from services.register.base import Base
+from services.register.cameras import Recorder
+from services.register.consents import Consent, Consultation
+from services.register.deliveries import Delivery
+from services.register.documents import Document
+from services.register.returns import Fate
+from services.register.rules import Rules
+from services.register.signatures import Proof
+from services.register.submissions import item_ids
+from services.register.unit import Unit
+from services.register.uploads import Facts
+from services.runtime.errors import Retryable
+from services.vault.age import generate_identity
+
+# A formula to a spreadsheet, a way out of an attribute, two scripts to a browser, a sum to a template.
+HOSTILE = "=1+1\"'><img src=x onerror=alert(1)><script>alert(1)</script>{{7*7}}"
+
+
+def hostile(place: str) -> str:
+    """The hostile text with its place behind it, by which it is known again where it is shown."""
+    return f"{HOSTILE}§{place}§"
+
+
+# Columns that the house itself fills, with codes, hashes, addresses and keys; whatever else is there, people write.
+MACHINE = {
+    "kind", "code", "severity", "stage", "outcome", "event", "action", "channel", "rule", "source", "phase", "sha256",
+    "previous_sha256", "leaf_sha256", "statement_sha256", "form_sha256", "code_sha256", "browser_sha256", "entry",
+    "login", "password_hash", "locale", "zone", "number", "version", "policy_version", "conditions_version", "key",
+    "bucket", "version_id", "subject_kind", "subject_id", "actor_kind", "actor_id", "application_id", "hand_over_id",
+    "copy_id", "item_id", "answer", "sealed", "sealed_secret", "return_to", "recipient", "waits_for", "id",
+    "purpose_category", "legal_basis", "way_of_use", "granted_way_of_use", "camera_class", "closed_as", "decided_by",
+    "importance", "clock_method", "process_id", "element_id", "name", "correlation_key", "message_id", "content",
+    "fingerprint", "start_known_by", "taken_from", "closed_because", "old", "new", "check", "ended_because", "trouble",
+    "last_error", "address",
+}  # fmt: skip
+NAMES = ("people", "recorders")  # here ``name`` is a person's or a thing's, and no message's
+CODES = {"upload_attempts.purpose", "progress.purpose"}  # where the purpose is one of a list
+
+
+TIMES = ["2031-03-04T10:00:00Z", "2031-03-04T11:00:00Z"]
+SEALED = {
+    "versionId": "v1",
+    "size": 1,
+    "plainSize": 5000,
+    "sha256Plain": "a" * 64,
+    "sha256Cipher": "b" * 64,
+    "outcome": "complete",
+    "fragments": [],
+    "coverage": {
+        **{"asked": TIMES, "covered": [TIMES], "gaps": [], "lost": [], "parts": [], "sources": [], "codecs": ["h264"]},
+        **{"firstFrame": TIMES[0], "lastFrame": TIMES[1], "zero": TIMES[0], "leftOut": [], "problems": []},
+        **{"share": 1, "leadInMs": 0, "tailMs": 0, "packets": 1, "droppedPackets": 0, "driftMs": 0, "fingerprint": ""},
+    },
+}
+
+SPAN = {"start": TIMES[0], "end": TIMES[1], "zone": "UTC"}
+RECORD = {
+    "title": "视频录像调取记录",
+    "organisation": hostile("rules.organisation"),
+    "policyVersion": "2026-01",
+    "form": {"number": "SQ-2031-000001", "sha256": "f" * 64},
+    "operator": {"id": "o", "name": hostile("record.operator")},
+    "secondPersons": [{"id": "p", "name": hostile("record.second")}],
+    "source": {
+        "site": hostile("record.site"),
+        "recorder": {"name": hostile("record.recorder"), "make": hostile("record.make"), "model": "m"},
+        "camera": {"id": "c", "nameZh": hostile("record.camera"), "channel": hostile("record.channel")},
+        "takenFrom": "recorder",
+    },
+    "recorderClock": {"zone": "UTC", "offsetMs": None, "method": "ntp", "uncertaintyMs": None},
+    "asked": SPAN,
+    "outcome": "complete",
+    "coverage": 1,
+    "obtained": {
+        **{"covered": [TIMES], "gaps": [], "leadInMs": 0, "tailMs": 0, "codecs": ["h264"]},
+        "sources": [{"name": hostile("record.segment"), "sha256": "a" * 64}],
+    },
+    "files": [],
+    "tools": {"footage-desk": "0.1.0"},
+    "startedAt": TIMES[0],
+    "finishedAt": TIMES[1],
+    "difficulties": [hostile("record.difficulty")],
+}
+
+
+class Away:
+    """A store that is away: whoever gets as far as it was let through."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "unwrapper":
+            return lambda _copy_id: None
+        raise Retryable("away")
+
+
+class HostileHouse(ReviewDesk):
+    """``portal()`` opens it; ``known`` are the values that the parameters of its addresses may take."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url, rules=Rules(max_use_days=30, organisation=hostile("rules.organisation")))
+        self._form = replace(
+            FORM,
+            **{
+                name: hostile(f"applications.{name}")
+                for name in ("reason", "purpose", "place_of_use", "incident_reference", "urgent_because")
+            },
+        )
+        self.run(_write_over)  # names, which documents hold
+        self._cases()
+        self._besides()
+        self.written = self.run(_write_over)
+
+    def portal(self) -> Portal:
+        lens = Lens()
+        opened = Portal(self, recorders=lambda _kind, _configuration: lens, store=Away(), loan_keys=Away())
+        opened.app.state.dependencies["vault_recipients"] = lambda: [generate_identity()[1]]
+        return opened
+
+    def case(self, **changes: Any) -> str:
+        form = replace(self._form, **changes)
+
+        def act(unit: Unit) -> str:
+            return submissions.submit(unit, submissions.draft(unit, form).id).id
+
+        return self.run(act, by="drafter")
+
+    def _cases(self) -> None:
+        self.run(submissions.draft, self._form, by="drafter")
+        words = {"reason": hostile("decisions.reason"), "opinion": hostile("decisions.opinion")}
+        self.opened(self.case(), "preliminary")
+        for outcome in ("returned", "rejected"):
+            back = self.case()
+            self.decide(self.opened(back, "preliminary"), "head", outcome, **words)
+        self.run(submissions.withdraw, self.case(), hostile("withdrawal.reason"), by="drafter")
+        at_security = self.case()
+        self.decide(self.opened(at_security, "preliminary"), "head", **words)
+        self.opened(at_security, "security")
+        important = self.case()
+        self.approved(important)
+        self.classed(important, important_information=True)
+        self.opened(important, "management")
+        for end in (self._held, self._declined, self._lost, self._returned):
+            end(*self._lent(words))
+        consent_id, sha256 = self._jointly()
+        reason = hostile("consents.reason")
+        self.run(joint.refuse, consent_id, reason, Proof(sha256, PASSWORD), by="security-head")
+        self._jointly()
+
+    def _lent(self, words: Mapping[str, str]) -> tuple[str, str, str]:
+        """A case whose copy is offered: its id, the copy's and the hand-over's."""
+        application_id = self.case()
+        for stage, by in (("preliminary", "head"), ("security", "reviewer"), ("security-signature", "security-head")):
+            self.decide(self.opened(application_id, stage), by, **words)
+        self.run(filing.file, application_id, filing.Classification("ordinary", False, False, False, 15))
+        self.classed(application_id, granted_way_of_use="download")
+        self.decide(self.opened(application_id, "storage-release"), "operator", **words)
+        copy_id, hand_over_id = self.run(_lend, application_id)
+        self.opened(application_id, "receipt", hand_over_id=hand_over_id)
+        return application_id, copy_id, hand_over_id
+
+    def _proof(self, application_id: str) -> Proof:
+        def read(unit: Unit) -> str:
+            revision = forms.current_revision(unit, application_id)
+            assert revision is not None
+            return revision.sha256
+
+        return Proof(self.run(read), PASSWORD)
+
+    def _held(self, application_id: str, copy_id: str, hand_over_id: str) -> str:
+        version, proof = self.rules.policy_version, self._proof(application_id)
+        self.run(hand_overs.accept, hand_over_id, conditions_version=version, proof=proof, by="keeper")
+        self.run(viewings.open_viewing, copy_id, purpose_confirmed=True, address="x", by="keeper")
+        wish = {"recipient": generate_identity()[1], "medium": hostile("downloads.medium"), "address": "x"}
+        return str(self.run(viewings.ask_download, copy_id, **wish, by="keeper").id)
+
+    def _declined(self, application_id: str, _copy_id: str, hand_over_id: str) -> None:
+        proof = self._proof(application_id)
+        self.run(hand_overs.decline, hand_over_id, reason=hostile("declined.reason"), proof=proof, by="keeper")
+
+    def _lost(self, application_id: str, copy_id: str, hand_over_id: str) -> None:
+        self._held(application_id, copy_id, hand_over_id)
+        told = hostile("loss.what_happened")
+        self.run(hand_overs.report_loss, hand_over_id, kind="lost", what_happened=told, by="keeper")
+
+    def _returned(self, application_id: str, copy_id: str, hand_over_id: str) -> None:
+        download_id = self._held(application_id, copy_id, hand_over_id)
+        fate = Fate(download_id, "destroyed", hostile("returns.note"))
+        given = {"return_to": "security", "fates": [fate], "no_other_copies": True, "password": PASSWORD}
+        self.run(returns.give_back, hand_over_id, **given, by="keeper")
+        self.run(returns.inspected, application_id, hand_over_id, {copy_id: True})
+        self.opened(application_id, "return-inspection", hand_over_id=hand_over_id)
+
+    def _jointly(self) -> tuple[str, str]:
+        """A case that waits for a department's consent: the consent's id, and the hash of what is consented to."""
+        application_id = self.case(joint_department_ids=("security",))
+        consent = self.the(Consent, application_id=application_id)
+        return consent.id, self.the(Consultation, id=consent.consultation_id).sha256
+
+    def _besides(self) -> None:
+        told = {name: hostile(f"uploads.{name}") for name in ("title", "occasion", "place", "recorded_by")}
+        facts = Facts("meeting", description=hostile("uploads.description"), zone="UTC", **told)
+        self.run(uploads.announce, facts, None, by="drafter")
+        text = hostile("agreement_texts.text") + "字" * 20
+        self.run(agreement_texts.issue, "2031-1", text, text, hostile("agreement_texts.reason"), by="admin")
+        self.run(_sign_again)
+        self.run(rule_changes.change, "max_items", "19", hostile("rule_changes.reason"), was="20", by="admin")
+        self.run(notices.tell, "drafter", "application-incomplete", application_id=None, channels=("mail", "webhook"))
+        typed = {"reason": hostile("drafts.reason"), "items-0-camera": hostile("drafts.camera")}
+        form = replace(self._form, items=())
+        self.run(_measure_and_fail)
+        self.run(drafts.save, "11111111-1111-4111-8111-111111111111", form, typed=typed, by="drafter")
+
+    def known(self) -> dict[str, list[str]]:
+        """The values that the parameters of addresses may take, by name."""
+        tables = {
+            "application_id": "applications", "consent_id": "consents", "upload_id": "uploads", "item_id": "items",
+            "hand_over_id": "hand_overs", "copy_id": "copies", "download_id": "downloads", "review_id": "reviews",
+            "recorder_id": "recorders", "camera_id": "cameras", "department_id": "departments",
+            "delivery_id": "deliveries", "notice_id": "notices", "post_id": "posts", "session_id": "sign_ins",
+            "absence_id": "absences",
+        }  # fmt: skip
+        found = {name: self.ids(Base.metadata.tables[table]) for name, table in tables.items()}
+        numbers = self.run(lambda unit: list(unit.session.scalars(select(Document.number))))
+        return {
+            **{name: keys[:12] for name, keys in found.items()},
+            "person_id": ["reviewer2"],
+            "number": numbers,
+            "name": ["organisation", "max_items"],
+            "rule_name": ["organisation"],
+            "process_id": ["review"],
+            "version": ["2026", "2031-1"],
+            "act": ["unlock"],
+        }
+
+    def ids(self, table: Table) -> list[str]:
+        return self.run(lambda unit: list(unit.session.scalars(select(table.c.id).order_by(table.c.id))))
+
+    def everything(self) -> dict[str, list[tuple[Any, ...]]]:
+        """All rows of all tables: what an act has changed is seen by comparing."""
+
+        def read(unit: Unit) -> dict[str, list[tuple[Any, ...]]]:
+            return {
+                table.name: sorted((tuple(row) for row in unit.session.execute(select(table))), key=repr)
+                for table in Base.metadata.sorted_tables
+            }
+
+        return self.run(read)
+
+
+def _sign_again(unit: Unit) -> None:
+    """A new text is out, without which nobody would find anything to do."""
+    unit.session.execute(update(Agreement).values(version="2031-1"))
+
+
+def _measure_and_fail(unit: Unit) -> None:
+    """What a recorder and a mail server said of themselves."""
+    recorder = unit.session.get_one(Recorder, "recorder")
+    recorder.make = recorder.model = recorder.identity = "told"
+    for delivery in unit.session.scalars(select(Delivery)):
+        delivery.given_up_at, delivery.last_error, delivery.last_detail = unit.now, "unreachable", "told"
+
+
+def _write_over(unit: Unit) -> set[str]:
+    """Put the hostile text into every column that people can write; which ones those are."""
+    written = set()
+    for table in Base.metadata.sorted_tables:
+        for column in table.columns:
+            place = f"{table.name}.{column.name}"
+            named = column.name == "name" and table.name in NAMES
+            ours = place in CODES or (column.name in MACHINE and not named) or isinstance(column.type, JSON)
+            if ours or column.primary_key or column.foreign_keys or not isinstance(column.type, String):
+                continue
+            filled = unit.session.execute(select(column).where(column.is_not(None)).limit(1)).first()
+            if filled is not None:  # what is empty stays so: it says in which state a row is
+                unit.session.execute(update(table).where(column.is_not(None)).values({column.name: hostile(place)}))
+                written.add(place)
+    return written
+
+
+def _lend(unit: Unit, application_id: str) -> tuple[str, str]:
+    """A master and a copy of the one item, on paper, and the copy offered: the copy's id and the hand-over's."""
+    [item_id] = item_ids(unit, application_id)
+    for purpose in ("master", "copy"):
+        attempt = attempts.begin(unit, purpose, application_id=application_id, item_id=item_id, job_key=1)  # type: ignore[arg-type]  # of the two
+        unit.session.flush()
+        where = {**SEALED, "bucket": attempt.bucket, "key": attempt.key}
+        if purpose == "master":
+            masters.keep(unit, attempt.id, where, taken_from="recorder")
+            number = documents.next_number(unit, "retrieval-record")
+            documents.write(unit, "retrieval-record", number, RECORD, application_id=application_id, item_id=item_id)
+        else:
+            copies.keep(unit, attempt.id, where)
+        unit.session.flush()
+    return attempt.subject_id, hand_overs.offer(unit, application_id, 5).hand_over_id
