@@ -207,3 +207,14 @@ def test_it_fits_a_phone(drafter: Drafter) -> None:
     drafter.choose_footage()
 
     assert page.evaluate("() => document.documentElement.scrollWidth") == 390
+
+
+def test_the_keyboard_goes_on_where_a_button_of_the_form_led(drafter: Drafter) -> None:
+    page = drafter.page
+    page.fill("#camera-search", "大门")
+    expect(page.locator("#cameras button")).to_have_count(1)
+    page.keyboard.press("Enter")
+
+    expect(page.locator("[name=items-0-start]")).to_be_focused()
+    page.get_by_role("button", name="添加同一时间的另一个摄像头").click()
+    expect(page.locator("#camera-search")).to_be_focused()

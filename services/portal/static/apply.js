@@ -108,6 +108,31 @@ function takeBack() {
   changed(form);
 }
 
-document.addEventListener("htmx:afterSettle", (event) => prepare(event.target));
+// Enter in the search takes the only camera found, and otherwise leads to the first; it does not send the form.
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Enter" || event.isComposing || event.target.id !== "camera-search") return;
+  event.preventDefault();
+  const found = document.querySelectorAll("#cameras button");
+  if (found.length === 1) found[0].click();
+  else found[0]?.focus();
+});
+
+// The form comes anew after each of its buttons: the keyboard goes on where the button led.
+let pressed = "";
+document.addEventListener("submit", (event) => {
+  if (event.target.id === FORM) pressed = event.submitter?.value ?? "";
+}, true);
+
+function goOn() {
+  const [act, index] = pressed.split("-");
+  pressed = "";
+  const place = { camera: `[name=items-${index}-start]`, pick: "#camera-search", add: "#camera-search", remove: "[value=add]", file: "[value=add]" }[act];
+  if (place && document.activeElement === document.body) document.querySelector(place)?.focus();
+}
+
+document.addEventListener("htmx:afterSettle", (event) => {
+  prepare(event.target);
+  if (event.target.id === FORM) goOn();
+});
 prepare(document);
 window.addEventListener("load", takeBack);
