@@ -113,7 +113,11 @@ async def export_cameras(actor: Acting, books: Books) -> Response:
     return tables.csv_answer("cameras", camera_import.COLUMNS, camera_import.rows_of(lines))
 
 
-@router.post("/list", responses=problems(401, 403))
+@router.post(
+    "/list",
+    responses=problems(401, 403),
+    openapi_extra={"requestBody": {"required": True, "content": {"text/csv": {"schema": {"type": "string"}}}}},
+)
 async def import_cameras(request: Request, actor: Acting, books: Books, dry_run: bool = True) -> ImportAnswer:
     """Bring a list of cameras as a CSV file in the body; a dry run names every wrong line and enters nothing."""
     content = await request.body()

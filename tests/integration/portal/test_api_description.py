@@ -38,6 +38,7 @@ from services.vault.stores import open_store
 
 EXAMPLES = 12
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+ROOTS = "/srv"
 ADDRESS = "https://footage.example"
 NOBODY = Rule(frozenset())
 QUESTIONS = ("camera-confirmed", "clock-offset-stated", "span-right")
@@ -53,8 +54,14 @@ DONE: dict[str, dict[str, Any]] = {
     "POST /api/copies/{copy_id}/viewings": {"purposeConfirmed": True},
     "POST /api/people": {"login": "new.person", "name": "新人", "departmentId": "works"},
     "POST /api/account/password": {"password": PASSWORD, "newPassword": "another one that is long"},
-    "POST /api/admin/recorders": {"name": "New", "site": "S", "configuration": {"root": "/"}},
+    "POST /api/admin/recorders": {"name": "New", "site": "S", "configuration": {"root": ROOTS}},
+    "PUT /api/admin/recorders/{recorder_id}": {"name": "New", "site": "S", "configuration": {"root": ROOTS}},
 }  # fmt: skip
+
+
+@schemathesis.serializer("text/csv")
+def as_csv(_context: Any, value: Any) -> Any:
+    return str(value).encode("utf-8", "replace")
 
 
 @dataclass(frozen=True)
@@ -102,7 +109,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> House:
     app = create_app(
         {
             "register": desk.register,
-            "settings": Settings(data_dir=folder, public_url=ADDRESS),
+            "settings": Settings(data_dir=folder, public_url=ADDRESS, recorder_roots=ROOTS),
             "store": store,
             "loan_keys": LoanKeys(folder / "loans"),
             "vault_recipients": lambda: [generate_identity()[1]],
