@@ -1,6 +1,7 @@
 """The house's rules of style that a tool does not check, as tests over the source's syntax trees."""
 
 import ast
+import json
 import re
 import subprocess
 import sys
@@ -195,10 +196,12 @@ def declared() -> dict[str, list[str]]:
     """The direct dependencies by the group they are declared in."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     groups = {"": project["dependencies"], **project["optional-dependencies"]}
-    return {
+    named = {
         group: [re.split(r"[\[<>=!~;\s]", requirement)[0].lower() for requirement in requirements]
         for group, requirements in groups.items()
     }
+    assets = json.loads((ROOT / "deploy" / "assets" / "package.json").read_text(encoding="utf-8"))
+    return {**named, "browser": list(assets["dependencies"])}
 
 
 def test_every_direct_dependency_has_its_reason() -> None:
