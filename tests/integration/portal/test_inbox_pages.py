@@ -73,6 +73,7 @@ async def test_the_inbox_is_a_table_for_a_spreadsheet_too(desk: ReviewDesk, port
     assert table.headers["content-type"].startswith("text/csv")
     assert table.text.startswith("\ufeff编号,")
     assert desk.all(Application)[0].number in table.text
+    assert "+08:00," in table.text  # moments in the organisation's zone, whole seconds
 
 
 @pytest.mark.requirement("R24", "R61")

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Query
 from fastapi.responses import Response
 
 from services.portal.api.dependencies import Books
+from services.portal.pages import lists
 from services.portal.pages.language import gettext
 from services.portal.pages.visitor import Visiting, Visitor
 from services.portal.tables import csv_answer
@@ -114,7 +115,7 @@ async def my_applications_as_csv(visitor: Visiting, books: Books, asked: Asking)
             line.drafter,
             line.reason,
             "; ".join(en if english else zh for zh, en in line.cameras),
-            *(moment.isoformat() if moment else None for moment in (line.submitted_at, line.overwrite_at, line.due_at)),
+            *(lists.written(visitor, moment) for moment in (line.submitted_at, line.overwrite_at, line.due_at)),
         )
         for line in found
     ]

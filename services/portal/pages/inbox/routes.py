@@ -11,6 +11,7 @@ from pydantic import Field
 
 from services.portal.api.dependencies import Books
 from services.portal.api.review_shapes import InboxQuestion
+from services.portal.pages import lists
 from services.portal.pages.inbox import looks, reviews
 from services.portal.pages.visitor import Visiting, Visitor
 from services.portal.tables import csv_answer
@@ -111,7 +112,7 @@ def _row(visitor: Visitor, line: Waiting) -> list[str | int | None]:
         department.name_zh if visitor.language == "zh" else department.name_en,
         word(visitor.language, line.purpose_category),
         line.items,
-        line.overwrite_at.isoformat() if line.overwrite_at else None,
-        line.review.due_at.isoformat(),
+        lists.written(visitor, line.overwrite_at),
+        lists.written(visitor, line.review.due_at),
         line.claimed_by,
     ]
