@@ -31,7 +31,6 @@ PLACE = re.compile(r"§([a-z_.:-]+)§")
 ADDRESSES = {"href", "src", "action", "formaction", "poster", "data", "hx-get", "hx-post", "xlink:href", "srcset"}
 CODE = {"script", "style", "iframe", "object", "embed", "base", "meta"}
 SAFE_NAME = re.compile(r"(inline|attachment(; filename=\"[A-Za-z0-9.-]+\"(; filename\*=UTF-8''[A-Za-z0-9.%_-]+)?)?)")
-FRAGMENT = {"HX-Request": "true"}
 
 
 @dataclass
