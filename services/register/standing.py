@@ -25,7 +25,7 @@ MAIN, REVIEW = "video-retrieval", "review"
 SUBMITTED, USE = "Event_Submitted", "Task_AwaitReturn"
 CORRECTION, EXPIRY = "Task_AwaitCorrection", "Task_ExpireApplication"
 CLASSIFICATION = "Task_ClassifyApplication"
-ANSWER, ANSWERED = "Task_AwaitDecision", "Event_Decided"
+OPENING, ANSWER, ANSWERED = "Task_OpenReview", "Task_AwaitDecision", "Event_Decided"
 
 Kind = Literal["passed", "working", "waiting", "stuck"]
 STRONGEST: tuple[Kind, ...] = ("passed", "working", "waiting", "stuck")
@@ -96,9 +96,21 @@ def of_case(unit: Unit, application_id: str, models: Mapping[str, Model]) -> Sta
     waiting = application.closed_at is None and _on_its_way(unit, application)
     # the engine classifies by itself, and the book has it once something rests on it
     classified = [CLASSIFICATION] if application.importance is not None else []
-    markers = _markers(models[MAIN], stays, unit.now, classified)
+    markers = _markers(models[MAIN], stays, unit.now, classified) + _unopened(unit, application, models[REVIEW])
     here = any(marker.here for marker in markers)
     return Standing(models[MAIN], markers, in_transit=waiting and not here)
+
+
+def _unopened(unit: Unit, application: Application, model: Model) -> tuple[Marker, ...]:
+    """What stops a review before it is one: no book knows its stage yet, so it stands for itself."""
+    query = select(Step).where(
+        Step.application_id == application.id,
+        Step.process_id == model.process_id,
+        Step.element_id == OPENING,
+        Step.stuck_since.is_not(None),
+    )
+    stopped = [_worked(step, application) for step in unit.session.scalars(query)]
+    return tuple(marker for marker in _markers(model, stopped, unit.now) if marker.here)
 
 
 def of_review(unit: Unit, application_id: str, review_id: str, models: Mapping[str, Model]) -> Standing:

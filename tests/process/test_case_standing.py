@@ -1,10 +1,11 @@
 """Where a case stands, in every state that it can be in: what is marked in its process, and since when."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from desk_people import CUSTODIAN, DRAFTER, People
+from sqlalchemy import select, update
 from whole_desk import open_desk
 from whole_footage import MADE_FOR
 from whole_house import Places
@@ -12,6 +13,7 @@ from whole_house import Places
 from services.bootstrap import models
 from services.demo.organisation import demo_id
 from services.register import standing, steps, submissions
+from services.register.agreements import Agreement
 from services.register.reviews import Review
 from services.register.stage_times import stage_times
 from services.register.standing import Standing
@@ -186,6 +188,22 @@ async def test_a_declined_hand_over_and_a_loss_end_where_the_model_says(desk: Pe
     assert {"Event_CopyNotTakenUp", "Task_ReleaseNotTakenUp"} <= passed(stands(desk, declined))
     assert {"Event_CopyLost", "Event_LossReported", "Task_OpenLossViolation"} <= passed(stands(desk, lost))
     assert "Event_CopyReturned" not in marked(stands(desk, lost))
+
+
+async def test_a_review_that_nobody_may_decide_is_shown_as_stuck(desk: People) -> None:
+    def sign_off(unit: Unit, ended_at: datetime | None) -> None:
+        unit.session.execute(update(Agreement).values(ended_at=ended_at))
+
+    await desk.register.run(Actor("system", "test"), sign_off, desk.register.clock.now())
+    case = await desk.apply("cam1")
+    incident = await desk.incident("Task_OpenReview")
+    await desk.until(lambda unit: unit.session.scalar(select(Step).where(Step.stuck_since.is_not(None))), "the stop")
+    assert here(stands(desk, case)) == {"Task_OpenReview": "stuck"}
+
+    await desk.register.run(Actor("system", "test"), sign_off, None)
+    await desk.resolve(incident)
+    await desk.review(case, "preliminary")
+    assert here(stands(desk, case)) == {"Call_DepartmentDecides": "waiting"}
 
 
 async def test_a_job_that_no_try_can_do_is_marked_as_stuck(desk: People) -> None:
