@@ -116,7 +116,8 @@ async def test_an_operator_measures_a_recorder_now(desk: ReviewDesk, portal: Por
 
     done = await operator.post("/storage/recorders/recorder/measure")
     page = text_of(await operator.get("/storage"))
-    assert done.headers["location"] == "/storage#recorders"
+    assert done.headers["location"] == "/storage"
+    assert "已测量，时钟慢 2.5 秒" in page
     assert "录像机时钟慢 2.5 秒" in page
     assert [event.subject_id for event in desk.all(AuditEvent, action="recorder-measured")] == ["recorder"]
 

@@ -45,9 +45,21 @@ async def measure(
         if refusal.status in {403, 404}:
             raise
         return await _page(visitor, books, refusal)
-    name = found.recorder.name
-    back = "/storage/recorders" if typed.text("listed") else "/storage#recorders"
-    return visitor.go(back, f"“{name}”已测量。", f"“{name}” was measured.")
+    back = "/storage/recorders" if typed.text("listed") else "/storage"
+    return visitor.go(back, *_measured(found.recorder.name, found.recorder.clock_offset_ms))
+
+
+def _measured(name: str, offset_ms: int | None) -> tuple[str, str]:
+    """What the measurement found, in Chinese and English."""
+    if offset_ms is None:
+        return f"“{name}”已测量，它不报告时钟。", f"“{name}” was measured; it does not tell its time."
+    if offset_ms == 0:
+        return f"“{name}”已测量，时钟准确。", f"“{name}” was measured; its clock is right."
+    seconds, fast = f"{abs(offset_ms) / 1000:.1f}", offset_ms > 0
+    return (
+        f"“{name}”已测量，时钟{'快' if fast else '慢'} {seconds} 秒。",
+        f"“{name}” was measured; its clock is {seconds} s {'fast' if fast else 'slow'}.",
+    )
 
 
 async def _page(visitor: Visitor, books: Register, refusal: Refused | None = None) -> Response:
