@@ -69,6 +69,8 @@ HAPPENINGS: Mapping[str, tuple[str, str]] = {
     "upload-begun": ("开始写入对象存储", "Writing to the vault began"),
     "upload-finished": ("对象存储写入完成", "Writing to the vault ended"),
     "upload-abandoned": ("对象存储写入中止", "Writing to the vault was abandoned"),
+    "upload-removed": ("删除个人提交的文件", "A file that was brought was deleted"),
+    "upload-swept": ("个人提交的文件已从对象存储清除", "A file that was brought was cleared from the vault"),
     "integrity-check-begun": ("开始完整性核验", "A check of integrity began"),
     "integrity-checked": ("完整性核验：{outcome}", "Check of integrity: {outcome}"),
     # custody
