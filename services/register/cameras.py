@@ -61,14 +61,15 @@ class Camera(Base):
 
 
 class CameraPicture(Base):
-    """The photograph by which people recognise a camera's place: a small JPEG, sealed by the house's own key."""
+    """The photograph by which people recognise a camera's place: a small JPEG, sealed by the house's own key.
+
+    It is brought as a file: a recorder is never asked for one (R2).
+    """
 
     __tablename__ = "camera_pictures"
 
     camera_id: Mapped[str] = mapped_column(ForeignKey("cameras.id"), primary_key=True)
     sealed: Mapped[str]
     sha256: Mapped[str]
-    source: Mapped[str]  # upload: a recorder is never asked for one (R2)
-    taken_at: Mapped[datetime | None]  # the moment that it shows, where that is known
     entered_by: Mapped[str] = mapped_column(ForeignKey("people.id"))
     entered_at: Mapped[datetime]

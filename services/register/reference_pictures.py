@@ -12,8 +12,6 @@ from services.register.cameras import BROUGHT, Camera, CameraPicture, Recorder
 from services.register.unit import Unit
 from services.runtime.errors import NotFound, Refused
 
-SOURCE = "upload"
-
 
 def may_bring(unit: Unit, camera_id: str) -> None:
     """Asked before a photograph is taken in: Refused or NotFound for whoever may not, or where it would not be seen."""
@@ -42,7 +40,7 @@ def keep(unit: Unit, camera_id: str, jpeg: bytes, person_id: str) -> None:
         unit.session.add(row)
     row.sealed = unit.secrets.seal(base64.b64encode(jpeg).decode(), _purpose(camera_id))
     row.sha256 = hashlib.sha256(jpeg).hexdigest()
-    row.source, row.entered_by, row.entered_at = SOURCE, person_id, unit.now
+    row.entered_by, row.entered_at = person_id, unit.now
     audit.record(unit, "camera-picture-brought", "camera", camera_id, old=old, new=row.sha256)
 
 

@@ -138,17 +138,17 @@ class Visitor:
         return render(template, self.language, self.zone, {"visitor": self, "path": self.request.url.path, **context})
 
 
-def say_next(answer: Response, zh: str, en: str) -> None:
-    """Have the next page show this sentence once."""
-    told = base64.urlsafe_b64encode(json.dumps([zh, en]).encode()).decode()
+def say_next(answer: Response, zh: str, en: str, kind: str = "") -> None:
+    """Have the next page show this sentence once; ``kind`` is "refused" for a refusal."""
+    told = base64.urlsafe_b64encode(json.dumps([zh, en, kind]).encode()).decode()
     answer.set_cookie(SAID_COOKIE, told, max_age=60, httponly=True, samesite="lax", path="/")
 
 
-def said_before(request: Request) -> tuple[str, str] | None:
-    """The sentence (Chinese, English) that the page before left for this one; shown escaped, so nothing is trusted."""
+def said_before(request: Request) -> tuple[str, str, str] | None:
+    """The sentence (Chinese, English, kind) that the page before left; shown escaped, so nothing is trusted."""
     with suppress(KeyError, ValueError, TypeError):
-        zh, en = json.loads(base64.urlsafe_b64decode(request.cookies[SAID_COOKIE]))
-        return str(zh)[:300], str(en)[:300]
+        zh, en, kind = json.loads(base64.urlsafe_b64decode(request.cookies[SAID_COOKIE]))
+        return str(zh)[:300], str(en)[:300], "refused" if kind == "refused" else ""
     return None
 
 

@@ -64,7 +64,7 @@ async def said(browser: httpx.AsyncClient, answer: httpx.Response) -> str:
     """What the page says to which an answer leads."""
     assert (answer.status_code, answer.headers["location"]) == (303, PAGE), answer.text
     page = (await browser.get(PAGE)).text
-    found = re.search(r'<p class="said" role="status">([^<]*)</p>', page)
+    found = re.search(r'<p class="said[^>]*>([^<]*)</p>', page)
     return found[1] if found else ""
 
 
@@ -107,7 +107,7 @@ async def test_it_is_sealed_in_the_books(desk: ReviewDesk, admin: httpx.AsyncCli
 
     row = desk.the(CameraPicture, camera_id="camera")
     assert row.sealed.startswith("camera-picture camera:")  # as the test's box seals
-    assert (row.source, row.entered_by) == ("upload", "admin")
+    assert row.entered_by == "admin"
 
 
 async def test_pages_show_it_where_the_camera_is_named(

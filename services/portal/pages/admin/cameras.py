@@ -138,7 +138,7 @@ async def bring_picture(camera_id: Identifier, request: Request, bringing: Bring
     except Refused as refusal:
         if refusal.status in (403, 404):
             raise
-        say_next(answer, refusal.zh, refusal.en)
+        say_next(answer, refusal.zh, refusal.en, "refused")
     else:
         say_next(answer, "参考图已保存。", "The reference picture is kept.")
     return answer

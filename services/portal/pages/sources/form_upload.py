@@ -53,7 +53,7 @@ async def send(
     except Refused as refusal:
         if refusal.code == "csrf":
             raise
-        say_next(answer, refusal.zh, refusal.en)
+        say_next(answer, refusal.zh, refusal.en, "refused")
     return answer
 
 

@@ -31,8 +31,6 @@ def upgrade() -> None:
         sa.Column("camera_id", sa.String(), nullable=False),
         sa.Column("sealed", sa.String(), nullable=False),
         sa.Column("sha256", sa.String(), nullable=False),
-        sa.Column("source", sa.String(), nullable=False),
-        sa.Column("taken_at", Moment(), nullable=True),
         sa.Column("entered_by", sa.String(), nullable=False),
         sa.Column("entered_at", Moment(), nullable=False),
         sa.ForeignKeyConstraint(["camera_id"], ["cameras.id"], name=op.f("fk_camera_pictures_camera_id")),
