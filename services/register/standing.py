@@ -7,7 +7,7 @@ copies were out; the model knows what lies around and between (docs/process.md).
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
 from sqlalchemy import select
 
@@ -211,16 +211,14 @@ def _reviews(unit: Unit, application: Application, model: Model) -> list[Stay]:
 
 def _corrections(unit: Unit, application: Application) -> list[Stay]:
     """One wait for each round that went back: by a decision, or by the automatic check of what is complete."""
-    returned = dict(
+    returned = _pairs(
         unit.session.execute(
             select(Decision.round, Decision.decided_at).where(
                 Decision.application_id == application.id, Decision.outcome == "returned"
             )
         )
-        .tuples()
-        .all()
     )
-    incomplete = dict(
+    incomplete = _pairs(
         unit.session.execute(
             select(Finding.round, Finding.found_at).where(
                 Finding.application_id == application.id,
@@ -228,15 +226,11 @@ def _corrections(unit: Unit, application: Application) -> list[Stay]:
                 Finding.severity == "blocks",
             )
         )
-        .tuples()
-        .all()
     )
-    corrected = dict(
+    corrected = _pairs(
         unit.session.execute(
             select(Revision.round, Revision.submitted_at).where(Revision.application_id == application.id)
         )
-        .tuples()
-        .all()
     )
     stays = []
     for round_, since in sorted({**incomplete, **returned}.items()):
@@ -246,6 +240,10 @@ def _corrections(unit: Unit, application: Application) -> list[Stay]:
             until = _given_up(unit, application, since)
         stays.append(Stay(CORRECTION, since, until, "waiting", whole=whole))
     return stays
+
+
+def _pairs(found: Iterable[Any]) -> dict[int, datetime]:
+    return {row[0]: row[1] for row in found}
 
 
 def _given_up(unit: Unit, application: Application, since: datetime) -> datetime | None:

@@ -73,6 +73,6 @@ def assert_the_header_says_it(page: str, sort: str, order: str) -> None:
     """Where there are lines: the column says how it is sorted, and its link turns it round."""
     if "<thead>" not in page:
         return
-    said = re.findall(r'<th[^>]*aria-sort="(\w+)"[^>]*><a href="\?[^"]*sort=(\w+)&amp;order=(\w+)"', page)
+    said = re.findall(r'<th[^>]*aria-sort="(\w+)"[^>]*><a href="/[^"?]*\?[^"]*sort=(\w+)&amp;order=(\w+)"', page)
     falling = order == "desc"
     assert said == [("descending" if falling else "ascending", sort, "asc" if falling else "desc")]
