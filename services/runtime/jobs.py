@@ -123,6 +123,7 @@ class JobRunner:
         default = self._settings.heavy_concurrency if worker.heavy else self._settings.worker_concurrency
         places = worker.concurrency or default
         self.health.watch(worker.job_type, places, self._settings.poll_seconds * 2 + POLL_SILENCE)
+        metrics.expect_jobs(worker.job_type, places)
 
         # pyzeebe compares this annotation with the class (trap 5): keep it a class, not a string.
         async def run_job(job: Job, **_variables: object) -> dict[str, Any]:
@@ -154,6 +155,7 @@ class JobRunner:
         lease = Lease(self._adapter, job.key, self._timeout)
         self._running[job.key] = lease
         poller.running += 1
+        metrics.JOBS_IN_FLIGHT.labels(job.type).inc()
         started = time.perf_counter()
         try:
             async with lease:
@@ -167,6 +169,7 @@ class JobRunner:
             poller.running -= 1
             self.health.beat(job.type)
             del self._running[job.key]
+            metrics.JOBS_IN_FLIGHT.labels(job.type).dec()
             metrics.JOB_EXECUTION_TIME.labels(job.type).observe(time.perf_counter() - started)
             metrics.JOBS_HANDLED.labels(job.type).inc()
 
