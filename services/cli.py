@@ -22,6 +22,7 @@ from services.demo.organisation import Account
 from services.demo.people import Stuck
 from services.engine import main as engine_main
 from services.engine.errors import DataDirectoryInUse
+from services.keeping import commands as keeping
 from services.register import schema
 from services.runtime.channel import open_channel
 from services.runtime.clock import SystemClock
@@ -318,3 +319,6 @@ def _accounts(accounts: list[Account]) -> Table:
     for account in accounts:
         table.add_row(account.login, account.password, account.name, account.department_zh, account.does)
     return table
+
+
+keeping.add_to(app, _settings, _sentences, lambda sentence: console.print(sentence, markup=False, soft_wrap=True))

@@ -47,10 +47,11 @@ class Places:
     database_url: str | None = None
     store: Store | None = None
     replica: Store | None = None
+    engine: Path | None = None  # where the embedded engine keeps its state; in memory without
 
 
 def open_house(settings: Settings, clock: FixedClock | TurnedClock, places: Places) -> House:
-    settings.data_dir.mkdir(parents=True)
+    settings.data_dir.mkdir(parents=True, exist_ok=places.books is None)
     if places.database_url is None and places.books is not None:
         shutil.copy(places.books, settings.data_dir / "register.db")
     store = places.store or open_store(FolderStore(places.root / "store", "main"), clock)
