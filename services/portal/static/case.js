@@ -112,9 +112,6 @@ window.addEventListener("afterprint", () => {
   }
 });
 
-const list = document.querySelector(".steps-list");
-const current = list?.querySelector("[aria-current]") ?? list?.querySelector("li:last-child");
-if (current && list.scrollHeight > list.clientHeight) list.scrollTop = current.offsetTop - list.offsetTop - list.clientHeight / 2;
 
 if (box) {
   const phone = window.matchMedia("(max-width: 40rem)").matches;
