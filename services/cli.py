@@ -16,20 +16,25 @@ from rich.table import Table
 
 from services import bootstrap, doctor
 from services import policy as policy_book
-from services.bootstrap import Addresses, House, Parts, Ready
+from services.bootstrap import Addresses, Parts, Ready
 from services.demo import organisation, situations, walk
 from services.demo.organisation import Account
 from services.demo.people import Stuck
 from services.engine import main as engine_main
 from services.engine.errors import DataDirectoryInUse
-from services.keeping import commands as keeping
+from services.house import START, House, occupied_house, open_register
 from services.register import schema
 from services.runtime.channel import open_channel
 from services.runtime.clock import SystemClock
 from services.runtime.engine_client import PyzeebeEngineClient
 from services.runtime.errors import Fatal, Retryable
 from services.runtime.logs import configure_logs
-from services.runtime.settings import Settings, SettingsError, unknown_variables, variable
+from services.runtime.settings import (
+    Settings,
+    SettingsError,
+    unknown_variables,
+    variable,
+)
 from services.runtime.worker import WorkerError
 
 FORESEEN = (Fatal, Retryable, SettingsError)
@@ -106,7 +111,7 @@ def portal() -> None:
 
     Needs ZEEBE_ADDRESS, and a database that footage-desk migrate has brought up to date.
     """
-    with _opened(_apart("portal")) as house:
+    with _opened(_apart("portal"), apart=True) as house:
         house.doctor = partial(doctor.examine, house.settings, unknown_variables(), vault_keys=False)
         _finish(bootstrap.run_until_signalled(house, Parts(portal=True, relay=True), _ready("The portal")))
 
@@ -120,14 +125,14 @@ def worker(
 ) -> None:
     """Run the workers of these job types alone, as many processes of it as you like.
 
-    Needs ZEEBE_ADDRESS, and a database that footage-desk migrate has brought up to date. A worker that uploads
-    footage also removes what dead uploads have left.
+    Needs ZEEBE_ADDRESS, a database that footage-desk migrate has brought up to date, and of stores and keys what
+    these job types use. Who does encrypt-copy also removes what dead uploads have left.
     """
     try:
         parts = bootstrap.only(job_types)
     except WorkerError as error:
         _leave(str(error), 2)
-    with _opened(_apart("worker")) as house:
+    with _opened(_apart("worker"), apart=True) as house:
         _finish(bootstrap.run_until_signalled(house, parts, _ready("The worker")))
 
 
@@ -174,9 +179,9 @@ def migrate() -> None:
     """Bring the database to the newest schema. Running it again changes nothing."""
     loaded = _settings()
     with _sentences():
-        register = bootstrap.open_register(loaded, SystemClock())
+        register = open_register(loaded, SystemClock())
         try:
-            register.run_now(bootstrap.START, lambda unit: unit.session.connection())
+            register.run_now(START, lambda unit: unit.session.connection())
             schema.migrate(register.engine)
         finally:
             register.close()
@@ -263,8 +268,8 @@ def _apart(command: str) -> Settings:
 
 
 @contextmanager
-def _opened(settings: Settings) -> Iterator[House]:
-    with _sentences(), bootstrap.occupied_house(settings) as house:
+def _opened(settings: Settings, *, apart: bool = False) -> Iterator[House]:
+    with _sentences(), occupied_house(settings, apart=apart) as house:
         yield house
 
 
@@ -319,6 +324,3 @@ def _accounts(accounts: list[Account]) -> Table:
     for account in accounts:
         table.add_row(account.login, account.password, account.name, account.department_zh, account.does)
     return table
-
-
-keeping.add_to(app, _settings, _sentences, lambda sentence: console.print(sentence, markup=False, soft_wrap=True))

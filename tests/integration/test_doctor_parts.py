@@ -9,8 +9,9 @@ import pytest
 from minio import Minio
 from typer.testing import CliRunner
 
-from services import bootstrap, cli, doctor
+from services import cli, doctor
 from services.demo import organisation
+from services.house import open_house
 from services.register.cameras import Recorder
 from services.register.unit import Actor
 from services.runtime.clock import TurnedClock
@@ -37,7 +38,7 @@ async def test_a_fresh_folder_is_well_and_an_opened_one_too(tmp_path: Path) -> N
     assert [line for line in await doctor.examine(settings(tmp_path), []) if not line.well] == []
     assert not (tmp_path / "register.db").exists()
 
-    house = bootstrap.open_house(settings(tmp_path))
+    house = open_house(settings(tmp_path))
     organisation.prepare(house)
     house.register.close()
     lines = await doctor.examine(settings(tmp_path), [])
@@ -113,7 +114,7 @@ async def test_an_engine_that_cannot_be_reached(tmp_path: Path) -> None:
 
 
 async def test_a_recorder_that_cannot_be_reached(tmp_path: Path) -> None:
-    house = bootstrap.open_house(settings(tmp_path))
+    house = open_house(settings(tmp_path))
     recorder = Recorder(
         name="仓库", site="北门", kind="folder", configuration={"root": str(tmp_path / "unmounted")}, zone="UTC"
     )

@@ -9,8 +9,8 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from services.bootstrap import House
 from services.demo.organisation import CAMERAS
+from services.house import House
 from services.register.applications import Application, Item
 from services.register.archive import ArchiveEntry
 from services.register.attempts import UploadAttempt

@@ -25,8 +25,9 @@ from whole_footage import Footage, lay_out
 from whole_house import CLERK, Places, open_house, seed
 
 from services import bootstrap
-from services.bootstrap import Addresses, House, Parts
+from services.bootstrap import Addresses, Parts
 from services.engine.server import EngineServer
+from services.house import House
 from services.register.audit import AuditEvent
 from services.register.outbox import OutboxMessage
 from services.register.reviews import Review

@@ -9,9 +9,9 @@ from unittest.mock import patch
 from argon2 import PasswordHasher
 from whole_footage import CHANNELS, Footage
 
-from services.bootstrap import House
 from services.demo import organisation
 from services.demo.organisation import demo_id
+from services.house import House
 from services.register import schema
 from services.register.cameras import Camera
 from services.register.rules import Rules, rules_of
@@ -65,9 +65,9 @@ def open_house(settings: Settings, clock: FixedClock | TurnedClock, places: Plac
         settings=settings,
         clock=clock,
         register=register,
-        store=store,
-        replica_store=replica,
         loan_keys=LoanKeys(settings.keys / "loans"),
+        given_store=store,
+        given_replica=replica,
     )
 
 
