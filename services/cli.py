@@ -23,18 +23,14 @@ from services.demo.people import Stuck
 from services.engine import main as engine_main
 from services.engine.errors import DataDirectoryInUse
 from services.house import START, House, occupied_house, open_register
+from services.keeping import commands as keeping
 from services.register import schema
 from services.runtime.channel import open_channel
 from services.runtime.clock import SystemClock
 from services.runtime.engine_client import PyzeebeEngineClient
 from services.runtime.errors import Fatal, Retryable
 from services.runtime.logs import configure_logs
-from services.runtime.settings import (
-    Settings,
-    SettingsError,
-    unknown_variables,
-    variable,
-)
+from services.runtime.settings import Settings, SettingsError, unknown_variables, variable
 from services.runtime.worker import WorkerError
 
 FORESEEN = (Fatal, Retryable, SettingsError)
@@ -324,3 +320,6 @@ def _accounts(accounts: list[Account]) -> Table:
     for account in accounts:
         table.add_row(account.login, account.password, account.name, account.department_zh, account.does)
     return table
+
+
+keeping.add_to(app, _settings, _sentences, lambda sentence: console.print(sentence, markup=False, soft_wrap=True))
