@@ -14,6 +14,7 @@ import json
 import os
 import shutil
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -24,6 +25,7 @@ from services.runtime.errors import Fatal
 FORMAT = 1
 MANIFEST = "manifest.json"
 ZIP = ".zip"
+UNREADABLE = (OSError, EOFError, zipfile.BadZipFile, zlib.error)
 _BLOCK = 1 << 20
 
 
@@ -127,7 +129,7 @@ class Bundle:
                 text = file.read()
             self.manifest: dict[str, Any] = json.loads(text)
             found = self.manifest["format"]
-        except (OSError, KeyError, ValueError, TypeError, zipfile.BadZipFile) as error:
+        except (*UNREADABLE, KeyError, ValueError, TypeError) as error:
             raise Fatal(
                 f"nothing was restored | {place} | it holds no readable {MANIFEST}, so it is no backup or not a whole "
                 "one | name the folder or .zip that footage-desk backup has made"
@@ -160,7 +162,7 @@ class Bundle:
                     while block := file.read(_BLOCK):
                         digest.update(block)
                         size += len(block)
-            except (OSError, zipfile.BadZipFile) as error:
+            except UNREADABLE as error:
                 raise self._damaged(name, "it cannot be read") from error
             if (size, digest.hexdigest()) != (facts["bytes"], facts["sha256"]):
                 raise self._damaged(name, "it is not what was written")

@@ -82,7 +82,7 @@ class FileIdentity:
 
 
 class LoanKeys:
-    """One key for each issued copy, in a folder that is in no backup: to end a loan is to destroy its key.
+    """One key for each issued copy, in a folder that no backup of the books has: to end a loan is to destroy its key.
 
     Overwriting reaches the disk that is there; what a journal or a flash controller has copied aside, nobody
     reaches, so the folder belongs on an encrypted disk.
