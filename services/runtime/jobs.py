@@ -105,16 +105,19 @@ class JobRunner:
         seconds = self._settings.drain_seconds if grace is None else grace
         log.info("stopping", running=self.running, grace_seconds=seconds)
         self._adapter.draining = True
+        self.health.resting = True
         with anyio.move_on_after(seconds):
             await self._pyzeebe.stop()
+        self._adapter.end_polls()
         leases = list(self._running.values())
         for lease in leases:
             lease.end(Interrupted())
         with anyio.move_on_after(INTERRUPT_SECONDS):
             for lease in leases:
                 await lease.ended.wait()
-            # What was interrupted is being handed back.
+            # What was interrupted is being handed back, and what came meanwhile.
             await self._pyzeebe.stop()
+            await self._adapter.handed_back()
         if self._running:
             log.warning("handlers that did not end are left behind", job_keys=list(self._running))
         self._scope.cancel()
