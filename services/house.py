@@ -11,8 +11,9 @@ from fastapi import FastAPI
 
 from services.portal.app import create_app
 from services.recorders.registry import open_recorder, places_of
-from services.register import schema
+from services.register import review_tasks, schema
 from services.register.rules import rules_of
+from services.register.stages import STAGES
 from services.register.unit import Actor, Register
 from services.runtime import data_folder
 from services.runtime.clock import Clock, TurnedClock
@@ -43,6 +44,9 @@ class House:
     given_replica: Store | None = None
     on_turn: list[Callable[[], None]] = field(default_factory=list)
     doctor: Callable[[], Awaitable[Sequence[object]]] | None = None  # what the portal may ask, where it is given
+
+    def __post_init__(self) -> None:
+        STAGES.use(self.settings.models_dir or MODELS)
 
     @cached_property
     def store(self) -> Store:
@@ -79,7 +83,7 @@ class House:
             "loan_keys": self.loan_keys,
             "vault_recipients": lambda: recipients_in(self.settings.keys / "vault"),
             "recorders": partial(open_recorder, places=places_of(self.settings)),
-            "models": read_models(path for path in models() if path.suffix == ".bpmn"),
+            "models": read_models(path for path in models(self.settings.models_dir) if path.suffix == ".bpmn"),
         }
         if isinstance(self.clock, TurnedClock):
             given["turn_clock"] = self.turn_clock
@@ -127,6 +131,7 @@ def open_house(settings: Settings, *, apart: bool = False) -> House:
     if not apart:
         _ = house.store, house.replica_store
     house.register.run_now(START, schema.check)
+    house.register.run_now(START, review_tasks.check_stages)
     return house
 
 
@@ -148,6 +153,6 @@ def occupied_house(settings: Settings, *, apart: bool = False) -> Iterator[House
             house.register.close()
 
 
-def models() -> list[Path]:
+def models(folder: Path | None = None) -> list[Path]:
     """The BPMN and DMN files that are deployed together."""
-    return sorted(path for path in MODELS.iterdir() if path.suffix in (".bpmn", ".dmn"))
+    return sorted(path for path in (folder or MODELS).iterdir() if path.suffix in (".bpmn", ".dmn"))
