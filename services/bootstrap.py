@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import TypeAlias
 
 import anyio
@@ -73,12 +74,12 @@ async def engine_of(house: House, given: EngineServer | None = None) -> AsyncIte
         await server.stop()
 
 
-async def deploy(client: PyzeebeEngineClient) -> Mapping[str, int]:
-    """Deploy the models, waiting for an engine that is still starting; versions by id."""
+async def deploy(client: PyzeebeEngineClient, folder: Path | None = None) -> Mapping[str, int]:
+    """Deploy the models of a folder, or those shipped, waiting for an engine that is still starting; versions by id."""
     deadline = asyncio.get_running_loop().time() + ENGINE_WAIT.total_seconds()
     while True:
         try:
-            return (await client.deploy(models())).versions
+            return (await client.deploy(models(folder))).versions
         except Retryable as error:
             if asyncio.get_running_loop().time() > deadline:
                 raise
@@ -129,7 +130,7 @@ async def run(house: House, parts: Parts, ready: Ready | None = None, *, engine:
         runner = JobRunner(settings, parts.workers, given, channel, health=health, journal=StepJournal(house.register))
         try:
             if parts.deploy:
-                log.info("deployed", versions=dict(await deploy(client)))
+                log.info("deployed", versions=dict(await deploy(client, settings.models_dir)))
             if parts.sweeper:
                 await sweep(house, all_open=settings.embedded)
             async with anyio.create_task_group() as group:

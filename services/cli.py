@@ -20,6 +20,7 @@ from services.bootstrap import Addresses, Parts, Ready
 from services.demo import organisation, situations, walk
 from services.demo.organisation import Account
 from services.demo.people import Stuck
+from services.designers import commands as designing
 from services.engine import main as engine_main
 from services.engine.errors import DataDirectoryInUse
 from services.house import START, House, occupied_house, open_register
@@ -162,7 +163,8 @@ def deploy() -> None:
     async def work() -> None:
         channel = open_channel(loaded)
         try:
-            for name, version in sorted((await bootstrap.deploy(PyzeebeEngineClient(channel))).items()):
+            versions = await bootstrap.deploy(PyzeebeEngineClient(channel), loaded.models_dir)
+            for name, version in sorted(versions.items()):
                 console.print(f"{name} version {version}")
         finally:
             await channel.close()
@@ -322,4 +324,5 @@ def _accounts(accounts: list[Account]) -> Table:
     return table
 
 
+designing.add_to(app, _sentences)
 keeping.add_to(app, _settings, _sentences, lambda sentence: console.print(sentence, markup=False, soft_wrap=True))

@@ -53,6 +53,7 @@ class Settings(NoticeSettings):
         None, description="an SQLAlchemy address, such as postgresql+psycopg://user:password@host/footage_desk"
     )
     keys_dir: Path | None = Field(None, description="a folder for keys, readable by this account alone")
+    models_dir: Path | None = Field(None, description="a folder of models and review stages, instead of those shipped")
     demo: bool = Field(False, description="true for demo data and a clock that can be turned, or false")
     organisation: str = Field("本单位", min_length=1, description="the organisation's name as documents show it")
     zone: str = Field("Asia/Shanghai", description="a time zone's name, such as Asia/Shanghai")
