@@ -52,8 +52,13 @@ class Addresses:
 
 
 @asynccontextmanager
-async def engine_of(house: House, given: EngineServer | None = None) -> AsyncIterator[str]:
-    """The address of the engine: the one given or the embedded one, started here, or the cluster's."""
+async def engine_of(
+    house: House, given: EngineServer | None = None, health: Health | None = None
+) -> AsyncIterator[str]:
+    """The address of the engine: the one given or the embedded one, started here, or the cluster's.
+
+    ``health`` shows the figures of one that was started here.
+    """
     settings = house.settings
     if given is None and not settings.embedded:
         yield settings.gateway_address
@@ -68,6 +73,8 @@ async def engine_of(house: House, given: EngineServer | None = None) -> AsyncIte
             f"or set {variable('engine_port')} to a free port"
         ) from error
     house.on_turn.append(server.clock_turned)
+    if health is not None:
+        health.figures.append(server.figures.exposition)
     try:
         yield address
     finally:
@@ -117,10 +124,10 @@ async def run(house: House, parts: Parts, ready: Ready | None = None, *, engine:
     ``ready`` is told the addresses once everything answers; ``engine`` is run instead of the settings' one.
     """
     settings = house.settings
-    async with engine_of(house, engine) as engine_address:
+    health = Health()
+    async with engine_of(house, engine, health) as engine_address:
         channel = open_channel(settings, engine_address)
         client = PyzeebeEngineClient(channel)
-        health = Health()
         health.checks["register"] = lambda: _register_answers(house.register)
         if parts.workers:
             health.checks["engine"] = lambda: _engine_answers(client)

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from services import bootstrap, doctor
+from services import bootstrap, doctor, operating
 from services import policy as policy_book
 from services.bootstrap import Addresses, Parts, Ready
 from services.demo import organisation, situations, walk
@@ -137,7 +137,7 @@ def worker(
 def engine(
     address: Annotated[str, typer.Option(help="Where the gateway listens.")] = "127.0.0.1:26500",
     data: Annotated[Path | None, typer.Option(help="The folder of its state; in memory when not given.")] = None,
-    management: Annotated[str | None, typer.Option(help="Where the controlled clock answers, as host:port.")] = None,
+    management: Annotated[str | None, typer.Option(help="Where health, metrics and incidents answer.")] = None,
     controlled_clock: Annotated[bool, typer.Option("--controlled-clock", help="A clock that can be turned.")] = False,
     records: Annotated[Path | None, typer.Option(help="A file that gets every record, one JSON object a line.")] = None,
 ) -> None:
@@ -326,3 +326,4 @@ def _accounts(accounts: list[Account]) -> Table:
 
 designing.add_to(app, _sentences)
 keeping.add_to(app, _settings, _sentences, lambda sentence: console.print(sentence, markup=False, soft_wrap=True))
+operating.add_to(app, _settings, _sentences, console.print)
