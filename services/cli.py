@@ -16,6 +16,7 @@ from rich.table import Table
 
 from services import bootstrap, doctor, operating
 from services import policy as policy_book
+from services.bench import commands as bench
 from services.bootstrap import Addresses, Parts, Ready
 from services.demo import organisation, situations, walk
 from services.demo.organisation import Account
@@ -303,6 +304,11 @@ def _say(sentence: str) -> None:
     console.print(sentence, style="dim", soft_wrap=True)
 
 
+def _plainly(text: str) -> None:
+    """As it is: neither wrapped nor marked up."""
+    console.print(text, markup=False, soft_wrap=True)
+
+
 def _ready(who: str) -> Ready:
     async def ready(addresses: Addresses) -> None:
         at = f" answers at {addresses.portal};" if addresses.portal else " works;"
@@ -325,5 +331,6 @@ def _accounts(accounts: list[Account]) -> Table:
 
 
 designing.add_to(app, _sentences)
-keeping.add_to(app, _settings, _sentences, lambda sentence: console.print(sentence, markup=False, soft_wrap=True))
+keeping.add_to(app, _settings, _sentences, _plainly)
+app.add_typer(bench.commands(_settings, _sentences, _plainly), name="bench")
 operating.add_to(app, _settings, _sentences, console.print)
