@@ -58,6 +58,7 @@ def apart(postgres_database: Callable[[], str], s3_server: Any, key: str, tmp_pa
             store_prefix=f"apart-{name}",
             replica_prefix=f"replica-{name}",
             poll_seconds=2,
+            second_factor="nobody",
             **_s3(s3_server.place(""), "store"),
             **_s3(s3_server.place(""), "replica"),
         )

@@ -128,7 +128,7 @@ async def choices(_actor: Acting) -> Choices:
     )
 
 
-@router.post("/applications/check", responses=problems(401, 404))
+@router.post("/applications/check", responses=problems(401, 403, 404))
 async def check(form: Form, actor: Acting, books: Books) -> Checked:
     """What the automatic review would find of this form; nothing is kept."""
 
