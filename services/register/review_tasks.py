@@ -214,7 +214,8 @@ def _somebody(unit: Unit, review: Review) -> list[str]:
         raise Fatal(
             f"nobody may decide | stage {review.stage} of application {review.application_id} | separation of duties, "
             "missing confidentiality agreements or absences leave nobody | name somebody in the register, "
-            "or have an agreement signed, then raise the retries and resolve the incident"
+            "or have an agreement signed, then raise the retries and resolve the incident",
+            runbook="incidents-pending#nobody-may-decide",
         )
     return who
 

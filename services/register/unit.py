@@ -23,6 +23,7 @@ from services.runtime.secret_box import NoSecretBox, SecretBox
 P = ParamSpec("P")
 R = TypeVar("R")
 
+AWAY = "register-away"
 EVERY_COMMIT = "commit"  # the topic of whoever wants to hear of all
 
 
@@ -127,7 +128,8 @@ class Register:
                 metrics.REGISTER_FAILURES.labels("away").inc()
                 raise Retryable(
                     f"the register did not answer | {self.engine.url.render_as_string()} | {error.orig} | "
-                    "check that the database runs and is reachable"
+                    "check that the database runs and is reachable",
+                    runbook=AWAY,
                 ) from error
             except IntegrityError as error:
                 metrics.REGISTER_FAILURES.labels("conflict").inc()
@@ -135,7 +137,7 @@ class Register:
             except DBAPIError as error:
                 if error.connection_invalidated:
                     metrics.REGISTER_FAILURES.labels("away").inc()
-                    raise Retryable(f"the register's connection broke | {error.orig}") from error
+                    raise Retryable(f"the register's connection broke | {error.orig}", runbook=AWAY) from error
                 raise
         return answer, touched
 

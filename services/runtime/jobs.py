@@ -17,7 +17,7 @@ from services.runtime import metrics
 from services.runtime.adapter import JobAdapter, current_job_type
 from services.runtime.commands import build_command, result_variables
 from services.runtime.errors import Fatal, Outcome, Refused, Retryable
-from services.runtime.failures import Attempts, Backoff, failure_message, stack
+from services.runtime.failures import Attempts, Backoff, failure_message, runbook_of, stack
 from services.runtime.health import Health
 from services.runtime.journal import Journal, NoJournal
 from services.runtime.lease import Interrupted, Lease, LeaseLost
@@ -198,7 +198,7 @@ class JobRunner:
                 await self._try_again(error, job)
 
     async def _raise_incident(self, error: Exception, job: Job) -> None:
-        message = failure_message(job, str(error), NEXT_AFTER_INCIDENT)
+        message = failure_message(job, str(error), NEXT_AFTER_INCIDENT, runbook_of(error))
         log.error("incident", message=message, stack=stack(error))
         self._attempts.forget(job.key)
         await self._note(self._journal.stuck(job))
@@ -211,7 +211,7 @@ class JobRunner:
         # The text of an error that is not ours may hold values, even personal data: its type has to do.
         cause = str(error) if known else f"{type(error).__name__}, see the log of job {job.key}"
         next_step = "nothing: it is tried again by itself" if retries else NEXT_AFTER_INCIDENT
-        message = failure_message(job, cause, next_step)
+        message = failure_message(job, cause, next_step, None if retries else runbook_of(error))
         facts = {"message": message, "retries": retries, "again_in_seconds": round(delay.total_seconds(), 3)}
         if known:
             log.warning("failed, to be tried again", **facts)

@@ -41,6 +41,8 @@ Progress = Callable[[int, float], None]
 class MasterDamaged(Fatal):
     """What the vault holds is not what was sealed."""
 
+    runbook = "verification-failures"
+
 
 @dataclass(frozen=True)
 class Location:
