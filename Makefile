@@ -53,8 +53,8 @@ lint: setup-test ## ruff, strict types, who may import whom
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bpmn-lint: setup-test ## lint and format check of the models, for Camunda 8.6 to 8.10
-	cd deploy/bpmn && npm run --silent lint && npm run --silent format -- --check
+bpmn-lint: setup-test ## lint and format check of models, review stages and element templates
+	$(BIN)/footage-desk bpmn lint && $(BIN)/footage-desk bpmn format --check && $(BIN)/footage-desk bpmn templates --check
 
 chaos: setup-test ## kill the process at the points of SEED=n and see the application end as it should
 	FOOTAGE_DESK_CHAOS_SEEDS=$(SEED) $(BIN)/pytest tests/process/test_kill_points.py

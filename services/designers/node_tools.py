@@ -22,9 +22,8 @@ def run(tool: Tool, *arguments: str | Path, tools: Path = TOOLS) -> int:
     node = _node(tool, tools)
     if tool == "render":
         _require_chromium()
-    # the file is one of ours, and the arguments are files and options of ours; no shell reads them
     command: Sequence[str] = (node, str(tools / f"{tool}.mjs"), *map(str, arguments))
-    return subprocess.run(command, check=False, cwd=Path.cwd()).returncode  # noqa: S603
+    return subprocess.run(command, check=False, cwd=Path.cwd()).returncode  # noqa: S603 - our own tool, no shell
 
 
 def _node(tool: Tool, tools: Path) -> str:
@@ -35,7 +34,8 @@ def _node(tool: Tool, tools: Path) -> str:
         raise _missing(
             tool, "there is no Node", f"install Node {OLDEST_NODE} or newer: sudo apt-get install nodejs npm"
         )
-    told = subprocess.run([node, "--version"], check=False, capture_output=True, text=True).stdout  # noqa: S603
+    asked = (node, "--version")
+    told = subprocess.run(asked, check=False, capture_output=True, text=True).stdout  # noqa: S603 - no shell
     version = re.match(r"v(\d+)\.", told)
     if version is None or int(version[1]) < OLDEST_NODE:
         raise _missing(tool, f"Node is {told.strip() or 'of no known version'}", f"install Node {OLDEST_NODE} or newer")
