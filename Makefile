@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SEED ?= 1
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test run demo test lint bpmn-lint chaos test-zeebe clean
+.PHONY: help setup setup-test run demo test lint bpmn-lint chart-test chart-docs chart-golden chaos test-zeebe clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -55,6 +55,16 @@ lint: setup-test ## ruff, strict types, who may import whom
 
 bpmn-lint: setup-test ## lint and format check of models, review stages and element templates
 	$(BIN)/footage-desk bpmn lint && $(BIN)/footage-desk bpmn format --check && $(BIN)/footage-desk bpmn templates --check
+
+chart-test: setup-test ## lint, unit tests, renders and schemas of the Helm chart; builds helm and its like once, with Go
+	$(BIN)/python deploy/chart/check.py
+
+chart-docs: setup-test ## write the chart's README, schema, table of access and copies of alerts and dashboards anew
+	$(BIN)/python deploy/chart/access.py
+	$(BIN)/python deploy/chart/documents.py
+
+chart-golden: setup-test ## write the chart's golden renders anew
+	$(BIN)/python deploy/chart/check.py --update
 
 chaos: setup-test ## kill the process at the points of SEED=n and see the application end as it should
 	FOOTAGE_DESK_CHAOS_SEEDS=$(SEED) $(BIN)/pytest tests/process/test_kill_points.py

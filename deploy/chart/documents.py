@@ -1,4 +1,4 @@
-"""README.md and values.schema.json of the chart, made from the comments in values.yaml.
+"""README.md and values.schema.json of the chart, made from the comments in values.yaml; copies of alerts and dashboards.
 
 A value is described by the comment above it that begins with ``# --``; ``# @schema {…}`` adds to what follows from its
 default. Written by ``make chart-docs``; a test finds what has drifted.
@@ -6,6 +6,7 @@ default. Written by ``make chart-docs``; a test finds what has drifted.
 
 import json
 import re
+import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,7 +15,9 @@ from typing import Any
 
 import yaml
 
-CHART = Path(__file__).parents[2] / "charts" / "footage-desk"
+DEPLOY = Path(__file__).parents[1]
+CHART = DEPLOY.parent / "charts" / "footage-desk"
+COPIES = {"alerts": (DEPLOY / "prometheus" / "rules", "*.yaml"), "dashboards": (DEPLOY / "grafana", "*.json")}
 # Maps whose keys are the operator's own.
 FREE = {"config", "workers", "commonLabels", "portal.extraEnv", "nodeSelector", "affinity", "recorders.folder.volume"}
 KEY = re.compile(r"( *)([A-Za-z][\w-]*):(?: (.*))?$")
@@ -167,6 +170,13 @@ def main() -> None:
     for name, text in (("README.md", readme(values)), ("values.schema.json", schema(values))):
         (CHART / name).write_text(text, encoding="utf-8")
         sys.stdout.write(f"{name} is written\n")
+    for name, (originals, pattern) in COPIES.items():
+        folder = CHART / "files" / name
+        shutil.rmtree(folder, ignore_errors=True)  # a chart takes files from beside itself only
+        folder.mkdir(parents=True)
+        for path in sorted(originals.glob(pattern)):
+            shutil.copy(path, folder)
+        sys.stdout.write(f"files/{name} is copied\n")
 
 
 if __name__ == "__main__":

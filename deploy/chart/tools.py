@@ -1,4 +1,4 @@
-"""The chart's tools, built once into a cache outside the repository: helm, helm-unittest, kubeconform and their schemas.
+"""The chart's tools, built once into a cache outside the repository: helm, helm-unittest, kubeconform, and schemas.
 
 ``python deploy/chart/tools.py`` brings what is missing and prints where it is. The Go tools come from the Go module
 proxy at fixed versions, the schemas from the projects that define the resources.

@@ -1,6 +1,5 @@
 {{- define "footage-desk.port" -}}
-{{- $parts := splitList ":" . }}
-{{- if eq (len $parts) 2 }}{{ index $parts 1 }}{{ else }}443{{ end }}
+{{- regexFind ":[0-9]+$" . | trimPrefix ":" | default "443" }}
 {{- end }}
 
 {{/* The port of a URL. */}}
@@ -34,7 +33,7 @@
 {{ include "footage-desk.to" (dict "to" $n.databaseTo "port" $v.database.port) }}
 {{- end }}
 {{- if .camunda }}
-{{ include "footage-desk.to" (dict "to" $n.gatewayTo "port" (include "footage-desk.port" $v.camunda.grpcAddress)) }}
+{{ include "footage-desk.to" (dict "to" $n.gatewayTo "port" (include "footage-desk.port" (splitList "," $v.camunda.grpcAddress | first))) }}
 {{- if eq $v.camunda.auth.method "oidc" }}
 {{ include "footage-desk.to" (dict "to" $n.tokenTo "port" (include "footage-desk.urlPort" $v.camunda.auth.oidc.tokenUrl)) }}
 {{- end }}

@@ -19,6 +19,7 @@
     {{- $_ := set $env "CAMUNDA_CLIENT_ID" (dict "value" $v.camunda.auth.oidc.clientId) }}
     {{- $_ := set $env "CAMUNDA_OAUTH_URL" (dict "value" $v.camunda.auth.oidc.tokenUrl) }}
     {{- with $v.camunda.auth.oidc.audience }}{{- $_ := set $env "CAMUNDA_TOKEN_AUDIENCE" (dict "value" .) }}{{- end }}
+    {{- with $v.camunda.auth.oidc.scope }}{{- $_ := set $env "CAMUNDA_TOKEN_SCOPE" (dict "value" .) }}{{- end }}
     {{- $_ := set $env "CAMUNDA_CLIENT_SECRET" (dict "valueFrom" (dict "secretKeyRef" (include "footage-desk.secretRef" (dict "root" $root "name" "camunda") | fromJson))) }}
   {{- end }}
 {{- end }}
@@ -57,6 +58,7 @@
     {{- end }}
   {{- end }}
 {{- end }}
+{{- if $v.models.existingConfigMap }}{{- $_ := set $env "FOOTAGE_DESK_MODELS_DIR" (dict "value" "/etc/footage-desk/models") }}{{- end }}
 {{- $_ := set $env "FOOTAGE_DESK_DATA_DIR" (dict "value" "/var/lib/footage-desk") }}
 {{- if .keys }}{{- $_ := set $env "FOOTAGE_DESK_KEYS_DIR" (dict "value" "/keys") }}{{- end }}
 {{- range $name, $entry := .extra }}
@@ -134,7 +136,7 @@
 - {name: recorders, mountPath: {{ $v.recorders.folder.mountPath }}, readOnly: true}
 {{- end }}
 {{- if $v.models.existingConfigMap }}
-- {name: models, mountPath: /app/bpmn, readOnly: true}
+- {name: models, mountPath: /etc/footage-desk/models, readOnly: true}
 {{- end }}
 {{- include "footage-desk.caMounts" . }}
 {{- end }}
@@ -261,6 +263,6 @@ topologySpreadConstraints:
 
 {{/* A change of what a pod reads once, at its start, starts it again. */}}
 {{- define "footage-desk.checksums" -}}
-checksum/config: {{ include (print .Template.BasePath "/configmap.yaml") . | sha256sum }}
-checksum/secrets: {{ include (print .Template.BasePath "/secrets.yaml") . | sha256sum }}
+checksum/config: {{ list .Values.config .Values.vault.recipient .Values.vault.escrowRecipient (.Files.Get "files/lay_out_keys.py") | toJson | sha256sum }}
+checksum/secrets: {{ include "footage-desk.secrets" . | sha256sum }}
 {{- end }}

@@ -3,7 +3,7 @@
 {{- $v := .Values }}{{- $wrong := list }}
 {{- if not $v.camunda.grpcAddress }}
   {{- $wrong = append $wrong "camunda.grpcAddress is not set: set it to the gateway's host and port, such as camunda-zeebe-gateway:26500." }}
-{{- else if not (contains ":" $v.camunda.grpcAddress) }}
+{{- else if not (regexMatch ":[0-9]+$" $v.camunda.grpcAddress) }}
   {{- $wrong = append $wrong "camunda.grpcAddress has no port: write it as host:port, such as camunda-zeebe-gateway:26500." }}
 {{- end }}
 {{- if eq $v.camunda.auth.method "oidc" }}
