@@ -1,4 +1,4 @@
-"""README.md and values.schema.json of the chart, made from the comments in values.yaml; copies of alerts and dashboards.
+"""README.md and values.schema.json of the chart, made from the comments in values.yaml; copies of the alerts too.
 
 A value is described by the comment above it that begins with ``# --``; ``# @schema {…}`` adds to what follows from its
 default. Written by ``make chart-docs``; a test finds what has drifted.
