@@ -110,7 +110,7 @@ def portal() -> None:
     Needs ZEEBE_ADDRESS, and a database that footage-desk migrate has brought up to date.
     """
     with _opened(_apart("portal"), apart=True) as house:
-        house.doctor = partial(doctor.examine, house.settings, unknown_variables(), vault_keys=False)
+        house.doctor = partial(doctor.examine, house.settings, unknown_variables(), portal=True)
         _finish(bootstrap.run_until_signalled(house, Parts(portal=True, relay=True), _ready("The portal")))
 
 

@@ -46,6 +46,14 @@ async def test_a_fresh_folder_is_well_and_an_opened_one_too(tmp_path: Path) -> N
     assert "folder mediamtx, 2 channel(s)" in {line.sentence for line in lines}
 
 
+async def test_a_portal_that_runs_apart_is_asked_for_no_vault_key_and_no_replica(tmp_path: Path) -> None:
+    lines = await doctor.examine(settings(tmp_path), [], portal=True)
+
+    assert "replica" not in {line.part for line in lines}
+    assert not (tmp_path / "replica").exists()
+    assert not (tmp_path / "keys" / "vault").exists()
+
+
 async def test_the_use_period_has_no_default(tmp_path: Path) -> None:
     said = await sentence("use period", settings(tmp_path, max_use_days=None))
     assert "FOOTAGE_DESK_MAX_USE_DAYS is not set" in said
