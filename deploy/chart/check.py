@@ -6,6 +6,7 @@ python deploy/chart/check.py --update   writes the golden renders anew
 
 import argparse
 import difflib
+import json
 import os
 import subprocess
 import sys
@@ -77,12 +78,11 @@ def dry_run(rendered: str) -> None:
     crds = [path.read_text(encoding="utf-8") for path in sorted(tools.SCHEMAS.glob("crd-*.json"))]
     for crd in crds:
         run("kubectl", *server, "apply", "--server-side", "--force-conflicts", "-f", "-", given=crd)
-    namespace = (
-        f"{{apiVersion: v1, kind: Namespace, metadata: {{name: {NAMESPACE}, labels: "
-        "{pod-security.kubernetes.io/enforce: restricted, pod-security.kubernetes.io/warn: restricted}}}"
-    )
-    run("kubectl", *server, "apply", "-f", "-", given=namespace)
-    strict = ("--dry-run=server", "--validate=strict", "-n", NAMESPACE)
+    labels = {f"pod-security.kubernetes.io/{how}": "restricted" for how in ("enforce", "warn")}
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE, "labels": labels}}
+    run("kubectl", *server, "apply", "-f", "-", given=json.dumps(namespace))
+    run("kubectl", *server, "wait", "crd", "--all", "--for", "condition=established", "--timeout", "30s")
+    strict = ("--dry-run=server", "--validate=strict", "--warnings-as-errors", "-n", NAMESPACE)
     run("kubectl", *server, "apply", *strict, "-f", "-", given=rendered)
 
 

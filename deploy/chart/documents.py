@@ -19,7 +19,7 @@ DEPLOY = Path(__file__).parents[1]
 CHART = DEPLOY.parent / "charts" / "footage-desk"
 COPIES = {"alerts": (DEPLOY / "prometheus" / "rules", "*.yaml"), "dashboards": (DEPLOY / "grafana", "*.json")}
 # Maps whose keys are the operator's own.
-FREE = {"config", "workers", "commonLabels", "portal.extraEnv", "nodeSelector", "affinity", "recorders.folder.volume"}
+FREE = {"config", "workers", "commonLabels", "portal.extraEnv", "nodeSelector", "affinity"}
 KEY = re.compile(r"( *)([A-Za-z][\w-]*):(?: (.*))?$")
 
 

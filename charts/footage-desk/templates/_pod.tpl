@@ -35,7 +35,7 @@
     {{- $_ := set $env (printf "%s_SECRET_KEY" $prefix) (dict "valueFrom" (dict "secretKeyRef" (include "footage-desk.secretRef" (dict "root" $root "name" $group) | fromJson))) }}
   {{- end }}
 {{- end }}
-{{- if and (has "recorders" .access) $v.recorders.folder.volume }}
+{{- if and (has "recorders" .access) $v.recorders.folder.existingClaim }}
   {{- $_ := set $env "FOOTAGE_DESK_RECORDER_ROOTS" (dict "value" $v.recorders.folder.mountPath) }}
 {{- end }}
 {{- if has "mail" .access }}
@@ -132,7 +132,7 @@
 {{- else if has "loanKeysRead" .access }}
 - {name: loan-keys, mountPath: /loan-keys, readOnly: true}
 {{- end }}
-{{- if and (has "recorders" .access) $v.recorders.folder.volume }}
+{{- if and (has "recorders" .access) $v.recorders.folder.existingClaim }}
 - {name: recorders, mountPath: {{ $v.recorders.folder.mountPath }}, readOnly: true}
 {{- end }}
 {{- if $v.models.existingConfigMap }}
@@ -183,8 +183,9 @@
   persistentVolumeClaim:
     claimName: {{ include "footage-desk.loanClaim" .root }}
 {{- end }}
-{{- if and (has "recorders" .access) $v.recorders.folder.volume }}
-- {{ merge (dict "name" "recorders") $v.recorders.folder.volume | toJson }}
+{{- if and (has "recorders" .access) $v.recorders.folder.existingClaim }}
+- name: recorders
+  persistentVolumeClaim: {claimName: {{ $v.recorders.folder.existingClaim }}, readOnly: true}
 {{- end }}
 {{- if $v.models.existingConfigMap }}
 - name: models
