@@ -125,7 +125,8 @@ def _register(points: Points) -> None:
     @wraps(run_now)
     def named(self: Register, actor: Actor, act: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         who = "person" if actor.kind == "person" else actor.id
-        acting.act = f"register {who} {act.__module__.rpartition('.')[2]}.{act.__qualname__}"
+        called = getattr(act, "func", act)  # what a partial calls
+        acting.act = f"register {who} {called.__module__.rpartition('.')[2]}.{called.__qualname__}"
         return run_now(self, actor, act, *args, **kwargs)
 
     def watched(self: Session) -> None:

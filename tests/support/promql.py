@@ -10,10 +10,9 @@ from dataclasses import dataclass
 GROUPING = re.compile(r"\b(?:by|without|on|ignoring|group_left|group_right)\s*\(([^)]*)\)")
 SELECTOR = re.compile(r"\b([a-zA-Z_:][\w:]*)\s*\{([^}]*)\}")
 MATCHER = re.compile(r"(\w+)\s*(=~|!~|!=|=)\s*\"((?:[^\"\\]|\\.)*)\"")
-WORDS = frozenset(
-    "sum max min count avg abs absent and or unless by time rate increase offset histogram_quantile vector "
-    "max_over_time min_over_time sort_desc on".split()
-)
+AGGREGATIONS = {"sum", "max", "min", "count", "avg", "by", "on"}
+FUNCTIONS = {"abs", "absent", "time", "rate", "increase", "histogram_quantile", "vector", "max_over_time", "sort_desc"}
+WORDS = frozenset({"and", "or", "unless", "offset"} | AGGREGATIONS | FUNCTIONS)
 RANGE = re.compile(r"\[[^\]]*\]|\boffset\s+\w+")
 
 
