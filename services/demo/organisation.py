@@ -5,7 +5,6 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -116,11 +115,15 @@ def prepare(house: House, days_ago: Sequence[int] = (1,)) -> list[Account]:
     Raises Fatal for books that are somebody's own: the demo's passwords are known to everybody.
     """
     recordings = (house.settings.data_dir / "recordings").absolute()
-    there = house.register.run_now(Actor("system", "demo"), partial(seed_demo, zone=ZONE), recordings)
+    there = house.register.run_now(Actor("system", "demo"), _seed, recordings)
     house.register.run_now(Actor("system", "demo"), seed_pictures)
     for days in days_ago:
         redate(RECORDINGS, recordings, (house.clock.now() - timedelta(days=days)).date())
     return there
+
+
+def _seed(unit: Unit, recordings: Path) -> list[Account]:
+    return seed_demo(unit, recordings, zone=ZONE)
 
 
 def demo_id(name: str) -> str:

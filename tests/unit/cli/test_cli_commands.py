@@ -21,7 +21,7 @@ WRONG = {
     "FOOTAGE_DESK_STORE_ENDPOINT": "https://store:9000",
     "FOOTAGE_DESK_STORE_CA_FILE": "/nowhere/ca.pem",
     "FOOTAGE_DESK_DATABASE_URL": "mysql://somebody:secret@database/desk",
-    "FOOTAGE_DESK_WEBHOOK_SECRET": "short",
+    "FOOTAGE_DESK_WEBHOOK_SECRET": "c2hvcnQ",
     "FOOTAGE_DESK_LOG_LEVEL": "loud",
     "CAMUNDA_CLIENT_ID": "alone",
 }

@@ -103,13 +103,13 @@ async def test_a_failure_tells_what_to_do_and_no_detail(
 ) -> None:
     router = APIRouter()
 
-    @router.get("/failing")
+    @router.get("/api/failing")
     def fail() -> None:
         raise error
 
     async with Portal(desk) as portal:
         portal.app = create_app({"register": desk.register}, [router])
-        answer = await portal.anonymous().get("/failing")
+        answer = await portal.anonymous().get("/api/failing")
 
     assert problem(answer) == (status, code, None)
     assert str(error) not in answer.text
