@@ -9,7 +9,6 @@ from services.register.applications import Application
 from services.register.custody import HandOver
 from services.register.documents import Document
 from services.register.reviews import Review
-from services.register.stages import STAGES
 
 STATES = (
     "draft",
@@ -22,6 +21,7 @@ STATES = (
     "return-inspection",
     "closed",
 )
+APPROVAL_STAGES = ("preliminary", "security", "security-signature", "management")
 
 
 def code(now: datetime) -> ColumnElement[str]:
@@ -29,9 +29,7 @@ def code(now: datetime) -> ColumnElement[str]:
     hand_over, review, form = aliased(HandOver), aliased(Review), aliased(Document)
     handed = hand_over.application_id == Application.id
     in_approval = select(review.id).where(
-        review.application_id == Application.id,
-        review.closed_at.is_(None),
-        review.stage.in_(STAGES.of_phase("approval")),
+        review.application_id == Application.id, review.closed_at.is_(None), review.stage.in_(APPROVAL_STAGES)
     )
     filed = select(form.number).where(form.application_id == Application.id, form.kind == "application-form")
 

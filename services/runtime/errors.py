@@ -4,18 +4,7 @@ from collections.abc import Mapping
 
 
 class Retryable(Exception):
-    """Try again later: the runner fails the job with back-off. Say what failed, on which object, and why.
-
-    ``runbook`` names the page of docs/runbooks that an operator reads when the retries are used up; each kind of
-    failure has its own, and one raise may name another.
-    """
-
-    runbook = "jobs-fail"
-
-    def __init__(self, message: str, *, runbook: str | None = None) -> None:
-        super().__init__(message)
-        if runbook is not None:
-            self.runbook = runbook
+    """Try again later: the runner fails the job with back-off. Say what failed, on which object, and why."""
 
 
 class Outcome(Exception):
@@ -30,16 +19,8 @@ class Outcome(Exception):
 class Fatal(Exception):
     """Nobody but a person can go on: the runner raises an incident.
 
-    The text is what an operator reads: what failed | on which object | why | what to do next. ``runbook`` as
-    Retryable's.
+    The text is what an operator reads: what failed | on which object | why | what to do next.
     """
-
-    runbook = "incidents-pending"
-
-    def __init__(self, message: str, *, runbook: str | None = None) -> None:
-        super().__init__(message)
-        if runbook is not None:
-            self.runbook = runbook
 
 
 class Refused(Exception):

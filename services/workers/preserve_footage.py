@@ -8,7 +8,6 @@ from services.register import attempts, preservations
 from services.register.attempts import NoLongerWanted
 from services.register.preservations import Need
 from services.register.unit import Actor, Register
-from services.runtime import metrics
 from services.runtime.errors import Fatal, Retryable
 from services.vault.coverage import FootageMissing, FootageUnreadable
 from services.vault.keys import VaultKeys
@@ -79,13 +78,10 @@ class _Work:
         )
         try:
             async with watch as gauge:
-                kept = await self._preserve(need, gauge)
-            metrics.PRESERVATIONS.labels("kept").inc(kept)
-            return kept
+                return await self._preserve(need, gauge)
         except NoLongerWanted:
             return False
         except (Retryable, Fatal, NothingRecorded, FootageMissing, FootageUnreadable) as error:
-            metrics.PRESERVATIONS.labels("failed").inc()
             code = type(error).__name__
             await self.register.run(
                 ACTOR,

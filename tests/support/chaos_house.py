@@ -14,7 +14,6 @@ from chaos_points import Points, install
 from services import bootstrap
 from services.bootstrap import Addresses
 from services.demo import organisation
-from services.house import open_house
 from services.runtime.logs import configure_logs
 from services.runtime.settings import Settings
 
@@ -38,7 +37,7 @@ def main(folder: Path) -> None:
     loaded = settings(folder)
     configure_logs("info", "json")
     install(Points(folder))
-    house = open_house(loaded)
+    house = bootstrap.open_house(loaded)
     organisation.prepare(house)
 
     async def ready(addresses: Addresses) -> None:

@@ -9,7 +9,7 @@ from services import cli
 from services.runtime.settings import Settings, variable
 from services.runtime.worker import discover
 
-COMMANDS = ("run", "portal", "worker", "engine", "deploy", "migrate", "backup", "restore", "demo", "doctor", "policy")
+COMMANDS = ("run", "portal", "worker", "engine", "deploy", "migrate", "demo", "doctor", "policy")
 WRONG = {
     "FOOTAGE_DESK_PORTAL_PORT": "eighty",
     "FOOTAGE_DESK_HEALTH_PORT": "70000",
