@@ -22,11 +22,11 @@ from services.demo.organisation import Account
 from services.demo.people import Stuck
 from services.engine import main as engine_main
 from services.engine.errors import DataDirectoryInUse
-from services.register import schema
+from services.register import schema, staff
 from services.runtime.channel import open_channel
 from services.runtime.clock import SystemClock
 from services.runtime.engine_client import PyzeebeEngineClient
-from services.runtime.errors import Fatal, Retryable
+from services.runtime.errors import Fatal, Refused, Retryable
 from services.runtime.logs import configure_logs
 from services.runtime.settings import Settings, SettingsError, unknown_variables, variable
 from services.runtime.worker import WorkerError
@@ -180,6 +180,32 @@ def migrate() -> None:
         finally:
             register.close()
     console.print("The database is at the newest schema.")
+
+
+@app.command()
+def administrator(
+    login: Annotated[str, typer.Argument(help="What they type to sign in, such as li.na.")],
+    name: Annotated[str, typer.Argument(help="Their name, as pages and documents show it.")],
+) -> None:
+    """Enter the first administrator, who then enters everybody else in the portal. Prints a password, once.
+
+    Only while the books have nobody; it is changed at the first sign-in.
+    """
+    loaded = _settings()
+
+    async def work() -> None:
+        register = bootstrap.open_register(loaded, SystemClock())
+        try:
+            await register.run(bootstrap.START, schema.check)
+            entered = await staff.enter_first(register, bootstrap.START, login, name)
+        except Refused as refusal:
+            _leave(refusal.en, 1)
+        finally:
+            register.close()
+        told = f"{entered.login} signs in once with the password {entered.password} and chooses a new one."
+        console.print(told, soft_wrap=True)
+
+    _finish(work())
 
 
 @app.command()

@@ -46,6 +46,14 @@ async def enter(register: Register, actor: Actor, login: str, details: Details) 
     return Initial(person_id, login, password)
 
 
+async def enter_first(register: Register, actor: Actor, login: str, name: str) -> Initial:
+    """Enter the first administrator, into books that have nobody. Refused where somebody is there already."""
+    password = passwords.initial()
+    hashed = await run_in_thread(passwords.hash_password, password)
+    person_id = (await register.run(actor, first_administrator, login, name, hashed)).id
+    return Initial(person_id, login, password)
+
+
 async def new_password(register: Register, actor: Actor, person_id: str) -> Initial:
     """A fresh password for a person who has lost theirs; the sessions end, and it must be changed at sign-in."""
     password = passwords.initial()

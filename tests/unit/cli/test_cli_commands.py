@@ -1,5 +1,6 @@
 """The command line: help that helps, settings that are wrong in one sentence each, and workers by name."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from services import cli
 from services.runtime.settings import Settings, variable
 from services.runtime.worker import discover
 
-COMMANDS = ("run", "portal", "worker", "engine", "deploy", "migrate", "demo", "doctor", "policy")
+COMMANDS = ("run", "portal", "worker", "engine", "deploy", "migrate", "administrator", "demo", "doctor", "policy")
 WRONG = {
     "FOOTAGE_DESK_PORTAL_PORT": "eighty",
     "FOOTAGE_DESK_HEALTH_PORT": "70000",
@@ -95,3 +96,22 @@ def test_the_settings_are_all_in_their_document() -> None:
         if f"| `{variable(name)}` | {field.description} |" not in told
     ]
     assert missing == []
+
+
+@pytest.mark.requirement("R2", "R52")
+def test_the_first_administrator_is_entered_once_and_told_a_password_once(
+    runner: CliRunner, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("FOOTAGE_DESK_DATABASE_URL", f"sqlite:///{tmp_path / 'books.db'}")
+    monkeypatch.setenv("FOOTAGE_DESK_KEYS_DIR", str(tmp_path / "keys"))
+
+    malformed = runner.invoke(cli.app, ["administrator", "Root!", "罗欣"])
+    entered = runner.invoke(cli.app, ["administrator", "luo.xin", "罗欣"])
+    again = runner.invoke(cli.app, ["administrator", "second", "梁红"])
+
+    assert malformed.exit_code == 1
+    assert malformed.stderr.startswith("Give the login 2 to 40 small letters")
+    assert entered.exit_code == 0, entered.stderr
+    assert re.search(r"luo\.xin signs in once with the password \S{12,} and chooses a new one", entered.stdout)
+    assert again.exit_code == 1
+    assert "an administrator enters more" in again.stderr
