@@ -45,6 +45,8 @@ demo: setup ## take one application through every step, with no person
 test: setup-test lint bpmn-lint ## run every check and every test; starts PostgreSQL and an S3 server by itself
 	@command -v age >/dev/null || \
 		{ echo "The tests compare with the age command. Install it with: sudo apt-get install -y age"; exit 1; }
+	@[ -e /usr/bin/chromium ] || \
+		{ echo "The pages are tested in Debian's Chromium. Install it with: sudo apt-get install -y chromium fonts-wqy-microhei"; exit 1; }
 	$(BIN)/pytest
 
 lint: setup-test ## ruff, strict types, who may import whom

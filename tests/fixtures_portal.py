@@ -1,4 +1,4 @@
-"""The portal over the desk of reviews, asked without a network."""
+"""The portal over the desk of reviews, asked without a network; a module that needs another desk has its own."""
 
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path

@@ -13,6 +13,7 @@ from av.filter import Graph
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 
+from services.recorders.snapshot_process import jpeg
 from services.runtime.confine import Limits, confine
 
 WIDTH, HEIGHT = 640, 360  # the most
@@ -60,26 +61,13 @@ def _turned(frame: VideoFrame, turns: int) -> VideoFrame:
     return turned
 
 
-def jpeg(frame: VideoFrame) -> bytes:
-    """The picture as JPEG."""
-    encoder = av.CodecContext.create("mjpeg", "w")
-    if not isinstance(encoder, VideoCodecContext):
-        raise TypeError("the JPEG encoder is no video encoder")
-    encoder.width, encoder.height, encoder.pix_fmt = frame.width, frame.height, "yuvj420p"
-    encoder.time_base = Fraction(1, 25)
-    encoder.qmin = encoder.qmax = QUALITY
-    image = frame.reformat(format="yuvj420p")
-    image.pts = 0
-    return b"".join(bytes(packet) for packet in [*encoder.encode(image), *encoder.encode(None)])
-
-
 def main() -> int:
     """Answer with a picture, or with nothing and status 1."""
     confine(Limits(cpu_seconds=20))
     av.logging.set_level(None)
     codec, pixels = sys.argv[1], int(sys.argv[2])
     try:
-        picture = jpeg(small(decoded(sys.stdin.buffer.read(), codec, pixels)))
+        picture = jpeg(small(decoded(sys.stdin.buffer.read(), codec, pixels)), QUALITY)
     except av.FFmpegError:
         return 1
     sys.stdout.buffer.write(picture)

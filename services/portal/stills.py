@@ -3,16 +3,14 @@
 What is kept is what was decoded and nothing else: no EXIF, no place where it was taken, no file hidden behind it.
 """
 
-import asyncio
 import struct
-import sys
 
 from starlette.requests import Request
 
 from services.portal import upload_body
 from services.portal.receiving import NAMES
 from services.portal.upload_body import Check
-from services.runtime.confine import clean_environment
+from services.runtime.confined import answer_of
 from services.runtime.errors import Refused
 from services.vault.brought import HEAD, what_it_is
 
@@ -75,23 +73,8 @@ async def small(content: bytes) -> bytes:
 
 
 async def _decoded(content: bytes, codec: str) -> bytes:
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-I", "-m", "services.portal.still_process", codec, str(MOST_PIXELS)),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-        env=clean_environment(),
-    )
-    try:
-        async with asyncio.timeout(TIMEOUT):
-            output, _ = await process.communicate(content)
-    except TimeoutError:
-        output = b""
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    if process.returncode != 0 or not output:
+    output = await answer_of("services.portal.still_process", codec, str(MOST_PIXELS), given=content, seconds=TIMEOUT)
+    if not output:
         raise _damaged()
     return output
 

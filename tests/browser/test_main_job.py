@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 from house_process import Running, environment, running
 from main_job import DESKTOP_ZH, PHONE_EN, Device, MainJob, People, Somebody
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
-CHROMIUM = Path("/usr/bin/chromium")
 # Where the pictures of the main pages go, such as docs/pages; without it none are taken.
 PICTURES = os.environ.get("FOOTAGE_DESK_TEST_PICTURES")
 TALLEST = 1400  # pixels of a picture
@@ -35,16 +34,7 @@ OF_LISTS = {
     ("zhaoqiang", "/register/stages"): "stages",
 }
 
-pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="needs Debian's chromium: apt install chromium")
 devices = pytest.mark.parametrize("device", [DESKTOP_ZH, PHONE_EN], ids=["Chinese at a desk", "English on a phone"])
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
-        yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module")

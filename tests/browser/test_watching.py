@@ -8,17 +8,14 @@ from pathlib import Path
 
 import pytest
 from custody_desk import PASSWORD, Desk, film
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 from served import served
 
 from services.portal.app import create_app
 from services.register.copies import Copy, Grant, Viewing
 from services.runtime.settings import Settings
 
-CHROMIUM = Path("/usr/bin/chromium")
 PLAYS = "() => video.readyState >= 2 && video.videoWidth > 0"
-
-pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="needs Debian's chromium: apt install chromium")
 
 
 @dataclass
@@ -38,14 +35,6 @@ class Watching:
         page.get_by_label("I watch this footage for the purpose above").check()
         page.get_by_role("button", name="Open the footage").click()
         page.wait_for_function(PLAYS)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
-        yield opened
-        opened.close()
 
 
 @pytest.fixture

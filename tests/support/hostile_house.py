@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from lent_case import TIMES, offered
 from portal_client import Portal
 from review_desk import FORM, PASSWORD, ReviewDesk
 from review_pages import Lens
@@ -11,15 +12,11 @@ from sqlalchemy import JSON, String, Table, select, update
 
 from services.register import (
     agreement_texts,
-    attempts,
-    copies,
-    documents,
     drafts,
     filing,
     forms,
     hand_overs,
     joint,
-    masters,
     notices,
     returns,
     rule_changes,
@@ -36,7 +33,6 @@ from services.register.documents import Document
 from services.register.returns import Fate
 from services.register.rules import Rules
 from services.register.signatures import Proof
-from services.register.submissions import item_ids
 from services.register.unit import Unit
 from services.register.uploads import Facts
 from services.runtime.errors import Retryable
@@ -66,22 +62,6 @@ MACHINE = {
 NAMES = ("people", "recorders")  # here ``name`` is a person's or a thing's, and no message's
 CODES = {"upload_attempts.purpose", "progress.purpose"}  # where the purpose is one of a list
 
-
-TIMES = ["2031-03-04T10:00:00Z", "2031-03-04T11:00:00Z"]
-SEALED = {
-    "versionId": "v1",
-    "size": 1,
-    "plainSize": 5000,
-    "sha256Plain": "a" * 64,
-    "sha256Cipher": "b" * 64,
-    "outcome": "complete",
-    "fragments": [],
-    "coverage": {
-        **{"asked": TIMES, "covered": [TIMES], "gaps": [], "lost": [], "parts": [], "sources": [], "codecs": ["h264"]},
-        **{"firstFrame": TIMES[0], "lastFrame": TIMES[1], "zero": TIMES[0], "leftOut": [], "problems": []},
-        **{"share": 1, "leadInMs": 0, "tailMs": 0, "packets": 1, "droppedPackets": 0, "driftMs": 0, "fingerprint": ""},
-    },
-}
 
 SPAN = {"start": TIMES[0], "end": TIMES[1], "zone": "UTC"}
 RECORD = {
@@ -183,7 +163,7 @@ class HostileHouse(ReviewDesk):
         self.run(filing.file, application_id, filing.Classification("ordinary", False, False, False, 15))
         self.classed(application_id, granted_way_of_use="download")
         self.decide(self.opened(application_id, "storage-release"), "operator", **words)
-        copy_id, hand_over_id = self.run(_lend, application_id)
+        _, copy_id, hand_over_id = self.run(offered, application_id, RECORD)
         self.opened(application_id, "receipt", hand_over_id=hand_over_id)
         return application_id, copy_id, hand_over_id
 
@@ -304,20 +284,3 @@ def _write_over(unit: Unit) -> set[str]:
                 unit.session.execute(update(table).where(column.is_not(None)).values({column.name: hostile(place)}))
                 written.add(place)
     return written
-
-
-def _lend(unit: Unit, application_id: str) -> tuple[str, str]:
-    """A master and a copy of the one item, on paper, and the copy offered: the copy's id and the hand-over's."""
-    [item_id] = item_ids(unit, application_id)
-    for purpose in ("master", "copy"):
-        attempt = attempts.begin(unit, purpose, application_id=application_id, item_id=item_id, job_key=1)  # type: ignore[arg-type]  # of the two
-        unit.session.flush()
-        where = {**SEALED, "bucket": attempt.bucket, "key": attempt.key}
-        if purpose == "master":
-            masters.keep(unit, attempt.id, where, taken_from="recorder")
-            number = documents.next_number(unit, "retrieval-record")
-            documents.write(unit, "retrieval-record", number, RECORD, application_id=application_id, item_id=item_id)
-        else:
-            copies.keep(unit, attempt.id, where)
-        unit.session.flush()
-    return attempt.subject_id, hand_overs.offer(unit, application_id, 5).hand_over_id

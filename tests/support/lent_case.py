@@ -99,7 +99,7 @@ def lend(desk: ReviewDesk, parts: Parts = Parts()) -> dict[str, str]:
     filed = desk.run(filing.file, application_id, filing.Classification("ordinary", False, False, False, 15))
     desk.classed(application_id, granted_way_of_use="download")
     release = desk.opened(application_id, "storage-release")
-    item_id, copy_id, hand_over_id = desk.run(_offer, application_id)
+    item_id, copy_id, hand_over_id = desk.run(offered, application_id)
     joint_id = _submitted(desk, replace(form, joint_department_ids=("security",)), parts.drafter)
     facts = Facts("meeting", "例会", "", "会议室", "王芳", "", "UTC")
     return {
@@ -162,8 +162,11 @@ def _failed(unit: Unit) -> str:
     return delivery.id
 
 
-def _offer(unit: Unit, application_id: str) -> tuple[str, str, str]:
-    """The item's, the copy's and the hand-over's id."""
+def offered(unit: Unit, application_id: str, record: dict[str, Any] | None = None) -> tuple[str, str, str]:
+    """A master and a copy of the one item, on paper, and the copy offered: the item's, the copy's, the hand-over's id.
+
+    ``record`` is what the retrieval record holds.
+    """
     [item_id] = item_ids(unit, application_id)
     for purpose in ("master", "copy"):
         attempt = attempts.begin(unit, purpose, application_id=application_id, item_id=item_id, job_key=1)  # type: ignore[arg-type]  # of the two
@@ -172,7 +175,9 @@ def _offer(unit: Unit, application_id: str) -> tuple[str, str, str]:
         if purpose == "master":
             masters.keep(unit, attempt.id, where, taken_from="recorder")
             number = documents.next_number(unit, "retrieval-record")
-            documents.write(unit, "retrieval-record", number, {}, application_id=application_id, item_id=item_id)
+            documents.write(
+                unit, "retrieval-record", number, record or {}, application_id=application_id, item_id=item_id
+            )
         else:
             copies.keep(unit, attempt.id, where)
         unit.session.flush()

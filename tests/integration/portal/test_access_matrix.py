@@ -4,7 +4,6 @@ Who finds nothing, who is refused, who may go on: a new route needs a rule.
 """
 
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -55,13 +54,6 @@ CASES = [
     pytest.param(CONFLICT, conflicting, id="conflicting"),
 ]
 Change = Callable[[frozenset[str]], frozenset[str]]
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Any:
-    desk = ReviewDesk(f"sqlite:///{tmp_path / 'register.db'}")
-    yield desk
-    desk.close()
 
 
 @pytest.fixture

@@ -1,7 +1,5 @@
 """Drafts, checks, copies and the own list through the API."""
 
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,19 +24,6 @@ FORM: dict[str, Any] = {
     "custodianId": "keeper",
     "items": [ITEM],
 }
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Iterator[ReviewDesk]:
-    desk = ReviewDesk(f"sqlite:///{tmp_path / 'register.db'}")
-    yield desk
-    desk.close()
-
-
-@pytest.fixture
-async def portal(desk: ReviewDesk) -> AsyncIterator[Portal]:
-    async with Portal(desk) as opened:
-        yield opened
 
 
 @pytest.mark.requirement("R22")

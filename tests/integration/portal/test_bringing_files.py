@@ -1,7 +1,7 @@
 """Bringing a file through the API: received and told back, or refused and gone; never anybody else's."""
 
 import hashlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -33,13 +33,6 @@ RECORDING = {
     "start": START.isoformat(),
     "startKnownBy": "会议纪要",
 }
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Iterator[ReviewDesk]:
-    desk = ReviewDesk(f"sqlite:///{tmp_path / 'register.db'}")
-    yield desk
-    desk.close()
 
 
 @pytest.fixture

@@ -34,12 +34,6 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReviewDesk]:
     desk.close()
 
 
-@pytest.fixture
-async def portal(desk: ReviewDesk) -> AsyncIterator[Portal]:
-    async with Portal(desk) as portal:
-        yield portal
-
-
 def part(name: str, value: str = "x") -> str:
     return f'--b\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
 

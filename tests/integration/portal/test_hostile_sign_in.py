@@ -1,9 +1,7 @@
 """Attacks on the sign-in: fixation, replay, brute force, forms from elsewhere, redirects to elsewhere, headers."""
 
 import re
-from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import httpx
 import pyotp
@@ -32,19 +30,6 @@ ELSEWHERE = (
     "evil.example",
     "/／evil.example",
 )
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Iterator[ReviewDesk]:
-    desk = ReviewDesk(f"sqlite:///{tmp_path / 'register.db'}")
-    yield desk
-    desk.close()
-
-
-@pytest.fixture
-async def portal(desk: ReviewDesk) -> AsyncIterator[Portal]:
-    async with Portal(desk) as portal:
-        yield portal
 
 
 def token_in(page: str) -> str:

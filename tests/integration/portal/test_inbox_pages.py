@@ -3,7 +3,6 @@
 import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,13 +14,6 @@ from services.register.applications import Application
 from services.register.forms import ItemAsked
 from services.register.reviews import Decision
 from services.register.unit import Unit
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Any:
-    desk = ReviewDesk(f"sqlite:///{tmp_path / 'register.db'}")
-    yield desk
-    desk.close()
 
 
 @pytest.fixture

@@ -1,8 +1,6 @@
 """Who else sees the footage: chosen on the form, said when nobody is, and told wherever the use is told."""
 
 import re
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 
 import pytest
 from apply_browser import HURRIED, filled, saved
@@ -13,19 +11,6 @@ from review_pages import text_of
 from services.portal.printing import page
 from services.register.applications import Application, Revision
 from services.register.people import Person
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Iterator[ReviewDesk]:
-    desk = ReviewDesk(f"sqlite:///{tmp_path / 'register.db'}")
-    yield desk
-    desk.close()
-
-
-@pytest.fixture
-async def portal(desk: ReviewDesk) -> AsyncIterator[Portal]:
-    async with Portal(desk) as opened:
-        yield opened
 
 
 def offered(page: str) -> set[str]:

@@ -2,7 +2,7 @@
 kept."""
 
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from unittest.mock import patch
 
@@ -28,13 +28,6 @@ from services.runtime.clock import FixedClock
 PICTURE = "/api/admin/cameras/camera/picture"
 PAGE = "/admin/cameras/camera"
 REFERENCE = "/api/cameras/camera/reference"
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Iterator[ReviewDesk]:
-    desk = ReviewDesk(f"sqlite:///{tmp_path / 'register.db'}")
-    yield desk
-    desk.close()
 
 
 @pytest.fixture

@@ -1,39 +1,18 @@
 """The inspection of a return: what was lent, what came back, what the hashes say, what the inspector decides (R39)."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
-from typing import Any
 
 import pytest
+from lent_case import offered
 from portal_client import Portal
 from review_desk import PASSWORD, ReviewDesk
 from review_pages import HOSTILE, Lens, decision, text_of
 
-from services.register import attempts, copies, documents, filing, hand_overs, masters, returns, viewings
+from services.register import filing, hand_overs, returns, viewings
 from services.register.returns import Fate
 from services.register.reviews import Decision
 from services.register.signatures import Proof
-from services.register.submissions import item_ids
-from services.register.unit import Unit
 from services.vault.age import generate_identity
-
-SEALED = {
-    "versionId": "v1",
-    "size": 1,
-    "plainSize": 5000,
-    "sha256Plain": "a" * 64,
-    "sha256Cipher": "b" * 64,
-    "outcome": "complete",
-    "coverage": {"covered": []},
-    "fragments": [],
-}
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Any:
-    desk = ReviewDesk(f"sqlite:///{tmp_path / 'register.db'}")
-    yield desk
-    desk.close()
 
 
 @pytest.fixture
@@ -41,22 +20,6 @@ async def portal(desk: ReviewDesk) -> AsyncIterator[Portal]:
     lens = Lens()
     async with Portal(desk, recorders=lambda _kind, _configuration: lens) as opened:
         yield opened
-
-
-def _lend(unit: Unit, application_id: str) -> tuple[str, str]:
-    [item_id] = item_ids(unit, application_id)
-    for purpose in ("master", "copy"):
-        attempt = attempts.begin(unit, purpose, application_id=application_id, item_id=item_id, job_key=1)  # type: ignore[arg-type]  # of the two
-        unit.session.flush()
-        where = {**SEALED, "bucket": attempt.bucket, "key": attempt.key}
-        if purpose == "master":
-            masters.keep(unit, attempt.id, where, taken_from="recorder")
-            number = documents.next_number(unit, "retrieval-record")
-            documents.write(unit, "retrieval-record", number, {}, application_id=application_id, item_id=item_id)
-        else:
-            copies.keep(unit, attempt.id, where)
-        unit.session.flush()
-    return attempt.subject_id, hand_overs.offer(unit, application_id, 5).hand_over_id
 
 
 def came_back(desk: ReviewDesk, *, matches: bool = True, by: str = "drafter") -> str:
@@ -67,7 +30,7 @@ def came_back(desk: ReviewDesk, *, matches: bool = True, by: str = "drafter") ->
     desk.classed(application_id, granted_way_of_use="download")
     release = desk.opened(application_id, "storage-release")
     desk.decide(release, "operator")
-    copy_id, hand_over_id = desk.run(_lend, application_id)
+    _, copy_id, hand_over_id = desk.run(offered, application_id)
     desk.opened(application_id, "receipt", hand_over_id=hand_over_id)
     proof, version = Proof(desk.form_sha256(release), PASSWORD), desk.rules.policy_version
     desk.run(hand_overs.accept, hand_over_id, conditions_version=version, proof=proof, by="keeper")

@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from portal_client import Portal
@@ -17,13 +16,6 @@ from services.register.applications import Application, Item
 from services.register.cameras import Camera
 from services.register.reviews import Decision, Review
 from services.register.stages import STAGES
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Any:
-    desk = ReviewDesk(f"sqlite:///{tmp_path / 'register.db'}")
-    yield desk
-    desk.close()
 
 
 @pytest.fixture

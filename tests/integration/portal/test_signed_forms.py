@@ -1,6 +1,6 @@
 """Whoever signs a form reads all of it: heads of joint departments and reviewers alike (R17, R22, R25)."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -34,12 +34,6 @@ def desk(tmp_path: Path) -> Iterator[ReviewDesk]:
     desk.post("operator2", "head", "storage")
     yield desk
     desk.close()
-
-
-@pytest.fixture
-async def portal(desk: ReviewDesk) -> AsyncIterator[Portal]:
-    async with Portal(desk) as opened:
-        yield opened
 
 
 def _asked(desk: ReviewDesk) -> str:

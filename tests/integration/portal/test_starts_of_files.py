@@ -1,8 +1,6 @@
 """When a brought recording begins, as it is typed on the page: in its zone, and never guessed (R8, R20, F4)."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from portal_client import Portal
@@ -14,13 +12,6 @@ from services.register.uploads import Upload
 pytestmark = pytest.mark.requirement("R8", "R20")
 
 TYPED = {"source": "meeting", "title": "例会", "place": "三楼", "recordedBy": "王芳", "startKnownBy": "会议纪要"}
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Iterator[ReviewDesk]:
-    desk = ReviewDesk(f"sqlite:///{tmp_path / 'register.db'}")
-    yield desk
-    desk.close()
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,6 @@
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
-from typing import Any
 
 import pytest
 from portal_client import Portal
@@ -17,13 +15,6 @@ from services.register.cameras import Recorder
 from services.register.people import Person
 from services.register.unit import Unit
 from services.runtime.spans import Span
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Any:
-    desk = ReviewDesk(f"sqlite:///{tmp_path / 'register.db'}")
-    yield desk
-    desk.close()
 
 
 @pytest.fixture
