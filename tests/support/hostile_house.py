@@ -40,6 +40,7 @@ from services.vault.age import generate_identity
 
 # A formula to a spreadsheet, a way out of an attribute, two scripts to a browser, a sum to a template.
 HOSTILE = "=1+1\"'><img src=x onerror=alert(1)><script>alert(1)</script>{{7*7}}"
+DRAFT = "11111111-1111-4111-8111-111111111111"  # an application that was typed and not yet submitted
 
 
 def hostile(place: str) -> str:
@@ -217,7 +218,7 @@ class HostileHouse(ReviewDesk):
         typed = {"reason": hostile("drafts.reason"), "items-0-camera": hostile("drafts.camera")}
         form = replace(self._form, items=())
         self.run(_measure_and_fail)
-        self.run(drafts.save, "11111111-1111-4111-8111-111111111111", form, typed=typed, by="drafter")
+        self.run(drafts.save, DRAFT, form, typed=typed, by="drafter")
 
     def known(self) -> dict[str, list[str]]:
         """The values that the parameters of addresses may take, by name."""
