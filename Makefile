@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SEED ?= 1
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test run demo test lint bpmn-lint chaos test-zeebe clean
+.PHONY: help setup setup-test run demo test test-alone test-together lint bpmn-lint chaos test-zeebe clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -47,7 +47,14 @@ test: setup-test lint bpmn-lint ## run every check and every test; starts Postgr
 		{ echo "The tests compare with the age command. Install it with: sudo apt-get install -y age"; exit 1; }
 	@[ -e /usr/bin/chromium ] || \
 		{ echo "The pages are tested in Debian's Chromium. Install it with: sudo apt-get install -y chromium fonts-wqy-microhei"; exit 1; }
-	$(BIN)/pytest
+	@echo "Two halves of the tests run side by side; each is shown when it has ended, after 15 to 25 minutes on two cores."
+	@$(MAKE) --no-print-directory -j2 --output-sync=target test-alone test-together
+
+test-alone:
+	$(BIN)/pytest tests/browser tests/contract tests/unit
+
+test-together:
+	$(BIN)/pytest --ignore=tests/browser --ignore=tests/contract --ignore=tests/unit
 
 lint: setup-test ## ruff, strict types, who may import whom
 	$(BIN)/ruff check .
