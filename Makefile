@@ -3,8 +3,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 SEED ?= 1
+PROMTOOL ?= $(firstword $(shell command -v promtool) $(wildcard $(HOME)/.cache/footage-desk-tools/bin/promtool))
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test run demo test test-alone test-together lint bpmn-lint chaos test-zeebe clean
+.PHONY: help setup setup-test run demo test test-alone test-together lint rules-test bpmn-lint chart-test chart-docs chart-golden \
+	chaos test-zeebe clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -42,7 +44,7 @@ run: setup ## run everything on this machine with demo data, and print address a
 demo: setup ## take one application through every step, with no person
 	@$(BIN)/footage-desk demo
 
-test: setup-test lint bpmn-lint ## run every check and every test; starts PostgreSQL and an S3 server by itself
+test: setup-test lint bpmn-lint rules-test ## run every check and every test; starts PostgreSQL and an S3 server by itself
 	@command -v age >/dev/null || \
 		{ echo "The tests compare with the age command. Install it with: sudo apt-get install -y age"; exit 1; }
 	@[ -e /usr/bin/chromium ] || \
@@ -62,8 +64,26 @@ lint: setup-test ## ruff, strict types, who may import whom
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bpmn-lint: setup-test ## lint and format check of the models, for Camunda 8.6 to 8.10
-	cd deploy/bpmn && npm run --silent lint && npm run --silent format -- --check
+bpmn-lint: setup-test ## lint and format check of models, review stages and element templates
+	$(BIN)/footage-desk bpmn lint && $(BIN)/footage-desk bpmn format --check && $(BIN)/footage-desk bpmn templates --check
+
+chart-test: setup-test ## lint, unit tests, renders and schemas of the Helm chart; builds helm and its like once, with Go
+	$(BIN)/python deploy/chart/check.py
+
+chart-docs: setup-test ## write the chart's README, schema, table of access and copies of alerts and dashboards anew
+	$(BIN)/python deploy/chart/access.py
+	$(BIN)/python deploy/chart/documents.py
+
+chart-golden: setup-test ## write the chart's golden renders anew
+	$(BIN)/python deploy/chart/check.py --update
+
+rules-test: ## check the alerts and show that each fires when it should, and only then
+	@test -n "$(PROMTOOL)" || { echo "The alerts are tested by promtool; no Prometheus has to run. Get it with:"; \
+		echo "  mkdir -p ~/.cache/footage-desk-tools/bin && apt-get download prometheus"; \
+		echo "  dpkg -x prometheus_*.deb ~/.cache/footage-desk-tools/prometheus"; \
+		echo "  ln -s ../prometheus/usr/bin/promtool ~/.cache/footage-desk-tools/bin/promtool"; exit 1; }
+	@$(PROMTOOL) check config deploy/prometheus/prometheus.yml
+	@$(PROMTOOL) test rules deploy/prometheus/tests/*.yaml
 
 chaos: setup-test ## kill the process at the points of SEED=n and see the application end as it should
 	FOOTAGE_DESK_CHAOS_SEEDS=$(SEED) $(BIN)/pytest tests/process/test_kill_points.py

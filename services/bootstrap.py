@@ -1,47 +1,36 @@
-"""The only place that builds concrete objects: the house from its settings, and the parts that run in one process."""
+"""The parts that run in one process, built around the house of their settings."""
 
 import asyncio
 import signal
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager, nullcontext, suppress
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from functools import cached_property, partial
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TypeAlias
 
 import anyio
-from fastapi import FastAPI
 
 from services.engine.errors import DataDirectoryInUse
 from services.engine.server import EngineServer
-from services.portal.app import create_app
+from services.house import House, models
 from services.portal.notifying.sender import keep_sending
-from services.recorders.registry import open_recorder, places_of
-from services.register import figures, schema
+from services.register import figures
 from services.register.relay import Relay
-from services.register.rules import rules_of
 from services.register.steps import StepJournal
 from services.register.unit import Actor, Register
 from services.register.upkeep import keep_tending
-from services.runtime import data_folder
 from services.runtime.channel import open_channel
-from services.runtime.clock import Clock, TurnedClock
 from services.runtime.engine_client import PyzeebeEngineClient
 from services.runtime.errors import Fatal, Retryable
 from services.runtime.health import Health, serve_health
 from services.runtime.http import address_of, listen, serve
 from services.runtime.jobs import JobRunner
 from services.runtime.logs import get_logger
-from services.runtime.models import read as read_models
 from services.runtime.settings import Settings, variable
 from services.runtime.threads import run_in_thread
 from services.runtime.worker import Worker, choose, discover
-from services.vault.keys import LoanKeys, VaultKeys, ensure_keys, recipients_in
-from services.vault.secret_box import KeyFileBox
-from services.vault.store import Store
-from services.vault.stores import open_store
 from services.workers.vault_work import sweep_abandoned
 
 log = get_logger(__name__)
@@ -49,9 +38,6 @@ log = get_logger(__name__)
 SWEEP_EVERY = timedelta(minutes=15)
 COUNT_EVERY = timedelta(seconds=30)
 ENGINE_WAIT = timedelta(seconds=60)
-MODELS = Path(__file__).parents[1] / "bpmn"
-START = Actor("system", "start")
-PORTAL_KEY = "portal/secrets.key"
 
 Ready: TypeAlias = Callable[["Addresses"], Awaitable[None]]
 
@@ -65,109 +51,14 @@ class Addresses:
     engine: str
 
 
-@dataclass
-class House:
-    """Everything that workers and portal are given by name."""
-
-    settings: Settings
-    clock: Clock
-    register: Register
-    store: Store
-    replica_store: Store | None
-    loan_keys: LoanKeys
-    on_turn: list[Callable[[], None]] = field(default_factory=list)
-    doctor: Callable[[], Awaitable[Sequence[object]]] | None = None  # what the portal may ask, where it is given
-
-    @cached_property
-    def vault_keys(self) -> VaultKeys:
-        """Made when a worker first asks for them; the portal never does."""
-        return ensure_keys(self.settings.keys / "vault")
-
-    @property
-    def for_workers(self) -> dict[str, object]:
-        """What handlers may ask for, by parameter name."""
-        return {**self.for_portal, "vault_keys": self.vault_keys, "replica_store": self.replica_store}
-
-    @property
-    def for_portal(self) -> dict[str, object]:
-        """What routes may ask for: loan keys, and never the vault key (docs/sealing.md)."""
-        given: dict[str, object] = {
-            "settings": self.settings,
-            "register": self.register,
-            "store": self.store,
-            "loan_keys": self.loan_keys,
-            "vault_recipients": lambda: recipients_in(self.settings.keys / "vault"),
-            "recorders": partial(open_recorder, places=places_of(self.settings)),
-            "models": read_models(path for path in models() if path.suffix == ".bpmn"),
-        }
-        if isinstance(self.clock, TurnedClock):
-            given["turn_clock"] = self.turn_clock
-        if self.doctor is not None:
-            given["doctor"] = self.doctor
-        return given
-
-    def turn_clock(self, by: timedelta) -> datetime:
-        """Turn the demo's clock and let everybody look at it."""
-        if not isinstance(self.clock, TurnedClock):
-            raise Fatal("the clock cannot be turned | it is the machine's | set FOOTAGE_DESK_DEMO=true for a demo")
-        now = self.clock.turn(by)
-        for notice in self.on_turn:
-            notice()
-        return now
-
-    def portal(self) -> FastAPI:
-        return create_app(self.for_portal)
-
-
-def open_register(settings: Settings, clock: Clock) -> Register:
-    """The books, brought to the newest schema when they are ours alone (SQLite)."""
-    if settings.database.startswith("sqlite"):
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
-    register = Register(settings.database, clock, rules_of(settings), secrets=KeyFileBox(settings.keys / PORTAL_KEY))
-    if register.engine.dialect.name == "sqlite":
-        schema.migrate(register.engine)
-    return register
-
-
-def open_house(settings: Settings) -> House:
-    """Build everything and check books and stores; raises SettingsError, Fatal or Retryable with a sentence."""
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
-    clock = data_folder.clock_of(settings.data_dir, demo=settings.demo)
-    store, replica = open_store(settings.store, clock), open_store(settings.replica, clock)
-    store.ensure()
-    replica.ensure()
-    register = open_register(settings, clock)
-    register.run_now(START, schema.check)
-    return House(
-        settings=settings,
-        clock=clock,
-        register=register,
-        store=store,
-        replica_store=replica,
-        loan_keys=LoanKeys(settings.keys / "loans"),
-    )
-
-
-@contextmanager
-def occupied_house(settings: Settings) -> Iterator[House]:
-    """``open_house`` for as long as the block runs; with SQLite nobody else gets in before or meanwhile (Fatal)."""
-    alone = settings.database.startswith("sqlite")
-    with data_folder.only_process(settings.data_dir) if alone else nullcontext():
-        house = open_house(settings)
-        try:
-            yield house
-        finally:
-            house.register.close()
-
-
-def models() -> list[Path]:
-    """The BPMN and DMN files that are deployed together."""
-    return sorted(path for path in MODELS.iterdir() if path.suffix in (".bpmn", ".dmn"))
-
-
 @asynccontextmanager
-async def engine_of(house: House, given: EngineServer | None = None) -> AsyncIterator[str]:
-    """The address of the engine: the one given or the embedded one, started here, or the cluster's."""
+async def engine_of(
+    house: House, given: EngineServer | None = None, health: Health | None = None
+) -> AsyncIterator[str]:
+    """The address of the engine: the one given or the embedded one, started here, or the cluster's.
+
+    ``health`` shows the figures of one that was started here.
+    """
     settings = house.settings
     if given is None and not settings.embedded:
         yield settings.gateway_address
@@ -182,18 +73,20 @@ async def engine_of(house: House, given: EngineServer | None = None) -> AsyncIte
             f"or set {variable('engine_port')} to a free port"
         ) from error
     house.on_turn.append(server.clock_turned)
+    if health is not None:
+        health.figures.append(server.figures.exposition)
     try:
         yield address
     finally:
         await server.stop()
 
 
-async def deploy(client: PyzeebeEngineClient) -> Mapping[str, int]:
-    """Deploy the models, waiting for an engine that is still starting; versions by id."""
+async def deploy(client: PyzeebeEngineClient, folder: Path | None = None) -> Mapping[str, int]:
+    """Deploy the models of a folder, or those shipped, waiting for an engine that is still starting; versions by id."""
     deadline = asyncio.get_running_loop().time() + ENGINE_WAIT.total_seconds()
     while True:
         try:
-            return (await client.deploy(models())).versions
+            return (await client.deploy(models(folder))).versions
         except Retryable as error:
             if asyncio.get_running_loop().time() > deadline:
                 raise
@@ -217,9 +110,12 @@ def everything() -> Parts:
 
 
 def only(job_types: Sequence[str]) -> Parts:
-    """These workers alone; whoever uploads sweeps too. Raises WorkerError for a job type that nobody does."""
+    """These workers alone. Raises WorkerError for a job type that nobody does.
+
+    Who issues copies sweeps for all: of those that upload it alone holds the loan keys, which a dead issue leaves too.
+    """
     workers = choose(discover(), list(job_types))
-    return Parts(workers=workers, sweeper=any(worker.heavy for worker in workers))
+    return Parts(workers=workers, sweeper=any(worker.heavy and "loan_keys" in worker.wants for worker in workers))
 
 
 async def run(house: House, parts: Parts, ready: Ready | None = None, *, engine: EngineServer | None = None) -> None:
@@ -228,20 +124,20 @@ async def run(house: House, parts: Parts, ready: Ready | None = None, *, engine:
     ``ready`` is told the addresses once everything answers; ``engine`` is run instead of the settings' one.
     """
     settings = house.settings
-    async with engine_of(house, engine) as engine_address:
+    health = Health()
+    async with engine_of(house, engine, health) as engine_address:
         channel = open_channel(settings, engine_address)
         client = PyzeebeEngineClient(channel)
-        health = Health()
         health.checks["register"] = lambda: _register_answers(house.register)
         if parts.workers:
             health.checks["engine"] = lambda: _engine_answers(client)
         health_listener = _listen(settings, "health")
         portal_listener = _listen(settings, "portal") if parts.portal else None
-        given = house.for_workers if parts.workers else {}
+        given = house.for_workers(parts.workers)
         runner = JobRunner(settings, parts.workers, given, channel, health=health, journal=StepJournal(house.register))
         try:
             if parts.deploy:
-                log.info("deployed", versions=dict(await deploy(client)))
+                log.info("deployed", versions=dict(await deploy(client, settings.models_dir)))
             if parts.sweeper:
                 await sweep(house, all_open=settings.embedded)
             async with anyio.create_task_group() as group:

@@ -14,14 +14,18 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from services import bootstrap, doctor
+from services import bootstrap, doctor, operating
 from services import policy as policy_book
-from services.bootstrap import Addresses, House, Parts, Ready
+from services.bench import commands as bench
+from services.bootstrap import Addresses, Parts, Ready
 from services.demo import organisation, situations, walk
 from services.demo.organisation import Account
 from services.demo.people import Stuck
+from services.designers import commands as designing
 from services.engine import main as engine_main
 from services.engine.errors import DataDirectoryInUse
+from services.house import START, House, occupied_house, open_register
+from services.keeping import commands as keeping
 from services.register import schema, staff
 from services.runtime.channel import open_channel
 from services.runtime.clock import SystemClock
@@ -105,8 +109,8 @@ def portal() -> None:
 
     Needs ZEEBE_ADDRESS, and a database that footage-desk migrate has brought up to date.
     """
-    with _opened(_apart("portal")) as house:
-        house.doctor = partial(doctor.examine, house.settings, unknown_variables(), vault_keys=False)
+    with _opened(_apart("portal"), apart=True) as house:
+        house.doctor = partial(doctor.examine, house.settings, unknown_variables(), portal=True)
         _finish(bootstrap.run_until_signalled(house, Parts(portal=True, relay=True), _ready("The portal")))
 
 
@@ -119,14 +123,14 @@ def worker(
 ) -> None:
     """Run the workers of these job types alone, as many processes of it as you like.
 
-    Needs ZEEBE_ADDRESS, and a database that footage-desk migrate has brought up to date. A worker that uploads
-    footage also removes what dead uploads have left.
+    Needs ZEEBE_ADDRESS, a database that footage-desk migrate has brought up to date, and of stores and keys what
+    these job types use. Who does encrypt-copy also removes what dead uploads have left.
     """
     try:
         parts = bootstrap.only(job_types)
     except WorkerError as error:
         _leave(str(error), 2)
-    with _opened(_apart("worker")) as house:
+    with _opened(_apart("worker"), apart=True) as house:
         _finish(bootstrap.run_until_signalled(house, parts, _ready("The worker")))
 
 
@@ -134,7 +138,7 @@ def worker(
 def engine(
     address: Annotated[str, typer.Option(help="Where the gateway listens.")] = "127.0.0.1:26500",
     data: Annotated[Path | None, typer.Option(help="The folder of its state; in memory when not given.")] = None,
-    management: Annotated[str | None, typer.Option(help="Where the controlled clock answers, as host:port.")] = None,
+    management: Annotated[str | None, typer.Option(help="Where health, metrics and incidents answer.")] = None,
     controlled_clock: Annotated[bool, typer.Option("--controlled-clock", help="A clock that can be turned.")] = False,
     records: Annotated[Path | None, typer.Option(help="A file that gets every record, one JSON object a line.")] = None,
 ) -> None:
@@ -160,7 +164,8 @@ def deploy() -> None:
     async def work() -> None:
         channel = open_channel(loaded)
         try:
-            for name, version in sorted((await bootstrap.deploy(PyzeebeEngineClient(channel))).items()):
+            versions = await bootstrap.deploy(PyzeebeEngineClient(channel), loaded.models_dir)
+            for name, version in sorted(versions.items()):
                 console.print(f"{name} version {version}")
         finally:
             await channel.close()
@@ -173,9 +178,9 @@ def migrate() -> None:
     """Bring the database to the newest schema. Running it again changes nothing."""
     loaded = _settings()
     with _sentences():
-        register = bootstrap.open_register(loaded, SystemClock())
+        register = open_register(loaded, SystemClock())
         try:
-            register.run_now(bootstrap.START, lambda unit: unit.session.connection())
+            register.run_now(START, lambda unit: unit.session.connection())
             schema.migrate(register.engine)
         finally:
             register.close()
@@ -194,10 +199,10 @@ def administrator(
     loaded = _settings()
 
     async def work() -> None:
-        register = bootstrap.open_register(loaded, SystemClock())
+        register = open_register(loaded, SystemClock())
         try:
-            await register.run(bootstrap.START, schema.check)
-            entered = await staff.enter_first(register, bootstrap.START, login, name)
+            await register.run(START, schema.check)
+            entered = await staff.enter_first(register, START, login, name)
         except Refused as refusal:
             _leave(refusal.en, 1)
         finally:
@@ -288,8 +293,8 @@ def _apart(command: str) -> Settings:
 
 
 @contextmanager
-def _opened(settings: Settings) -> Iterator[House]:
-    with _sentences(), bootstrap.occupied_house(settings) as house:
+def _opened(settings: Settings, *, apart: bool = False) -> Iterator[House]:
+    with _sentences(), occupied_house(settings, apart=apart) as house:
         yield house
 
 
@@ -325,6 +330,11 @@ def _say(sentence: str) -> None:
     console.print(sentence, style="dim", soft_wrap=True)
 
 
+def _plainly(text: str) -> None:
+    """As it is: neither wrapped nor marked up."""
+    console.print(text, markup=False, soft_wrap=True)
+
+
 def _ready(who: str) -> Ready:
     async def ready(addresses: Addresses) -> None:
         at = f" answers at {addresses.portal};" if addresses.portal else " works;"
@@ -344,3 +354,9 @@ def _accounts(accounts: list[Account]) -> Table:
     for account in accounts:
         table.add_row(account.login, account.password, account.name, account.department_zh, account.does)
     return table
+
+
+designing.add_to(app, _sentences)
+keeping.add_to(app, _settings, _sentences, _plainly)
+app.add_typer(bench.commands(_settings, _sentences, _plainly), name="bench")
+operating.add_to(app, _settings, _sentences, console.print)

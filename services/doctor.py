@@ -38,15 +38,15 @@ class Line:
     sentence: str
 
 
-async def examine(settings: Settings, unknown: Sequence[str], *, vault_keys: bool = True) -> list[Line]:
+async def examine(settings: Settings, unknown: Sequence[str], *, portal: bool = False) -> list[Line]:
     """Look at every part; none of the looks changes anything but the folders, keys and buckets that are missing.
 
-    ``vault_keys`` False: as a portal, which has no vault key and makes none.
+    ``portal``: as one that runs apart, which has neither the vault's key nor the replica, and makes none.
     """
     lines = [Line("settings", False, sentence) for sentence in unknown] or [
         Line("settings", True, "every variable is known and can be used")
     ]
-    for part, look in _looks(settings, vault_keys):
+    for part, look in _looks(settings, portal):
         lines.append(await _line(part, look))
     books = _there(settings) and all(line.well for line in lines if line.part == "database")
     lines.append(_use_period(await _max_use_days(settings) if books else settings.max_use_days))
@@ -66,7 +66,7 @@ async def _line(part: str, look: Callable[[], Awaitable[str]]) -> Line:
         )
 
 
-def _looks(settings: Settings, vault_keys: bool) -> list[tuple[str, Callable[[], Awaitable[str]]]]:
+def _looks(settings: Settings, portal: bool) -> list[tuple[str, Callable[[], Awaitable[str]]]]:
     async def clock() -> str:
         kept = data_folder.clock_of(settings.data_dir, demo=settings.demo)
         return "turned by the demo" if kept.turned else "the machine's; keep it right with NTP"
@@ -78,7 +78,7 @@ def _looks(settings: Settings, vault_keys: bool) -> list[tuple[str, Callable[[],
         return await _store(settings.replica)
 
     async def keys() -> str:
-        if vault_keys:
+        if not portal:
             await run_in_thread(ensure_keys, settings.keys / "vault")
         await run_in_thread(make_key_folder, settings.keys / "loans")
         return f"keys in {settings.keys}, readable by this account alone; keep the escrow identity offline"
@@ -87,7 +87,7 @@ def _looks(settings: Settings, vault_keys: bool) -> list[tuple[str, Callable[[],
         ("clock", clock),
         ("database", lambda: _database(settings)),
         ("store", store),
-        ("replica", replica),
+        *([] if portal else [("replica", replica)]),
         ("keys", keys),
         ("engine", lambda: _engine(settings)),
         ("mail", lambda: check_mail(settings)),

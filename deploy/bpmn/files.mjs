@@ -10,7 +10,9 @@ import { DmnModdle } from 'dmn-moddle';
 const require = createRequire(import.meta.url);
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 
-export const picturesFolder = join(root, 'docs');
+/** Where pictures go: the folder named with --to=, or docs/. */
+export const picturesFolder = (args) =>
+  args.find((arg) => arg.startsWith('--to='))?.slice('--to='.length) ?? join(root, 'docs');
 
 /** The models to work on: the arguments that are no options, or everything in bpmn/. */
 export function modelFiles(args) {

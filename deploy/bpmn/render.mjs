@@ -1,5 +1,5 @@
 // Draws each BPMN file with bpmn-js in headless Chromium: one SVG for the overview and one for each collapsed phase.
-//   node render.mjs [file …]
+//   node render.mjs [--to=folder] [file …]
 // Every SVG names the SHA-256 of the file that it was made from, so that a test sees when it is out of date.
 import { createHash } from 'node:crypto';
 import { execFileSync } from 'node:child_process';
@@ -84,14 +84,16 @@ function finish(svg, name, file, hash) {
 
 const kebab = (id) => id.replace(/^Phase_/, '').replace(/([a-z])([A-Z])/g, '$1-$2').toLowerCase();
 
-mkdirSync(picturesFolder, { recursive: true });
-for (const file of modelFiles(process.argv.slice(2)).filter((name) => name.endsWith('.bpmn'))) {
+const args = process.argv.slice(2);
+const folder = picturesFolder(args);
+mkdirSync(folder, { recursive: true });
+for (const file of modelFiles(args).filter((name) => name.endsWith('.bpmn'))) {
   const process_ = basename(file, '.bpmn');
   const hash = createHash('sha256').update(readFileSync(file)).digest('hex');
   const overview = overviewNames[process_] ?? process_;
   for (const [id, svg] of Object.entries(pictures(file))) {
     const name = id === process_ ? overview : `${overview}-${kebab(id)}`;
-    const target = join(picturesFolder, `${name}.svg`);
+    const target = join(folder, `${name}.svg`);
     writeFileSync(target, finish(svg, name, file, hash));
     console.log(target);
   }

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from services.bootstrap import House
+from services.house import House
 from services.recorders.layout import redate
 from services.register import audit, reference_pictures, valid_agreements
 from services.register.agreements import Agreement

@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 
-from services.bootstrap import House
 from services.demo import organisation
+from services.house import House
 from services.register.applications import Item
 from services.register.cameras import Camera
 from services.register.copies import Copy

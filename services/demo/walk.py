@@ -18,11 +18,12 @@ from rich.table import Table
 from rich.text import Text
 
 from services import bootstrap
-from services.bootstrap import Addresses, House
+from services.bootstrap import Addresses
 from services.demo import organisation, proof
 from services.demo.people import People, Stuck
 from services.demo.proof import Check
 from services.demo.steps import ITEMS, Case
+from services.house import House, occupied_house
 from services.runtime.errors import Fatal, Retryable
 from services.runtime.logs import configure_logs
 from services.runtime.settings import Settings, SettingsError
@@ -108,7 +109,7 @@ def _clear(data: Path) -> None:
 
 @asynccontextmanager
 async def _running(settings: Settings) -> AsyncIterator[tuple[House, Addresses]]:
-    with bootstrap.occupied_house(settings) as house:
+    with occupied_house(settings) as house:
         there: asyncio.Future[Addresses] = asyncio.get_running_loop().create_future()
 
         async def ready(addresses: Addresses) -> None:

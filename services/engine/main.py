@@ -38,6 +38,6 @@ async def _serve(server: EngineServer, announce: Callable[[str], None]) -> None:
     bound = await server.start()
     announce(f"The engine listens on {bound}.")
     if server.management_address is not None:
-        announce(f"Its clock is turned at http://{server.management_address}/actuator/clock.")
+        announce(f"Its health, metrics and open incidents are at http://{server.management_address}.")
     await stop.wait()
     await server.stop()

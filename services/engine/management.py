@@ -1,21 +1,30 @@
-"""The management port: turns a controlled clock over HTTP, as Zeebe's does."""
+"""The management port: health, figures and open incidents over HTTP; turns a controlled clock, as Zeebe's does."""
 
 import asyncio
 import json
-from collections.abc import Callable
 from datetime import timedelta
 
 from services.engine.clock import ControlledClock, from_millis, to_millis
+from services.engine.figures import CONTENT_TYPE, Figures
+from services.engine.state.incidents import Incident
+from services.engine.writer import Writer
 
 _READ_SECONDS = 10
+_ANSWER_SECONDS = 5
+_JSON = "application/json"
 
 
 class Management:
-    """GET and DELETE /actuator/clock, POST /clock/add {"offsetMilli"} and /clock/pin {"epochMilli"} below /actuator."""
+    """GET /livez, /readyz, /metrics (also /actuator/prometheus) and /incidents.
 
-    def __init__(self, clock: ControlledClock, turned: Callable[[], None]) -> None:
+    With a controlled clock GET and DELETE /actuator/clock, POST /clock/add {"offsetMilli"} and /clock/pin
+    {"epochMilli"} below /actuator.
+    """
+
+    def __init__(self, writer: Writer, figures: Figures, clock: ControlledClock | None = None) -> None:
+        self._writer = writer
+        self._figures = figures
         self._clock = clock
-        self._turned = turned
         self.address = ""
 
     async def start(self, address: str) -> None:
@@ -36,12 +45,11 @@ class Management:
                 length = next((int(h[15:]) for h in head.lower().split("\r\n") if h.startswith("content-length:")), 0)
                 body = await reader.readexactly(length)
             method, path, *_ = head.split(" ", 2)
-            status, answer = self._answer(method, path, body)
-            text = json.dumps(answer).encode()
+            status, kind, answer = await self._answer(method, path.partition("?")[0].rstrip("/"), body)
             writer.write(
-                f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {len(text)}\r\n"
+                f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {len(answer)}\r\n"
                 "Connection: close\r\n\r\n".encode()
-                + text
+                + answer
             )
             await writer.drain()
         except (TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ConnectionError):
@@ -49,21 +57,64 @@ class Management:
         finally:
             writer.close()
 
-    def _answer(self, method: str, path: str, body: bytes) -> tuple[str, dict[str, object]]:
+    async def _answer(self, method: str, path: str, body: bytes) -> tuple[str, str, bytes]:
+        """Status line, content type and body."""
+        match method, path:
+            case "GET", "/metrics" | "/actuator/prometheus":
+                return "200 OK", CONTENT_TYPE, self._figures.exposition()
+            case "GET", "/incidents":
+                found: list[Incident] = await self._writer.read(lambda store: store.incidents.all_open())
+                return _json("200 OK", [_shown(one) for one in found])
+            case "GET", "/livez":
+                return _json("200 OK", {"alive": True})
+            case "GET", "/readyz":
+                return await self._ready()
+        if self._clock is not None and path.startswith("/actuator/clock"):
+            return self._turn(self._clock, method, path, body)
+        return _json("404 Not Found", {"message": "Here are /livez, /readyz, /metrics and /incidents."})
+
+    async def _ready(self) -> tuple[str, str, bytes]:
+        """The engine is ready when it can write, and so read between two batches."""
         try:
-            match method, path.rstrip("/"):
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                await self._writer.read(lambda _store: None)
+        except Exception as error:  # noqa: BLE001  # whatever it is, the engine is not ready
+            return _json("503 Service Unavailable", {"ready": False, "cause": type(error).__name__})
+        return _json("200 OK", {"ready": True})
+
+    def _turn(self, clock: ControlledClock, method: str, path: str, body: bytes) -> tuple[str, str, bytes]:
+        try:
+            match method, path:
                 case "GET", "/actuator/clock":
                     pass
                 case "DELETE", "/actuator/clock":
-                    self._clock.reset()
+                    clock.reset()
                 case "POST", "/actuator/clock/add":
-                    self._clock.add(timedelta(milliseconds=int(json.loads(body)["offsetMilli"])))
+                    clock.add(timedelta(milliseconds=int(json.loads(body)["offsetMilli"])))
                 case "POST", "/actuator/clock/pin":
-                    self._clock.pin(from_millis(int(json.loads(body)["epochMilli"])))
+                    clock.pin(from_millis(int(json.loads(body)["epochMilli"])))
                 case _:
-                    return "404 Not Found", {"message": "Only /actuator/clock, /actuator/clock/add and /pin are here."}
+                    message = "Only /actuator/clock, /actuator/clock/add and /pin are here."
+                    return _json("404 Not Found", {"message": message})
         except (ValueError, KeyError, TypeError):
-            return "400 Bad Request", {"message": 'Send {"offsetMilli": n} to /add or {"epochMilli": n} to /pin.'}
-        self._turned()
-        now = self._clock.now()
-        return "200 OK", {"epochMilli": to_millis(now), "instant": now.isoformat()}
+            message = 'Send {"offsetMilli": n} to /add or {"epochMilli": n} to /pin.'
+            return _json("400 Bad Request", {"message": message})
+        self._writer.wake()
+        now = clock.now()
+        return _json("200 OK", {"epochMilli": to_millis(now), "instant": now.isoformat()})
+
+
+def _json(status: str, answer: object) -> tuple[str, str, bytes]:
+    return status, _JSON, json.dumps(answer, ensure_ascii=False).encode()
+
+
+def _shown(incident: Incident) -> dict[str, object]:
+    """As Zeebe names the fields. ``jobKey`` -1 where the element itself could not go on."""
+    return {
+        "key": incident.key,
+        "jobKey": incident.job_key or -1,
+        "processInstanceKey": incident.instance_key,
+        "elementId": incident.element_id,
+        "errorType": incident.error_type,
+        "errorMessage": incident.text,
+    }

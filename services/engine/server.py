@@ -1,15 +1,20 @@
 """The engine as a server: the writer, the gateway in front of it and, for tests, a clock that can be turned."""
 
+import logging
+from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
 
 from services.engine.clock import ControlledClock, EngineClock
+from services.engine.figures import Figures
 from services.engine.gateway import start_gateway
 from services.engine.management import Management
+from services.engine.state.records import Record
 from services.engine.writer import Writer
 
 DEFAULT_RETENTION = timedelta(days=30)
 _GRACE_SECONDS = 2.0
+_log = logging.getLogger(__name__)
 
 
 class EngineServer:
@@ -28,25 +33,29 @@ class EngineServer:
     ) -> None:
         """``data`` None keeps all in memory; port 0 takes a free one; ``records`` gets one JSON object a line.
 
-        ``management`` (host:port) answers /actuator/clock, only with ``controlled_clock``; ``retention`` is how long
-        the records of what happened are kept.
+        ``management`` (host:port) answers /livez, /readyz, /metrics and /incidents, and /actuator/clock with
+        ``controlled_clock``; ``retention`` is how long the records of what happened are kept.
         """
         self._controlled = ControlledClock(clock) if controlled_clock else None
         self._address = address
         self._management_address = management
         self._management: Management | None = None
         self.writer = Writer(data, self._controlled or clock, records, retention)
+        self.figures = Figures(data, lambda: self.writer.failures)
+        self.writer.listen(self.figures.hear)
+        self.writer.listen(_tell_incidents)
 
     async def start(self) -> str:
         """Returns the bound address; raises DataDirectoryInUse, or RuntimeError where the port is taken."""
         await self.writer.start()
         try:
+            self.figures.begin(await self.writer.read(lambda store: len(store.incidents.all_open())))
             self._gateway, bound = await start_gateway(self.writer, self._address)
         except BaseException:
             await self.writer.stop()
             raise
-        if self._management_address is not None and self._controlled is not None:
-            self._management = Management(self._controlled, self.clock_turned)
+        if self._management_address is not None:
+            self._management = Management(self.writer, self.figures, self._controlled)
             await self._management.start(self._management_address)
         return bound
 
@@ -68,3 +77,13 @@ class EngineServer:
         self.writer.wake()
 
     notice_time = clock_turned
+
+
+def _tell_incidents(records: Iterable[Record]) -> None:
+    """Where there is no Operate, the log tells the keys by which an incident is resolved."""
+    for record in records:
+        if record.value_type == "INCIDENT" and record.intent == "CREATED":
+            value = record.value
+            _log.warning(
+                "incident %d, job %d, at %s: %s", record.key, value["jobKey"], value["elementId"], value["errorMessage"]
+            )

@@ -41,6 +41,8 @@ class Writer:
         self._file: IO[str] | None = None
         self._pruned_at = 0
         self._listeners: list[Callable[[list[Record]], None]] = []
+        self.failures = 0
+        """How often a batch could not be written."""
         self.stopping = False
 
     async def start(self) -> None:
@@ -124,6 +126,7 @@ class Writer:
             try:
                 due, batch, next_due = await self._loop.run_in_executor(self._thread, self._step, commands)
             except Exception as error:  # noqa: BLE001 - told to every waiting client, and logged
+                self.failures += 1
                 _log.exception("the engine cannot write its state")
                 for _, future in taken:
                     if not future.done():

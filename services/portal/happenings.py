@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from services.portal.words import WORDS, word
+from services.portal.words import has_word, word
 
 Language = Literal["zh", "en"]
 
@@ -120,7 +120,7 @@ class _Filled(dict[str, str]):
 
     def __missing__(self, name: str) -> str:
         value = self._detail.get(name)
-        if isinstance(value, str) and value in WORDS:
+        if isinstance(value, str) and has_word(value):
             return word(self._language, value)
         if name.endswith(("_after", "_at")) and isinstance(value, str):
             return datetime.fromisoformat(value).astimezone(ZoneInfo(self._zone)).strftime("%Y-%m-%d")

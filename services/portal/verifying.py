@@ -10,6 +10,7 @@ import anyio
 from services.register import integrity
 from services.register.integrity import Due, IntegrityCheck
 from services.register.unit import Actor, Register
+from services.runtime import metrics
 from services.runtime.errors import Retryable
 from services.runtime.logs import get_logger
 from services.vault.examination import Expected, examine
@@ -61,6 +62,7 @@ class Verifier:
                 for one in due:
                     progress.objects.append(await self._examined(one, progress))
             unfinished = any(one[NOT_READ] for one in progress.objects)
+            metrics.VERIFICATION_FAILURES.inc(sum(bool(one["faults"]) for one in progress.objects))
         except Exception:  # nobody else would hear of it
             log.exception("an integrity check broke off", check=check_id)
         finally:

@@ -2,28 +2,13 @@
 
 from typing import Literal
 
+from services.register.stages import STAGES
+
 WORDS: dict[str | bool | None, tuple[str, str]] = {
     "view": ("仅查看", "view only"),
     "download": ("下载副本", "download a copy"),
     "ordinary": ("一般", "ordinary"),
     "important": ("重要", "important"),
-    "preliminary": ("部门初审", "preliminary review"),
-    "security": ("安全审核", "security review"),
-    "security-signature": ("安全保卫部门负责人签字", "sign-off by the head of Security"),
-    "management": ("管理层审批", "management decision"),
-    "storage-release": ("存储部门放行", "storage release"),
-    "partial-footage": ("部分录像确认", "partial footage"),
-    "receipt": ("签收", "receipt"),
-    "return-inspection": ("归还检查", "return inspection"),
-    "approved": ("同意", "approved"),
-    "returned": ("退回", "sent back"),
-    "rejected": ("不同意", "rejected"),
-    "signed": ("已签字", "signed"),
-    "refused": ("拒绝签字", "refused to sign"),
-    "accepted": ("已签收", "accepted"),
-    "declined": ("拒收", "declined"),
-    "in-order": ("无误", "in order"),
-    "discrepancy": ("有出入", "discrepancy"),
     "complete": ("完整", "complete"),
     "intact": ("完好", "intact"),
     "unfinished": ("未完成", "not finished"),
@@ -239,10 +224,18 @@ WORDS: dict[str | bool | None, tuple[str, str]] = {
 }
 
 
+def has_word(code: str) -> bool:
+    """Whether pages show a word for the code; stages, outcomes and posts of review-stages.json bring their own."""
+    return code in WORDS or STAGES.words(code) is not None
+
+
 def word(language: Literal["zh", "en"], code: str | bool | None) -> str:
     """The word for a code in this language; a code without one is shown as it is."""
     found = WORDS.get(code)
-    return str(code) if found is None else found[0 if language == "zh" else 1]
+    if found is not None:
+        return found[0 if language == "zh" else 1]
+    words_ = STAGES.words(code) if isinstance(code, str) else None
+    return str(code) if words_ is None else getattr(words_, language)
 
 
 def words(code: str | bool | None) -> str:

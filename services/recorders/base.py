@@ -15,6 +15,8 @@ class RecorderDown(Retryable):
     ``code`` is missing, empty, denied, unreadable, or away where nothing more is known.
     """
 
+    runbook = "recorder-silent"
+
     def __init__(self, message: str, code: str = "away") -> None:
         super().__init__(message)
         self.code = code
@@ -23,9 +25,13 @@ class RecorderDown(Retryable):
 class OutsideRoots(Fatal):
     """The recorder is where the settings let none be."""
 
+    runbook = "recorder-silent"
+
 
 class WrongChannel(Fatal):
     """The recorder has no such channel."""
+
+    runbook = "recorder-silent"
 
 
 class NothingRecorded(Exception):

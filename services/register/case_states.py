@@ -9,6 +9,7 @@ from services.register.applications import Application
 from services.register.custody import HandOver
 from services.register.documents import Document
 from services.register.reviews import Review
+from services.register.stages import STAGES
 
 STATES = (
     "draft",
@@ -21,7 +22,6 @@ STATES = (
     "return-inspection",
     "closed",
 )
-APPROVAL_STAGES = ("preliminary", "security", "security-signature", "management")
 
 
 def code(now: datetime) -> ColumnElement[str]:
@@ -29,7 +29,9 @@ def code(now: datetime) -> ColumnElement[str]:
     hand_over, review, form = aliased(HandOver), aliased(Review), aliased(Document)
     handed = hand_over.application_id == Application.id
     in_approval = select(review.id).where(
-        review.application_id == Application.id, review.closed_at.is_(None), review.stage.in_(APPROVAL_STAGES)
+        review.application_id == Application.id,
+        review.closed_at.is_(None),
+        review.stage.in_(STAGES.of_phase("approval")),
     )
     filed = select(form.number).where(form.application_id == Application.id, form.kind == "application-form")
 

@@ -14,10 +14,9 @@ from services.register.cameras import Camera
 from services.register.custody import HandOver
 from services.register.people import Person
 from services.register.reviews import Review
+from services.register.stages import STAGES
 from services.register.unit import Unit
 from services.register.violations import Violation
-
-APPROVAL_STAGES = ("preliminary", "security", "security-signature", "management")
 
 VAULT_ADDRESS = ("bucket", "key", "version")
 
@@ -49,7 +48,7 @@ def state(unit: Unit, application: Application) -> State:
         select(Review.stage).where(Review.application_id == application.id, Review.closed_at.is_(None)).limit(1)
     )
     filed = any(document.kind == "application-form" for document in documents.of_application(unit, application.id))
-    if stage in APPROVAL_STAGES or not filed:
+    if stage in STAGES.of_phase("approval") or not filed:
         return State("approval", stage)
     return State("retrieval", stage)
 

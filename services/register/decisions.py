@@ -279,12 +279,12 @@ def _stage_variables(
             status=422,
         )
     variables: dict[str, Any] = {}
-    if stage.code in ("security", "security-signature"):
-        variables |= {
-            "importantInformation": application.important_information,
-            "sensitiveEvent": application.sensitive_event,
-            "highImpact": application.high_impact,
-        }
+    marks = {
+        "importantInformation": application.important_information,
+        "sensitiveEvent": application.sensitive_event,
+        "highImpact": application.high_impact,
+    }
+    variables |= {name: value for name, value in marks.items() if name in stage.returns}
     if stage.code == "security":
         days = scopes.use_days(unit, application, granting.use_period_days)
         way = scopes.way_of_use(application, granting.way_of_use)

@@ -1,7 +1,7 @@
 """Separation of duties over the whole life of an application, and who may decide which review (T1, T8, F26).
 
-Whoever has done one of ``DUTIES`` for an application does none of the others for it, in any round. The people a case
-concerns decide nothing in it, administrators decide nothing at all, and nobody decides without a valid
+Whoever has done one of ``all_duties`` for an application does none of the others for it, in any round. The people a
+case concerns decide nothing in it, administrators decide nothing at all, and nobody decides without a valid
 confidentiality agreement (R59). The receipt is the custodian's own and no decision on the case: only accepting needs
 what ``hand_overs.accept`` asks for.
 """
@@ -16,40 +16,42 @@ from services.register.archive import Return
 from services.register.custody import HandOver
 from services.register.people import Department
 from services.register.reviews import Confirmation, Decision, Proposal, Review
+from services.register.stage_shapes import Group, Rule, Stage, Words
 from services.register.stages import STAGES
 from services.register.unit import Unit
 from services.register.valid_agreements import valid_agreement
 from services.runtime.errors import Refused
 
-DUTIES = {
-    "applicant": ("申请人", "the applicant"),
-    "preliminary": ("初审人", "the preliminary reviewer"),
-    "security": ("安全审核人", "the security reviewer"),
-    "security-signature": ("签字人", "the signer"),
-    "management": ("管理层审批人", "the deciding manager"),
-    "storage-release": ("调取操作人", "the operator"),
-    "second-person": ("复核人", "the second person"),
-    "return-inspection": ("归还检查人", "the return inspector"),
-    "supervision": ("监督人", "the supervisor"),
-}
+# The duties besides those that the review stages bring.
+APPLICANT = Words(zh="申请人", en="the applicant")
+SECOND_PERSON = Words(zh="复核人", en="the second person")
+SUPERVISION = Words(zh="监督人", en="the supervisor")
 
-# The posts that may bring a review of a stage to somebody; who exactly it is, ``pools`` says.
-POSTS = {
-    "preliminary": {"head", "deputy"},
-    "security": {"security-reviewer", "deputy", "head"},
-    "security-signature": {"head", "deputy"},
+# The posts that may bring a review to somebody where a rule finds them; who exactly it is, ``pools`` says.
+POSTS: dict[Rule, set[str]] = {
+    "department": {"head", "deputy"},
+    "sign-off": {"head", "deputy"},
     "management": {"manager", "head"},
-    "storage-release": {"storage-operator", "deputy", "head"},
-    "partial-footage": {"security-reviewer", "deputy", "head"},
-    "return-inspection": {"return-inspector", "security-reviewer", "storage-operator", "deputy", "head"},
+    "custodian": set(),
+    "return-office": {"return-inspector", "security-reviewer", "storage-operator", "deputy", "head"},
 }
 
 Pools = list[list[str]]
 
 
+def all_duties() -> dict[str, Words]:
+    """Every duty of a case, with who does it."""
+    return {
+        "applicant": APPLICANT,
+        **STAGES.duties,
+        "second-person": SECOND_PERSON,
+        "supervision": SUPERVISION,
+    }
+
+
 def parts(unit: Unit, application: Application) -> dict[str, set[str]]:
     """Who has done which duty for the application so far, in all rounds."""
-    done: dict[str, set[str]] = {duty: set() for duty in DUTIES}
+    done: dict[str, set[str]] = {duty: set() for duty in all_duties()}
     submitters = select(Revision.submitted_by).where(Revision.application_id == application.id)
     # a head who consented that another department applies stands on the applicant's side too (R17)
     consenting = consents.consenters(unit, application.id)
@@ -84,11 +86,11 @@ def unfit(
         )
     for other, doers in (done or parts(unit, application)).items():
         if other != duty and person_id in doers:
-            zh, en = DUTIES[other]
+            who = all_duties()[other]
             return _no(
                 f"was-{other}",
-                f"您是本案的{zh}，不能再承担此项职责，请由他人办理。",
-                f"You are {en} of this case: leave this to somebody else.",
+                f"您是本案的{who.zh}，不能再承担此项职责，请由他人办理。",
+                f"You are {who.en} of this case: leave this to somebody else.",
             )
     if duty == "return-inspection" and person_id in _custodians(unit, application):
         return _no(
@@ -108,14 +110,20 @@ def unfit(
 def pools(unit: Unit, review: Review) -> Pools:
     """Who has the post for this review: those whose task it is first, then their substitutes, group by group."""
     application = unit.session.get_one(Application, review.application_id)
-    found = _pools(unit, application, review.stage)
+    found = _pools(unit, application, STAGES[review.stage])
     return [list(dict.fromkeys(pool)) for pool in found if pool]
 
 
 def stages_of(unit: Unit, person_id: str) -> list[str]:
     """The stages that the person's posts may have to do with; the receipt is not among them, it needs no post."""
     held = {post.kind for post in people.posts_of(unit, person_id)}
-    return [stage for stage, posts in POSTS.items() if held & posts]
+    return [code for code, stage in STAGES.items() if held & _posts_for(stage)]
+
+
+def _posts_for(stage: Stage) -> set[str]:
+    if isinstance(stage.candidates, str):
+        return POSTS[stage.candidates]
+    return {post for group in stage.groups for post in group.posts}
 
 
 def candidates(unit: Unit, review: Review) -> list[str]:
@@ -193,28 +201,38 @@ def concerns(unit: Unit, application: Application, *department_kinds: str) -> li
     ]
 
 
-def _pools(unit: Unit, application: Application, stage: str) -> Sequence[list[str]]:  # noqa: PLR0911 - one for each stage
+def _pools(unit: Unit, application: Application, stage: Stage) -> Sequence[list[str]]:
+    match stage.candidates:
+        case "department":
+            return _department_pools(unit, application.department_id)
+        case "sign-off":
+            return _sign_off_pools(unit, application)
+        case "management":
+            return _management_pools(unit, application)
+        case "custodian":
+            return [[application.custodian_id] if application.custodian_id else []]
+        case "return-office":
+            return _inspection_pools(unit, application)
+        case groups:
+            return [_holders(unit, application, group) for group in groups]
+
+
+def _sign_off_pools(unit: Unit, application: Application) -> Sequence[list[str]]:
     def of(kind: str, *posts: str) -> list[str]:
         return people.holders_in(unit, kind, *posts)
 
-    match stage:
-        case "preliminary":
-            return _department_pools(unit, application.department_id)
-        case "security" | "partial-footage":
-            return [of("security", "security-reviewer"), of("security", "deputy"), of("security", "head")]
-        case "security-signature" if concerns(unit, application, "security"):
-            # T8: not the own head; administration is the policy's other pillar of the supervision (R61), then legal
-            return [of("administration", "head"), of("administration", "deputy"), of("legal", "head")]
-        case "security-signature":
-            return [of("security", "head"), of("security", "deputy"), *_superior_heads(unit, "security")]
-        case "management":
-            return _management_pools(unit, application)
-        case "storage-release":
-            return [of("storage", "storage-operator"), of("storage", "deputy"), of("storage", "head")]
-        case "receipt":
-            return [[application.custodian_id] if application.custodian_id else []]
-        case _:
-            return _inspection_pools(unit, application)
+    if concerns(unit, application, "security"):
+        # T8: not the own head; administration is the policy's other pillar of the supervision (R61), then legal
+        return [of("administration", "head"), of("administration", "deputy"), of("legal", "head")]
+    return [of("security", "head"), of("security", "deputy"), *_superior_heads(unit, "security")]
+
+
+def _holders(unit: Unit, application: Application, group: Group) -> list[str]:
+    if group.departments == "own":
+        return people.holders(unit, application.department_id, *group.posts)
+    if group.departments == "any":
+        return people.holders(unit, None, *group.posts)
+    return people.holders_in(unit, group.departments, *group.posts)
 
 
 def _department_pools(unit: Unit, department_id: str) -> Pools:

@@ -30,7 +30,8 @@ def to_management(unit: Unit, application_id: str, decided_by: str, job_key: int
     if not deciders:
         raise Fatal(
             f"no manager may decide | application {application_id} | all are concerned, absent, or without an "
-            "agreement | name another manager in the register, then raise the retries and resolve the incident"
+            "agreement | name another manager in the register, then raise the retries and resolve the incident",
+            runbook="incidents-pending#nobody-may-decide",
         )
     if unit.session.get(Reminder, job_key) is None:
         unit.session.add(Reminder(job_key=job_key, kind="management", subject_id=application_id, sent_at=unit.now))
@@ -68,7 +69,8 @@ def notify_storage(unit: Unit, application_id: str) -> datetime:
     if not operators:
         raise Fatal(
             f"could not notify the storage office | application {application_id} | nobody holds a post there | "
-            "name a storage operator in the register, then resolve the incident"
+            "name a storage operator in the register, then resolve the incident",
+            runbook="incidents-pending#nobody-may-decide",
         )
     approved_at = unit.session.scalar(
         select(func.max(Decision.decided_at)).where(

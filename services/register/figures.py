@@ -3,15 +3,16 @@
 from collections import Counter
 from collections.abc import Iterable
 
-from sqlalchemy import func, select
+from sqlalchemy import case, func, select
 
-from services.register import cases
+from services.register import cases, measurements
 from services.register.applications import Application
 from services.register.audit import AuditEvent
 from services.register.cameras import BROUGHT, Recorder
 from services.register.custody import HandOver
 from services.register.deliveries import Delivery
 from services.register.outbox import OutboxMessage
+from services.register.preservations import Preservation
 from services.register.reviews import Review
 from services.register.unit import Unit
 from services.runtime import metrics
@@ -35,6 +36,8 @@ def count(unit: Unit) -> None:
     _states(unit, under_way)
     _reviews(unit)
     _custody(unit)
+    preserved = select(func.count(Preservation.item_id.distinct())).where(Preservation.released_at.is_(None))
+    metrics.ITEMS_PRESERVED.set(unit.session.scalar(preserved) or 0)
     moments = [moment for one in under_way if (moment := cases.nearest_overwrite(unit, one)) is not None]
     metrics.NEAREST_OVERWRITE.set((min(moments) - unit.now).total_seconds() if moments else float("inf"))
     oldest = unit.session.scalar(
@@ -45,11 +48,8 @@ def count(unit: Unit) -> None:
     metrics.OUTBOX_LAG.set((unit.now - oldest).total_seconds() if oldest else 0)
     _notices(unit)
     metrics.AUDIT_SIZE.set(unit.session.scalar(select(func.max(AuditEvent.seq))) or 0)
-    for recorder in unit.session.scalars(select(Recorder).where(Recorder.kind != BROUGHT)):
-        if recorder.clock_offset_ms is not None:
-            metrics.RECORDER_CLOCK_OFFSET.labels(recorder.name).set(recorder.clock_offset_ms / 1000)
-        if recorder.last_seen_at is not None:
-            metrics.RECORDER_LAST_SEEN.labels(recorder.name).set(recorder.last_seen_at.timestamp())
+    _recorders(unit)
+    metrics.BOOKS_COUNTED.set_to_current_time()
 
 
 def _states(unit: Unit, under_way: Iterable[Application]) -> None:
@@ -69,12 +69,31 @@ def _notices(unit: Unit) -> None:
 
 
 def _reviews(unit: Unit) -> None:
-    oldest = unit.session.execute(
-        select(Review.stage, func.min(Review.opened_at)).where(Review.closed_at.is_(None)).group_by(Review.stage)
-    ).all()
+    past = func.sum(case((Review.due_at <= unit.now, 1), else_=0))
+    query = select(Review.stage, func.min(Review.opened_at), func.count(), past)
     metrics.REVIEW_AGE.clear()
-    for stage, opened_at in oldest:
+    metrics.REVIEWS_OPEN.clear()
+    metrics.REVIEWS_OVERDUE.clear()
+    for stage, opened_at, number, overdue in unit.session.execute(
+        query.where(Review.closed_at.is_(None)).group_by(Review.stage)
+    ):
         metrics.REVIEW_AGE.labels(stage).set((unit.now - opened_at).total_seconds())
+        metrics.REVIEWS_OPEN.labels(stage).set(number)
+        metrics.REVIEWS_OVERDUE.labels(stage).set(overdue)
+
+
+def _recorders(unit: Unit) -> None:
+    """Those in use; one that was renamed or put out of use leaves no series behind."""
+    metrics.RECORDER_CLOCK_OFFSET.clear()
+    metrics.RECORDER_LAST_SEEN.clear()
+    metrics.RECORDER_ANSWERS.clear()
+    for recorder in unit.session.scalars(select(Recorder).where(Recorder.kind != BROUGHT, Recorder.active)):
+        if recorder.clock_offset_ms is not None:
+            metrics.RECORDER_CLOCK_OFFSET.labels(recorder.name).set(recorder.clock_offset_ms / 1000)
+        if recorder.last_seen_at is not None:
+            metrics.RECORDER_LAST_SEEN.labels(recorder.name).set(recorder.last_seen_at.timestamp())
+        if recorder.asked_at is not None or recorder.last_seen_at is not None:
+            metrics.RECORDER_ANSWERS.labels(recorder.name).set(not measurements.silent(recorder))
 
 
 def _custody(unit: Unit) -> None:

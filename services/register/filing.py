@@ -10,6 +10,7 @@ from services.register.applications import Application
 from services.register.messages import REVIEW_DECIDED
 from services.register.people import Person
 from services.register.reviews import Confirmation, Decision, Finding
+from services.register.stages import STAGES
 from services.register.unit import Unit
 from services.runtime.errors import Fatal
 
@@ -81,8 +82,13 @@ def decisions_of_round(unit: Unit, application_id: str, round_: int) -> list[Dec
 
 
 def _require_chain(application: Application, chain: list[Decision], form_sha256: str, *, management: bool) -> None:
-    needed = {**NEEDED, **({"management": "approved"} if management else {})}
     last = {decision.stage: decision for decision in chain}
+    needed = {
+        # whatever else the models ask before the filing has to have been favourable too
+        **{code: STAGES[code].favourable for code in STAGES.of_phase("approval") if code in last},
+        **NEEDED,
+        **({"management": "approved"} if management else {}),
+    }
     for stage, outcome in needed.items():
         decision = last.get(stage)
         if decision is None or decision.outcome != outcome:

@@ -80,10 +80,18 @@ def measured(unit: Unit, recorder_id: str, facts: Measured) -> None:
     recorder.make, recorder.model, recorder.identity = facts.make, facts.model, facts.identity
     recorder.clock_offset_ms, recorder.clock_method = facts.clock_offset_ms, facts.clock_method
     recorder.clock_uncertainty_ms, recorder.last_seen_at = facts.clock_uncertainty_ms, unit.now
+    recorder.asked_at = unit.now
+    if silent(recorder):
+        recorder.last_error = None
     for camera in unit.session.scalars(select(Camera).where(Camera.recorder_id == recorder_id)):
         oldest = facts.oldest_frame.get(camera.channel)
         if oldest is not None:
             camera.oldest_frame_at, camera.oldest_measured_at = oldest, unit.now
+
+
+def silent(recorder: Recorder) -> bool:
+    """Whether the recorder gave no answer when it was asked last; what else is wrong with it is another matter."""
+    return recorder.last_error is not None and str(recorder.last_error["code"]).startswith("recorder-")
 
 
 def learn_fingerprint(unit: Unit, camera_id: str, fingerprint: str | None, application_id: str) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from services.register.applications import OUTCOMES
-from services.register.stages import STAGES
+from services.register.stages import STAGES, Words
 from services.runtime.errors import Fatal
 
 Page = Literal["case", "review", "consent", "hand-over", "notices", "deliveries"]
@@ -22,24 +22,6 @@ class NoticeWords:
     page: Page = "case"
 
 
-STAGE_NAMES = {
-    "preliminary": ("部门初审", "Preliminary review"),
-    "security": ("安全审核", "Security review"),
-    "security-signature": ("安全保卫部门签字", "Sign-off by Security"),
-    "management": ("管理层审批", "Management decision"),
-    "storage-release": ("存储部门放行", "Release by the storage office"),
-    "partial-footage": ("部分录像确认", "Review of partial footage"),
-    "return-inspection": ("归还检查", "Return inspection"),
-}
-OUTCOME_NAMES = {
-    "approved": ("同意", "approved"),
-    "returned": ("退回补正", "returned for correction"),
-    "rejected": ("不同意", "rejected"),
-    "signed": ("已签字", "signed"),
-    "refused": ("拒绝签字", "signature refused"),
-    "in-order": ("无误", "in order"),
-    "discrepancy": ("有出入", "with a discrepancy"),
-}
 ENDINGS = {
     "footage-re-archived": ("录像已归还并重新存档", "the footage is back and archived again"),
     "rejected": ("申请未获批准", "the application was rejected"),
@@ -125,14 +107,6 @@ WORDS = {
     ),
     "test-notice": NoticeWords("这是一条测试通知。", "This is a test notice.", "notices"),
     **{
-        f"decided:{stage}:{outcome}": NoticeWords(
-            f"{STAGE_NAMES[stage][0]}已有结论：{OUTCOME_NAMES[outcome][0]}。",
-            f"{STAGE_NAMES[stage][1]}: {OUTCOME_NAMES[outcome][1]}.",
-        )
-        for stage in STAGE_NAMES
-        for outcome in STAGES[stage].outcomes
-    },
-    **{
         f"case-closed:{outcome}": NoticeWords(
             f"本案已结束：{ENDINGS[outcome][0]}。", f"The case is closed: {ENDINGS[outcome][1]}."
         )
@@ -141,10 +115,26 @@ WORDS = {
 }
 
 
+def all_words() -> dict[str, NoticeWords]:
+    """The words of every notice; those of decisions are made from the stages'."""
+    decided = {
+        f"decided:{code}:{name}": _decided(stage, STAGES.outcomes[name])
+        for code, stage in STAGES.items()
+        for name in stage.outcomes
+        if code != "receipt"
+    }
+    return WORDS | decided
+
+
+def _decided(stage: Words, outcome: Words) -> NoticeWords:
+    name = stage.en[:1].upper() + stage.en[1:]
+    return NoticeWords(f"{stage.zh}已有结论：{outcome.zh}。", f"{name}: {outcome.en}.")
+
+
 def words_of(code: str) -> NoticeWords:
     """The words of a notice; raises Fatal where a code has none."""
     try:
-        return WORDS[code]
+        return WORDS[code] if code in WORDS else all_words()[code]
     except KeyError:
         raise Fatal(
             f"could not leave a notice | {code} | it has no words | write them in services/register/notice_words.py"
@@ -154,7 +144,7 @@ def words_of(code: str) -> NoticeWords:
 def codes_saying(text: str) -> list[str]:
     """The codes of the notices whose words, in either language, have the text."""
     wanted = text.strip().casefold()
-    return [code for code, words in WORDS.items() if wanted in words.zh or wanted in words.en.casefold()]
+    return [code for code, words in all_words().items() if wanted in words.zh or wanted in words.en.casefold()]
 
 
 def link(code: str, application_id: str | None, subject_id: str | None) -> str:

@@ -79,6 +79,13 @@ def published(unit: Unit, message_id: str, *, again_after: timedelta) -> None:
     )
 
 
+def refused(unit: Unit, message_id: str, *, again_after: timedelta) -> None:
+    """The engine would not have the message: it is not published, and tried again after ``again_after``."""
+    unit.session.execute(
+        update(OutboxMessage).where(OutboxMessage.message_id == message_id).values(next_at=unit.now + again_after)
+    )
+
+
 def settle(unit: Unit, application_id: str, because: str, *names: str) -> None:
     """The process needs this application's messages of these names no more; without names, those published so far."""
     statement = update(OutboxMessage).where(

@@ -9,12 +9,13 @@ from services.register import audit
 from services.register.administering import department, person
 from services.register.administration import one_at_a_time, require_administrator
 from services.register.base import new_id
-from services.register.people import POSTS, Person, Post
+from services.register.people import Person, Post
+from services.register.stages import STAGES
 from services.register.unit import Unit
 from services.runtime.errors import NotFound, Refused
 
 # A member of a department drafts and is told; whoever holds one of the others decides, releases, inspects or reads.
-SEE_FOOTAGE = tuple(kind for kind in POSTS if kind not in ("member", "administrator"))
+SEE_NO_FOOTAGE = ("member", "administrator")
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ def give(unit: Unit, person_id: str, asked: Asked) -> Post:
     """Give a person a post; Refused to oneself, and where the administrator's would meet one that sees footage."""
     one_at_a_time(unit)
     require_administrator(unit)
-    if asked.kind not in POSTS:
+    if asked.kind not in STAGES.posts:
         raise Refused("kind", "请选择岗位。", "Choose a post.", status=422, field="kind")
     department(unit, asked.department_id)
     row = person(unit, person_id)
@@ -119,7 +120,7 @@ def _check_together(unit: Unit, person_id: str, asked: Asked) -> None:
                 "held-already", "此人在此期间已担任该岗位。", "This person holds that post already in that time."
             )
         pair = {other.kind, kind}
-        if "administrator" in pair and pair & set(SEE_FOOTAGE):
+        if "administrator" in pair and pair.difference(SEE_NO_FOOTAGE):
             raise Refused(
                 "administrator-sees-no-footage",
                 "系统管理员不接触录像，不能同时担任审核、存储、检查、监督或负责人岗位；请先终止另一岗位。",

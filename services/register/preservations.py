@@ -11,6 +11,7 @@ from services.register import attempts, audit, measurements
 from services.register.applications import Item
 from services.register.base import Base, new_id
 from services.register.cameras import Camera
+from services.register.stages import approval_limit
 from services.register.unit import Unit
 from services.runtime.spans import Span
 
@@ -69,7 +70,7 @@ def overwrite_moment(camera: Camera, start: datetime) -> datetime | None:
 def at_risk(unit: Unit, camera: Camera, start: datetime) -> bool:
     """Whether the overwriting may come before the approvals are through (T4)."""
     moment = overwrite_moment(camera, start)
-    return moment is not None and moment <= unit.now + unit.rules.approval_limit
+    return moment is not None and moment <= unit.now + approval_limit(unit.rules)
 
 
 def needs(unit: Unit, application_id: str) -> tuple[int, list[Need]]:

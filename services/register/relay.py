@@ -15,7 +15,7 @@ from services.register.applications import Application
 from services.register.messages import REVIEW_DECIDED
 from services.register.outbox import OutboxMessage
 from services.register.unit import Actor, Register, Unit
-from services.runtime.engine_client import EngineClient
+from services.runtime.engine_client import EngineClient, NotLetIn
 from services.runtime.errors import Fatal, Retryable
 from services.runtime.logs import get_logger, log_context
 
@@ -71,7 +71,7 @@ class Relay:
         self._wake.set()
 
     async def publish_due(self) -> int:
-        """Publish what is due now; how many were published. Raises Retryable when the engine is away."""
+        """Publish what is due now; how many were taken up. Raises Retryable when the engine is away or knows us not."""
         letters = await self._register.run(ACTOR, take_due)
         for letter in letters:
             with log_context(application_id=letter.application_id):
@@ -83,9 +83,12 @@ class Relay:
                         letter.message_id,
                         outbox.TIME_TO_LIVE,
                     )
+                except NotLetIn as error:
+                    # It says nothing about this message, and the others would fare alike.
+                    raise Retryable(str(error)) from error
                 except Fatal as error:
                     log.exception("the engine refuses a message", message=letter.name, cause=str(error))
-                    await self._register.run(ACTOR, outbox.published, letter.message_id, again_after=AGAIN_AFTER[-1])
+                    await self._register.run(ACTOR, outbox.refused, letter.message_id, again_after=AGAIN_AFTER[-1])
                     continue
                 after = AGAIN_AFTER[min(letter.attempts, len(AGAIN_AFTER) - 1)]
                 await self._register.run(ACTOR, outbox.published, letter.message_id, again_after=after)

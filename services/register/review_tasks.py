@@ -149,6 +149,16 @@ def put_back(unit: Unit, review_id: str) -> Review:
     return review
 
 
+def check_stages(unit: Unit) -> None:
+    """Fatal where cases have had a stage that the file of stages has no more: its words and its duty belong to them."""
+    gone = sorted(set(unit.session.scalars(select(Review.stage).distinct())) - set(STAGES))
+    if gone:
+        raise Fatal(
+            f"could not read the review stages | {', '.join(gone)} | cases have had it and the file has it no more | "
+            "put it back into review-stages.json, as retired where no model asks it"
+        )
+
+
 def close_open(unit: Unit, application_id: str, because: str) -> int:
     """Close every open review of the case, because nobody needs to answer any more; how many."""
     rows = unit.session.scalars(
@@ -204,7 +214,8 @@ def _somebody(unit: Unit, review: Review) -> list[str]:
         raise Fatal(
             f"nobody may decide | stage {review.stage} of application {review.application_id} | separation of duties, "
             "missing confidentiality agreements or absences leave nobody | name somebody in the register, "
-            "or have an agreement signed, then raise the retries and resolve the incident"
+            "or have an agreement signed, then raise the retries and resolve the incident",
+            runbook="incidents-pending#nobody-may-decide",
         )
     return who
 

@@ -33,11 +33,6 @@ class Rules:
     second_factor: Literal["signers", "everyone", "nobody"] = "nobody"
     notice_channels: tuple[str, ...] = ()  # where notices go beside the portal: mail, webhook
 
-    @property
-    def approval_limit(self) -> timedelta:
-        """The longest that the approvals and the release may take together; decides what is at risk (T4)."""
-        return self.review_limit * 4 + self.notify_limit + self.release_limit
-
 
 def rules_of(settings: Settings) -> Rules:
     """The organisation's numbers, as the books read them."""

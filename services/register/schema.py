@@ -53,13 +53,13 @@ def migrations() -> Path:
     return Path(__file__).with_name("migrations")
 
 
-def migrate(engine: Engine) -> None:
-    """Bring the database to the newest schema. Running it again changes nothing."""
+def migrate(engine: Engine, revision: str = "head") -> None:
+    """Bring the database up to ``revision``, the newest unless one is named. Running it again changes nothing."""
     configuration = Config()
     configuration.set_main_option("script_location", str(migrations()))
     with engine.connect() as connection:
         configuration.attributes["connection"] = connection
-        command.upgrade(configuration, "head")
+        command.upgrade(configuration, revision)
         connection.commit()
 
 

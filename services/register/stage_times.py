@@ -7,6 +7,7 @@ from math import ceil
 
 from services.register import standing, visibility
 from services.register.applications import Application
+from services.register.stages import STAGES
 from services.register.unit import Unit
 from services.runtime.models import Model
 
@@ -18,21 +19,6 @@ OTHER_STAGES = {
     "Task_EncryptCopy": "issuing",
     "Task_AwaitReturn": "in-use",
 }
-ORDER = (
-    "preservation",
-    "preliminary",
-    "security",
-    "security-signature",
-    "management",
-    "correction",
-    "storage-release",
-    "retrieval",
-    "partial-footage",
-    "issuing",
-    "receipt",
-    "in-use",
-    "return-inspection",
-)
 
 
 @dataclass(frozen=True)
@@ -65,7 +51,24 @@ def stage_times(
                 lasting[stage] = lasting.get(stage, 0) + 1
             else:
                 took[stage].append(stay.until - stay.since)
-    return [_summed(stage, took[stage], lasting.get(stage, 0)) for stage in ORDER if stage in took]
+    return [_summed(stage, took[stage], lasting.get(stage, 0)) for stage in order() if stage in took]
+
+
+def order() -> tuple[str, ...]:
+    """Reviews and other stages as a case meets them."""
+    release, *retrieval = STAGES.of_phase("retrieval")
+    return (
+        "preservation",
+        *STAGES.of_phase("approval"),
+        "correction",
+        release,
+        "retrieval",
+        *retrieval,
+        "issuing",
+        *STAGES.of_phase("custody"),
+        "in-use",
+        *STAGES.of_phase("return"),
+    )
 
 
 def _stages(unit: Unit, application: Application, model: Model) -> Iterator[tuple[str, standing.Stay]]:

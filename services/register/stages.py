@@ -1,152 +1,80 @@
-"""The review stages: what is asked, how it may be answered, what an answer must bring (R22 to R27, R33, R34, R39)."""
+"""The review stages: what is asked, how it may be answered, what an answer must bring (R22 to R27, R33, R34, R39).
 
-from collections.abc import Callable
-from dataclasses import dataclass
+They are data, ``review-stages.json`` beside the models, so that designers add a human step without code.
+"""
+
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
+from pathlib import Path
 
+from services.register import stage_file
+from services.register.people import POSTS
 from services.register.rules import Rules
-from services.register.signatures import Level
+from services.register.stage_shapes import Outcome, Phase, Question, Stage, StageFile, Words
+
+__all__ = ["STAGES", "Book", "Outcome", "Question", "Stage", "Words", "approval_limit"]
+
+SHIPPED = Path(__file__).parents[2] / "bpmn"
 
 
-@dataclass(frozen=True)
-class Question:
-    """A question answered with yes or no. ``yes_to_approve``: the favourable outcome needs a yes."""
+class Book(Mapping[str, Stage]):
+    """The stages by code, in the order of the file; read when first asked for, so that a bad one is told in a sentence.
 
-    code: str
-    zh: str
-    en: str
-    yes_to_approve: bool = True
-
-
-@dataclass(frozen=True)
-class Stage:
-    """One stage. ``outcomes`` begins with the favourable one; every outcome is signed with the password again.
-
-    With the level ``password+totp`` whoever has a second factor, or must have one, gives a one-time code as well.
+    One process works by one file: ``use`` names the folder before anything else is done.
     """
 
-    code: str
-    duty: str
-    outcomes: tuple[str, ...]
-    limit: Callable[[Rules], timedelta]
-    questions: tuple[Question, ...] = ()
-    reason_for: tuple[str, ...] = ()
-    opinion_needed: bool = False
-    may_raise: bool = False
-    may_lower: bool = False
-    level: Level = "password"
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._file: StageFile | None = None
+
+    def use(self, folder: Path) -> None:
+        """Read the file of this folder from now on; Fatal where it cannot be used."""
+        self._folder, self._file = folder, stage_file.read(folder / stage_file.NAME)
 
     @property
-    def favourable(self) -> str:
-        return self.outcomes[0]
+    def file(self) -> StageFile:
+        if self._file is None:
+            self._file = stage_file.read(self._folder / stage_file.NAME)
+        return self._file
+
+    @property
+    def outcomes(self) -> Mapping[str, Outcome]:
+        return self.file.outcomes
+
+    @property
+    def duties(self) -> Mapping[str, Words]:
+        """The duties that stages bring besides those of the policy, with who does them."""
+        return self.file.duties
+
+    @property
+    def posts(self) -> tuple[str, ...]:
+        """Every kind of post: the register's own, then the file's."""
+        return (*POSTS, *self.file.posts)
+
+    def of_phase(self, *phases: Phase) -> tuple[str, ...]:
+        """The codes of the stages of these phases."""
+        return tuple(code for code, stage in self.items() if stage.phase in phases)
+
+    def words(self, code: str) -> Words | None:
+        """The words of a stage, an outcome or a post of the file."""
+        file = self.file
+        return file.stages.get(code) or file.outcomes.get(code) or file.posts.get(code)
+
+    def __getitem__(self, code: str) -> Stage:
+        return self.file.stages[code]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.file.stages)
+
+    def __len__(self) -> int:
+        return len(self.file.stages)
 
 
-def _review(rules: Rules) -> timedelta:
-    return rules.review_limit
+STAGES = Book(SHIPPED)
 
 
-def _release(rules: Rules) -> timedelta:
-    return rules.release_limit
-
-
-def _take_up(rules: Rules) -> timedelta:
-    return rules.take_up_period
-
-
-NECESSARY = Question("necessary", "调取是否确有必要？", "Is the retrieval necessary?")
-NARROWEST = Question(
-    "narrowest", "时间段和摄像头是否已是最小范围？", "Are the span and the cameras the narrowest that serve?"
-)
-
-STAGES = {
-    stage.code: stage
-    for stage in (
-        Stage(
-            "preliminary",
-            "preliminary",
-            ("approved", "returned", "rejected"),
-            _review,
-            (
-                Question("reason-reasonable", "申请事由是否合理？", "Is the reason reasonable?"),
-                Question("content-complete", "申请内容是否完整？", "Is the content complete?"),
-                NECESSARY,
-                NARROWEST,
-            ),
-            ("returned", "rejected"),
-            may_raise=True,
-        ),
-        Stage(
-            "security",
-            "security",
-            ("approved", "returned", "rejected"),
-            _review,
-            (
-                Question(
-                    "rules-met",
-                    "调取行为是否符合相关规定及法律依据？",
-                    "Does it meet the rules and have a legal basis?",
-                ),
-                Question("security-met", "是否符合安全要求？", "Does it meet the security requirements?"),
-                NECESSARY,
-                NARROWEST,
-            ),
-            ("returned", "rejected"),
-            may_raise=True,
-            may_lower=True,
-        ),
-        Stage(
-            "security-signature",
-            "security-signature",
-            ("signed", "refused"),
-            _review,
-            reason_for=("refused",),
-            may_raise=True,
-            level="password+totp",
-        ),
-        Stage(
-            "management", "management", ("approved", "rejected"), _review, opinion_needed=True, level="password+totp"
-        ),
-        Stage(
-            "storage-release",
-            "storage-release",
-            ("approved", "returned"),
-            _release,
-            (
-                Question(
-                    "camera-confirmed", "是否已对照画面确认摄像头无误？", "Is each camera confirmed by its picture?"
-                ),
-                Question(
-                    "clock-offset-stated", "录像机时钟偏差是否已核对并注明？", "Is the recorder's clock offset checked?"
-                ),
-                Question("span-right", "时间段是否与批准的一致？", "Is the span the approved one?"),
-            ),
-            ("returned",),
-            level="password+totp",
-        ),
-        Stage(
-            "partial-footage",
-            "security",
-            ("approved", "rejected"),
-            _review,
-            (
-                Question(
-                    "serves-purpose", "部分录像是否仍能满足用途？", "Does the partial footage still serve the purpose?"
-                ),
-            ),
-            ("approved", "rejected"),
-        ),
-        Stage("receipt", "custodian", ("accepted", "declined"), _take_up, reason_for=("declined",)),
-        Stage(
-            "return-inspection",
-            "return-inspection",
-            ("in-order", "discrepancy"),
-            _review,
-            (
-                Question("all-accounted", "全部副本是否已归还或销毁？", "Are all copies back or destroyed?"),
-                Question("media-intact", "介质是否完好？", "Are the media intact?"),
-                Question("right-footage", "是否为本案移交的录像？", "Is it the footage that was handed over?"),
-            ),
-            ("discrepancy",),
-        ),
-    )
-}
+def approval_limit(rules: Rules) -> timedelta:
+    """The longest that the approvals and the release may take together; decides what is at risk (T4)."""
+    approvals = [STAGES[code] for code in STAGES.of_phase("approval") if not STAGES[code].retired]
+    waits = (stage.limit(rules) for stage in (*approvals, STAGES["storage-release"]))
+    return sum(waits, rules.notify_limit)

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from services.register.rule_book import RuleBook
 from services.register.rules import Rules
+from services.runtime import metrics
 from services.runtime.clock import Clock, SystemClock
 from services.runtime.errors import Refused, Retryable
 from services.runtime.secret_box import NoSecretBox, SecretBox
@@ -22,6 +23,7 @@ from services.runtime.secret_box import NoSecretBox, SecretBox
 P = ParamSpec("P")
 R = TypeVar("R")
 
+AWAY = "register-away"
 EVERY_COMMIT = "commit"  # the topic of whoever wants to hear of all
 
 
@@ -106,7 +108,7 @@ class Register:
     ) -> tuple[R, set[str]]:
         """What the act answers, and the topics that it has touched."""
         touched: set[str] = set()
-        with self._one_writer:
+        with metrics.REGISTER_SECONDS.time(), self._one_writer:
             try:
                 with self._sessions() as session:
                     unit = Unit(
@@ -123,15 +125,19 @@ class Register:
                     answer = act(unit)
                     session.commit()
             except OperationalError as error:
+                metrics.REGISTER_FAILURES.labels("away").inc()
                 raise Retryable(
                     f"the register did not answer | {self.engine.url.render_as_string()} | {error.orig} | "
-                    "check that the database runs and is reachable"
+                    "check that the database runs and is reachable",
+                    runbook=AWAY,
                 ) from error
             except IntegrityError as error:
+                metrics.REGISTER_FAILURES.labels("conflict").inc()
                 raise Retryable("another act came first | its row is in the book already | try again") from error
             except DBAPIError as error:
                 if error.connection_invalidated:
-                    raise Retryable(f"the register's connection broke | {error.orig}") from error
+                    metrics.REGISTER_FAILURES.labels("away").inc()
+                    raise Retryable(f"the register's connection broke | {error.orig}", runbook=AWAY) from error
                 raise
         return answer, touched
 

@@ -3,6 +3,7 @@
 ``ZeebeWorker`` itself is used as it comes; this takes the place of its ``zeebe_adapter`` (docs/zeebe.md).
 """
 
+import asyncio
 import random
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextvars import ContextVar
@@ -21,7 +22,7 @@ from pyzeebe.grpc_internals.types import CompleteJobResponse, FailJobResponse, T
 from pyzeebe.grpc_internals.zeebe_adapter import ZeebeAdapter
 
 from services.runtime import metrics
-from services.runtime.engine_client import CALL_SECONDS, transport
+from services.runtime.engine_client import CALL_SECONDS, cause_of, transport
 from services.runtime.errors import Fatal, Retryable
 from services.runtime.failures import failure_message
 from services.runtime.health import Health
@@ -47,6 +48,17 @@ class JobAdapter(ZeebeAdapter):
         self.health = health
         self.draining = False
         self._failed_polls: dict[str, int] = {}
+        self._returning: set[asyncio.Task[None]] = set()
+        self._polls: set[Any] = set()
+        activate = self._gateway_stub.ActivateJobs
+
+        def poll(*arguments: Any, **named: Any) -> Any:
+            call = activate(*arguments, **named)
+            self._polls.add(call)
+            call.add_done_callback(self._polls.discard)
+            return call
+
+        self._gateway_stub.ActivateJobs = poll
 
     async def activate_jobs(  # noqa: PLR0917  # the signature is pyzeebe's
         self,
@@ -67,7 +79,8 @@ class JobAdapter(ZeebeAdapter):
                 task_type, worker, timeout, max_jobs_to_activate, variables_to_fetch, request_timeout, tenant_ids
             ):
                 if self.draining:
-                    await self.hand_back(job)
+                    # A task of its own: the poller that got the job is cancelled when the drain ends.
+                    self._returning.add(asyncio.create_task(self.hand_back(job)))
                     continue
                 metrics.JOBS_ACTIVATED.labels(task_type).inc()
                 metrics.JOB_INVOCATIONS.labels(task_type, "activated").inc()
@@ -79,6 +92,11 @@ class JobAdapter(ZeebeAdapter):
             ) from error
         except PyZeebeError as error:
             await self._pause(task_type, error)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if not self.draining or task is None or task.cancelling():
+                raise
+            await anyio.sleep_forever()  # ``end_polls`` has ended the call, not the poller
         else:
             self._failed_polls.pop(task_type, None)
             metrics.LAST_SUCCESSFUL_POLL.labels(task_type).set_to_current_time()
@@ -89,10 +107,10 @@ class JobAdapter(ZeebeAdapter):
         failures = self._failed_polls[task_type] = self._failed_polls.get(task_type, 0) + 1
         pause = min(POLL_PAUSE_FIRST * 2 ** min(failures - 1, 16), POLL_PAUSE_LONGEST)
         pause *= random.uniform(0.8, 1.2)  # noqa: S311  # spreads workers over time, guards nothing
-        code = _code(error)
+        cause = cause_of(error)
         # An idle long poll that runs into its deadline is no news.
-        if code != "DEADLINE_EXCEEDED" or failures > 1:
-            log.warning("poll failed", job_type=task_type, status=code, failures=failures, again_in_seconds=pause)
+        if not cause.startswith("DEADLINE_EXCEEDED") or failures > 1:
+            log.warning("poll failed", job_type=task_type, cause=cause, failures=failures, again_in_seconds=pause)
         await anyio.sleep(pause)
 
     async def complete_job(self, job_key: int, variables: Mapping[str, Any]) -> CompleteJobResponse:
@@ -120,6 +138,16 @@ class JobAdapter(ZeebeAdapter):
         call = super().fail_job(job.key, job.retries, message, 0, {})
         await self._tell("hand back", call, job_key=job.key, job_type=job.type)
 
+    def end_polls(self) -> None:
+        """End the polls that are open still, or they would bring back what is handed back."""
+        for call in list(self._polls):
+            call.cancel()
+
+    async def handed_back(self) -> None:
+        """Wait until the engine was told of every job that came during the drain."""
+        while waiting := [task for task in self._returning if not task.done()]:
+            await asyncio.wait(waiting)
+
     async def _tell(self, doing: str, call: Any, **ids: object) -> bool:
         """Whether the engine took it. If not, the job is gone, or is handed out again after its timeout."""
         try:
@@ -132,8 +160,3 @@ class JobAdapter(ZeebeAdapter):
             log.warning("the engine was not told; the job is handed out again", doing=doing, cause=str(error), **ids)
             return False
         return True
-
-
-def _code(error: PyZeebeError) -> str:
-    inner = getattr(error, "grpc_error", None)
-    return inner.code().name if isinstance(inner, grpc.aio.AioRpcError) else type(error).__name__

@@ -1,10 +1,13 @@
 """The gRPC channel to the engine: plain, TLS or OAuth, with retries that gRPC does itself (docs/zeebe.md)."""
 
+import ipaddress
 import json
+import ssl
 
 import grpc
-from pyzeebe import create_insecure_channel, create_oauth2_client_credentials_channel, create_secure_channel
+from pyzeebe import create_insecure_channel, create_secure_channel
 
+from services.runtime.oauth import Client, TokenPlugin, Tokens
 from services.runtime.settings import Settings, SettingsError
 
 _METHODS = (
@@ -24,8 +27,10 @@ _METHODS = (
 
 # Zeebe's own gateway-service-config.json: five attempts, 0.1 s to 5 s. CreateProcessInstance is left out, because an
 # instance started twice is two cases; messages carry an id of ours, so a repeat is harmless.
+# Calls go round all gateways that the address leads to: gRPC's default stays with one, whatever becomes of the others.
 SERVICE_CONFIG = json.dumps(
     {
+        "loadBalancingConfig": [{"round_robin": {}}],
         "methodConfig": [
             {
                 "name": [{"service": "gateway_protocol.Gateway", "method": method} for method in _METHODS],
@@ -37,7 +42,7 @@ SERVICE_CONFIG = json.dumps(
                     "retryableStatusCodes": ["UNAVAILABLE", "RESOURCE_EXHAUSTED"],
                 },
             }
-        ]
+        ],
     }
 )
 
@@ -54,23 +59,16 @@ def open_channel(settings: Settings, address: str | None = None) -> grpc.aio.Cha
     """A channel to the engine of ``settings``; ``address`` names the embedded engine's when its port was free to take.
 
     TLS is used where OAuth or an authority is set, or the address says ``https://`` or ``grpcs://``;
-    ``ZEEBE_INSECURE_CONNECTION`` decides otherwise. Raises SettingsError for a certificate that cannot be read.
+    ``ZEEBE_INSECURE_CONNECTION`` decides otherwise. Raises SettingsError for what cannot be used.
     """
     target, secure = _target(settings, address)
+    if not secure:
+        return create_insecure_channel(target, OPTIONS)
+    credentials = _credentials(settings)
     if settings.camunda_client_id is not None:
-        return create_oauth2_client_credentials_channel(
-            grpc_address=target,
-            client_id=settings.camunda_client_id,
-            client_secret=settings.needed("camunda_client_secret").get_secret_value(),
-            authorization_server=settings.needed("camunda_oauth_url"),
-            scope=None,
-            audience=settings.camunda_token_audience,
-            channel_credentials=_credentials(settings),
-            channel_options=OPTIONS,
-        )
-    if secure:
-        return create_secure_channel(target, OPTIONS, _credentials(settings))
-    return create_insecure_channel(target, OPTIONS)
+        token = grpc.metadata_call_credentials(TokenPlugin(Tokens(_client(settings))))
+        credentials = grpc.composite_channel_credentials(credentials, token)
+    return create_secure_channel(target, OPTIONS, credentials)
 
 
 def _target(settings: Settings, address: str | None) -> tuple[str, bool]:
@@ -87,16 +85,64 @@ def _target(settings: Settings, address: str | None) -> tuple[str, bool]:
             "OAuth needs TLS, or the token would travel in the open: unset ZEEBE_INSECURE_CONNECTION, "
             "or unset CAMUNDA_CLIENT_ID for a gateway without authentication."
         )
+    if "," in target:
+        target = _listed(target.removeprefix("ipv4:").removeprefix("ipv6:"), secure)
     return target, secure
+
+
+def _listed(addresses: str, secure: bool) -> str:
+    """gRPC's name for several addresses with commas between; it knows IP addresses of one kind alone."""
+    one_name = "set one name that leads to all gateways, such as dns:///zeebe-gateways:26500."
+    if secure:
+        raise SettingsError(
+            f"ZEEBE_ADDRESS lists several gateways, and a list has no name for TLS to check: {one_name}"
+        )
+    parts = [part.strip() for part in addresses.split(",")]
+    try:
+        kinds = {ipaddress.ip_address(part.rpartition(":")[0].strip("[]")).version for part in parts}
+    except ValueError:
+        kinds = set()
+    if len(kinds) != 1:
+        raise SettingsError(
+            "ZEEBE_ADDRESS lists several gateways, which works for IP addresses of one kind with their ports, such as "
+            f"10.0.0.1:26500,10.0.0.2:26500: write these, or {one_name}"
+        )
+    return f"ipv{kinds.pop()}:{','.join(parts)}"
 
 
 def _credentials(settings: Settings) -> grpc.ChannelCredentials:
     if settings.zeebe_ca_file is None:
         return grpc.ssl_channel_credentials()
-    try:
-        return grpc.ssl_channel_credentials(settings.zeebe_ca_file.read_bytes())
-    except OSError as error:
+    _trust(settings)
+    return grpc.ssl_channel_credentials(settings.zeebe_ca_file.read_bytes())
+
+
+def _client(settings: Settings) -> Client:
+    url: str = settings.needed("camunda_oauth_url")
+    if not url.startswith("https://"):
         raise SettingsError(
-            f"ZEEBE_CA_CERTIFICATE_PATH cannot be read ({error.strerror}): set it to a PEM file with the "
-            "gateway's certificate authority."
-        ) from error
+            "CAMUNDA_OAUTH_URL does not begin with https://, so the client's secret would travel in the open: "
+            "set it to the token address over TLS."
+        )
+    return Client(
+        url=url,
+        client_id=settings.needed("camunda_client_id"),
+        client_secret=settings.needed("camunda_client_secret").get_secret_value(),
+        audience=settings.camunda_token_audience,
+        scope=settings.camunda_token_scope,
+        trust=_trust(settings),
+    )
+
+
+def _trust(settings: Settings) -> ssl.SSLContext:
+    """The system's authorities and the one that is set."""
+    trust = ssl.create_default_context()
+    if settings.zeebe_ca_file is not None:
+        try:
+            trust.load_verify_locations(settings.zeebe_ca_file)
+        except OSError as error:
+            raise SettingsError(
+                f"ZEEBE_CA_CERTIFICATE_PATH cannot be read ({error.strerror or error}): set it to a PEM file with the "
+                "gateway's certificate authority."
+            ) from error
+    return trust

@@ -68,7 +68,8 @@ def build_command(command: type[C], job: JobFacts) -> C:
             cause = "is not given" if given is None else f"is not what {job.type} expects: {error.errors()[0]['msg']}"
             raise Fatal(
                 f"could not read the variables of {job.type} | variable {name} of job {job.key} at {job.element_id} | "
-                f"{name} {cause} | set the variable, then resolve the incident"
+                f"{name} {cause} | set the variable, then resolve the incident",
+                runbook="incidents-pending#variables",
             ) from None
     return command(**values)
 

@@ -27,10 +27,15 @@ from pyzeebe.errors import (
 )
 
 from services.runtime.errors import Fatal, Retryable
+from services.runtime.oauth import CHECK_CLIENT, REFUSED
 
 CALL_SECONDS = 20.0
 
 DEFAULT_TTL = timedelta(hours=1)
+
+
+class NotLetIn(Fatal):
+    """The gateway, or the one who gives tokens for it, does not know this client: every call would be refused."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +56,7 @@ class Deployment:
 
 
 class EngineClient(Protocol):
-    """Raises Retryable when the engine cannot be reached or is busy, Fatal when it refuses what was asked."""
+    """Raises Retryable when the engine cannot be reached or is busy, Fatal (NotLetIn) where it refuses."""
 
     async def publish_message(
         self,
@@ -137,24 +142,39 @@ async def transport(doing: str, seconds: float = CALL_SECONDS) -> AsyncIterator[
     except TimeoutError as error:
         raise Retryable(f"could not {doing}: the engine did not answer within {seconds:g} s") from error
     except (ZeebeGatewayUnavailableError, ZeebeDeadlineExceeded, ZeebeInternalError) as error:
-        raise Retryable(f"could not {doing}: the engine cannot be reached ({_cause(error)})") from error
+        if REFUSED in cause_of(error):
+            raise _not_let_in(doing, error) from error
+        raise Retryable(f"could not {doing}: the engine cannot be reached ({cause_of(error)}){_hint(error)}") from error
     except ZeebeBackPressureError as error:
-        raise Retryable(f"could not {doing}: the engine is busy ({_cause(error)})") from error
+        raise Retryable(f"could not {doing}: the engine is busy ({cause_of(error)})") from error
     except ProcessInvalidError as error:
-        cause = _cause(error.__cause__ or error)
+        cause = cause_of(error.__cause__ or error)
         raise Fatal(
             f"could not {doing} | the engine refuses it | {cause} | correct the file and deploy again"
         ) from error
     except UnknownGrpcStatusCodeError as error:
+        if error.grpc_error.code() is grpc.StatusCode.UNAUTHENTICATED:
+            raise _not_let_in(doing, error) from error
         raise Fatal(
-            f"could not {doing} | the engine refused the call | {_cause(error)} | "
+            f"could not {doing} | the engine refused the call | {cause_of(error)} | "
             "check ZEEBE_ADDRESS, CAMUNDA_CLIENT_ID and what the client may do"
         ) from error
     except PyZeebeError as error:
-        raise Fatal(f"could not {doing} | {_cause(error)} | check the call") from error
+        raise Fatal(f"could not {doing} | {cause_of(error)} | check the call") from error
 
 
-def _cause(error: BaseException) -> str:
+def _hint(error: BaseException) -> str:
+    cause = cause_of(error)
+    if "CERTIFICATE_VERIFY_FAILED" in cause or "Hostname Verification" in cause:
+        return ": its certificate is not trusted, see ZEEBE_CA_CERTIFICATE_PATH and the name in ZEEBE_ADDRESS"
+    return ""
+
+
+def _not_let_in(doing: str, error: BaseException) -> NotLetIn:
+    return NotLetIn(f"could not {doing} | the engine does not let this client in | {cause_of(error)} | {CHECK_CLIENT}")
+
+
+def cause_of(error: BaseException) -> str:
     """The status code and the server's own words, without pyzeebe's wrapping."""
     inner = getattr(error, "grpc_error", error)
     if isinstance(inner, grpc.aio.AioRpcError):

@@ -4,7 +4,18 @@ from collections.abc import Mapping
 
 
 class Retryable(Exception):
-    """Try again later: the runner fails the job with back-off. Say what failed, on which object, and why."""
+    """Try again later: the runner fails the job with back-off. Say what failed, on which object, and why.
+
+    ``runbook`` names the page of docs/runbooks that an operator reads when the retries are used up; each kind of
+    failure has its own, and one raise may name another.
+    """
+
+    runbook = "jobs-fail"
+
+    def __init__(self, message: str, *, runbook: str | None = None) -> None:
+        super().__init__(message)
+        if runbook is not None:
+            self.runbook = runbook
 
 
 class Outcome(Exception):
@@ -19,8 +30,16 @@ class Outcome(Exception):
 class Fatal(Exception):
     """Nobody but a person can go on: the runner raises an incident.
 
-    The text is what an operator reads: what failed | on which object | why | what to do next.
+    The text is what an operator reads: what failed | on which object | why | what to do next. ``runbook`` as
+    Retryable's.
     """
+
+    runbook = "incidents-pending"
+
+    def __init__(self, message: str, *, runbook: str | None = None) -> None:
+        super().__init__(message)
+        if runbook is not None:
+            self.runbook = runbook
 
 
 class Refused(Exception):

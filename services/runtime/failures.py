@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from services.runtime.commands import JobFacts
+from services.runtime.errors import Fatal, Refused, Retryable
 
 MESSAGE_LIMIT = 500
+RUNBOOKS = "docs/runbooks"
 
 
 @dataclass(frozen=True)
@@ -47,20 +49,43 @@ class Attempts:
         self._first_seen.pop(job_key, None)
 
 
-def failure_message(job: JobFacts, cause: str, next_step: str) -> str:
+def runbook_of(error: BaseException) -> str:
+    """The page of docs/runbooks for this kind of failure; what nobody foresaw is a failing job."""
+    if isinstance(error, Retryable | Fatal):
+        return error.runbook
+    return Fatal.runbook if isinstance(error, Refused) else Retryable.runbook
+
+
+def failure_message(job: JobFacts, cause: str, next_step: str, runbook: str | None = None) -> str:
     """``<what failed> | <object> | <cause> | <next step>``, at most 500 characters, for whoever reads the incident.
 
-    A cause that already has this form is kept as it is. What is too long loses the end of its longest part.
+    A cause that already has this form is kept; one that lacks a part gets it. What is too long loses the ends of its
+    longest parts, and never the name of the ``runbook``, which closes the text.
     """
     application = job.variables.get("applicationId")
     thing = f"application {application}, job {job.key}" if application else f"job {job.key}"
-    parts = cause.split(" | ") if " | " in cause else [f"{job.type} failed", thing, cause, next_step]
-    parts = [" ".join(part.split()) for part in parts]
-    excess = len(" | ".join(parts)) - MESSAGE_LIMIT
-    if excess > 0:
+    parts = [" ".join(part.split()) for part in _four(cause.split(" | "), f"{job.type} failed", thing, next_step)]
+    page, _, section = (runbook or "").partition("#")
+    closing = f" ({RUNBOOKS}/{page}.md{'#' + section if section else ''})" if page else ""
+    while (excess := len(" | ".join(parts)) + len(closing) - MESSAGE_LIMIT) > 0:
         longest = max(range(len(parts)), key=lambda index: len(parts[index]))
-        parts[longest] = parts[longest][: max(len(parts[longest]) - excess - 1, 0)] + "…"
-    return " | ".join(parts)[:MESSAGE_LIMIT]
+        kept = max(len(parts[longest]) - excess - 1, MESSAGE_LIMIT // (len(parts) * 2))
+        parts[longest] = parts[longest][:kept] + "…"
+    return " | ".join(parts) + closing
+
+
+def _four(parts: list[str], what: str, thing: str, next_step: str) -> list[str]:
+    """What failed, the object, the cause and the next step, whichever of them a text has."""
+    match parts:
+        case [cause]:
+            return [what, thing, cause, next_step]
+        case [said, cause]:
+            return [said, thing, cause, next_step]
+        case [said, cause, step]:
+            return [said, thing, cause, step]
+        case [said, named, *causes, step]:
+            return [said, named, " / ".join(causes), step]
+    return [what, thing, " / ".join(parts), next_step]
 
 
 def stack(error: BaseException) -> str:

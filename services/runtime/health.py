@@ -46,7 +46,11 @@ class Health:
     monotonic: Callable[[], float] = time.monotonic
     checks: dict[str, Check] = field(default_factory=dict)
     pollers: dict[str, Poller] = field(default_factory=dict)
+    figures: list[Callable[[], bytes]] = field(default_factory=list)
+    """What other parts of this process add to ``/metrics``, in Prometheus' text format."""
     connected: Callable[[], bool] = lambda: True
+    resting: bool = False
+    """Whether the polls have ended on purpose: a worker that drains finishes its jobs and is alive."""
     loop_stamp: float = field(init=False)
 
     def __post_init__(self) -> None:
@@ -74,7 +78,8 @@ class Health:
             found.append(f"the event loop has not turned for {now - self.loop_stamp:.0f} s")
         if not self.connected():
             found.append("the channel to the engine is closed for good")
-        found += [f"nobody polls for {name}" for name, poller in self.pollers.items() if poller.silent(now)]
+        if not self.resting:
+            found += [f"nobody polls for {name}" for name, poller in self.pollers.items() if poller.silent(now)]
         return found
 
     async def unready(self) -> dict[str, str]:
@@ -105,7 +110,8 @@ def health_app(health: Health) -> Starlette:
         return JSONResponse({"ready": not unready, "unready": unready}, 503 if unready else 200)
 
     async def show_metrics(_request: Request) -> Response:
-        return Response(metrics.exposition(), headers={"content-type": metrics.CONTENT_TYPE})
+        told = b"".join([metrics.exposition(), *(figures() for figures in health.figures)])
+        return Response(told, headers={"content-type": metrics.CONTENT_TYPE})
 
     return Starlette(routes=[Route("/livez", livez), Route("/readyz", readyz), Route("/metrics", show_metrics)])
 

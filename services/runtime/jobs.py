@@ -17,7 +17,7 @@ from services.runtime import metrics
 from services.runtime.adapter import JobAdapter, current_job_type
 from services.runtime.commands import build_command, result_variables
 from services.runtime.errors import Fatal, Outcome, Refused, Retryable
-from services.runtime.failures import Attempts, Backoff, failure_message, stack
+from services.runtime.failures import Attempts, Backoff, failure_message, runbook_of, stack
 from services.runtime.health import Health
 from services.runtime.journal import Journal, NoJournal
 from services.runtime.lease import Interrupted, Lease, LeaseLost
@@ -105,16 +105,19 @@ class JobRunner:
         seconds = self._settings.drain_seconds if grace is None else grace
         log.info("stopping", running=self.running, grace_seconds=seconds)
         self._adapter.draining = True
+        self.health.resting = True
         with anyio.move_on_after(seconds):
             await self._pyzeebe.stop()
+        self._adapter.end_polls()
         leases = list(self._running.values())
         for lease in leases:
             lease.end(Interrupted())
         with anyio.move_on_after(INTERRUPT_SECONDS):
             for lease in leases:
                 await lease.ended.wait()
-            # What was interrupted is being handed back.
+            # What was interrupted is being handed back, and what came meanwhile.
             await self._pyzeebe.stop()
+            await self._adapter.handed_back()
         if self._running:
             log.warning("handlers that did not end are left behind", job_keys=list(self._running))
         self._scope.cancel()
@@ -123,6 +126,7 @@ class JobRunner:
         default = self._settings.heavy_concurrency if worker.heavy else self._settings.worker_concurrency
         places = worker.concurrency or default
         self.health.watch(worker.job_type, places, self._settings.poll_seconds * 2 + POLL_SILENCE)
+        metrics.expect_jobs(worker.job_type, places)
 
         # pyzeebe compares this annotation with the class (trap 5): keep it a class, not a string.
         async def run_job(job: Job, **_variables: object) -> dict[str, Any]:
@@ -154,6 +158,7 @@ class JobRunner:
         lease = Lease(self._adapter, job.key, self._timeout)
         self._running[job.key] = lease
         poller.running += 1
+        metrics.JOBS_IN_FLIGHT.labels(job.type).inc()
         started = time.perf_counter()
         try:
             async with lease:
@@ -167,6 +172,7 @@ class JobRunner:
             poller.running -= 1
             self.health.beat(job.type)
             del self._running[job.key]
+            metrics.JOBS_IN_FLIGHT.labels(job.type).dec()
             metrics.JOB_EXECUTION_TIME.labels(job.type).observe(time.perf_counter() - started)
             metrics.JOBS_HANDLED.labels(job.type).inc()
 
@@ -192,7 +198,7 @@ class JobRunner:
                 await self._try_again(error, job)
 
     async def _raise_incident(self, error: Exception, job: Job) -> None:
-        message = failure_message(job, str(error), NEXT_AFTER_INCIDENT)
+        message = failure_message(job, str(error), NEXT_AFTER_INCIDENT, runbook_of(error))
         log.error("incident", message=message, stack=stack(error))
         self._attempts.forget(job.key)
         await self._note(self._journal.stuck(job))
@@ -205,7 +211,7 @@ class JobRunner:
         # The text of an error that is not ours may hold values, even personal data: its type has to do.
         cause = str(error) if known else f"{type(error).__name__}, see the log of job {job.key}"
         next_step = "nothing: it is tried again by itself" if retries else NEXT_AFTER_INCIDENT
-        message = failure_message(job, cause, next_step)
+        message = failure_message(job, cause, next_step, None if retries else runbook_of(error))
         facts = {"message": message, "retries": retries, "again_in_seconds": round(delay.total_seconds(), 3)}
         if known:
             log.warning("failed, to be tried again", **facts)

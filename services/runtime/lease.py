@@ -26,6 +26,8 @@ class Interrupted(Exception):
 class Lease:
     """``async with`` around the handler; every third of ``timeout`` (seconds) it asks for ``timeout`` anew.
 
+    An engine that does not answer is asked again soon, twice before the time is over.
+
     ``end(reason)`` cancels the block, which then raises ``reason``. A handler that waits for a thread ends with it.
     """
 
@@ -60,10 +62,12 @@ class Lease:
         return swallowed
 
     async def _beat(self) -> None:
+        pause = self._timeout / 3
         while True:
-            await asyncio.sleep(self._timeout / 3)
+            await asyncio.sleep(pause)
+            pause = self._timeout / 3
             try:
-                async with transport("extend the job", self._timeout / 3):
+                async with transport("extend the job", self._timeout / 6):
                     await self._adapter.update_job_timeout(self._job_key, round(self._timeout * 1000))
             except JobNotFoundError:
                 self.end(LeaseLost())
@@ -72,6 +76,7 @@ class Lease:
                 # It timed out and waits to be handed out; when it comes here, it is still being done.
                 log.warning("the job's time ran out while its handler works", job_key=self._job_key)
             except (Retryable, Fatal) as error:
+                pause = self._timeout / 12
                 log.warning("the job could not be extended, trying again", job_key=self._job_key, cause=str(error))
 
 

@@ -1,11 +1,14 @@
 """Metrics under Camunda's client names, so that its dashboards work, and our own for the business.
 
-Labels are few and low in number: never an application, a job key, a person or a camera.
+Labels are few and low in number: never an application, a job key, a person or a camera. A series is there at 0 before
+the first event, because Prometheus sees no increase from nothing to 1.
 """
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 REGISTRY = CollectorRegistry(auto_describe=True)
+# What the books say. Only the process that counts them shows it: elsewhere these gauges would say 0, and mean nothing.
+BOOKS = CollectorRegistry(auto_describe=True)
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 JOB_INVOCATIONS = Counter(
@@ -28,23 +31,25 @@ JOBS_HANDLED = Counter("camunda_client_worker_job_handled", "Jobs whose handler 
 
 LAST_SUCCESSFUL_POLL = Gauge(
     "footage_desk_last_successful_poll_timestamp_seconds",
-    "When the engine last answered a poll for jobs",
+    "When the engine last answered a poll for jobs; until it has, when the worker began",
     ["type"],
     registry=REGISTRY,
 )
+JOBS_IN_FLIGHT = Gauge("footage_desk_jobs_in_flight", "Jobs whose handler runs now", ["type"], registry=REGISTRY)
+JOB_PLACES = Gauge("footage_desk_job_places", "Jobs that may run at once", ["type"], registry=REGISTRY)
 LEASES_LOST = Counter(
     "footage_desk_job_leases_lost", "Handlers stopped because the job was gone", ["type"], registry=REGISTRY
 )
-APPLICATIONS = Gauge("footage_desk_applications", "Applications by state", ["state"], registry=REGISTRY)
-REVIEW_AGE = Gauge(
-    "footage_desk_review_age_seconds", "Age of the oldest open review by stage", ["stage"], registry=REGISTRY
-)
-NEAREST_OVERWRITE = Gauge(
-    "footage_desk_nearest_overwrite_seconds",
-    "Seconds until the recorder overwrites footage that an open application asks for",
-    registry=REGISTRY,
+BYTES_MOVED = Counter(
+    "footage_desk_bytes_moved", "Bytes of footage on their way into the vault, counted as they pass", registry=REGISTRY
 )
 BYTES_SEALED = Counter("footage_desk_bytes_sealed", "Bytes of footage sealed", registry=REGISTRY)
+SEALINGS = Counter(
+    "footage_desk_sealings",
+    "Footage sent through the seal by outcome: complete, partial, missing, unreadable, failed",
+    ["outcome"],
+    registry=REGISTRY,
+)
 SEALING_SECONDS = Histogram(
     "footage_desk_sealing_seconds",
     "Seconds from the first byte read to the sealed object",
@@ -57,19 +62,14 @@ COVERAGE_OUTCOMES = Counter(
     ["outcome"],
     registry=REGISTRY,
 )
-COPIES_OUT = Gauge("footage_desk_copies_out", "Issued copies that are not yet back", registry=REGISTRY)
-COPIES_OVERDUE = Gauge("footage_desk_copies_overdue", "Issued copies past their due date", registry=REGISTRY)
-RECORDER_CLOCK_OFFSET = Gauge(
-    "footage_desk_recorder_clock_offset_seconds", "A recorder's clock minus ours", ["recorder"], registry=REGISTRY
-)
-RECORDER_LAST_SEEN = Gauge(
-    "footage_desk_recorder_last_seen_timestamp_seconds",
-    "When a recorder last answered",
-    ["recorder"],
+PRESERVATIONS = Counter(
+    "footage_desk_preservations",
+    "Footage at risk of being overwritten, by outcome: kept, failed",
+    ["outcome"],
     registry=REGISTRY,
 )
-OUTBOX_LAG = Gauge(
-    "footage_desk_outbox_lag_seconds", "Age of the oldest message that waits for the engine", registry=REGISTRY
+VERIFICATION_FAILURES = Counter(
+    "footage_desk_verification_failures", "Masters, copies and documents that failed verification", registry=REGISTRY
 )
 NOTICES = Counter(
     "footage_desk_notices",
@@ -77,15 +77,93 @@ NOTICES = Counter(
     ["channel", "outcome"],
     registry=REGISTRY,
 )
+REGISTER_SECONDS = Histogram(
+    "footage_desk_register_seconds",
+    "Seconds that one act took in the books, waiting for its turn included",
+    buckets=(0.005, 0.02, 0.1, 0.5, 2, 10, 30),
+    registry=REGISTRY,
+)
+REGISTER_FAILURES = Counter(
+    "footage_desk_register_failures",
+    "Acts that the database did not take, by reason: away, conflict",
+    ["reason"],
+    registry=REGISTRY,
+)
+
+BOOKS_COUNTED = Gauge(
+    "footage_desk_books_counted_timestamp_seconds", "When the books were last counted", registry=BOOKS
+)
+APPLICATIONS = Gauge("footage_desk_applications", "Applications by state", ["state"], registry=BOOKS)
+REVIEW_AGE = Gauge(
+    "footage_desk_review_age_seconds", "Age of the oldest open review by stage", ["stage"], registry=BOOKS
+)
+REVIEWS_OPEN = Gauge("footage_desk_reviews_open", "Open reviews by stage", ["stage"], registry=BOOKS)
+REVIEWS_OVERDUE = Gauge(
+    "footage_desk_reviews_overdue", "Open reviews past their limit by stage", ["stage"], registry=BOOKS
+)
+NEAREST_OVERWRITE = Gauge(
+    "footage_desk_nearest_overwrite_seconds",
+    "Seconds until the recorder overwrites footage that an open application asks for",
+    registry=BOOKS,
+)
+ITEMS_PRESERVED = Gauge(
+    "footage_desk_items_preserved", "Items whose footage lies in the quarantine now", registry=BOOKS
+)
+COPIES_OUT = Gauge("footage_desk_copies_out", "Hand-overs whose copies are not yet back", registry=BOOKS)
+COPIES_OVERDUE = Gauge("footage_desk_copies_overdue", "Hand-overs past their due date", registry=BOOKS)
+RECORDER_CLOCK_OFFSET = Gauge(
+    "footage_desk_recorder_clock_offset_seconds", "A recorder's clock minus ours", ["recorder"], registry=BOOKS
+)
+RECORDER_LAST_SEEN = Gauge(
+    "footage_desk_recorder_last_seen_timestamp_seconds",
+    "When a recorder last answered",
+    ["recorder"],
+    registry=BOOKS,
+)
+RECORDER_ANSWERS = Gauge(
+    "footage_desk_recorder_answers",
+    "1 where the recorder answered when it was asked last, 0 where it did not",
+    ["recorder"],
+    registry=BOOKS,
+)
+OUTBOX_LAG = Gauge(
+    "footage_desk_outbox_lag_seconds", "Age of the oldest message that waits for the engine", registry=BOOKS
+)
 NOTICES_WAITING = Gauge(
-    "footage_desk_notices_waiting", "Notices that wait to leave the portal", ["channel"], registry=REGISTRY
+    "footage_desk_notices_waiting", "Notices that wait to leave the portal", ["channel"], registry=BOOKS
 )
-AUDIT_SIZE = Gauge("footage_desk_audit_size", "Events in the audit trail", registry=REGISTRY)
-VERIFICATION_FAILURES = Counter(
-    "footage_desk_verification_failures", "Masters and copies that failed verification", registry=REGISTRY
-)
+AUDIT_SIZE = Gauge("footage_desk_audit_size", "Events in the audit trail", registry=BOOKS)
+
+JOB_ACTIONS = ("activated", "completed", "failed", "bpmn-error")
+NOTICE_OUTCOMES = ("delivered", "tried", "failed")
+
+for _outcome in ("complete", "partial", "missing", "unreadable"):
+    COVERAGE_OUTCOMES.labels(_outcome)
+    SEALINGS.labels(_outcome)
+SEALINGS.labels("failed")
+for _outcome in ("kept", "failed"):
+    PRESERVATIONS.labels(_outcome)
+for _reason in ("away", "conflict"):
+    REGISTER_FAILURES.labels(_reason)
+
+
+def expect_jobs(job_type: str, places: int) -> None:
+    """Show everything about a job type from the start; ``places`` of its jobs may run at once."""
+    for action in JOB_ACTIONS:
+        JOB_INVOCATIONS.labels(job_type, action)
+    for counter in (JOBS_ACTIVATED, JOBS_HANDLED, LEASES_LOST, JOB_EXECUTION_TIME, JOBS_IN_FLIGHT):
+        counter.labels(job_type)
+    JOB_PLACES.labels(job_type).set(places)
+    LAST_SUCCESSFUL_POLL.labels(job_type).set_to_current_time()
+
+
+def expect_notices(channel: str) -> None:
+    """Show a channel's notices from the start."""
+    for outcome in NOTICE_OUTCOMES:
+        NOTICES.labels(channel, outcome)
 
 
 def exposition() -> bytes:
-    """All metrics in Prometheus' text format."""
-    return generate_latest(REGISTRY)
+    """All metrics in Prometheus' text format; those of the books where this process has counted them."""
+    counted = BOOKS.get_sample_value("footage_desk_books_counted_timestamp_seconds")
+    return generate_latest(REGISTRY) + (generate_latest(BOOKS) if counted else b"")

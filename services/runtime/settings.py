@@ -53,6 +53,7 @@ class Settings(NoticeSettings):
         None, description="an SQLAlchemy address, such as postgresql+psycopg://user:password@host/footage_desk"
     )
     keys_dir: Path | None = Field(None, description="a folder for keys, readable by this account alone")
+    models_dir: Path | None = Field(None, description="a folder of models and review stages, instead of those shipped")
     demo: bool = Field(False, description="true for demo data and a clock that can be turned, or false")
     organisation: str = Field("本单位", min_length=1, description="the organisation's name as documents show it")
     zone: str = Field("Asia/Shanghai", description="a time zone's name, such as Asia/Shanghai")
@@ -63,12 +64,13 @@ class Settings(NoticeSettings):
         "ZEEBE_INSECURE_CONNECTION", description="true for a gateway without TLS, or false"
     )
     zeebe_ca_file: Path | None = _camunda(
-        "ZEEBE_CA_CERTIFICATE_PATH", description="a PEM file with the gateway's certificate authority"
+        "ZEEBE_CA_CERTIFICATE_PATH", description="a PEM file with the authority of the gateway and the token address"
     )
     camunda_client_id: str | None = _camunda("CAMUNDA_CLIENT_ID", description="the OAuth client's id")
     camunda_client_secret: SecretStr | None = _camunda("CAMUNDA_CLIENT_SECRET", description="the OAuth client's secret")
     camunda_oauth_url: str | None = _camunda("CAMUNDA_OAUTH_URL", description="the OAuth token address")
     camunda_token_audience: str | None = _camunda("CAMUNDA_TOKEN_AUDIENCE", description="the OAuth audience")
+    camunda_token_scope: str | None = _camunda("CAMUNDA_TOKEN_SCOPE", description="the OAuth scope, where one is asked")
     engine_host: str = Field("127.0.0.1", description="the address on which the embedded engine listens")
     engine_port: Port = Field(26500, description="a port from 0 to 65535 (0 takes a free one)")
 

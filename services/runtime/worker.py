@@ -33,12 +33,17 @@ class Worker:
     def variables(self) -> tuple[str, ...]:
         return variables_to_fetch(self.command)
 
+    @property
+    def wants(self) -> tuple[str, ...]:
+        """What ``handle`` takes besides its command, by parameter name."""
+        return tuple(inspect.signature(self.handle).parameters)[1:]
+
     def bind(self, dependencies: Mapping[str, object]) -> dict[str, object]:
         """What ``handle`` takes besides its command, by parameter name; raises WorkerError for what is not there."""
         parameters = list(inspect.signature(self.handle).parameters.values())[1:]
         missing = [p.name for p in parameters if p.name not in dependencies and p.default is inspect.Parameter.empty]
         if missing:
-            raise WorkerError(f"{self.job_type} needs {', '.join(missing)}: give it in bootstrap by this name.")
+            raise WorkerError(f"{self.job_type} needs {', '.join(missing)}: give it in services/house.py by this name.")
         return {p.name: dependencies[p.name] for p in parameters if p.name in dependencies}
 
 

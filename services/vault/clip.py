@@ -30,9 +30,13 @@ T = TypeVar("T")
 class ClipFailed(Retryable):
     """The clip process ended without a report."""
 
+    runbook = "incidents-pending#footage"
+
 
 class UnsupportedFootage(Fatal):
     """The footage is of a kind that is not copied."""
+
+    runbook = "incidents-pending#footage"
 
 
 @asynccontextmanager

@@ -30,6 +30,8 @@ class FootageUnreadable(Exception):
 class WrongFootage(Fatal):
     """The footage is another camera's; nothing of it was kept."""
 
+    runbook = "incidents-pending#footage"
+
 
 @dataclass(frozen=True)
 class Fragment:

@@ -12,12 +12,20 @@ _MODE = 0o600
 _FOLDER_MODE = 0o700
 
 
+class KeyUnusable(Fatal):
+    """A key is missing, broken, or open to others."""
+
+    runbook = "incidents-pending#keys"
+
+
 def make_key_folder(folder: Path) -> None:
     """A folder with mode 0700; raises Fatal when one is there that others may enter."""
     folder.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
     mode = stat.S_IMODE(folder.stat().st_mode)
     if mode & 0o077:
-        raise Fatal(f"the key folder {folder} has mode {mode:04o}, others can enter it: run `chmod 700 {folder}`.")
+        raise KeyUnusable(
+            f"the key folder {folder} has mode {mode:04o}, others can enter it: run `chmod 700 {folder}`."
+        )
 
 
 def read_key_file(path: Path) -> str:
@@ -25,12 +33,16 @@ def read_key_file(path: Path) -> str:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
     except OSError as error:
-        raise Fatal(f"the key file {path} cannot be read ({error.strerror}): restore it or name another.") from error
+        raise KeyUnusable(
+            f"the key file {path} cannot be read ({error.strerror}): restore it or name another."
+        ) from error
     with os.fdopen(descriptor) as file:
         # Of the opened file, so that it cannot be exchanged between the check and the read.
         mode = stat.S_IMODE(os.fstat(descriptor).st_mode)
         if mode & ~_MODE:
-            raise Fatal(f"the key file {path} has mode {mode:04o}, more than its owner's 0600: run `chmod 600 {path}`.")
+            raise KeyUnusable(
+                f"the key file {path} has mode {mode:04o}, more than its owner's 0600: run `chmod 600 {path}`."
+            )
         return file.read()
 
 

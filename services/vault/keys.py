@@ -13,6 +13,7 @@ from typing import Protocol
 from services.runtime.errors import Fatal, Retryable
 from services.vault.age import KeyInvalid, Stanza, Unwrapper, X25519Identity, generate_identity
 from services.vault.key_files import (
+    KeyUnusable,
     leftovers,
     make_key_folder,
     read_key_file,
@@ -40,6 +41,8 @@ _ESCROW_NOTE = (
 
 class KeyGone(Fatal):
     """The loan key was destroyed, or never was: the copy cannot be opened by anyone. The master can."""
+
+    runbook = "incidents-pending#keys"
 
 
 class Signer(Protocol):
@@ -74,15 +77,19 @@ class FileIdentity:
         lines = [line.strip() for line in read_key_file(self._path).splitlines()]
         keys = [line for line in lines if line and not line.startswith("#")]
         if len(keys) != 1:
-            raise Fatal(f"the key file {self._path} holds {len(keys)} keys: it has to hold one AGE-SECRET-KEY-1… line.")
+            raise KeyUnusable(
+                f"the key file {self._path} holds {len(keys)} keys: it has to hold one AGE-SECRET-KEY-1… line."
+            )
         try:
             return X25519Identity(keys[0])
         except KeyInvalid as error:
-            raise Fatal(f"the key file {self._path} cannot be used ({error}): restore it from its backup.") from error
+            raise KeyUnusable(
+                f"the key file {self._path} cannot be used ({error}): restore it from its backup."
+            ) from error
 
 
 class LoanKeys:
-    """One key for each issued copy, in a folder that is in no backup: to end a loan is to destroy its key.
+    """One key for each issued copy, in a folder that no backup of the books has: to end a loan is to destroy its key.
 
     Overwriting reaches the disk that is there; what a journal or a flash controller has copied aside, nobody
     reaches, so the folder belongs on an encrypted disk.
@@ -125,7 +132,7 @@ class LoanKeys:
 
     def _path(self, copy_id: str) -> Path:
         if not _COPY_ID.fullmatch(copy_id):
-            raise Fatal(f"{copy_id!r} cannot name a loan key: a copy's id has letters, digits, - and _ only.")
+            raise KeyUnusable(f"{copy_id!r} cannot name a loan key: a copy's id has letters, digits, - and _ only.")
         return self._directory / f"{copy_id}.key"
 
     def _tombstone(self, copy_id: str) -> Path:
@@ -170,7 +177,7 @@ def ensure_keys(directory: Path) -> VaultKeys:
         directory / VAULT_FILE,
     )
     if keys.identity_file.exists() and FileIdentity(keys.identity_file).recipient != keys.vault_recipient:
-        raise Fatal(
+        raise KeyUnusable(
             f"{directory / VAULT_RECIPIENT_FILE} does not belong to {keys.identity_file}: restore both files from the "
             "same backup, or masters would be encrypted to a key that is not here."
         )
@@ -189,7 +196,8 @@ def recipients_in(directory: Path) -> tuple[str, str]:
     except FileNotFoundError as error:
         raise Retryable(
             f"the vault's recipients are not here | {error.filename} | no worker has made them yet | start a worker "
-            f"with the same keys folder, or copy {VAULT_RECIPIENT_FILE} and {ESCROW_RECIPIENT_FILE} there"
+            f"with the same keys folder, or copy {VAULT_RECIPIENT_FILE} and {ESCROW_RECIPIENT_FILE} there",
+            runbook=KeyUnusable.runbook,
         ) from error
     return vault, escrow
 

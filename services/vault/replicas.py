@@ -20,6 +20,8 @@ Progress = Callable[[bool, int], None]
 class ObjectDamaged(Fatal):
     """The bytes in the store are not those that were sealed."""
 
+    runbook = "verification-failures"
+
 
 class Stopped(Exception):
     """The caller was cancelled; raised in the thread that works for it."""

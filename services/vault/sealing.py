@@ -6,7 +6,8 @@ and no unfinished upload stays behind.
 
 import hashlib
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -20,6 +21,8 @@ from services.vault.age import Reader, Unwrapper
 from services.vault.clip import Clip, Limits, SegmentLike
 from services.vault.coverage import (
     Coverage,
+    FootageMissing,
+    FootageUnreadable,
     Fragment,
     OutcomeWord,
     fragments_from_json,
@@ -37,6 +40,8 @@ Progress = Callable[[int, float], None]
 
 class MasterDamaged(Fatal):
     """What the vault holds is not what was sealed."""
+
+    runbook = "verification-failures"
 
 
 @dataclass(frozen=True)
@@ -219,19 +224,21 @@ async def _seal_clip(
         )
 
     started = time.perf_counter()
-    async with clip:
-        stored: Uploaded[tuple[OutcomeWord, Coverage]] = await upload(
-            _counted(clip, progress),
-            conclude,
-            recipients=recipients,
-            store=store,
-            bucket=bucket,
-            key=key,
-            metadata=metadata,
-            legal_hold=legal_hold,
-            content_type=CONTENT_TYPE,
-        )
+    with _outcome_counted():
+        async with clip:
+            stored: Uploaded[tuple[OutcomeWord, Coverage]] = await upload(
+                _counted(clip, progress),
+                conclude,
+                recipients=recipients,
+                store=store,
+                bucket=bucket,
+                key=key,
+                metadata=metadata,
+                legal_hold=legal_hold,
+                content_type=CONTENT_TYPE,
+            )
     outcome, coverage = stored.verdict
+    metrics.SEALINGS.labels(outcome).inc()
     metrics.BYTES_SEALED.inc(stored.plain_size)
     metrics.SEALING_SECONDS.observe(time.perf_counter() - started)
     return Sealed(
@@ -248,11 +255,28 @@ async def _seal_clip(
     )
 
 
+@contextmanager
+def _outcome_counted() -> Iterator[None]:
+    """Count what did not come to a sealed object; work that is called off counts as nothing."""
+    try:
+        yield
+    except FootageMissing:
+        metrics.SEALINGS.labels("missing").inc()
+        raise
+    except FootageUnreadable:
+        metrics.SEALINGS.labels("unreadable").inc()
+        raise
+    except Exception:
+        metrics.SEALINGS.labels("failed").inc()
+        raise
+
+
 async def _counted(clip: Clip, progress: Progress) -> AsyncIterator[bytes]:
     size = 0
     length = clip.asked.duration / timedelta(milliseconds=1) or 1.0
     async for chunk in clip.chunks():
         size += len(chunk)
+        metrics.BYTES_MOVED.inc(len(chunk))
         reached = clip.fragments[-1].time_ms if clip.fragments else 0
         progress(size, min(1.0, reached / length))
         yield chunk

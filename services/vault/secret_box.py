@@ -9,8 +9,7 @@ from pathlib import Path
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
-from services.runtime.errors import Fatal
-from services.vault.key_files import make_key_folder, read_key_file, write_key_file
+from services.vault.key_files import KeyUnusable, make_key_folder, read_key_file, write_key_file
 
 KEY_BYTES = 32
 NONCE_BYTES = 12
@@ -34,7 +33,7 @@ class KeyFileBox:
             raw = base64.b64decode(sealed, validate=True)
             return self._cipher.decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], purpose.encode()).decode()
         except (InvalidTag, binascii.Error, ValueError) as error:
-            raise Fatal(
+            raise KeyUnusable(
                 f"could not open | {purpose} | it was sealed with another key than {self._path}, or was changed | "
                 "restore that key file, or reset the second factors"
             ) from error
@@ -48,4 +47,4 @@ class KeyFileBox:
             key = bytes.fromhex(read_key_file(self._path).strip())
             return ChaCha20Poly1305(key)
         except ValueError as error:
-            raise Fatal(f"the key file {self._path} holds no key of {KEY_BYTES} bytes: restore it.") from error
+            raise KeyUnusable(f"the key file {self._path} holds no key of {KEY_BYTES} bytes: restore it.") from error

@@ -19,6 +19,8 @@ OCTETS = "application/octet-stream"
 class StoreDown(Retryable):
     """The store does not answer, is overloaded or full: the same call may succeed later."""
 
+    runbook = "nothing-sealed"
+
 
 class StoreConflict(Exception):
     """The key is taken. An object is never overwritten: each attempt has a key of its own."""
@@ -31,9 +33,13 @@ class StoreLocked(Exception):
 class StoreRefused(Fatal):
     """The store will never accept this call as it is; the text says what to set or to do."""
 
+    runbook = "nothing-sealed"
+
 
 class StoreMissing(Fatal):
     """There is no such object or version."""
+
+    runbook = "verification-failures"
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,8 @@ class UploadStopped(Exception):
 class StoredShort(Retryable):
     """The store says it holds another number of bytes than it was given."""
 
+    runbook = "nothing-sealed"
+
 
 @dataclass(frozen=True)
 class Uploaded(Generic[V]):

@@ -37,5 +37,6 @@ async def handle(command: Command, register: Register, store: Store) -> Result:
             )
         except StoreMissing:
             hashes[copy["copyId"]] = False
+    findings = await register.run(ACTOR, returns.inspected, command.application_id, command.hand_over_id, hashes)
     metrics.VERIFICATION_FAILURES.inc(sum(not match for match in hashes.values()))
-    return Result(await register.run(ACTOR, returns.inspected, command.application_id, command.hand_over_id, hashes))
+    return Result(findings)

@@ -8,6 +8,7 @@ from services.register import attempts, preservations
 from services.register.attempts import NoLongerWanted
 from services.register.preservations import Need
 from services.register.unit import Actor, Register
+from services.runtime import metrics
 from services.runtime.errors import Fatal, Retryable
 from services.vault.coverage import FootageMissing, FootageUnreadable
 from services.vault.keys import VaultKeys
@@ -78,10 +79,13 @@ class _Work:
         )
         try:
             async with watch as gauge:
-                return await self._preserve(need, gauge)
+                kept = await self._preserve(need, gauge)
+            metrics.PRESERVATIONS.labels("kept").inc(kept)
+            return kept
         except NoLongerWanted:
             return False
         except (Retryable, Fatal, NothingRecorded, FootageMissing, FootageUnreadable) as error:
+            metrics.PRESERVATIONS.labels("failed").inc()
             code = type(error).__name__
             await self.register.run(
                 ACTOR,

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from services.recorders.base import Recorder, RecorderDown, RecorderFacts
-from services.register import measurements
+from services.register import measurements, storage_office
 from services.register.measurements import Source
 from services.register.unit import Actor, Register
 
@@ -22,8 +22,13 @@ def open_source(recorders: Recorders, source: Source) -> Recorder:
 
 async def probe(register: Register, actor: Actor, recorder: Recorder, source: Source) -> RecorderFacts:
     """Ask a recorder for its clock and oldest frames and book them; raises RecorderDown when it is not there."""
-    facts = await recorder.probe()
+    try:
+        facts = await recorder.probe()
+    except RecorderDown:
+        await register.run(actor, storage_office.not_reached, source.recorder_id)
+        raise
     if not facts.reachable:
+        await register.run(actor, storage_office.not_reached, source.recorder_id)
         raise RecorderDown(
             f"could not ask the recorder | recorder {source.recorder_id} at {source.site} | it cannot be reached | "
             "switch it on or mend its network; the work goes on by itself"

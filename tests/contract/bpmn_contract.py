@@ -1,6 +1,6 @@
 """What passes between the models and the services: the variables of each job, of each message, of each review."""
 
-from services.register import messages
+from services.register import messages, stages
 
 # job type -> the variables that its worker may read, the variables that it answers with
 JOBS: dict[str, tuple[set[str], set[str]]] = {
@@ -45,19 +45,9 @@ STORAGE_JOBS = {
     "re-archive",
 }
 
-# stage -> its decisions, what it returns besides `decision`
+# stage -> its decisions, what it returns besides `decision`; the file beside the models says so
 STAGES: dict[str, tuple[set[str], set[str]]] = {
-    "preliminary": ({"approved", "returned", "rejected"}, set()),
-    "security": (
-        {"approved", "returned", "rejected"},
-        {"importantInformation", "sensitiveEvent", "highImpact", "usePeriodDays", "wayOfUse"},
-    ),
-    "security-signature": ({"signed", "refused"}, {"importantInformation", "sensitiveEvent", "highImpact"}),
-    "management": ({"approved", "rejected"}, set()),
-    "storage-release": ({"approved", "returned"}, set()),
-    "partial-footage": ({"approved", "rejected"}, set()),
-    "receipt": ({"accepted", "declined"}, {"dueAt"}),
-    "return-inspection": ({"in-order", "discrepancy"}, set()),
+    code: (set(stage.outcomes), set(stage.returns)) for code, stage in stages.STAGES.items() if not stage.retired
 }
 
 # message -> the variables that it carries

@@ -9,8 +9,9 @@ import pytest
 from minio import Minio
 from typer.testing import CliRunner
 
-from services import bootstrap, cli, doctor
+from services import cli, doctor
 from services.demo import organisation
+from services.house import open_house
 from services.register.cameras import Recorder
 from services.register.unit import Actor
 from services.runtime.clock import TurnedClock
@@ -37,12 +38,20 @@ async def test_a_fresh_folder_is_well_and_an_opened_one_too(tmp_path: Path) -> N
     assert [line for line in await doctor.examine(settings(tmp_path), []) if not line.well] == []
     assert not (tmp_path / "register.db").exists()
 
-    house = bootstrap.open_house(settings(tmp_path))
+    house = open_house(settings(tmp_path))
     organisation.prepare(house)
     house.register.close()
     lines = await doctor.examine(settings(tmp_path), [])
     assert [line for line in lines if not line.well] == []
     assert "folder mediamtx, 2 channel(s)" in {line.sentence for line in lines}
+
+
+async def test_a_portal_that_runs_apart_is_asked_for_no_vault_key_and_no_replica(tmp_path: Path) -> None:
+    lines = await doctor.examine(settings(tmp_path), [], portal=True)
+
+    assert "replica" not in {line.part for line in lines}
+    assert not (tmp_path / "replica").exists()
+    assert not (tmp_path / "keys" / "vault").exists()
 
 
 async def test_the_use_period_has_no_default(tmp_path: Path) -> None:
@@ -113,7 +122,7 @@ async def test_an_engine_that_cannot_be_reached(tmp_path: Path) -> None:
 
 
 async def test_a_recorder_that_cannot_be_reached(tmp_path: Path) -> None:
-    house = bootstrap.open_house(settings(tmp_path))
+    house = open_house(settings(tmp_path))
     recorder = Recorder(
         name="仓库", site="北门", kind="folder", configuration={"root": str(tmp_path / "unmounted")}, zone="UTC"
     )

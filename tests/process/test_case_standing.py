@@ -10,8 +10,8 @@ from whole_desk import open_desk
 from whole_footage import MADE_FOR
 from whole_house import Places
 
-from services.bootstrap import models
 from services.demo.organisation import demo_id
+from services.house import models
 from services.register import standing, steps, submissions
 from services.register.agreements import Agreement
 from services.register.reviews import Review

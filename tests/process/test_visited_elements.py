@@ -8,7 +8,7 @@ import pytest
 from engine_trace import VISITED
 from lxml import etree
 
-from services.bootstrap import models
+from services.house import models
 
 BPMN = "{http://www.omg.org/spec/BPMN/20100524/MODEL}"
 NODES = ("startEvent", "endEvent", "boundaryEvent", "intermediateCatchEvent", "intermediateThrowEvent")

@@ -102,7 +102,7 @@ class Run:
         if self._process is not None:
             if self._process.returncode != -signal.SIGKILL:
                 raise Stuck(f"the house left with {self._process.returncode} and nobody had killed it")
-            await self._nothing_outlives(self._process.pid)
+            await nothing_outlives(self._process.pid)
         await self._close_people()
         self.lives += 1
         with (self.folder / "house.log").open("ab") as log:
@@ -147,7 +147,7 @@ class Run:
         return bool(state == "closed")
 
     async def _apply(self, drafter: Somebody) -> None:
-        day = (TurnedClock(self.folder / "house" / "clock.json").now() - timedelta(days=1)).date()
+        day = (self._now() - timedelta(days=1)).date()
         zone = ZoneInfo(organisation.ZONE)
         items = [
             {
@@ -232,19 +232,26 @@ class Run:
         if self.before_return is not None and not self._looked_at_copies:
             await self.before_return(self.application_id)
             self._looked_at_copies = True
-        almost_due = datetime.fromisoformat(hand_over["dueAt"]) - timedelta(days=3)
-        wait = almost_due - TurnedClock(self.folder / "house" / "clock.json").now()
-        if wait > timedelta():
-            seconds = int(wait.total_seconds()) + 60
-            await (await self._who("luoxin")).post("/api/demo/clock", {"seconds": seconds})
-            return
-        log = await custodian.get(f"{path}/custody-log")
-        if any(entry["event"] == "reminded" for entry in log["entries"]):
+        if await self._used_up(custodian, hand_over):
             await custodian.post(
                 f"{path}/return",
                 {"returnTo": "storage", "downloads": [], "noOtherCopies": True, "password": custodian.password},
             )
             self.answered.append((hand_over["id"], "returned", "liuyang"))
+
+    async def _used_up(self, custodian: Somebody, hand_over: dict[str, Any]) -> bool:
+        """Whether the custodian was reminded; the time until then is let pass."""
+        almost_due = datetime.fromisoformat(hand_over["dueAt"]) - timedelta(days=3)
+        wait = almost_due - self._now()
+        if wait > timedelta():
+            seconds = int(wait.total_seconds()) + 60
+            await (await self._who("luoxin")).post("/api/demo/clock", {"seconds": seconds})
+            return False
+        log = await custodian.get(f"/api/hand-overs/{hand_over['id']}/custody-log")
+        return any(entry["event"] == "reminded" for entry in log["entries"])
+
+    def _now(self) -> datetime:
+        return TurnedClock(self.folder / "house" / "clock.json").now()
 
     async def _who(self, login: str) -> Somebody:
         if self._people is None:
@@ -275,22 +282,12 @@ class Run:
                 process.kill()
                 await process.wait()
                 raise
-        await self._nothing_outlives(process.pid)
+        await nothing_outlives(process.pid)
 
     async def _close_people(self) -> None:
         people, self._people = self._people, None
         if people is not None:
             await people.__aexit__(None, None, None)
-
-    async def _nothing_outlives(self, session: int) -> None:
-        """Every process of a dead house ends by itself, soon."""
-        end = time.monotonic() + 10
-        while left := _of_session(session):
-            if time.monotonic() > end:
-                for pid in left:
-                    os.kill(pid, signal.SIGKILL)
-                raise Stuck(f"the house is dead and {len(left)} of its processes live on")
-            await asyncio.sleep(LOOK_AGAIN)
 
     @property
     def struck(self) -> list[str]:
@@ -314,6 +311,17 @@ class Run:
                 f"last lines of the house:\n{tail('house.log', 25)}",
             )
         )
+
+
+async def nothing_outlives(session: int) -> None:
+    """Every process of a dead house ends by itself, soon."""
+    end = time.monotonic() + 10
+    while left := _of_session(session):
+        if time.monotonic() > end:
+            for pid in left:
+                os.kill(pid, signal.SIGKILL)
+            raise Stuck(f"the house is dead and {len(left)} of its processes live on")
+        await asyncio.sleep(LOOK_AGAIN)
 
 
 def _of_session(session: int) -> list[int]:

@@ -14,6 +14,7 @@ from chaos_points import Points, install
 from services import bootstrap
 from services.bootstrap import Addresses
 from services.demo import organisation
+from services.house import open_house
 from services.runtime.logs import configure_logs
 from services.runtime.settings import Settings
 
@@ -37,7 +38,7 @@ def main(folder: Path) -> None:
     loaded = settings(folder)
     configure_logs("info", "json")
     install(Points(folder))
-    house = bootstrap.open_house(loaded)
+    house = open_house(loaded)
     organisation.prepare(house)
 
     async def ready(addresses: Addresses) -> None:

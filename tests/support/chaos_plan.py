@@ -21,13 +21,23 @@ def points_of(visits: Path) -> list[str]:
         f"{label}#{visit}"
         for label, count in counts.items()
         if not CHANCE.search(label)
-        for visit in range(1, min(count, FEW if SELDOM.search(label) else VISITS) + 1)
+        for visit in range(1, min(count, _visits(label)) + 1)
     )
+
+
+def _visits(label: str) -> int:
+    return FEW if SELDOM.search(label) else VISITS
 
 
 def choose(points: list[str], seed: int, shares: int) -> list[str]:
     """The seed's share of the points, whatever other points there are; seeds 0 to ``shares - 1`` take all of them."""
     return [point for point in points if _share(point, shares) == seed % shares]
+
+
+def chosen(point: str, seed: int, shares: int) -> bool:
+    """Whether a point is the seed's, where nobody knows beforehand which points there will be."""
+    label, _, visit = point.rpartition("#")
+    return not CHANCE.search(label) and int(visit) <= _visits(label) and _share(point, shares) == seed % shares
 
 
 def _share(point: str, shares: int) -> int:

@@ -1,9 +1,11 @@
 """Points at which a house may be killed: around every commit of register and engine, every act on store and keys.
 
 A point is a label and a visit: ``before store put masters#2`` is the moment before the second master's put, counted
-over every life of the house. Nothing of the product knows of this: its methods are wrapped before the house is built.
+over every life of the house and over all of its processes. Nothing of the product knows of this: its methods are
+wrapped before the house is built.
 """
 
+import fcntl
 import os
 import signal
 import threading
@@ -15,6 +17,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from chaos_plan import chosen
 from sqlalchemy import Engine, event
 from sqlalchemy.orm import Session
 
@@ -23,6 +26,7 @@ from services.register.unit import Actor, Register
 from services.vault import folder, key_files, keys
 from services.vault.folder import FolderStore
 from services.vault.keys import LoanKeys
+from services.vault.s3 import S3Store
 
 STORE_ACTS = ("put", "delete", "retain", "set_legal_hold", "set_tags", "sweep")
 ENGINE_RECORDS = {
@@ -39,33 +43,53 @@ ENGINE_RECORDS = {
 
 
 class Points:
-    """Counts visits in ``folder``/visits.txt and kills this process at those that ``folder``/plan.txt names."""
+    """Counts visits in ``folder``/visits.txt and kills this process at those that ``folder``/plan.txt names.
+
+    Where ``folder``/seed.txt (a seed and of how many shares) is there, at those that the seed chooses.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._lock = threading.Lock()
-        self._log = (folder / "visits.txt").open("a+", encoding="utf-8")
-        self._log.seek(0)
-        self._counts = Counter(line.rpartition("#")[0] for line in self._log.read().splitlines())
+        self._log = (folder / "visits.txt").open("ab+")
+        self._counts: Counter[str] = Counter()
+        self._read_to = 0
         self._struck = folder / "struck.txt"
         struck = self._struck.read_text(encoding="utf-8").splitlines() if self._struck.exists() else []
         plan = folder / "plan.txt"
         planned = plan.read_text(encoding="utf-8").splitlines() if plan.exists() else []
         self._armed = set(planned) - set(struck)
+        seed = folder / "seed.txt"
+        self._seed = tuple(map(int, seed.read_text(encoding="utf-8").split())) if seed.exists() else None
 
     def visit(self, labels: Iterable[str]) -> None:
         """Everything that one moment is called; the process ends here when one of the names is planned."""
-        with self._lock:
+        with self._lock, self._alone():
             points = []
             for label in labels:
                 self._counts[label] += 1
                 points.append(f"{label}#{self._counts[label]}")
-            self._log.write("".join(f"{point}\n" for point in points))
+            self._log.write("".join(f"{point}\n" for point in points).encode())
             self._log.flush()
-            struck = [point for point in points if point in self._armed]
+            self._read_to = self._log.tell()
+            struck = [point for point in points if self._planned(point)]
             if struck:
                 with self._struck.open("a", encoding="utf-8") as file:
                     file.write("".join(f"{point}\n" for point in struck))
                 os.kill(os.getpid(), signal.SIGKILL)
+
+    def _planned(self, point: str) -> bool:
+        return point in self._armed or (self._seed is not None and chosen(point, *self._seed))
+
+    @contextmanager
+    def _alone(self) -> Any:
+        """No other process counts meanwhile, and what others have counted is known."""
+        fcntl.flock(self._log, fcntl.LOCK_EX)
+        try:
+            self._log.seek(self._read_to)
+            self._counts.update(line.rpartition("#")[0] for line in self._log.read().decode().splitlines())
+            yield
+        finally:
+            fcntl.flock(self._log, fcntl.LOCK_UN)
 
     @contextmanager
     def around(self, *what: str) -> Any:
@@ -101,7 +125,8 @@ def _register(points: Points) -> None:
     @wraps(run_now)
     def named(self: Register, actor: Actor, act: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         who = "person" if actor.kind == "person" else actor.id
-        acting.act = f"register {who} {act.__module__.rpartition('.')[2]}.{act.__qualname__}"
+        called = getattr(act, "func", act)  # what a partial calls
+        acting.act = f"register {who} {called.__module__.rpartition('.')[2]}.{called.__qualname__}"
         return run_now(self, actor, act, *args, **kwargs)
 
     def watched(self: Session) -> None:
@@ -160,10 +185,20 @@ def _store(points: Points) -> None:
     def called(act: str) -> Callable[..., str]:
         return lambda _store, bucket, key, *_a, **_k: f"store {act} {_place(bucket, key)}"
 
-    put = FolderStore.put
+    for kind in (FolderStore, S3Store):
+        _break_put(points, kind)
+        for act in STORE_ACTS:
+            points.wrap(kind, act, called(act))
+    removing = SimpleNamespace(rmtree=folder.shutil.rmtree)
+    points.wrap(removing, "rmtree", lambda *_a, **_k: "store files removed")
+    folder.shutil = removing  # type: ignore[assignment]
+
+
+def _break_put(points: Points, kind: Any) -> None:
+    put = kind.put
 
     @wraps(put)
-    def broken(self: FolderStore, bucket: str, key: str, source: Any, **more: Any) -> Any:
+    def broken(self: Any, bucket: str, key: str, source: Any, **more: Any) -> Any:
         pieces = 0
 
         def read(size: int, /) -> bytes:
@@ -175,12 +210,7 @@ def _store(points: Points) -> None:
 
         return put(self, bucket, key, SimpleNamespace(read=read), **more)
 
-    FolderStore.put = broken  # type: ignore[method-assign]
-    for act in STORE_ACTS:
-        points.wrap(FolderStore, act, called(act))
-    removing = SimpleNamespace(rmtree=folder.shutil.rmtree)
-    points.wrap(removing, "rmtree", lambda *_a, **_k: "store files removed")
-    folder.shutil = removing  # type: ignore[assignment]
+    kind.put = broken
 
 
 def _place(bucket: str, key: str) -> str:

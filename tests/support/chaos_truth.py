@@ -9,8 +9,8 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from services.bootstrap import House
 from services.demo.organisation import CAMERAS
+from services.house import House
 from services.register.applications import Application, Item
 from services.register.archive import ArchiveEntry
 from services.register.attempts import UploadAttempt
@@ -68,8 +68,10 @@ class Truth:
         return self.house.register.run_now(Actor("system", "test"), read)
 
 
-def archived(house: House, application_id: str, answered: Iterable[tuple[str, str, str]]) -> list[str]:
-    """What is wrong with a case that went to the archive; empty when all holds."""
+def archived(
+    house: House, application_id: str, answered: Iterable[tuple[str, str, str]], *, reminders: int = 1
+) -> list[str]:
+    """What is wrong with a case that went to the archive after so many reminders; empty when all holds."""
     truth = Truth(house, application_id)
     _closed(truth, "footage-re-archived")
     items = {item.id for item in truth.rows(Item)}
@@ -81,7 +83,7 @@ def archived(house: House, application_id: str, answered: Iterable[tuple[str, st
     truth.same("filed forms", sum(row.kind == "application-form" for row in documents), 1)
     truth.same("hand-overs", len(truth.rows(HandOver)), 1)
     truth.same("archive entries", len(truth.rows(ArchiveEntry)), 1)
-    truth.same("reminders of the return", sum(row.kind == "return" for row in truth.rows(Reminder)), 1)
+    truth.same("reminders of the return", sum(row.kind == "return" for row in truth.rows(Reminder)), reminders)
     _decided(truth, answered)
     _objects(truth)
     _packets(truth)

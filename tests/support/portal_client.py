@@ -5,7 +5,7 @@ from typing import Any, Self
 import httpx
 from review_desk import PASSWORD, ReviewDesk
 
-from services.bootstrap import models
+from services.house import models
 from services.portal.app import create_app
 from services.runtime.models import read
 from services.runtime.settings import Settings

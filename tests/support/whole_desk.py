@@ -25,8 +25,9 @@ from whole_footage import Footage, lay_out
 from whole_house import CLERK, Places, open_house, seed
 
 from services import bootstrap
-from services.bootstrap import Addresses, House, Parts
+from services.bootstrap import Addresses, Parts
 from services.engine.server import EngineServer
+from services.house import House
 from services.register.audit import AuditEvent
 from services.register.outbox import OutboxMessage
 from services.register.reviews import Review
@@ -244,9 +245,10 @@ async def open_desk(
         clock = TurnedClock()
         clock.turn(max(await asyncio.to_thread(broker.turn, timedelta()) - clock.now(), timedelta()))
     house = open_house(loaded, clock, places)
-    footage = lay_out(places.footage, places.root / "recorder", clock.now())
+    recorder = places.root / "recorder"  # there already where a house is opened again
+    footage = places.footage if recorder.exists() else lay_out(places.footage, recorder, clock.now())
     house.register.run_now(CLERK, seed, footage.root)
-    engine = None if broker else EngineServer(None, clock, "127.0.0.1:0")
+    engine = None if broker else EngineServer(places.engine, clock, "127.0.0.1:0")
     desk = kind(house, footage, loaded, broker, clock, engine)
     loop, looking = asyncio.get_running_loop(), threading.get_ident()
 

@@ -9,9 +9,9 @@ from unittest.mock import patch
 from argon2 import PasswordHasher
 from whole_footage import CHANNELS, Footage
 
-from services.bootstrap import House
 from services.demo import organisation
 from services.demo.organisation import demo_id
+from services.house import House
 from services.register import schema
 from services.register.cameras import Camera
 from services.register.rules import Rules, rules_of
@@ -47,10 +47,11 @@ class Places:
     database_url: str | None = None
     store: Store | None = None
     replica: Store | None = None
+    engine: Path | None = None  # where the embedded engine keeps its state; in memory without
 
 
 def open_house(settings: Settings, clock: FixedClock | TurnedClock, places: Places) -> House:
-    settings.data_dir.mkdir(parents=True)
+    settings.data_dir.mkdir(parents=True, exist_ok=places.books is None)
     if places.database_url is None and places.books is not None:
         shutil.copy(places.books, settings.data_dir / "register.db")
     store = places.store or open_store(FolderStore(places.root / "store", "main"), clock)
@@ -64,9 +65,9 @@ def open_house(settings: Settings, clock: FixedClock | TurnedClock, places: Plac
         settings=settings,
         clock=clock,
         register=register,
-        store=store,
-        replica_store=replica,
         loan_keys=LoanKeys(settings.keys / "loans"),
+        given_store=store,
+        given_replica=replica,
     )
 
 

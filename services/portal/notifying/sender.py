@@ -32,6 +32,8 @@ class Sender:
     def __init__(self, register: Register, channels: Mapping[str, Send]) -> None:
         self._register = register
         self._channels = channels
+        for channel in channels:
+            metrics.expect_notices(channel)
         self._wakes = {channel: asyncio.Event() for channel in channels}
 
     async def run(self) -> None:

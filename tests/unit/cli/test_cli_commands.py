@@ -10,7 +10,10 @@ from services import cli
 from services.runtime.settings import Settings, variable
 from services.runtime.worker import discover
 
-COMMANDS = ("run", "portal", "worker", "engine", "deploy", "migrate", "administrator", "demo", "doctor", "policy")
+COMMANDS = (
+    "run", "portal", "worker", "engine", "deploy", "migrate", "administrator", "backup", "restore", "demo", "doctor",
+    "policy",
+)  # fmt: skip
 WRONG = {
     "FOOTAGE_DESK_PORTAL_PORT": "eighty",
     "FOOTAGE_DESK_HEALTH_PORT": "70000",

@@ -41,12 +41,16 @@ async def test_the_management_port_turns_a_controlled_clock() -> None:
     assert (wrong.status_code, unknown.status_code) == (400, 404)
 
 
-async def test_without_a_controlled_clock_there_is_no_management_port() -> None:
+async def test_without_a_controlled_clock_nobody_turns_it() -> None:
     server = EngineServer(None, HandClock(), "127.0.0.1:0", management="127.0.0.1:0")
     await server.start()
+    try:
+        async with httpx.AsyncClient(base_url=f"http://{server.management_address}") as client:
+            answers = [await client.get("/actuator/clock"), await client.post("/actuator/clock/add", json={})]
+    finally:
+        await server.stop()
 
-    assert server.management_address is None
-    await server.stop()
+    assert [answer.status_code for answer in answers] == [404, 404]
 
 
 def test_a_pinned_clock_stands_still_until_it_is_moved() -> None:

@@ -1,21 +1,113 @@
-"""The gauges say what the books hold."""
+"""The gauges say what the books hold, and only where the books were counted."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 import pytest
 from review_desk import ReviewDesk
 
-from services.register import figures
+from services.register import figures, measurements, storage_office
+from services.register.cameras import Recorder
+from services.register.unit import Unit
 from services.runtime import metrics
 
 
+@pytest.fixture(autouse=True)
+def never_counted() -> Iterator[None]:
+    metrics.BOOKS_COUNTED.set(0)
+    yield
+    metrics.BOOKS_COUNTED.set(0)
+
+
+@pytest.fixture
+def desk(tmp_path: object) -> ReviewDesk:
+    return ReviewDesk(f"sqlite:///{tmp_path}/register.db")
+
+
+@dataclass
+class Answer:
+    """What a recorder says of itself."""
+
+    make: str = "M"
+    model: str = "N"
+    identity: str = "I"
+    oldest_frame: dict[str, datetime] = field(default_factory=dict)
+    clock_offset_ms: int | None = 2500
+    clock_method: str = "ntp"
+    clock_uncertainty_ms: int | None = 10
+
+
+def said(name: str, **labels: str) -> float | None:
+    return metrics.BOOKS.get_sample_value(name, labels)
+
+
 @pytest.mark.requirement("R62")
-def test_the_gauges_say_what_the_books_hold(tmp_path: object) -> None:
-    desk = ReviewDesk(f"sqlite:///{tmp_path}/register.db")
+def test_the_gauges_say_what_the_books_hold(desk: ReviewDesk) -> None:
     application_id = desk.submitted()
     desk.opened(application_id, "preliminary")
 
     desk.run(figures.count)
 
-    assert metrics.APPLICATIONS.labels("approval")._value.get() == 1
-    assert metrics.REVIEW_AGE.labels("preliminary")._value.get() == 0
-    assert metrics.AUDIT_SIZE._value.get() > 0
-    assert metrics.COPIES_OUT._value.get() == 0
+    assert said("footage_desk_applications", state="approval") == 1
+    assert said("footage_desk_review_age_seconds", stage="preliminary") == 0
+    assert said("footage_desk_reviews_open", stage="preliminary") == 1
+    assert said("footage_desk_reviews_overdue", stage="preliminary") == 0
+    assert (said("footage_desk_audit_size") or 0) > 0
+    assert said("footage_desk_copies_out") == 0
+    assert said("footage_desk_items_preserved") == 0
+
+
+def test_a_review_past_its_limit_is_overdue_from_its_due_moment_on(desk: ReviewDesk) -> None:
+    desk.opened(desk.submitted(), "preliminary")
+    limit = desk.register.rules.review_limit
+
+    desk.clock.turn(limit - timedelta(seconds=1))
+    desk.run(figures.count)
+    before = said("footage_desk_reviews_overdue", stage="preliminary")
+    desk.clock.turn(timedelta(seconds=1))
+    desk.run(figures.count)
+
+    assert before == 0
+    assert said("footage_desk_reviews_overdue", stage="preliminary") == 1
+    assert said("footage_desk_review_age_seconds", stage="preliminary") == limit.total_seconds()
+
+
+def test_a_process_that_counts_no_books_says_nothing_of_them(desk: ReviewDesk) -> None:
+    before = metrics.exposition()
+    desk.run(figures.count)
+
+    assert b"footage_desk_nearest_overwrite_seconds" not in before
+    assert b"footage_desk_nearest_overwrite_seconds" in metrics.exposition()
+
+
+def test_a_recorder_that_gave_no_answer_is_told_until_it_answers_again(desk: ReviewDesk) -> None:
+    def measured(unit: Unit) -> None:
+        measurements.measured(unit, "recorder", Answer())
+
+    desk.run(measured)
+    desk.run(figures.count)
+    answers = [said("footage_desk_recorder_answers", recorder="R")]
+    desk.run(lambda unit: storage_office.not_reached(unit, "recorder"))
+    desk.run(figures.count)
+    answers.append(said("footage_desk_recorder_answers", recorder="R"))
+    desk.run(measured)
+    desk.run(figures.count)
+    answers.append(said("footage_desk_recorder_answers", recorder="R"))
+
+    assert answers == [1, 0, 1]
+    assert said("footage_desk_recorder_clock_offset_seconds", recorder="R") == 2.5
+
+
+def test_a_recorder_out_of_use_leaves_no_series_behind(desk: ReviewDesk) -> None:
+    desk.run(figures.count)
+    before = said("footage_desk_recorder_clock_offset_seconds", recorder="R")
+
+    def retire(unit: Unit) -> None:
+        unit.session.get_one(Recorder, "recorder").active = False
+
+    desk.run(retire)
+    desk.run(figures.count)
+
+    assert before == 1.5
+    assert said("footage_desk_recorder_clock_offset_seconds", recorder="R") is None

@@ -12,6 +12,7 @@ from services.register import opening, outbox
 from services.register.applications import Application
 from services.register.outbox import OutboxMessage
 from services.register.relay import Relay
+from services.runtime.engine_client import NotLetIn
 from services.runtime.errors import Fatal, Retryable
 
 MINUTE = timedelta(minutes=1)
@@ -124,6 +125,37 @@ async def test_a_decision_that_no_job_follows_counts_as_taken_after_three_times(
         desk.clock.turn(timedelta(hours=2))
 
     assert [message[1] for message in engine.published] == [review_id] * 3
+
+
+async def test_a_decision_that_the_engine_refuses_goes_out_when_it_takes_it(
+    desk: ReviewDesk,
+) -> None:
+    engine, application_id = Engine(), desk.submitted()
+    desk.run(opening.open_case, application_id, 4711)
+    review_id = desk.opened(application_id, "preliminary")
+    desk.decide(review_id, "head")
+    engine.trouble = Fatal("refused")
+    for _ in range(5):
+        await relay(desk, engine).publish_due()
+        desk.clock.turn(timedelta(hours=2))
+    assert desk.the(OutboxMessage, correlation_key=review_id).published_at is None
+
+    engine.trouble = None
+    await relay(desk, engine).publish_due()
+
+    assert [message[1] for message in engine.published] == [review_id]
+
+
+async def test_an_engine_that_does_not_let_us_in_delays_as_one_that_is_away(desk: ReviewDesk) -> None:
+    engine, application_id = Engine(), desk.submitted()
+    engine.trouble = NotLetIn("check CAMUNDA_CLIENT_SECRET")
+    with pytest.raises(Retryable, match="check CAMUNDA_CLIENT_SECRET"):
+        await relay(desk, engine).publish_due()
+
+    engine.trouble = None
+    await relay(desk, engine).publish_due()
+
+    assert engine.published[0][1] == application_id
 
 
 async def test_the_relay_wakes_at_the_commit_that_leaves_a_message(desk: ReviewDesk) -> None:

@@ -25,9 +25,11 @@ STAGE_OF = {
     "return-inspection": "return-inspection",
 }
 # Nobody becomes the applicant of a case that is under way, and inspections of the supervision come after all else.
-DONE_FIRST = [duty for duty in duties.DUTIES if duty != "supervision"]
-DONE_NEXT = [duty for duty in duties.DUTIES if duty != "applicant"]
-PAIRS = [(first, then) for first, then in permutations(duties.DUTIES, 2) if first in DONE_FIRST and then in DONE_NEXT]
+DONE_FIRST = [duty for duty in duties.all_duties() if duty != "supervision"]
+DONE_NEXT = [duty for duty in duties.all_duties() if duty != "applicant"]
+PAIRS = [
+    (first, then) for first, then in permutations(duties.all_duties(), 2) if first in DONE_FIRST and then in DONE_NEXT
+]
 
 
 @pytest.fixture

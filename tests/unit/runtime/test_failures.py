@@ -4,7 +4,11 @@ import random
 from datetime import timedelta
 from types import SimpleNamespace
 
-from services.runtime.failures import MESSAGE_LIMIT, Attempts, Backoff, failure_message, stack
+import pytest
+
+from services.runtime.errors import Fatal, Refused, Retryable
+from services.runtime.failures import MESSAGE_LIMIT, Attempts, Backoff, failure_message, runbook_of, stack
+from services.vault.store import StoreDown
 
 JOB = SimpleNamespace(
     key=9,
@@ -81,3 +85,43 @@ def test_a_stack_names_places_and_types_of_the_whole_chain_and_no_texts() -> Non
     assert "builtins.KeyError" in shown
     assert "test_failures.py" in shown
     assert shown.count("in fail") == 2
+
+
+@pytest.mark.parametrize(
+    ("cause", "message"),
+    [
+        ("no answer", "re-archive failed | application A1, job 9 | no answer | wait"),
+        ("it broke | no answer", "it broke | application A1, job 9 | no answer | wait"),
+        ("it broke | no answer | mend it", "it broke | application A1, job 9 | no answer | mend it"),
+        ("it broke | the disk | a | b | mend it", "it broke | the disk | a / b | mend it"),
+    ],
+)
+def test_a_message_that_lacks_a_part_gets_it(cause: str, message: str) -> None:
+    assert failure_message(JOB, cause, "wait") == message
+
+
+@pytest.mark.parametrize("longest", range(4))
+def test_the_runbook_closes_the_message_however_long_the_rest_is(longest: int) -> None:
+    cause = " | ".join("long " * 300 if part == longest else f"part {part}" for part in range(4))
+
+    message = failure_message(JOB, cause, "wait", "incidents-pending#keys")
+
+    assert len(message) <= MESSAGE_LIMIT
+    assert message.endswith(" (docs/runbooks/incidents-pending.md#keys)")
+    assert message.count(" | ") == 3
+
+
+def test_four_long_parts_leave_something_of_each() -> None:
+    message = failure_message(JOB, " | ".join(letter * 900 for letter in "abcd"), "wait", "jobs-fail")
+
+    assert len(message) <= MESSAGE_LIMIT
+    assert all(message.count(letter) > 50 for letter in "abcd")
+
+
+def test_each_kind_of_failure_has_a_runbook_and_one_raise_may_name_another() -> None:
+    assert runbook_of(Retryable("x")) == "jobs-fail"
+    assert runbook_of(Fatal("x")) == "incidents-pending"
+    assert runbook_of(Fatal("x", runbook="register-away")) == "register-away"
+    assert runbook_of(StoreDown("x")) == "nothing-sealed"
+    assert runbook_of(ValueError("x")) == "jobs-fail"
+    assert runbook_of(Refused("code", "中", "x")) == "incidents-pending"

@@ -17,7 +17,7 @@ from services.register.decisions import Decided
 from services.register.inbox import View
 from services.register.review_sheets import LOOKS, ReturnSheet, SheetItem
 from services.register.scopes import MARKS
-from services.register.stages import Stage
+from services.register.stages import STAGES, Stage
 from services.register.unit import Register, Unit
 from services.runtime.errors import Refused
 
@@ -113,6 +113,7 @@ async def _page(
         sheet=sheet,
         view=sheet.view,
         marks=MARKS,
+        outcomes=STAGES.outcomes,
         looks=LOOKS,
         with_pictures=sheet.view.stage.code == PICTURES_AT and sheet.view.why_not is None,
         proposed_by=sheet.proposed_by,

@@ -11,9 +11,9 @@ from services.portal.pages.account import days
 from services.portal.pages.forms import Typed, TypedForm
 from services.portal.pages.visitor import Visiting, Visitor
 from services.register import absences, posts, staff, staff_lists
-from services.register.people import POSTS
 from services.register.posts import Asked
 from services.register.staff import Initial
+from services.register.stages import STAGES
 from services.register.unit import Register, Unit
 from services.runtime.errors import NotFound, Refused
 
@@ -145,4 +145,4 @@ async def _page(
 
     facts = await books.run(visitor.actor, read)
     status = refusal.status if refusal else 200
-    return visitor.page("people/one.html", status=status, kinds=POSTS, typed=typed, refusal=refusal, **facts)
+    return visitor.page("people/one.html", status=status, kinds=STAGES.posts, typed=typed, refusal=refusal, **facts)

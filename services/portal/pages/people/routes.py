@@ -15,8 +15,8 @@ from services.portal.pages.people import departments, one
 from services.portal.pages.visitor import Visiting, Visitor
 from services.portal.words import word
 from services.register import directory, staff, staff_lists
-from services.register.people import POSTS
 from services.register.staff_lists import Found, Line
+from services.register.stages import STAGES
 from services.register.unit import Register, Unit
 from services.runtime.errors import Refused
 
@@ -37,7 +37,7 @@ class Wanted(lists.Wanted):
     def question(self) -> staff_lists.Wanted:
         return staff_lists.Wanted(
             department_id=self.department or None,
-            post=self.post if self.post in POSTS else None,
+            post=self.post if self.post in STAGES.posts else None,
             active=STATES.get(self.state, True),
         )
 
@@ -54,7 +54,7 @@ async def list_people(visitor: Visiting, books: Books, wanted: Asked) -> Respons
         return found, {"departments": directory.departments(unit)}
 
     found, more = await books.run(visitor.actor, read)
-    return visitor.page("people/list.html", total=found.total, kinds=POSTS, **wanted.shown(found.lines), **more)
+    return visitor.page("people/list.html", total=found.total, kinds=STAGES.posts, **wanted.shown(found.lines), **more)
 
 
 @router.get("/people.csv")

@@ -33,20 +33,13 @@ class FakeGateway(GatewayServicer):
         self.orders[method] += [code] * times
 
     async def put(self, job_type: str, key: int, variables: dict[str, Any] | None = None, retries: int = 3) -> None:
-        job = pb.ActivatedJob(
-            key=key,
-            type=job_type,
-            processInstanceKey=7,
-            bpmnProcessId="video-retrieval",
-            elementId="Task_" + job_type,
-            elementInstanceKey=8,
-            customHeaders="{}",
-            worker="test",
-            retries=retries,
-            variables=json.dumps(variables or {}),
-        )
+        await self.put_all(made_job(job_type, key, variables, retries))
+
+    async def put_all(self, *jobs: pb.ActivatedJob) -> None:
+        """At once, so that one poll may get them all."""
         async with self.changed:
-            self.jobs[job_type].append(job)
+            for job in jobs:
+                self.jobs[job.type].append(job)
             self.changed.notify_all()
 
     async def until(self, holds: Callable[[], object]) -> None:
@@ -120,6 +113,21 @@ class FakeGateway(GatewayServicer):
     async def Topology(self, request: Any, context: Any) -> pb.TopologyResponse:
         await self._note("Topology", request, context)
         return pb.TopologyResponse(clusterSize=1, partitionsCount=1, replicationFactor=1, gatewayVersion="8.8.0")
+
+
+def made_job(job_type: str, key: int, variables: dict[str, Any] | None = None, retries: int = 3) -> pb.ActivatedJob:
+    return pb.ActivatedJob(
+        key=key,
+        type=job_type,
+        processInstanceKey=7,
+        bpmnProcessId="video-retrieval",
+        elementId="Task_" + job_type,
+        elementInstanceKey=8,
+        customHeaders="{}",
+        worker="test",
+        retries=retries,
+        variables=json.dumps(variables or {}),
+    )
 
 
 @asynccontextmanager

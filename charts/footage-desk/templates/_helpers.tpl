@@ -1,0 +1,105 @@
+{{- define "footage-desk.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 40 | trimSuffix "-" }}
+{{- end }}
+
+{{- define "footage-desk.fullname" -}}
+{{- if .Values.fullnameOverride }}
+{{- .Values.fullnameOverride | trunc 40 | trimSuffix "-" }}
+{{- else if contains (include "footage-desk.name" .) .Release.Name }}
+{{- .Release.Name | trunc 40 | trimSuffix "-" }}
+{{- else }}
+{{- printf "%s-%s" .Release.Name (include "footage-desk.name" .) | trunc 40 | trimSuffix "-" }}
+{{- end }}
+{{- end }}
+
+{{/* Labels by which everything of the release is found. */}}
+{{- define "footage-desk.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "footage-desk.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- define "footage-desk.labels" -}}
+{{ include "footage-desk.selectorLabels" . }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+app.kubernetes.io/part-of: footage-desk
+{{- with .Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{- define "footage-desk.image" -}}
+{{- if .Values.image.digest }}
+{{- printf "%s@%s" .Values.image.repository .Values.image.digest }}
+{{- else }}
+{{- printf "%s:%s" .Values.image.repository (default .Chart.AppVersion .Values.image.tag) }}
+{{- end }}
+{{- end }}
+
+{{- define "footage-desk.serviceAccountName" -}}
+{{- if .Values.serviceAccount.create }}
+{{- default (include "footage-desk.fullname" .) .Values.serviceAccount.name }}
+{{- else }}
+{{- default "default" .Values.serviceAccount.name }}
+{{- end }}
+{{- end }}
+
+{{- define "footage-desk.loanClaim" -}}
+{{- default (printf "%s-loan-keys" (include "footage-desk.fullname" .)) .Values.loanKeys.existingClaim }}
+{{- end }}
+
+{{/* A worker as it is: workerDefaults with its own values over them, as JSON. (dict "root" $ "worker" .) */}}
+{{- define "footage-desk.worker" -}}
+{{- mergeOverwrite (deepCopy .root.Values.workerDefaults) (deepCopy (default dict .worker)) | toJson }}
+{{- end }}
+
+{{/* The workers that are installed, by name, as JSON. */}}
+{{- define "footage-desk.workers" -}}
+{{- $all := dict }}
+{{- range $name, $own := .Values.workers }}
+{{- $worker := include "footage-desk.worker" (dict "root" $ "worker" $own) | fromJson }}
+{{- if $worker.enabled }}{{- $_ := set $all $name $worker }}{{- end }}
+{{- end }}
+{{- $all | toJson }}
+{{- end }}
+
+{{/* Every secret of the chart as {name: {secret, key, env}}: `inline` gets a key in a Secret of ours. As JSON. */}}
+{{- define "footage-desk.secrets" -}}
+{{- $v := .Values }}
+{{- dict
+  "camunda" $v.camunda.auth.oidc.secret
+  "database" $v.database.secret
+  "store" $v.store.secret
+  "replica" $v.replica.secret
+  "vault" $v.vault.identity
+  "portal" $v.portal.key
+  "mail" $v.portal.mail.secret
+  "webhook" $v.portal.webhook.secret | toJson }}
+{{- end }}
+
+{{/* Name and key of one of them: (dict "root" $ "name" "store") as JSON {name, key}. */}}
+{{- define "footage-desk.secretRef" -}}
+{{- $one := index (include "footage-desk.secrets" .root | fromJson) .name }}
+{{- if $one.existingSecret }}
+{{- dict "name" $one.existingSecret "key" $one.existingSecretKey | toJson }}
+{{- else }}
+{{- dict "name" (printf "%s-%s" (include "footage-desk.fullname" .root) .name) "key" $one.existingSecretKey | toJson }}
+{{- end }}
+{{- end }}
+
+{{- define "footage-desk.hasSecret" -}}
+{{- if or .inlineSecret .existingSecret }}true{{ end }}
+{{- end }}
+
+{{/* What a list of job types needs beside books and engine, as a JSON list. (dict "root" $ "jobTypes" list "extra" list) */}}
+{{- define "footage-desk.access" -}}
+{{- $table := (.root.Files.Get "files/access.json" | fromJson).jobTypes }}
+{{- $all := default list .extra }}
+{{- range .jobTypes }}{{- $all = concat $all (default list (index $table .)) }}{{- end }}
+{{- $all | uniq | sortAlpha | toJson }}
+{{- end }}
+
+{{- define "footage-desk.portalAccess" -}}
+{{- (.Files.Get "files/access.json" | fromJson).portal | toJson }}
+{{- end }}

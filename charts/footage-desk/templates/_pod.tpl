@@ -1,0 +1,269 @@
+{{/* The variables of a container as a list. (dict "root" $ "access" list "extra" dict "own" dict "database" bool "camunda" bool)
+     They are gathered by name, so that none stands there twice: Helm 4 and the API server refuse that. */}}
+{{- define "footage-desk.env" -}}
+{{- $root := .root }}{{- $v := $root.Values }}{{- $env := dict }}
+{{- range $name, $value := .own }}{{- $_ := set $env $name (dict "value" (toString $value)) }}{{- end }}
+{{- if .database }}
+  {{- $_ := set $env "PGPASSWORD" (dict "valueFrom" (dict "secretKeyRef" (include "footage-desk.secretRef" (dict "root" $root "name" "database") | fromJson))) }}
+  {{- $query := printf "?sslmode=%s" $v.database.sslMode }}
+  {{- if $v.database.caSecret }}{{- $query = printf "%s&sslrootcert=/etc/footage-desk/ca/database/ca.crt" $query }}{{- end }}
+  {{- $_ := set $env "FOOTAGE_DESK_DATABASE_URL" (dict "value" (printf "postgresql+psycopg://%s@%s:%v/%s%s" ($v.database.user | urlquery) $v.database.host $v.database.port $v.database.name $query)) }}
+{{- end }}
+{{- if .camunda }}
+  {{- $_ := set $env "ZEEBE_ADDRESS" (dict "value" $v.camunda.grpcAddress) }}
+  {{- $_ := set $env "ZEEBE_INSECURE_CONNECTION" (dict "value" (ternary "false" "true" $v.camunda.tls.enabled)) }}
+  {{- if and $v.camunda.tls.enabled $v.camunda.tls.caSecret }}
+    {{- $_ := set $env "ZEEBE_CA_CERTIFICATE_PATH" (dict "value" "/etc/footage-desk/ca/camunda/ca.crt") }}
+  {{- end }}
+  {{- if eq $v.camunda.auth.method "oidc" }}
+    {{- $_ := set $env "CAMUNDA_CLIENT_ID" (dict "value" $v.camunda.auth.oidc.clientId) }}
+    {{- $_ := set $env "CAMUNDA_OAUTH_URL" (dict "value" $v.camunda.auth.oidc.tokenUrl) }}
+    {{- with $v.camunda.auth.oidc.audience }}{{- $_ := set $env "CAMUNDA_TOKEN_AUDIENCE" (dict "value" .) }}{{- end }}
+    {{- with $v.camunda.auth.oidc.scope }}{{- $_ := set $env "CAMUNDA_TOKEN_SCOPE" (dict "value" .) }}{{- end }}
+    {{- $_ := set $env "CAMUNDA_CLIENT_SECRET" (dict "valueFrom" (dict "secretKeyRef" (include "footage-desk.secretRef" (dict "root" $root "name" "camunda") | fromJson))) }}
+  {{- end }}
+{{- end }}
+{{- range $group := list "store" "replica" }}
+  {{- if has $group $.access }}
+    {{- $place := index $v $group }}{{- $prefix := printf "FOOTAGE_DESK_%s" (upper $group) }}
+    {{- $_ := set $env (printf "%s_ENDPOINT" $prefix) (dict "value" $place.endpoint) }}
+    {{- $_ := set $env (printf "%s_SECURE" $prefix) (dict "value" (toString $place.secure)) }}
+    {{- $_ := set $env (printf "%s_PREFIX" $prefix) (dict "value" $place.prefix) }}
+    {{- $_ := set $env (printf "%s_ACCESS_KEY" $prefix) (dict "value" $place.accessKey) }}
+    {{- with $place.region }}{{- $_ := set $env (printf "%s_REGION" $prefix) (dict "value" .) }}{{- end }}
+    {{- if $place.caSecret }}{{- $_ := set $env (printf "%s_CA_FILE" $prefix) (dict "value" (printf "/etc/footage-desk/ca/%s/ca.crt" $group)) }}{{- end }}
+    {{- $_ := set $env (printf "%s_SECRET_KEY" $prefix) (dict "valueFrom" (dict "secretKeyRef" (include "footage-desk.secretRef" (dict "root" $root "name" $group) | fromJson))) }}
+  {{- end }}
+{{- end }}
+{{- if and (has "recorders" .access) $v.recorders.folder.existingClaim }}
+  {{- $_ := set $env "FOOTAGE_DESK_RECORDER_ROOTS" (dict "value" $v.recorders.folder.mountPath) }}
+{{- end }}
+{{- if has "mail" .access }}
+  {{- with $v.portal.mail }}
+    {{- if .host }}
+      {{- $_ := set $env "FOOTAGE_DESK_SMTP_HOST" (dict "value" .host) }}
+      {{- $_ := set $env "FOOTAGE_DESK_SMTP_PORT" (dict "value" (toString .port)) }}
+      {{- $_ := set $env "FOOTAGE_DESK_SMTP_SECURITY" (dict "value" .security) }}
+      {{- $_ := set $env "FOOTAGE_DESK_SMTP_SENDER" (dict "value" .sender) }}
+      {{- if .user }}
+        {{- $_ := set $env "FOOTAGE_DESK_SMTP_USER" (dict "value" .user) }}
+        {{- $_ := set $env "FOOTAGE_DESK_SMTP_PASSWORD" (dict "valueFrom" (dict "secretKeyRef" (include "footage-desk.secretRef" (dict "root" $root "name" "mail") | fromJson))) }}
+      {{- end }}
+    {{- end }}
+  {{- end }}
+  {{- with $v.portal.webhook }}
+    {{- if .url }}
+      {{- $_ := set $env "FOOTAGE_DESK_WEBHOOK_URL" (dict "value" .url) }}
+      {{- $_ := set $env "FOOTAGE_DESK_WEBHOOK_SECRET" (dict "valueFrom" (dict "secretKeyRef" (include "footage-desk.secretRef" (dict "root" $root "name" "webhook") | fromJson))) }}
+    {{- end }}
+  {{- end }}
+{{- end }}
+{{- if $v.models.existingConfigMap }}{{- $_ := set $env "FOOTAGE_DESK_MODELS_DIR" (dict "value" "/etc/footage-desk/models") }}{{- end }}
+{{- $_ := set $env "FOOTAGE_DESK_DATA_DIR" (dict "value" "/var/lib/footage-desk") }}
+{{- if .keys }}{{- $_ := set $env "FOOTAGE_DESK_KEYS_DIR" (dict "value" "/keys") }}{{- end }}
+{{- range $name, $entry := .extra }}
+  {{- if kindIs "map" $entry }}{{- $_ := set $env $name $entry }}{{- else }}{{- $_ := set $env $name (dict "value" (toString $entry)) }}{{- end }}
+{{- end }}
+{{- range $name := keys $env | sortAlpha }}
+- {{ merge (dict "name" $name) (index $env $name) | toJson }}
+{{- end }}
+{{- end }}
+
+{{/* The files that a part's key folder is laid out from, as a JSON list. */}}
+{{- define "footage-desk.keyFiles" -}}
+{{- $names := list }}
+{{- if has "recipients" .access }}{{- $names = concat $names (list "vault/vault-recipient.txt" "vault/escrow-recipient.txt") }}{{- end }}
+{{- if has "vaultKey" .access }}{{- $names = append $names "vault/vault-identity.txt" }}{{- end }}
+{{- if has "portalKey" .access }}{{- $names = append $names "portal/secrets.key" }}{{- end }}
+{{- $names | toJson }}
+{{- end }}
+
+{{/* The init container that lays out keys, where the part is given any. (dict "root" $ "access" list) */}}
+{{- define "footage-desk.initContainers" -}}
+{{- $names := include "footage-desk.keyFiles" . | fromJsonArray }}
+{{- $loans := or (has "loanKeys" .access) (has "loanKeysRead" .access) }}
+{{- if or $names $loans }}
+- name: keys
+  image: {{ include "footage-desk.image" .root }}
+  imagePullPolicy: {{ .root.Values.image.pullPolicy }}
+  command: [python, /scripts/lay_out_keys.py]
+  args: {{ concat (ternary (list "--loans" (ternary "write" "read" (has "loanKeys" .access))) list $loans) $names | toJson }}
+  securityContext:
+    {{- toYaml .root.Values.containerSecurityContext | nindent 4 }}
+  resources:
+    requests: {cpu: 10m, memory: 32Mi}
+    limits: {memory: 64Mi}
+  volumeMounts:
+    - {name: scripts, mountPath: /scripts, readOnly: true}
+    - {name: keys, mountPath: /keys}
+    {{- if $names }}
+    - {name: given-keys, mountPath: /given, readOnly: true}
+    {{- end }}
+    {{- if has "loanKeys" .access }}
+    - {name: loan-keys, mountPath: /loan-keys}
+    {{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "footage-desk.caMounts" -}}
+{{- $v := .root.Values }}
+{{- if and .database $v.database.caSecret }}
+- {name: ca-database, mountPath: /etc/footage-desk/ca/database, readOnly: true}
+{{- end }}
+{{- if and .camunda $v.camunda.tls.enabled $v.camunda.tls.caSecret }}
+- {name: ca-camunda, mountPath: /etc/footage-desk/ca/camunda, readOnly: true}
+{{- end }}
+{{- range $group := list "store" "replica" }}
+{{- if and (has $group $.access) (index $v $group).caSecret }}
+- {name: ca-{{ $group }}, mountPath: /etc/footage-desk/ca/{{ $group }}, readOnly: true}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "footage-desk.mounts" -}}
+{{- $v := .root.Values }}{{- $keys := include "footage-desk.keyFiles" . | fromJsonArray }}
+- {name: data, mountPath: /var/lib/footage-desk}
+- {name: tmp, mountPath: /tmp}
+{{- if or $keys (has "loanKeys" .access) (has "loanKeysRead" .access) }}
+- {name: keys, mountPath: /keys}
+{{- end }}
+{{- if has "loanKeys" .access }}
+- {name: loan-keys, mountPath: /loan-keys}
+{{- else if has "loanKeysRead" .access }}
+- {name: loan-keys, mountPath: /loan-keys, readOnly: true}
+{{- end }}
+{{- if and (has "recorders" .access) $v.recorders.folder.existingClaim }}
+- {name: recorders, mountPath: {{ $v.recorders.folder.mountPath }}, readOnly: true}
+{{- end }}
+{{- if $v.models.existingConfigMap }}
+- {name: models, mountPath: /etc/footage-desk/models, readOnly: true}
+{{- end }}
+{{- include "footage-desk.caMounts" . }}
+{{- end }}
+
+{{- define "footage-desk.volumes" -}}
+{{- $v := .root.Values }}{{- $keys := include "footage-desk.keyFiles" . | fromJsonArray }}
+{{- $full := include "footage-desk.fullname" .root }}
+{{- $loans := or (has "loanKeys" .access) (has "loanKeysRead" .access) }}
+- {name: data, emptyDir: {sizeLimit: 64Mi}}
+- {name: tmp, emptyDir: {sizeLimit: {{ .tmpSize }}}}
+{{- if or $keys $loans }}
+- {name: keys, emptyDir: {medium: Memory, sizeLimit: 1Mi}}
+- name: scripts
+  configMap:
+    name: {{ $full }}-scripts
+{{- end }}
+{{- if $keys }}
+- name: given-keys
+  projected:
+    defaultMode: 0440
+    sources:
+      {{- if has "recipients" .access }}
+      - configMap:
+          name: {{ $full }}-recipients
+          items:
+            - {key: vault-recipient.txt, path: vault/vault-recipient.txt}
+            - {key: escrow-recipient.txt, path: vault/escrow-recipient.txt}
+      {{- end }}
+      {{- if has "vaultKey" .access }}
+      {{- $ref := include "footage-desk.secretRef" (dict "root" .root "name" "vault") | fromJson }}
+      - secret:
+          name: {{ $ref.name }}
+          items: [{key: {{ $ref.key }}, path: vault/vault-identity.txt}]
+      {{- end }}
+      {{- if has "portalKey" .access }}
+      {{- $ref := include "footage-desk.secretRef" (dict "root" .root "name" "portal") | fromJson }}
+      - secret:
+          name: {{ $ref.name }}
+          items: [{key: {{ $ref.key }}, path: portal/secrets.key}]
+      {{- end }}
+{{- end }}
+{{- if $loans }}
+- name: loan-keys
+  persistentVolumeClaim:
+    claimName: {{ include "footage-desk.loanClaim" .root }}
+{{- end }}
+{{- if and (has "recorders" .access) $v.recorders.folder.existingClaim }}
+- name: recorders
+  persistentVolumeClaim: {claimName: {{ $v.recorders.folder.existingClaim }}, readOnly: true}
+{{- end }}
+{{- if $v.models.existingConfigMap }}
+- name: models
+  configMap:
+    name: {{ $v.models.existingConfigMap }}
+{{- end }}
+{{- if and .database $v.database.caSecret }}
+- {name: ca-database, secret: {secretName: {{ $v.database.caSecret }}, items: [{key: ca.crt, path: ca.crt}]}}
+{{- end }}
+{{- if and .camunda $v.camunda.tls.enabled $v.camunda.tls.caSecret }}
+- {name: ca-camunda, secret: {secretName: {{ $v.camunda.tls.caSecret }}, items: [{key: ca.crt, path: ca.crt}]}}
+{{- end }}
+{{- range $group := list "store" "replica" }}
+{{- if and (has $group $.access) (index $v $group).caSecret }}
+- {name: ca-{{ $group }}, secret: {secretName: {{ (index $v $group).caSecret }}, items: [{key: ca.crt, path: ca.crt}]}}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "footage-desk.probes" -}}
+{{- range $name := list "startupProbe" "readinessProbe" "livenessProbe" }}
+{{- $probe := index $.Values $name }}
+{{- if $probe.enabled }}
+{{ $name }}:
+  httpGet: {path: {{ $probe.probePath }}, port: health}
+  periodSeconds: {{ $probe.periodSeconds }}
+  timeoutSeconds: {{ $probe.timeoutSeconds }}
+  failureThreshold: {{ $probe.failureThreshold }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* What every pod says about itself. (dict "root" $ "component" "portal") */}}
+{{- define "footage-desk.podSpec" -}}
+{{- $v := .root.Values }}
+serviceAccountName: {{ include "footage-desk.serviceAccountName" .root }}
+automountServiceAccountToken: false
+# A Service's name would become FOOTAGE_DESK_PORTAL_PORT=tcp://… otherwise.
+enableServiceLinks: false
+securityContext:
+  {{- toYaml $v.podSecurityContext | nindent 2 }}
+{{- with $v.image.pullSecrets }}
+imagePullSecrets:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $v.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- with $v.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $v.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $v.affinity }}
+affinity:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- if .component }}
+{{- with $v.topologySpreadConstraints }}
+topologySpreadConstraints:
+  {{- range . }}
+  - {{- toYaml . | nindent 4 }}
+    {{- if not .labelSelector }}
+    labelSelector:
+      matchLabels:
+        {{- include "footage-desk.selectorLabels" $.root | nindent 8 }}
+        app.kubernetes.io/component: {{ $.component }}
+    {{- end }}
+  {{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* A change of what a pod reads once, at its start, starts it again. */}}
+{{- define "footage-desk.checksums" -}}
+checksum/config: {{ list .Values.config .Values.vault.recipient .Values.vault.escrowRecipient (.Files.Get "files/lay_out_keys.py") | toJson | sha256sum }}
+checksum/secrets: {{ include "footage-desk.secrets" . | sha256sum }}
+{{- end }}

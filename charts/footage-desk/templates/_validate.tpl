@@ -1,0 +1,124 @@
+{{/* Sentences that say what to set. All that is wrong is told at once. */}}
+{{- define "footage-desk.validate" -}}
+{{- $v := .Values }}{{- $wrong := list }}
+{{- if not $v.camunda.grpcAddress }}
+  {{- $wrong = append $wrong "camunda.grpcAddress is not set: set it to the gateway's host and port, such as camunda-zeebe-gateway:26500." }}
+{{- else if not (regexMatch ":[0-9]+$" $v.camunda.grpcAddress) }}
+  {{- $wrong = append $wrong "camunda.grpcAddress has no port: write it as host:port, such as camunda-zeebe-gateway:26500." }}
+{{- end }}
+{{- if eq $v.camunda.auth.method "oidc" }}
+  {{- if not (and $v.camunda.auth.oidc.tokenUrl $v.camunda.auth.oidc.clientId) }}
+    {{- $wrong = append $wrong "camunda.auth.method is oidc: set camunda.auth.oidc.tokenUrl and camunda.auth.oidc.clientId too." }}
+  {{- end }}
+  {{- if not $v.camunda.tls.enabled }}
+    {{- $wrong = append $wrong "camunda.auth.method is oidc and camunda.tls.enabled is false: the token would travel in the open, so enable TLS." }}
+  {{- end }}
+  {{- if not (include "footage-desk.hasSecret" $v.camunda.auth.oidc.secret) }}
+    {{- $wrong = append $wrong "camunda.auth.oidc.secret is not set: name an existingSecret, or give an inlineSecret for a trial." }}
+  {{- end }}
+{{- end }}
+{{- if not $v.database.host }}
+  {{- $wrong = append $wrong "database.host is not set: set it to the PostgreSQL server's name." }}
+{{- end }}
+{{- range $group := list "store" "replica" }}
+  {{- $place := index $v $group }}
+  {{- if not $place.endpoint }}
+    {{- $wrong = append $wrong (printf "%s.endpoint is not set: set it to the S3 server's host and port, without https://." $group) }}
+  {{- else if contains "/" $place.endpoint }}
+    {{- $wrong = append $wrong (printf "%s.endpoint has a scheme or a path: set host and port alone, and %s.secure." $group $group) }}
+  {{- end }}
+  {{- if not $place.accessKey }}
+    {{- $wrong = append $wrong (printf "%s.accessKey is not set: set it to the access key's id." $group) }}
+  {{- end }}
+{{- end }}
+{{- if and $v.store.endpoint (eq (lower $v.store.endpoint) (lower $v.replica.endpoint)) }}
+  {{- $wrong = append $wrong "replica.endpoint is store.endpoint: set it to another server, a backup beside the original is none." }}
+{{- end }}
+{{- $asked := dict "database.secret" $v.database.secret "store.secret" $v.store.secret "replica.secret" $v.replica.secret "vault.identity" $v.vault.identity "portal.key" $v.portal.key }}
+{{- range $path, $secret := $asked }}
+  {{- if not (include "footage-desk.hasSecret" $secret) }}
+    {{- $wrong = append $wrong (printf "%s is not set: name an existingSecret with its existingSecretKey, or give an inlineSecret for a trial." $path) }}
+  {{- end }}
+{{- end }}
+{{- range $path, $secret := merge $asked (dict "camunda.auth.oidc.secret" $v.camunda.auth.oidc.secret "portal.mail.secret" $v.portal.mail.secret "portal.webhook.secret" $v.portal.webhook.secret) }}
+  {{- if and $secret.inlineSecret $secret.existingSecret }}
+    {{- $wrong = append $wrong (printf "%s has both an inlineSecret and an existingSecret: keep one of them." $path) }}
+  {{- end }}
+{{- end }}
+{{- if not (and (hasPrefix "age1" $v.vault.recipient) (hasPrefix "age1" $v.vault.escrowRecipient)) }}
+  {{- $wrong = append $wrong "vault.recipient and vault.escrowRecipient are not both set: make two pairs with age-keygen, set what `age-keygen -y` prints (age1…), and lock the escrow's identity away." }}
+{{- else if eq $v.vault.recipient $v.vault.escrowRecipient }}
+  {{- $wrong = append $wrong "vault.escrowRecipient is vault.recipient: make the escrow a pair of its own, or losing one loses both." }}
+{{- end }}
+{{- if $v.portal.enabled }}
+  {{- if not $v.portal.publicUrl }}
+    {{- $wrong = append $wrong "portal.publicUrl is not set: set it to the address that people type, such as https://footage.example." }}
+  {{- end }}
+  {{- if and $v.portal.ingress.enabled (not $v.portal.ingress.host) }}
+    {{- $wrong = append $wrong "portal.ingress.enabled is true and portal.ingress.host is not set: set the host." }}
+  {{- end }}
+  {{- if and $v.portal.httpRoute.enabled (not $v.portal.httpRoute.parentRefs) }}
+    {{- $wrong = append $wrong "portal.httpRoute.enabled is true and portal.httpRoute.parentRefs is empty: name the gateway." }}
+  {{- end }}
+  {{- if and $v.portal.mail.host (not $v.portal.mail.sender) }}
+    {{- $wrong = append $wrong "portal.mail.host is set and portal.mail.sender is not: set the address that mails come from." }}
+  {{- end }}
+  {{- if and $v.portal.mail.user (not (include "footage-desk.hasSecret" $v.portal.mail.secret)) }}
+    {{- $wrong = append $wrong "portal.mail.user is set and portal.mail.secret is not: name an existingSecret with the password." }}
+  {{- end }}
+  {{- if and $v.portal.webhook.url (not (include "footage-desk.hasSecret" $v.portal.webhook.secret)) }}
+    {{- $wrong = append $wrong "portal.webhook.url is set and portal.webhook.secret is not: name an existingSecret with the bytes." }}
+  {{- end }}
+  {{- if and $v.portal.autoscaling.enabled (gt (int $v.portal.autoscaling.minReplicas) (int $v.portal.autoscaling.maxReplicas)) }}
+    {{- $wrong = append $wrong "portal.autoscaling.minReplicas is above maxReplicas: turn them round." }}
+  {{- end }}
+{{- end }}
+{{- $known := (.Files.Get "files/access.json" | fromJson).jobTypes }}{{- $done := list }}
+{{- range $name, $w := include "footage-desk.workers" . | fromJson }}
+  {{- if not $w.jobTypes }}
+    {{- $wrong = append $wrong (printf "workers.%s has no jobTypes: name what it does, or set workers.%s.enabled to false." $name $name) }}
+  {{- end }}
+  {{- range $w.jobTypes }}
+    {{- if and (not (hasKey $known .)) (not $w.extraAccess) }}
+      {{- $wrong = append $wrong (printf "workers.%s does %s, which this release does not know: mend its name, or say in workers.%s.extraAccess what it needs ([database] where it needs no more)." $name . $name) }}
+    {{- end }}
+    {{- $done = append $done . }}
+  {{- end }}
+  {{- if lt (int $w.replicas) 1 }}
+    {{- $wrong = append $wrong (printf "workers.%s.replicas is below 1: its jobs would wait for ever; set 1 or more." $name) }}
+  {{- end }}
+  {{- if and $w.autoscaling.enabled $w.keda.enabled }}
+    {{- $wrong = append $wrong (printf "workers.%s has both autoscaling and keda enabled: they would fight over its size, keep one of them." $name) }}
+  {{- end }}
+  {{- if and $w.keda.enabled (not $w.keda.triggers) }}
+    {{- $wrong = append $wrong (printf "workers.%s.keda.enabled is true and its triggers are empty: say what is measured." $name) }}
+  {{- end }}
+  {{- if and $w.keda.enabled (lt (int $w.keda.minReplicas) 1) }}
+    {{- $wrong = append $wrong (printf "workers.%s.keda.minReplicas is below 1: nobody would take the first job; set 1 or more." $name) }}
+  {{- end }}
+  {{- if gt (len (printf "%s-worker-%s" (include "footage-desk.fullname" $) $name)) 63 }}
+    {{- $wrong = append $wrong (printf "workers.%s makes names longer than 63 letters: shorten it." $name) }}
+  {{- end }}
+  {{- range $variable, $_ := $w.extraEnv }}
+    {{- if eq $variable "FOOTAGE_DESK_DRAIN_SECONDS" }}
+      {{- $wrong = append $wrong (printf "workers.%s.extraEnv sets FOOTAGE_DESK_DRAIN_SECONDS, which the pod's end would not know: set workers.%s.drainSeconds." $name $name) }}
+    {{- end }}
+  {{- end }}
+{{- end }}
+{{- $undone := list }}
+{{- range $jobType, $_ := $known }}{{- if not (has $jobType $done) }}{{- $undone = append $undone $jobType }}{{- end }}{{- end }}
+{{- if $undone }}
+  {{- $wrong = append $wrong (printf "no worker does %s: cases would stop there; add it to the jobTypes of one of the workers." (join ", " $undone)) }}
+{{- end }}
+{{- range $name, $_ := $v.config }}
+  {{- if regexMatch "(PASSWORD|SECRET|_KEY$|DATABASE_URL)" $name }}
+    {{- $wrong = append $wrong (printf "config.%s looks like a secret, and config is a ConfigMap: use the values that take an existingSecret, or extraEnv with a secretKeyRef." $name) }}
+  {{- end }}
+  {{- if eq $name "FOOTAGE_DESK_DEMO" }}
+    {{- $wrong = append $wrong "config.FOOTAGE_DESK_DEMO is set: a demo is one process, run it with footage-desk run --demo." }}
+  {{- end }}
+{{- end }}
+{{- if $wrong }}
+  {{- fail (printf "\n[footage-desk] %s\n" (join "\n[footage-desk] " $wrong)) }}
+{{- end }}
+{{- end }}

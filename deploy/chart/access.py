@@ -1,0 +1,40 @@
+"""What each part needs of secrets, volumes and networks, read off the code, for the chart (files/access.json)."""
+
+import inspect
+import json
+import sys
+from pathlib import Path
+
+from services import bootstrap
+from services.runtime.worker import Worker, discover
+
+TABLE = Path(__file__).parents[2] / "charts" / "footage-desk" / "files" / "access.json"
+
+# What a handler asks for by parameter name, and what the chart calls it.
+NAMES = {"store": "store", "replica_store": "replica", "loan_keys": "loanKeys", "recorders": "recorders"}
+# Who writes the outbox sends notices, and who watches over sign-ins has the key of second factors.
+PORTAL = ("loanKeysRead", "mail", "portalKey", "recipients", "recorders", "store")
+
+
+def needs(worker: Worker) -> list[str]:
+    """What one job type needs beside books and engine."""
+    found = {NAMES[name] for name in worker.wants if name in NAMES}
+    if "vault_keys" in worker.wants:
+        found.add("recipients")
+        module = inspect.getmodule(worker.handle)
+        if module is not None and "vault_keys.unwrapper" in inspect.getsource(module):
+            found.add("vaultKey")
+    if bootstrap.only([worker.job_type]).sweeper:
+        found |= {"store", "replica", "loanKeys"}
+    return sorted(found)
+
+
+def table() -> str:
+    """The table as the chart reads it."""
+    told = {"portal": list(PORTAL), "jobTypes": {worker.job_type: needs(worker) for worker in discover()}}
+    return json.dumps(told, indent=2) + "\n"
+
+
+if __name__ == "__main__":
+    TABLE.write_text(table(), encoding="utf-8")
+    sys.stdout.write(f"{TABLE.name} is written\n")

@@ -1,0 +1,70 @@
+"""The relay: messages from the outbox to the embedded engine; the peer publishes as many without any book."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from services.bench import books
+from services.bench.figures import Peer, timed, told
+from services.engine.server import EngineServer
+from services.register import outbox
+from services.register.base import new_id
+from services.register.relay import Relay
+from services.register.unit import Register, Unit
+from services.runtime.channel import open_channel
+from services.runtime.clock import SystemClock
+from services.runtime.engine_client import PyzeebeEngineClient
+from services.runtime.settings import Settings
+
+MESSAGE = "bench"
+HOUR = 3600
+_PEER = "publish as many messages straight to the engine, one after another"
+
+
+async def measure(url: str, folder: Path, *, messages: int, runs: int) -> dict[str, Any]:
+    """``messages`` that are due at once, ``runs`` times, on an engine that writes to ``folder``."""
+    engine = EngineServer(folder / "engine", SystemClock(), "127.0.0.1:0")
+    address = await engine.start()
+    channel = open_channel(Settings.load(zeebe_address=address, zeebe_insecure=True))
+    client = PyzeebeEngineClient(channel)
+    seconds, peers = [], []
+    try:
+        with books.opened(url, folder / "recordings") as register:
+            application_id = books.apply(register).id
+            relay = Relay(register, client)
+            await _drain(relay)
+            for _ in range(runs):
+                register.run_now(books.CLERK, _fill, application_id, messages)
+                seconds.append(await timed(lambda: _drain(relay)))
+                peers.append(await timed(lambda: _straight(client, messages)))
+            return told("relay", seconds, Peer(_PEER, peers), **_figures(register, messages, seconds))
+    finally:
+        await channel.close()
+        await engine.stop()
+
+
+def _figures(register: Register, messages: int, seconds: list[float]) -> dict[str, Any]:
+    median = sorted(seconds)[len(seconds) // 2]
+    return {
+        "database": register.engine.dialect.name,
+        "messages": messages,
+        "messages_per_second": messages / median,
+        "messages_per_hour": int(messages / median * HOUR),
+    }
+
+
+def _fill(unit: Unit, application_id: str, messages: int) -> None:
+    for _ in range(messages):
+        name = new_id()
+        outbox.publish(unit, MESSAGE, name, application_id=application_id, message_id=name, variables={"stage": "x"})
+
+
+async def _drain(relay: Relay) -> None:
+    while await relay.publish_due():
+        pass
+
+
+async def _straight(client: PyzeebeEngineClient, messages: int) -> None:
+    for _ in range(messages):
+        name = new_id()
+        await client.publish_message(MESSAGE, name, {"stage": "x"}, name, timedelta(hours=1))

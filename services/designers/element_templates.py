@@ -1,0 +1,228 @@
+"""Element templates for Camunda Modeler: one for each worker and one for the review call, made from what there is.
+
+Job type, inputs and results come from the worker registry, the names from the models, the stages from
+``review-stages.json``. Modeler finds them in ``.camunda/element-templates`` beside the diagrams.
+"""
+
+import dataclasses
+import importlib
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from services.portal.words import word
+from services.register.closing import CLOSED_AS
+from services.register.stages import STAGES
+from services.runtime.commands import camel
+from services.runtime.models import Model
+from services.runtime.worker import Worker
+
+FOLDER = Path(".camunda") / "element-templates"
+SCHEMA = "https://unpkg.com/@camunda/zeebe-element-templates-json-schema/resources/schema.json"
+ENGINES = {"camunda": "^8.6"}
+PREFIX = "footage-desk."
+REVIEW = "review"
+WORK_CATEGORY = {"id": "footage-desk-work", "name": "录像调取台 自动任务 · Footage Desk work"}
+REVIEW_CATEGORY = {"id": "footage-desk-reviews", "name": "录像调取台 人工审核 · Footage Desk reviews"}
+
+# Work on recorders and storage is tried five times, the rest three times.
+FIVE_TIMES = (
+    "preserve-footage",
+    "retrieve-footage",
+    "back-up-footage",
+    "encrypt-copy",
+    "release-preservation",
+    "inspect-return",
+    "re-archive",
+)
+# Several tasks of the models do this, each under a name of its own.
+NAMES = {"open-violation": ("登记违规", "Open violation")}
+# What a task says by itself; every other variable is in the process already, from a message, a job or a decision.
+CHOSEN: Mapping[str, tuple[str, Mapping[str, str]]] = {
+    "violationKind": ("违规类型 · Kind of violation", {"overdue": "逾期未还 · overdue", "loss": "丢失 · loss"}),
+    "closingOutcome": (
+        "结案原因 · Why the case is closed",
+        {code: f"{word('zh', outcome)} · {word('en', outcome)}" for code, outcome in CLOSED_AS.items()},
+    ),
+}
+
+Template: TypeAlias = dict[str, Any]
+Property: TypeAlias = dict[str, Any]
+
+_references = re.compile(r" \([^()]*\)\.?$")
+
+
+def templates(workers: Iterable[Worker], models: Iterable[Model]) -> dict[str, Template]:
+    """Every template by its file's name, without a version."""
+    names = _names(models)
+    made = {f"{worker.job_type}.json": _of_worker(worker, names) for worker in workers}
+    return {**made, f"{REVIEW}.json": _of_review()}
+
+
+def up_to_date(made: Mapping[str, Template], folder: Path) -> dict[str, str]:
+    """The text of each file: a template that is not what the folder has gets the next version, others keep theirs."""
+    return {name: _text(template, folder / name) for name, template in made.items()}
+
+
+def write(made: Mapping[str, Template], folder: Path) -> list[str]:
+    """Write the templates and remove those of workers that are gone; the names of the files that changed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    changed = stale(made, folder)
+    texts = up_to_date(made, folder)
+    for name in changed:
+        if name in texts:
+            (folder / name).write_text(texts[name], encoding="utf-8")
+        else:
+            (folder / name).unlink()
+    return changed
+
+
+def stale(made: Mapping[str, Template], folder: Path) -> list[str]:
+    """The names of the files that are not there, not as they would be made, or of no worker."""
+    texts = up_to_date(made, folder)
+    there = {path.name: path.read_text(encoding="utf-8") for path in folder.glob("*.json")}
+    return sorted(name for name in {*texts, *there} if texts.get(name) != there.get(name))
+
+
+def versions(folder: Path) -> Iterator[tuple[str, str]]:
+    """The id and the version of each template of a folder, as applied elements name them."""
+    for path in sorted(folder.glob("*.json")):
+        template: Template = json.loads(path.read_text(encoding="utf-8"))
+        yield str(template.get("id")), str(template.get("version"))
+
+
+def _text(template: Template, path: Path) -> str:
+    there: Template = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    version = there.pop("version", 0)
+    if there != template:
+        version += 1
+    head = {key: template[key] for key in ("$schema", "name", "id")}
+    return json.dumps({**head, "version": version, **template}, ensure_ascii=False, indent=2) + "\n"
+
+
+def _names(models: Iterable[Model]) -> dict[str, tuple[str, str]]:
+    found = {
+        element.job_type: (element.zh, element.en)
+        for model in models
+        for element in model.elements.values()
+        if element.job_type
+    }
+    return {**found, **NAMES}
+
+
+def _of_worker(worker: Worker, names: Mapping[str, tuple[str, str]]) -> Template:
+    zh, en = names.get(worker.job_type, (worker.job_type, worker.job_type))
+    retries = "5" if worker.job_type in FIVE_TIMES else "3"
+    return {
+        **_head(worker.job_type, zh, en, _description(worker)),
+        "category": WORK_CATEGORY,
+        "appliesTo": ["bpmn:Task"],
+        "elementType": {"value": "bpmn:ServiceTask"},
+        "engines": ENGINES,
+        "properties": [
+            _name(zh),
+            _hidden(worker.job_type, "zeebe:taskDefinition", property="type"),
+            _hidden(retries, "zeebe:taskDefinition", property="retries"),
+            *(_chosen(name) for name in worker.variables if name in CHOSEN),
+        ],
+    }
+
+
+def _description(worker: Worker) -> str:
+    """What the worker does, as its module says; what it reads and gives."""
+    module = importlib.import_module(worker.handle.__module__)
+    does = (module.__doc__ or "").partition("\n")[0].removeprefix(f"{worker.job_type}: ")
+    does = _references.sub("", does).rstrip(".")
+    fields = dataclasses.fields(worker.result) if dataclasses.is_dataclass(worker.result) else ()
+    reads = ", ".join(name for name in worker.variables if name not in CHOSEN)
+    gives = ", ".join(camel(field.name) for field in fields)
+    facts = [f"读取 · Reads: {reads}.", *([f"给出 · Gives: {gives}."] if gives else [])]
+    return " ".join([f"{does[:1].upper()}{does[1:]}.", *facts])
+
+
+def _of_review() -> Template:
+    """The call of ``review.bpmn``: what it returns begins as null, so that no earlier answer passes for it."""
+    asked = {code: stage for code, stage in STAGES.items() if not stage.retired}
+    handed = [_literal(code) for code, stage in asked.items() if stage.needs_hand_over]
+    returned = dict.fromkeys(name for stage in asked.values() for name in stage.returns)
+    stages = [{"name": f"{stage.zh} · {stage.en}", "value": _literal(code)} for code, stage in asked.items()]
+    return {
+        **_head(
+            REVIEW,
+            "人工审核",
+            "Review",
+            "A question to people and their signed answer; decision is the outcome. What is asked, whom and in what "
+            "time is in review-stages.json.",
+        ),
+        "category": REVIEW_CATEGORY,
+        "appliesTo": ["bpmn:Task", "bpmn:CallActivity"],
+        "elementType": {"value": "bpmn:CallActivity"},
+        "engines": ENGINES,
+        "properties": [
+            _name("人工审核"),
+            _hidden(REVIEW, "zeebe:calledElement", property="processId"),
+            _hidden("deployment", "zeebe:calledElement", property="bindingType"),
+            _hidden(False, "zeebe:calledElement", property="propagateAllChildVariables"),
+            _hidden(False, "zeebe:calledElement", property="propagateAllParentVariables"),
+            {
+                "id": "stage",
+                "label": "审核环节 · Stage",
+                "type": "Dropdown",
+                "value": stages[0]["value"],
+                "choices": stages,
+                "binding": {"type": "zeebe:input", "name": "stage"},
+            },
+            _hidden("=null", "zeebe:input", name="decision"),
+            _hidden("=applicationId", "zeebe:input", name="applicationId"),
+            _hidden("=handOverId", "zeebe:input", name="handOverId", condition=_only(handed)),
+            *_returning("decision", None),
+            *(
+                one
+                for name in returned
+                for one in _returning(name, [_literal(code) for code, stage in asked.items() if name in stage.returns])
+            ),
+        ],
+    }
+
+
+def _returning(name: str, stages: list[str] | None) -> Iterator[Property]:
+    condition = None if stages is None else _only(stages)
+    if stages is not None:
+        yield _hidden("=null", "zeebe:input", name=name, condition=condition)
+    yield _hidden(name, "zeebe:output", source=f"={name}", condition=condition)
+
+
+def _head(name: str, zh: str, en: str, description: str) -> Template:
+    return {"$schema": SCHEMA, "name": f"{zh} · {en}", "id": f"{PREFIX}{name}", "description": description}
+
+
+def _name(zh: str) -> Property:
+    return {"label": "名称 · Name", "type": "String", "value": zh, "binding": {"type": "property", "name": "name"}}
+
+
+def _hidden(value: str | bool, kind: str, *, condition: Property | None = None, **binding: str) -> Property:
+    made: Property = {"type": "Hidden", "value": value, "binding": {"type": kind, **binding}}
+    return made if condition is None else {**made, "condition": condition}
+
+
+def _chosen(name: str) -> Property:
+    label, choices = CHOSEN[name]
+    listed = [{"name": text, "value": _literal(code)} for code, text in choices.items()]
+    return {
+        "id": name,
+        "label": label,
+        "type": "Dropdown",
+        "value": listed[0]["value"],
+        "choices": listed,
+        "binding": {"type": "zeebe:input", "name": name},
+    }
+
+
+def _only(stages: list[str]) -> Property:
+    return {"property": "stage", "oneOf": stages}
+
+
+def _literal(code: str) -> str:
+    return f'="{code}"'

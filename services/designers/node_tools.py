@@ -1,0 +1,60 @@
+"""The tools for BPMN files that run on Node, in ``deploy/bpmn``: lint, format, render, element templates."""
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from services.runtime.errors import Fatal
+
+Tool = Literal["lint", "format", "render", "templates"]
+
+TOOLS = Path(__file__).parents[2] / "deploy" / "bpmn"
+OLDEST_NODE = 20
+CHROMIUMS = ("chromium", "chromium-browser", "google-chrome")
+
+
+def run(tool: Tool, *arguments: str | Path, tools: Path = TOOLS) -> int:
+    """Run one tool, its words on this process's own output; its exit code. Fatal where what it needs is missing."""
+    node = _node(tool, tools)
+    if tool == "render":
+        _require_chromium()
+    command: Sequence[str] = (node, str(tools / f"{tool}.mjs"), *map(str, arguments))
+    return subprocess.run(command, check=False, cwd=Path.cwd()).returncode  # noqa: S603 - our own tool, no shell
+
+
+def _node(tool: Tool, tools: Path) -> str:
+    if not (tools / f"{tool}.mjs").exists():
+        raise _missing(tool, f"{tools} is not there", "run this in a checkout of Footage Desk; an image has no tools")
+    node = shutil.which("node")
+    if node is None:
+        raise _missing(
+            tool, "there is no Node", f"install Node {OLDEST_NODE} or newer: sudo apt-get install nodejs npm"
+        )
+    asked = (node, "--version")
+    told = subprocess.run(asked, check=False, capture_output=True, text=True).stdout  # noqa: S603 - no shell
+    version = re.match(r"v(\d+)\.", told)
+    if version is None or int(version[1]) < OLDEST_NODE:
+        raise _missing(tool, f"Node is {told.strip() or 'of no known version'}", f"install Node {OLDEST_NODE} or newer")
+    if not (tools / "node_modules").is_dir():
+        raise _missing(tool, "the packages of the tools are not installed", f"run npm ci in {tools}")
+    return node
+
+
+def _require_chromium() -> None:
+    named = os.environ.get("CHROMIUM")
+    if named and not Path(named).exists():
+        raise _missing("render", f"CHROMIUM names {named}, which is not there", "correct the variable")
+    if not named and not any(map(shutil.which, CHROMIUMS)):
+        raise _missing(
+            "render",
+            "there is no Chromium to draw with",
+            "install it: sudo apt-get install chromium, or name one in the variable CHROMIUM",
+        )
+
+
+def _missing(tool: Tool, cause: str, remedy: str) -> Fatal:
+    return Fatal(f"could not run the tool {tool} | {TOOLS.name} | {cause} | {remedy}")

@@ -1,0 +1,113 @@
+"""The engine in figures, under the names and labels of Zeebe's own metrics, so that one set of rules watches either.
+
+Zeebe has no metrics of ours for its disk: those begin with ``footage_desk_engine_``.
+"""
+
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from services.engine.state.records import Record
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+PARTITION = "1"
+JOB_ACTIONS = {
+    "CREATED": "created",
+    "COMPLETED": "completed",
+    "FAILED": "failed",
+    "TIMED_OUT": "timed out",
+    "CANCELED": "canceled",
+    "ERROR_THROWN": "error thrown",
+}
+ACTIVATED = "activated"
+ELEMENT_ACTIONS = {
+    "ELEMENT_ACTIVATED": "activated",
+    "ELEMENT_COMPLETED": "completed",
+    "ELEMENT_TERMINATED": "terminated",
+}
+INCIDENT_ACTIONS = {"CREATED": "created", "RESOLVED": "resolved"}
+
+Counts = Counter[tuple[str, str]]
+
+
+class Figures(Collector):
+    """Counts what happens in one engine from its records; looks at its disk when it is asked."""
+
+    def __init__(self, data: Path | None, write_failures: Callable[[], int]) -> None:
+        """``data`` is the engine's folder, None where it keeps all in memory."""
+        self._data = data
+        self._write_failures = write_failures
+        self._jobs: Counts = Counter()
+        self._elements: Counts = Counter()
+        self._incidents: Counter[str] = Counter()
+        self._pending = 0
+        self.registry = CollectorRegistry()
+        self.registry.register(self)
+
+    def begin(self, pending: int) -> None:
+        """How many incidents are open before the first record is heard."""
+        self._pending = pending
+
+    def hear(self, records: Iterable[Record]) -> None:
+        """Count what has been written."""
+        for record in records:
+            match record.value_type:
+                case "JOB" if record.intent in JOB_ACTIONS:
+                    self._count_job(JOB_ACTIONS[record.intent], record.value["type"])
+                case "JOB_BATCH":
+                    self._count_job(ACTIVATED, record.value["type"], len(record.value["jobKeys"]))
+                case "PROCESS_INSTANCE" if record.intent in ELEMENT_ACTIONS:
+                    self._elements[ELEMENT_ACTIONS[record.intent], record.value["bpmnElementType"]] += 1
+                case "INCIDENT" if record.intent in INCIDENT_ACTIONS:
+                    self._incidents[record.intent] += 1
+                    self._pending += 1 if record.intent == "CREATED" else -1
+
+    def exposition(self) -> bytes:
+        """All of it in Prometheus' text format."""
+        return generate_latest(self.registry)
+
+    def collect(self) -> Iterator[GaugeMetricFamily | CounterMetricFamily]:
+        yield _counter("zeebe_job_events", "Jobs by what happened to them", ("action", "type"), self._jobs)
+        yield _counter(
+            "zeebe_element_instance_events", "Elements by what happened to them", ("action", "type"), self._elements
+        )
+        events = {(action,): float(self._incidents[intent]) for intent, action in INCIDENT_ACTIONS.items()}
+        yield _counter("zeebe_incident_events", "Incidents by what happened to them", ("action",), events)
+        # A gauge despite its name, as Zeebe's.
+        pending = GaugeMetricFamily("zeebe_pending_incidents_total", "Incidents that are open", labels=("partition",))
+        pending.add_metric((PARTITION,), self._pending)
+        yield pending
+        yield CounterMetricFamily(
+            "footage_desk_engine_write_failures",
+            "Batches that the engine could not write to its disk",
+            self._write_failures(),
+        )
+        if self._data is not None and self._data.exists():
+            yield from self._disk(self._data)
+
+    def _disk(self, data: Path) -> Iterator[GaugeMetricFamily]:
+        disk = shutil.disk_usage(data)
+        size = sum(path.stat().st_size for path in data.iterdir() if path.is_file())
+        yield GaugeMetricFamily("footage_desk_engine_data_bytes", "Bytes of the engine's own files", size)
+        yield GaugeMetricFamily("footage_desk_engine_disk_free_bytes", "Bytes free on the disk of its files", disk.free)
+        yield GaugeMetricFamily("footage_desk_engine_disk_bytes", "Bytes of the disk of its files", disk.total)
+
+    def _count_job(self, action: str, job_type: str, number: int = 1) -> None:
+        if (JOB_ACTIONS["CREATED"], job_type) not in self._jobs:
+            # Prometheus sees no increase from nothing to 1.
+            self._jobs.update(dict.fromkeys(((one, job_type) for one in (*JOB_ACTIONS.values(), ACTIVATED)), 0))
+        self._jobs[action, job_type] += number
+
+
+def _counter(
+    name: str, text: str, labels: Sequence[str], counts: "Counts | dict[tuple[str], float]"
+) -> CounterMetricFamily:
+    family = CounterMetricFamily(name, text, labels=(*labels, "partition"))
+    for values, number in counts.items():
+        family.add_metric((*values, PARTITION), number)
+    return family

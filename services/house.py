@@ -1,0 +1,158 @@
+"""The house: what workers and portal are given by name, built from the settings."""
+
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cached_property, partial
+from pathlib import Path
+
+from fastapi import FastAPI
+
+from services.portal.app import create_app
+from services.recorders.registry import open_recorder, places_of
+from services.register import review_tasks, schema
+from services.register.rules import rules_of
+from services.register.stages import STAGES
+from services.register.unit import Actor, Register
+from services.runtime import data_folder
+from services.runtime.clock import Clock, TurnedClock
+from services.runtime.errors import Fatal
+from services.runtime.models import read as read_models
+from services.runtime.settings import Settings
+from services.runtime.stores import StoreSettings
+from services.runtime.worker import Worker
+from services.vault.keys import LoanKeys, VaultKeys, ensure_keys, recipients_in
+from services.vault.secret_box import KeyFileBox
+from services.vault.store import Store
+from services.vault.stores import open_store
+
+MODELS = Path(__file__).parents[1] / "bpmn"
+START = Actor("system", "start")
+PORTAL_KEY = "portal/secrets.key"
+
+
+@dataclass
+class House:
+    """Everything that workers and portal are given by name."""
+
+    settings: Settings
+    clock: Clock
+    register: Register
+    loan_keys: LoanKeys
+    given_store: Store | None = None  # instead of the settings' own
+    given_replica: Store | None = None
+    on_turn: list[Callable[[], None]] = field(default_factory=list)
+    doctor: Callable[[], Awaitable[Sequence[object]]] | None = None  # what the portal may ask, where it is given
+
+    def __post_init__(self) -> None:
+        STAGES.use(self.settings.models_dir or MODELS)
+
+    @cached_property
+    def store(self) -> Store:
+        """Opened when somebody first asks for it, as the two below: who never does needs no key to it."""
+        return self.given_store or _opened(self.settings.store, self.clock)
+
+    @cached_property
+    def replica_store(self) -> Store:
+        return self.given_replica or _opened(self.settings.replica, self.clock)
+
+    @cached_property
+    def vault_keys(self) -> VaultKeys:
+        """Made when a worker first asks for them; the portal never does."""
+        return ensure_keys(self.settings.keys / "vault")
+
+    def for_workers(self, workers: Sequence[Worker]) -> dict[str, object]:
+        """What these handlers ask for, by parameter name; what none of them asks for is not opened."""
+        wanted = {name for worker in workers for name in worker.wants}
+        opened: dict[str, object] = {
+            name: getattr(self, name) for name in ("store", "replica_store", "vault_keys") if name in wanted
+        }
+        return {**self._for_all, **opened}
+
+    @property
+    def for_portal(self) -> dict[str, object]:
+        """What routes may ask for: loan keys, and never the vault key (docs/sealing.md)."""
+        return {**self._for_all, "store": self.store}
+
+    @property
+    def _for_all(self) -> dict[str, object]:
+        given: dict[str, object] = {
+            "settings": self.settings,
+            "register": self.register,
+            "loan_keys": self.loan_keys,
+            "vault_recipients": lambda: recipients_in(self.settings.keys / "vault"),
+            "recorders": partial(open_recorder, places=places_of(self.settings)),
+            "models": read_models(path for path in models(self.settings.models_dir) if path.suffix == ".bpmn"),
+        }
+        if isinstance(self.clock, TurnedClock):
+            given["turn_clock"] = self.turn_clock
+        if self.doctor is not None:
+            given["doctor"] = self.doctor
+        return given
+
+    def turn_clock(self, by: timedelta) -> datetime:
+        """Turn the demo's clock and let everybody look at it."""
+        if not isinstance(self.clock, TurnedClock):
+            raise Fatal("the clock cannot be turned | it is the machine's | set FOOTAGE_DESK_DEMO=true for a demo")
+        now = self.clock.turn(by)
+        for notice in self.on_turn:
+            notice()
+        return now
+
+    def portal(self) -> FastAPI:
+        return create_app(self.for_portal)
+
+
+def open_register(settings: Settings, clock: Clock) -> Register:
+    """The books, brought to the newest schema when they are ours alone (SQLite)."""
+    if settings.database.startswith("sqlite"):
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+    register = Register(settings.database, clock, rules_of(settings), secrets=KeyFileBox(settings.keys / PORTAL_KEY))
+    if register.engine.dialect.name == "sqlite":
+        schema.migrate(register.engine)
+    return register
+
+
+def open_house(settings: Settings, *, apart: bool = False) -> House:
+    """Build everything and check books and stores; raises SettingsError, Fatal or Retryable with a sentence.
+
+    ``apart``: for a process that is one of several, which opens only the stores that its parts ask for.
+    """
+    if not apart:
+        _ = settings.store, settings.replica  # what is not set is told before anything is made
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    house = House(
+        settings=settings,
+        clock=(clock := data_folder.clock_of(settings.data_dir, demo=settings.demo)),
+        register=open_register(settings, clock),
+        loan_keys=LoanKeys(settings.keys / "loans"),
+    )
+    if not apart:
+        _ = house.store, house.replica_store
+    house.register.run_now(START, schema.check)
+    house.register.run_now(START, review_tasks.check_stages)
+    return house
+
+
+def _opened(place: StoreSettings, clock: Clock) -> Store:
+    store = open_store(place, clock)
+    store.ensure()
+    return store
+
+
+@contextmanager
+def occupied_house(settings: Settings, *, apart: bool = False) -> Iterator[House]:
+    """``open_house`` for as long as the block runs; with SQLite nobody else gets in before or meanwhile (Fatal)."""
+    alone = settings.database.startswith("sqlite")
+    with data_folder.only_process(settings.data_dir) if alone else nullcontext():
+        house = open_house(settings, apart=apart)
+        try:
+            yield house
+        finally:
+            house.register.close()
+
+
+def models(folder: Path | None = None) -> list[Path]:
+    """The BPMN and DMN files that are deployed together."""
+    return sorted(path for path in (folder or MODELS).iterdir() if path.suffix in (".bpmn", ".dmn"))

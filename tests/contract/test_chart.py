@@ -1,0 +1,241 @@
+"""The chart: every part is given what it needs and nothing more, and what is made from code or values is fresh."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from chart_render import CHART, HELM, ROOT, SETS, helm, parts, rendered
+
+from services.runtime.settings import Settings, variable
+from services.runtime.worker import discover
+from services.vault.keys import LoanKeys, ensure_keys
+from services.vault.secret_box import KeyFileBox
+
+TOOLS = ROOT / "deploy" / "chart"
+BOOKS = {"footage-desk-database"}
+STORE, REPLICA = {"footage-desk-store"}, {"footage-desk-replica"}
+VAULT, PORTAL = {"footage-desk-vault"}, {"footage-desk-portal-key"}
+NOTICES = {"footage-desk-mail", "footage-desk-webhook"}
+RECORDERS = {"10.20.0.0/16", "10.21.0.0/16"}
+
+# Which secrets each part of the city is given. Whoever widens this says why.
+SECRETS = {
+    "portal": BOOKS | STORE | PORTAL | NOTICES,
+    "worker-process": BOOKS,
+    "worker-preserve-footage": BOOKS | STORE,
+    "worker-retrieve-footage": BOOKS | STORE,
+    "worker-back-up-footage": BOOKS | STORE | REPLICA,
+    "worker-encrypt-copy": BOOKS | STORE | REPLICA | VAULT,
+    "worker-inspect-return": BOOKS | STORE,
+    "worker-closing": BOOKS | STORE | REPLICA,
+    "migrate": BOOKS,
+    "deploy-models": set(),
+    "test": set(),
+}
+
+
+def made(module: str, expression: str) -> str:
+    """What a tool of deploy/chart makes now, in a process of its own."""
+    code = f"import sys; sys.path.insert(0, {str(TOOLS)!r}); import {module}; sys.stdout.write({expression})"
+    return subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=ROOT).stdout
+
+
+def test_each_part_is_given_its_secrets_and_no_other() -> None:
+    assert {name: part.secrets for name, part in parts("city").items()} == SECRETS
+
+
+def test_only_who_asks_recorders_reaches_their_networks() -> None:
+    reached = {name: part.networks for name, part in parts("city").items() if part.networks}
+
+    assert reached == dict.fromkeys(("portal", "worker-preserve-footage", "worker-retrieve-footage"), RECORDERS)
+
+
+def test_each_part_reaches_the_ports_that_it_speaks_to() -> None:
+    names, gateway, database, store, recorders, mail, webhook = 53, 26500, 5432, 9000, {80, 443, 554}, 587, 443
+    process, footage = {names, gateway, database}, {names, gateway, database, store}
+
+    assert {name: part.ports for name, part in parts("city").items()} == {
+        "portal": footage | recorders | {mail, webhook},
+        "worker-process": process,
+        "worker-preserve-footage": footage | recorders,
+        "worker-retrieve-footage": footage | recorders,
+        "worker-back-up-footage": footage,
+        "worker-encrypt-copy": footage,
+        "worker-inspect-return": footage,
+        "worker-closing": footage,
+        "migrate": {names, database},
+        "deploy-models": {names, gateway},
+        "test": {names, gateway, 9600},
+    }
+
+
+def test_loan_keys_are_read_by_the_portal_and_written_by_who_makes_or_destroys_them() -> None:
+    held = {name: part.loan_keys for name, part in parts("city").items() if part.loan_keys}
+
+    assert held == {"portal": "read", "worker-encrypt-copy": "write", "worker-closing": "write"}
+
+
+def test_only_who_asks_recorders_sees_their_folders() -> None:
+    seen = {
+        name
+        for name, part in parts("small").items()
+        for mount in part.pod["containers"][0]["volumeMounts"]
+        if mount["name"] == "recorders" and mount["readOnly"]
+    }
+
+    assert seen == {"portal", "worker-preserve-footage", "worker-retrieve-footage"}
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_every_pod_is_restricted(name: str) -> None:
+    for part in parts(name).values():
+        assert part.pod["automountServiceAccountToken"] is False
+        assert part.pod["enableServiceLinks"] is False
+        assert part.pod["securityContext"]["runAsUser"] == 10001
+        for container in part.containers:
+            assert container["securityContext"] == {
+                "allowPrivilegeEscalation": False,
+                "privileged": False,
+                "readOnlyRootFilesystem": True,
+                "capabilities": {"drop": ["ALL"]},
+            }
+            assert {"requests", "limits"} <= set(container["resources"])
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_every_variable_is_a_setting_and_stands_there_once(name: str) -> None:
+    known = {variable(setting) for setting in Settings.model_fields} | {"PGPASSWORD"}
+    for part in parts(name).values():
+        names = [entry["name"] for entry in part.environment]
+        assert len(names) == len(set(names)), part.name
+        assert set(names) <= known, part.name
+    for one in rendered(name):
+        if one["kind"] == "ConfigMap" and one["metadata"]["name"] == "footage-desk":
+            assert set(one["data"]) <= known
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_what_a_part_is_told_makes_settings(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for part in parts(name).values():
+        with monkeypatch.context() as environment:
+            for entry in part.environment:
+                value = str(entry.get("value", "AGE" * 12))  # a secret of some kind, in Base64 too
+                environment.setenv(entry["name"], value)
+            # Authorities are files of the cluster's.
+            for entry in part.environment:
+                if entry["name"].endswith(("_CA_FILE", "_CA_CERTIFICATE_PATH")):
+                    environment.delenv(entry["name"])
+            settings = Settings.load()
+        assert settings.data_dir == Path("/var/lib/footage-desk")
+        if part.kind == "Deployment":
+            assert settings.health_host == "0.0.0.0"
+            assert settings.database.startswith("postgresql+psycopg://footage_desk@postgres")
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_a_pod_ends_later_than_its_jobs(name: str) -> None:
+    for part in parts(name).values():
+        drain = [entry["value"] for entry in part.environment if entry["name"] == "FOOTAGE_DESK_DRAIN_SECONDS"]
+        if drain:
+            assert part.pod["terminationGracePeriodSeconds"] >= int(drain[0]) + 10
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_every_job_type_is_done_by_one_worker(name: str) -> None:
+    workers = [part for component, part in parts(name).items() if component.startswith("worker-")]
+    done = [job for part in workers for job in part.pod["containers"][0]["args"][1:]]
+
+    assert sorted(done) == [worker.job_type for worker in discover()]
+
+
+def test_what_a_job_type_needs_is_what_its_code_asks_for() -> None:
+    assert made("access", "access.table()") == (CHART / "files" / "access.json").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("document", "makes"), [("README.md", "readme"), ("values.schema.json", "schema")])
+def test_what_is_made_from_the_values_is_fresh(document: str, makes: str) -> None:
+    values = "documents.read((documents.CHART / 'values.yaml').read_text(encoding='utf-8'))"
+    fresh = made("documents", f"documents.{makes}({values})")
+
+    assert fresh == (CHART / document).read_text(encoding="utf-8"), "make chart-docs writes it anew"
+
+
+@pytest.mark.parametrize(
+    ("copies", "originals"), [("alerts/*.yaml", "prometheus/rules"), ("dashboards/*.json", "grafana")]
+)
+def test_alerts_and_dashboards_of_the_chart_are_those_of_the_house(copies: str, originals: str) -> None:
+    folder = ROOT / "deploy" / originals
+    kept = {path.name: path.read_text(encoding="utf-8") for path in (CHART / "files").glob(copies)}
+
+    assert kept == {path.name: path.read_text(encoding="utf-8") for path in folder.glob(Path(copies).name)}
+    assert kept
+
+
+def test_every_value_is_described() -> None:
+    told = json.loads((CHART / "values.schema.json").read_text(encoding="utf-8"))
+
+    def undescribed(schema: dict[str, Any], path: str) -> list[str]:
+        if "description" in schema or path.startswith(("workerDefaults", "global", "workers")):
+            return []
+        below = schema.get("properties", {})
+        return [one for key, inner in below.items() for one in undescribed(inner, f"{path}.{key}".lstrip("."))] or (
+            [path] if not below else []
+        )
+
+    assert undescribed(told, "") == []
+
+
+def test_keys_are_laid_out_as_the_house_demands(tmp_path: Path) -> None:
+    given, volume, keys = tmp_path / "given", tmp_path / "volume", tmp_path / "keys"
+    for folder in (given / "portal", volume, keys):
+        folder.mkdir(parents=True, mode=0o777)
+    ensure_keys(given / "vault")
+    (given / "portal" / "secrets.key").write_text("ab" * 32 + "\n")
+    (given / "vault" / "vault-identity.txt").chmod(0o440)
+    names = ["vault/vault-identity.txt", "vault/vault-recipient.txt", "vault/escrow-recipient.txt"]
+
+    def lay_out(loans: str) -> None:
+        places = ["--given", given, "--keys", keys, "--volume", volume, "--loans", loans]
+        script = CHART / "files" / "lay_out_keys.py"
+        subprocess.run([sys.executable, script, *places, *names, "portal/secrets.key"], check=True)
+
+    lay_out("write")
+    copy = LoanKeys(keys / "loans").create("copy-1")
+    (volume / "loans" / "copy-1.key").chmod(0o660)  # as a mount with fsGroup leaves it
+    lay_out("write")
+
+    assert ensure_keys(keys / "vault").unwrapper() is not None
+    assert not (keys / "vault" / "escrow-identity-TAKE-OFFLINE.txt").exists()
+    assert LoanKeys(keys / "loans").create("copy-1") == copy
+    box = KeyFileBox(keys / "portal" / "secrets.key")
+    assert box.open(box.seal("secret", "test"), "test") == "secret"
+
+    lay_out("read")
+    assert LoanKeys(keys / "loans").unwrapper("copy-1") is not None
+
+
+@pytest.mark.skipif(
+    helm() is None, reason=f"helm is neither in {HELM.parent} nor on the path: make chart-test brings it"
+)
+@pytest.mark.parametrize("name", SETS)
+def test_the_golden_render_is_what_helm_makes(name: str) -> None:
+    values = CHART / "ci" / f"{name}-values.yaml"
+    command = [
+        helm() or "",
+        "template",
+        "footage-desk",
+        CHART,
+        "-n",
+        "footage",
+        "-f",
+        values,
+        "--kube-version",
+        "1.34.0",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+
+    golden = (CHART / "golden" / f"{name}.yaml").read_text(encoding="utf-8")
+    assert done.stdout == golden, "make chart-golden writes it anew"

@@ -1,0 +1,131 @@
+"""deploy/compose.yaml: the same parts as the chart's, each with what it needs, everything pinned, no secret inside."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from services.runtime.settings import Settings, variable
+from services.vault.keys import recipients_in
+
+ROOT = Path(__file__).parents[2]
+DEPLOY = ROOT / "deploy"
+TEXT = (DEPLOY / "compose.yaml").read_text(encoding="utf-8")
+SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(TEXT)["services"]
+ACCESS = json.loads((ROOT / "charts" / "footage-desk" / "files" / "access.json").read_text(encoding="utf-8"))
+VALUES = yaml.safe_load((ROOT / "charts" / "footage-desk" / "values.yaml").read_text(encoding="utf-8"))
+OURS = {name: one for name, one in SERVICES.items() if one["image"].startswith("footage-desk:")}
+WORKERS = {name: one for name, one in OURS.items() if name.startswith("worker-")}
+
+
+def needs(name: str) -> set[str]:
+    """What a part needs beside books and engine, as the chart has it."""
+    if name == "portal":
+        return set(ACCESS["portal"])
+    return {need for job_type in SERVICES[name]["command"][1:] for need in ACCESS["jobTypes"][job_type]}
+
+
+def volumes(name: str) -> dict[str, str]:
+    """Volumes by where they are mounted."""
+    mounts = [re.sub(r"\$\{RECORDINGS[^}]*\}", "recordings", mount).split(":") for mount in SERVICES[name]["volumes"]]
+    return {target: source for source, target, *_ in mounts}
+
+
+def test_workers_are_split_as_in_the_chart() -> None:
+    split = {name.removeprefix("worker-"): one["command"][1:] for name, one in WORKERS.items()}
+
+    assert split == {name: worker["jobTypes"] for name, worker in VALUES["workers"].items()}
+
+
+def test_every_image_is_pinned() -> None:
+    for name, one in SERVICES.items():
+        tag = one["image"].rpartition(":")[2]
+        assert re.fullmatch(r"v?\d+\.\d+(\.\d+)?(-\w+)?|RELEASE\.[\dTZ-]+", tag), name
+
+
+def test_each_part_is_given_its_secrets_and_no_other() -> None:
+    for name in (*WORKERS, "portal"):
+        given, needed = set(SERVICES[name]["environment"]), needs(name)
+        for group in ("store", "replica"):
+            assert (f"FOOTAGE_DESK_{group.upper()}_SECRET_KEY" in given) == (group in needed), name
+        mounted = volumes(name) if "volumes" in SERVICES[name] else {}
+        assert (mounted.get("/keys/vault") == "vault-keys") == ("vaultKey" in needed), name
+        assert ("/keys/vault" in mounted) == ("recipients" in needed), name
+        assert ("/keys/loans" in mounted) == bool({"loanKeys", "loanKeysRead"} & needed), name
+        assert ("/keys/portal" in mounted) == (name == "portal")
+        assert ("/mnt/recorders" in mounted) == ("recorders" in needed), name
+        assert ("outside" in SERVICES[name]["networks"]) == ("recorders" in needed), name
+
+
+def test_every_part_is_confined() -> None:
+    for name, one in OURS.items():
+        assert one["read_only"] is True, name
+        assert one["cap_drop"] == ["ALL"]
+        assert one["security_opt"] == ["no-new-privileges:true"]
+        assert "privileged" not in one
+
+
+def test_every_variable_of_a_part_is_a_setting() -> None:
+    known = {variable(name) for name in Settings.model_fields} | {"PGPASSWORD"}
+    for one in OURS.values():
+        assert set(one.get("environment", {})) <= known
+
+
+def test_secrets_come_from_the_env_file_and_must_be_there() -> None:
+    secret = re.compile(r"(PASSWORD|SECRET)")
+    for name, one in SERVICES.items():
+        for variable_name, value in one.get("environment", {}).items():
+            if secret.search(variable_name):
+                assert re.fullmatch(r"\$\{\w+:\?.*\}", str(value)), f"{name}: {variable_name}"
+    asked = set(re.findall(r"\$\{(\w+)", TEXT))
+    offered = set(re.findall(r"(?m)^(\w+)=", (DEPLOY / ".env.example").read_text(encoding="utf-8")))
+    assert asked == offered
+    assert "deploy/.env" in (ROOT / ".gitignore").read_text().split()
+
+
+def test_what_is_mounted_from_here_is_here() -> None:
+    named = yaml.safe_load(TEXT)["volumes"]
+    for one in SERVICES.values():
+        for mount in one.get("volumes", []):
+            source = mount.split(":")[0]
+            assert source in named or source.startswith("${") or (DEPLOY / source).exists(), mount
+
+
+def test_prometheus_finds_what_it_asks() -> None:
+    jobs = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yml").read_text(encoding="utf-8"))["scrape_configs"]
+    asked = {name for job in jobs for one in job.get("dns_sd_configs", []) for name in one["names"]}
+    asked |= {
+        target.split(":")[0] for job in jobs for one in job.get("static_configs", []) for target in one["targets"]
+    }
+
+    assert asked == {"portal", "workers", "camunda"}
+    assert all(one["networks"]["inside"]["aliases"] == ["workers"] for one in WORKERS.values())
+
+
+def test_who_waits_for_a_part_waits_for_one_there_is() -> None:
+    for one in SERVICES.values():
+        for awaited, how in one.get("depends_on", {}).items():
+            assert awaited in SERVICES
+            if how["condition"] == "service_healthy":
+                assert "test" in SERVICES[awaited]["healthcheck"]
+
+
+def test_the_keys_are_made_once_and_the_recipients_lie_apart(tmp_path: Path) -> None:
+    vault, recipients = tmp_path / "vault", tmp_path / "recipients"
+    recipients.mkdir(mode=0o700)
+
+    def make() -> str:
+        script = [sys.executable, DEPLOY / "compose" / "make_keys.py", vault, recipients]
+        return subprocess.run(script, check=True, capture_output=True, text=True).stderr
+
+    assert "offline" in make()
+    first = recipients_in(recipients)
+    (vault / "escrow-identity-TAKE-OFFLINE.txt").unlink()
+
+    assert make() == ""
+    assert recipients_in(recipients) == first == recipients_in(vault)
+    assert sorted(path.name for path in recipients.iterdir()) == ["escrow-recipient.txt", "vault-recipient.txt"]

@@ -1,0 +1,178 @@
+"""docs/designers.md, followed: the blocks of the guide are what this test writes into a copy of the models and runs."""
+
+import asyncio
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from desk_people import OpenDesk, People
+from modeler import Drawing
+
+from services.demo.organisation import demo_id
+from services.house import MODELS
+from services.portal.words import word
+from services.register import duties, inbox, notice_words, posts, stage_file
+from services.register.applications import Application
+from services.register.documents import Document
+from services.register.posts import Asked
+from services.register.reviews import Decision, Review
+from services.register.stages import STAGES, Stage
+from services.register.unit import Unit
+
+ROOT = Path(__file__).parents[2]
+GUIDE = (ROOT / "docs" / "designers.md").read_text(encoding="utf-8")
+COMMAND = Path(sys.executable).with_name("footage-desk")
+
+
+def block(kind: str) -> str:
+    """The one fenced block of the guide with this heading."""
+    (found,) = re.findall(rf"^```{kind}\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
+    return str(found)
+
+
+def run(heading: str, folder: Path, **variables: str) -> str:
+    """Type the commands of a block of the guide, in ``folder``; what they said."""
+    said = ""
+    for line in block(f"console {heading}" if heading else "console").splitlines():
+        words = line.split()
+        named = dict(word.split("=", 1) for word in words if "=" in word)
+        command = [str(COMMAND) if word == "footage-desk" else word for word in words if "=" not in word]
+        done = subprocess.run(
+            command, cwd=folder, env={**os.environ, **named, **variables}, capture_output=True, text=True, check=False
+        )
+        said += done.stdout + done.stderr
+        assert done.returncode == 0, said
+    return said
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Path]:
+    """A checkout's folder with the models, as the guide finds it; afterwards the process works by the shipped ones."""
+    folder = tmp_path / "checkout"
+    shutil.copytree(MODELS, folder / "bpmn")
+    yield folder
+    STAGES.use(MODELS)
+
+
+def add_stage(models: Path) -> None:
+    """Step 2: what the guide shows of the file goes into it, the stage before ``security``."""
+    path = models / stage_file.NAME
+    content: dict[str, dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
+    for part, new in json.loads(block("json stages")).items():
+        there = list(content[part].items())
+        at = [name for name, _ in there].index("security") if part == "stages" else len(there)
+        content[part] = dict([*there[:at], *new.items(), *there[at:]])
+    path.write_text(json.dumps(content, ensure_ascii=False, indent=2), encoding="utf-8")
+
+
+def draw_review(models: Path) -> None:
+    """Step 3: the five acts of the guide."""
+    template = json.loads((models / ".camunda/element-templates/review.json").read_text(encoding="utf-8"))
+    elements = re.sub('(modelerTemplateVersion=)"[0-9]+"', rf'\1"{template["version"]}"', block("xml elements"))
+    drawing = Drawing(models / "video-retrieval.bpmn", "Phase_Approval")
+    drawing.make_room(after=800, by=240)
+    drawing.put(elements)
+    drawing.place("Call_InterpreterDecides", 810, 260, 100, 80)
+    drawing.place("Gateway_Interpretable", 955, 275, 50, 50)
+    drawing.place("Event_InterpreterReturned", 962, 152, 36, 36)
+    drawing.turn("Flow_DepartmentApproved", "Call_InterpreterDecides", instead="Flow_Interpretable")
+    drawing.draw("Flow_DepartmentApproved", (765, 300), (810, 300))
+    drawing.draw("Flow_InterpreterDecided", (910, 300), (955, 300))
+    drawing.draw("Flow_Interpretable", (1005, 300), (1050, 300))
+    drawing.draw("Flow_NotInterpretable", (980, 275), (980, 188))
+    drawing.save()
+
+
+@pytest.fixture
+def changed(place: Path) -> Path:
+    """The models after steps 1 to 4."""
+    run("", place)
+    models = place / "my-models"
+    add_stage(models)
+    assert "review.json is made anew" in run("templates", place)
+    draw_review(models)
+    assert "Clean on every profile." in run("check", place)
+    return models
+
+
+async def test_an_interpreters_review_is_added_without_code(changed: Path, a_desk: OpenDesk) -> None:
+    async with a_desk(models_dir=changed) as desk:
+        deployed = await asyncio.to_thread(run, "deploy", changed.parent, ZEEBE_ADDRESS=desk.addresses.engine)
+        assert "video-retrieval version 1" in deployed  # what runs is what was drawn, so there is no newer version
+        review = await _reached(desk)
+        assert desk.candidates(review) == ["yangfan"]  # nobody is an interpreter yet
+        await desk.as_person("luoxin", posts.give, demo_id("chenjing"), Asked("interpreter", demo_id("administration")))
+        assert desk.candidates(review) == ["chenjing"]
+
+        [line] = await desk.as_person("chenjing", inbox.mine)
+        assert line.review.id == review.id
+        view = await desk.as_person("chenjing", inbox.view, review.id)
+        assert [question.code for question in view.stage.questions] == ["translatable"]
+        await desk.decide(review.application_id, "interpreting", "returned", answers={"translatable": False})
+        await desk.correct(review.application_id, "cam1", purpose="核对出入库人员的谈话内容，附翻译说明")
+
+        assert (await desk.reach(review.application_id, "interpreting")).round == 1
+        await desk.decide(review.application_id, "interpreting")
+        _holds_like_every_other_review(desk, review.application_id)
+        await desk.accept(review.application_id)
+        form = next(one for one in desk.rows(Document) if one.kind == "application-form")
+        assert "interpreting" in json.dumps(form.content)
+        await desk.returned(review.application_id)
+
+    stages = [(one.round, one.stage) for one in sorted(desk.rows(Decision), key=lambda one: one.decided_at)]
+    assert stages[:5] == [
+        (0, "preliminary"),
+        (0, "interpreting"),
+        (1, "preliminary"),
+        (1, "interpreting"),
+        (1, "security"),
+    ]
+
+
+async def _reached(desk: People) -> Review:
+    case = await desk.apply("cam1")
+    review = await desk.reach(case, "interpreting")
+    assert (review.due_at - review.opened_at).total_seconds() == 8 * 3600
+    return review
+
+
+def _holds_like_every_other_review(desk: People, case: str) -> None:
+    """Words on pages and in notices, and one duty for one person."""
+    assert (word("zh", "interpreting"), word("en", "interpreter")) == ("翻译审核", "interpreter")
+    assert notice_words.words_of("decided:interpreting:approved").en == "Interpreter's review: approved."
+    assert desk.notices("lina", "decided:interpreting:returned")
+
+    def refused(unit: Unit) -> str:
+        application = unit.session.get_one(Application, case)
+        refusal = duties.unfit(unit, application, "security", demo_id("chenjing"))
+        return refusal.en if refusal else ""
+
+    assert desk.look(refused) == "You are the interpreter of this case: leave this to somebody else."
+
+
+def test_the_pictures_of_the_changed_models_are_drawn(changed: Path) -> None:
+    run("picture", changed.parent)
+    drawn = (changed / "process-approval.svg").read_text(encoding="utf-8")
+
+    assert "翻译审核" in drawn
+
+
+def test_the_guide_names_every_key_of_a_stage() -> None:
+    table = GUIDE.partition("## `review-stages.json`")[2]
+    named = {
+        name for row in re.findall(r"^\| (`.*?) \|", table, re.MULTILINE) for name in re.findall("`([A-Za-z]+)`", row)
+    }
+    keys = {field.alias or name for name, field in Stage.model_fields.items()} - {"code"}
+
+    assert keys <= named
+
+
+def test_the_guide_tries_it_as_one_starts_a_demo() -> None:
+    assert block("console try").split()[1:] == ["footage-desk", "run", "--demo"]

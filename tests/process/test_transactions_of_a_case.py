@@ -1,0 +1,33 @@
+"""How many transactions a whole case is: the figure by which docs/capacity.md reckons from the register's own."""
+
+import pytest
+from desk_people import People
+from whole_desk import Desk
+
+from services.bench.books import WHOLE_CASE
+from services.register.unit import Register
+
+
+async def test_a_whole_case_is_as_many_transactions_as_the_benchmark_reckons_with(
+    desk: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted = {"all": 0, "looks": 0}
+    once, look = Register._once, Desk.look
+
+    def count(self: Register, *given: object) -> object:
+        counted["all"] += 1
+        return once(self, *given)  # type: ignore[arg-type]
+
+    def count_look(self: Desk, *given: object) -> object:
+        before = counted["all"]
+        answer = look(self, *given)  # type: ignore[arg-type]
+        counted["looks"] += counted["all"] - before
+        return answer
+
+    monkeypatch.setattr(Register, "_once", count)
+    monkeypatch.setattr(Desk, "look", count_look)
+    case = await desk.apply("cam1")
+    await desk.accept(case)
+    await desk.returned(case)
+
+    assert counted["all"] - counted["looks"] == pytest.approx(WHOLE_CASE, rel=0.25)

@@ -1,0 +1,217 @@
+"""A house in parts that die one by one: engine, two portals, two workers of everything, on PostgreSQL and S3.
+
+The people are at both portals at the same time and do the same; one of the two is told that it is done already.
+"""
+
+import asyncio
+import re
+import signal
+import sys
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+from broken_gateways import free_port
+from chaos_driver import HouseDied, Run, nothing_outlives
+from house_process import environment, once
+from sqlalchemy import select
+
+from services.demo import organisation
+from services.demo.people import People, Somebody, Stuck
+from services.house import House, open_house
+from services.recorders.layout import redate
+from services.register.outbox import OutboxMessage
+from services.register.relay import take_due
+from services.register.rules import Rules
+from services.register.unit import Actor, Register, Unit
+from services.runtime.clock import SystemClock
+from services.runtime.settings import Settings
+
+PART = Path(__file__).with_name("chaos_part.py")
+PARTS = ("engine", "portal-1", "portal-2", "worker-1", "worker-2")
+PORTALS = tuple(name for name in PARTS if name.startswith("portal"))
+# What the later of two who do the same is told, or what was there a moment ago.
+TOO_LATE = re.compile(r" answered (404|409|422): ")
+
+at: ContextVar[str] = ContextVar("at")
+
+
+@dataclass
+class Part:
+    """One process through its lives."""
+
+    name: str
+    process: asyncio.subprocess.Process | None = None
+    address: "asyncio.Task[str] | None" = None
+    people: People | None = None
+    lives: int = 0
+
+    @property
+    def dead(self) -> bool:
+        return self.process is None or self.process.returncode is not None
+
+
+@dataclass
+class ApartRun(Run):
+    """``given`` are the settings by field name, without those that this chooses."""
+
+    given: dict[str, Any] = field(default_factory=dict)
+    parts: dict[str, Part] = field(default_factory=lambda: {name: Part(name) for name in PARTS})
+
+    def __post_init__(self) -> None:
+        data = self.folder / "house"
+        self.given |= {
+            "data_dir": data,
+            "zeebe_address": f"127.0.0.1:{free_port()}",
+            "recorder_roots": str(data / "recordings"),
+            "max_use_days": 30,
+            "preservation": "always",
+            "second_factor": "nobody",
+            "job_timeout": timedelta(seconds=2),
+            "poll_seconds": 1,
+            "drain_seconds": 2,
+        }
+
+    @property
+    def env(self) -> dict[str, str]:
+        told = self.given | {"job_timeout": "PT2S", "store_secure": "false", "replica_secure": "false"}
+        return environment(
+            **{name: getattr(value, "get_secret_value", lambda v=value: v)() for name, value in told.items()}
+        )
+
+    def house(self) -> House:
+        """The books and stores of the parts, for a look into them when they have ended."""
+        return open_house(Settings.load(**self.given))
+
+    def prepare(self, seed: int, shares: int) -> None:
+        """Migrate, lay out the demo organisation with its recordings of yesterday, arm the seed's points."""
+        (self.folder / "seed.txt").write_text(f"{seed} {shares}\n", encoding="utf-8")
+        migrated = once("migrate", env=self.env)
+        assert migrated.returncode == 0, migrated.stderr
+        recordings = self.folder / "house" / "recordings"
+        redate(organisation.RECORDINGS, recordings, (datetime.now(UTC) - timedelta(days=1)).date())
+        settings = Settings.load(**self.given)
+        register = Register(settings.database, SystemClock(), Rules(max_use_days=30))
+        try:
+            register.run_now(
+                Actor("system", "test"),
+                lambda unit: organisation.seed_demo(unit, recordings, zone=organisation.ZONE),
+            )
+        finally:
+            register.close()
+
+    async def _round(self) -> bool:
+        """One look of everybody at both portals; whether all is over."""
+        for part in self.parts.values():
+            await self._revive(part)
+        if not self.application_id:
+            return await self._at(PORTALS[self.lives % 2])
+        over = await asyncio.gather(*(self._at(name) for name in PORTALS))
+        return any(over)
+
+    async def _at(self, name: str) -> bool:
+        """What is next, done at this portal; nothing where it is away."""
+        at.set(name)
+        part = self.parts[name]
+        try:
+            return await self._act() and self._process_ended()
+        except (httpx.TransportError, HouseDied):
+            await _leave(part)
+        except Stuck as error:
+            if not TOO_LATE.search(str(error)):
+                raise
+        return False
+
+    async def _revive(self, part: Part) -> None:
+        if not part.dead:
+            return
+        await _leave(part)
+        if part.process is not None:
+            if part.process.returncode != -signal.SIGKILL:
+                raise Stuck(f"{part.name} left with {part.process.returncode} and nobody had killed it")
+            await nothing_outlives(part.process.pid)
+        elif part.name == "engine":
+            (self.folder / "house").mkdir(exist_ok=True)
+        part.lives += 1
+        self.lives += 1
+        with (self.folder / "house.log").open("ab") as log:
+            log.write(f"--- life {part.lives} of {part.name}\n".encode())
+            part.process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                str(PART),
+                str(self.folder),
+                part.name.partition("-")[0],
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=log,
+                start_new_session=True,
+                env=self.env,
+            )
+        part.address = asyncio.create_task(_printed(part.process))
+        if part.name == "engine" and part.lives == 1:
+            await part.address
+            deployed = await asyncio.to_thread(once, "deploy", env=self.env)
+            assert deployed.returncode == 0, deployed.stderr
+
+    async def _who(self, login: str) -> Somebody:
+        part = self.parts[at.get()]
+        if part.dead or part.address is None or not part.address.done():
+            raise HouseDied
+        if part.people is None:
+            address = part.address.result()
+            if not address:
+                raise HouseDied
+            part.people = People(address, {one.login: one.password for one in organisation.accounts()})
+        return await part.people(login)
+
+    async def _used_up(self, custodian: Somebody, hand_over: dict[str, Any]) -> bool:
+        """The machine's clock is nobody's to turn: the copies go back when they have been seen."""
+        return all(copy["id"] in self._viewed for copy in hand_over["copies"])
+
+    def _now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def settle(self, house: House) -> None:
+        """What a relay would find at its next look, for which nobody waits here: a closed case needs no message.
+
+        A portal may book a message as published when the process has already taken it and gone on to its end.
+        """
+
+        def look(unit: Unit) -> None:
+            for message in unit.session.scalars(select(OutboxMessage).where(OutboxMessage.settled_at.is_(None))):
+                message.next_at = unit.now
+            unit.session.flush()
+            assert take_due(unit) == []
+
+        house.register.run_now(Actor("system", "test"), look)
+
+    async def stop(self) -> None:
+        """End all parts as an operator does, the engine last."""
+        for part in reversed(self.parts.values()):
+            await _leave(part)
+            if part.process is None:
+                continue
+            if part.process.returncode is None:
+                part.process.terminate()
+                try:
+                    await asyncio.wait_for(part.process.wait(), 20)
+                except TimeoutError:
+                    part.process.kill()
+                    await part.process.wait()
+                    raise
+            await nothing_outlives(part.process.pid)
+
+
+async def _printed(process: asyncio.subprocess.Process) -> str:
+    """The line that a part prints when it answers; empty when it dies before."""
+    assert process.stdout is not None
+    return (await process.stdout.readline()).decode().strip()
+
+
+async def _leave(part: Part) -> None:
+    people, part.people = part.people, None
+    if people is not None:
+        await people.__aexit__(None, None, None)

@@ -1,0 +1,109 @@
+"""A small house to back up and restore, without an engine or workers: books with people, keys, objects in folders."""
+
+import io
+import json
+import shutil
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from whole_footage import MADE_FOR
+
+from services.keeping.backup import Wanted, back_up
+from services.keeping.premises import ACTOR, Premises
+from services.keeping.restore import Restored, Source, restore
+from services.register.audit import AuditEvent
+from services.runtime.clock import FixedClock
+from services.runtime.settings import Settings
+from services.runtime.stores import FolderStore
+from services.vault.age import generate_identity
+from services.vault.keys import LoanKeys, ensure_keys
+from services.vault.store import Stored
+from services.vault.stores import open_store
+
+MADE_UP = {"DATETIME": "2031-01-01 00:00:00.000000", "JSON": "{}", "INTEGER": 1, "BIGINT": 1, "BOOLEAN": 0}
+
+
+@dataclass
+class SafeHouse:
+    """``root/var`` is the house, ``root/store`` and ``root/replica`` its stores, ``root/safe`` where backups go."""
+
+    root: Path
+    books: Path  # made once and copied
+    said: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.clock = FixedClock(MADE_FOR)
+        self.stores = {
+            name: open_store(FolderStore(self.root / name, "test"), self.clock) for name in ("store", "replica")
+        }
+        for store in self.stores.values():
+            store.ensure()
+        (self.root / "var").mkdir(parents=True)
+        shutil.copy(self.books, self.root / "var" / "register.db")
+        ensure_keys(self.root / "var" / "keys" / "vault")
+        identity, self.recipient = generate_identity()
+        self.identity = self.root / "identity.txt"
+        self.identity.touch(0o600)
+        self.identity.write_text(identity)
+
+    def settings(self, data: str = "var", **changes: Any) -> Settings:
+        return Settings.load(data_dir=self.root / data, max_use_days=30, **changes)
+
+    def premises(self, data: str = "var", **changes: Any) -> Premises:
+        return Premises(self.settings(data, **changes), self.clock, self.stores)
+
+    @property
+    def loan_keys(self) -> LoanKeys:
+        return LoanKeys(self.root / "var" / "keys" / "loans")
+
+    def put(self, bucket: str, key: str, content: bytes = b"sealed", **facts: Any) -> Stored:
+        return self.stores["store"].put(bucket, key, io.BytesIO(content), metadata={}, **facts)
+
+    def back_up(self, name: str = "backup", **changes: Any) -> Path:
+        """Books and stores; with ``keys`` and ``loan_keys`` as file names under ``safe`` these too."""
+        safe = self.root / "safe"
+        files = {key: safe / changes.pop(key) for key in ("keys", "loan_keys") if key in changes}
+        data = changes.pop("data", "var")
+        wanted = Wanted(safe / name, **files, recipients=changes.pop("recipients", (self.recipient,)), **changes)
+        back_up(self.premises(data), wanted, self.said.append)
+        return safe / name
+
+    def restore(self, backup: Path, data: str = "new", **named: Any) -> Restored:
+        """``settings`` are the new house's."""
+        settings = named.pop("settings", {})
+        source = Source(backup, identity=self.identity, **named)
+        return restore(self.premises(data, **settings), source, self.said.append)
+
+    def enter(self, table: str, **given: Any) -> None:
+        """A row in a book; what is needed and not given is made up, and refers to the first row there is."""
+        with closing(sqlite3.connect(self.root / "var" / "register.db")) as connection, connection:
+            connection.row_factory = sqlite3.Row
+            refers = {one["from"]: one for one in connection.execute(f"PRAGMA foreign_key_list({table})")}
+            for column in connection.execute(f"PRAGMA table_info({table})").fetchall():
+                name = column["name"]
+                if name in given or not column["notnull"]:
+                    continue
+                if (other := refers.get(name)) is not None:
+                    first = f"SELECT {other['to']} FROM {other['table']}"  # noqa: S608 - the schema's own names
+                    [given[name]] = connection.execute(first).fetchone()
+                else:
+                    given[name] = MADE_UP.get(column["type"], "other")
+            marks = ", ".join("?" * len(given))
+            row = f"INSERT INTO {table} ({', '.join(given)}) VALUES ({marks})"  # noqa: S608 - the schema's own names
+            connection.execute(row, list(given.values()))
+
+    def events(self, action: str, data: str = "var", **settings: Any) -> list[AuditEvent]:
+        with self.premises(data, **settings).register() as register:
+            return register.run_now(ACTOR, lambda unit: list(unit.session.query(AuditEvent).filter_by(action=action)))
+
+    def told(self) -> str:
+        return "\n".join(self.said)
+
+
+def rewrite(backup: Path, **changes: Any) -> None:
+    """Change the manifest of a backup in a folder."""
+    path = backup / "manifest.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))

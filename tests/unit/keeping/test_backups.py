@@ -1,0 +1,187 @@
+"""What a backup holds, what it refuses, and that nothing of one that failed stays."""
+
+import json
+import os
+import sqlite3
+import stat
+import subprocess
+import zipfile
+from contextlib import closing
+
+import pytest
+from safe_house import SafeHouse
+
+from services.engine.errors import DataDirectoryInUse
+from services.engine.server import EngineServer
+from services.keeping import backup as backing_up
+from services.keeping import key_archive
+from services.keeping.bundle import Bundle
+from services.keeping.engine_data import standing_still
+from services.keeping.restore import check
+from services.register.unit import connect
+from services.runtime.clock import SystemClock
+from services.runtime.errors import Fatal
+from services.vault.keys import ESCROW_FILE
+
+
+def test_a_folder_and_a_zip_hold_the_same_and_nobody_else_reads_them(house: SafeHouse) -> None:
+    house.put("documents", "SQ-2031-000001.json", b"{}")
+    folder, archive = house.back_up("folder"), house.back_up("one.zip")
+
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert stat.S_IMODE(archive.stat().st_mode) == 0o600
+    assert all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in folder.rglob("*") if path.is_file())
+    members = [Bundle(place).manifest["members"] for place in (folder, archive)]
+    assert list(members[0]) == list(members[1])
+    assert members[0]["books/people.jsonl"] == members[1]["books/people.jsonl"]
+    with zipfile.ZipFile(archive) as opened:
+        assert opened.testzip() is None
+
+
+def test_a_backup_is_entered_in_the_trail_under_the_hash_of_its_manifest(house: SafeHouse) -> None:
+    backup = house.back_up(keys="keys.age")
+
+    [event] = house.events("books-backed-up")
+    assert event.subject_id == Bundle(backup).sha256
+    assert json.loads(event.entry)["detail"] == {"keys": True, "loan_keys": False, "recipients": [house.recipient]}
+
+
+def test_no_key_is_in_the_backup_and_the_escrow_key_is_in_none(house: SafeHouse) -> None:
+    house.loan_keys.create("copy-1")
+    backup = house.back_up(keys="keys.age", loan_keys="loans.age")
+
+    text = b"".join(path.read_bytes() for path in backup.rglob("*") if path.is_file())
+    assert b"AGE-SECRET-KEY" not in text
+    keys = key_archive.read(house.root / "safe" / "keys.age", key_archive.LASTING, house.identity)
+    assert "vault/vault-identity.txt" in keys.files
+    assert not [name for name in keys.files if name.endswith(ESCROW_FILE) or name.startswith("loans")]
+    assert "The escrow key still lies on this machine" in house.told()
+
+
+def test_the_age_command_opens_the_keys(house: SafeHouse) -> None:
+    house.back_up(keys="keys.age")
+
+    opened = subprocess.run(
+        ["age", "--decrypt", "--identity", house.identity, house.root / "safe" / "keys.age"],
+        capture_output=True,
+        check=True,
+    )
+    assert "AGE-SECRET-KEY-1" in json.loads(opened.stdout)["files"]["vault/vault-identity.txt"][0]
+
+
+def test_loan_keys_replace_those_before_and_lasting_keys_do_not(house: SafeHouse) -> None:
+    house.loan_keys.create("copy-1")
+    house.back_up("first", keys="keys.age", loan_keys="loans.age")
+    before = (house.root / "safe" / "loans.age").read_bytes()
+    house.loan_keys.destroy("copy-1")
+    house.loan_keys.create("copy-2")
+    house.back_up("second", loan_keys="loans.age")
+
+    living = key_archive.read(house.root / "safe" / "loans.age", key_archive.LIVING, house.identity)
+    assert list(living.files) == ["loans/copy-2.key"]
+    assert (house.root / "safe" / "loans.age").read_bytes() != before
+    with pytest.raises(Fatal, match="never overwritten"):
+        house.back_up("third", keys="keys.age")
+    assert not (house.root / "safe" / "third").exists()
+
+
+def test_writers_go_on_while_the_books_are_read(house: SafeHouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken = backing_up.inventory.take
+
+    def take_late(*given: object) -> object:
+        engine = connect(house.settings().database)
+        with engine.begin() as connection:
+            connection.exec_driver_sql("DELETE FROM posts")
+        engine.dispose()
+        return taken(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(backing_up.inventory, "take", take_late)
+    backup = house.back_up()
+
+    assert Bundle(backup).manifest["tables"]["posts"] > 0
+
+
+async def test_a_running_engine_is_left_alone(house: SafeHouse) -> None:
+    server = EngineServer(house.root / "var" / "engine", SystemClock(), "127.0.0.1:0")
+    await server.start()
+    try:
+        with pytest.raises(Fatal, match="the engine runs"):
+            house.back_up()
+        assert list((house.root / "safe").glob("*")) == []
+        house.back_up("alone", without_engine=True)
+        assert "cannot go on from this backup alone" in house.told()
+    finally:
+        await server.stop()
+    assert Bundle(house.back_up("whole")).manifest["engine"]
+
+
+async def test_no_engine_starts_while_its_file_is_copied(house: SafeHouse) -> None:
+    folder = house.root / "var" / "engine"
+    server = EngineServer(folder, SystemClock(), "127.0.0.1:0")
+    await server.start()
+    await server.stop()
+    with standing_still(folder) as path:
+        assert path is not None
+        with pytest.raises(DataDirectoryInUse):
+            await EngineServer(folder, SystemClock(), "127.0.0.1:0").start()
+
+
+def test_what_is_there_is_never_overwritten(house: SafeHouse) -> None:
+    backup = house.back_up()
+    before = (backup / "manifest.json").read_bytes()
+
+    with pytest.raises(Fatal, match="never overwritten"):
+        house.back_up()
+    assert (backup / "manifest.json").read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["backup", "backup.zip"])
+def test_nothing_stays_of_a_backup_that_failed(name: str, house: SafeHouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(*_: object) -> object:
+        raise Fatal("the store is away")
+
+    monkeypatch.setattr(house.stores["store"], "list_keys", away)
+    with pytest.raises(Fatal, match="the store is away"):
+        house.back_up(name, keys="keys.age")
+    assert list((house.root / "safe").iterdir()) == []
+    assert house.events("books-backed-up") == []
+
+
+def test_keys_want_a_recipient(house: SafeHouse) -> None:
+    with pytest.raises(Fatal, match="--recipient"):
+        house.back_up(keys="keys.age", recipients=())
+    with pytest.raises(Fatal, match="age1…"):
+        house.back_up(keys="keys.age", recipients=("age1nobody",))
+
+
+def test_books_that_are_not_there_or_not_the_newest_are_refused(house: SafeHouse) -> None:
+    with pytest.raises(Fatal, match="there are no books"):
+        house.back_up(data="nowhere")
+    assert not (house.root / "nowhere").exists()
+    with closing(sqlite3.connect(house.root / "var" / "register.db")) as connection, connection:
+        connection.execute("UPDATE alembic_version SET version_num = '0001'")
+    with pytest.raises(Fatal, match="run footage-desk migrate"):
+        house.back_up()
+
+
+def test_what_the_books_name_and_the_store_lacks_is_said(house: SafeHouse) -> None:
+    sealed = {"bucket": "quarantine", "key": "quarantine/uploads/1", "versionId": "v", "size": 1, "sha256Cipher": "00"}
+    house.enter("uploads", id="1", sealed=json.dumps(sealed))
+
+    house.back_up()
+
+    assert "quarantine/uploads/1 is in the books and not in its store." in house.said
+
+
+@pytest.mark.parametrize("name", ["backup", "backup.zip"])
+def test_a_changed_bit_is_seen(name: str, house: SafeHouse) -> None:
+    backup = house.back_up(name)
+    check(backup, house.said.append)
+    path = backup / "books" / "people.jsonl" if backup.is_dir() else backup
+    with path.open("r+b") as file:
+        file.seek(path.stat().st_size // 3)
+        [byte] = os.pread(file.fileno(), 1, path.stat().st_size // 3)
+        file.write(bytes([byte ^ 1]))
+
+    with pytest.raises(Fatal, match="nothing was restored"):
+        check(backup, house.said.append)

@@ -1,0 +1,60 @@
+"""``footage-desk backup`` and ``restore`` as operators type them: sentences, and exit codes that a script can ask."""
+
+import pytest
+from safe_house import SafeHouse
+from typer.testing import CliRunner, Result
+
+from services import cli
+
+
+@pytest.fixture
+def typed(house: SafeHouse, monkeypatch: pytest.MonkeyPatch) -> "Typed":
+    monkeypatch.setenv("FOOTAGE_DESK_STORE_FOLDER", str(house.root / "store"))
+    monkeypatch.setenv("FOOTAGE_DESK_REPLICA_FOLDER", str(house.root / "replica"))
+    monkeypatch.setenv("FOOTAGE_DESK_MAX_USE_DAYS", "30")
+    monkeypatch.delenv("ZEEBE_ADDRESS", raising=False)
+    return Typed(house, monkeypatch)
+
+
+class Typed:
+    def __init__(self, house: SafeHouse, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.house = house
+        self.monkeypatch = monkeypatch
+
+    def __call__(self, data: str, *arguments: str) -> Result:
+        self.monkeypatch.setenv("FOOTAGE_DESK_DATA_DIR", str(self.house.root / data))
+        return CliRunner().invoke(cli.app, list(arguments))
+
+
+def test_a_backup_and_a_restore_end_with_zero_and_say_what_was_done(typed: Typed) -> None:
+    safe = typed.house.root / "safe"
+    made = typed("var", "backup", str(safe / "b.zip"), "--keys", str(safe / "k"), "--recipient", typed.house.recipient)
+    assert made.exit_code == 0, made.output
+    assert f"The backup is {safe / 'b.zip'}; its manifest has the SHA-256 " in made.output
+
+    checked = typed("new", "restore", str(safe / "b.zip"), "--check")
+    assert checked.exit_code == 0, checked.output
+    assert not (typed.house.root / "new" / "register.db").exists()
+
+    identity = str(typed.house.identity)
+    back = typed("new", "restore", str(safe / "b.zip"), "--keys", str(safe / "k"), "--identity", identity)
+    assert back.exit_code == 0, back.output
+    assert "The books are restored, and at the newest schema." in back.output
+
+
+def test_a_restore_beside_stores_that_lack_something_ends_with_three(typed: Typed) -> None:
+    stored = typed.house.put("quarantine", "quarantine/a/1")
+    backup = typed.house.back_up()
+    typed.house.stores["store"].delete("quarantine", stored.key, stored.version_id)
+
+    back = typed("new", "restore", str(backup))
+    assert back.exit_code == 3
+    assert "quarantine/a/1 is missing." in back.output
+
+
+def test_what_is_refused_is_one_sentence_and_ends_with_one(typed: Typed) -> None:
+    refused = typed("var", "restore", str(typed.house.back_up()))
+
+    assert refused.exit_code == 1
+    assert "they are not empty" in refused.stderr
+    assert len(refused.stderr.strip().splitlines()) == 1

@@ -1,0 +1,54 @@
+"""What a process that is one of several opens: the stores and keys that its parts ask for, and no other."""
+
+from pathlib import Path
+
+import pytest
+
+from services import bootstrap
+from services.house import House, open_house
+from services.runtime.settings import Settings
+from services.runtime.worker import discover
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> House:
+    return open_house(Settings.load(data_dir=tmp_path), apart=True)
+
+
+def opened(house: House) -> set[str]:
+    folder = house.settings.data_dir
+    places = {"store": folder / "store", "replica": folder / "replica", "vault": folder / "keys" / "vault"}
+    return {name for name, place in places.items() if place.exists()}
+
+
+@pytest.mark.parametrize(
+    ("job_type", "asked_for"),
+    [
+        ("open-case", set()),
+        ("inspect-return", {"store"}),
+        ("back-up-footage", {"store", "replica"}),
+        ("retrieve-footage", {"store", "vault"}),
+        ("re-archive", {"store", "replica"}),
+    ],
+)
+def test_a_worker_opens_the_stores_and_keys_that_it_asks_for(house: House, job_type: str, asked_for: set[str]) -> None:
+    given = house.for_workers(bootstrap.only([job_type]).workers)
+
+    assert opened(house) == asked_for
+    assert {"register", "loan_keys"} <= set(given)
+
+
+def test_the_portal_opens_neither_the_replica_nor_the_vaults_keys(house: House) -> None:
+    _ = house.for_portal
+
+    assert opened(house) == {"store"}
+
+
+def test_everything_in_one_process_opens_both_stores_before_it_starts(tmp_path: Path) -> None:
+    house = open_house(Settings.load(data_dir=tmp_path))
+
+    assert opened(house) == {"store", "replica"}
+
+
+def test_who_holds_the_loan_keys_of_what_it_uploads_sweeps_for_all() -> None:
+    assert [one.job_type for one in discover() if bootstrap.only([one.job_type]).sweeper] == ["encrypt-copy"]
