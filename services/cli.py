@@ -26,11 +26,11 @@ from services.engine import main as engine_main
 from services.engine.errors import DataDirectoryInUse
 from services.house import START, House, occupied_house, open_register
 from services.keeping import commands as keeping
-from services.register import schema, staff
+from services.register import schema
 from services.runtime.channel import open_channel
 from services.runtime.clock import SystemClock
 from services.runtime.engine_client import PyzeebeEngineClient
-from services.runtime.errors import Fatal, Refused, Retryable
+from services.runtime.errors import Fatal, Retryable
 from services.runtime.logs import configure_logs
 from services.runtime.settings import Settings, SettingsError, unknown_variables, variable
 from services.runtime.worker import WorkerError
@@ -188,32 +188,6 @@ def migrate() -> None:
 
 
 @app.command()
-def administrator(
-    login: Annotated[str, typer.Argument(help="What they type to sign in, such as li.na.")],
-    name: Annotated[str, typer.Argument(help="Their name, as pages and documents show it.")],
-) -> None:
-    """Enter the first administrator, who then enters everybody else in the portal. Prints a password, once.
-
-    Only while the books have nobody; it is changed at the first sign-in.
-    """
-    loaded = _settings()
-
-    async def work() -> None:
-        register = open_register(loaded, SystemClock())
-        try:
-            await register.run(START, schema.check)
-            entered = await staff.enter_first(register, START, login, name)
-        except Refused as refusal:
-            _leave(refusal.en, 1)
-        finally:
-            register.close()
-        told = f"{entered.login} signs in once with the password {entered.password} and chooses a new one."
-        console.print(told, soft_wrap=True)
-
-    _finish(work())
-
-
-@app.command()
 def demo(
     data: Annotated[Path, typer.Option(help="The folder for everything that is written; what is in it goes.")] = Path(
         "var/demo"
@@ -359,4 +333,4 @@ def _accounts(accounts: list[Account]) -> Table:
 designing.add_to(app, _sentences)
 keeping.add_to(app, _settings, _sentences, _plainly)
 app.add_typer(bench.commands(_settings, _sentences, _plainly), name="bench")
-operating.add_to(app, _settings, _sentences, console.print)
+operating.add_to(app, _settings, _sentences, _plainly)

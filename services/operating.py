@@ -1,4 +1,4 @@
-"""Commands by which an operator lets a stuck case go on (docs/runbooks/incidents-pending.md)."""
+"""Commands of operators: let a stuck case go on (docs/runbooks/incidents-pending.md), enter the first administrator."""
 
 import asyncio
 from collections.abc import Callable
@@ -7,8 +7,12 @@ from typing import Annotated
 
 import typer
 
+from services.house import START, open_register
+from services.register import schema, staff
 from services.runtime import incidents
 from services.runtime.channel import open_channel
+from services.runtime.clock import SystemClock
+from services.runtime.errors import Refused
 from services.runtime.settings import Settings
 
 
@@ -39,3 +43,29 @@ def add_to(
         with sentences():
             asyncio.run(work())
         say(f"Incident {incident} is resolved.")
+
+    @app.command()
+    def administrator(
+        login: Annotated[str, typer.Argument(help="What they type to sign in, such as li.na.")],
+        name: Annotated[str, typer.Argument(help="Their name, as pages and documents show it.")],
+    ) -> None:
+        """Enter the first administrator, who then enters everybody else in the portal. Prints a password, once.
+
+        Only while the books have nobody; it is changed at the first sign-in.
+        """
+        loaded = settings()
+
+        async def work() -> None:
+            register = open_register(loaded, SystemClock())
+            try:
+                await register.run(START, schema.check)
+                entered = await staff.enter_first(register, START, login, name)
+            except Refused as refusal:
+                typer.echo(refusal.en, err=True)
+                raise typer.Exit(1) from None
+            finally:
+                register.close()
+            say(f"{entered.login} signs in once with the password {entered.password} and chooses a new one.")
+
+        with sentences():
+            asyncio.run(work())
