@@ -6,7 +6,7 @@ expires there within the hour.
 
 import asyncio
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -17,6 +17,7 @@ from services.register.outbox import OutboxMessage
 from services.register.unit import Actor, Register, Unit
 from services.runtime.engine_client import EngineClient, NotLetIn
 from services.runtime.errors import Fatal, Retryable
+from services.runtime.failures import stack
 from services.runtime.logs import get_logger, log_context
 
 log = get_logger(__name__)
@@ -35,7 +36,7 @@ class Letter:
     name: str
     correlation_key: str
     message_id: str
-    variables: dict[str, Any]
+    variables: dict[str, Any] = field(repr=False)  # nothing that prints a letter shows them
     attempts: int
 
 
@@ -87,7 +88,10 @@ class Relay:
                     # It says nothing about this message, and the others would fare alike.
                     raise Retryable(str(error)) from error
                 except Fatal as error:
-                    log.exception("the engine refuses a message", message=letter.name, cause=str(error))
+                    # Not the traceback, whose texts may quote the message's variables.
+                    log.error(  # noqa: TRY400
+                        "the engine refuses a message", message=letter.name, cause=str(error), stack=stack(error)
+                    )
                     await self._register.run(ACTOR, outbox.refused, letter.message_id, again_after=AGAIN_AFTER[-1])
                     continue
                 after = AGAIN_AFTER[min(letter.attempts, len(AGAIN_AFTER) - 1)]

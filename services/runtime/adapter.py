@@ -151,7 +151,7 @@ class JobAdapter(ZeebeAdapter):
     async def _tell(self, doing: str, call: Any, **ids: object) -> bool:
         """Whether the engine took it. If not, the job is gone, or is handed out again after its timeout."""
         try:
-            async with transport(f"{doing} the job", CALL_SECONDS):
+            async with transport(f"{doing} the job", CALL_SECONDS, values=True):
                 await call
         except (JobNotFoundError, JobAlreadyDeactivatedError) as error:
             log.info("too late, the job is no longer ours", doing=doing, cause=type(error).__name__, **ids)

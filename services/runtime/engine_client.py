@@ -33,6 +33,15 @@ CALL_SECONDS = 20.0
 
 DEFAULT_TTL = timedelta(hours=1)
 
+# With these a call is turned away before what it carries is read; words with any other may quote its variables.
+UNREAD = {
+    grpc.StatusCode.UNAVAILABLE,
+    grpc.StatusCode.RESOURCE_EXHAUSTED,
+    grpc.StatusCode.DEADLINE_EXCEEDED,
+    grpc.StatusCode.UNAUTHENTICATED,
+    grpc.StatusCode.PERMISSION_DENIED,
+}
+
 
 class NotLetIn(Fatal):
     """The gateway, or the one who gives tokens for it, does not know this client: every call would be refused."""
@@ -96,7 +105,7 @@ class PyzeebeEngineClient:
         message_id: str,
         ttl: timedelta = DEFAULT_TTL,
     ) -> None:
-        async with transport(f"publish message {name}", self._call_seconds):
+        async with transport(f"publish message {name}", self._call_seconds, values=True):
             try:
                 await self._client.publish_message(
                     name,
@@ -131,8 +140,12 @@ class PyzeebeEngineClient:
 
 
 @asynccontextmanager
-async def transport(doing: str, seconds: float = CALL_SECONDS) -> AsyncIterator[None]:
-    """Turn what pyzeebe and gRPC raise into Retryable or Fatal; a call that hangs ends after ``seconds``."""
+async def transport(doing: str, seconds: float = CALL_SECONDS, *, values: bool = False) -> AsyncIterator[None]:
+    """Turn what pyzeebe and gRPC raise into Retryable or Fatal; a call that hangs ends after ``seconds``.
+
+    ``values``: the call carries variables, which may be personal data, so no answer that may quote them is repeated.
+    """
+    said = _without_values if values else cause_of
     try:
         # Not anyio's: a cancelled grpc.aio call raises a CancelledError of its own, which anyio does not know again.
         async with asyncio.timeout(seconds):
@@ -144,9 +157,9 @@ async def transport(doing: str, seconds: float = CALL_SECONDS) -> AsyncIterator[
     except (ZeebeGatewayUnavailableError, ZeebeDeadlineExceeded, ZeebeInternalError) as error:
         if REFUSED in cause_of(error):
             raise _not_let_in(doing, error) from error
-        raise Retryable(f"could not {doing}: the engine cannot be reached ({cause_of(error)}){_hint(error)}") from error
+        raise Retryable(f"could not {doing}: the engine cannot be reached ({said(error)}){_hint(error)}") from error
     except ZeebeBackPressureError as error:
-        raise Retryable(f"could not {doing}: the engine is busy ({cause_of(error)})") from error
+        raise Retryable(f"could not {doing}: the engine is busy ({said(error)})") from error
     except ProcessInvalidError as error:
         cause = cause_of(error.__cause__ or error)
         raise Fatal(
@@ -156,11 +169,11 @@ async def transport(doing: str, seconds: float = CALL_SECONDS) -> AsyncIterator[
         if error.grpc_error.code() is grpc.StatusCode.UNAUTHENTICATED:
             raise _not_let_in(doing, error) from error
         raise Fatal(
-            f"could not {doing} | the engine refused the call | {cause_of(error)} | "
+            f"could not {doing} | the engine refused the call | {said(error)} | "
             "check ZEEBE_ADDRESS, CAMUNDA_CLIENT_ID and what the client may do"
         ) from error
     except PyZeebeError as error:
-        raise Fatal(f"could not {doing} | {cause_of(error)} | check the call") from error
+        raise Fatal(f"could not {doing} | {said(error)} | check the call") from error
 
 
 def _hint(error: BaseException) -> str:
@@ -180,3 +193,11 @@ def cause_of(error: BaseException) -> str:
     if isinstance(inner, grpc.aio.AioRpcError):
         return f"{inner.code().name}: {inner.details() or 'no details'}"
     return type(error).__name__ + (f": {error}" if str(error) else "")
+
+
+def _without_values(error: BaseException) -> str:
+    """As ``cause_of``, of a call with variables: the status alone where the server has read them."""
+    inner = getattr(error, "grpc_error", error)
+    if not isinstance(inner, grpc.aio.AioRpcError):
+        return type(error).__name__
+    return cause_of(error) if inner.code() in UNREAD else inner.code().name

@@ -15,6 +15,7 @@ from services.register.dispatch import Parcel
 from services.register.unit import Actor, Register
 from services.runtime import metrics
 from services.runtime.errors import Retryable
+from services.runtime.failures import stack
 from services.runtime.logs import get_logger
 from services.runtime.settings import Settings
 
@@ -62,8 +63,11 @@ class Sender:
                 await self._channels[channel](parcel)
             except Undelivered as error:
                 await self._book(channel, parcel, error)
-            except Exception as error:  # whatever it is, a notice must not stop the portal
-                log.exception("a notice could not be sent", channel=channel, delivery=parcel.delivery_id)
+            except Exception as error:  # noqa: BLE001  # whatever it is, a notice must not stop the portal
+                # Not the traceback, whose texts may name the recipient.
+                log.error(  # noqa: TRY400
+                    "a notice could not be sent", channel=channel, delivery=parcel.delivery_id, stack=stack(error)
+                )
                 await self._book(channel, parcel, Undelivered("broken", type(error).__name__))
             else:
                 await self._register.run(ACTOR, dispatch.delivered, parcel.delivery_id)

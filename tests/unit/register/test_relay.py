@@ -5,15 +5,20 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
+import grpc
 import pytest
+from broken_gateways import served
+from fake_gateway import FakeGateway
 from review_desk import ReviewDesk
+from written_logs import written_logs
 
 from services.register import opening, outbox
 from services.register.applications import Application
 from services.register.outbox import OutboxMessage
-from services.register.relay import Relay
-from services.runtime.engine_client import NotLetIn
+from services.register.relay import Letter, Relay
+from services.runtime.engine_client import NotLetIn, PyzeebeEngineClient
 from services.runtime.errors import Fatal, Retryable
+from services.runtime.logs import get_logger
 
 MINUTE = timedelta(minutes=1)
 
@@ -156,6 +161,42 @@ async def test_an_engine_that_does_not_let_us_in_delays_as_one_that_is_away(desk
     await relay(desk, engine).publish_due()
 
     assert engine.published[0][1] == application_id
+
+
+class QuotingGateway(FakeGateway):
+    """Refuses every message with words that repeat what it carries."""
+
+    code = grpc.StatusCode.INVALID_ARGUMENT
+
+    async def PublishMessage(self, request: Any, context: Any) -> Any:
+        await context.abort(self.code, f"cannot read {request.variables}")
+
+
+@pytest.mark.parametrize("code", ["INVALID_ARGUMENT", "INTERNAL", "UNKNOWN", "NOT_FOUND", "FAILED_PRECONDITION"])
+async def test_no_value_of_a_message_reaches_the_log_whatever_the_engine_quotes(desk: ReviewDesk, code: str) -> None:
+    application_id = desk.submitted()
+
+    def personal(unit: Any) -> None:
+        message = outbox.due(unit)[0]
+        message.variables = {"applicant": "Zhang San"}
+
+    desk.run(personal)
+    gateway = QuotingGateway()
+    gateway.code = grpc.StatusCode[code]
+    with written_logs() as log:
+        async with served(gateway) as port, grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+            try:
+                await relay(desk, PyzeebeEngineClient(channel)).publish_due()
+            except Retryable as error:  # what the relay's loop logs
+                get_logger("relay").warning("the outbox waits", cause=str(error))
+
+    assert code in log.getvalue()
+    assert application_id in log.getvalue() or code == "INTERNAL"
+    assert "Zhang" not in log.getvalue()
+
+
+def test_a_letter_that_is_printed_shows_no_value() -> None:
+    assert "Zhang" not in repr(Letter("a", "copy-returned", "k", "m", {"applicant": "Zhang San"}, 0))
 
 
 async def test_the_relay_wakes_at_the_commit_that_leaves_a_message(desk: ReviewDesk) -> None:

@@ -7,11 +7,13 @@ import logging
 from collections.abc import Iterator
 from typing import Any
 
+import grpc
 import pytest
-import structlog
+from broken_gateways import served
 from fake_gateway import PATIENCE, FakeGateway
 from pydantic import SecretStr
-from test_job_runner import SealItem, raises, seal_worker, settings_for
+from test_job_runner import Sealed, SealItem, raises, seal_worker, settings_for
+from written_logs import written_logs
 
 from services.runtime.jobs import JobRunner
 from services.runtime.logs import BOUND, configure_logs, get_logger, log_context
@@ -19,14 +21,8 @@ from services.runtime.logs import BOUND, configure_logs, get_logger, log_context
 
 @pytest.fixture
 def written() -> Iterator[io.StringIO]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    out = io.StringIO()
-    configure_logs("debug", "json", out)
-    yield out
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    structlog.reset_defaults()
+    with written_logs() as out:
+        yield out
 
 
 def lines(out: io.StringIO) -> list[dict[str, Any]]:
@@ -89,6 +85,35 @@ async def test_a_failing_job_logs_its_ids_and_no_variable(
     assert "builtins.KeyError" in failure["stack"]
     assert "test_job_runner.py" in failure["stack"]
     assert "Zhang San" not in written.getvalue()
+
+
+class QuotingGateway(FakeGateway):
+    """Refuses every answer with words that repeat what it carries."""
+
+    async def CompleteJob(self, request: Any, context: Any) -> Any:
+        await self._note("CompleteJob", request, context)
+        await context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"cannot read {request.variables}")
+
+
+async def test_no_value_of_a_jobs_answer_is_logged_when_the_engine_quotes_it(written: io.StringIO) -> None:
+    async def act(_command: SealItem) -> Sealed:
+        return Sealed("Zhang San", 1)
+
+    gateway = QuotingGateway()
+    async with served(gateway) as port, grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        runner = JobRunner(settings_for(gateway), [seal_worker(act)], {}, channel)
+        async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as group:
+            group.create_task(runner.run())
+            await gateway.put("seal-item", 63, {"applicationId": "A1"})
+            await gateway.call("CompleteJob")
+            await runner.stop()
+
+    told = [line["cause"] for line in lines(written) if "the engine was not told" in line["event"]]
+    assert told == [
+        "could not complete the job | the engine refused the call | INVALID_ARGUMENT | "
+        "check ZEEBE_ADDRESS, CAMUNDA_CLIENT_ID and what the client may do"
+    ]
+    assert "Zhang" not in written.getvalue()
 
 
 async def test_what_one_job_binds_does_not_stay_for_the_next(
