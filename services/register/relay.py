@@ -88,8 +88,7 @@ class Relay:
                     # It says nothing about this message, and the others would fare alike.
                     raise Retryable(str(error)) from error
                 except Fatal as error:
-                    # Not the traceback, whose texts may quote the message's variables.
-                    log.error(  # noqa: TRY400
+                    log.error(  # noqa: TRY400  # the texts of a traceback may quote the message's variables
                         "the engine refuses a message", message=letter.name, cause=str(error), stack=stack(error)
                     )
                     await self._register.run(ACTOR, outbox.refused, letter.message_id, again_after=AGAIN_AFTER[-1])

@@ -64,8 +64,7 @@ class Sender:
             except Undelivered as error:
                 await self._book(channel, parcel, error)
             except Exception as error:  # noqa: BLE001  # whatever it is, a notice must not stop the portal
-                # Not the traceback, whose texts may name the recipient.
-                log.error(  # noqa: TRY400
+                log.error(  # noqa: TRY400  # the texts of a traceback may name the recipient
                     "a notice could not be sent", channel=channel, delivery=parcel.delivery_id, stack=stack(error)
                 )
                 await self._book(channel, parcel, Undelivered("broken", type(error).__name__))
