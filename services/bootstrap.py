@@ -16,6 +16,7 @@ from services.engine.errors import DataDirectoryInUse
 from services.engine.server import EngineServer
 from services.house import House, models
 from services.portal.notifying.sender import keep_sending
+from services.portal.rounds import keep_asking
 from services.register import figures
 from services.register.relay import Relay
 from services.register.steps import StepJournal
@@ -151,6 +152,8 @@ async def run(house: House, parts: Parts, ready: Ready | None = None, *, engine:
                     group.start_soon(_keep_counting, house.register)
                     group.start_soon(keep_sending, house.register, settings, house.on_turn)
                     group.start_soon(keep_tending, house.register, house.on_turn)
+                    every = settings.ask_recorders_every
+                    group.start_soon(keep_asking, house.register, house.recorders, every, house.on_turn)
                 if parts.sweeper:
                     group.start_soon(_keep_sweeping, house)
                 group.start_soon(_work, runner, bool(parts.workers))

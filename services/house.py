@@ -9,7 +9,9 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
+from services.portal.api.dependencies import OpenRecorder
 from services.portal.app import create_app
+from services.portal.provider.provider import Provider
 from services.recorders.registry import open_recorder, places_of
 from services.register import review_tasks, schema
 from services.register.rules import rules_of
@@ -62,6 +64,11 @@ class House:
         """Made when a worker first asks for them; the portal never does."""
         return ensure_keys(self.settings.keys / "vault")
 
+    @cached_property
+    def recorders(self) -> OpenRecorder:
+        """Opens a recorder by its book row, where the settings let it be."""
+        return partial(open_recorder, places=places_of(self.settings))
+
     def for_workers(self, workers: Sequence[Worker]) -> dict[str, object]:
         """What these handlers ask for, by parameter name; what none of them asks for is not opened."""
         wanted = {name for worker in workers for name in worker.wants}
@@ -73,7 +80,10 @@ class House:
     @property
     def for_portal(self) -> dict[str, object]:
         """What routes may ask for: loan keys, and never the vault key (docs/sealing.md)."""
-        return {**self._for_all, "store": self.store}
+        given = {**self._for_all, "store": self.store}
+        if self.settings.oidc_issuer is not None:
+            given["provider"] = Provider(self.settings, self.register.real)
+        return given
 
     @property
     def _for_all(self) -> dict[str, object]:
@@ -82,7 +92,7 @@ class House:
             "register": self.register,
             "loan_keys": self.loan_keys,
             "vault_recipients": lambda: recipients_in(self.settings.keys / "vault"),
-            "recorders": partial(open_recorder, places=places_of(self.settings)),
+            "recorders": self.recorders,
             "models": read_models(path for path in models(self.settings.models_dir) if path.suffix == ".bpmn"),
         }
         if isinstance(self.clock, TurnedClock):

@@ -118,6 +118,9 @@ def _down(code: str) -> Found:
     return Found(f"recorder-{code}", zh, en)
 
 
+AWAY = _down("away")
+
+
 def _clock(facts: RecorderFacts) -> list[Found]:
     offset = facts.clock_offset_ms
     if offset is None:

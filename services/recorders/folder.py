@@ -13,7 +13,7 @@ from typing import TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from services.recorders.base import NothingRecorded, OutsideRoots, RecorderDown, RecorderFacts, Segment, WrongChannel
-from services.recorders.layout import File, channels_of, files_of
+from services.recorders.layout import File, channels_of, files_of, oldest_of
 from services.recorders.snapshot import picture
 from services.runtime.errors import Fatal
 from services.runtime.spans import Span, merge
@@ -119,8 +119,7 @@ class FolderRecorder:
     def _oldest(self) -> dict[str, datetime]:
         oldest = {}
         for channel in channels_of(self._checked_root()):
-            files = files_of(self._channel(channel), self._zone, None)
-            first = next((piece.start for file in files for piece in file.pieces), None)
+            first = oldest_of(self._channel(channel), self._zone)
             if first is not None:
                 oldest[channel] = first
         return oldest

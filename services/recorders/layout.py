@@ -33,16 +33,24 @@ def channels_of(root: Path) -> list[str]:
     return sorted(str(folder.relative_to(root)) for folder in _folders(root, _DEPTH) if any(_named(folder)))
 
 
-def files_of(folder: Path, zone: ZoneInfo, span: Span | None) -> list[File]:
-    """The channel's files in order of time: those that can hold something of ``span``, or all. Raises OSError."""
+def files_of(folder: Path, zone: ZoneInfo, span: Span) -> list[File]:
+    """The channel's files that can hold something of ``span``, in order of time. Raises OSError."""
     starts = sorted((_start(path, zone), path) for path in _named(folder))
     files = []
     for index, (start, path) in enumerate(starts):
         following = starts[index + 1][0] if index + 1 < len(starts) else None
-        if span is not None and (start >= span.end or (following is not None and following < span.start - USUAL)):
+        if start >= span.end or (following is not None and following < span.start - USUAL):
             continue
         files.append(_file(path, start, following))
     return files
+
+
+def oldest_of(folder: Path, zone: ZoneInfo) -> datetime | None:
+    """The channel's first moment that has a picture. No more files are measured than it takes. Raises OSError."""
+    for start, path in sorted((_start(path, zone), path) for path in _named(folder)):
+        for piece in _file(path, start, None).pieces:
+            return piece.start
+    return None
 
 
 def redate(source: Path, target: Path, day: date) -> list[Path]:

@@ -92,7 +92,7 @@ def _recorders(unit: Unit) -> None:
             metrics.RECORDER_CLOCK_OFFSET.labels(recorder.name).set(recorder.clock_offset_ms / 1000)
         if recorder.last_seen_at is not None:
             metrics.RECORDER_LAST_SEEN.labels(recorder.name).set(recorder.last_seen_at.timestamp())
-        if recorder.asked_at is not None or recorder.last_seen_at is not None:
+        if recorder.last_error is not None or recorder.last_seen_at is not None:
             metrics.RECORDER_ANSWERS.labels(recorder.name).set(not measurements.silent(recorder))
 
 

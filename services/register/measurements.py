@@ -13,6 +13,8 @@ from services.register.cameras import BROUGHT, Camera, Recorder
 from services.register.people import Person, Post
 from services.register.unit import Unit
 
+NOT_TO_BE_ASKED = ("outside-roots", "configuration")
+
 
 class Measured(Protocol):
     """What a recorder says of itself; ``recorders.base.RecorderFacts`` is one."""
@@ -90,8 +92,10 @@ def measured(unit: Unit, recorder_id: str, facts: Measured) -> None:
 
 
 def silent(recorder: Recorder) -> bool:
-    """Whether the recorder gave no answer when it was asked last; what else is wrong with it is another matter."""
-    return recorder.last_error is not None and str(recorder.last_error["code"]).startswith("recorder-")
+    """Whether the recorder gave no answer when it was asked last, or could not be asked; what else is wrong with it
+    is another matter."""
+    code = "" if recorder.last_error is None else str(recorder.last_error["code"])
+    return code.startswith("recorder-") or code in NOT_TO_BE_ASKED
 
 
 def learn_fingerprint(unit: Unit, camera_id: str, fingerprint: str | None, application_id: str) -> None:

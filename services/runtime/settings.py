@@ -122,6 +122,13 @@ class Settings(NoticeSettings):
         "with commas between: 127.0.0.0/8",
     )
 
+    ask_recorders_every: timedelta = Field(
+        timedelta(minutes=5),
+        ge=timedelta(seconds=10),
+        le=timedelta(minutes=30),
+        description="an ISO 8601 duration up to PT30M, such as PT5M: each recorder is then asked whether it answers",
+    )
+
     # The limits of T11 in policy.md.
     review_limit: Duration = Field(timedelta(hours=24), description="an ISO 8601 duration, such as PT24H")
     notify_limit: Duration = Field(timedelta(hours=1), description="an ISO 8601 duration, such as PT1H")

@@ -1,0 +1,113 @@
+"""The round of the recorders: each is asked now and then, so that one that fell silent is known before it is needed.
+
+Several portals share one round: whose turn it is, is taken from the books. Nobody's cameras are looked at (R2).
+"""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import timedelta
+
+from services.portal.api.dependencies import OpenRecorder
+from services.portal.recorder_test import AWAY, PATIENCE, Tested, look
+from services.register import recorder_rounds
+from services.register.cameras import Recorder
+from services.register.recorder_book import Found
+from services.register.unit import Actor, Register
+from services.runtime.errors import Retryable
+from services.runtime.failures import stack
+from services.runtime.logs import get_logger
+
+log = get_logger(__name__)
+ACTOR = Actor("system", "round")
+LOOK = timedelta(seconds=15)
+AT_ONCE = 4
+
+
+class Round:
+    """One for each process. A recorder that has not answered after ``patience`` seconds is silent.
+
+    A mount that hangs holds one of ``AT_ONCE`` places until it gives in, so that it never takes all the portal's
+    threads.
+    """
+
+    def __init__(
+        self, register: Register, recorders: OpenRecorder, every: timedelta, patience: float = PATIENCE
+    ) -> None:
+        self._register = register
+        self._recorders = recorders
+        self._every = every
+        self._patience = patience
+        self._asking: dict[str, asyncio.Task[None]] = {}
+        self._wake = asyncio.Event()
+
+    async def run(self) -> None:
+        """Ask until cancelled: whoever is due, every few seconds, and at once when the clock was turned."""
+        try:
+            while True:
+                self._wake.clear()
+                with suppress(Retryable):  # a register that is away shows in its own check
+                    await self.ask_due()
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._wake.wait(), LOOK.total_seconds())
+        finally:
+            for task in self._asking.values():
+                task.cancel()
+
+    def wake(self) -> None:
+        """Look now: the clock was turned, or a place is free. Call it on the event loop."""
+        self._wake.set()
+
+    async def ask_due(self) -> list[asyncio.Task[None]]:
+        """Begin to ask whoever is due, as far as there are places; done when their answers are in the books."""
+        begun = []
+        while len(self._asking) < AT_ONCE:
+            row = await self._register.run(ACTOR, recorder_rounds.take, self._every)
+            if row is None:
+                break
+            if row.id in self._asking:
+                await self._silent(row, AWAY)
+                continue
+            task = asyncio.create_task(self._ask(row), name=f"ask recorder {row.id}")
+            self._asking[row.id] = task
+            begun.append(task)
+        return begun
+
+    async def _ask(self, row: Recorder) -> None:
+        answer = asyncio.create_task(look(self._recorders, row, (), self._register.clock.now()))
+        try:
+            in_time, _ = await asyncio.wait({answer}, timeout=self._patience)
+            if not in_time:
+                await self._silent(row, AWAY)
+            await self._book(row, await answer)
+        except Retryable as error:
+            log.warning("a recorder's answer waits for its next turn", recorder=row.id, cause=str(error))
+        except Exception as error:  # noqa: BLE001  # whatever a recorder does, the others' turns go on
+            log.error(  # noqa: TRY400  # the texts of a traceback may hold what the recorder was told
+                "a recorder could not be asked", recorder=row.id, stack=stack(error)
+            )
+            with suppress(Retryable):
+                await self._silent(row, AWAY)
+        finally:
+            answer.cancel()
+            del self._asking[row.id]
+            self.wake()
+
+    async def _book(self, row: Recorder, tested: Tested) -> None:
+        if tested.facts is None or not tested.facts.reachable:
+            await self._silent(row, tested.found[0])
+        else:
+            await self._register.run(ACTOR, recorder_rounds.answered, row.id, tested.facts)
+
+    async def _silent(self, row: Recorder, wrong: Found) -> None:
+        log.warning("a recorder does not answer", recorder=row.id, cause=wrong.code)
+        await self._register.run(ACTOR, recorder_rounds.silent, row.id, wrong)
+
+
+async def keep_asking(
+    register: Register, recorders: OpenRecorder, every: timedelta, on_turn: list[Callable[[], None]]
+) -> None:
+    """Ask the recorders in turn until cancelled."""
+    round_of_all = Round(register, recorders, every)
+    on_turn.append(round_of_all.wake)
+    await round_of_all.run()

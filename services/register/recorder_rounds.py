@@ -1,0 +1,43 @@
+"""The round of the recorders: whose turn it is, and what is kept of the answer. Nobody has to look for it (F3, F33).
+
+``asked_at`` is the lease as well: whoever takes a recorder moves it on, so that no other portal asks it meanwhile.
+"""
+
+from datetime import timedelta
+
+from sqlalchemy import or_, select
+
+from services.register import measurements, recorder_book
+from services.register.cameras import BROUGHT, Recorder
+from services.register.measurements import Measured
+from services.register.recorder_book import Found
+from services.register.unit import Unit
+
+
+def take(unit: Unit, every: timedelta) -> Recorder | None:
+    """The recorder in use that nobody has asked for longest, leased to the caller; None when none is due."""
+    query = (
+        select(Recorder)
+        .where(
+            Recorder.active,
+            Recorder.kind != BROUGHT,
+            or_(Recorder.asked_at.is_(None), Recorder.asked_at <= unit.now - every),
+        )
+        .order_by(Recorder.asked_at.asc().nulls_first(), Recorder.id)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+    row = unit.session.scalar(query)
+    if row is not None:
+        row.asked_at = unit.now
+    return row
+
+
+def answered(unit: Unit, recorder_id: str, facts: Measured) -> None:
+    """The recorder answered. What a person's test found of its cameras stays: nobody looked at them now."""
+    measurements.measured(unit, recorder_id, facts)
+
+
+def silent(unit: Unit, recorder_id: str, wrong: Found) -> None:
+    """The recorder gave no answer, or could not be asked."""
+    recorder_book.note(unit, unit.session.get_one(Recorder, recorder_id), wrong)

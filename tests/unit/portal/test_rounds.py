@@ -1,0 +1,259 @@
+"""The round of the recorders: each is asked in its turn, by one portal, and what it says shows in the metrics."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from review_desk import NOON, ReviewDesk
+from sqlalchemy.orm import Session
+
+from services.portal.rounds import AT_ONCE, Round, keep_asking
+from services.recorders.base import RecorderFacts
+from services.register import figures, recorder_rounds
+from services.register.audit import AuditEvent
+from services.register.cameras import Recorder
+from services.register.recorder_book import Found
+from services.register.unit import EVERY_COMMIT, Unit
+from services.runtime import metrics
+
+EVERY = timedelta(minutes=5)
+SOON = 10  # seconds: before the round would look by itself
+WELL = RecorderFacts("M", "N", "I", True, {}, 1500, "ntp", 10, "UTC")
+TESTED = Found("no-channel", "没有通道", "no channel")
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[ReviewDesk]:
+    desk = ReviewDesk(f"sqlite:///{tmp_path / 'register.db'}")
+    yield desk
+    desk.close()
+
+
+@dataclass
+class Recorders:
+    """Opens recorders that answer with what ``says`` holds by their configured name; one that ``hangs`` waits."""
+
+    says: dict[str, RecorderFacts | Exception] = field(default_factory=dict)
+    hangs: dict[str, asyncio.Event] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+    at_once: int = 0
+    most_at_once: int = 0
+
+    def __call__(self, _kind: str, configuration: Mapping[str, str], /) -> Any:
+        return Asked(self, configuration.get("identity", "R"))
+
+
+@dataclass
+class Asked:
+    recorders: Recorders
+    name: str
+
+    async def probe(self) -> RecorderFacts:
+        all_of_them = self.recorders
+        all_of_them.asked.append(self.name)
+        all_of_them.at_once += 1
+        all_of_them.most_at_once = max(all_of_them.most_at_once, all_of_them.at_once)
+        try:
+            if self.name in all_of_them.hangs:
+                await all_of_them.hangs[self.name].wait()
+            answer = all_of_them.says.get(self.name, WELL)
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+        finally:
+            all_of_them.at_once -= 1
+
+    async def coverage(self, *_: object) -> list[object]:
+        return []
+
+
+def enter(desk: ReviewDesk, *names: str) -> None:
+    def act(unit: Unit) -> None:
+        for name in names:
+            told = {"identity": name}
+            unit.session.add(Recorder(id=name, name=name, site="S", kind="net", configuration=told, zone="UTC"))
+
+    desk.run(act)
+
+
+def said(name: str, recorder: str = "R") -> float | None:
+    return metrics.BOOKS.get_sample_value(f"footage_desk_recorder_{name}", {"recorder": recorder})
+
+
+async def go_round(round_: Round) -> int:
+    """Everybody whose turn it is, answers waited for; how many were asked."""
+    asked = 0
+    while begun := await round_.ask_due():
+        asked += len(begun)
+        await asyncio.gather(*begun)
+    return asked
+
+
+async def booked(desk: ReviewDesk, holds: Callable[[Recorder], bool]) -> None:
+    """Wait for the commit after which this is in the recorder's row."""
+    commits: asyncio.Queue[None] = asyncio.Queue()
+    loop = asyncio.get_running_loop()
+    desk.register.on(EVERY_COMMIT, lambda: loop.call_soon_threadsafe(commits.put_nowait, None))
+    async with asyncio.timeout(SOON):
+        while not holds(await asyncio.to_thread(row_of, desk)):
+            await commits.get()
+
+
+def row_of(desk: ReviewDesk) -> Recorder:
+    """Read past the register, which would tell of a commit again."""
+    with Session(desk.register.engine) as session:
+        return session.get_one(Recorder, "recorder")
+
+
+@asynccontextmanager
+async def going(work: Any) -> AsyncIterator[None]:
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+@pytest.mark.requirement("R34")
+async def test_the_metrics_go_on_without_anybody_who_looks(desk: ReviewDesk) -> None:
+    recorders = Recorders()
+    round_ = Round(desk.register, recorders, EVERY)
+
+    seen = []
+    for facts in (WELL, replace(WELL, reachable=False), replace(WELL, clock_offset_ms=-7000)):
+        recorders.says["R"] = facts
+        await go_round(round_)
+        desk.run(figures.count)
+        seen.append((said("answers"), said("last_seen_timestamp_seconds"), said("clock_offset_seconds")))
+        desk.clock.turn(EVERY)
+
+    first, last = NOON.timestamp(), (NOON + 2 * EVERY).timestamp()
+    assert seen == [(1, first, 1.5), (0, first, 1.5), (1, last, -7)]
+    assert desk.the(Recorder).last_error is None
+
+
+async def test_each_is_asked_once_in_its_time_however_many_portals_there_are(any_database_url: str) -> None:
+    desk = ReviewDesk(any_database_url)
+    enter(desk, "A", "B", "C")
+    recorders = Recorders()
+    portals = [Round(desk.register, recorders, EVERY) for _ in range(2)]
+
+    await asyncio.gather(*map(go_round, portals))
+    first = sorted(recorders.asked)
+    desk.clock.turn(EVERY - timedelta(seconds=1))
+    too_early = sum(await asyncio.gather(*map(go_round, portals)))
+    desk.clock.turn(timedelta(seconds=1))
+    await asyncio.gather(*map(go_round, portals))
+
+    desk.close()
+    assert first == ["A", "B", "C", "R"]
+    assert too_early == 0
+    assert sorted(recorders.asked) == sorted(2 * first)
+
+
+async def test_what_a_person_asked_is_not_asked_again_at_once_and_what_the_test_found_of_cameras_stays(
+    desk: ReviewDesk,
+) -> None:
+    desk.run(recorder_rounds.silent, "recorder", TESTED)
+    recorders = Recorders()
+    round_ = Round(desk.register, recorders, EVERY)
+
+    at_once = await go_round(round_)
+    desk.clock.turn(EVERY)
+    later = await go_round(round_)
+
+    assert (at_once, later) == (0, 1)
+    assert (desk.the(Recorder).last_error or {})["code"] == TESTED.code
+
+
+@pytest.mark.parametrize("trouble", [ValueError("it speaks nonsense"), OSError("it broke")], ids=str)
+async def test_one_that_cannot_be_asked_is_silent_and_stops_nobody_elses_turn(
+    desk: ReviewDesk, trouble: Exception
+) -> None:
+    enter(desk, "A")
+    recorders = Recorders(says={"R": trouble})
+
+    assert await go_round(Round(desk.register, recorders, EVERY)) == 2
+    desk.run(figures.count)
+
+    assert (said("answers"), said("answers", "A")) == (0, 1)
+
+
+async def test_a_recorder_that_hangs_is_silent_in_time_and_answers_when_it_gives_in(desk: ReviewDesk) -> None:
+    recorders = Recorders(hangs={"R": asyncio.Event()})
+    round_ = Round(desk.register, recorders, EVERY, patience=0.01)
+
+    [hanging] = await round_.ask_due()
+    await booked(desk, lambda row: row.last_error is not None)
+    desk.clock.turn(EVERY)
+    again = await round_.ask_due()
+    desk.run(figures.count)
+    silent = said("answers")
+    recorders.hangs["R"].set()
+    await hanging
+    desk.run(figures.count)
+
+    assert (silent, again) == (0, [])
+    assert recorders.asked == ["R"], "one that still hangs is not asked a second time"
+    assert said("answers") == 1
+
+
+async def test_no_more_are_asked_at_once_than_there_are_places(desk: ReviewDesk) -> None:
+    names = [f"N{number}" for number in range(3 * AT_ONCE)]
+    enter(desk, *names)
+    recorders = Recorders(hangs={name: asyncio.Event() for name in names})
+    round_ = Round(desk.register, recorders, EVERY)
+
+    begun, no_more = await round_.ask_due(), await round_.ask_due()
+    for event in recorders.hangs.values():
+        event.set()
+    await asyncio.gather(*begun)
+    await go_round(round_)
+
+    assert (len(begun), no_more) == (AT_ONCE, [])
+    assert recorders.most_at_once <= AT_ONCE
+    assert sorted(recorders.asked) == sorted([*names, "R"])
+
+
+async def test_a_turned_clock_is_noticed_at_once(desk: ReviewDesk) -> None:
+    on_turn: list[Any] = []
+
+    async with going(keep_asking(desk.register, Recorders(), EVERY, on_turn)):
+        await booked(desk, lambda row: row.last_seen_at == NOON)
+        desk.clock.turn(EVERY)
+        for wake in on_turn:
+            wake()
+        await booked(desk, lambda row: row.last_seen_at == NOON + EVERY)
+
+
+async def test_a_recorder_out_of_use_is_not_asked_and_leaves_no_series(desk: ReviewDesk) -> None:
+    recorders = Recorders()
+    round_ = Round(desk.register, recorders, EVERY)
+    await go_round(round_)
+    desk.run(figures.count)
+    before = said("answers")
+
+    def retire(unit: Unit) -> None:
+        unit.session.get_one(Recorder, "recorder").active = False
+
+    desk.run(retire)
+    desk.clock.turn(EVERY)
+    await go_round(round_)
+    desk.run(figures.count)
+
+    assert (before, said("answers"), said("last_seen_timestamp_seconds")) == (1, None, None)
+    assert recorders.asked == ["R"]
+
+
+async def test_turns_leave_no_event_in_the_audit_trail(desk: ReviewDesk) -> None:
+    before = len(desk.all(AuditEvent))
+    await go_round(Round(desk.register, Recorders(), EVERY))
+
+    assert len(desk.all(AuditEvent)) == before
