@@ -39,7 +39,7 @@ class Entry:
 
     @property
     def name(self) -> str:
-        return self.key if self.place == "store" else f"{self.key} in the replica store"
+        return _name(self.place, self.key)
 
 
 @dataclass(frozen=True)
@@ -62,13 +62,22 @@ def take(connection: Connection, stores: Stores, out: BundleWriter) -> tuple[int
             file.write(json.dumps(asdict(entry), ensure_ascii=False, separators=(",", ":")).encode() + b"\n")
 
         for place, facts in _there(stores):
-            known = expected.pop((place, facts.bucket, facts.key), None)
+            known = expected.get((place, facts.bucket, facts.key))
+            if known is not None and known.version != facts.version_id:
+                continue
+            expected.pop((place, facts.bucket, facts.key), None)
             sha256 = known.sha256 if known else _hash(stores[place], facts) if facts.size <= SMALL else None
             write(_entry(place, facts, sha256))
             count += 1
+        # By version: a delete marker or a version that somebody has put on top hides the one that the books name.
         for entry in expected.values():
-            write(entry)
-            absent.append(entry.name)
+            found = stores[entry.place].stat(entry.bucket, entry.key, entry.version)
+            if found is None:
+                write(entry)
+                absent.append(entry.name)
+            else:
+                write(_entry(entry.place, found, entry.sha256))
+                count += 1
     return count, absent
 
 
@@ -80,9 +89,9 @@ def read(bundle: Bundle) -> Iterator[Entry]:
 
 def compare(entries: Iterable[Entry], stores: Stores, *, read_all: bool) -> Compared:
     """Ask the stores for each object; ``read_all`` also hashes every byte, which takes as long as reading the vault."""
-    same, faults, seen = 0, [], set[tuple[str, str, str]]()
+    same, faults, seen = 0, [], dict[tuple[str, str, str], str]()
     for entry in entries:
-        seen.add((entry.place, entry.bucket, entry.key))
+        seen[entry.place, entry.bucket, entry.key] = entry.version
         if entry.absent:
             continue
         fault = _fault(entry, stores[entry.place], read_all=read_all)
@@ -90,14 +99,24 @@ def compare(entries: Iterable[Entry], stores: Stores, *, read_all: bool) -> Comp
             same += 1
         else:
             faults.append(f"{entry.name} {fault}.")
-    newer = [facts.key for place, facts in _there(stores) if (place, facts.bucket, facts.key) not in seen]
+    newer = []
+    for place, facts in _there(stores):
+        known = seen.get((place, facts.bucket, facts.key))
+        if known is None:
+            newer.append(_name(place, facts.key))
+        elif known != facts.version_id and stores[place].stat(facts.bucket, facts.key, known) is not None:
+            newer.append(f"{_name(place, facts.key)} as version {facts.version_id}")
     return Compared(same, faults, newer)
 
 
-def under_hold(store: Store, bucket: str, key: str) -> bool:
+def under_hold(store: Store, sealed: Mapping[str, Any]) -> bool:
     """Whether the object is there and nobody has lifted its hold: a copy's lasts exactly as long as its loan."""
-    facts = store.stat(bucket, key)
+    facts = store.stat(sealed["bucket"], sealed["key"], sealed["versionId"])
     return facts is not None and facts.legal_hold
+
+
+def _name(place: str, key: str) -> str:
+    return key if place == "store" else f"{key} in the replica store"
 
 
 def _fault(entry: Entry, store: Store, *, read_all: bool) -> str | None:

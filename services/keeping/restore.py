@@ -173,7 +173,7 @@ def _loan_keys(connection: Connection, place: Premises, living: Archived | None,
             return "the restored books do not know this copy"
         if row.key_destroyed_at is not None or row.discarded_at is not None:
             return "the restored books say that it was destroyed"
-        if not inventory.under_hold(place.stores["store"], row.sealed["bucket"], row.sealed["key"]):
+        if not inventory.under_hold(place.stores["store"], row.sealed):
             return "no hold lies on the copy's object any more, so its loan has ended since"
         return None
 
