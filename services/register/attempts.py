@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Literal
 
-from sqlalchemy import ForeignKey, or_, select
+from sqlalchemy import ForeignKey, or_, select, true
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.register import audit
@@ -192,8 +192,8 @@ def abandon_all(unit: Unit, application_id: str, reason: str) -> None:
 def give_up_dead(unit: Unit, *, all_open: bool) -> list[UploadAttempt]:
     """Abandon the open attempts that nobody works on, and list everything to be swept.
 
-    ``all_open`` is for the start of the only process that uploads. Otherwise an attempt is dead when its case is
-    closed or it began more than a day ago.
+    ``all_open`` is for the start of the only process that uploads: no writer lives, so every key is swept that its
+    writer may have outlived. Otherwise an attempt is dead when its case is closed or it began more than a day ago.
     """
     query = (
         select(UploadAttempt)
@@ -207,19 +207,25 @@ def give_up_dead(unit: Unit, *, all_open: bool) -> list[UploadAttempt]:
     for attempt in unit.session.scalars(query):
         abandon(unit, attempt, "the process that began it has ended")
     unit.session.flush()
-    return unswept(unit)
+    return unswept(unit, ended=all_open)
 
 
 def unswept(
-    unit: Unit, *, purpose: Purpose | None = None, item_id: str | None = None, application_id: str | None = None
+    unit: Unit,
+    *,
+    purpose: Purpose | None = None,
+    item_id: str | None = None,
+    application_id: str | None = None,
+    ended: bool = False,
 ) -> list[UploadAttempt]:
-    """Abandoned attempts whose key was not swept since their writer surely ended."""
+    """Abandoned attempts whose key was not swept since their writer surely ended; ``ended``: they all have."""
     query = select(UploadAttempt).where(
         UploadAttempt.abandoned_at.is_not(None),
         or_(
             UploadAttempt.swept_at.is_(None),
             # Equal moments mark a sweep that came so soon that it is repeated, see ``swept``.
-            (UploadAttempt.swept_at == UploadAttempt.abandoned_at) & (UploadAttempt.abandoned_at < unit.now - LINGER),
+            (UploadAttempt.swept_at == UploadAttempt.abandoned_at)
+            & (true() if ended else UploadAttempt.abandoned_at < unit.now - LINGER),
         ),
     )
     if purpose is not None:

@@ -87,10 +87,14 @@ def refused(unit: Unit, message_id: str, *, again_after: timedelta) -> None:
 
 
 def settle(unit: Unit, application_id: str, because: str, *names: str) -> None:
-    """The process needs this application's messages of these names no more; without names, those published so far."""
+    """The process needs this application's messages of these names no more; without names, none of its messages.
+
+    One that the relay has in hand at this moment is settled too: that it went out is booked, and changes nothing.
+    """
     statement = update(OutboxMessage).where(
         OutboxMessage.application_id == application_id,
         OutboxMessage.settled_at.is_(None),
-        OutboxMessage.name.in_(names) if names else OutboxMessage.published_at.is_not(None),
     )
+    if names:
+        statement = statement.where(OutboxMessage.name.in_(names))
     unit.session.execute(statement.values(settled_at=unit.now, settled_because=because))

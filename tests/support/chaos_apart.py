@@ -188,7 +188,7 @@ class ApartRun(Run):
 
         house.register.run_now(Actor("system", "test"), look)
 
-    async def stop(self) -> None:
+    async def stop(self) -> bool:
         """End all parts as an operator does, the engine last."""
         for part in reversed(self.parts.values()):
             await _leave(part)
@@ -203,6 +203,7 @@ class ApartRun(Run):
                     await part.process.wait()
                     raise
             await nothing_outlives(part.process.pid)
+        return False
 
 
 async def _printed(process: asyncio.subprocess.Process) -> str:

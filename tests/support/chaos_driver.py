@@ -9,6 +9,7 @@ import signal
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -74,6 +75,7 @@ class Run:
                 while not over:
                     over = await self._round()
                     await asyncio.sleep(LOOK_AGAIN)
+                await self._end_in_order()
         except Exception as error:
             raise Stuck(f"{type(error).__name__}: {error}\n{self.report()}") from error
         finally:
@@ -268,12 +270,18 @@ class Run:
         visits = (self.folder / "visits.txt").read_text(encoding="utf-8")
         return ENDED in visits or time.monotonic() > self._closed_since + ENOUGH
 
-    async def stop(self) -> None:
-        """End the house as an operator does; what a point kills even then is dead all the same."""
+    async def _end_in_order(self) -> None:
+        """A house that a point kills at the very end begins once more: what it had in hand lies there until then."""
+        while await self.stop():
+            with suppress(HouseDied):
+                await self._open()
+
+    async def stop(self) -> bool:
+        """End the house as an operator does; whether a point has killed it, even then."""
         await self._close_people()
         process, self._process = self._process, None
         if process is None:
-            return
+            return False
         if process.returncode is None:
             process.terminate()
             try:
@@ -283,6 +291,7 @@ class Run:
                 await process.wait()
                 raise
         await nothing_outlives(process.pid)
+        return process.returncode == -signal.SIGKILL
 
     async def _close_people(self) -> None:
         people, self._people = self._people, None

@@ -12,10 +12,10 @@ from fake_gateway import FakeGateway
 from review_desk import ReviewDesk
 from written_logs import written_logs
 
-from services.register import opening, outbox
+from services.register import closing, opening, outbox
 from services.register.applications import Application
 from services.register.outbox import OutboxMessage
-from services.register.relay import Letter, Relay
+from services.register.relay import Letter, Relay, take_due
 from services.runtime.engine_client import NotLetIn, PyzeebeEngineClient
 from services.runtime.errors import Fatal, Retryable
 from services.runtime.logs import get_logger
@@ -213,9 +213,12 @@ async def test_the_relay_wakes_at_the_commit_that_leaves_a_message(desk: ReviewD
         await running
 
 
-def test_only_what_was_published_is_settled_by_a_job_that_names_nothing(desk: ReviewDesk) -> None:
+def test_a_closed_case_needs_no_message_not_even_one_that_is_on_its_way(desk: ReviewDesk) -> None:
     application_id = desk.submitted()
+    (letter,) = desk.run(take_due)
 
-    desk.run(outbox.settle, application_id, "a job")
+    desk.run(closing.release, application_id, "withdrawn")  # the process was faster than the relay's own book
+    desk.run(outbox.published, letter.message_id, again_after=timedelta())
 
-    assert desk.the(OutboxMessage, application_id=application_id).settled_at is None
+    assert desk.the(OutboxMessage, application_id=application_id).settled_at is not None
+    assert desk.run(take_due) == []

@@ -1,5 +1,6 @@
 """inspect-return, re-archive, release-preservation: how a case ends, twice in a row and after a crash (R38 to R40)."""
 
+import io
 from datetime import timedelta
 from unittest.mock import patch
 
@@ -271,10 +272,22 @@ async def test_the_start_sweeps_what_a_dead_process_has_left(desk: Desk) -> None
     assert await vault_work.sweep_abandoned(*arguments, all_open=True) == 1
     assert list((desk.root / "loans").glob("*.key")) == []
     assert len(desk.objects("masters")) == 1, "what is finished stays"
-    assert await vault_work.sweep_abandoned(*arguments, all_open=True) == 0
+    assert await vault_work.sweep_abandoned(*arguments, all_open=False) == 0
     desk.clock.turn(timedelta(hours=2))
     assert await vault_work.sweep_abandoned(*arguments, all_open=True) == 1, "once more, for a writer's last request"
     assert await vault_work.sweep_abandoned(*arguments, all_open=True) == 0
+
+
+async def test_what_was_swept_beside_its_writer_is_swept_at_the_start_again(desk: Desk) -> None:
+    case = desk.case("gate").approve()
+    late = desk.do(attempts.begin, "master", application_id=case.id, item_id=case.item(), job_key=404)
+    await desk.work(release_preservation, application_id=case.id, closing_outcome="withdrawn")
+    desk.store.put(late.bucket, late.key, io.BytesIO(b"x"), metadata={}, content_type="application/octet-stream")
+    arguments = (desk.register, desk.store, desk.replica_store, desk.loan_keys)
+
+    assert await vault_work.sweep_abandoned(*arguments, all_open=False) == 0, "its writer may end in order"
+    assert await vault_work.sweep_abandoned(*arguments, all_open=True) == 1, "it has died and cannot"
+    assert desk.everything() == []
 
 
 async def test_an_upload_older_than_a_day_is_dead(desk: Desk) -> None:
