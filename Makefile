@@ -85,8 +85,8 @@ rules-test: ## check the alerts and show that each fires when it should, and onl
 	@$(PROMTOOL) check config deploy/prometheus/prometheus.yml
 	@$(PROMTOOL) test rules deploy/prometheus/tests/*.yaml
 
-chaos: setup-test ## kill the process at the points of SEED=n and see the application end as it should
-	FOOTAGE_DESK_CHAOS_SEEDS=$(SEED) $(BIN)/pytest tests/process/test_kill_points.py
+chaos: setup-test ## kill the process, then each part of a house apart, at the points of SEED=n (or 1,2,3)
+	FOOTAGE_DESK_CHAOS_SEEDS=$(SEED) $(BIN)/pytest tests/process/test_kill_points.py tests/process/test_kill_points_apart.py
 
 test-zeebe: setup-test ## the process tests against the broker at ZEEBE_ADDRESS, its clock at ZEEBE_CLOCK
 	$(BIN)/pytest -m zeebe tests/process
