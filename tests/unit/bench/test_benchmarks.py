@@ -14,6 +14,8 @@ from services.runtime.stores import FolderStore
 from services.vault.store import BUCKETS
 from services.vault.stores import open_store
 
+PAGE = (Path(__file__).parents[3] / "docs" / "capacity.md").read_text(encoding="utf-8")
+
 
 def measured(*arguments: str) -> dict[str, Any]:
     ended = CliRunner().invoke(cli.app, ["bench", *arguments, "--runs", "1"])
@@ -40,6 +42,7 @@ def test_a_benchmark_tells_its_figure_and_the_ratio_to_its_peer(
     assert result[figure] > 0
     assert result["ratio"] == pytest.approx(result["seconds"] / result["peer"]["seconds"], rel=0.2)
     assert list(tmp_path.iterdir()) == []
+    assert [name for name in result if f"`{name}`" not in PAGE] == []
 
 
 def test_what_was_sealed_into_the_store_of_the_settings_is_removed(
