@@ -9,6 +9,7 @@ from pathlib import Path
 from sqlalchemy import make_url, select
 
 from services.portal.notifying.check import check_mail, check_webhook
+from services.portal.provider.check import check_provider
 from services.recorders.registry import Places, open_recorder, places_of
 from services.register import schema
 from services.register.cameras import BROUGHT, Recorder
@@ -92,6 +93,7 @@ def _looks(settings: Settings, portal: bool) -> list[tuple[str, Callable[[], Awa
         ("engine", lambda: _engine(settings)),
         ("mail", lambda: check_mail(settings)),
         ("webhook", lambda: check_webhook(settings)),
+        ("sign-in", lambda: check_provider(settings)),
     ]
 
 

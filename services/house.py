@@ -11,6 +11,7 @@ from fastapi import FastAPI
 
 from services.portal.api.dependencies import OpenRecorder
 from services.portal.app import create_app
+from services.portal.provider.provider import Provider
 from services.recorders.registry import open_recorder, places_of
 from services.register import review_tasks, schema
 from services.register.rules import rules_of
@@ -79,7 +80,10 @@ class House:
     @property
     def for_portal(self) -> dict[str, object]:
         """What routes may ask for: loan keys, and never the vault key (docs/sealing.md)."""
-        return {**self._for_all, "store": self.store}
+        given = {**self._for_all, "store": self.store}
+        if self.settings.oidc_issuer is not None:
+            given["provider"] = Provider(self.settings, self.register.real)
+        return given
 
     @property
     def _for_all(self) -> dict[str, object]:

@@ -11,6 +11,7 @@ from fastapi import Request, Response
 from services.portal.api.dependencies import is_https
 
 SESSION = "footage_desk_session"
+ROUND_TRIP = "footage_desk_round_trip"  # on the way to the provider and back
 DOOR = "footage_desk_door"  # before there is a session: what the sign-in form's token follows from
 
 

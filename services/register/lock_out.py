@@ -37,6 +37,15 @@ class WrongSignIn(Base):
 
 def check(unit: Unit, person: Person | None, login: str, address: str) -> None:
     """Refused with 429 while the address, the account, or the name that nobody has, is locked."""
+    check_address(unit, address)
+    if person is None and _wrong_from(unit, _nobody(login)) >= WRONG_BEFORE_LOCK:
+        raise locked()
+    if person is not None and person.locked_until is not None and person.locked_until > unit.real_now:
+        raise locked()
+
+
+def check_address(unit: Unit, address: str) -> None:
+    """Refused with 429 while the address is locked."""
     if _wrong_from(unit, address) >= WRONG_FROM_ADDRESS:
         raise Refused(
             "address-locked",
@@ -44,10 +53,6 @@ def check(unit: Unit, person: Person | None, login: str, address: str) -> None:
             "There were too many wrong sign-ins from this address: try again in 15 minutes.",
             status=429,
         )
-    if person is None and _wrong_from(unit, _nobody(login)) >= WRONG_BEFORE_LOCK:
-        raise locked()
-    if person is not None and person.locked_until is not None and person.locked_until > unit.real_now:
-        raise locked()
 
 
 def count(unit: Unit, person: Person, action: str, **detail: str) -> bool:

@@ -22,6 +22,7 @@ from services.register import (  # noqa: F401 - importing a book enters its tabl
     deliveries,
     documents,
     drafts,
+    identities,
     integrity,
     lock_out,
     masters,

@@ -30,7 +30,8 @@ STEPS = ("code", "password", "enrolment")
 class SignIn(Base):
     """A session of a signed-in person; ended by hand, by idleness or at ``expires_at``.
 
-    ``waits_for``: the step of ``STEPS`` that is left; such a session can do nothing else.
+    ``waits_for``: the step of ``STEPS`` that is left; such a session can do nothing else. ``issuer`` and ``subject``
+    are those of the provider that vouched for the person; empty where the password did.
     """
 
     __tablename__ = "sign_ins"
@@ -46,6 +47,8 @@ class SignIn(Base):
     browser_sha256: Mapped[str | None]
     browser: Mapped[str | None]
     address: Mapped[str | None]
+    issuer: Mapped[str | None]
+    subject: Mapped[str | None]
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,16 @@ def csrf_token(token: str) -> str:
     return hashlib.sha256(b"footage-desk csrf\x00" + token.encode()).hexdigest()
 
 
-def begin(unit: Unit, person: Person, browser: str, address: str, waits_for: str | None) -> SignedIn:
+def begin(
+    unit: Unit,
+    person: Person,
+    browser: str,
+    address: str,
+    waits_for: str | None,
+    *,
+    issuer: str | None = None,
+    subject: str | None = None,
+) -> SignedIn:
     """A new session with a fresh token; whole, or half where a step is left."""
     token, now = secrets.token_urlsafe(32), unit.real_now
     unit.session.add(
@@ -76,6 +88,8 @@ def begin(unit: Unit, person: Person, browser: str, address: str, waits_for: str
             browser_sha256=_of_browser(browser),
             browser=browser[:LONGEST_BROWSER],
             address=address,
+            issuer=issuer,
+            subject=subject,
         )
     )
     return SignedIn(token, person.id, waits_for)
@@ -112,19 +126,23 @@ def renew(unit: Unit, row: SignIn, waits_for: str | None) -> SignedIn:
     """The same session under another token; the old one is over."""
     row.ended_at = unit.real_now
     person = unit.session.get_one(Person, row.person_id)
-    renewed = begin(unit, person, row.browser or "", row.address or "", waits_for)
+    renewed = begin(
+        unit, person, row.browser or "", row.address or "", waits_for, issuer=row.issuer, subject=row.subject
+    )
     if row.waits_for is None:
         fresh = current(unit, renewed.token)
         fresh.created_at, fresh.expires_at = row.created_at, row.expires_at
     return renewed
 
 
-def sign_out(unit: Unit, token: str) -> None:
-    """End a session, whole or half; nothing when it is over already."""
+def sign_out(unit: Unit, token: str) -> str | None:
+    """End a session, whole or half; the issuer that had vouched for it. Nothing when it is over already."""
     row = unit.session.get(SignIn, _sha256(token))
-    if row is not None and row.ended_at is None:
-        row.ended_at = unit.real_now
-        audit.record(unit, "signed-out", "person", row.person_id)
+    if row is None or row.ended_at is not None:
+        return None
+    row.ended_at = unit.real_now
+    audit.record(unit, "signed-out", "person", row.person_id)
+    return row.issuer
 
 
 def mine(unit: Unit) -> list[SignIn]:

@@ -1,4 +1,5 @@
-"""Signing in, step by step: the password, a one-time code where one is enrolled, and what has to be put right first.
+"""Signing in, step by step: the password or a provider's word, a one-time code where one is enrolled, and what has to
+be put right first.
 
 What is wrong is counted in the transaction that finds it, so that many tries at once are counted too.
 """
@@ -7,7 +8,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import select
 
-from services.register import audit, lock_out, passwords, second_factors, sign_ins
+from services.register import audit, identities, lock_out, passwords, second_factors, sign_ins
+from services.register.identities import Vouched
 from services.register.people import Person
 from services.register.second_factors import Enrolment
 from services.register.sign_ins import SignedIn, SignIn
@@ -43,6 +45,14 @@ async def sign_in(register: Register, login: str, password: str, place: Place) -
     password_hash = await register.run(ACTOR, _begin, login, place)
     right = await run_in_thread(passwords.verify, password_hash, password)
     return _raised(await register.run(ACTOR, _finish, login, place, right))
+
+
+async def sign_in_vouched(register: Register, vouched: Vouched, place: Place) -> SignedIn:
+    """As ``sign_in``, on the word of a provider. Its word is no second factor: whoever has one of ours gives it.
+
+    Refused for whoever is not in the books, or no longer active, and with 429 when the account is locked.
+    """
+    return _raised(await register.run(ACTOR, _vouched, vouched, place))
 
 
 async def give_code(register: Register, token: str, browser: str, code: str) -> SignedIn:
@@ -118,7 +128,29 @@ def _finish(unit: Unit, login: str, place: Place, right: bool) -> SignedIn | Ref
     step = _step(unit, person, code_given=False)
     signed_in = sign_ins.begin(unit, person, place.browser, place.address, step)
     if step is None:
-        _whole(unit, person, place.address)
+        _whole(unit, person, sign_ins.current(unit, signed_in.token))
+    return signed_in
+
+
+def refused_by_provider(unit: Unit, place: Place, issuer: str, reason: str) -> None:
+    """The provider took back its word, or what it said did not stand the checks: counted by address."""
+    lock_out.count_address(unit, place.address)
+    audit.record(unit, "sign-in-refused", "address", place.address, issuer=issuer, reason=reason)
+
+
+def _vouched(unit: Unit, vouched: Vouched, place: Place) -> SignedIn | Refused:
+    try:
+        person = identities.person_of(unit, vouched)
+    except Refused as refusal:
+        audit.record(unit, "sign-in-refused", "address", place.address, issuer=vouched.issuer, reason=refusal.code)
+        return refusal
+    lock_out.check(unit, person, person.login, place.address)
+    step = _step(unit, person, code_given=False)
+    signed_in = sign_ins.begin(
+        unit, person, place.browser, place.address, step, issuer=vouched.issuer, subject=vouched.subject
+    )
+    if step is None:
+        _whole(unit, person, sign_ins.current(unit, signed_in.token))
     return signed_in
 
 
@@ -163,7 +195,7 @@ def _next(unit: Unit, row: SignIn, person: Person) -> SignedIn:
     step = _step(unit, person, code_given=True)
     signed_in = sign_ins.renew(unit, row, step)
     if step is None:
-        _whole(unit, person, row.address or "unknown")
+        _whole(unit, person, sign_ins.current(unit, signed_in.token))
     return signed_in
 
 
@@ -177,10 +209,17 @@ def _step(unit: Unit, person: Person, *, code_given: bool) -> str | None:
     return None
 
 
-def _whole(unit: Unit, person: Person, address: str) -> None:
-    """Only now the count begins anew: a right password alone must not buy further tries at the code."""
+def _whole(unit: Unit, person: Person, row: SignIn) -> None:
+    """Only now the count begins anew: a right password alone must not buy further tries at the code.
+
+    Only now a provider's subject is bound, too: a name alone must not keep out whom it belongs to.
+    """
     lock_out.open_again(unit, person)
-    audit.record(unit, "signed-in", "person", person.id, address=address)
+    by = {}
+    if row.issuer is not None and row.subject is not None:
+        identities.bind(unit, person, row.issuer, row.subject)
+        by = {"issuer": row.issuer}
+    audit.record(unit, "signed-in", "person", person.id, address=row.address or "unknown", **by)
 
 
 def _acting(unit: Unit, row: SignIn) -> Person:

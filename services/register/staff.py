@@ -6,7 +6,7 @@ from functools import partial
 
 from sqlalchemy import select
 
-from services.register import audit, lock_out, passwords, people, posts, second_factors, sign_ins
+from services.register import audit, identities, lock_out, passwords, people, posts, second_factors, sign_ins
 from services.register.administering import apply, department, not_oneself, person
 from services.register.administration import one_at_a_time, require_administrator
 from services.register.base import new_id
@@ -130,6 +130,20 @@ def reset_second_factor(unit: Unit, person_id: str) -> Person:
             "no-second-factor",
             "此人尚未绑定二次验证，无需重置。",
             "This person has no second factor: nothing to reset.",
+        )
+    sign_ins.end_all(unit, person_id)
+    return row
+
+
+def unbind_identity(unit: Unit, person_id: str) -> Person:
+    """End what binds a person to an account of the provider, and the sessions; the next sign-in there binds anew."""
+    require_administrator(unit)
+    row = person(unit, person_id)
+    if not identities.unbind(unit, person_id):
+        raise Refused(
+            "not-bound",
+            "此人未绑定统一认证账户，无需解除。",
+            "This person is bound to no account of the provider: nothing to unbind.",
         )
     sign_ins.end_all(unit, person_id)
     return row

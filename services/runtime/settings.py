@@ -21,6 +21,7 @@ from sqlalchemy.exc import ArgumentError
 
 from services.runtime.addresses import parse_networks
 from services.runtime.notice_settings import NoticeSettings
+from services.runtime.provider_settings import ProviderSettings
 from services.runtime.stores import FolderStore, S3Store, StoreSettings, same_place
 
 PREFIX = "FOOTAGE_DESK_"
@@ -41,7 +42,7 @@ def _camunda(*names: str, **arguments: Any) -> Any:
     return Field(default=None, validation_alias=AliasChoices(*names), **arguments)
 
 
-class Settings(NoticeSettings):
+class Settings(NoticeSettings, ProviderSettings):
     """All settings; ``Settings.load()`` is the way to read them, with errors as sentences."""
 
     model_config = SettingsConfigDict(
@@ -66,6 +67,8 @@ class Settings(NoticeSettings):
     zeebe_ca_file: Path | None = _camunda(
         "ZEEBE_CA_CERTIFICATE_PATH", description="a PEM file with the authority of the gateway and the token address"
     )
+    mtls_certificate: Path | None = _camunda("CAMUNDA_MTLS_CERT_PATH", description="a PEM file with our certificate")
+    mtls_key: Path | None = _camunda("CAMUNDA_MTLS_KEY_PATH", description="a PEM file with the key to our certificate")
     camunda_client_id: str | None = _camunda("CAMUNDA_CLIENT_ID", description="the OAuth client's id")
     camunda_client_secret: SecretStr | None = _camunda("CAMUNDA_CLIENT_SECRET", description="the OAuth client's secret")
     camunda_oauth_url: str | None = _camunda("CAMUNDA_OAUTH_URL", description="the OAuth token address")

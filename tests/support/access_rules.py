@@ -150,6 +150,7 @@ RULES = {
     "POST /api/people/{person_id}/deactivate": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "POST /api/people/{person_id}/initial-password": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "POST /api/people/{person_id}/reset-second-factor": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "POST /api/people/{person_id}/unbind-identity": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "POST /api/people/{person_id}/unlock": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "POST /api/people/{person_id}/posts": Rule(
         ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"kind": "member", "departmentId": "works"}

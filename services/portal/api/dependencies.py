@@ -1,7 +1,7 @@
 """How a route gets what it works with: declare a parameter of one of these types, such as ``books: Books``.
 
 ``create_app`` is given the objects by name: register, settings, store, loan_keys, vault_recipients, recorders;
-turn_clock in a demo.
+turn_clock in a demo, provider where people sign in at one.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -10,6 +10,7 @@ from typing import Annotated, Any, Protocol, cast
 
 from fastapi import Depends, Request
 
+from services.portal.provider.provider import Provider
 from services.recorders.base import Recorder
 from services.register.unit import Register
 from services.runtime.errors import Refused
@@ -63,6 +64,11 @@ def recorders(request: Request) -> OpenRecorder:
     return cast("OpenRecorder", given(request, "recorders"))
 
 
+def provider(request: Request) -> Provider | None:
+    """None where people sign in by the passwords of this desk alone."""
+    return cast("Provider | None", request.app.state.dependencies.get("provider"))
+
+
 def turn_clock(request: Request) -> TurnClock:
     """Only a demo has a clock to turn; answered with 404 elsewhere."""
     turn = request.app.state.dependencies.get("turn_clock")
@@ -77,4 +83,5 @@ GivenStore = Annotated[Store, Depends(store)]
 GivenLoanKeys = Annotated[LoanKeys, Depends(loan_keys)]
 GivenVaultRecipients = Annotated[VaultRecipients, Depends(vault_recipients)]
 GivenRecorders = Annotated[OpenRecorder, Depends(recorders)]
+GivenProvider = Annotated[Provider | None, Depends(provider)]
 GivenTurnClock = Annotated[TurnClock, Depends(turn_clock)]

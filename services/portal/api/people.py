@@ -110,6 +110,14 @@ class AbsenceAnswer(Answer):
     until: Moment
 
 
+class IdentityAnswer(Answer):
+    """What a person is at a provider: ``subject`` is its name for them, which never changes."""
+
+    issuer: str
+    subject: str
+    bound_at: Moment
+
+
 class PeopleQuestion(ListQuestion):
     """``text`` is looked for in names and logins."""
 
@@ -132,6 +140,7 @@ class PersonAnswer(Answer):
     posts: list[PostAnswer]
     absences: list[AbsenceAnswer]
     second_factor_required: bool
+    identities: list[IdentityAnswer]
     last_sign_in: Moment | None
 
 
@@ -163,6 +172,7 @@ def told(unit: Unit, person_id: str) -> PersonAnswer:
         ],
         absences=[AbsenceAnswer.model_validate(one) for one in view.absences],
         second_factor_required=view.second_factor.required,
+        identities=[IdentityAnswer.model_validate(one) for one in view.identities],
         last_sign_in=view.last_sign_in,
     )
 
@@ -225,6 +235,12 @@ async def unlock(person_id: Identifier, actor: Acting, books: Books) -> PersonAn
 async def reset_second_factor(person_id: Identifier, actor: Acting, books: Books) -> PersonAnswer:
     """End the second factor of a person who has lost it."""
     return await books.run(actor, _after, staff.reset_second_factor, person_id)
+
+
+@router.post("/people/{person_id}/unbind-identity", responses=problems(*USUAL))
+async def unbind_identity(person_id: Identifier, actor: Acting, books: Books) -> PersonAnswer:
+    """Unbind a person from their account of the provider; their sessions end, and the next sign-in binds anew."""
+    return await books.run(actor, _after, staff.unbind_identity, person_id)
 
 
 @router.post("/people/{person_id}/initial-password", responses=problems(*USUAL))

@@ -32,6 +32,11 @@ ACTS = {
         "二次验证已重置，登录已全部退出。",
         "The second factor is reset, and the sessions are ended.",
     ),
+    "unbind-identity": (
+        staff.unbind_identity,
+        "统一认证账户已解除绑定，登录已全部退出。",
+        "The account of the provider is unbound, and the sessions are ended.",
+    ),
 }
 
 
@@ -110,7 +115,7 @@ async def end_absence(person_id: str, absence_id: str, visitor: Visiting, books:
 
 @router.post("/{act}")
 async def act_on_account(person_id: str, act: str, visitor: Visiting, books: Books) -> Response:
-    """Deactivate, activate, unlock, or reset the second factor."""
+    """Deactivate, activate, unlock, reset the second factor, or unbind the account of the provider."""
     if act not in ACTS:
         raise NotFound("操作", "act", act)
     do, zh, en = ACTS[act]

@@ -4,39 +4,40 @@ from fastapi import APIRouter
 from fastapi.responses import RedirectResponse, Response
 
 from services.portal import cookies
-from services.portal.api.dependencies import Books, GivenSettings
+from services.portal.api.dependencies import Books, GivenProvider, GivenSettings
 from services.portal.api.session import ANONYMOUS, place_of
 from services.portal.pages import qr
+from services.portal.pages.sign_in import provider as provider_pages
 from services.portal.pages.sign_in.door import AtTheDoor, Door
+from services.portal.pages.sign_in.first_page import first_page
 from services.portal.pages.visitor import Visiting
-from services.register import directory, second_factors, sign_ins, signing_in
-from services.register.directory import DemoAccount
+from services.register import second_factors, sign_ins, signing_in
 from services.register.passwords import SHORTEST
 from services.register.unit import Register, Unit
 from services.runtime.errors import Refused
-from services.runtime.settings import Settings
 
 router = APIRouter()
+router.include_router(provider_pages.router)
 
 
 @router.get("/sign-in")
-async def ask(door: AtTheDoor, books: Books, settings: GivenSettings) -> Response:
+async def ask(door: AtTheDoor, books: Books, settings: GivenSettings, provider: GivenProvider) -> Response:
     """The page that asks who it is; whoever is signed in goes on."""
     signed_in: bool = await books.run(ANONYMOUS, _is_signed_in, door.session, door.browser)
     if signed_in:
         return RedirectResponse(door.back, 303)
-    return await _first_page(door, books, settings)
+    return await first_page(door, books, settings, provider)
 
 
 @router.post("/sign-in")
-async def sign_in(door: AtTheDoor, books: Books, settings: GivenSettings) -> Response:
+async def sign_in(door: AtTheDoor, books: Books, settings: GivenSettings, provider: GivenProvider) -> Response:
     """Sign in, and go on to the next step or to the page that was asked for."""
     try:
         door.require_own_form()
         login, password = door.typed.text("login"), door.typed.text("password")
         return door.go_on(await signing_in.sign_in(books, login, password, place_of(door.request)))
     except Refused as refusal:
-        return await _first_page(door, books, settings, refusal)
+        return await first_page(door, books, settings, provider, refusal)
 
 
 @router.get("/sign-in/code")
@@ -99,11 +100,12 @@ async def enrol(door: AtTheDoor, books: Books) -> Response:
 
 
 @router.post("/sign-out")
-async def sign_out(visitor: Visiting, books: Books) -> Response:
-    """End the session."""
-    token = cookies.read(visitor.request, cookies.SESSION) or ""
-    await books.run(visitor.actor, sign_ins.sign_out, token)
-    answer = visitor.go("/sign-in")
+async def sign_out(door: AtTheDoor, visitor: Visiting, books: Books, provider: GivenProvider) -> Response:
+    """End the session; whoever came by the provider is led there to end that one too."""
+    issuer = await books.run(visitor.actor, sign_ins.sign_out, door.session)
+    leave = await provider.goodbye() if provider is not None and issuer == provider.issuer else None
+    # A page leads there and no redirect, which browsers hold the form's form-action against.
+    answer = visitor.go("/sign-in") if leave is None else door.page("signed_out.html", address=leave, here="/sign-in")
     cookies.remove(visitor.request, answer, cookies.SESSION)
     return answer
 
@@ -118,17 +120,6 @@ def require_same(password: str, again: str) -> None:
             status=422,
             field="again",
         )
-
-
-async def _first_page(door: Door, books: Register, settings: Settings, refusal: Refused | None = None) -> Response:
-    accounts: list[DemoAccount] = []
-    if settings.demo:
-        accounts = await books.run(ANONYMOUS, directory.demo_accounts)
-    chosen = door.request.query_params.get("as", "")
-    picked = next((one for one in accounts if one.login == chosen), None)
-    return door.page(
-        "sign_in.html", refusal=refusal, accounts=accounts, picked=picked, organisation=books.rules.organisation
-    )
 
 
 async def _step(door: Door, books: Register, step: str, refusal: Refused | None = None) -> Response:

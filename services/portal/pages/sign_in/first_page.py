@@ -1,0 +1,32 @@
+"""The page that asks who it is: by password, or at the provider where one is set."""
+
+from fastapi.responses import Response
+
+from services.portal.api.session import ANONYMOUS
+from services.portal.pages.sign_in.door import Door
+from services.portal.provider.provider import Provider
+from services.register import directory
+from services.register.directory import DemoAccount
+from services.register.unit import Register
+from services.runtime.errors import Refused
+from services.runtime.settings import Settings
+
+
+async def first_page(
+    door: Door, books: Register, settings: Settings, provider: Provider | None, refusal: Refused | None = None
+) -> Response:
+    accounts: list[DemoAccount] = []
+    if settings.demo:
+        accounts = await books.run(ANONYMOUS, directory.demo_accounts)
+    chosen = door.request.query_params.get("as", "")
+    picked = next((one for one in accounts if one.login == chosen), None)
+    return door.page(
+        "sign_in.html",
+        refusal=refusal,
+        here="/sign-in",  # the way back from the provider can be taken once
+        accounts=accounts,
+        picked=picked,
+        provider=provider,
+        provider_path=door.to("/sign-in/provider"),
+        organisation=books.rules.organisation,
+    )
