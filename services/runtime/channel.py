@@ -3,6 +3,7 @@
 import ipaddress
 import json
 import ssl
+from pathlib import Path
 
 import grpc
 from pyzeebe import create_insecure_channel, create_secure_channel
@@ -58,8 +59,8 @@ OPTIONS = (
 def open_channel(settings: Settings, address: str | None = None) -> grpc.aio.Channel:
     """A channel to the engine of ``settings``; ``address`` names the embedded engine's when its port was free to take.
 
-    TLS is used where OAuth or an authority is set, or the address says ``https://`` or ``grpcs://``;
-    ``ZEEBE_INSECURE_CONNECTION`` decides otherwise. Raises SettingsError for what cannot be used.
+    TLS is used where OAuth, an authority or a certificate of ours is set, or the address says ``https://`` or
+    ``grpcs://``; ``ZEEBE_INSECURE_CONNECTION`` decides otherwise. Raises SettingsError for what cannot be used.
     """
     target, secure = _target(settings, address)
     if not secure:
@@ -79,7 +80,8 @@ def _target(settings: Settings, address: str | None) -> tuple[str, bool]:
     if settings.zeebe_insecure is not None:
         secure = not settings.zeebe_insecure
     else:
-        secure = named_secure or settings.camunda_client_id is not None or settings.zeebe_ca_file is not None
+        asks_for_it = (settings.camunda_client_id, settings.zeebe_ca_file, settings.mtls_certificate, settings.mtls_key)
+        secure = named_secure or any(one is not None for one in asks_for_it)
     if settings.camunda_client_id is not None and not secure:
         raise SettingsError(
             "OAuth needs TLS, or the token would travel in the open: unset ZEEBE_INSECURE_CONNECTION, "
@@ -111,10 +113,24 @@ def _listed(addresses: str, secure: bool) -> str:
 
 
 def _credentials(settings: Settings) -> grpc.ChannelCredentials:
-    if settings.zeebe_ca_file is None:
-        return grpc.ssl_channel_credentials()
-    _trust(settings)
-    return grpc.ssl_channel_credentials(settings.zeebe_ca_file.read_bytes())
+    trust = _trust(settings)
+    authority = settings.zeebe_ca_file.read_bytes() if settings.zeebe_ca_file is not None else None
+    if settings.mtls_certificate is None and settings.mtls_key is None:
+        return grpc.ssl_channel_credentials(authority)
+    certificate, key = (Path(settings.needed(name)) for name in ("mtls_certificate", "mtls_key"))
+    try:
+        # OpenSSL says what gRPC does not: with a pair that does not match it would call without a certificate.
+        trust.load_cert_chain(certificate, key, password=lambda: "")
+        return grpc.ssl_channel_credentials(authority, key.read_bytes(), certificate.read_bytes())
+    except (OSError, ValueError) as error:
+        raise SettingsError(
+            f"CAMUNDA_MTLS_CERT_PATH and CAMUNDA_MTLS_KEY_PATH cannot be used ({_why(error)}): set them to PEM files "
+            "with a certificate and the key to it, without a passphrase."
+        ) from error
+
+
+def _why(error: Exception) -> str:
+    return getattr(error, "reason", None) or getattr(error, "strerror", None) or str(error)
 
 
 def _client(settings: Settings) -> Client:

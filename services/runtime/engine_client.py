@@ -180,6 +180,9 @@ def _hint(error: BaseException) -> str:
     cause = cause_of(error)
     if "CERTIFICATE_VERIFY_FAILED" in cause or "Hostname Verification" in cause:
         return ": its certificate is not trusted, see ZEEBE_CA_CERTIFICATE_PATH and the name in ZEEBE_ADDRESS"
+    if "Socket closed" in cause:
+        # In TLS 1.3 a client hears no more of it when its certificate is missed or not trusted.
+        return ": if it stays so, see whether the gateway asks for TLS, or for our certificate (CAMUNDA_MTLS_CERT_PATH)"
     return ""
 
 

@@ -15,6 +15,10 @@
   {{- if and $v.camunda.tls.enabled $v.camunda.tls.caSecret }}
     {{- $_ := set $env "ZEEBE_CA_CERTIFICATE_PATH" (dict "value" "/etc/footage-desk/ca/camunda/ca.crt") }}
   {{- end }}
+  {{- if and $v.camunda.tls.enabled $v.camunda.tls.clientSecret }}
+    {{- $_ := set $env "CAMUNDA_MTLS_CERT_PATH" (dict "value" "/etc/footage-desk/client/camunda/tls.crt") }}
+    {{- $_ := set $env "CAMUNDA_MTLS_KEY_PATH" (dict "value" "/etc/footage-desk/client/camunda/tls.key") }}
+  {{- end }}
   {{- if eq $v.camunda.auth.method "oidc" }}
     {{- $_ := set $env "CAMUNDA_CLIENT_ID" (dict "value" $v.camunda.auth.oidc.clientId) }}
     {{- $_ := set $env "CAMUNDA_OAUTH_URL" (dict "value" $v.camunda.auth.oidc.tokenUrl) }}
@@ -113,6 +117,9 @@
 {{- if and .camunda $v.camunda.tls.enabled $v.camunda.tls.caSecret }}
 - {name: ca-camunda, mountPath: /etc/footage-desk/ca/camunda, readOnly: true}
 {{- end }}
+{{- if and .camunda $v.camunda.tls.enabled $v.camunda.tls.clientSecret }}
+- {name: client-camunda, mountPath: /etc/footage-desk/client/camunda, readOnly: true}
+{{- end }}
 {{- range $group := list "store" "replica" }}
 {{- if and (has $group $.access) (index $v $group).caSecret }}
 - {name: ca-{{ $group }}, mountPath: /etc/footage-desk/ca/{{ $group }}, readOnly: true}
@@ -197,6 +204,9 @@
 {{- end }}
 {{- if and .camunda $v.camunda.tls.enabled $v.camunda.tls.caSecret }}
 - {name: ca-camunda, secret: {secretName: {{ $v.camunda.tls.caSecret }}, items: [{key: ca.crt, path: ca.crt}]}}
+{{- end }}
+{{- if and .camunda $v.camunda.tls.enabled $v.camunda.tls.clientSecret }}
+- {name: client-camunda, secret: {secretName: {{ $v.camunda.tls.clientSecret }}, defaultMode: 0440, items: [{key: tls.crt, path: tls.crt}, {key: tls.key, path: tls.key}]}}
 {{- end }}
 {{- range $group := list "store" "replica" }}
 {{- if and (has $group $.access) (index $v $group).caSecret }}

@@ -17,6 +17,9 @@
     {{- $wrong = append $wrong "camunda.auth.oidc.secret is not set: name an existingSecret, or give an inlineSecret for a trial." }}
   {{- end }}
 {{- end }}
+{{- if and $v.camunda.tls.clientSecret (not $v.camunda.tls.enabled) }}
+  {{- $wrong = append $wrong "camunda.tls.clientSecret is set and camunda.tls.enabled is false: enable TLS, or there is nobody to show the certificate to." }}
+{{- end }}
 {{- if not $v.database.host }}
   {{- $wrong = append $wrong "database.host is not set: set it to the PostgreSQL server's name." }}
 {{- end }}
