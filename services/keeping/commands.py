@@ -64,18 +64,21 @@ def add_to(
         read_all: Annotated[
             bool, typer.Option("--read-all", help="Hash every object in the stores; it reads the whole vault.")
         ] = False,
-        check: Annotated[bool, typer.Option("--check", help="Only read the backup and check its hashes.")] = False,
+        check: Annotated[
+            bool, typer.Option("--check", help="Only read the backup; with --read-all the stores too. Writes nothing.")
+        ] = False,
     ) -> None:
         """Restore into empty books, and say what is missing or changed in the stores.
 
-        Ends with 0 when all is as it was, with 3 when the books are back and objects are missing or changed.
+        Ends with 0 when all is as it was, with 3 when the backup is good and objects are missing or changed.
         """
         loaded = settings()
         with sentences():
             if check:
-                restoring.check(backup, say)
-                return
-            source = Source(backup, keys, loan_keys, identity, engine_data, read_all)
-            restored = restoring.restore(Premises.of(loaded), source, say)
-        if not restored.well:
+                bundle = restoring.check(backup, say)
+                well = not read_all or restoring.as_they_were(Premises.of(loaded, only_to_look=True), bundle, say)
+            else:
+                source = Source(backup, keys, loan_keys, identity, engine_data, read_all)
+                well = restoring.restore(Premises.of(loaded), source, say).well
+        if not well:
             raise typer.Exit(LACKING)

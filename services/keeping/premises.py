@@ -22,12 +22,16 @@ class Premises:
     stores: Stores
 
     @classmethod
-    def of(cls, settings: Settings) -> "Premises":
-        """As the settings say; the buckets are checked. Raises SettingsError, Fatal or Retryable with a sentence."""
+    def of(cls, settings: Settings, *, only_to_look: bool = False) -> "Premises":
+        """As the settings say; the buckets are checked, and those missing made, unless it is only to look.
+
+        Raises SettingsError, Fatal or Retryable with a sentence.
+        """
         clock = data_folder.clock_of(settings.data_dir, demo=settings.demo)
         stores = {"store": open_store(settings.store, clock), "replica": open_store(settings.replica, clock)}
-        for store in stores.values():
-            store.ensure()
+        if not only_to_look:
+            for store in stores.values():
+                store.ensure()
         return cls(settings, clock, stores)
 
     @contextmanager

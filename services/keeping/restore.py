@@ -56,6 +56,24 @@ def check(backup: Path, say: Say) -> Bundle:
     return bundle
 
 
+def compare(place: Premises, bundle: Bundle, say: Say, *, read_all: bool) -> inventory.Compared:
+    """How both stores stand against the backup's inventory, in sentences too. Nothing is written."""
+    say("Comparing the stores with the inventory …")
+    found = inventory.compare(inventory.read(bundle), place.stores, read_all=read_all)
+    how = "every byte was read" if read_all else "by version, size, tag and locks; --read-all reads every byte"
+    say(f"{found.same} objects are as they were ({how}).")
+    told(found.faults, say)
+    if found.newer:
+        say(f"{len(found.newer)} objects were made after the backup, and its books do not know them:")
+        told([f"{key} is newer." for key in found.newer], say)
+    return found
+
+
+def as_they_were(place: Premises, bundle: Bundle, say: Say) -> bool:
+    """Whether every object of the inventory is, read to its last byte. Nothing is written."""
+    return not compare(place, bundle, say, read_all=True).faults
+
+
 def restore(place: Premises, source: Source, say: Say) -> Restored:
     """Bring everything back, or nothing but what the next try finds again. Raises Fatal and Retryable."""
     settings = place.settings
@@ -75,7 +93,7 @@ def restore(place: Premises, source: Source, say: Say) -> Restored:
         finally:
             engine.dispose()
         place = _with_clock(place, bundle)
-        compared = _compare(place, bundle, source, say)
+        compared = compare(place, bundle, say, read_all=source.read_all)
         with place.register() as register:
             register.run_now(ACTOR, _count_on, place, say)
             register.run_now(ACTOR, _record, bundle, compared, left_out)
@@ -198,18 +216,6 @@ def _ahead(bundle: Bundle) -> bool:
         return False
     with bundle.open(CLOCK) as file:
         return bool(json.load(file)["offsetMilli"])
-
-
-def _compare(place: Premises, bundle: Bundle, source: Source, say: Say) -> inventory.Compared:
-    say("Comparing the stores with the inventory …")
-    found = inventory.compare(inventory.read(bundle), place.stores, read_all=source.read_all)
-    how = "every byte was read" if source.read_all else "by version, size, tag and locks; --read-all reads every byte"
-    say(f"{found.same} objects are as they were ({how}).")
-    told(found.faults, say)
-    if found.newer:
-        say(f"{len(found.newer)} objects were made after the backup, and the restored books do not know them:")
-        told([f"{key} is newer." for key in found.newer], say)
-    return found
 
 
 def _count_on(unit: Unit, place: Premises, say: Say) -> None:

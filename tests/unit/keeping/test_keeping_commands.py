@@ -1,5 +1,8 @@
 """``footage-desk backup`` and ``restore`` as operators type them: sentences, and exit codes that a script can ask."""
 
+import io
+from pathlib import Path
+
 import pytest
 from safe_house import SafeHouse
 from typer.testing import CliRunner, Result
@@ -50,6 +53,36 @@ def test_a_restore_beside_stores_that_lack_something_ends_with_three(typed: Type
     back = typed("new", "restore", str(backup))
     assert back.exit_code == 3
     assert "quarantine/a/1 is missing." in back.output
+
+
+def test_a_check_reads_both_stores_to_the_last_byte_and_writes_nothing(typed: Typed) -> None:
+    house = typed.house
+    for name in ("store", "replica"):
+        # The settings' own prefixes; nobody makes the buckets but whoever works with them.
+        typed.monkeypatch.setenv(f"FOOTAGE_DESK_{name.upper()}_PREFIX", "test")
+    house.put("documents", "SQ-2031-000001.json", b"{}")
+    house.stores["replica"].put("replicas", "replicas/a/1", io.BytesIO(b"sealed"), metadata={})
+    backup = house.back_up()
+    whole = typed("new", "restore", str(backup), "--check", "--read-all")
+    assert whole.exit_code == 0, whole.output
+    assert "2 objects are as they were (every byte was read)." in whole.output
+
+    rotten = house.root / "replica" / "test-replicas" / "objects" / "replicas%2Fa%2F1" / "data"
+    rotten.write_bytes(b"sealeD")
+    checked = typed("new", "restore", str(backup), "--check", "--read-all")
+    assert checked.exit_code == 3
+    assert "replicas/a/1 in the replica store has changed: its SHA-256 is another one." in checked.output
+    assert not (house.root / "new").exists()
+
+
+def test_a_check_beside_a_store_without_our_buckets_makes_none(typed: Typed, tmp_path: Path) -> None:
+    backup = typed.house.back_up()
+    typed.monkeypatch.setenv("FOOTAGE_DESK_STORE_FOLDER", str(tmp_path / "elsewhere"))
+
+    checked = typed("new", "restore", str(backup), "--check", "--read-all")
+    assert checked.exit_code == 1
+    assert len(checked.stderr.strip().splitlines()) == 1
+    assert not (tmp_path / "elsewhere").exists()
 
 
 def test_what_is_refused_is_one_sentence_and_ends_with_one(typed: Typed) -> None:
