@@ -27,7 +27,7 @@ setup: .venv/.installed ## make the environment in .venv/
 		{ cat .venv/install.log; exit 1; }
 	@touch $@
 
-setup-test: .venv/.tested deploy/bpmn/node_modules/.package-lock.json
+setup-test: .venv/.tested deploy/bpmn/node_modules/.package-lock.json tests/provider/node_modules/.package-lock.json
 
 .venv/.tested: .venv/.installed requirements-test.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-test.lock
@@ -37,6 +37,9 @@ deploy/bpmn/node_modules/.package-lock.json: deploy/bpmn/package-lock.json
 	@command -v npm >/dev/null || \
 		{ echo "The BPMN checks need Node 20 or newer with npm. Install it with: sudo apt-get install -y nodejs npm"; exit 1; }
 	cd deploy/bpmn && npm ci --silent --no-audit --no-fund
+
+tests/provider/node_modules/.package-lock.json: tests/provider/package-lock.json
+	cd tests/provider && npm ci --silent --no-audit --no-fund
 
 run: setup ## run everything on this machine with demo data, and print address and accounts
 	@$(BIN)/footage-desk run --demo --cases
@@ -92,4 +95,4 @@ test-zeebe: setup-test ## the process tests against the broker at ZEEBE_ADDRESS,
 	$(BIN)/pytest -m zeebe tests/process
 
 clean: ## remove the environment; what was written under var/ stays
-	rm -rf .venv deploy/bpmn/node_modules .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf .venv deploy/bpmn/node_modules tests/provider/node_modules .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

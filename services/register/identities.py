@@ -17,6 +17,7 @@ from services.register.unit import Unit
 from services.runtime.errors import Refused
 
 OPEN = text("ended_at IS NULL")
+REFUSALS = ("provider-nobody", "provider-other-identity")
 
 
 class Identity(Base):

@@ -60,8 +60,11 @@ class Provider:
         """Where people come back to; written from the public address, never from what a request says."""
         return self._portal_url + ANSWER_PATH
 
-    async def begin(self, back: str) -> tuple[str, RoundTrip]:
-        """The provider's address to lead the browser to, and what the browser keeps until it comes back."""
+    async def begin(self, back: str, *, anew: bool = False) -> tuple[str, RoundTrip]:
+        """The provider's address to lead the browser to, and what the browser keeps until it comes back.
+
+        ``anew``: the provider asks who it is, although it knows somebody in this browser.
+        """
         discovered = await self._discovered.get()
         trip = round_trip.begin(back, self._real.now())
         address = prepare_grant_uri(
@@ -74,6 +77,7 @@ class Provider:
             nonce=trip.nonce,
             code_challenge=create_s256_code_challenge(trip.verifier),
             code_challenge_method="S256",
+            prompt="login" if anew else None,
         )
         return str(address), trip
 

@@ -28,6 +28,7 @@ from review_desk import ReviewDesk
 from starlette.requests import Request
 from starlette.responses import Response
 
+from services.portal.provider.check import check_provider
 from services.portal.provider.provider import Provider
 from services.portal.provider.wire import Wire
 from services.register import staff
@@ -36,6 +37,7 @@ from services.register.identities import Identity
 from services.register.people import Person
 from services.register.sign_ins import SignIn
 from services.register.unit import Unit
+from services.runtime.errors import Fatal
 from services.runtime.settings import Settings
 from services.vault.secret_box import KeyFileBox
 
@@ -573,3 +575,18 @@ async def test_the_page_shows_the_way_beside_the_form(portal: Portal, desk: Revi
         assert "/sign-in/provider" not in (await browser.get("/sign-in")).text
         assert (await browser.get("/sign-in/provider")).status_code == 404
         assert (await browser.get("/sign-in/provider/answer")).status_code in (403, 404)
+
+
+async def test_the_doctor_says_what_the_provider_has_to_know(
+    desk: ReviewDesk, crooked: CrookedProvider, settings: Settings
+) -> None:
+    said = await check_provider(settings)
+    assert "have it know https://footage.example/sign-in/provider/answer" in said
+    assert "/keys" in crooked.called
+
+    crooked.misbehave["/keys"] = broken
+    with pytest.raises(Fatal, match=r"HTTP 500 and no key set; see FOOTAGE_DESK_OIDC_ISSUER"):
+        await check_provider(settings)
+    with pytest.raises(Fatal, match="FOOTAGE_DESK_ALLOWED_NETWORKS"):
+        await check_provider(settings.model_copy(update={"allowed_networks": None}))
+    assert "by the passwords of this desk" in await check_provider(Settings.load())

@@ -5,7 +5,7 @@ from fastapi.responses import Response
 from services.portal.api.session import ANONYMOUS
 from services.portal.pages.sign_in.door import Door
 from services.portal.provider.provider import Provider
-from services.register import directory
+from services.register import directory, identities
 from services.register.directory import DemoAccount
 from services.register.unit import Register
 from services.runtime.errors import Refused
@@ -20,6 +20,10 @@ async def first_page(
         accounts = await books.run(ANONYMOUS, directory.demo_accounts)
     chosen = door.request.query_params.get("as", "")
     picked = next((one for one in accounts if one.login == chosen), None)
+    there = door.to("/sign-in/provider")
+    if refusal is not None and refusal.code in identities.REFUSALS:
+        # or the provider would give the same word again, unasked
+        there += ("&" if "?" in there else "?") + "anew=1"
     return door.page(
         "sign_in.html",
         refusal=refusal,
@@ -27,6 +31,6 @@ async def first_page(
         accounts=accounts,
         picked=picked,
         provider=provider,
-        provider_path=door.to("/sign-in/provider"),
+        provider_path=there,
         organisation=books.rules.organisation,
     )

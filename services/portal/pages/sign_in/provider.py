@@ -52,7 +52,7 @@ class Answer(BaseModel):
 async def lead_there(door: AtTheDoor, books: Books, settings: GivenSettings, provider: GivenProvider) -> Response:
     """To the provider, which leads the browser back to ``come_back``."""
     try:
-        address, trip = await _set(provider).begin(door.back)
+        address, trip = await _set(provider).begin(door.back, anew="anew" in door.request.query_params)
         sealed = await run_in_thread(trip.sealed, books.secrets)
     except Refused as refusal:
         _tell(refusal)

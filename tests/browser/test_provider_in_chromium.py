@@ -1,0 +1,106 @@
+"""The whole way in Chromium: to a certified provider on another site, back with its word, and out again."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+from real_provider import CLIENT, SECRET, real_provider
+from review_desk import ReviewDesk
+from served import served
+from starlette.types import Receive, Scope, Send
+
+from services.portal.app import create_app
+from services.portal.provider.provider import Provider
+from services.register.identities import Identity
+from services.runtime.clock import SystemClock
+from services.runtime.settings import Settings
+from services.vault.secret_box import KeyFileBox
+
+PICTURES = os.environ.get("FOOTAGE_DESK_TEST_PICTURES")
+NETWORKS = "127.0.0.0/8,::1/128"
+
+
+class Later:
+    """An application that is put in when its address is known."""
+
+    app: Any = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.app(scope, receive, send)
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReviewDesk]:
+    root = tmp_path_factory.mktemp("desk")
+    desk = ReviewDesk(f"sqlite:///{root / 'register.db'}", box=KeyFileBox(root / "portal" / "secrets.key"))
+    desk.register.real = SystemClock()  # the provider has the machine's
+    yield desk
+    desk.close()
+
+
+@pytest.fixture(scope="module")
+def settings(desk: ReviewDesk, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    later = Later()
+    with served(later) as address, real_provider(address) as issuer:
+        settings = Settings.load(
+            data_dir=tmp_path_factory.mktemp("data"),
+            public_url=address,
+            oidc_issuer=issuer,
+            oidc_client_id=CLIENT,
+            oidc_client_secret=SECRET,
+            oidc_name="统一身份认证",
+            allowed_networks=NETWORKS,
+        )
+        provider = Provider(settings, desk.register.real)
+        later.app = create_app({"register": desk.register, "settings": settings, "provider": provider})
+        yield settings
+
+
+@pytest.fixture
+def page(settings: Settings, browser: Browser) -> Iterator[Page]:
+    context = browser.new_context(base_url=settings.portal_url, viewport={"width": 1280, "height": 800})
+    yield context.new_page()
+    context.close()
+
+
+def picture(page: Page, name: str) -> None:
+    if PICTURES is not None:
+        page.screenshot(path=Path(PICTURES) / f"{name}.png")
+
+
+def at_the_provider(page: Page, login: str) -> None:
+    page.get_by_label("Login").fill(login)
+    page.get_by_role("button", name="Sign in").click()
+
+
+@pytest.mark.requirement("R52")
+def test_there_and_back_and_out_at_both(desk: ReviewDesk, settings: Settings, page: Page) -> None:
+    page.goto("/sign-in?next=/account")
+    assert [one["id"] for one in Axe().run(page).response["violations"]] == []
+    picture(page, "sign-in-provider")
+    page.get_by_role("link", name="使用统一身份认证登录").click()
+    page.wait_for_url(f"{settings.oidc_issuer}/interaction/*")
+    at_the_provider(page, "drafter")
+    page.wait_for_url("**/account")
+    bound = desk.the(Identity)
+    assert (bound.person_id, bound.issuer, bound.subject) == ("drafter", settings.oidc_issuer, "subject-of-drafter")
+
+    page.get_by_role("button", name="退出").click()
+    page.wait_for_url(f"{settings.oidc_issuer}/session/end?*")
+    page.get_by_role("button", name="Yes, sign me out").click()
+    page.wait_for_url("**/sign-in")
+
+    page.get_by_role("link", name="使用统一身份认证登录").click()
+    page.wait_for_url(f"{settings.oidc_issuer}/interaction/*")  # it asks anew
+    at_the_provider(page, "stranger")
+    page.wait_for_url("**/sign-in/provider/answer?*")
+    expect(page.get_by_role("alert")).to_contain_text("没有您可用的账户")
+    picture(page, "sign-in-provider-refused")
+    page.get_by_role("link", name="使用统一身份认证登录").click()
+    page.wait_for_url(f"{settings.oidc_issuer}/interaction/*")  # or nobody else could come in
+    at_the_provider(page, "drafter")
+    page.wait_for_url(f"{settings.portal_url}/")
