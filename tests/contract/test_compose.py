@@ -7,7 +7,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import jsonschema_rs
 import yaml
+from image_layout import DOCKERFILE, variables
 
 from services.runtime.settings import Settings, variable
 from services.vault.keys import recipients_in
@@ -95,15 +97,55 @@ def test_what_is_mounted_from_here_is_here() -> None:
             assert source in named or source.startswith("${") or (DEPLOY / source).exists(), mount
 
 
-def test_prometheus_finds_what_it_asks() -> None:
-    jobs = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yml").read_text(encoding="utf-8"))["scrape_configs"]
-    asked = {name for job in jobs for one in job.get("dns_sd_configs", []) for name in one["names"]}
-    asked |= {
-        target.split(":")[0] for job in jobs for one in job.get("static_configs", []) for target in one["targets"]
-    }
+def names_of(name: str) -> set[str]:
+    """What others call a service on the network that Prometheus is in."""
+    networks = SERVICES[name].get("networks", [])
+    told = networks.get("inside") or {} if isinstance(networks, dict) else {}
+    return {name, *told.get("aliases", [])} if "inside" in networks else set()
 
-    assert asked == {"portal", "workers", "camunda"}
-    assert all(one["networks"]["inside"]["aliases"] == ["workers"] for one in WORKERS.values())
+
+def test_prometheus_finds_everything_that_goes_on_running() -> None:
+    jobs = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yml").read_text(encoding="utf-8"))["scrape_configs"]
+    by_name = {job["job_name"]: job["dns_sd_configs"][0] for job in jobs if "dns_sd_configs" in job}
+    [camunda] = [job for job in jobs if "static_configs" in job]
+    found = {job: {name for name in OURS if names_of(name) & set(how["names"])} for job, how in by_name.items()}
+
+    assert found == {"footage-desk-portal": {"portal"}, "footage-desk-workers": set(WORKERS)}
+    assert {name for name, one in OURS.items() if one["restart"] == "unless-stopped"} == {"portal", *WORKERS}
+    port = Settings.model_fields["health_port"].default
+    assert {how["port"] for how in by_name.values()} == {port}
+    assert not any("FOOTAGE_DESK_HEALTH_PORT" in one.get("environment", {}) for one in OURS.values())
+    assert f"EXPOSE {Settings.model_fields['portal_port'].default} {port}\n" in DOCKERFILE
+    assert variables()["FOOTAGE_DESK_HEALTH_HOST"] == "0.0.0.0"
+    assert (camunda["metrics_path"], camunda["static_configs"]) == (
+        "/actuator/prometheus",
+        [{"targets": ["camunda:9600"]}],
+    )
+    assert "inside" in SERVICES["prometheus"]["networks"]
+
+
+def validator() -> jsonschema_rs.Validator:
+    path = ROOT / "tests" / "data" / "compose" / "compose-spec.json"
+    return jsonschema_rs.validator_for(json.loads(path.read_text(encoding="utf-8")))
+
+
+def test_the_file_keeps_to_the_specification() -> None:
+    whole = yaml.safe_load(TEXT)
+    mistyped = {**whole, "services": {**SERVICES, "portal": {**SERVICES["portal"], "read-only": True}}}
+
+    assert [f"{error.instance_path}: {error.message}" for error in validator().iter_errors(whole)] == []
+    assert not validator().is_valid(mistyped)
+
+
+def test_every_network_of_a_service_is_there() -> None:
+    there = set(yaml.safe_load(TEXT)["networks"])
+
+    assert {network for one in SERVICES.values() for network in one.get("networks", [])} == there
+
+
+def test_the_database_is_asked_by_address() -> None:
+    """While the volume is set up a server listens on its socket alone, and goes again."""
+    assert SERVICES["postgres"]["healthcheck"]["test"][1:4] == ["pg_isready", "--host", "127.0.0.1"]
 
 
 def test_who_waits_for_a_part_waits_for_one_there_is() -> None:

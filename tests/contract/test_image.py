@@ -1,30 +1,22 @@
 """The image: what it installs is what ``make setup`` installs, and what it holds runs with a root that is read-only."""
 
-import fnmatch
 import re
-import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
+import httpx
 import pytest
-from house_process import environment
+from house_process import CONFINED, environment, running
+from image_layout import DOCKERFILE, IGNORED, ROOT, instructions, lay_out, written
 
-ROOT = Path(__file__).parents[2]
-DOCKERFILE = (ROOT / "deploy" / "Dockerfile").read_text(encoding="utf-8")
 NOISE = {"--quiet", "--disable-pip-version-check", "--no-cache-dir"}  # what changes nothing of what is installed
-
-
-def instructions() -> list[tuple[str, str]]:
-    """The Dockerfile's instructions with their arguments, continued lines joined."""
-    joined = re.sub(r"\\\n", " ", DOCKERFILE)
-    lines = [line for line in joined.splitlines() if line.strip() and not line.startswith("#")]
-    return [(line.split()[0], " ".join(line.split()[1:])) for line in lines]
 
 
 def installs(text: str) -> list[list[str]]:
     """Every ``pip install`` with its arguments, in order."""
-    found = re.findall(r"pip install ([^\n|&;]+?)(?:>[^\n]*)?(?:\n|\|\||$)", text)
+    found = re.findall(r"pip install ([^\n|&;]+?)(?:>[^\n]*)?(?:\n|\|\||&&|$)", text)
     return [[word for word in one.split() if word not in NOISE and not word.startswith(">")] for one in found]
 
 
@@ -60,52 +52,37 @@ def test_the_image_runs_as_nobody_in_particular_and_says_whether_it_lives() -> N
     assert [one for what, one in instructions() if what == "FROM"] == ["${PYTHON_IMAGE} AS build", "${PYTHON_IMAGE}"]
 
 
+def test_the_image_says_what_it_is() -> None:
+    labels = dict(re.findall(r'org\.opencontainers\.image\.(\w+)="([^"]+)"', DOCKERFILE))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+    assert labels["version"] == project["version"]
+    assert set(labels) == {"title", "description", "version"}
+
+
+def test_the_linter_of_dockerfiles_finds_nothing() -> None:
+    hadolint = Path(sys.executable).with_name("hadolint")
+    found = subprocess.run(
+        [hadolint, "--failure-threshold", "style", "--no-color", ROOT / "deploy" / "Dockerfile"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (found.returncode, found.stdout) == (0, "")
+
+
 def test_no_secret_gets_into_the_image() -> None:
     assert not re.search(r"(PASSWORD|SECRET|TOKEN|_KEY)\s*=", DOCKERFILE)
     assert not any(what == "ADD" for what, _ in instructions())
-    kept = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if not line.startswith("#")]
-    assert kept[0] == "*", "whatever is not named stays out"
-
-
-def copied(to: Path) -> None:
-    """Lay out what the build copies of the repository, as .dockerignore lets it."""
-    patterns = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if not line.startswith("#")]
-    let_in = {line[1:] for line in patterns if line.startswith("!")}
-    kept_out = [line.removeprefix("**/") for line in patterns[1:] if not line.startswith("!")]
-    for what, one in instructions():
-        if what == "COPY" and not one.startswith("--from"):
-            *sources, target = one.split()
-            for source in sources:
-                assert source in let_in, f"{source} is copied, and .dockerignore keeps it out"
-                place = to / target / source if target == "./" else to / target
-                if (ROOT / source).is_dir():
-                    shutil.copytree(ROOT / source, place, ignore=_ignore(kept_out))
-                else:
-                    shutil.copy(ROOT / source, place)
-
-
-def _ignore(patterns: list[str]) -> "object":
-    def ignore(folder: str, names: list[str]) -> set[str]:
-        inside = Path(folder).relative_to(ROOT)
-        return {
-            name
-            for name in names
-            for pattern in patterns
-            if fnmatch.fnmatch(name, pattern) or (inside / name).as_posix() == pattern
-        }
-
-    return ignore
+    assert IGNORED[0] == "*", "whatever is not named stays out"
 
 
 @pytest.fixture(scope="module")
 def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The application's folder of the image, with this environment's packages, compiled and read-only."""
     app = tmp_path_factory.mktemp("image") / "app"
-    app.mkdir()
-    copied(app)
-    subprocess.run([sys.executable, "-m", "compileall", "-q", "services"], cwd=app, check=True)
-    for path in (app, *app.rglob("*")):
-        path.chmod(path.stat().st_mode & ~0o222)
+    lay_out(app)
     return app
 
 
@@ -115,10 +92,6 @@ def ask(image: Path, data: Path, code: str, *arguments: str) -> subprocess.Compl
     return subprocess.run(
         [sys.executable, "-c", code, *arguments], env=env, cwd=data, capture_output=True, text=True, check=False
     )
-
-
-def written(folder: Path) -> dict[Path, float]:
-    return {path: path.stat().st_mtime for path in folder.rglob("*")}
 
 
 def test_what_the_image_holds_migrates_and_examines_itself_without_writing_to_its_root(
@@ -138,10 +111,35 @@ def test_what_the_image_holds_migrates_and_examines_itself_without_writing_to_it
     assert written(image) == before
 
 
+def test_what_the_image_holds_shows_itself_with_the_demo(image: Path, tmp_path: Path) -> None:
+    env = environment(data_dir=tmp_path / "var") | {"PYTHONPATH": str(image), "PYTHONDONTWRITEBYTECODE": "1"}
+    static = image / "services" / "portal" / "static"
+    before = written(image)
+
+    with running("run", "--demo", env=env, cwd=tmp_path, before=CONFINED) as one:
+        portal = one.printed(r"ready at (http://\S+)")
+        pages = {path: httpx.get(portal + path, timeout=30).status_code for path in ("/sign-in", "/api/openapi.json")}
+        files = [path.relative_to(static) for path in static.rglob("*") if path.is_file()]
+        fetched = {file: httpx.get(f"{portal}/static/{file}", timeout=30).status_code for file in files}
+        health = one.printed(r"metrics are at (http://\S+)\n")
+        [check] = re.findall(r'CMD \["python", "-c", "(.+)"\]', DOCKERFILE)
+        port = {"FOOTAGE_DESK_HEALTH_PORT": health.rpartition(":")[2]}
+        healthy = subprocess.run([sys.executable, "-c", check], env=env | port, check=False).returncode
+        assert one.end() == 0
+
+    assert pages == dict.fromkeys(pages, 200)
+    assert len(files) > 20
+    assert fetched == dict.fromkeys(files, 200)
+    assert healthy == 0
+    assert list((tmp_path / "var" / "recordings").rglob("*.mp4")), "the image's own recordings"
+    assert written(image) == before
+
+
 def test_the_image_holds_models_and_words_and_no_tests_or_tools(image: Path) -> None:
     held = {path.name for path in image.iterdir()}
 
-    assert held == {"services", "bpmn", "pyproject.toml", "README.md", "requirements.lock"}
+    assert held == {"services", "bpmn", "deploy", "pyproject.toml", "README.md", "requirements.lock"}
+    assert [path.name for path in (image / "deploy").iterdir()] == ["demo"]
     assert {path.name for path in (image / "bpmn").iterdir()} >= {"video-retrieval.bpmn", "review.bpmn"}
     assert list(image.rglob("*.po"))
     assert list(image.glob("services/**/__pycache__/*.pyc"))

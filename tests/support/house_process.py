@@ -5,13 +5,15 @@ import re
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 PROGRAM = Path(sys.executable).with_name("footage-desk")
 READY_SECONDS = 90.0
 END_SECONDS = 40.0
+# As compose and the chart have it, who drop all capabilities: root without them is bound by the modes of files too.
+CONFINED = ("setpriv", "--inh-caps=-all", "--bounding-set=-all", "--no-new-privs") if os.geteuid() == 0 else ()
 FREE_PORTS = {f"FOOTAGE_DESK_{part}_PORT": "0" for part in ("PORTAL", "ENGINE", "HEALTH")}
 
 
@@ -35,7 +37,7 @@ def once(*arguments: str, env: Mapping[str, str], cwd: Path | None = None) -> su
 class Running:
     """A process that runs; what it prints is read as it comes."""
 
-    def __init__(self, *arguments: str, env: Mapping[str, str], cwd: Path) -> None:
+    def __init__(self, *arguments: str, env: Mapping[str, str], cwd: Path, before: Sequence[str] = ()) -> None:
         self.arguments = arguments
         self._told = threading.Condition()
         self._text = ""
@@ -43,7 +45,7 @@ class Running:
         self.log = cwd / f"{'-'.join(arguments[:2])}.log"
         self._file = self.log.open("ab")
         self.process = subprocess.Popen(
-            [PROGRAM, *arguments], env=env, cwd=cwd, stdout=subprocess.PIPE, stderr=self._file, text=True
+            [*before, PROGRAM, *arguments], env=env, cwd=cwd, stdout=subprocess.PIPE, stderr=self._file, text=True
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -94,9 +96,9 @@ class Running:
 
 
 @contextmanager
-def running(*arguments: str, env: Mapping[str, str], cwd: Path) -> Iterator[Running]:
-    """The process, killed at the end of the block where it still runs."""
-    one = Running(*arguments, env=env, cwd=cwd)
+def running(*arguments: str, env: Mapping[str, str], cwd: Path, before: Sequence[str] = ()) -> Iterator[Running]:
+    """The process, killed at the end of the block where it still runs; ``before`` is a command that starts it."""
+    one = Running(*arguments, env=env, cwd=cwd, before=before)
     try:
         yield one
     finally:

@@ -1,0 +1,199 @@
+"""deploy/compose.yaml as it would run: each service's own command, with the variables, volumes and rights it gives.
+
+Containers are processes here: what the image holds lies in a folder to which nobody may write, no capability is left,
+and PostgreSQL, the S3 server and the embedded engine stand for the services of others.
+"""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import compose_file
+import httpx
+import psycopg
+import pytest
+from house_process import CONFINED, PROGRAM, Running, environment, running
+from image_layout import lay_out, variables, written
+from sqlalchemy import make_url
+
+from services.demo import organisation
+from services.demo.people import People
+from services.demo.steps import Case
+from services.recorders.layout import redate
+from services.register.rules import Rules
+from services.register.unit import Actor, Register, Unit
+from services.runtime.clock import SystemClock
+
+pytestmark = [pytest.mark.postgres, pytest.mark.s3]
+
+DATABASES = compose_file.DEPLOY / "compose" / "databases.sql"
+SECONDS = 60
+
+
+@dataclass
+class Machine:
+    """Stands for the one that runs containers: lays out volumes, starts services, substitutes addresses and paths."""
+
+    root: Path
+    services: dict[str, dict[str, Any]]
+    addresses: dict[str, str]
+    stack: ExitStack
+    running: dict[str, Running] = field(default_factory=dict)
+
+    @property
+    def app(self) -> Path:
+        return self.root / "app"
+
+    def env(self, name: str) -> dict[str, str]:
+        """The image's variables and the service's own, and no other; every port is free."""
+        told = variables() | self.services[name].get("environment", {})
+        places = {"/var/lib/footage-desk": str(self.root / name / "data"), "/keys": str(self.root / name / "keys")}
+        substitutes = self.addresses | places | {"/mnt/recorders": str(self.root / "recordings")}
+        return {
+            **{variable: substitutes.get(value, value) for variable, value in told.items()},
+            "PATH": f"{PROGRAM.parent}:/usr/bin:/bin",
+            "PYTHONPATH": str(self.app),
+            "FOOTAGE_DESK_PORTAL_PORT": "0",
+            "FOOTAGE_DESK_HEALTH_PORT": "0",
+            "FOOTAGE_DESK_SECOND_FACTOR": "nobody",  # the demo's people have no telephones
+        }
+
+    def mount(self, name: str) -> None:
+        """The service's volumes where it looks for them; what is mounted read-only is a copy that is."""
+        (self.root / name / "data").mkdir(parents=True, mode=0o700)
+        (self.root / name / "keys").mkdir(mode=0o700)
+        for one in self.services[name].get("volumes", []):
+            source, target, *how = one.split(":")
+            if not target.startswith("/keys/"):
+                continue
+            volume, place = self.root / "volumes" / source, self.root / name / target[1:]
+            volume.mkdir(parents=True, mode=0o700, exist_ok=True)
+            if how == ["ro"]:
+                shutil.copytree(volume, place)
+                for path in (*place.iterdir(), place):
+                    path.chmod(path.stat().st_mode & ~0o222)
+            else:
+                place.symlink_to(volume)
+
+    def once(self, name: str) -> str:
+        """Run a service that ends; what it printed."""
+        self.mount(name)
+        command = self.services[name].get("command", [])
+        if "entrypoint" in self.services[name]:
+            keys = self.root / name / "keys"
+            script = compose_file.DEPLOY / "compose" / "make_keys.py"
+            whole = [sys.executable, str(script), str(keys / "vault"), str(keys / "recipients")]
+        else:
+            whole = [str(PROGRAM), *command]
+        done = subprocess.run(
+            [*CONFINED, *whole],
+            env=self.env(name),
+            cwd=self.root / name / "data",
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
+        assert done.returncode == 0, f"{name}: {done.stderr}"
+        return done.stdout + done.stderr
+
+    def start(self, name: str) -> None:
+        self.mount(name)
+        one = running(
+            *self.services[name]["command"], env=self.env(name), cwd=self.root / name / "data", before=CONFINED
+        )
+        self.running[name] = self.stack.enter_context(one)
+
+    def ask(self, name: str, path: str) -> httpx.Response:
+        """What a service answers on the port for health and metrics; it is waited for until it has started."""
+        return httpx.get(self.running[name].printed(r"metrics are at (http://\S+);") + path, timeout=SECONDS)
+
+
+@pytest.fixture
+def database(postgres_url: str) -> Iterator[str]:
+    """PostgreSQL as the file sets it up: an account, its database, and what runs when the volume is new."""
+    administrator = postgres_url.replace("postgresql+psycopg:", "postgresql:")
+    made = ["footage_desk", "camunda"]
+    with psycopg.connect(administrator, autocommit=True) as connection:
+        connection.execute("CREATE ROLE footage_desk LOGIN SUPERUSER PASSWORD 'not asked for'")
+        connection.execute("CREATE DATABASE footage_desk OWNER footage_desk")
+    theirs = postgres_url.replace("postgres@", "footage_desk@").replace("/postgres?", "/footage_desk?")
+    with psycopg.connect(theirs.replace("+psycopg", ""), autocommit=True) as connection:
+        connection.execute(DATABASES.read_bytes())
+    socket = make_url(theirs).query["host"]
+    Path(str(socket)).chmod(0o711)  # a socket is not a network: it is reached by whoever may enter its folder
+    yield theirs
+    with psycopg.connect(administrator, autocommit=True) as connection:
+        for name in made:
+            connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+        connection.execute("DROP ROLE footage_desk")
+
+
+@pytest.fixture
+def machine(database: str, s3_server: Any, tmp_path: Path) -> Iterator[Machine]:
+    """Every service of ours runs, begun in the order that the file has."""
+    recordings = tmp_path / "recordings"
+    redate(organisation.RECORDINGS, recordings, (datetime.now(UTC) - timedelta(days=1)).date())
+    secrets = {name: s3_server.secret_key for name, value in compose_file.offered().items() if not value}
+    services = compose_file.services(compose_file.offered() | secrets)
+    with ExitStack() as stack:
+        engine = stack.enter_context(running("engine", "--address", "127.0.0.1:0", env=environment(), cwd=tmp_path))
+        addresses = {
+            "postgresql+psycopg://footage_desk@postgres:5432/footage_desk": database,
+            "store:9000": s3_server.endpoint,
+            "replica:9000": s3_server.endpoint,
+            "footage-desk": s3_server.access_key,
+            "camunda:26500": engine.printed(r"listens on (\S+)\.\n"),
+        }
+        one = Machine(tmp_path, services, addresses, stack)
+        lay_out(one.app)
+        done: set[str] = {"postgres", "store", "replica", "camunda"}
+        ours = {name for name, service in services.items() if service["image"].startswith("footage-desk:")}
+        while left := ours - done:
+            ready = sorted(name for name in left if set(services[name].get("depends_on", {})) <= done)
+            assert ready, f"these wait for each other: {left}"
+            for name in ready:
+                one.once(name) if services[name].get("restart") != "unless-stopped" else one.start(name)
+            done |= set(ready)
+        yield one
+
+
+@pytest.mark.requirement("R16")
+async def test_what_compose_starts_gets_ready_and_takes_an_application_to_the_custodian(machine: Machine) -> None:
+    before = written(machine.app)
+
+    unready = {name: machine.ask(name, "/readyz").json()["unready"] for name in machine.running}
+    assert {name: why for name, why in unready.items() if why} == {}
+    _in_the_books(
+        machine, lambda unit: organisation.seed_demo(unit, machine.root / "recordings", zone=organisation.ZONE)
+    )
+    address = machine.running["portal"].printed(r"answers at (http://\S+);")
+    async with People(address, {one.login: one.password for one in organisation.accounts()}) as people:
+        case = Case(people, lambda *_: None)
+        await case.apply((datetime.now(UTC) - timedelta(days=1)).date())
+        await case.approve()
+        await case.release()
+        await case.retrieved()
+        await case.view(await case.accept())
+
+    assert "footage_desk_books_counted_timestamp_seconds" in machine.ask("portal", "/metrics").text
+    for name in machine.running:
+        told = machine.ask(name, "/metrics").text
+        done_by = machine.services[name]["command"][1:]
+        assert all(f'camunda_client_worker_job_handled_total{{type="{job_type}"}}' in told for job_type in done_by)
+    assert {name: one.end() for name, one in machine.running.items()} == dict.fromkeys(machine.running, 0)
+    assert written(machine.app) == before
+
+
+def _in_the_books(machine: Machine, act: Callable[[Unit], Any]) -> None:
+    register = Register(machine.env("portal")["FOOTAGE_DESK_DATABASE_URL"], SystemClock(), Rules(max_use_days=30))
+    try:
+        register.run_now(Actor("system", "test"), act)
+    finally:
+        register.close()
