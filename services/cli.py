@@ -24,7 +24,7 @@ from services.demo.people import Stuck
 from services.designers import commands as designing
 from services.engine import main as engine_main
 from services.engine.errors import DataDirectoryInUse
-from services.house import START, House, occupied_house, open_register
+from services.house import START, House, check_models, occupied_house, open_register
 from services.keeping import commands as keeping
 from services.register import schema
 from services.runtime.channel import open_channel
@@ -160,6 +160,8 @@ def engine(
 def deploy() -> None:
     """Deploy the models to the engine at ZEEBE_ADDRESS; the same content again makes no new version."""
     loaded = _settings()
+    with _sentences():
+        check_models(loaded.models_dir)
 
     async def work() -> None:
         channel = open_channel(loaded)

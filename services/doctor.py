@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sqlalchemy import make_url, select
 
+from services.house import check_models
 from services.portal.notifying.check import check_mail, check_webhook
 from services.portal.provider.check import check_provider
 from services.recorders.registry import Places, open_recorder, places_of
@@ -84,7 +85,13 @@ def _looks(settings: Settings, portal: bool) -> list[tuple[str, Callable[[], Awa
         await run_in_thread(make_key_folder, settings.keys / "loans")
         return f"keys in {settings.keys}, readable by this account alone; keep the escrow identity offline"
 
+    async def models() -> str:
+        await run_in_thread(check_models, settings.models_dir)
+        whose = f"those of {settings.models_dir}" if settings.models_dir else "those shipped"
+        return f"{whose}; they and their review stages fit together"
+
     return [
+        ("models", models),
         ("clock", clock),
         ("database", lambda: _database(settings)),
         ("store", store),

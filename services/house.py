@@ -13,7 +13,7 @@ from services.portal.api.dependencies import OpenRecorder
 from services.portal.app import create_app
 from services.portal.provider.provider import Provider
 from services.recorders.registry import open_recorder, places_of
-from services.register import review_tasks, schema
+from services.register import review_tasks, schema, stage_file
 from services.register.rules import rules_of
 from services.register.stages import STAGES
 from services.register.unit import Actor, Register
@@ -21,7 +21,7 @@ from services.runtime import data_folder
 from services.runtime.clock import Clock, TurnedClock
 from services.runtime.errors import Fatal
 from services.runtime.models import read as read_models
-from services.runtime.settings import Settings
+from services.runtime.settings import Settings, variable
 from services.runtime.stores import StoreSettings
 from services.runtime.worker import Worker
 from services.vault.keys import LoanKeys, VaultKeys, ensure_keys, recipients_in
@@ -32,6 +32,8 @@ from services.vault.stores import open_store
 MODELS = Path(__file__).parents[1] / "bpmn"
 START = Actor("system", "start")
 PORTAL_KEY = "portal/secrets.key"
+REVIEW = "review"
+NEEDED = ("video-retrieval", REVIEW)
 
 
 @dataclass
@@ -48,7 +50,7 @@ class House:
     doctor: Callable[[], Awaitable[Sequence[object]]] | None = None  # what the portal may ask, where it is given
 
     def __post_init__(self) -> None:
-        STAGES.use(self.settings.models_dir or MODELS)
+        use_models(self.settings.models_dir)
 
     @cached_property
     def store(self) -> Store:
@@ -131,6 +133,7 @@ def open_house(settings: Settings, *, apart: bool = False) -> House:
     """
     if not apart:
         _ = settings.store, settings.replica  # what is not set is told before anything is made
+    use_models(settings.models_dir)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     house = House(
         settings=settings,
@@ -164,5 +167,32 @@ def occupied_house(settings: Settings, *, apart: bool = False) -> Iterator[House
 
 
 def models(folder: Path | None = None) -> list[Path]:
-    """The BPMN and DMN files that are deployed together."""
-    return sorted(path for path in (folder or MODELS).iterdir() if path.suffix in (".bpmn", ".dmn"))
+    """The BPMN and DMN files that are deployed together; none of a folder that is not there."""
+    return sorted(path for path in (folder or MODELS).glob("*") if path.suffix in (".bpmn", ".dmn"))
+
+
+def use_models(folder: Path | None = None) -> None:
+    """Work by the review stages of this folder from now on, or by those shipped; Fatal where anything is wrong."""
+    check_models(folder)
+    STAGES.use(folder or MODELS)
+
+
+def check_models(folder: Path | None = None) -> None:
+    """Fatal with a sentence where review stages or models of the folder cannot be used, or do not fit together."""
+    place = folder or MODELS
+    stages = stage_file.read(place / stage_file.NAME).stages
+    found = read_models(path for path in models(place) if path.suffix == ".bpmn")
+    for name in NEEDED:
+        if name not in found:
+            raise Fatal(
+                f"could not read the models | {place} | it has no {name}.bpmn | "
+                f"put it there, or let {variable('models_dir')} name the folder that has it"
+            )
+    for model in found.values():
+        for element in model.elements.values():
+            if element.called == REVIEW and (element.stage not in stages or stages[element.stage].retired):
+                raise Fatal(
+                    f"could not use the models | {place / model.process_id}.bpmn, {element.id} | it asks the stage "
+                    f"{element.stage}, which {stage_file.NAME} does not have, or has as retired | add the stage there, "
+                    "or correct the input stage; footage-desk bpmn lint names all that does not fit"
+                )

@@ -9,6 +9,7 @@ from services.designers import element_templates
 from services.portal.words import WORDS
 from services.register import stage_file
 from services.register.stage_shapes import StageFile
+from services.runtime.errors import Fatal
 from services.runtime.models import BPMN, ZEEBE, Model
 from services.runtime.models import read as read_models
 from services.runtime.worker import Worker
@@ -23,9 +24,9 @@ def disagreements(folder: Path, workers: Iterable[Worker]) -> list[str]:
         return [f"{folder} has no BPMN files: name the folder of the models"]
     try:
         models = read_models(paths)
-        trees = {path.name: etree.parse(path) for path in paths}
-    except etree.XMLSyntaxError as error:
-        return [f"a model is no XML: {error}"]
+    except Fatal as error:
+        return [str(error)]
+    trees = {path.name: etree.parse(path) for path in paths}
     file, problems = stage_file.examine(folder / stage_file.NAME)
     found = [f"{stage_file.NAME}, {problem}" for problem in problems]
     found += _unknown_jobs(models.values(), {worker.job_type for worker in workers})

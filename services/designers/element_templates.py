@@ -16,6 +16,7 @@ from services.portal.words import word
 from services.register.closing import CLOSED_AS
 from services.register.stages import STAGES
 from services.runtime.commands import camel
+from services.runtime.errors import Fatal
 from services.runtime.models import Model
 from services.runtime.worker import Worker
 
@@ -67,7 +68,10 @@ def up_to_date(made: Mapping[str, Template], folder: Path) -> dict[str, str]:
 
 
 def write(made: Mapping[str, Template], folder: Path) -> list[str]:
-    """Write the templates and remove those of workers that are gone; the names of the files that changed."""
+    """Write the templates and remove ours of workers that are gone; the names of the files that changed.
+
+    Templates of designers' own, whose ids do not begin as ours do, stay as they are.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     changed = stale(made, folder)
     texts = up_to_date(made, folder)
@@ -80,21 +84,33 @@ def write(made: Mapping[str, Template], folder: Path) -> list[str]:
 
 
 def stale(made: Mapping[str, Template], folder: Path) -> list[str]:
-    """The names of the files that are not there, not as they would be made, or of no worker."""
+    """The names of the files that are not there, not as they would be made, or ours and of no worker."""
     texts = up_to_date(made, folder)
     there = {path.name: path.read_text(encoding="utf-8") for path in folder.glob("*.json")}
-    return sorted(name for name in {*texts, *there} if texts.get(name) != there.get(name))
+    ours = {name for name in there if str(_read(folder / name).get("id")).startswith(PREFIX)}
+    return sorted(name for name in {*texts, *ours} if texts.get(name) != there.get(name))
 
 
 def versions(folder: Path) -> Iterator[tuple[str, str]]:
     """The id and the version of each template of a folder, as applied elements name them."""
     for path in sorted(folder.glob("*.json")):
-        template: Template = json.loads(path.read_text(encoding="utf-8"))
+        template = _read(path)
         yield str(template.get("id")), str(template.get("version"))
 
 
+def _read(path: Path) -> Template:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise Fatal(
+            f"could not read the element template | {path} | it is no JSON: {error} | correct the file, or remove it "
+            "and make it anew: footage-desk bpmn templates"
+        ) from error
+    return found if isinstance(found, dict) else {}
+
+
 def _text(template: Template, path: Path) -> str:
-    there: Template = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    there = _read(path) if path.exists() else {}
     version = there.pop("version", 0)
     if there != template:
         version += 1

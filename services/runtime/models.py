@@ -11,6 +11,8 @@ from typing import Literal
 
 from lxml import etree
 
+from services.runtime.errors import Fatal
+
 BPMN = "{http://www.omg.org/spec/BPMN/20100524/MODEL}"
 ZEEBE = "{http://camunda.org/schema/zeebe/1.0}"
 EVENTS = ("startEvent", "endEvent", "boundaryEvent", "intermediateCatchEvent", "intermediateThrowEvent")
@@ -131,11 +133,18 @@ class Model:
 
 
 def read(paths: Iterable[Path]) -> dict[str, Model]:
-    """The processes of these BPMN files, by process id."""
+    """The processes of these BPMN files, by process id; Fatal for a file that is no XML."""
     found: dict[str, Model] = {}
     for path in paths:
         content = path.read_bytes()
-        for process in _parsed(content).iter(BPMN + "process"):
+        try:
+            root = _parsed(content)
+        except etree.XMLSyntaxError as error:
+            raise Fatal(
+                f"could not read the model | {path} | it is no XML: {error.msg} | "
+                "correct that line, or save the model anew in Camunda Modeler"
+            ) from error
+        for process in root.iter(BPMN + "process"):
             model = _model(process, content)
             found[model.process_id] = model
     return found

@@ -13,6 +13,7 @@ from lxml import etree
 
 from services.designers import element_templates, node_tools
 from services.designers.agreement import disagreements
+from services.runtime.errors import Fatal
 from services.runtime.models import read
 from services.runtime.worker import discover
 
@@ -112,10 +113,18 @@ def test_a_changed_template_gets_the_next_version_and_one_of_no_worker_goes(tmp_
     assert element_templates.write(first, tmp_path) == ["a.json"]
     assert element_templates.write(first, tmp_path) == []
     changed = {"a.json": {**first["a.json"], "name": "m"}}
-    (tmp_path / "gone.json").write_text("{}", encoding="utf-8")
+    (tmp_path / "gone.json").write_text('{"id": "footage-desk.gone"}', encoding="utf-8")
+    (tmp_path / "own.json").write_text('{"id": "our-mail", "version": 7}', encoding="utf-8")
 
     assert element_templates.write(changed, tmp_path) == ["a.json", "gone.json"]
-    assert dict(element_templates.versions(tmp_path)) == {"footage-desk.a": "2"}
+    assert dict(element_templates.versions(tmp_path)) == {"footage-desk.a": "2", "our-mail": "7"}
+
+
+def test_a_template_that_is_no_json_is_named(tmp_path: Path) -> None:
+    (tmp_path / "own.json").write_text('{"id":', encoding="utf-8")
+
+    with pytest.raises(Fatal, match=r"own\.json \| it is no JSON: .* \| correct the file"):
+        element_templates.stale({}, tmp_path)
 
 
 # --------------------------------------------------------------------------------------- what fits together
@@ -157,7 +166,7 @@ def test_models_stages_workers_and_templates_fit_together() -> None:
             '<bpmn:serviceTask id="Task_NotifyStorage" zeebe:modelerTemplate="footage-desk.gone"',
             "there is no element template footage-desk.gone",
         ),
-        ("<bpmn:process ", "<<", "a model is no XML"),
+        ("<bpmn:process ", "<<", "video-retrieval.bpmn | it is no XML"),
     ],
 )
 def test_what_does_not_fit_is_said_with_its_element(models: Path, old: str, new: str, sentence: str) -> None:

@@ -1,0 +1,96 @@
+"""The folder of the models: whoever starts or deploys with a wrong one is told file, stage and key, and what to do."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from services import cli
+from services.house import MODELS
+from services.register import stage_file
+from services.register.stages import STAGES
+
+STARTS = (("run",), ("portal",), ("worker", "open-review"), ("deploy",))
+SPOILT = {
+    "limit": (
+        stage_file.NAME,
+        '"limit": "take-up"',
+        '"limit": "soon"',
+        r"review-stages.json | line 149, stages.receipt.limit: is review, release, take-up or a duration such as PT8H",
+    ),
+    "key": (stage_file.NAME, '"mayLower"', '"mayLowr"', "line 67, stages.security.mayLowr: is no key that is known"),
+    "json": (stage_file.NAME, '"posts": {},', '"posts": {', "no JSON: "),
+    "stage": (
+        "video-retrieval.bpmn",
+        "&#34;security&#34;",
+        "&#34;guard&#34;",
+        "video-retrieval.bpmn, Call_SecurityDecides | it asks the stage guard, which review-stages.json does not have",
+    ),
+    "xml": ("review.bpmn", "<bpmn:process ", "<<", "review.bpmn | it is no XML: "),
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the models that the settings name, and no books yet."""
+    folder = tmp_path / "models"
+    shutil.copytree(MODELS, folder)
+    monkeypatch.setenv("FOOTAGE_DESK_MODELS_DIR", str(folder))
+    monkeypatch.setenv("FOOTAGE_DESK_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("FOOTAGE_DESK_MAX_USE_DAYS", "30")
+    return folder
+
+
+def start(command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> str:
+    """The one line with which the command leaves, without a trace of Python."""
+    if command == ("run",):
+        monkeypatch.delenv("ZEEBE_ADDRESS", raising=False)
+    else:
+        monkeypatch.setenv("ZEEBE_ADDRESS", "127.0.0.1:9")
+    ended = CliRunner().invoke(cli.app, command)
+    assert ended.exit_code == 1, ended.output
+    (line,) = [one for one in ended.stderr.splitlines() if not one.startswith("{")]
+    return line
+
+
+@pytest.mark.parametrize("command", STARTS, ids=lambda command: command[0])
+@pytest.mark.parametrize("name", SPOILT)
+def test_wrong_models_are_refused_at_the_start_in_one_sentence(
+    folder: Path, command: tuple[str, ...], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, old, new, sentence = SPOILT[name]
+    text = (folder / file).read_text(encoding="utf-8")
+    assert old in text
+    (folder / file).write_text(text.replace(old, new, 1), encoding="utf-8")
+
+    said = start(command, monkeypatch)
+
+    assert str(folder / file) in said
+    assert sentence in said
+    assert said.rpartition(" | ")[2].startswith(("correct the file", "correct that line", "add the stage there"))
+    assert not (folder.parent / "data" / "register.db").exists()  # nothing was begun
+    assert STAGES.file == stage_file.read(MODELS / stage_file.NAME)
+
+
+@pytest.mark.parametrize("command", STARTS, ids=lambda command: command[0])
+def test_a_folder_that_is_not_there_or_has_no_models_is_told(
+    folder: Path, command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "review.bpmn").unlink()
+    assert "it has no review.bpmn | put it there, or let FOOTAGE_DESK_MODELS_DIR name" in start(command, monkeypatch)
+    shutil.rmtree(folder)
+    assert "review-stages.json | line 1: the file cannot be read: No such file" in start(command, monkeypatch)
+
+
+def test_doctor_says_whether_the_models_fit(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ZEEBE_ADDRESS", raising=False)
+    monkeypatch.setenv("COLUMNS", "300")
+    assert f"those of {folder}; they and their review stages fit together" in _doctor(folder)
+
+    (folder / stage_file.NAME).write_text("{}", encoding="utf-8")
+    assert "stages: is missing" in _doctor(folder)
+
+
+def _doctor(folder: Path) -> str:
+    return " ".join(CliRunner().invoke(cli.app, ["doctor"]).output.split())
