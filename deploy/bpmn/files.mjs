@@ -37,7 +37,9 @@ export const dmnModdle = () => new DmnModdle({ modeler: require('modeler-moddle/
 export async function readModel(file) {
   const xml = readFileSync(file, 'utf8');
   const moddle = file.endsWith('.dmn') ? dmnModdle() : bpmnModdle();
-  const { rootElement, warnings, references, elementsById } = await moddle.fromXML(xml);
+  const { rootElement, warnings, references, elementsById } = await moddle.fromXML(xml).catch((error) => {
+    throw new Error(`${file}: ${error.message.replace(/\s*\n\s*/g, ', ')}`);
+  });
   if (warnings.length) {
     throw new Error(warnings.map((warning) => `${file}: ${warning.message}`).join('\n'));
   }

@@ -14,7 +14,7 @@ for (const file of modelFiles(args)) {
     const formatted = (await moddle.toXML(rootElement, { format: true })).xml;
     if (formatted === xml) continue;
     if (check) {
-      console.error(`${file}: not in canonical formatting; run "npm run format" in deploy/bpmn.`);
+      console.error(`${file}: not as Camunda Modeler would save it: run "footage-desk bpmn format".`);
       process.exitCode = 1;
     } else {
       writeFileSync(file, formatted);

@@ -61,7 +61,7 @@ function pictures(file) {
       stdio: ['ignore', 'pipe', 'ignore'],
     });
     const answer = JSON.parse(dom.split('<script id="result" type="application/json">')[1].split('</script>')[0]);
-    if (answer.error) throw new Error(`${file}: ${answer.error}`);
+    if (answer.error) throw new Error(`${file}: ${answer.error.replace(/\s*\n\s*/g, ', ')}`);
     return answer;
   } finally {
     rmSync(folder, { recursive: true, force: true });
@@ -91,10 +91,15 @@ for (const file of modelFiles(args).filter((name) => name.endsWith('.bpmn'))) {
   const process_ = basename(file, '.bpmn');
   const hash = createHash('sha256').update(readFileSync(file)).digest('hex');
   const overview = overviewNames[process_] ?? process_;
-  for (const [id, svg] of Object.entries(pictures(file))) {
-    const name = id === process_ ? overview : `${overview}-${kebab(id)}`;
-    const target = join(folder, `${name}.svg`);
-    writeFileSync(target, finish(svg, name, file, hash));
-    console.log(target);
+  try {
+    for (const [id, svg] of Object.entries(pictures(file))) {
+      const name = id === process_ ? overview : `${overview}-${kebab(id)}`;
+      const target = join(folder, `${name}.svg`);
+      writeFileSync(target, finish(svg, name, file, hash));
+      console.log(target);
+    }
+  } catch (error) {
+    console.error(error.message);
+    process.exitCode = 1;
   }
 }

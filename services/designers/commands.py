@@ -10,10 +10,11 @@ import typer
 from services.designers import element_templates, node_tools
 from services.designers.agreement import disagreements
 from services.register.stages import STAGES
+from services.runtime.errors import Fatal
 from services.runtime.models import read as read_models
 from services.runtime.worker import discover
 
-Folder = Annotated[Path, typer.Argument(help="The folder of the models.", exists=True, file_okay=False)]
+Folder = Annotated[Path, typer.Argument(help="The folder of the models.")]
 BESIDE = Path("bpmn")
 
 
@@ -26,10 +27,11 @@ def add_to(app: typer.Typer, sentences: Callable[[], AbstractContextManager[None
     def lint(folder: Folder = BESIDE) -> None:
         """Check models, review stages and element templates for every Camunda version. Ends with 0 when all is well."""
         with sentences():
+            models = _models(folder)
             wrong = disagreements(folder, discover())
             for sentence in wrong:
                 typer.echo(sentence, err=True)
-            codes = [node_tools.run("lint", *_models(folder)), _templates(folder)]
+            codes = [node_tools.run("lint", *models), _templates(folder)]
         raise typer.Exit(1 if wrong or any(codes) else 0)
 
     @bpmn.command("format")
@@ -51,7 +53,9 @@ def add_to(app: typer.Typer, sentences: Callable[[], AbstractContextManager[None
     ) -> None:
         """Draw each model and each of its phases as SVG, with Chromium."""
         with sentences():
-            code = node_tools.run("render", f"--to={to.absolute()}", *_models(folder))
+            models = _models(folder)
+            _make(to)
+            code = node_tools.run("render", f"--to={to.absolute()}", *models)
         raise typer.Exit(code)
 
     @bpmn.command()
@@ -61,8 +65,9 @@ def add_to(app: typer.Typer, sentences: Callable[[], AbstractContextManager[None
     ) -> None:
         """Make the element templates anew, from the workers and the review stages; what changed gets a new version."""
         with sentences():
+            paths = _models(folder)
             STAGES.use(folder)
-            models = read_models(sorted(folder.glob("*.bpmn")))
+            models = read_models(path for path in paths if path.suffix == ".bpmn")
             made = element_templates.templates(discover(), models.values())
             place = folder / element_templates.FOLDER
             names = element_templates.stale(made, place) if check else element_templates.write(made, place)
@@ -72,7 +77,24 @@ def add_to(app: typer.Typer, sentences: Callable[[], AbstractContextManager[None
 
 
 def _models(folder: Path) -> Sequence[Path]:
-    return sorted(path.absolute() for path in folder.iterdir() if path.suffix in (".bpmn", ".dmn"))
+    """The folder's models. Fatal where it has none: the tools would take those of the checkout instead."""
+    found = sorted(path.absolute() for path in folder.glob("*") if path.suffix in (".bpmn", ".dmn"))
+    if not any(path.suffix == ".bpmn" for path in found):
+        cause = "it has no BPMN files" if folder.is_dir() else "there is no such folder"
+        raise Fatal(
+            f"could not read the models | {folder} | {cause} | name the folder of the models, or be in a checkout, "
+            "where it is bpmn"
+        )
+    return found
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Fatal(
+            f"could not draw the models | {folder} | {error.strerror} | name a folder for the pictures with --to"
+        ) from error
 
 
 def _templates(folder: Path) -> int:
