@@ -58,7 +58,7 @@ def of(unit: Unit, application: Application) -> Criticism | None:
         at = rows[0].found_at if rows else application.submitted_at or application.created_at
         return Criticism(None, None, at, None, (), found, _by_field((), found)) if found else None
     asked = STAGES[decision.stage].questions
-    denied = tuple(one for one in asked if decision.answers.get(one.code, one.yes_to_approve) != one.yes_to_approve)
+    denied = tuple(one for one in asked if one.yes_to_approve and not decision.answers.get(one.code, True))
     by = unit.session.get_one(Person, decision.decided_by).name
     return Criticism(by, decision.stage, decision.decided_at, decision.reason, denied, found, _by_field(denied, found))
 

@@ -14,6 +14,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 from services.register import audit, people, totp
 from services.register.base import Base, new_id
 from services.register.people import Person
+from services.register.stage_shapes import Group
+from services.register.stages import STAGES
 from services.register.unit import Unit
 from services.runtime.errors import Refused
 
@@ -81,13 +83,28 @@ def required(unit: Unit, person_id: str) -> bool:
 
 
 def signs(unit: Unit, person_id: str) -> bool:
-    """Whether the person signs for Security, decides as management, or releases footage (R25, R27, R33)."""
+    """Whether the person signs for Security, decides as management, or releases footage (R25, R27, R33).
+
+    So does whoever holds a post that a stage of the organisation's own asks, where it is signed with a code as well.
+    """
     return (
         people.holds(unit, person_id, "storage-operator", "manager")
         or person_id in people.holders_in(unit, "security", "head", "deputy")
         or person_id in people.holders_in(unit, "management", "head")
         or person_id in people.holders_in(unit, "storage", "head", "deputy")
+        or any(
+            _in_group(unit, person_id, group)
+            for stage in STAGES.values()
+            if stage.level == "password+totp" and not stage.retired
+            for group in stage.groups
+        )
     )
+
+
+def _in_group(unit: Unit, person_id: str, group: Group) -> bool:
+    if group.departments in ("own", "any"):
+        return people.holds(unit, person_id, *group.posts)
+    return person_id in people.holders_in(unit, group.departments, *group.posts)
 
 
 def state(unit: Unit, person_id: str) -> State:

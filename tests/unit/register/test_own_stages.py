@@ -1,0 +1,149 @@
+"""A stage that the organisation adds in ``review-stages.json`` holds like the policy's own, with no code for it."""
+
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from authenticator import Authenticator
+from review_desk import NOON, PASSWORD, ReviewDesk
+
+from services.register import criticism, duties, figures, inbox, review_tasks, second_factors
+from services.register.applications import Application
+from services.register.notices import Notice
+from services.register.reviews import Decision, Review
+from services.register.signatures import Proof
+from services.register.stages import SHIPPED, STAGES
+from services.register.unit import Unit
+from services.runtime import metrics
+from services.runtime.errors import NotFound, Refused
+
+OWN: dict[str, dict[str, Any]] = {
+    "posts": {"interpreter": {"zh": "翻译员", "en": "interpreter"}},
+    "duties": {"interpreting": {"zh": "翻译审核人", "en": "the interpreter"}},
+    "stages": {
+        "interpreting": {
+            "zh": "翻译审核",
+            "en": "interpreter's review",
+            "phase": "approval",
+            "duty": "interpreting",
+            "candidates": [
+                {"posts": ["interpreter"], "departments": "any"},
+                {"posts": ["head"], "departments": "administration"},
+            ],
+            "limit": "PT8H",
+            "signature": "password+totp",
+            "outcomes": ["approved", "returned"],
+            "reasonFor": ["returned"],
+            "questions": [
+                {"code": "translatable", "zh": "能否翻译？", "en": "Can it be translated?"},
+                {"code": "dialect", "zh": "是否为方言？", "en": "Is it a dialect?", "yesToApprove": False},
+            ],
+        }
+    },
+}
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[ReviewDesk]:
+    """A desk whose file has the stage; ``inspector`` is an interpreter, too."""
+    content = json.loads((SHIPPED / "review-stages.json").read_text(encoding="utf-8"))
+    for part, new in OWN.items():
+        content[part].update(new)
+    (tmp_path / "review-stages.json").write_text(json.dumps(content), encoding="utf-8")
+    STAGES.use(tmp_path)
+    desk = ReviewDesk(f"sqlite:///{tmp_path / 'register.db'}")
+    desk.post("inspector", "interpreter", "security")
+    yield desk
+    desk.close()
+    STAGES.use(SHIPPED)
+
+
+@pytest.fixture
+def review_id(desk: ReviewDesk) -> str:
+    return desk.opened(desk.submitted(), "interpreting")
+
+
+def told(desk: ReviewDesk, code: str) -> list[str]:
+    return sorted(notice.person_id for notice in desk.all(Notice, code=code))
+
+
+def test_it_is_asked_of_its_posts_and_seen_by_nobody_else(desk: ReviewDesk, review_id: str) -> None:
+    assert told(desk, "review-opened") == ["inspector"]
+    assert [line.review.id for line in desk.run(inbox.mine, by="inspector")] == [review_id]
+    for stranger in ("operator", "manager"):
+        with pytest.raises(NotFound):
+            desk.run(inbox.view, review_id, by=stranger)
+
+
+@pytest.mark.requirement("R30")
+def test_it_is_reminded_of_and_widened_to_the_substitutes_at_its_limit(desk: ReviewDesk, review_id: str) -> None:
+    assert desk.the(Review, id=review_id).due_at == NOON + timedelta(hours=8)
+
+    desk.run(review_tasks.remind, review_id, 71)
+    desk.run(review_tasks.escalate, review_id, 72)
+
+    assert told(desk, "review-reminder") == ["inspector"]
+    review = desk.run(lambda unit: duties.candidates(unit, unit.session.get_one(Review, review_id)))
+    assert review == ["inspector", "office-head"]
+
+
+def test_whoever_is_away_has_a_substitute_at_once(desk: ReviewDesk) -> None:
+    desk.away("inspector")
+    desk.opened(desk.submitted(), "interpreting")
+
+    assert told(desk, "review-opened") == ["office-head"]
+
+
+@pytest.mark.requirement("R25")
+def test_its_signature_takes_a_code_of_whom_the_rule_asks_for_one(desk: ReviewDesk, review_id: str) -> None:
+    object.__setattr__(desk.register.rules, "second_factor", "signers")
+    for person, must in (("inspector", True), ("office-head", True), ("deputy", False), ("reviewer", False)):
+        assert desk.run(second_factors.required, person) is must, person
+    with pytest.raises(Refused) as refused:
+        desk.decide(review_id, "inspector")
+    assert refused.value.code == "second-factor-missing"
+
+    app = Authenticator(desk, "inspector")
+    desk.decide(review_id, "inspector", proof=Proof(desk.form_sha256(review_id), PASSWORD, app.next_code()))
+
+    assert desk.the(Decision, review_id=review_id).signature["method"] == "password+totp"
+
+
+@pytest.mark.parametrize("dialect", [True, False])
+def test_only_a_no_that_stands_in_the_way_is_criticised(desk: ReviewDesk, review_id: str, dialect: bool) -> None:
+    answers = {"translatable": False, "dialect": dialect}
+    with pytest.raises(Refused, match="With a no to “Can it be translated"):
+        desk.decide(review_id, "inspector", "approved", answers=answers)
+
+    desk.decide(review_id, "inspector", "returned", answers=answers)
+
+    case = desk.the(Review, id=review_id).application_id
+    found = desk.run(lambda unit: criticism.of(unit, unit.session.get_one(Application, case)))
+    assert found is not None
+    assert found.stage == "interpreting"
+    assert [question.code for question in found.denied] == ["translatable"]
+
+
+def test_it_is_counted_under_its_name(desk: ReviewDesk, review_id: str) -> None:
+    desk.clock.turn(timedelta(hours=9))
+    desk.run(figures.count)
+
+    stage = {"stage": "interpreting"}
+    assert metrics.BOOKS.get_sample_value("footage_desk_reviews_overdue", stage) == 1
+    assert metrics.BOOKS.get_sample_value("footage_desk_review_age_seconds", stage) == 9 * 3600
+
+
+def test_one_person_does_no_other_duty_of_the_case(desk: ReviewDesk) -> None:
+    case = desk.submitted()
+    desk.decide(desk.opened(case, "interpreting"), "inspector")
+
+    def refused(unit: Unit) -> str:
+        refusal = duties.unfit(unit, unit.session.get_one(Application, case), "return-inspection", "inspector")
+        return refusal.zh + refusal.en if refusal else ""
+
+    said = desk.run(refused)
+    assert "翻译审核人" in said
+    assert "the interpreter" in said
