@@ -19,11 +19,12 @@ BOOKS = {"footage-desk-database"}
 STORE, REPLICA = {"footage-desk-store"}, {"footage-desk-replica"}
 VAULT, PORTAL = {"footage-desk-vault"}, {"footage-desk-portal-key"}
 NOTICES = {"footage-desk-mail", "footage-desk-webhook"}
+PROVIDER = {"footage-desk-oidc"}
 RECORDERS = {"10.20.0.0/16", "10.21.0.0/16"}
 
 # Which secrets each part of the city is given. Whoever widens this says why.
 SECRETS = {
-    "portal": BOOKS | STORE | PORTAL | NOTICES,
+    "portal": BOOKS | STORE | PORTAL | NOTICES | PROVIDER,
     "worker-process": BOOKS,
     "worker-preserve-footage": BOOKS | STORE,
     "worker-retrieve-footage": BOOKS | STORE,
@@ -33,6 +34,7 @@ SECRETS = {
     "worker-closing": BOOKS | STORE | REPLICA,
     "migrate": BOOKS,
     "deploy-models": set(),
+    "backup": BOOKS | STORE | REPLICA,
     "test": set(),
 }
 
@@ -55,10 +57,11 @@ def test_only_who_asks_recorders_reaches_their_networks() -> None:
 
 def test_each_part_reaches_the_ports_that_it_speaks_to() -> None:
     names, gateway, database, store, recorders, mail, webhook = 53, 26500, 5432, 9000, {80, 443, 554}, 587, 443
+    provider = 8443
     process, footage = {names, gateway, database}, {names, gateway, database, store}
 
     assert {name: part.ports for name, part in parts("city").items()} == {
-        "portal": footage | recorders | {mail, webhook},
+        "portal": footage | recorders | {mail, webhook, provider},
         "worker-process": process,
         "worker-preserve-footage": footage | recorders,
         "worker-retrieve-footage": footage | recorders,
@@ -68,6 +71,7 @@ def test_each_part_reaches_the_ports_that_it_speaks_to() -> None:
         "worker-closing": footage,
         "migrate": {names, database},
         "deploy-models": {names, gateway},
+        "backup": {names, database, store},
         "test": {names, gateway, 9600},
     }
 
@@ -75,7 +79,7 @@ def test_each_part_reaches_the_ports_that_it_speaks_to() -> None:
 def test_loan_keys_are_read_by_the_portal_and_written_by_who_makes_or_destroys_them() -> None:
     held = {name: part.loan_keys for name, part in parts("city").items() if part.loan_keys}
 
-    assert held == {"portal": "read", "worker-encrypt-copy": "write", "worker-closing": "write"}
+    assert held == {"portal": "read", "backup": "read", "worker-encrypt-copy": "write", "worker-closing": "write"}
 
 
 def test_only_who_asks_recorders_sees_their_folders() -> None:
@@ -107,7 +111,7 @@ def test_every_pod_is_restricted(name: str) -> None:
 
 @pytest.mark.parametrize("name", SETS)
 def test_every_variable_is_a_setting_and_stands_there_once(name: str) -> None:
-    known = {variable(setting) for setting in Settings.model_fields} | {"PGPASSWORD"}
+    known = {variable(setting) for setting in Settings.model_fields} | {"PGPASSWORD", "POD_NAME"}
     for part in parts(name).values():
         names = [entry["name"] for entry in part.environment]
         assert len(names) == len(set(names)), part.name

@@ -74,6 +74,7 @@ app.kubernetes.io/part-of: footage-desk
   "replica" $v.replica.secret
   "vault" $v.vault.identity
   "portal" $v.portal.key
+  "oidc" $v.portal.oidc.secret
   "mail" $v.portal.mail.secret
   "webhook" $v.portal.webhook.secret | toJson }}
 {{- end }}
@@ -102,4 +103,8 @@ app.kubernetes.io/part-of: footage-desk
 
 {{- define "footage-desk.portalAccess" -}}
 {{- (.Files.Get "files/access.json" | fromJson).portal | toJson }}
+{{- end }}
+
+{{- define "footage-desk.backupAccess" -}}
+{{- concat (ternary (list "loanKeysRead") list (not (empty .Values.backup.recipient))) (list "replica" "store") | toJson }}
 {{- end }}

@@ -62,6 +62,9 @@
 {{- if and (has "mail" .access) $v.portal.webhook.url }}
 {{ include "footage-desk.to" (dict "to" $n.webhookTo "port" (include "footage-desk.urlPort" $v.portal.webhook.url)) }}
 {{- end }}
+{{- if and (has "provider" .access) $v.portal.oidc.issuer }}
+{{ include "footage-desk.to" (dict "to" $n.providerTo "port" (include "footage-desk.urlPort" $v.portal.oidc.issuer)) }}
+{{- end }}
 {{- with .more }}
 {{ toYaml . }}
 {{- end }}

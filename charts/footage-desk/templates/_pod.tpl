@@ -42,6 +42,19 @@
 {{- if and (has "recorders" .access) $v.recorders.folder.existingClaim }}
   {{- $_ := set $env "FOOTAGE_DESK_RECORDER_ROOTS" (dict "value" $v.recorders.folder.mountPath) }}
 {{- end }}
+{{- if has "provider" .access }}
+  {{- with $v.portal.oidc }}
+    {{- if .issuer }}
+      {{- $_ := set $env "FOOTAGE_DESK_OIDC_ISSUER" (dict "value" .issuer) }}
+      {{- $_ := set $env "FOOTAGE_DESK_OIDC_CLIENT_ID" (dict "value" .clientId) }}
+      {{- with .name }}{{- $_ := set $env "FOOTAGE_DESK_OIDC_NAME" (dict "value" .) }}{{- end }}
+      {{- with .scopes }}{{- $_ := set $env "FOOTAGE_DESK_OIDC_SCOPES" (dict "value" .) }}{{- end }}
+      {{- with .claim }}{{- $_ := set $env "FOOTAGE_DESK_OIDC_CLAIM" (dict "value" .) }}{{- end }}
+      {{- if .caSecret }}{{- $_ := set $env "FOOTAGE_DESK_OIDC_CA_FILE" (dict "value" "/etc/footage-desk/ca/provider/ca.crt") }}{{- end }}
+      {{- $_ := set $env "FOOTAGE_DESK_OIDC_CLIENT_SECRET" (dict "valueFrom" (dict "secretKeyRef" (include "footage-desk.secretRef" (dict "root" $root "name" "oidc") | fromJson))) }}
+    {{- end }}
+  {{- end }}
+{{- end }}
 {{- if has "mail" .access }}
   {{- with $v.portal.mail }}
     {{- if .host }}
@@ -124,6 +137,9 @@
 {{- if and (has $group $.access) (index $v $group).caSecret }}
 - {name: ca-{{ $group }}, mountPath: /etc/footage-desk/ca/{{ $group }}, readOnly: true}
 {{- end }}
+{{- end }}
+{{- if and (has "provider" .access) $v.portal.oidc.issuer $v.portal.oidc.caSecret }}
+- {name: ca-provider, mountPath: /etc/footage-desk/ca/provider, readOnly: true}
 {{- end }}
 {{- end }}
 
@@ -212,6 +228,9 @@
 {{- if and (has $group $.access) (index $v $group).caSecret }}
 - {name: ca-{{ $group }}, secret: {secretName: {{ (index $v $group).caSecret }}, items: [{key: ca.crt, path: ca.crt}]}}
 {{- end }}
+{{- end }}
+{{- if and (has "provider" .access) $v.portal.oidc.issuer $v.portal.oidc.caSecret }}
+- {name: ca-provider, secret: {secretName: {{ $v.portal.oidc.caSecret }}, items: [{key: ca.crt, path: ca.crt}]}}
 {{- end }}
 {{- end }}
 

@@ -43,7 +43,7 @@
     {{- $wrong = append $wrong (printf "%s is not set: name an existingSecret with its existingSecretKey, or give an inlineSecret for a trial." $path) }}
   {{- end }}
 {{- end }}
-{{- range $path, $secret := merge $asked (dict "camunda.auth.oidc.secret" $v.camunda.auth.oidc.secret "portal.mail.secret" $v.portal.mail.secret "portal.webhook.secret" $v.portal.webhook.secret) }}
+{{- range $path, $secret := merge $asked (dict "camunda.auth.oidc.secret" $v.camunda.auth.oidc.secret "portal.mail.secret" $v.portal.mail.secret "portal.oidc.secret" $v.portal.oidc.secret "portal.webhook.secret" $v.portal.webhook.secret) }}
   {{- if and $secret.inlineSecret $secret.existingSecret }}
     {{- $wrong = append $wrong (printf "%s has both an inlineSecret and an existingSecret: keep one of them." $path) }}
   {{- end }}
@@ -68,6 +68,17 @@
   {{- end }}
   {{- if and $v.portal.mail.user (not (include "footage-desk.hasSecret" $v.portal.mail.secret)) }}
     {{- $wrong = append $wrong "portal.mail.user is set and portal.mail.secret is not: name an existingSecret with the password." }}
+  {{- end }}
+  {{- if $v.portal.oidc.issuer }}
+    {{- if not (hasPrefix "https://" $v.portal.oidc.issuer) }}
+      {{- $wrong = append $wrong "portal.oidc.issuer does not begin with https://: passwords would travel in the open, write the issuer as the provider does." }}
+    {{- end }}
+    {{- if not $v.portal.oidc.clientId }}
+      {{- $wrong = append $wrong "portal.oidc.issuer is set and portal.oidc.clientId is not: set the client's id." }}
+    {{- end }}
+    {{- if not (include "footage-desk.hasSecret" $v.portal.oidc.secret) }}
+      {{- $wrong = append $wrong "portal.oidc.issuer is set and portal.oidc.secret is not: name an existingSecret with the client's secret." }}
+    {{- end }}
   {{- end }}
   {{- if and $v.portal.webhook.url (not (include "footage-desk.hasSecret" $v.portal.webhook.secret)) }}
     {{- $wrong = append $wrong "portal.webhook.url is set and portal.webhook.secret is not: name an existingSecret with the bytes." }}
@@ -112,6 +123,20 @@
 {{- range $jobType, $_ := $known }}{{- if not (has $jobType $done) }}{{- $undone = append $undone $jobType }}{{- end }}{{- end }}
 {{- if $undone }}
   {{- $wrong = append $wrong (printf "no worker does %s: cases would stop there; add it to the jobTypes of one of the workers." (join ", " $undone)) }}
+{{- end }}
+{{- with $v.backup }}
+  {{- if and .enabled (not .existingClaim) }}
+    {{- $wrong = append $wrong "backup.enabled is true and backup.existingClaim is not set: name the claim that backups are written to." }}
+  {{- end }}
+  {{- if and .enabled (ne (empty .recipient) (empty .loanKeysClaim)) }}
+    {{- $wrong = append $wrong "backup.recipient and backup.loanKeysClaim belong together: set both, or neither and no loan key is backed up." }}
+  {{- end }}
+  {{- if and .enabled .recipient (eq .recipient $v.vault.recipient) }}
+    {{- $wrong = append $wrong "backup.recipient is vault.recipient, whose identity lies in the cluster: name one whose identity lies offline." }}
+  {{- end }}
+  {{- if and .enabled .existingClaim (eq .existingClaim .loanKeysClaim) }}
+    {{- $wrong = append $wrong "backup.loanKeysClaim is backup.existingClaim: loan keys do not lie beside the books, name another claim." }}
+  {{- end }}
 {{- end }}
 {{- range $name, $_ := $v.config }}
   {{- if regexMatch "(PASSWORD|SECRET|_KEY$|DATABASE_URL)" $name }}
