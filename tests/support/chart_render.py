@@ -1,4 +1,4 @@
-"""What the chart renders, read as parts: each Deployment or Job with the secrets, volumes and networks it is given."""
+"""What the chart renders, read as parts: each workload with the secrets, volumes and networks it is given."""
 
 import shutil
 from collections.abc import Iterator
@@ -95,5 +95,7 @@ def _pods(name: str) -> Iterator[tuple[str, dict[str, Any], str]]:
         component = one["metadata"].get("labels", {}).get("app.kubernetes.io/component", "")
         if one["kind"] in ("Deployment", "Job"):
             yield component, one["spec"]["template"]["spec"], one["kind"]
+        elif one["kind"] == "CronJob":
+            yield component, one["spec"]["jobTemplate"]["spec"]["template"]["spec"], one["kind"]
         elif one["kind"] == "Pod":
             yield component, one["spec"], one["kind"]
