@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from services.designers.descriptions import DOES
 from services.portal.words import word
 from services.register.closing import CLOSED_AS
 from services.register.stages import STAGES
@@ -147,7 +148,7 @@ def _of_worker(worker: Worker, names: Mapping[str, tuple[str, str]]) -> Template
 
 
 def _description(worker: Worker) -> str:
-    """What the worker does, as its module says; what it reads and gives."""
+    """What the worker does, in Chinese and as its module says; what it reads and gives."""
     module = importlib.import_module(worker.handle.__module__)
     does = (module.__doc__ or "").partition("\n")[0].removeprefix(f"{worker.job_type}: ")
     does = _references.sub("", does).rstrip(".")
@@ -155,7 +156,7 @@ def _description(worker: Worker) -> str:
     reads = ", ".join(name for name in worker.variables if name not in CHOSEN)
     gives = ", ".join(camel(field.name) for field in fields)
     facts = [f"读取 · Reads: {reads}.", *([f"给出 · Gives: {gives}."] if gives else [])]
-    return " ".join([f"{does[:1].upper()}{does[1:]}.", *facts])
+    return " ".join([f"{DOES[worker.job_type]}。 · {does[:1].upper()}{does[1:]}.", *facts])
 
 
 def _of_review() -> Template:
@@ -169,6 +170,7 @@ def _of_review() -> Template:
             REVIEW,
             "人工审核",
             "Review",
+            "向人员提出问题，由其签字答复；decision 为结论。问什么、由谁办、多长时间，见 review-stages.json。 · "
             "A question to people and their signed answer; decision is the outcome. What is asked, whom and in what "
             "time is in review-stages.json.",
         ),

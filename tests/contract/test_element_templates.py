@@ -1,7 +1,9 @@
 """The element templates: made from what there is, valid, and each of them runs where it is applied."""
 
 import json
+import re
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ from bpmn_contract import JOBS, STAGES, STORAGE_JOBS
 from engine_desk import CoreDesk
 from lxml import etree
 
-from services.designers import element_templates, node_tools
+from services.designers import descriptions, element_templates, node_tools
 from services.designers.agreement import disagreements
 from services.runtime.errors import Fatal
 from services.runtime.models import read
@@ -52,12 +54,25 @@ def test_there_is_one_for_each_worker_and_one_for_the_review_as_they_would_be_ma
 
 
 @pytest.mark.parametrize("name", [*JOBS, "review"])
-def test_a_template_has_its_names_in_both_languages(name: str) -> None:
-    zh, _, en = template(name)["name"].partition(" · ")
+def test_whatever_modeler_shows_of_a_template_is_in_both_languages(name: str) -> None:
+    for shown in _shown(template(name)):
+        zh, _, en = shown.partition(" · ")
 
-    assert not zh.isascii()
-    assert en
-    assert en.isascii()
+        assert re.search("[\u4e00-\u9fff]", zh), shown
+        assert re.search("[A-Za-z]{2}", en), shown
+
+
+def _shown(whole: dict[str, Any]) -> Iterator[str]:
+    yield from (whole["name"], whole["description"], whole["category"]["name"])
+    yield from (group["label"] for group in whole.get("groups", []))
+    for one in whole["properties"]:
+        yield from (one[key] for key in ("label", "description", "placeholder", "tooltip") if key in one)
+        yield from (choice["name"] for choice in one.get("choices", []))
+        assert one["type"] == "Hidden" or "label" in one
+
+
+def test_the_chinese_of_a_description_is_of_a_worker_that_there_is() -> None:
+    assert set(descriptions.DOES) == set(WORKERS)
 
 
 @pytest.mark.parametrize("job_type", JOBS)
