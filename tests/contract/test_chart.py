@@ -19,11 +19,12 @@ BOOKS = {"footage-desk-database"}
 STORE, REPLICA = {"footage-desk-store"}, {"footage-desk-replica"}
 VAULT, PORTAL = {"footage-desk-vault"}, {"footage-desk-portal-key"}
 NOTICES = {"footage-desk-mail", "footage-desk-webhook"}
+PROVIDER = {"footage-desk-oidc"}
 RECORDERS = {"10.20.0.0/16", "10.21.0.0/16"}
 
 # Which secrets each part of the city is given. Whoever widens this says why.
 SECRETS = {
-    "portal": BOOKS | STORE | PORTAL | NOTICES,
+    "portal": BOOKS | STORE | PORTAL | NOTICES | PROVIDER,
     "worker-process": BOOKS,
     "worker-preserve-footage": BOOKS | STORE,
     "worker-retrieve-footage": BOOKS | STORE,
@@ -56,10 +57,11 @@ def test_only_who_asks_recorders_reaches_their_networks() -> None:
 
 def test_each_part_reaches_the_ports_that_it_speaks_to() -> None:
     names, gateway, database, store, recorders, mail, webhook = 53, 26500, 5432, 9000, {80, 443, 554}, 587, 443
+    provider = 8443
     process, footage = {names, gateway, database}, {names, gateway, database, store}
 
     assert {name: part.ports for name, part in parts("city").items()} == {
-        "portal": footage | recorders | {mail, webhook},
+        "portal": footage | recorders | {mail, webhook, provider},
         "worker-process": process,
         "worker-preserve-footage": footage | recorders,
         "worker-retrieve-footage": footage | recorders,

@@ -43,7 +43,7 @@
     {{- $wrong = append $wrong (printf "%s is not set: name an existingSecret with its existingSecretKey, or give an inlineSecret for a trial." $path) }}
   {{- end }}
 {{- end }}
-{{- range $path, $secret := merge $asked (dict "camunda.auth.oidc.secret" $v.camunda.auth.oidc.secret "portal.mail.secret" $v.portal.mail.secret "portal.webhook.secret" $v.portal.webhook.secret) }}
+{{- range $path, $secret := merge $asked (dict "camunda.auth.oidc.secret" $v.camunda.auth.oidc.secret "portal.mail.secret" $v.portal.mail.secret "portal.oidc.secret" $v.portal.oidc.secret "portal.webhook.secret" $v.portal.webhook.secret) }}
   {{- if and $secret.inlineSecret $secret.existingSecret }}
     {{- $wrong = append $wrong (printf "%s has both an inlineSecret and an existingSecret: keep one of them." $path) }}
   {{- end }}
@@ -68,6 +68,17 @@
   {{- end }}
   {{- if and $v.portal.mail.user (not (include "footage-desk.hasSecret" $v.portal.mail.secret)) }}
     {{- $wrong = append $wrong "portal.mail.user is set and portal.mail.secret is not: name an existingSecret with the password." }}
+  {{- end }}
+  {{- if $v.portal.oidc.issuer }}
+    {{- if not (hasPrefix "https://" $v.portal.oidc.issuer) }}
+      {{- $wrong = append $wrong "portal.oidc.issuer does not begin with https://: passwords would travel in the open, write the issuer as the provider does." }}
+    {{- end }}
+    {{- if not $v.portal.oidc.clientId }}
+      {{- $wrong = append $wrong "portal.oidc.issuer is set and portal.oidc.clientId is not: set the client's id." }}
+    {{- end }}
+    {{- if not (include "footage-desk.hasSecret" $v.portal.oidc.secret) }}
+      {{- $wrong = append $wrong "portal.oidc.issuer is set and portal.oidc.secret is not: name an existingSecret with the client's secret." }}
+    {{- end }}
   {{- end }}
   {{- if and $v.portal.webhook.url (not (include "footage-desk.hasSecret" $v.portal.webhook.secret)) }}
     {{- $wrong = append $wrong "portal.webhook.url is set and portal.webhook.secret is not: name an existingSecret with the bytes." }}
