@@ -12,7 +12,7 @@ TABLE = Path(__file__).parents[2] / "charts" / "footage-desk" / "files" / "acces
 
 # What a handler asks for by parameter name, and what the chart calls it.
 NAMES = {"store": "store", "replica_store": "replica", "loan_keys": "loanKeys", "recorders": "recorders"}
-# Who writes the outbox sends notices, and who watches over sign-ins has the key of second factors and asks the provider.
+# Who writes the outbox sends notices; who watches over sign-ins has the key of second factors and asks the provider.
 PORTAL = ("loanKeysRead", "mail", "portalKey", "provider", "recipients", "recorders", "store")
 
 
