@@ -19,7 +19,7 @@ from services.runtime.settings import Settings, variable
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-PAGES = [DOCS / name for name in ("operations.md", "capacity.md") if (DOCS / name).exists()]
+PAGES = [DOCS / name for name in ("operations.md", "capacity.md", "camunda.md") if (DOCS / name).exists()]
 CHART = ROOT / "charts" / "footage-desk"
 COMPOSE = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text(encoding="utf-8"))["services"]
 VALUES = yaml.safe_load((CHART / "values.yaml").read_text(encoding="utf-8"))
