@@ -170,6 +170,12 @@ def test_every_value_that_a_label_is_compared_with_occurs() -> None:
     assert wrong == set()
 
 
+def test_a_worker_that_is_gone_is_missed_whatever_it_did() -> None:
+    found = names_in(rule(PROMETHEUS / "rules" / "no-worker.yaml")["expr"])
+
+    assert {value for match in found.matches for value in match.values} == {one.job_type for one in discover()}
+
+
 @pytest.mark.parametrize("path", RULES, ids=lambda path: path.stem)
 def test_an_alert_says_what_is_wrong_and_where_to_read(path: Path) -> None:
     alert = rule(path)
