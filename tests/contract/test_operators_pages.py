@@ -35,6 +35,7 @@ SECRETS = {
     "the portal's key": {"portalKey"},
     "the recorders' networks and folders": {"recorders"},
     "mail and webhook": {"mail"},
+    "the client's secret at the sign-in provider": {"provider"},
 }
 every_page = pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
 
@@ -168,6 +169,7 @@ def test_the_table_of_secrets_is_the_charts() -> None:
     told = {what: set(re.findall(r"`([a-z-]+)`", who)) for what, who, _ in rows if what in SECRETS}
     given = {"portal": ACCESS["portal"], **ACCESS["jobTypes"]}
 
+    assert set().union(*SECRETS.values()) == set().union(*map(set, given.values()))
     assert told == {
         what: {part for part, needs in given.items() if names & set(needs)} for what, names in SECRETS.items()
     }

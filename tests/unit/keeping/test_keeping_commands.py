@@ -4,6 +4,7 @@ import io
 from pathlib import Path
 
 import pytest
+from chart_render import parts
 from safe_house import SafeHouse
 from typer.testing import CliRunner, Result
 
@@ -83,6 +84,30 @@ def test_a_check_beside_a_store_without_our_buckets_makes_none(typed: Typed, tmp
     assert checked.exit_code == 1
     assert len(checked.stderr.strip().splitlines()) == 1
     assert not (tmp_path / "elsewhere").exists()
+
+
+def test_the_charts_job_backs_up_with_nothing_but_a_link_to_the_loan_keys(typed: Typed) -> None:
+    house = typed.house
+    house.loan_keys.create("copy-1")
+    keys, volume = house.root / "pod-keys", house.root / "var" / "keys" / "loans"
+    keys.mkdir(mode=0o700)
+    (keys / "loans").symlink_to(volume)
+    typed.monkeypatch.setenv("FOOTAGE_DESK_KEYS_DIR", str(keys))
+    typed.monkeypatch.setenv("FOOTAGE_DESK_DATABASE_URL", house.settings().database)
+    typed.monkeypatch.setenv("ZEEBE_ADDRESS", "zeebe:26500")
+    places = {"/backup/$(POD_NAME)": f"{house.root}/safe/pod-1", "/loan-keys-backup": f"{house.root}/apart"}
+    pod = parts("city")["backup"].pod["containers"][0]
+    arguments = [word if not word.startswith("age1") else house.recipient for word in pod["args"]]
+    for place, here in places.items():
+        arguments = [word.replace(place, here) for word in arguments]
+
+    made = typed("pod", *arguments)
+
+    assert made.exit_code == 0, made.output
+    assert "1 loan keys that live now are in" in made.output
+    assert "The engine at zeebe:26500 keeps its own data" in made.output
+    assert sorted(path.name for path in keys.iterdir()) == ["loans"]
+    assert typed("new", "restore", f"{house.root}/safe/pod-1.zip", "--check").exit_code == 0
 
 
 def test_what_is_refused_is_one_sentence_and_ends_with_one(typed: Typed) -> None:
