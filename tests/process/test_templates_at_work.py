@@ -1,0 +1,155 @@
+"""Each element template, applied to an empty diagram and deployed: the worker itself does the work there."""
+
+import asyncio
+import json
+import subprocess
+from collections.abc import Callable
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from desk_people import People
+from pyzeebe.proto import gateway_pb2 as pb
+from sqlalchemy import select
+
+from services.designers import element_templates, node_tools
+from services.designers.element_templates import CHOSEN
+from services.house import MODELS
+from services.register import decisions
+from services.register.applications import Application
+from services.register.reviews import Review
+from services.register.stages import STAGES
+from services.runtime.commands import camel
+from services.runtime.worker import Worker, discover
+
+WORKERS: dict[str, Worker] = {worker.job_type: worker for worker in discover()}
+
+
+@pytest.fixture(scope="module")
+def applied(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """One diagram for each template: start, the task with the template, end; and the process that a review calls."""
+    target = tmp_path_factory.mktemp("applied")
+    node = ["node", node_tools.TOOLS / "templates.mjs", f"--apply={target}", MODELS / element_templates.FOLDER]
+    done = subprocess.run(node, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return [*sorted(target.glob("*.bpmn")), MODELS / "review.bpmn"]
+
+
+class Bench:
+    """Runs one template's diagram after the other, and knows which have run."""
+
+    def __init__(self, desk: People) -> None:
+        self.desk = desk
+        self.done: set[str] = set()
+
+    async def run(self, name: str, variables: dict[str, Any]) -> dict[str, Any]:
+        """Start the diagram of this template; the variables at its end."""
+        started = pb.CreateProcessInstanceRequest(
+            bpmnProcessId=f"try-{name}", version=-1, variables=json.dumps(variables)
+        )
+        try:
+            ended = await self.desk.gateway.CreateProcessInstanceWithResult(
+                pb.CreateProcessInstanceWithResultRequest(request=started, requestTimeout=20_000)
+            )
+        except grpc.aio.AioRpcError:
+            raise AssertionError(f"{name}\n{self.desk.picture()}") from None
+        given: dict[str, Any] = json.loads(ended.variables)
+        return given
+
+    async def does(self, job_type: str, **variables: Any) -> dict[str, Any]:
+        """What the worker gives. The diagram is started with what the worker reads and its template does not say."""
+        reads = set(WORKERS[job_type].variables) - set(CHOSEN)
+        given = await self.run(job_type, {name: variables[name] for name in reads})
+        self.done.add(job_type)
+        result = WORKERS[job_type].result
+        assert {camel(one.name) for one in (fields(result) if is_dataclass(result) else ())} <= set(given), job_type
+        return given
+
+
+async def test_every_worker_does_its_work_where_its_template_is_applied(desk: People, applied: list[Path]) -> None:
+    diagrams = [pb.Resource(name=path.name, content=path.read_bytes()) for path in applied]
+    await desk.gateway.DeployResource(pb.DeployResourceRequest(resources=diagrams))
+    bench = Bench(desk)
+
+    await _until_the_loan(desk, bench)
+    await _beside_the_case(desk, bench)
+
+    assert bench.done == set(WORKERS)
+    assert not desk.trace.incidents
+
+
+async def _until_the_loan(desk: People, bench: Bench) -> None:
+    """A case that is lent and comes back; whoever did a step does it again, and finds what the first run wrote."""
+    case = await desk.apply("cam1")
+    await desk.review(case, "preliminary")
+    named: dict[str, Any] = {"applicationId": case}
+    assert (await bench.does("open-case", **named))["duplicate"] is True
+    for job_type in ("preliminary-review", "preserve-footage", "security-review"):
+        await bench.does(job_type, **named)
+    await desk.accept(case)
+    loan = desk.hand_over(case)
+    named |= {"handOverId": loan.id, "itemId": desk.items(case)[0].id, "usePeriodDays": loan.use_days}
+    named |= desk.look(_class_of(case))
+    for job_type in ("file-application", "notify-storage", "retrieve-footage", "back-up-footage", "encrypt-copy"):
+        await bench.does(job_type, **named)
+    assert (await bench.does("hand-over", **named))["handOverId"] == loan.id
+    for job_type in ("remind-return", "suspend-access", "resume-access", "open-violation"):
+        await bench.does(job_type, **named)
+    await desk.give_back(case)
+    await desk.decide(case, "return-inspection")
+    await desk.closed(case, "footage-re-archived")
+    await bench.does("inspect-return", **named)
+    await bench.does("re-archive", **named, decision="in-order")
+
+
+async def _beside_the_case(desk: People, bench: Bench) -> None:
+    """Another case, of which the process itself has opened the first review; then it is closed from the bench."""
+    case = await desk.apply("cam2")
+    waiting = await desk.review(case, "preliminary")
+    named: dict[str, Any] = {"applicationId": case, "round": 0, "decidedBy": "management", "handOverId": None}
+    await bench.does("expire-application", **named)
+    await bench.does("escalate-to-management", **named)
+    await _asked_and_answered(desk, bench, case, waiting)
+    opened = await bench.does("open-review", **named, stage="security")
+    assert opened["reviewId"] != waiting.id
+    for job_type in ("remind-reviewer", "escalate-review"):
+        await bench.does(job_type, **named, reviewId=opened["reviewId"])
+    await bench.does("release-preservation", **named)
+    assert desk.application(case).closed_as == "rejected"
+
+
+async def _asked_and_answered(desk: People, bench: Bench, case: str, waiting: Review) -> None:
+    """The review's template asks people anew, and gives their answer and no earlier one."""
+    running = asyncio.create_task(bench.run("review", {"applicationId": case, "decision": "rejected"}))
+    another = select(Review).where(Review.application_id == case, Review.id != waiting.id)
+    asked = await desk.until(lambda unit: unit.session.scalar(another), "the review of the template")
+    assert asked is not None
+    assert asked.stage == "preliminary"
+    login = desk.candidates(asked)[0]
+    await desk.as_person(
+        login,
+        decisions.decide,
+        asked.id,
+        outcome="approved",
+        answers={question.code: True for question in STAGES[asked.stage].questions},
+        reason=None,
+        opinion=None,
+        proof=desk.proof(case, login),
+    )
+    assert (await running)["decision"] == "approved"
+
+
+def _class_of(case: str) -> Callable[[Any], dict[str, Any]]:
+    def read(unit: Any) -> dict[str, Any]:
+        row = unit.session.get_one(Application, case)
+        return {
+            "importance": row.importance,
+            "managementNeeded": row.management_needed,
+            "secondPerson": row.second_person,
+            "backupNeeded": row.backup_needed,
+            "maxUseDays": row.max_use_days,
+        }
+
+    return read
