@@ -8,6 +8,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from fixtures_absent import start_or_fail
+from sqlalchemy import make_url
 
 
 @pytest.fixture(scope="session")
@@ -40,6 +41,18 @@ def postgres_database(postgres_url: str) -> Iterator[Callable[[], str]]:
     with psycopg.connect(administrator, autocommit=True) as connection:
         for name in made:
             connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture
+def open_to_all() -> Callable[[str], str]:
+    """Call it with an address to let processes without root's rights reach the server's socket; the address again."""
+
+    def let_in(url: str) -> str:
+        # A socket is no network: it is reached by whoever may enter its folder.
+        Path(str(make_url(url).query["host"])).chmod(0o711)
+        return url
+
+    return let_in
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])

@@ -20,7 +20,6 @@ import psycopg
 import pytest
 from house_process import CONFINED, PROGRAM, Running, environment, running
 from image_layout import lay_out, variables, written
-from sqlalchemy import make_url
 
 from services.demo import organisation
 from services.demo.people import People
@@ -116,7 +115,7 @@ class Machine:
 
 
 @pytest.fixture
-def database(postgres_url: str) -> Iterator[str]:
+def database(postgres_url: str, open_to_all: Callable[[str], str]) -> Iterator[str]:
     """PostgreSQL as the file sets it up: an account, its database, and what runs when the volume is new."""
     administrator = postgres_url.replace("postgresql+psycopg:", "postgresql:")
     made = ["footage_desk", "camunda"]
@@ -126,9 +125,7 @@ def database(postgres_url: str) -> Iterator[str]:
     theirs = postgres_url.replace("postgres@", "footage_desk@").replace("/postgres?", "/footage_desk?")
     with psycopg.connect(theirs.replace("+psycopg", ""), autocommit=True) as connection:
         connection.execute(DATABASES.read_bytes())
-    socket = make_url(theirs).query["host"]
-    Path(str(socket)).chmod(0o711)  # a socket is not a network: it is reached by whoever may enter its folder
-    yield theirs
+    yield open_to_all(theirs)
     with psycopg.connect(administrator, autocommit=True) as connection:
         for name in made:
             connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
