@@ -502,6 +502,7 @@ async def test_the_second_factor_stays_ours(desk: ReviewDesk, portal: Portal, cr
     assert not await is_in(browser)
     assert desk.all(Identity) == []  # a name alone binds nothing
     page = await browser.get("/sign-in/code?next=/account")
+    assert "统一认证已通过" in page.text
     token = page.text.partition('name="csrf_token" value="')[2].partition('"')[0]
     form = {"csrf_token": token, "next": "/account", "code": authenticator.next_code()}
     assert (await browser.post("/sign-in/code", data=form)).headers["location"] == "/account"

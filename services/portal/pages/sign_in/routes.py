@@ -139,9 +139,10 @@ async def _step(door: Door, books: Register, step: str, refusal: Refused | None 
 
 def _waiting(unit: Unit, token: str, browser: str, step: str) -> dict[str, object]:
     row = sign_ins.waiting(unit, token, browser, step)
+    vouched: dict[str, object] = {"vouched": row.issuer is not None}
     if step != "enrolment":
-        return {}
-    return {"begun": second_factors.begun(unit, row.person_id) or signing_in.enrolment(unit, token, browser)}
+        return vouched
+    return {**vouched, "begun": second_factors.begun(unit, row.person_id) or signing_in.enrolment(unit, token, browser)}
 
 
 def _is_signed_in(unit: Unit, token: str, browser: str) -> bool:
