@@ -119,7 +119,7 @@ class House:
 def open_register(settings: Settings, clock: Clock) -> Register:
     """The books, brought to the newest schema when they are ours alone (SQLite)."""
     if settings.database.startswith("sqlite"):
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        data_folder.prepare(settings.data_dir)
     register = Register(settings.database, clock, rules_of(settings), secrets=KeyFileBox(settings.keys / PORTAL_KEY))
     if register.engine.dialect.name == "sqlite":
         schema.migrate(register.engine)
@@ -134,7 +134,7 @@ def open_house(settings: Settings, *, apart: bool = False) -> House:
     if not apart:
         _ = settings.store, settings.replica  # what is not set is told before anything is made
     use_models(settings.models_dir)
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    data_folder.prepare(settings.data_dir)
     house = House(
         settings=settings,
         clock=(clock := data_folder.clock_of(settings.data_dir, demo=settings.demo)),

@@ -1,6 +1,7 @@
 """The data folder: one process in it, where the database bears only one, and the clock that it is under."""
 
 import fcntl
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,13 +10,30 @@ from services.runtime.clock import Clock, SystemClock, TurnedClock
 from services.runtime.errors import Fatal
 
 
+def prepare(folder: Path) -> None:
+    """Make the folder where it is not there; raises Fatal where this account may not write in it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _not_writable(folder, error.strerror or type(error).__name__) from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise _not_writable(folder, "this account may not write there")
+
+
+def _not_writable(folder: Path, cause: str) -> Fatal:
+    return Fatal(
+        f"could not write | {folder.absolute()} | {cause} | give the folder to the account that runs this, or set "
+        "FOOTAGE_DESK_DATA_DIR to another one"
+    )
+
+
 @contextmanager
 def only_process(folder: Path) -> Iterator[None]:
     """Hold ``folder`` while the block runs; raises Fatal where another process holds it.
 
     The lock ends with the process, however that ends.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    prepare(folder)
     with (folder / "process.lock").open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -87,11 +87,10 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def ask(image: Path, data: Path, code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run ``code`` with the image's own services, as the image's variables have it."""
+    """Run ``code`` with the image's own services, as the image's variables and rights have it."""
     env = environment(data_dir=data) | {"PYTHONPATH": str(image), "PYTHONDONTWRITEBYTECODE": "1"}
-    return subprocess.run(
-        [sys.executable, "-c", code, *arguments], env=env, cwd=data, capture_output=True, text=True, check=False
-    )
+    whole = [*CONFINED, sys.executable, "-c", code, *arguments]
+    return subprocess.run(whole, env=env, cwd=data, capture_output=True, text=True, check=False)
 
 
 def test_what_the_image_holds_migrates_and_examines_itself_without_writing_to_its_root(
@@ -133,6 +132,14 @@ def test_what_the_image_holds_shows_itself_with_the_demo(image: Path, tmp_path: 
     assert healthy == 0
     assert list((tmp_path / "var" / "recordings").rglob("*.mp4")), "the image's own recordings"
     assert written(image) == before
+
+
+@pytest.mark.parametrize("command", ["migrate", "run"])
+def test_a_volume_of_somebody_else_is_told_in_a_sentence(image: Path, command: str) -> None:
+    refused = ask(image, image / "bpmn", "from services.cli import app; app()", command)
+
+    assert refused.returncode == 1
+    assert refused.stderr.startswith(f"could not write | {image / 'bpmn'} | this account may not write there | give")
 
 
 def test_the_image_holds_models_and_words_and_no_tests_or_tools(image: Path) -> None:
