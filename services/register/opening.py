@@ -14,6 +14,7 @@ class Opened:
     duplicate: bool
     item_ids: list[str]
     correction_period: timedelta
+    application_number: str  # what people call the case; Operate shows it from here on
 
 
 def open_case(unit: Unit, application_id: str, process_instance_key: int) -> Opened:
@@ -39,7 +40,7 @@ def open_case(unit: Unit, application_id: str, process_instance_key: int) -> Ope
         )
     outbox.settle(unit, application_id, "the process has opened the case", messages.APPLICATION_SUBMITTED)
     duplicate = application.process_instance_key != process_instance_key
-    return Opened(duplicate, items, promises.correction_period(unit, application))
+    return Opened(duplicate, items, promises.correction_period(unit, application), application.number or "")
 
 
 @dataclass(frozen=True)

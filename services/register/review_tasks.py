@@ -17,11 +17,12 @@ from services.runtime.errors import Fatal, NotFound, Refused
 
 @dataclass(frozen=True)
 class Opened:
-    """What the process waits with: the id that the decision is keyed by, and its timers."""
+    """What the process waits with: the id that the decision is keyed by, its timers, and the case's number."""
 
     review_id: str
     first_review_reminder_at: datetime
     review_limit: timedelta
+    application_number: str
 
 
 def open_review(
@@ -58,7 +59,8 @@ def open_review(
         )
         _open(unit, application, review)
     limit = review.due_at - review.opened_at
-    return Opened(review.id, review.opened_at + min(unit.rules.first_reminder_after, limit / 2), limit)
+    reminder = review.opened_at + min(unit.rules.first_reminder_after, limit / 2)
+    return Opened(review.id, reminder, limit, application.number or "")
 
 
 def _open(unit: Unit, application: Application, review: Review) -> None:

@@ -11,6 +11,7 @@ from services.runtime.errors import Fatal, Refused, Retryable
 
 MESSAGE_LIMIT = 500
 RUNBOOKS = "docs/runbooks"
+APPLICATION_ID, APPLICATION_NUMBER = "applicationId", "applicationNumber"
 
 
 @dataclass(frozen=True)
@@ -60,11 +61,16 @@ def failure_message(job: JobFacts, cause: str, next_step: str, runbook: str | No
     """``<what failed> | <object> | <cause> | <next step>``, at most 500 characters, for whoever reads the incident.
 
     A cause that already has this form is kept; one that lacks a part gets it. What is too long loses the ends of its
-    longest parts, and never the name of the ``runbook``, which closes the text.
+    longest parts, and never the name of the ``runbook``, which closes the text. The case is named, by its number where
+    the process knows it.
     """
-    application = job.variables.get("applicationId")
-    thing = f"application {application}, job {job.key}" if application else f"job {job.key}"
+    case = _case(job)
+    thing = f"application {case}, job {job.key}" if case else f"job {job.key}"
+    if (application_id := job.variables.get(APPLICATION_ID)) and case:
+        cause = cause.replace(str(application_id), case)
     parts = [" ".join(part.split()) for part in _four(cause.split(" | "), f"{job.type} failed", thing, next_step)]
+    if case and case not in parts[0] + parts[1]:
+        parts[1] = f"application {case}, {parts[1]}"
     page, _, section = (runbook or "").partition("#")
     closing = f" ({RUNBOOKS}/{page}.md{'#' + section if section else ''})" if page else ""
     while (excess := len(" | ".join(parts)) + len(closing) - MESSAGE_LIMIT) > 0:
@@ -72,6 +78,11 @@ def failure_message(job: JobFacts, cause: str, next_step: str, runbook: str | No
         kept = max(len(parts[longest]) - excess - 1, MESSAGE_LIMIT // (len(parts) * 2))
         parts[longest] = parts[longest][:kept] + "…"
     return " | ".join(parts) + closing
+
+
+def _case(job: JobFacts) -> str:
+    """What people call the case, or else its id."""
+    return str(job.variables.get(APPLICATION_NUMBER) or job.variables.get(APPLICATION_ID) or "")
 
 
 def _four(parts: list[str], what: str, thing: str, next_step: str) -> list[str]:

@@ -17,7 +17,15 @@ from services.runtime import metrics
 from services.runtime.adapter import JobAdapter, current_job_type
 from services.runtime.commands import build_command, result_variables
 from services.runtime.errors import Fatal, Outcome, Refused, Retryable
-from services.runtime.failures import Attempts, Backoff, failure_message, runbook_of, stack
+from services.runtime.failures import (
+    APPLICATION_ID,
+    APPLICATION_NUMBER,
+    Attempts,
+    Backoff,
+    failure_message,
+    runbook_of,
+    stack,
+)
 from services.runtime.health import Health
 from services.runtime.journal import Journal, NoJournal
 from services.runtime.lease import Interrupted, Lease, LeaseLost
@@ -135,8 +143,8 @@ class JobRunner:
         handler: Callable[..., Any] = run_job
         self._pyzeebe.task(
             worker.job_type,
-            # An empty list would fetch every variable; the application's id is on every log line anyway.
-            variables_to_fetch=worker.variables or ("applicationId",),
+            # The id is on every log line, the number in what an operator reads.
+            variables_to_fetch=tuple(dict.fromkeys((*worker.variables, APPLICATION_ID, APPLICATION_NUMBER))),
             timeout_ms=round(self._timeout * 1000),
             max_jobs_to_activate=places,
             max_running_jobs=places,
@@ -146,7 +154,7 @@ class JobRunner:
         current_job_type.set(job.type)
         # The job's asyncio task is its own, so this needs no unbinding.
         structlog.contextvars.bind_contextvars(
-            application_id=job.variables.get("applicationId"),
+            application_id=job.variables.get(APPLICATION_ID),
             job_key=job.key,
             job_type=job.type,
             process_instance_key=job.process_instance_key,
@@ -190,7 +198,8 @@ class JobRunner:
             case Outcome():
                 log.info("outcome", error_code=error.code, message=str(error))
                 await self._note(self._journal.ended(job, error.code))
-                message = failure_message(job, str(error), "the process goes its way for this outcome")
+                # Where no diagram draws it, the engine makes an incident with this text.
+                message = failure_message(job, str(error), "the process goes its way for this outcome", Fatal.runbook)
                 await self._adapter.throw_error(job.key, message, error.variables, error.code)
             case Fatal() | Refused():
                 await self._raise_incident(error, job)

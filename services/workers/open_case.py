@@ -21,8 +21,9 @@ class Result:
     duplicate: bool
     item_ids: list[str]
     correction_period: str
+    application_number: str
 
 
 async def handle(command: Command, register: Register) -> Result:
     opened = await register.run(ACTOR, opening.open_case, command.application_id, command.process_instance_key)
-    return Result(opened.duplicate, opened.item_ids, iso(opened.correction_period))
+    return Result(opened.duplicate, opened.item_ids, iso(opened.correction_period), opened.application_number)

@@ -24,6 +24,7 @@ class Result:
     review_id: str
     first_review_reminder_at: datetime
     review_limit: timedelta
+    application_number: str
 
 
 async def handle(command: Command, register: Register) -> Result:
@@ -36,4 +37,4 @@ async def handle(command: Command, register: Register) -> Result:
         process_instance_key=command.process_instance_key,
         hand_over_id=command.hand_over_id,
     )
-    return Result(opened.review_id, opened.first_review_reminder_at, opened.review_limit)
+    return Result(opened.review_id, opened.first_review_reminder_at, opened.review_limit, opened.application_number)

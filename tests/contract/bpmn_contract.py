@@ -4,7 +4,7 @@ from services.register import messages, stages
 
 # job type -> the variables that its worker may read, the variables that it answers with
 JOBS: dict[str, tuple[set[str], set[str]]] = {
-    "open-case": ({"applicationId"}, {"duplicate", "itemIds", "correctionPeriod"}),
+    "open-case": ({"applicationId"}, {"duplicate", "itemIds", "correctionPeriod", "applicationNumber"}),
     "preserve-footage": ({"applicationId"}, {"itemsPreserved", "itemsNotPreserved"}),
     "preliminary-review": ({"applicationId"}, {"applicationComplete"}),
     "security-review": (
@@ -29,7 +29,10 @@ JOBS: dict[str, tuple[set[str], set[str]]] = {
     "re-archive": ({"applicationId", "handOverId", "decision"}, {"disposalDate"}),
     "expire-application": ({"applicationId", "round"}, {"correctedMeanwhile"}),
     "release-preservation": ({"applicationId", "closingOutcome"}, {"itemsReleased"}),
-    "open-review": ({"applicationId", "stage", "handOverId"}, {"reviewId", "firstReviewReminderAt", "reviewLimit"}),
+    "open-review": (
+        {"applicationId", "stage", "handOverId"},
+        {"reviewId", "firstReviewReminderAt", "reviewLimit", "applicationNumber"},
+    ),
     "remind-reviewer": ({"reviewId"}, set()),
     "escalate-review": ({"reviewId"}, set()),
 }

@@ -94,7 +94,7 @@ async def test_a_job_becomes_a_command_and_its_result_variables(gateway: FakeGat
 
     assert seen == [SealItem("A1", 11, 1)]
     assert json.loads(completed.variables) == {"copyId": "copy-1", "byteCount": 10}
-    assert list(gateway.calls["ActivateJobs"][0].fetchVariable) == ["applicationId", "part"]
+    assert list(gateway.calls["ActivateJobs"][0].fetchVariable) == ["applicationId", "part", "applicationNumber"]
 
 
 async def test_metrics_have_camundas_names(gateway: FakeGateway, channel: Any) -> None:
@@ -137,7 +137,8 @@ async def test_what_only_a_person_can_mend_is_an_incident_at_once(
 
     assert failed.retries == 0
     assert len(failed.errorMessage.split(" | ")) == 4
-    assert str(error) in failed.errorMessage
+    assert all(part in failed.errorMessage for part in str(error).split(" | "))
+    assert "application A1" in failed.errorMessage
 
 
 async def test_what_may_pass_is_tried_again_after_waits_that_grow(gateway: FakeGateway, channel: Any) -> None:
