@@ -12,7 +12,9 @@ import pytest
 from footage_maker import NAME, Camera, numbers_in, truncate
 from vault_bench import NOON, at, span
 
+from services.recorders import layout
 from services.recorders.base import NothingRecorded, RecorderDown, Segment, WrongChannel
+from services.recorders.extents import Extent, read_extent
 from services.recorders.folder import FolderRecorder
 from services.recorders.layout import redate
 from services.recorders.registry import Bounded, open_recorder
@@ -175,6 +177,24 @@ async def test_file_that_links_out_of_the_channel_is_not_seen(root: Path) -> Non
     outside = Camera(root.parent, "outside").record(at(10), 4)
     (root / "cam1" / outside[0].path.name).symlink_to(outside[0].path)
     assert await recorder(root).coverage("cam1", span(0, 20)) == [span(0, 4)]
+
+
+async def test_a_probe_measures_no_more_files_than_it_takes_to_find_the_oldest_frame(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = Camera(root, "cam1").record(NOON, 12)
+    written[0].path.write_bytes(b"nothing that can be measured")
+    measured: list[Path] = []
+
+    def measure(path: Path) -> Extent:
+        measured.append(path)
+        return read_extent(path)
+
+    monkeypatch.setattr(layout, "read_extent", measure)
+    facts = await recorder(root).probe()
+
+    assert facts.oldest_frame == {"cam1": at(4)}
+    assert measured == [one.path for one in written[:2]]
 
 
 async def test_probe_tells_oldest_frames_and_the_clock_as_configured(root: Path) -> None:

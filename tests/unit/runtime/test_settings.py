@@ -165,3 +165,9 @@ def test_every_setting_says_what_to_set() -> None:
 
     assert undescribed == []
     assert variable("camunda_client_id") == "CAMUNDA_CLIENT_ID"
+
+
+def test_recorders_are_asked_often_enough_for_the_alert_that_waits_an_hour_for_an_answer() -> None:
+    assert Settings.load().ask_recorders_every == timedelta(minutes=5)
+    with pytest.raises(SettingsError, match=r"FOOTAGE_DESK_ASK_RECORDERS_EVERY cannot be used .* up to PT30M"):
+        Settings.load(ask_recorders_every=timedelta(hours=1))
