@@ -80,7 +80,8 @@ def _models(folder: Path) -> Sequence[Path]:
     """The folder's models. Fatal where it has none: the tools would take those of the checkout instead."""
     found = sorted(path.absolute() for path in folder.glob("*") if path.suffix in (".bpmn", ".dmn"))
     if not any(path.suffix == ".bpmn" for path in found):
-        cause = "it has no BPMN files" if folder.is_dir() else "there is no such folder"
+        cause = "it has no BPMN files" if folder.is_dir() else "it is no folder"
+        cause = cause if folder.exists() else "there is no such folder"
         raise Fatal(
             f"could not read the models | {folder} | {cause} | name the folder of the models, or be in a checkout, "
             "where it is bpmn"
