@@ -5,7 +5,7 @@ from pathlib import Path
 
 from lxml import etree
 
-from services.designers import element_templates
+from services.designers import demands, element_templates
 from services.portal.words import WORDS
 from services.register import stage_file
 from services.register.stage_shapes import StageFile
@@ -30,6 +30,7 @@ def disagreements(folder: Path, workers: Iterable[Worker]) -> list[str]:
     file, problems = stage_file.examine(folder / stage_file.NAME)
     found = [f"{stage_file.NAME}, {problem}" for problem in problems]
     found += _unknown_jobs(models.values(), {worker.job_type for worker in workers})
+    found += demands.unmet(models.values())
     found += _applied_templates(trees, folder / element_templates.FOLDER)
     if file is not None:
         found += _stages(models.values(), file)
@@ -63,7 +64,7 @@ def _stages(models: Iterable[Model], file: StageFile) -> Iterator[str]:
             elif file.stages[element.stage].retired:
                 yield f"{model.process_id}, {element.id}: the stage {element.stage} is retired, and is asked here"
     for code, stage in file.stages.items():
-        if code not in asked and not stage.retired:
+        if code not in asked and not stage.retired and code not in demands.STAGES:
             yield (
                 f"{stage_file.NAME}: no model asks the stage {code}: draw its review, or mark the stage as retired so "
                 "that old cases keep its words"

@@ -13,7 +13,7 @@ from bpmn_contract import JOBS, STAGES, STORAGE_JOBS
 from engine_desk import CoreDesk
 from lxml import etree
 
-from services.designers import descriptions, element_templates, node_tools
+from services.designers import demands, descriptions, element_templates, node_tools
 from services.designers.agreement import disagreements
 from services.runtime.errors import Fatal
 from services.runtime.models import read
@@ -181,6 +181,16 @@ def test_models_stages_workers_and_templates_fit_together() -> None:
             '<bpmn:serviceTask id="Task_NotifyStorage" zeebe:modelerTemplate="footage-desk.gone"',
             "there is no element template footage-desk.gone",
         ),
+        (
+            "&#34;return-inspection&#34;",
+            "&#34;board&#34;",
+            "no model asks the stage return-inspection, which the policy demands (R39): draw its review again",
+        ),
+        (
+            'type="back-up-footage"',
+            'type="notify-storage"',
+            "no model does back-up-footage, which the policy demands (R14 R15): draw its task again",
+        ),
         ("<bpmn:process ", "<<", "video-retrieval.bpmn | it is no XML"),
     ],
 )
@@ -190,6 +200,18 @@ def test_what_does_not_fit_is_said_with_its_element(models: Path, old: str, new:
     found = disagreements(models, WORKERS.values())
 
     assert any(sentence in one for one in found), found
+
+
+def test_what_the_policy_demands_is_what_the_shipped_models_say_they_satisfy() -> None:
+    said: dict[str, set[str]] = {}
+    for root in map(bpmn.tree, bpmn.PROCESS_FILES):
+        named = [(job_type, task) for job_type, tasks in bpmn.job_types(root).items() for task in tasks]
+        for call in bpmn.elements(root, "callActivity"):
+            named.append((bpmn.mapping(call, "input")["stage"].strip('="'), call))
+        for name, element in named:
+            said.setdefault(name, set()).update((bpmn.documented(element, "Requirements") or "").split())
+
+    assert {name: set(numbers.split()) for name, numbers in {**demands.STAGES, **demands.JOBS}.items()} == said
 
 
 def test_an_element_behind_its_template_and_a_retired_stage_that_is_asked_are_told(models: Path) -> None:
