@@ -167,7 +167,7 @@ PAGES = {
     "POST /storage/recorders/{recorder_id}/measure": Rule(frozenset({"operator"}), EVERYONE - {"operator"}),
     "POST /sign-out": Rule(EVERYONE),
 }
-# Before there is a session: test_sign_in_pages, test_hostile_sign_in and test_provider_sign_in show what they let in.
+# Before there is a session: test_hostile_sign_in, test_hostile_steps and test_provider_sign_in show what they let in.
 PAGES_WITHOUT_SESSION = {
     "POST /language", "GET /sign-in", "POST /sign-in", "GET /sign-in/code", "POST /sign-in/code",
     "GET /sign-in/enrolment", "POST /sign-in/enrolment", "GET /sign-in/enrolment/qr.svg", "GET /sign-in/password",

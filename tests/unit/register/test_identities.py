@@ -1,0 +1,174 @@
+"""Who people are at the provider: one subject, one person; bound when the sign-in is whole, by whoever comes first."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+import pytest
+from authenticator import Authenticator
+from review_desk import PASSWORD, ReviewDesk
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from services.register import identities, sign_ins, signing_in, staff
+from services.register.identities import Identity, Vouched
+from services.register.people import Person
+from services.register.sign_ins import SignedIn, SignIn
+from services.register.signing_in import Place
+from services.register.unit import Unit
+from services.runtime.errors import NotFound, Refused, Retryable
+
+HERE = Place("Firefox", "192.0.2.1")
+ISSUER, OTHER = "https://login.example", "https://other.example"
+
+
+@pytest.fixture
+def desk(any_database_url: str) -> Iterator[ReviewDesk]:
+    desk = ReviewDesk(any_database_url)
+    yield desk
+    desk.close()
+
+
+async def come_in(desk: ReviewDesk, subject: str, login: str | None, issuer: str = ISSUER) -> SignedIn:
+    return await signing_in.sign_in_vouched(desk.register, Vouched(issuer, subject, login), HERE)
+
+
+def bound(desk: ReviewDesk) -> list[tuple[str, str, str]]:
+    rows = desk.all(Identity, ended_at=None)
+    return sorted((row.issuer, row.subject, row.person_id) for row in rows)
+
+
+@pytest.mark.requirement("R52")
+async def test_the_first_sign_in_binds_and_the_subject_decides_from_then_on(desk: ReviewDesk) -> None:
+    first = await come_in(desk, "one", "head")
+    again = await come_in(desk, "one", "keeper")  # renamed there: to a name that is somebody else's here
+
+    assert first.person_id == again.person_id == "head"
+    assert bound(desk) == [(ISSUER, "one", "head")]
+    with pytest.raises(Refused) as refused:
+        await come_in(desk, "two", "head")
+    assert refused.value.code == "provider-other-identity"
+
+
+async def test_the_subjects_of_two_issuers_are_two(desk: ReviewDesk) -> None:
+    await come_in(desk, "one", "head")
+    await come_in(desk, "one", "keeper", OTHER)
+    await come_in(desk, "two", "head", OTHER)
+
+    assert bound(desk) == [(ISSUER, "one", "head"), (OTHER, "one", "keeper"), (OTHER, "two", "head")]
+
+
+async def test_a_way_that_ends_at_the_second_factor_binds_nobody(desk: ReviewDesk) -> None:
+    authenticator = Authenticator(desk, "head")
+    thief = await come_in(desk, "thief", "head")
+    assert (thief.waits_for, bound(desk)) == ("code", [])
+
+    owner = await come_in(desk, "owner", "head")
+    whole = await signing_in.give_code(desk.register, owner.token, HERE.browser, authenticator.next_code())
+
+    assert whole.waits_for is None
+    assert bound(desk) == [(ISSUER, "owner", "head")]
+    with pytest.raises(Refused) as refused:
+        await signing_in.give_code(desk.register, thief.token, HERE.browser, authenticator.next_code())
+    assert refused.value.code == "provider-other-identity"
+    row = desk.the(SignIn, token_sha256=sign_ins._sha256(whole.token))
+    assert (row.issuer, row.subject) == (ISSUER, "owner")
+
+
+async def test_a_password_that_others_know_is_replaced_on_this_way_too(desk: ReviewDesk) -> None:
+    def act(unit: Unit) -> None:
+        unit.session.get_one(Person, "head").must_change_password = True
+
+    desk.run(act)
+
+    half = await come_in(desk, "one", "head")
+    assert half.waits_for == "password"
+    whole = await signing_in.choose_password(desk.register, half.token, HERE.browser, "nine calm cameras")
+
+    assert whole.waits_for is None
+    assert bound(desk) == [(ISSUER, "one", "head")]
+
+
+async def test_a_wrong_password_count_is_not_forgiven_by_a_refused_provider(desk: ReviewDesk) -> None:
+    for _ in range(5):
+        with pytest.raises(Refused):
+            await signing_in.sign_in(desk.register, "head", "wrong", HERE)
+
+    with pytest.raises(Refused) as refused:
+        await come_in(desk, "one", "head")
+
+    assert refused.value.code == "account-locked"
+    assert bound(desk) == []
+
+
+async def test_nobody_is_found_without_a_login_or_after_leaving(desk: ReviewDesk) -> None:
+    desk.run(staff.deactivate, "keeper", by="admin")
+    for login in (None, "", "nobody", "keeper"):
+        with pytest.raises(Refused) as refused:
+            await come_in(desk, "one", login)
+        assert (refused.value.code, refused.value.status) == ("provider-nobody", 403)
+    assert bound(desk) == []
+
+
+@pytest.mark.requirement("R52")
+async def test_unbinding_ends_sessions_and_is_an_administrators(desk: ReviewDesk) -> None:
+    signed_in = await come_in(desk, "one", "head")
+    with pytest.raises(Refused):
+        desk.run(staff.unbind_identity, "head", by="head")
+    with pytest.raises(NotFound):
+        desk.run(staff.unbind_identity, "nobody", by="admin")
+
+    desk.run(staff.unbind_identity, "head", by="admin")
+
+    with pytest.raises(Refused) as refused:
+        desk.run(lambda unit: sign_ins.person_of(unit, signed_in.token, HERE.browser))
+    assert refused.value.code == "signed-out"
+    ended = desk.the(Identity)
+    assert (ended.ended_by, ended.ended_at) == ("admin", desk.real.now())
+    await come_in(desk, "two", "head")
+    assert bound(desk) == [(ISSUER, "two", "head")]
+    with pytest.raises(Refused) as refused:  # who was bound before is nobody now
+        await come_in(desk, "one", "head")
+    assert refused.value.code == "provider-other-identity"
+
+
+async def test_leaving_tells_by_whom_somebody_came(desk: ReviewDesk) -> None:
+    by_provider = await come_in(desk, "one", "head")
+    by_password = await signing_in.sign_in(desk.register, "head", PASSWORD, HERE)
+
+    assert desk.run(sign_ins.sign_out, by_provider.token) == ISSUER
+    assert desk.run(sign_ins.sign_out, by_provider.token) is None
+    assert desk.run(sign_ins.sign_out, by_password.token) is None
+
+
+def test_two_at_once_are_not_both_bound(desk: ReviewDesk) -> None:
+    together = Barrier(2)
+
+    def bind(subject: str) -> str:
+        def act(unit: Unit) -> None:
+            if unit.session.get_bind().dialect.name == "postgresql":
+                together.wait(20)  # both have begun
+            identities.bind(unit, unit.session.get_one(Person, "head"), ISSUER, subject)
+
+        try:
+            desk.run(act)
+        except (Refused, Retryable):
+            return "refused"
+        return "bound"
+
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(bind, ("one", "two"))) == ["bound", "refused"]
+    assert len(bound(desk)) == 1
+
+
+def test_the_tables_themselves_keep_one_subject_to_one_person(desk: ReviewDesk) -> None:
+    def enter(session: Session, subject: str, person_id: str) -> None:
+        row = Identity(person_id=person_id, issuer=ISSUER, subject=subject, bound_at=desk.real.now())
+        session.add(row)
+        session.flush()
+
+    for subject, person_id in (("one", "keeper"), ("two", "head")):
+        with Session(desk.register.engine) as session:
+            enter(session, "one", "head")
+            with pytest.raises(IntegrityError):
+                enter(session, subject, person_id)
