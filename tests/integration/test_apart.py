@@ -1,5 +1,8 @@
 """The production shape: engine, portal and workers as processes of their own, on PostgreSQL and S3."""
 
+import asyncio
+import json
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -16,16 +19,20 @@ from services.demo import organisation
 from services.demo.people import People
 from services.demo.steps import Case
 from services.recorders.layout import redate
+from services.register.attempts import UploadAttempt
 from services.register.audit import AuditEvent
 from services.register.masters import Master
 from services.register.rules import Rules
 from services.register.unit import Actor, Register, Unit
 from services.runtime.clock import SystemClock
+from services.runtime.settings import Settings
 from services.runtime.worker import discover
+from services.vault.stores import open_store
 
 pytestmark = [pytest.mark.postgres, pytest.mark.s3]
 
 CLERK = Actor("system", "test")
+HELD = (sys.executable, str(Path(__file__).parents[1] / "support" / "held_worker.py"))
 FOOTAGE = ("preserve-footage", "back-up-footage", "encrypt-copy", "inspect-return")
 
 
@@ -48,7 +55,8 @@ def apart(postgres_database: Callable[[], str], s3_server: Any, key: str, tmp_pa
         def start(*arguments: str, env: dict[str, str]) -> Running:
             return stack.enter_context(running(*arguments, env=env, cwd=tmp_path))
 
-        engine = start("engine", "--address", "127.0.0.1:0", "--data", str(tmp_path / "engine"), env=environment())
+        data = ("--data", str(tmp_path / "engine"), "--records", str(tmp_path / "records.jsonl"))
+        engine = start("engine", "--address", "127.0.0.1:0", *data, env=environment())
         env = environment(
             data_dir=tmp_path / "var",
             zeebe_address=engine.printed(r"listens on (\S+)\.\n"),
@@ -107,6 +115,34 @@ async def test_a_case_goes_from_the_form_to_the_archive_with_every_part_in_a_pro
     assert {name: one.end() for name, one in apart.processes.items()} == dict.fromkeys(apart.processes, 0)
 
 
+@pytest.mark.requirement("R35")
+async def test_a_worker_that_is_stopped_in_the_middle_of_a_fetch_hands_it_to_another_at_once(apart: Apart) -> None:
+    passwords = {account.login: account.password for account in organisation.accounts()}
+    assert apart.processes.pop("retrieving").end() == 0
+    # What is not handed back would come again after ten minutes.
+    slow = apart.env | {"FOOTAGE_DESK_JOB_TIMEOUT": "PT10M", "FOOTAGE_DESK_DRAIN_SECONDS": "0.5"}
+    async with People(apart.portal, passwords) as people:
+        case = Case(people, lambda *_: None)
+        await case.apply((datetime.now(UTC) - timedelta(days=1)).date())
+        await case.approve()
+        await case.release()
+        with running("worker", "retrieve-footage", env=slow, cwd=apart.root, before=HELD) as stopped:
+            await asyncio.to_thread(stopped.printed, r"(?s)(fetching .*fetching) ")
+            with running("worker", "retrieve-footage", env=apart.env, cwd=apart.root) as other:
+                assert await asyncio.to_thread(stopped.end) == 0
+                await case.retrieved()
+                assert await asyncio.to_thread(other.end) == 0
+
+    masters, open_attempts, wanted = _register(apart.env["FOOTAGE_DESK_DATABASE_URL"], _what_was_uploaded)
+    assert (masters, open_attempts) == (2, 0)
+    store = open_store(Settings.load(**_place(apart.env)).store)
+    assert {key for key in store.list_keys("masters") if not key.endswith(".label.json")} == wanted
+    jobs = [job for job in _jobs(apart.root / "records.jsonl") if job["value"]["type"] == "retrieve-footage"]
+    assert [job["intent"] for job in jobs].count("FAILED") == 2  # that is how a job is handed back
+    assert {job["value"]["retries"] for job in jobs} == {5}
+    assert not {job["intent"] for job in jobs} & {"TIMED_OUT", "CANCELED", "ERROR_THROWN"}
+
+
 @pytest.mark.parametrize("command", [("portal",), ("worker", "open-case")])
 def test_a_part_does_not_start_without_an_engine_or_with_a_demos_clock(
     command: tuple[str, ...], tmp_path: Path
@@ -123,6 +159,22 @@ def test_a_part_does_not_start_without_an_engine_or_with_a_demos_clock(
 
 def _what_is_left(unit: Unit) -> tuple[int, set[str]]:
     return unit.session.query(Master).count(), {event.action for event in unit.session.query(AuditEvent)}
+
+
+def _what_was_uploaded(unit: Unit) -> tuple[int, int, set[str]]:
+    tries = unit.session.query(UploadAttempt).filter_by(purpose="master").all()
+    unfinished = [one for one in tries if one.finished_at is None and one.swept_at is None]
+    return unit.session.query(Master).count(), len(unfinished), {one.key for one in tries if one.finished_at}
+
+
+def _jobs(records: Path) -> list[dict[str, Any]]:
+    lines = [json.loads(line) for line in records.read_text(encoding="utf-8").splitlines()]
+    return [line for line in lines if line["valueType"] == "JOB" and line["recordType"] == "EVENT"]
+
+
+def _place(env: dict[str, str]) -> dict[str, Any]:
+    names = ("store_endpoint", "store_access_key", "store_secret_key", "store_secure", "store_prefix")
+    return {name: env[f"FOOTAGE_DESK_{name.upper()}"] for name in names}
 
 
 def _register(url: str, act: Callable[[Unit], Any]) -> Any:
