@@ -1,6 +1,7 @@
 """An OpenID Connect provider on the loopback that is honest, or lies in one way that a test chooses."""
 
 import base64
+import gzip
 import hashlib
 import json
 from collections.abc import Awaitable, Callable, Iterator
@@ -187,6 +188,11 @@ async def broken(_request: Request) -> Response:
 
 async def no_json(_request: Request) -> Response:
     return Response("[]", media_type="application/json")
+
+
+async def compressed(_request: Request) -> Response:
+    """Although nobody asked for it: a small answer could unfold into a large one."""
+    return Response(gzip.compress(b"{}"), headers={"Content-Encoding": "gzip"})
 
 
 @contextmanager

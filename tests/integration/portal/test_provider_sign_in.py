@@ -14,6 +14,7 @@ from crooked_provider import (
     TOKEN,
     CrookedProvider,
     broken,
+    compressed,
     crooked_provider,
     elsewhere,
     huge,
@@ -167,7 +168,7 @@ async def test_what_the_browser_keeps_meanwhile_is_sealed_and_short(portal: Port
 
 
 async def test_the_session_is_a_new_one_and_no_token_is_kept(
-    desk: ReviewDesk, portal: Portal, crooked: CrookedProvider
+    desk: ReviewDesk, portal: Portal, crooked: CrookedProvider, capsys: pytest.CaptureFixture[str]
 ) -> None:
     browser = portal.anonymous()
     browser.cookies.set("__Host-footage_desk_session", "planted", domain="footage.example", path="/")
@@ -176,8 +177,12 @@ async def test_the_session_is_a_new_one_and_no_token_is_kept(
 
     assert "planted" not in str(answer.headers)
     kept = str([vars(row) for row in desk.all(SignIn)]) + "".join(event.entry for event in desk.all(AuditEvent))
-    assert TOKEN not in kept
-    assert "eyJ" not in kept
+    crooked.claims = {"nonce": "another"}
+    await signed_in(portal.anonymous(), crooked)
+    logged = "".join(capsys.readouterr())
+    assert "the ID token's nonce does not fit" in logged
+    for secret in (TOKEN, SECRET, "eyJ", "code-1", "code-2"):
+        assert secret not in kept + logged
     assert "eyJ" not in str(answer.headers)
 
 
@@ -312,7 +317,7 @@ async def test_what_the_provider_says_of_an_error_is_not_repeated(portal: Portal
     assert "555-1234" not in answer.text
 
 
-@pytest.mark.parametrize("answer", [silent, huge, elsewhere, broken, no_json], ids=lambda one: one.__name__)
+@pytest.mark.parametrize("answer", [silent, huge, compressed, elsewhere, broken, no_json], ids=lambda one: one.__name__)
 async def test_a_provider_that_does_not_answer_as_it_must(
     desk: ReviewDesk, portal: Portal, crooked: CrookedProvider, settings: Settings, answer: Answer
 ) -> None:
