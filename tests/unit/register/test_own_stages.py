@@ -1,13 +1,12 @@
 """A stage that the organisation adds in ``review-stages.json`` holds like the policy's own, with no code for it."""
 
-import json
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from authenticator import Authenticator
+from own_stage import own_stage
 from review_desk import NOON, PASSWORD, ReviewDesk
 
 from services.register import criticism, duties, figures, inbox, review_tasks, second_factors
@@ -15,50 +14,19 @@ from services.register.applications import Application
 from services.register.notices import Notice
 from services.register.reviews import Decision, Review
 from services.register.signatures import Proof
-from services.register.stages import SHIPPED, STAGES
 from services.register.unit import Unit
 from services.runtime import metrics
 from services.runtime.errors import NotFound, Refused
-
-OWN: dict[str, dict[str, Any]] = {
-    "posts": {"interpreter": {"zh": "翻译员", "en": "interpreter"}},
-    "duties": {"interpreting": {"zh": "翻译审核人", "en": "the interpreter"}},
-    "stages": {
-        "interpreting": {
-            "zh": "翻译审核",
-            "en": "interpreter's review",
-            "phase": "approval",
-            "duty": "interpreting",
-            "candidates": [
-                {"posts": ["interpreter"], "departments": "any"},
-                {"posts": ["head"], "departments": "administration"},
-            ],
-            "limit": "PT8H",
-            "signature": "password+totp",
-            "outcomes": ["approved", "returned"],
-            "reasonFor": ["returned"],
-            "questions": [
-                {"code": "translatable", "zh": "能否翻译？", "en": "Can it be translated?"},
-                {"code": "dialect", "zh": "是否为方言？", "en": "Is it a dialect?", "yesToApprove": False},
-            ],
-        }
-    },
-}
 
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[ReviewDesk]:
     """A desk whose file has the stage; ``inspector`` is an interpreter, too."""
-    content = json.loads((SHIPPED / "review-stages.json").read_text(encoding="utf-8"))
-    for part, new in OWN.items():
-        content[part].update(new)
-    (tmp_path / "review-stages.json").write_text(json.dumps(content), encoding="utf-8")
-    STAGES.use(tmp_path)
-    desk = ReviewDesk(f"sqlite:///{tmp_path / 'register.db'}")
-    desk.post("inspector", "interpreter", "security")
-    yield desk
-    desk.close()
-    STAGES.use(SHIPPED)
+    with own_stage(tmp_path):
+        desk = ReviewDesk(f"sqlite:///{tmp_path / 'register.db'}")
+        desk.post("inspector", "interpreter", "security")
+        yield desk
+        desk.close()
 
 
 @pytest.fixture

@@ -1,0 +1,49 @@
+"""A stage that an organisation adds to ``review-stages.json``: an interpreter's review."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from services.register import stage_file
+from services.register.stages import SHIPPED, STAGES
+
+OWN: dict[str, dict[str, Any]] = {
+    "posts": {"interpreter": {"zh": "翻译员", "en": "interpreter"}},
+    "duties": {"interpreting": {"zh": "翻译审核人", "en": "the interpreter"}},
+    "stages": {
+        "interpreting": {
+            "zh": "翻译审核",
+            "en": "interpreter's review",
+            "phase": "approval",
+            "duty": "interpreting",
+            "candidates": [
+                {"posts": ["interpreter"], "departments": "any"},
+                {"posts": ["head"], "departments": "administration"},
+            ],
+            "limit": "PT8H",
+            "signature": "password+totp",
+            "outcomes": ["approved", "returned"],
+            "reasonFor": ["returned"],
+            "questions": [
+                {"code": "translatable", "zh": "能否翻译？", "en": "Can it be translated?"},
+                {"code": "dialect", "zh": "是否为方言？", "en": "Is it a dialect?", "yesToApprove": False},
+            ],
+        }
+    },
+}
+
+
+@contextmanager
+def own_stage(folder: Path) -> Iterator[None]:
+    """Work by a file in ``folder`` that has the stage; afterwards by the shipped one again."""
+    content = json.loads((SHIPPED / stage_file.NAME).read_text(encoding="utf-8"))
+    for part, new in OWN.items():
+        content[part].update(new)
+    (folder / stage_file.NAME).write_text(json.dumps(content), encoding="utf-8")
+    STAGES.use(folder)
+    try:
+        yield
+    finally:
+        STAGES.use(SHIPPED)
