@@ -9,7 +9,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 from real_provider import CLIENT, SECRET, real_provider
-from review_desk import ReviewDesk
+from review_desk import PASSWORD, ReviewDesk
 from served import served
 from starlette.types import Receive, Scope, Send
 
@@ -86,7 +86,7 @@ def test_there_and_back_and_out_at_both(desk: ReviewDesk, settings: Settings, pa
     page.wait_for_url(f"{settings.oidc_issuer}/interaction/*")
     at_the_provider(page, "drafter")
     page.wait_for_url("**/account")
-    bound = desk.the(Identity)
+    bound = desk.the(Identity, person_id="drafter")
     assert (bound.person_id, bound.issuer, bound.subject) == ("drafter", settings.oidc_issuer, "subject-of-drafter")
 
     page.get_by_role("button", name="退出").click()
@@ -104,3 +104,27 @@ def test_there_and_back_and_out_at_both(desk: ReviewDesk, settings: Settings, pa
     page.wait_for_url(f"{settings.oidc_issuer}/interaction/*")  # or nobody else could come in
     at_the_provider(page, "drafter")
     page.wait_for_url(f"{settings.portal_url}/")
+
+
+def test_an_administrator_unbinds_on_the_persons_page(desk: ReviewDesk, settings: Settings, page: Page) -> None:
+    page.goto("/sign-in/provider?next=/account")
+    at_the_provider(page, "keeper")
+    page.wait_for_url("**/account")
+    assert page.context.browser is not None
+    context = page.context.browser.new_context(base_url=settings.portal_url, locale="en")
+    context.add_cookies([{"name": "footage_desk_language", "value": "en", "url": settings.portal_url}])
+    assert context.request.post("/api/sign-in", data={"login": "admin", "password": PASSWORD}).ok
+    admin = context.new_page()
+    admin.goto("/admin/people/keeper")
+    expect(admin.get_by_text("subject-of-keeper")).to_be_visible()
+    assert [one["id"] for one in Axe().run(admin).response["violations"]] == []
+    picture(admin, "unbind")
+
+    admin.get_by_role("button", name="Unbind the account of the provider").click()
+
+    expect(admin.get_by_text("The account of the provider is unbound, and the sessions are ended.")).to_be_visible()
+    expect(admin.get_by_text("subject-of-keeper")).to_have_count(0)
+    assert desk.all(Identity, person_id="keeper", ended_at=None) == []
+    context.close()
+    page.reload()
+    page.wait_for_url("**/sign-in?next=/account")
