@@ -1,4 +1,4 @@
-"""What `helm test` runs: every part answers /readyz, and the gateway its Topology.
+"""What `helm test` runs: the portal answers /readyz, and the gateway its Topology.
 
 test_ready.py http://portal:9600/readyz ...
 """

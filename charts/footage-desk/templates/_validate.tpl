@@ -23,6 +23,9 @@
 {{- if not $v.database.host }}
   {{- $wrong = append $wrong "database.host is not set: set it to the PostgreSQL server's name." }}
 {{- end }}
+{{- if and (hasPrefix "verify-" $v.database.sslMode) (not $v.database.caSecret) }}
+  {{- $wrong = append $wrong (printf "database.sslMode is %s and database.caSecret is not set: name a Secret with the authority of the server as ca.crt, or nothing can be verified." $v.database.sslMode) }}
+{{- end }}
 {{- range $group := list "store" "replica" }}
   {{- $place := index $v $group }}
   {{- if not $place.endpoint }}
