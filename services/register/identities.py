@@ -58,9 +58,11 @@ def person_of(unit: Unit, vouched: Vouched) -> Person:
     bound = _of_subject(unit, vouched)
     if bound is not None:
         person = unit.session.get_one(Person, bound.person_id, with_for_update=True)
-        if not person.active:
-            raise _nobody()
-        return person
+        # Asked again under the lock: who waited for it while the person was unbound is bound no more.
+        if _of_subject(unit, vouched) is not None:
+            if not person.active:
+                raise _nobody()
+            return person
     found = select(Person).where(Person.login == (vouched.login or ""), Person.active).with_for_update(of=Person)
     named = unit.session.scalar(found)
     if named is None:

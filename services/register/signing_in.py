@@ -223,9 +223,14 @@ def _whole(unit: Unit, person: Person, row: SignIn) -> None:
 
 
 def _acting(unit: Unit, row: SignIn) -> Person:
-    """The person of a half session, locked, who acts from here on."""
+    """The person of a half session, locked, who acts from here on; Refused where the session has ended meanwhile."""
     unit.actor = Actor("person", row.person_id)
-    return unit.session.get_one(Person, row.person_id, with_for_update=True, populate_existing=True)
+    person = unit.session.get_one(Person, row.person_id, with_for_update=True, populate_existing=True)
+    # Asked again under the lock, which whoever ends all sessions of a person holds: an ended one is not renewed.
+    unit.session.refresh(row, ["ended_at"])
+    if row.ended_at is not None:
+        raise sign_ins.signed_out()
+    return person
 
 
 def _login_and_hash(unit: Unit, token: str, browser: str) -> tuple[str, str]:

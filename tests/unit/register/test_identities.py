@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
+from typing import Any
 
 import pytest
 from authenticator import Authenticator
 from review_desk import PASSWORD, ReviewDesk
+from sqlalchemy import Update, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -36,6 +38,18 @@ async def come_in(desk: ReviewDesk, subject: str, login: str | None, issuer: str
 def bound(desk: ReviewDesk) -> list[tuple[str, str, str]]:
     rows = desk.all(Identity, ended_at=None)
     return sorted((row.issuer, row.subject, row.person_id) for row in rows)
+
+
+def before_the_lock(monkeypatch: pytest.MonkeyPatch, change: Update) -> None:
+    """Who asks for a lock gets it after somebody else has made the change."""
+    get_one = Session.get_one
+
+    def waited(session: Session, *asked: Any, **how: Any) -> Any:
+        if how.get("with_for_update"):
+            session.execute(change, execution_options={"synchronize_session": False})
+        return get_one(session, *asked, **how)
+
+    monkeypatch.setattr(Session, "get_one", waited)
 
 
 @pytest.mark.requirement("R52")
@@ -130,6 +144,27 @@ async def test_unbinding_ends_sessions_and_is_an_administrators(desk: ReviewDesk
     with pytest.raises(Refused) as refused:  # who was bound before is nobody now
         await come_in(desk, "one", "head")
     assert refused.value.code == "provider-other-identity"
+
+
+async def test_who_waits_for_the_lock_while_the_person_is_unbound_is_bound_no_more(
+    desk: ReviewDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await come_in(desk, "one", "head")
+    before_the_lock(monkeypatch, update(Identity).values(ended_at=desk.real.now()))
+
+    assert (await come_in(desk, "one", "keeper")).person_id == "keeper"  # the claim decides again
+
+
+async def test_a_half_session_that_is_ended_meanwhile_is_not_renewed(
+    desk: ReviewDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authenticator = Authenticator(desk, "head")
+    half = await come_in(desk, "one", "head")
+    before_the_lock(monkeypatch, update(SignIn).values(ended_at=desk.real.now()))
+
+    with pytest.raises(Refused) as refused:
+        await signing_in.give_code(desk.register, half.token, HERE.browser, authenticator.next_code())
+    assert (refused.value.code, bound(desk)) == ("signed-out", [])
 
 
 async def test_leaving_tells_by_whom_somebody_came(desk: ReviewDesk) -> None:
