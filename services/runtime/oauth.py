@@ -3,6 +3,7 @@
 pyzeebe's own plug-in waits without end, asks once for every call that waits, and knows no authority but the system's.
 """
 
+import math
 import ssl
 import threading
 import time
@@ -113,14 +114,22 @@ def _ask(client: Client) -> tuple[str, float]:
     told = _told(answer)
     token, seconds = told.get("access_token"), told.get("expires_in", UNTOLD_SECONDS)
     if answer.is_success and isinstance(token, str) and token:
-        try:
-            return token, float(seconds)
-        except (TypeError, ValueError) as error:
-            raise NoToken(f"{client.url} gave a token without an end: check CAMUNDA_OAUTH_URL") from error
+        return token, _lasting(client, seconds)
     if answer.status_code in (400, 401, 403) and "error" in told:
         why = " ".join(f"{told['error']} {told.get('error_description', '')}".split())[:200]
         raise NoToken(f"{REFUSED} ({client.url}: {why}): {CHECK_CLIENT}")
     raise NoToken(f"{client.url} answered {answer.status_code} and no token: check CAMUNDA_OAUTH_URL")
+
+
+def _lasting(client: Client, told: Any) -> float:
+    """The seconds of a token; NoToken for what is no time ahead, or it would be asked for at every call, or never."""
+    try:
+        seconds = float(told)
+    except (TypeError, ValueError, OverflowError):
+        seconds = 0.0
+    if not 0 < seconds < math.inf:
+        raise NoToken(f"{client.url} gave a token without an end: check CAMUNDA_OAUTH_URL")
+    return seconds
 
 
 def _unreachable(url: str, error: Exception) -> str:

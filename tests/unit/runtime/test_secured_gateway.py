@@ -223,7 +223,10 @@ async def test_a_token_that_does_not_say_how_long_it_lives_is_kept_for_a_minute(
     [
         ((404, {}), "answered 404 and no token: check CAMUNDA_OAUTH_URL"),
         ((200, b"<html>"), "answered 200 and no token: check CAMUNDA_OAUTH_URL"),
-        ((200, {"access_token": "t", "expires_in": "soon"}), "gave a token without an end: check CAMUNDA_OAUTH_URL"),
+        *(
+            ((200, {"access_token": "t", "expires_in": told}), "gave a token without an end: check CAMUNDA_OAUTH_URL")
+            for told in ("soon", None, 0, -1, float("inf"), 10**400)
+        ),
         ((400, {"error": "invalid_scope"}), oauth.REFUSED),
     ],
 )
