@@ -71,12 +71,12 @@ def _notices(unit: Unit) -> None:
 def _reviews(unit: Unit) -> None:
     past = func.sum(case((Review.due_at <= unit.now, 1), else_=0))
     query = select(Review.stage, func.min(Review.opened_at), func.count(), past)
+    # Read first: a scrape that comes between clearing and setting would miss the series.
+    rows = unit.session.execute(query.where(Review.closed_at.is_(None)).group_by(Review.stage)).all()
     metrics.REVIEW_AGE.clear()
     metrics.REVIEWS_OPEN.clear()
     metrics.REVIEWS_OVERDUE.clear()
-    for stage, opened_at, number, overdue in unit.session.execute(
-        query.where(Review.closed_at.is_(None)).group_by(Review.stage)
-    ):
+    for stage, opened_at, number, overdue in rows:
         metrics.REVIEW_AGE.labels(stage).set((unit.now - opened_at).total_seconds())
         metrics.REVIEWS_OPEN.labels(stage).set(number)
         metrics.REVIEWS_OVERDUE.labels(stage).set(overdue)
@@ -84,10 +84,11 @@ def _reviews(unit: Unit) -> None:
 
 def _recorders(unit: Unit) -> None:
     """Those in use; one that was renamed or put out of use leaves no series behind."""
+    rows = unit.session.scalars(select(Recorder).where(Recorder.kind != BROUGHT, Recorder.active)).all()
     metrics.RECORDER_CLOCK_OFFSET.clear()
     metrics.RECORDER_LAST_SEEN.clear()
     metrics.RECORDER_ANSWERS.clear()
-    for recorder in unit.session.scalars(select(Recorder).where(Recorder.kind != BROUGHT, Recorder.active)):
+    for recorder in rows:
         if recorder.clock_offset_ms is not None:
             metrics.RECORDER_CLOCK_OFFSET.labels(recorder.name).set(recorder.clock_offset_ms / 1000)
         if recorder.last_seen_at is not None:
