@@ -1,5 +1,6 @@
 """The embedded engine's own file. It is open in one process only, so it is copied while the engine stands still."""
 
+import os
 import sqlite3
 import tempfile
 from collections.abc import Iterator
@@ -66,6 +67,8 @@ def staged(bundle: Bundle, folder: Path) -> Iterator[None]:
         with bundle.open(MEMBER) as file, waiting.open("wb") as out:
             while block := file.read(_BLOCK):
                 out.write(block)
+            out.flush()
+            os.fsync(out.fileno())
         yield
         waiting.rename(folder / FILE_NAME)
     finally:
