@@ -78,6 +78,7 @@ def _check(settings: Settings, wanted: Wanted) -> None:
         )
     if wanted.recipients:
         key_archive.check_recipients(wanted.recipients)
+    _check_apart(wanted)
     if wanted.keys is not None and wanted.keys.exists():
         raise Fatal(
             f"no backup was made | {wanted.keys} | something is there, and a file of lasting keys is never overwritten "
@@ -87,6 +88,16 @@ def _check(settings: Settings, wanted: Wanted) -> None:
         raise Fatal(
             f"no backup was made | {make_url(settings.database).database} | there are no books | set "
             f"{variable('data_dir')} or {variable('database_url')} to those of the house"
+        )
+
+
+def _check_apart(wanted: Wanted) -> None:
+    """The file of loan keys replaces what has its name: not what this very backup has just made."""
+    places = [path.resolve() for path in (wanted.target, wanted.keys, wanted.loan_keys) if path is not None]
+    if len(set(places)) < len(places):
+        raise Fatal(
+            f"no backup was made | {wanted.target} | the backup and its files of keys are to have the same name, and "
+            "one would replace the other | name another file for each"
         )
 
 

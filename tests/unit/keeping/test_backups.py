@@ -147,6 +147,13 @@ def test_nothing_stays_of_a_backup_that_failed(name: str, house: SafeHouse, monk
     assert house.events("books-backed-up") == []
 
 
+@pytest.mark.parametrize("files", [{"keys": "one.age", "loan_keys": "one.age"}, {"loan_keys": "backup"}])
+def test_no_file_of_a_backup_takes_the_place_of_another(files: dict[str, str], house: SafeHouse) -> None:
+    with pytest.raises(Fatal, match="one would replace the other"):
+        house.back_up(**files)
+    assert not (house.root / "safe").exists()
+
+
 def test_keys_want_a_recipient(house: SafeHouse) -> None:
     with pytest.raises(Fatal, match="--recipient"):
         house.back_up(keys="keys.age", recipients=())
