@@ -137,7 +137,7 @@ def machine(database: str, s3_server: Any, tmp_path: Path) -> Iterator[Machine]:
     """Every service of ours runs, begun in the order that the file has."""
     recordings = tmp_path / "recordings"
     redate(organisation.RECORDINGS, recordings, (datetime.now(UTC) - timedelta(days=1)).date())
-    secrets = {name: s3_server.secret_key for name, value in compose_file.offered().items() if not value}
+    secrets = dict.fromkeys(compose_file.demanded(), s3_server.secret_key)
     services = compose_file.services(compose_file.offered() | secrets)
     with ExitStack() as stack:
         engine = stack.enter_context(running("engine", "--address", "127.0.0.1:0", env=environment(), cwd=tmp_path))
