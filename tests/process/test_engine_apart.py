@@ -37,10 +37,10 @@ async def engine_apart() -> AsyncIterator[tuple[str, str]]:
     try:
         async with asyncio.timeout(START_SECONDS):
             gateway = re.search(r"listens on (\S+)\.$", (await process.stdout.readline()).decode().strip())
-            clock = re.search(r"turned at (\S+)\.$", (await process.stdout.readline()).decode().strip())
+            management = re.search(r"are at (\S+)\.$", (await process.stdout.readline()).decode().strip())
         assert gateway is not None
-        assert clock is not None
-        yield gateway[1], clock[1]
+        assert management is not None
+        yield gateway[1], f"{management[1]}/actuator/clock"
     finally:
         process.terminate()
         await process.wait()

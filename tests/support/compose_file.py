@@ -18,6 +18,12 @@ def offered() -> dict[str, str]:
     return dict(line.split("=", 1) for line in lines if re.match(r"\w+=", line))
 
 
+def demanded() -> set[str]:
+    """The variables without which the file cannot be used: its secrets."""
+    found = VARIABLE.finditer(COMPOSE.read_text(encoding="utf-8"))
+    return {one["name"] for one in found if one["how"] == ":?"}
+
+
 def services(given: Mapping[str, str]) -> dict[str, dict[str, Any]]:
     """The services by name; KeyError for a variable that must be there and is not."""
     named: dict[str, dict[str, Any]] = filled(yaml.safe_load(COMPOSE.read_text(encoding="utf-8")), given)["services"]
