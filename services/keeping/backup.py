@@ -63,9 +63,12 @@ def back_up(place: Premises, wanted: Wanted, say: Say) -> str:
                 "engine": engine is not None,
             }
         )
-    _back_up_keys(place, wanted, made_at, say)
     with place.register() as register:
-        register.run_now(ACTOR, _record, manifest, wanted)
+        # At once: whatever becomes of the keys, a whole copy of the books lies there now.
+        register.run_now(ACTOR, audit.record, "books-backed-up", "backup", manifest)
+        _back_up_keys(place, wanted, made_at, say)
+        if wanted.keys is not None or wanted.loan_keys is not None:
+            register.run_now(ACTOR, _record_keys, manifest, wanted)
     say(f"The backup is {wanted.target}; its manifest has the SHA-256 {manifest}.")
     return manifest
 
@@ -153,10 +156,10 @@ def _back_up_keys(place: Premises, wanted: Wanted, made_at: str, say: Say) -> No
         say("The escrow key still lies on this machine and is in no backup: take it offline.")
 
 
-def _record(unit: Unit, manifest: str, wanted: Wanted) -> None:
+def _record_keys(unit: Unit, manifest: str, wanted: Wanted) -> None:
     audit.record(
         unit,
-        "books-backed-up",
+        "keys-backed-up",
         "backup",
         manifest,
         keys=wanted.keys is not None,

@@ -24,6 +24,7 @@ from services.runtime.errors import Fatal
 
 FORMAT = 1
 MANIFEST = "manifest.json"
+NEEDED = {"members", "schema", "tables", "engine", "madeAt"}
 ZIP = ".zip"
 UNREADABLE = (OSError, EOFError, zipfile.BadZipFile, zlib.error)
 _BLOCK = 1 << 20
@@ -129,6 +130,8 @@ class Bundle:
                 text = file.read()
             self.manifest: dict[str, Any] = json.loads(text)
             found = self.manifest["format"]
+            if found == FORMAT and (lacking := NEEDED - set(self.manifest)):
+                raise ValueError(f"it lacks {', '.join(sorted(lacking))}")
         except (*UNREADABLE, KeyError, ValueError, TypeError) as error:
             raise Fatal(
                 f"nothing was restored | {place} | it holds no readable {MANIFEST}, so it is no backup or not a whole "

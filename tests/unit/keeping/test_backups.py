@@ -41,9 +41,23 @@ def test_a_folder_and_a_zip_hold_the_same_and_nobody_else_reads_them(house: Safe
 def test_a_backup_is_entered_in_the_trail_under_the_hash_of_its_manifest(house: SafeHouse) -> None:
     backup = house.back_up(keys="keys.age")
 
-    [event] = house.events("books-backed-up")
-    assert event.subject_id == Bundle(backup).sha256
-    assert json.loads(event.entry)["detail"] == {"keys": True, "loan_keys": False, "recipients": [house.recipient]}
+    [books], [keys] = house.events("books-backed-up"), house.events("keys-backed-up")
+    assert books.subject_id == keys.subject_id == Bundle(backup).sha256
+    assert json.loads(keys.entry)["detail"] == {"keys": True, "loan_keys": False, "recipients": [house.recipient]}
+
+
+def test_a_backup_of_the_books_is_in_the_trail_though_the_keys_were_not_written(
+    house: SafeHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise Fatal("the disk is full")
+
+    monkeypatch.setattr(key_archive, "write", full)
+    with pytest.raises(Fatal, match="the disk is full"):
+        house.back_up(keys="keys.age")
+
+    assert len(house.events("books-backed-up")) == 1
+    assert house.events("keys-backed-up") == []
 
 
 def test_no_key_is_in_the_backup_and_the_escrow_key_is_in_none(house: SafeHouse) -> None:
