@@ -65,7 +65,7 @@ def back_up(place: Premises, wanted: Wanted, say: Say) -> str:
         )
     with place.register() as register:
         # At once: whatever becomes of the keys, a whole copy of the books lies there now.
-        register.run_now(ACTOR, audit.record, "books-backed-up", "backup", manifest)
+        register.run_now(ACTOR, _record, manifest)
         _back_up_keys(place, wanted, made_at, say)
         if wanted.keys is not None or wanted.loan_keys is not None:
             register.run_now(ACTOR, _record_keys, manifest, wanted)
@@ -154,6 +154,10 @@ def _back_up_keys(place: Premises, wanted: Wanted, made_at: str, say: Say) -> No
         say("No loan keys were backed up: after a loss, copies that are lent now cannot be opened; masters can.")
     if key_archive.escrow_is_here(keys):
         say("The escrow key still lies on this machine and is in no backup: take it offline.")
+
+
+def _record(unit: Unit, manifest: str) -> None:
+    audit.record(unit, "books-backed-up", "backup", manifest)
 
 
 def _record_keys(unit: Unit, manifest: str, wanted: Wanted) -> None:

@@ -130,8 +130,6 @@ class Bundle:
                 text = file.read()
             self.manifest: dict[str, Any] = json.loads(text)
             found = self.manifest["format"]
-            if found == FORMAT and (lacking := NEEDED - set(self.manifest)):
-                raise ValueError(f"it lacks {', '.join(sorted(lacking))}")
         except (*UNREADABLE, KeyError, ValueError, TypeError) as error:
             raise Fatal(
                 f"nothing was restored | {place} | it holds no readable {MANIFEST}, so it is no backup or not a whole "
@@ -142,6 +140,8 @@ class Bundle:
                 f"nothing was restored | {place} | it has format {found}, and this version reads {FORMAT} | "
                 "restore it with the version that has made it"
             )
+        if lacking := NEEDED - set(self.manifest):
+            raise self._damaged(MANIFEST, f"it lacks {', '.join(sorted(lacking))}")
         self.sha256 = hashlib.sha256(text).hexdigest()
 
     @contextmanager

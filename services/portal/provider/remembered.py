@@ -43,10 +43,9 @@ class Remembered(Generic[T]):
             if self._failure is not None and age < PAUSE_SECONDS:
                 raise ProviderRefused(self._failure.code.removeprefix("provider-"), self._failure.detail)
             try:
-                self._kept, self._failure = await self._fetch(), None
+                kept = await self._fetch()
             except ProviderRefused as refusal:
-                self._kept, self._failure = None, refusal
+                self._kept, self._failure, self._asked_at = None, refusal, self._monotonic()
                 raise
-            finally:
-                self._asked_at = self._monotonic()
-            return self._kept
+            self._kept, self._failure, self._asked_at = kept, None, self._monotonic()
+            return kept

@@ -98,6 +98,15 @@ def test_what_this_version_cannot_read_is_refused(changes: dict[str, Any], sente
         house.restore(backup)
 
 
+def test_a_manifest_that_lacks_something_is_told(house: SafeHouse) -> None:
+    backup = house.back_up()
+    manifest = json.loads((backup / "manifest.json").read_text(encoding="utf-8"))
+    (backup / "manifest.json").write_text(json.dumps({"format": manifest["format"]}), encoding="utf-8")
+
+    with pytest.raises(Fatal, match="it lacks engine, madeAt, members, schema, tables"):
+        house.restore(backup)
+
+
 def test_what_is_no_backup_is_refused(house: SafeHouse) -> None:
     with pytest.raises(Fatal, match="so it is no backup"):
         house.restore(house.root / "store")
