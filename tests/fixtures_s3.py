@@ -84,10 +84,11 @@ def _seaweedfs(folder: Path) -> Iterator[S3Server]:
     arguments = [
         *("-logtostderr=true", "server", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1"),
         *("-master.telemetry=false", f"-master.port={master}", f"-volume.port={volume}", f"-filer.port={filer}"),
-        *("-master.volumeSizeLimitMB=64", "-volume.max=300", "-s3", f"-s3.port={s3}", f"-s3.config={accounts}"),
+        *("-master.volumeSizeLimitMB=64", "-volume.max=1000", "-s3", f"-s3.port={s3}", f"-s3.config={accounts}"),
         *("-s3.port.iceberg=0", "-s3.port.lance=0"),
     ]
-    environment = os.environ | {"WEED_S3_SSE_KEY": "test"}
+    # Each bucket takes volumes of its own, seven unless told otherwise; without a free one it answers 500.
+    environment = os.environ | {"WEED_S3_SSE_KEY": "test", "WEED_MASTER_VOLUME_GROWTH_COPY_1": "1"}
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen([program, *arguments], stdout=log, stderr=log, env=environment)
         try:
