@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from services.runtime.errors import Fatal
+from services.vault.folder_files import sync_folder
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -107,7 +108,7 @@ def new_bundle(target: Path) -> Iterator[BundleWriter]:
             partial.mkdir(mode=0o700)
             yield BundleWriter(partial, None)
         partial.rename(target)
-        _sync(target.parent)
+        sync_folder(target.parent)
     except OSError as error:
         raise Fatal(
             f"no backup was made | {target} | {error.strerror or error} | make room there, or name another place"
@@ -181,11 +182,3 @@ class Bundle:
 def _private(path: Path) -> IO[bytes]:
     """A new file for this account alone."""
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from services.runtime.errors import Fatal
+from services.vault.folder_files import sync_folder
 
 _MODE = 0o600
 _FOLDER_MODE = 0o700
@@ -60,7 +61,7 @@ def write_key_file(path: Path, text: str, *, mode: int = _MODE) -> bool:
         return False
     finally:
         temporary.unlink(missing_ok=True)
-    _sync(path.parent)
+    sync_folder(path.parent)
     return True
 
 
@@ -76,7 +77,7 @@ def shred(path: Path) -> bool:
     finally:
         os.close(descriptor)
     path.unlink(missing_ok=True)
-    _sync(path.parent)
+    sync_folder(path.parent)
     return True
 
 
@@ -91,11 +92,3 @@ def remove_second_names(path: Path) -> None:
         with suppress(FileNotFoundError):
             if left.samefile(path):
                 left.unlink()
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -1,6 +1,5 @@
 """What the chart renders, read as parts: each workload with the secrets, volumes and networks it is given."""
 
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache, cached_property
@@ -11,13 +10,7 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "charts" / "footage-desk"
-HELM = Path("~/.cache/footage-desk-tools/bin/helm").expanduser()
 SETS = ("small", "city", "own-camunda")
-
-
-def helm() -> str | None:
-    """Where helm is: the one of ``make chart-test``, or any other."""
-    return str(HELM) if HELM.exists() else shutil.which("helm")
 
 
 @cache

@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from review_desk import ReviewDesk
+
 from services.register import stage_file
 from services.register.stages import SHIPPED, STAGES
 
@@ -47,3 +49,13 @@ def own_stage(folder: Path) -> Iterator[None]:
         yield
     finally:
         STAGES.use(SHIPPED)
+
+
+@contextmanager
+def own_stage_desk(folder: Path) -> Iterator[ReviewDesk]:
+    """A desk whose file has the stage; ``inspector`` is an interpreter, too."""
+    with own_stage(folder):
+        desk = ReviewDesk(f"sqlite:///{folder / 'register.db'}")
+        desk.post("inspector", "interpreter", "security")
+        yield desk
+        desk.close()

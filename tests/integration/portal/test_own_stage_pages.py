@@ -5,7 +5,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from own_stage import own_stage
+from own_stage import own_stage_desk
 from portal_client import Portal
 from review_desk import ReviewDesk
 from review_pages import Lens, decision, text_of
@@ -24,11 +24,8 @@ WORDS = {
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[ReviewDesk]:
-    with own_stage(tmp_path):
-        desk = ReviewDesk(f"sqlite:///{tmp_path / 'register.db'}")
-        desk.post("inspector", "interpreter", "security")
+    with own_stage_desk(tmp_path) as desk:
         yield desk
-        desk.close()
 
 
 @pytest.fixture

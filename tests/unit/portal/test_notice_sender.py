@@ -1,12 +1,12 @@
 """The sender: beside everything else, at once, and stopped by nothing that a channel does."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from background import going
 from review_desk import ReviewDesk
 
 from services.portal.notifying.errors import Undelivered
@@ -57,23 +57,11 @@ def tell(desk: ReviewDesk) -> str:
     return desk.run(notices.tell, "drafter", "application-incomplete", application_id=desk.submitted()).id
 
 
-@asynccontextmanager
-async def running(sender: Sender) -> AsyncIterator[None]:
-    task = asyncio.create_task(sender.run())
-    await asyncio.sleep(0)
-    try:
-        yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
-
-
 @pytest.mark.requirement("R30")
 async def test_a_notice_goes_out_at_the_commit_that_leaves_it(desk: ReviewDesk) -> None:
     mail, webhook = Channel(), Channel()
 
-    async with running(Sender(desk.register, {MAIL: mail.send, WEBHOOK: webhook.send})):
+    async with going(Sender(desk.register, {MAIL: mail.send, WEBHOOK: webhook.send}).run()):
         await asyncio.to_thread(tell, desk)
         await asyncio.wait_for(mail.heard.wait(), SOON)
         await asyncio.wait_for(webhook.heard.wait(), SOON)
@@ -89,7 +77,7 @@ async def test_a_channel_that_hangs_holds_up_neither_the_other_nor_the_books(des
     async def hang(_parcel: Parcel) -> None:
         await asyncio.Event().wait()
 
-    async with running(Sender(desk.register, {MAIL: hang, WEBHOOK: webhook.send})):
+    async with going(Sender(desk.register, {MAIL: hang, WEBHOOK: webhook.send}).run()):
         await asyncio.to_thread(tell, desk)
         await asyncio.wait_for(webhook.heard.wait(), SOON)
         webhook.heard.clear()

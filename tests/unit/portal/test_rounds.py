@@ -1,14 +1,13 @@
 """The round of the recorders: each is asked in its turn, by one portal, and what it says shows in the metrics."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
+from background import going
 from review_desk import NOON, ReviewDesk
 from sqlalchemy.orm import Session
 
@@ -25,13 +24,6 @@ EVERY = timedelta(minutes=5)
 SOON = 10  # seconds: before the round would look by itself
 WELL = RecorderFacts("M", "N", "I", True, {}, 1500, "ntp", 10, "UTC")
 TESTED = Found("no-channel", "没有通道", "no channel")
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Iterator[ReviewDesk]:
-    desk = ReviewDesk(f"sqlite:///{tmp_path / 'register.db'}")
-    yield desk
-    desk.close()
 
 
 @dataclass
@@ -108,17 +100,6 @@ def row_of(desk: ReviewDesk) -> Recorder:
     """Read past the register, which would tell of a commit again."""
     with Session(desk.register.engine) as session:
         return session.get_one(Recorder, "recorder")
-
-
-@asynccontextmanager
-async def going(work: Any) -> AsyncIterator[None]:
-    task = asyncio.create_task(work)
-    try:
-        yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
 
 
 @pytest.mark.requirement("R34")

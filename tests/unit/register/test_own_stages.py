@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from authenticator import Authenticator
-from own_stage import own_stage
+from own_stage import own_stage_desk
 from review_desk import NOON, PASSWORD, ReviewDesk
 
 from services.register import criticism, duties, figures, inbox, review_tasks, second_factors
@@ -21,12 +21,8 @@ from services.runtime.errors import NotFound, Refused
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[ReviewDesk]:
-    """A desk whose file has the stage; ``inspector`` is an interpreter, too."""
-    with own_stage(tmp_path):
-        desk = ReviewDesk(f"sqlite:///{tmp_path / 'register.db'}")
-        desk.post("inspector", "interpreter", "security")
+    with own_stage_desk(tmp_path) as desk:
         yield desk
-        desk.close()
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,13 +21,6 @@ from services.register.unit import Actor, Register, Unit
 from services.runtime.clock import FixedClock
 from services.runtime.errors import NotFound, Refused
 from services.runtime.settings import Settings
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Iterator[ReviewDesk]:
-    desk = ReviewDesk(f"sqlite:///{tmp_path / 'register.db'}")
-    yield desk
-    desk.close()
 
 
 @pytest.fixture

@@ -1,8 +1,5 @@
 """What a signature needs at each stage, and what is kept of it; what is wrong is counted, though nothing is signed."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from authenticator import Authenticator
 from review_desk import PASSWORD, ReviewDesk
@@ -13,13 +10,6 @@ from services.register.people import Person
 from services.register.reviews import Decision
 from services.register.signatures import Proof
 from services.runtime.errors import Refused
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Iterator[ReviewDesk]:
-    desk = ReviewDesk(f"sqlite:///{tmp_path / 'register.db'}")
-    yield desk
-    desk.close()
 
 
 @pytest.fixture

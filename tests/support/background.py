@@ -1,0 +1,19 @@
+"""What a process does beside everything else, begun for a test and ended with it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+
+@asynccontextmanager
+async def going(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """``work`` has begun, and is cancelled at the end."""
+    task = asyncio.create_task(work)
+    await asyncio.sleep(0)
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
