@@ -221,7 +221,7 @@ def _keys(points: Points) -> None:
     points.wrap(LoanKeys, "create", lambda *_: "loan-key create")
     points.wrap(LoanKeys, "destroy", lambda *_: "loan-key destroy")
     points.wrap(keys, "shred", lambda *_: "loan-key shred")
-    points.wrap(key_files, "_sync", lambda *_: "key-file synced")
+    points.wrap(key_files, "sync_folder", lambda *_: "key-file synced")
 
     class LinkedPath(type(Path())):  # type: ignore[misc]
         def hardlink_to(self, target: Any) -> None:
