@@ -12,7 +12,8 @@ from services.runtime.spans import Span
 class RecorderDown(Retryable):
     """The recorder cannot be reached, or its storage is not there.
 
-    ``code`` is missing, empty, denied, unreadable, or away where nothing more is known.
+    ``code`` is missing, empty, denied or unreadable for a folder, one of those that ``web.Web`` names for what answers
+    over HTTP, or away where nothing more is known.
     """
 
     runbook = "recorder-silent"
@@ -43,7 +44,7 @@ class Segment:
     """A piece of footage as the recorder keeps it.
 
     ``span`` starts at the wall-clock time of the segment's media time 0; ``size`` in bytes, where it is known before
-    reading; ``container`` is one of mp4, fmp4, mkv, ts, mov; ``open`` begins a new stream of its bytes.
+    reading; ``container`` is one of mp4, fmp4, mov, mkv, ts, ps; ``open`` begins a new stream of its bytes.
     """
 
     name: str

@@ -80,6 +80,22 @@ PARALLEL = Field(
 )
 
 
+ADDRESS = Field(
+    *("address", "address", "地址", "address"),
+    "录像机的网址，例如 http://192.168.1.20:9996。",
+    "Where it answers, such as http://192.168.1.20:9996.",
+    required=True,
+    schemes=("http", "https"),
+)
+USER = Field(*("user", "text", "用户名", "user"))
+PASSWORD = Field(*("password", "secret", "密码", "password"))
+IDENTITY = Field(
+    *("identity", "text", "标识", "identity"),
+    "记录上用的标识，例如序列号。",
+    "What records call it, such as its serial number.",
+)
+
+
 @dataclass(frozen=True)
 class Shape:
     """A kind of recorder as forms show it."""
@@ -142,11 +158,7 @@ FOLDER = Shape(
             "The zone of the times in the files' names.",
             default="UTC",
         ),
-        Field(
-            *("identity", "text", "标识", "identity"),
-            "记录上用的标识，例如序列号。",
-            "What records call it, such as its serial number.",
-        ),
+        IDENTITY,
         Field(
             *("clock_offset_ms", "whole", "时钟偏差（毫秒）", "clock offset (milliseconds)"),
             "录像机时钟减去标准时间；留空表示未测量。",

@@ -1,14 +1,17 @@
-"""One picture out of a segment on disk, decoded in a process that can do nothing else."""
+"""One picture out of a segment, decoded in a process that can do nothing else."""
 
-from datetime import timedelta
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from datetime import datetime, timedelta
 from pathlib import Path
 
-from services.recorders.base import NothingRecorded
+from services.recorders.base import NothingRecorded, Segment
 from services.runtime.confined import answer_of
 from services.runtime.threads import run_in_thread
 
 TIMEOUT = 30.0
 LARGEST = 32 << 20
+LARGEST_SEGMENT = 128 << 20  # bytes held to look for a picture in what does not lie on a disk
 
 
 async def picture(path: Path, offset: timedelta) -> bytes:
@@ -23,3 +26,26 @@ async def picture(path: Path, offset: timedelta) -> bytes:
     if not output or len(output) > LARGEST:
         raise NothingRecorded(f"No picture of {path.name} can be decoded {offset} after its start.")
     return output
+
+
+async def picture_in(segments: AsyncIterator[Segment], at: datetime) -> bytes:
+    """The picture shown at that moment, as JPEG, out of the first of these segments that has one.
+
+    Raises NothingRecorded, and what the segments' streams raise.
+    """
+    async for segment in segments:
+        held = bytearray()
+        chunks = segment.open()
+        if isinstance(chunks, AsyncGenerator):
+            async with aclosing(chunks):
+                async for chunk in chunks:
+                    held += chunk
+                    if len(held) > LARGEST_SEGMENT:
+                        break
+        offset = max(0.0, (at - segment.span.start).total_seconds())
+        output = await answer_of(
+            "services.recorders.snapshot_process", str(offset), segment.container, given=bytes(held), seconds=TIMEOUT
+        )
+        if output and len(output) <= LARGEST:
+            return output
+    raise NothingRecorded(f"No picture can be decoded at {at.isoformat()}.")

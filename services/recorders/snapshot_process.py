@@ -1,8 +1,9 @@
-"""``python -m services.recorders.snapshot_process <seconds>``: segment in, JPEG out.
+"""``python -m services.recorders.snapshot_process <seconds> [<container>]``: segment in, JPEG out.
 
 It decodes what a recorder holds, so it may do nothing but read and write its pipes (``services.runtime.confine``).
 """
 
+import io
 import sys
 from fractions import Fraction
 
@@ -13,16 +14,23 @@ from av.video.frame import VideoFrame
 
 from services.runtime.confine import Limits, confine
 
+FORMATS = {"mkv": "matroska", "ts": "mpegts", "ps": "mpeg"}
+
 
 def frame_at(container: InputContainer, seconds: float) -> VideoFrame | None:
     """The last picture that begins no later, or the first one there is."""
     video = container.streams.video[0]
     video.codec_context.thread_count = 1
-    container.seek(int(seconds / (video.time_base or 1)), stream=video, backward=True)
     shown: VideoFrame | None = None
     try:
+        if container.format.name not in FORMATS.values():
+            container.seek(int(seconds / (video.time_base or 1)), stream=video, backward=True)
+            first = 0.0
+        else:
+            # These begin at any time, and are held whole: they are read from their beginning.
+            first = float((video.start_time or 0) * (video.time_base or 1))
         for frame in container.decode(video):
-            if shown is not None and frame.time is not None and frame.time > seconds:
+            if shown is not None and frame.time is not None and frame.time - first > seconds:
                 break
             shown = frame
     except av.FFmpegError:
@@ -49,7 +57,9 @@ def main() -> int:
     confine(Limits(cpu_seconds=30))
     av.logging.set_level(None)
     try:
-        with av.open(sys.stdin.buffer, "r", format="mov") as container:
+        given = sys.stdin.buffer
+        file = given if given.seekable() else io.BytesIO(given.read())
+        with av.open(file, "r", format=FORMATS.get("".join(sys.argv[2:3]), "mov")) as container:
             frame = frame_at(container, float(sys.argv[1]))
     except (av.FFmpegError, IndexError):
         return 1

@@ -1,0 +1,238 @@
+"""Recorders that answer over HTTP: asking, streaming, and a name for each answer that is none.
+
+What a recorder answers is never believed for its status alone: bodies are bounded, short ones are told, and pages for
+people are seen. Nothing that was told in confidence, and no address with its query, reaches an error's text.
+"""
+
+import ssl
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterator, Mapping
+from contextlib import aclosing, asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import httpx
+
+from services.recorders.base import OutsideRoots, RecorderDown
+from services.runtime.addresses import AddressRefused, Guard, guarded_client
+
+LARGEST_ANSWER = 16 << 20  # bytes of a list; footage is streamed
+PATIENCE = 30.0  # seconds without a byte
+RESUMES = 3  # times that a broken transfer is taken up again where the recorder gives ranges
+PAGE = (b"<!doctype html", b"<html")
+BUSY = (429, 500, 502, 503, 504)
+
+
+class BrokenOff(RecorderDown):
+    """The recorder stopped in the middle of an answer."""
+
+
+@dataclass(frozen=True)
+class Clock:
+    """A recorder's clock minus true time, how that was measured, and how far it may be off; None: not measured."""
+
+    offset_ms: int | None = None
+    method: str = "unknown"
+    uncertainty_ms: int | None = None
+
+    @classmethod
+    def of(cls, shown: datetime, asked: datetime, answered: datetime, *, resolution: timedelta, method: str) -> "Clock":
+        """From the time that a recorder showed at some moment between ``asked`` and ``answered``, both true.
+
+        ``resolution`` is the step of what it shows, which it has rounded down to.
+        """
+        half, trip = resolution / 2, (answered - asked) / 2
+        offset = shown + half - (asked + trip)
+        return cls(_milliseconds(offset), method, _milliseconds(half + trip))
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A whole answer; ``asked`` and ``answered`` are true times around it."""
+
+    status: int
+    headers: httpx.Headers
+    body: bytes
+    asked: datetime
+    answered: datetime
+    clock: Clock = field(default_factory=Clock)  # by its header Date
+
+    @property
+    def is_page(self) -> bool:
+        """Whether it is a page for people, such as a login page."""
+        return self.body.lstrip()[:20].lower().startswith(PAGE)
+
+    @property
+    def text(self) -> str:
+        return self.body.decode("utf-8", "replace")
+
+
+@dataclass(frozen=True)
+class Body:
+    """The head of an answer that is being streamed; ``size`` in bytes where it was told."""
+
+    status: int
+    headers: httpx.Headers
+    size: int | None
+    chunks: AsyncGenerator[bytes, None]
+
+
+class Web:
+    """The HTTP side of one recorder. Every method raises RecorderDown, by whose ``code`` a form tells what to do:
+
+    unreachable, silent, tls, login, forbidden, busy, not-a-recorder, and broken-off (BrokenOff). OutsideRoots where
+    the settings let no recorder be.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        guard: Guard,
+        *,
+        identity: str = "",
+        auth: httpx.Auth | None = None,
+        patience: float = PATIENCE,
+    ) -> None:
+        self.identity = identity or address
+        self._address = address.rstrip("/")
+        self._guard = guard
+        self._auth = auth
+        self._patience = patience
+
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str | int] | None = None,
+        headers: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+        form: Mapping[str, str] | None = None,
+        accept: Collection[int] = (200,),
+    ) -> Answer:
+        """The whole answer, whose status is one of ``accept``; ``path`` begins with / and is escaped already."""
+        asked = datetime.now(UTC)
+        async with self.stream(
+            method, path, params=params, headers=headers, content=content, form=form, accept=accept
+        ) as body:
+            answered = datetime.now(UTC)
+            pieces = bytearray()
+            async for chunk in body.chunks:
+                pieces += chunk
+                if len(pieces) > LARGEST_ANSWER:
+                    raise self.down("not-a-recorder", f"its answer to {path} is larger than {LARGEST_ANSWER >> 20} MiB")
+        clock = _dated(body.headers.get("date"), asked, answered)
+        return Answer(body.status, body.headers, bytes(pieces), asked, answered, clock)
+
+    @asynccontextmanager
+    async def stream(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str | int] | None = None,
+        headers: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+        form: Mapping[str, str] | None = None,
+        accept: Collection[int] = (200,),
+    ) -> AsyncIterator[Body]:
+        """An answer as it comes; raises BrokenOff from its chunks where fewer bytes come than were told."""
+        request: dict[str, Any] = {"params": params, "headers": headers, "content": content, "data": form}
+        with self._told(path):
+            async with guarded_client(self._guard, timeout=self._patience) as client:
+                given = {name: value for name, value in request.items() if value is not None}
+                async with client.stream(method, self._address + path, auth=self._auth, **given) as response:
+                    if response.status_code not in accept:
+                        raise self._refusal(response, path)
+                    size = response.headers.get("content-length", "")
+                    known = int(size) if size.isdecimal() and "content-encoding" not in response.headers else None
+                    chunks = self._chunks(response, path)
+                    async with aclosing(chunks):
+                        yield Body(response.status_code, response.headers, known, chunks)
+
+    async def read(
+        self,
+        path: str,
+        *,
+        params: Mapping[str, str | int] | None = None,
+        headers: Mapping[str, str] | None = None,
+        ranges: bool = False,
+    ) -> AsyncIterator[bytes]:
+        """The bytes of a GET. With ``ranges`` a broken transfer is taken up where it ended, RESUMES times."""
+        came, tries = 0, 0
+        while True:
+            asked = dict(headers or {}) | ({"Range": f"bytes={came}-"} if came else {})
+            try:
+                async with self.stream(
+                    "GET", path, params=params, headers=asked, accept=(206,) if came else (200,)
+                ) as body:
+                    if came and not body.headers.get("content-range", "").startswith(f"bytes {came}-"):
+                        raise self.down(
+                            "not-a-recorder", f"it was asked for {path} from byte {came} and sent another part"
+                        )
+                    async for chunk in body.chunks:
+                        came += len(chunk)
+                        yield chunk
+            except BrokenOff:
+                tries += 1
+                if not ranges or not came or tries > RESUMES:
+                    raise
+            else:
+                return
+
+    def down(self, code: str, cause: str) -> RecorderDown:
+        """The error to raise: ``cause`` completes the sentence and holds nothing secret."""
+        kind = BrokenOff if code == "broken-off" else RecorderDown
+        return kind(f"Recorder {self.identity} did not give what it was asked for: {cause}. It is tried again.", code)
+
+    async def _chunks(self, response: httpx.Response, path: str) -> AsyncGenerator[bytes, None]:
+        with self._told(path, began=True):
+            # As they come: chunks made to a size would be lost with a transfer that breaks off.
+            async for chunk in response.aiter_bytes():
+                yield chunk
+
+    @contextmanager
+    def _told(self, path: str, *, began: bool = False) -> Iterator[None]:
+        try:
+            yield
+        except AddressRefused as error:
+            raise OutsideRoots(f"Recorder {self.identity} is where the settings let none be: {error}") from error
+        except httpx.TimeoutException as error:
+            what = f"nothing came for {self._patience:g} s from {path}"
+            raise self.down("broken-off" if began else "silent", what) from error
+        except httpx.ConnectError as error:
+            if isinstance(error.__context__, ssl.SSLError) or "CERTIFICATE" in str(error).upper():
+                raise self.down("tls", "its certificate is not trusted; give its authority to the system") from error
+            raise self.down("unreachable", "no connection can be made to its address") from error
+        except httpx.ReadError as error:
+            raise self.down("broken-off" if began else "unreachable", f"the connection broke at {path}") from error
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
+            cause = f"it broke off or does not keep to HTTP at {path}"
+            raise self.down("broken-off" if began else "not-a-recorder", cause) from error
+
+    def _refusal(self, response: httpx.Response, path: str) -> RecorderDown:
+        status = response.status_code
+        if status == 401:
+            return self.down("login", "it does not accept the user and password")
+        if status == 403:
+            return self.down("forbidden", f"the user has no right to {path}")
+        if status in BUSY:
+            return self.down("busy", f"it answered {status} to {path}")
+        if response.is_redirect:
+            return self.down("not-a-recorder", f"it sends whoever asks for {path} elsewhere")
+        return self.down("not-a-recorder", f"it answered {status} to {path}")
+
+
+def _dated(text: str | None, asked: datetime, answered: datetime) -> Clock:
+    try:
+        shown = parsedate_to_datetime(text or "")
+    except ValueError:
+        return Clock()
+    if shown.tzinfo is None:
+        return Clock()
+    return Clock.of(shown, asked, answered, resolution=timedelta(seconds=1), method="http-date")
+
+
+def _milliseconds(length: timedelta) -> int:
+    return round(length / timedelta(milliseconds=1))
