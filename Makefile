@@ -6,7 +6,7 @@ SEED ?= 1
 PROMTOOL ?= $(firstword $(shell command -v promtool) $(wildcard $(HOME)/.cache/footage-desk-tools/bin/promtool))
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-test run demo test test-alone test-together lint rules-test bpmn-lint chart-test chart-docs chart-golden \
-	chaos test-zeebe clean
+	recorder-docs chaos test-zeebe clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -76,6 +76,9 @@ chart-test: setup-test ## lint, unit tests, renders and schemas of the Helm char
 chart-docs: setup-test ## write the chart's README, schema, table of access and copies of alerts and dashboards anew
 	$(BIN)/python deploy/chart/access.py
 	$(BIN)/python deploy/chart/documents.py
+
+recorder-docs: setup-test ## write the table of wrong answers in docs/recorders.md anew, from the tests' marks
+	cd tests/support && $(CURDIR)/$(BIN)/python -m recorders.table
 
 chart-golden: setup-test ## write the chart's golden renders anew
 	$(BIN)/python deploy/chart/check.py --update
