@@ -13,6 +13,7 @@ from services.recorders.base import Recorder, RecorderFacts, Segment
 from services.recorders.folder import FolderRecorder
 from services.recorders.shapes import FOLDER, Shape
 from services.recorders.upload import UploadRecorder
+from services.runtime import metrics
 from services.runtime.addresses import Guard, parse_networks
 from services.runtime.errors import Fatal
 from services.runtime.settings import Settings
@@ -38,6 +39,7 @@ class Kind:
 KINDS = {
     "folder": Kind(FOLDER, lambda told, places: FolderRecorder.from_configuration(told, roots=places.roots)),
 }
+metrics.expect_recorders(KINDS)
 # Made by the house itself when somebody brings a file; nobody enters one.
 UPLOAD = "upload"
 ANYWHERE = Places()
@@ -84,7 +86,10 @@ class Bounded:
         return await self._recorder.coverage(channel, span)
 
     async def fetch(self, channel: str, span: Span) -> AsyncIterator[Segment]:
-        async with self._semaphore():
+        semaphore = self._semaphore()
+        with metrics.FETCHES_WAITING.labels(self._key[0]).track_inprogress():
+            await semaphore.acquire()
+        try:
             segments = self._recorder.fetch(channel, span)
             if isinstance(segments, AsyncGenerator):
                 async with aclosing(segments):
@@ -93,6 +98,8 @@ class Bounded:
             else:
                 async for segment in segments:
                     yield segment
+        finally:
+            semaphore.release()
 
     async def snapshot(self, channel: str, at: datetime) -> bytes:
         return await self._recorder.snapshot(channel, at)

@@ -4,6 +4,8 @@ Labels are few and low in number: never an application, a job key, a person or a
 the first event, because Prometheus sees no increase from nothing to 1.
 """
 
+from collections.abc import Iterable
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 REGISTRY = CollectorRegistry(auto_describe=True)
@@ -44,6 +46,22 @@ BYTES_MOVED = Counter(
     "footage_desk_bytes_moved", "Bytes of footage on their way into the vault, counted as they pass", registry=REGISTRY
 )
 BYTES_SEALED = Counter("footage_desk_bytes_sealed", "Bytes of footage sealed", registry=REGISTRY)
+FETCHED_BYTES = Counter(
+    "footage_desk_fetched_bytes", "Bytes that recorders gave, repeated ones included", ["kind"], registry=REGISTRY
+)
+FETCHED_SEGMENTS = Counter("footage_desk_fetched_segments", "Segments that recorders gave", ["kind"], registry=REGISTRY)
+FETCHES_AGAIN = Counter(
+    "footage_desk_fetches_again",
+    "Times that a recorder was asked once more for what it had broken off, or had promised and not given",
+    ["kind"],
+    registry=REGISTRY,
+)
+FETCHES_WAITING = Gauge(
+    "footage_desk_fetches_waiting",
+    "Fetches that wait until their recorder gives fewer recordings at once",
+    ["kind"],
+    registry=REGISTRY,
+)
 SEALINGS = Counter(
     "footage_desk_sealings",
     "Footage sent through the seal by outcome: complete, partial, missing, unreadable, failed",
@@ -155,6 +173,13 @@ def expect_jobs(job_type: str, places: int) -> None:
         counter.labels(job_type)
     JOB_PLACES.labels(job_type).set(places)
     LAST_SUCCESSFUL_POLL.labels(job_type).set_to_current_time()
+
+
+def expect_recorders(kinds: Iterable[str]) -> None:
+    """Show what is fetched from each kind of recorder from the start."""
+    for kind in kinds:
+        for series in (FETCHED_BYTES, FETCHED_SEGMENTS, FETCHES_AGAIN, FETCHES_WAITING):
+            series.labels(kind)
 
 
 def expect_notices(channel: str) -> None:

@@ -74,12 +74,13 @@ class Cutter:
         self._begun = False  # the asked start was reached
         self._flowing = False  # the next picture follows what is written, and need not be a key frame
         self._overlapping = False
+        self._again = False
         self._without_key = 0  # pictures of this segment that no key frame leads to
         self._shift = 0
         self._written_end = 0  # decoding time at which the written pictures end
         self._written_sound = 0
-        self._written: deque[bytes] = deque(maxlen=RECALLED)  # the last pictures
-        self._repeated: deque[bytes] = deque(maxlen=RECALLED)  # of the segment that overlaps them
+        self._written: deque[Packet[Stream]] = deque(maxlen=RECALLED)  # the last pictures
+        self._repeated: deque[Packet[Stream]] = deque(maxlen=RECALLED)  # of the segment that overlaps them
         self._group: list[Timed] = []
         self._sound: deque[Timed] = deque(maxlen=2000)
 
@@ -87,7 +88,8 @@ class Cutter:
         """The packets that follow are of these tracks; their covered time goes into ``extent``."""
         # Of the segment before, only what was copied may be used: its streams are closed.
         same = self._key == tracks.key
-        self._overlapping = relation == "overlap" and self._begun
+        self._overlapping = relation in ("overlap", "again") and self._begun
+        self._again = relation == "again"
         if relation != "follows" or not same:
             self._flowing = False
             self._group.clear()
@@ -133,7 +135,9 @@ class Cutter:
 
     def _repeats(self, timed: Timed) -> bool:
         """Whether an overlapping picture is left out: it repeats what is written, or nothing leads to it."""
-        self._repeated.append(bytes(timed.packet))
+        if self._again:
+            return self._is_there(timed)
+        self._repeated.append(timed.packet)
         distance = self._written_end - (timed.dts + timed.length)
         if abs(distance) <= 2 * SECOND and self._ends_alike() and self._writer.accepts(self._current()):
             # The same pictures in both segments: what comes after them follows without a seam.
@@ -144,10 +148,25 @@ class Cutter:
         self._overlapping = False
         return False
 
+    def _is_there(self, timed: Timed) -> bool:
+        """As ``_repeats``, where the same segment comes again: its times tell, for they are the same."""
+        if timed.dts + timed.length // 2 < self._written_end:
+            self._repeated.append(timed.packet)
+            return True
+        self._overlapping = False
+        last = list(self._repeated)[-1:]
+        self._flowing = last == list(self._written)[-1:] and self._writer.accepts(self._current())
+        if self._flowing and timed.shown is not None:
+            self._extent.add(timed.dts, timed.shown - timed.dts)  # shown then are pictures that were read before
+        return False
+
     def _ends_alike(self) -> bool:
         # One picture is not enough: where nothing moves, many are the same to the byte.
-        alike = list(self._written)[-len(self._repeated) :]
-        return alike == list(self._repeated)
+        written = list(self._written)[-len(self._repeated) :]
+        pairs = zip(written, self._repeated, strict=False)
+        return len(written) == len(self._repeated) and all(
+            one.size == other.size and bytes(one) == bytes(other) for one, other in pairs
+        )
 
     def _hold(self, timed: Timed) -> None:
         if timed.key:
@@ -205,7 +224,7 @@ class Cutter:
     def _put(self, timed: Timed) -> None:
         if timed.key and self._checked is None:
             self._checked = decodes(self._current(), timed.packet)
-        self._written.append(bytes(timed.packet))
+        self._written.append(timed.packet)
         self._written_end = timed.dts + timed.length
         if timed.shown is not None:
             self._extent.add(timed.shown + self._shift, timed.length)

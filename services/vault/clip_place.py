@@ -7,7 +7,7 @@ from services.runtime.boxes import StreamMark
 from services.vault.clip_source import Foreign
 from services.vault.clip_track import SECOND
 
-Relation = Literal["follows", "gap", "overlap"]
+Relation = Literal["follows", "gap", "overlap", "again"]  # again: the same segment as before, from its beginning
 
 
 RESYNC = 10 * SECOND  # a gap this long is not blurred by going back to the recorder's own times
@@ -32,6 +32,7 @@ class Placement:
         self._before: tuple[StreamMark, int] | None = None
         self._seen: set[str] = set()
         self._shift = 0  # of the segment before, against its name
+        self._placed: tuple[str, int] | None = None  # the segment before: its name and its time by it
 
     def place(self, name: str, nominal: int, mark: StreamMark | None, first: int) -> tuple[int, Relation]:
         """Wall-clock time of the segment's media time 0, and the relation to what came before.
@@ -41,7 +42,11 @@ class Placement:
         if mark is not None:
             self._check(name, mark, nominal + first)
         zero, distance = nominal, 0
-        if self.end is not None:
+        repeated = self._placed == (name, nominal)  # a segment that broke off is given again, from its beginning
+        self._placed = (name, nominal)
+        if repeated:
+            zero = nominal + self._shift
+        elif self.end is not None:
             placed = self._numbered(mark)
             distance = nominal + first - (self.end - self._shift) if placed is None else placed + first - self.end
             zero = self._zero(nominal, first, distance, self.end) if placed is None else placed
@@ -50,6 +55,8 @@ class Placement:
         self._before = None if mark is None else (mark, zero)
         if mark is not None:
             self._seen.add(mark.stream)
+        if repeated:
+            return zero, "again"
         if self.end is None or distance > (0 if self.torn else self.join_ns):
             return zero, "gap"
         return zero, "overlap" if distance < -self.join_ns else "follows"

@@ -109,11 +109,14 @@ def _check_fingerprint(report: ClipReport, channel: str, expected: str | None) -
 def _broken(asked: Span, taken: Sequence[Taken]) -> list[tuple[Taken, Span]]:
     """Segments with a fault inside the asked span, each with what was lost by it (which may be no time at all)."""
     found = []
-    for one in taken:
+    for number, one in enumerate(taken, 1):
         if one.problem is None or one.lost_from is None:
             continue
         until = _next_picture(one.lost_from, taken, asked)
-        if one.lost_from < asked.end and until >= asked.start:
+        if until <= one.lost_from and any((one.name, one.span) == (two.name, two.span) for two in taken[number:]):
+            continue  # it was given again, and what it lacked came then
+        # What a segment lacks before the asked start only, the clip does not lack.
+        if one.lost_from < asked.end and (until > asked.start or one.lost_from >= asked.start):
             found.append((one, Span(max(one.lost_from, asked.start), max(until, one.lost_from, asked.start))))
     return found
 

@@ -83,10 +83,14 @@ class Bench:
     def recorder(self) -> FolderRecorder:
         return FolderRecorder.from_configuration({"root": str(self.root)})
 
-    async def seal(self, asked: Span, segments: Sequence[Any] | None = None, **changes: Any) -> Sealed:
+    async def seal(
+        self, asked: Span, segments: Sequence[Any] | AsyncIterator[Any] | None = None, **changes: Any
+    ) -> Sealed:
         """Seal what the folder holds of the span, or the segments given, as channel cam1 under the key ``key``."""
         channel = changes.pop("channel", "cam1")
-        source = self.recorder.fetch(channel, asked) if segments is None else stream(segments)
+        source = self.recorder.fetch(channel, asked) if segments is None else segments
+        if isinstance(source, Sequence):
+            source = stream(source)
         promised = changes.pop("promised", None)
         if promised is None:
             promised = await self.recorder.coverage(channel, asked) if segments is None else []
