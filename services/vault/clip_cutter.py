@@ -79,8 +79,8 @@ class Cutter:
         self._shift = 0
         self._written_end = 0  # decoding time at which the written pictures end
         self._written_sound = 0
-        self._written: deque[Packet[Stream]] = deque(maxlen=RECALLED)  # the last pictures
-        self._repeated: deque[Packet[Stream]] = deque(maxlen=RECALLED)  # of the segment that overlaps them
+        self._written: deque[memoryview] = deque(maxlen=RECALLED)  # the last pictures
+        self._repeated: deque[memoryview] = deque(maxlen=RECALLED)  # of the segment that overlaps them
         self._group: list[Timed] = []
         self._sound: deque[Timed] = deque(maxlen=2000)
 
@@ -137,7 +137,7 @@ class Cutter:
         """Whether an overlapping picture is left out: it repeats what is written, or nothing leads to it."""
         if self._again:
             return self._is_there(timed)
-        self._repeated.append(timed.packet)
+        self._repeated.append(memoryview(timed.packet))
         distance = self._written_end - (timed.dts + timed.length)
         if abs(distance) <= 2 * SECOND and self._ends_alike() and self._writer.accepts(self._current()):
             # The same pictures in both segments: what comes after them follows without a seam.
@@ -151,7 +151,7 @@ class Cutter:
     def _is_there(self, timed: Timed) -> bool:
         """As ``_repeats``, where the same segment comes again: its times tell, for they are the same."""
         if timed.dts + timed.length // 2 < self._written_end:
-            self._repeated.append(timed.packet)
+            self._repeated.append(memoryview(timed.packet))
             return True
         self._overlapping = False
         last = list(self._repeated)[-1:]
@@ -162,11 +162,8 @@ class Cutter:
 
     def _ends_alike(self) -> bool:
         # One picture is not enough: where nothing moves, many are the same to the byte.
-        written = list(self._written)[-len(self._repeated) :]
-        pairs = zip(written, self._repeated, strict=False)
-        return len(written) == len(self._repeated) and all(
-            one.size == other.size and bytes(one) == bytes(other) for one, other in pairs
-        )
+        alike = list(self._written)[-len(self._repeated) :]
+        return alike == list(self._repeated)
 
     def _hold(self, timed: Timed) -> None:
         if timed.key:
@@ -224,7 +221,7 @@ class Cutter:
     def _put(self, timed: Timed) -> None:
         if timed.key and self._checked is None:
             self._checked = decodes(self._current(), timed.packet)
-        self._written.append(timed.packet)
+        self._written.append(memoryview(timed.packet))
         self._written_end = timed.dts + timed.length
         if timed.shown is not None:
             self._extent.add(timed.shown + self._shift, timed.length)

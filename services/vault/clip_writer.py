@@ -23,6 +23,7 @@ from av.video.stream import VideoStream
 
 from services.runtime.boxes import BoxWalk
 
+BUFFER = 1 << 20  # of the muxer: a fragment leaves in few pieces
 # No edit list, no trailing index; every track's time starts where its packets say (frag_discont).
 _OPTIONS = {
     "movflags": "frag_keyframe+empty_moov+default_base_moof+frag_discont+skip_trailer",
@@ -174,7 +175,7 @@ class Writer:
             self.parts.append(Part(self._offset, 0, 0, tracks.fingerprint, tracks.codecs, first_pts_ns, first_pts_ns))
         sink = _Sink(self._pipe, self._offset, continued=continued, times=self._times)
         options = _OPTIONS | {"fragment_index": str(self._fragments + 1)}
-        container = av.open(sink, "w", format="mp4", options=options)
+        container = av.open(sink, "w", format="mp4", options=options, buffer_size=BUFFER)
         streams: dict[str, Stream] = {"video": container.add_stream_from_template(tracks.video, opaque=True)}
         bases = {"video": tracks.video.time_base or Fraction(1, 90_000)}
         if tracks.audio is not None:
@@ -200,7 +201,8 @@ class Writer:
                 self._times.append((pts_ns - self.first_ns) // 1_000_000)
         run.container.mux_one(packet)
         self.packets += 1
-        self._report(run)
+        if run.sink.fragments:
+            self._report(run)
 
     def end_run(self) -> None:
         """Close the muxer, if one is open, and account for what it wrote."""
