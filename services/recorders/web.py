@@ -4,6 +4,7 @@ What a recorder answers is never believed for its status alone: bodies are bound
 people are seen. Nothing that was told in confidence, and no address with its query, reaches an error's text.
 """
 
+import json
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterator, Mapping
 from contextlib import aclosing, asynccontextmanager, contextmanager
@@ -124,6 +125,15 @@ class Web:
                     raise self.down("not-a-recorder", f"its answer to {path} is larger than {LARGEST_ANSWER >> 20} MiB")
         clock = _dated(body.headers.get("date"), asked, answered)
         return Answer(body.status, body.headers, bytes(pieces), asked, answered, clock)
+
+    def parsed(self, answer: Answer, path: str) -> Any:
+        """What the JSON of an answer says; ``path`` is for the error's text only."""
+        if answer.is_page:
+            raise self.down("not-a-recorder", f"it answered {path} with a page for people")
+        try:
+            return json.loads(answer.body)
+        except (ValueError, RecursionError) as error:
+            raise self.down("not-a-recorder", f"its answer to {path} is no JSON") from error
 
     @asynccontextmanager
     async def stream(

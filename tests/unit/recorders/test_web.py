@@ -149,3 +149,12 @@ async def test_a_clock_is_measured_by_the_header_date() -> None:
 async def test_a_clock_that_is_not_shown_is_unknown(header: str) -> None:
     async with answering(lambda _: says("200 OK", headers=header)) as address:
         assert (await web(address).ask("GET", "/")).clock == Clock()
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"<html>sign in</html>", b"[" * 100_000, b"\xff\xfe"])
+async def test_what_is_no_json_is_told_as_no_recorder(body: bytes) -> None:
+    async with answering(lambda _: says("200 OK", body)) as address:
+        recorder = web(address)
+        with pytest.raises(RecorderDown) as down:
+            recorder.parsed(await recorder.ask("GET", "/list"), "/list")
+    assert down.value.code == "not-a-recorder"
