@@ -154,8 +154,8 @@ class Cutter:
             self._repeated.append(memoryview(timed.packet))
             return True
         self._overlapping = False
-        last = list(self._repeated)[-1:]
-        self._flowing = last == list(self._written)[-1:] and self._writer.accepts(self._current())
+        same = bool(self._repeated) and bytes(self._repeated[-1]) == bytes(self._written[-1])
+        self._flowing = same and self._writer.accepts(self._current())
         if self._flowing and timed.shown is not None:
             self._extent.add(timed.dts, timed.shown - timed.dts)  # shown then are pictures that were read before
         return False
