@@ -168,15 +168,21 @@ class Web:
         params: Mapping[str, str | int] | None = None,
         headers: Mapping[str, str] | None = None,
         ranges: bool = False,
+        gone: Collection[int] = (),
     ) -> AsyncIterator[bytes]:
-        """The bytes of a GET. With ``ranges`` a broken transfer is taken up where it ended, RESUMES times."""
+        """The bytes of a GET. With ``ranges`` a broken transfer is taken up where it ended, RESUMES times.
+
+        ``gone`` are the statuses that say that what is listed is not there: no byte comes, and none is missed here.
+        """
         came, tries = 0, 0
         while True:
             asked = dict(headers or {}) | ({"Range": f"bytes={came}-"} if came else {})
             try:
                 async with self.stream(
-                    "GET", path, params=params, headers=asked, accept=(206,) if came else (200,)
+                    "GET", path, params=params, headers=asked, accept=(206,) if came else (200, *gone)
                 ) as body:
+                    if body.status in gone:
+                        return
                     if came and not body.headers.get("content-range", "").startswith(f"bytes {came}-"):
                         raise self.down(
                             "not-a-recorder", f"it was asked for {path} from byte {came} and sent another part"
