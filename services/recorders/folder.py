@@ -1,7 +1,6 @@
-"""A recorder that is a folder: segments on a disk or a mount, in the layout that MediaMTX writes.
+"""A recorder that is a folder: segments on a disk or a mount, in the layout of MediaMTX, of Frigate, or plain files.
 
-``<root>/<channel>/YYYY-MM-DD_HH-MM-SS-ffffff.mp4``; the name is the start in the recorder's zone. Names are believed
-for the start only: how far a segment reaches is measured in the file.
+Names are believed for the start only: how far a segment reaches is measured in the file, where it is MP4.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -13,14 +12,17 @@ from typing import TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from services.recorders.base import NothingRecorded, OutsideRoots, RecorderDown, RecorderFacts, Segment, WrongChannel
-from services.recorders.layout import File, channels_of, files_of, oldest_of
-from services.recorders.snapshot import picture
+from services.recorders.layout import MediaMtxLayout
+from services.recorders.layout_files import BOXES, JOIN, File, Layout
+from services.recorders.layout_frigate import FrigateLayout
+from services.recorders.layout_plain import PatternError, PlainLayout
+from services.recorders.shapes import LAYOUTS
+from services.recorders.snapshot import picture, picture_in
 from services.runtime.errors import Fatal
 from services.runtime.spans import Span, merge
 from services.runtime.threads import run_in_thread
 
 R = TypeVar("R")
-JOIN = timedelta(milliseconds=200)  # neighbours this close are one recording; MediaMTX's names are rough by 0.05 s
 READ = 1 << 20
 
 
@@ -37,9 +39,19 @@ class FolderRecorder:
     """Reads a folder; never writes to it, never leaves it."""
 
     def __init__(
-        self, root: Path, zone: ZoneInfo, clock: Clock, identity: str, roots: tuple[Path, ...] | None = None
+        self,
+        root: Path,
+        zone: ZoneInfo,
+        clock: Clock,
+        identity: str,
+        roots: tuple[Path, ...] | None = None,
+        *,
+        layout: str = "mediamtx",
+        pattern: str = "",
     ) -> None:
         self._root = root
+        self._layout_name = layout
+        self._layout = _layout(layout, zone, pattern)
         self._roots = roots
         self._zone = zone
         self._clock = clock
@@ -49,29 +61,29 @@ class FolderRecorder:
     def from_configuration(
         cls, configuration: Mapping[str, str], *, roots: tuple[Path, ...] | None = None
     ) -> "FolderRecorder":
-        """Keys: ``root`` (required), ``layout`` (mediamtx), ``zone`` (IANA name, UTC), ``identity``,
-        ``clock_offset_ms``, ``clock_method``, ``clock_uncertainty_ms``. ``roots`` are the folders that recorders may
-        lie under, None: anywhere. Raises Fatal with what to mend."""
+        """Keys: ``root`` (required), ``layout`` (mediamtx, frigate, plain), ``pattern`` (of the plain layout's names,
+        as ``strptime`` reads them), ``zone`` (IANA name, UTC), ``identity``, ``clock_offset_ms``, ``clock_method``,
+        ``clock_uncertainty_ms``. ``roots`` are the folders that recorders may lie under, None: anywhere. Raises Fatal
+        with what to mend."""
         if not configuration.get("root"):
             raise Fatal("A folder recorder has no root: set the folder that holds its channels.")
-        layout = configuration.get("layout", "mediamtx")
-        if layout != "mediamtx":
-            raise Fatal(f"A folder recorder has the layout {layout}; the layout known is mediamtx: set that.")
         root = Path(configuration["root"])
         offset = _number(configuration, "clock_offset_ms")
         method = configuration.get("clock_method", "unknown" if offset is None else "configured")
         clock = Clock(offset, method, _number(configuration, "clock_uncertainty_ms"))
         zone = _zone(configuration.get("zone", "UTC"))
-        return cls(root, zone, clock, configuration.get("identity", str(root)), roots)
+        identity = configuration.get("identity", str(root))
+        layout, pattern = configuration.get("layout", "mediamtx"), configuration.get("pattern", "")
+        return cls(root, zone, clock, identity, roots, layout=layout, pattern=pattern)
 
     async def probe(self) -> RecorderFacts:
         try:
-            oldest, reachable = await self._in_thread(self._oldest), True
+            oldest, reachable = await self._in_thread(lambda: self._layout.oldest(self._checked_root())), True
         except RecorderDown:
             oldest, reachable = {}, False
         return RecorderFacts(
             make="folder",
-            model="mediamtx",
+            model=self._layout_name,
             identity=self._identity,
             reachable=reachable,
             oldest_frame=oldest,
@@ -91,20 +103,16 @@ class FolderRecorder:
         for file in await self._in_thread(partial(self._files, channel, span)):
             if file.span.intersect(span) is None:
                 continue
-            yield Segment(
-                name=file.path.name,
-                channel=channel,
-                span=file.span,
-                size=file.size,
-                container="fmp4" if file.fragmented else "mp4",
-                open=partial(self._bytes, file),
-            )
+            yield self._segment(channel, file)
 
     async def snapshot(self, channel: str, at: datetime) -> bytes:
         moment = Span(at, at + timedelta(milliseconds=1))
         for file in await self._in_thread(partial(self._files, channel, moment)):
-            if any(piece.intersect(moment) for piece in file.pieces):
+            if not any(piece.intersect(moment) for piece in file.pieces):
+                continue
+            if file.container in (*BOXES, "fmp4"):
                 return await picture(file.path, at - file.span.start)
+            return await picture_in(_only(self._segment(channel, file)), at)
         raise NothingRecorded(f"Channel {channel} of recorder {self._identity} holds no picture at {at.isoformat()}.")
 
     async def protect(self, channel: str, span: Span) -> bool:
@@ -114,15 +122,23 @@ class FolderRecorder:
         return None
 
     def _files(self, channel: str, span: Span) -> list[File]:
-        return files_of(self._channel(channel), self._zone, span)
+        root = self._checked_root()
+        if not self._layout.has(root, channel):
+            raise WrongChannel(
+                f"Recorder {self._identity} has no channel {channel!r}: correct the camera's channel in the register, "
+                "then retry."
+            )
+        return self._layout.files(root, channel, span)
 
-    def _oldest(self) -> dict[str, datetime]:
-        oldest = {}
-        for channel in channels_of(self._checked_root()):
-            first = oldest_of(self._channel(channel), self._zone)
-            if first is not None:
-                oldest[channel] = first
-        return oldest
+    def _segment(self, channel: str, file: File) -> Segment:
+        return Segment(
+            name=file.path.name,
+            channel=channel,
+            span=file.span,
+            size=file.size,
+            container=file.container,
+            open=partial(self._bytes, file),
+        )
 
     def _checked_root(self) -> Path:
         root = self._root.resolve()
@@ -155,16 +171,6 @@ class FolderRecorder:
                 "under one of them, or add its folder there."
             )
 
-    def _channel(self, channel: str) -> Path:
-        root = self._checked_root()
-        folder = (root / channel).resolve()
-        if folder == root or not folder.is_relative_to(root) or not folder.is_dir():
-            raise WrongChannel(
-                f"Recorder {self._identity} has no channel {channel!r}: correct the camera's channel in the register, "
-                "then retry."
-            )
-        return folder
-
     async def _in_thread(self, read: Callable[[], R]) -> R:
         try:
             return await run_in_thread(read)
@@ -188,6 +194,26 @@ class FolderRecorder:
                     yield chunk
         except OSError as error:
             raise self._down(error) from error
+
+
+def _layout(name: str, zone: ZoneInfo, pattern: str) -> Layout:
+    if name == "mediamtx":
+        return MediaMtxLayout(zone)
+    if name == "frigate":
+        return FrigateLayout()
+    if name != "plain":
+        raise Fatal(f"A folder recorder has the layout {name!r}: set one of {', '.join(LAYOUTS)}.")
+    try:
+        return PlainLayout(zone, pattern)
+    except PatternError as error:
+        raise Fatal(
+            f"A folder recorder's pattern is {pattern!r}: set one that holds day, hour, minute and second once each, "
+            "such as %Y%m%d_%H%M%S."
+        ) from error
+
+
+async def _only(segment: Segment) -> AsyncIterator[Segment]:
+    yield segment
 
 
 def _number(configuration: Mapping[str, str], name: str) -> int | None:

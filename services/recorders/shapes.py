@@ -140,6 +140,8 @@ class Shape:
         return checked
 
 
+LAYOUTS = ("mediamtx", "frigate", "plain")
+
 FOLDER = Shape(
     "folder",
     "文件夹录像机",
@@ -151,11 +153,22 @@ FOLDER = Shape(
             "The folder of the recordings, with one folder below it for each channel.",
             required=True,
         ),
-        Field(*("layout", "choice", "文件布局", "layout"), default="mediamtx", choices=("mediamtx",)),
+        Field(
+            *("layout", "choice", "文件布局", "layout"),
+            "文件的存放方式：mediamtx、frigate，或文件名中含有开始时间的普通文件（plain）。",
+            "How its files lie: as MediaMTX or Frigate writes them, or plain, with the start in each name.",
+            default="mediamtx",
+            choices=LAYOUTS,
+        ),
+        Field(
+            *("pattern", "text", "文件名格式", "pattern of the names"),
+            "仅用于 plain：文件名中开始时间的写法，例如 %Y%m%d_%H%M%S；留空则识别常见写法。",
+            "For plain only: how a name tells the start, such as %Y%m%d_%H%M%S; empty for the usual ones.",
+        ),
         Field(
             *("zone", "zone", "文件名的时区", "zone of the file names"),
-            "文件名中的时间所用的时区。",
-            "The zone of the times in the files' names.",
+            "文件名中的时间所用的时区；Frigate 总用 UTC。",
+            "The zone of the times in the files' names; Frigate's are always UTC.",
             default="UTC",
         ),
         IDENTITY,

@@ -12,7 +12,7 @@ import pytest
 from footage_maker import NAME, Camera, numbers_in, truncate
 from vault_bench import NOON, at, span
 
-from services.recorders import layout
+from services.recorders import layout_files
 from services.recorders.base import NothingRecorded, RecorderDown, Segment, WrongChannel
 from services.recorders.extents import Extent, read_extent
 from services.recorders.folder import FolderRecorder
@@ -190,7 +190,7 @@ async def test_a_probe_measures_no_more_files_than_it_takes_to_find_the_oldest_f
         measured.append(path)
         return read_extent(path)
 
-    monkeypatch.setattr(layout, "read_extent", measure)
+    monkeypatch.setattr(layout_files, "read_extent", measure)
     facts = await recorder(root).probe()
 
     assert facts.oldest_frame == {"cam1": at(4)}
@@ -220,7 +220,7 @@ async def test_folder_cannot_protect_footage_and_says_so(root: Path) -> None:
         ("tape", {}, "no recorder of the kind 'tape'"),
         ("folder", {}, "no root"),
         ("folder", {"root": "/tmp", "zone": "Peking"}, "IANA name"),  # noqa: S108
-        ("folder", {"root": "/tmp", "layout": "other"}, "layout known is mediamtx"),  # noqa: S108
+        ("folder", {"root": "/tmp", "layout": "other"}, "one of mediamtx, frigate, plain"),  # noqa: S108
         ("folder", {"root": "/tmp", "clock_offset_ms": "soon"}, "whole number"),  # noqa: S108
         ("folder", {"root": "/tmp", "parallel_fetches": "0"}, "from 1 up"),  # noqa: S108
     ],

@@ -1,0 +1,168 @@
+"""What the layouts of a folder have in common: files whose names say when they start, and how far they reach."""
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from pathlib import Path
+from typing import Protocol
+from zoneinfo import ZoneInfo
+
+from services.recorders.extents import Extent, read_extent
+from services.runtime.spans import Span
+
+JOIN = timedelta(milliseconds=200)  # neighbours this close are one recording; MediaMTX's names are rough by 0.05 s
+USUAL = timedelta(seconds=60)  # what a file that cannot be measured is taken to be long
+LONGEST = timedelta(hours=2)  # what was closed later than this after its start was copied since
+BREAK = timedelta(seconds=10)  # from a file's last byte to the next one's start, where the recording went on
+CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "mkv", ".ts": "ts", ".mpg": "ps", ".ps": "ps"}
+BOXES = ("mp4", "mov")
+
+Dated = tuple[datetime, Path]
+
+
+@dataclass(frozen=True)
+class File:
+    """A segment on disk. ``pieces`` is where it has pictures; ``span`` also counts what a damaged file should hold."""
+
+    path: Path
+    size: int
+    span: Span
+    pieces: tuple[Span, ...]
+    container: str
+    fault: str | None
+
+
+class Layout(Protocol):
+    """Where files lie below the root. Every method raises OSError; links that lead out of the root are not seen."""
+
+    def has(self, root: Path, channel: str) -> bool:
+        """Whether the folder has that channel."""
+        ...
+
+    def files(self, root: Path, channel: str, span: Span) -> list[File]:
+        """The channel's files that can hold something of ``span``, in order of time."""
+        ...
+
+    def oldest(self, root: Path) -> dict[str, datetime]:
+        """The first moment that has a picture, by channel. No more files are measured than it takes."""
+        ...
+
+
+def channel_folder(root: Path, channel: str) -> Path | None:
+    """The folder of that name below the root, or None where there is none, or it lies elsewhere."""
+    inside = root.resolve()
+    folder = (inside / channel).resolve()
+    return folder if folder != inside and folder.is_relative_to(inside) and folder.is_dir() else None
+
+
+def leads_out(path: Path, inside: Path) -> bool:
+    """Whether a link leads out of a folder, which is given as ``resolve`` gives it."""
+    return not path.resolve().is_relative_to(inside)
+
+
+def in_zone(local: datetime, zone: ZoneInfo, path: Path) -> datetime:
+    """The moment that a naive time in a file's name is; the name of an aware one says its zone itself."""
+    if local.tzinfo is not None:
+        return local.astimezone(UTC)
+    here = local.replace(tzinfo=zone)
+    first, second = here.astimezone(UTC), here.replace(fold=1).astimezone(UTC)
+    if second > first:
+        # The hour that the clock goes through twice: the file was closed soon after the start that is right.
+        closed = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+        if second <= closed < second + timedelta(hours=1):
+            return second
+    return first
+
+
+def within_reach(dated: Iterable[Dated], span: Span) -> Iterator[tuple[datetime, Path, datetime | None]]:
+    """Start, file and the next file's start of all that can hold something of the span, in order of time."""
+    starts = sorted(dated)
+    for index, (start, path) in enumerate(starts):
+        following = starts[index + 1][0] if index + 1 < len(starts) else None
+        if start < span.end and (following is None or following >= span.start - USUAL):
+            yield start, path, following
+
+
+def first_picture(dated: Iterable[Dated]) -> datetime | None:
+    """The first moment that has a picture, as far as it takes to find one."""
+    for start, path in sorted(dated):
+        for piece in measured(path, start, None).pieces:
+            return piece.start
+    return None
+
+
+def measured(path: Path, start: datetime, following: datetime | None) -> File:
+    """A file with its reach: read from its boxes where it has boxes."""
+    facts = path.stat()
+    container = CONTAINERS[path.suffix.lower()]
+    if container not in BOXES:
+        return _believed(path, facts, start, following)
+    extent = _extent(str(path), facts.st_size, facts.st_mtime_ns)
+    pieces = tuple(
+        Span(start + timedelta(seconds=begin), start + timedelta(seconds=end)) for begin, end in extent.pieces
+    )
+    end = max((piece.end for piece in pieces), default=start)
+    if extent.fault is not None:
+        end = max(end, start + USUAL if following is None else min(following, start + USUAL))
+    kind = "fmp4" if extent.fragmented and container == "mp4" else container
+    return File(path, facts.st_size, Span(start, end), pieces, kind, extent.fault)
+
+
+def _believed(path: Path, facts: os.stat_result, start: datetime, following: datetime | None) -> File:
+    """A file whose reach is taken from its neighbours and from when it was closed; the clip measures it.
+
+    What has no boxes is read by FFmpeg alone, which meets a recorder's bytes in a confined process only: one for each
+    file would make the coverage of a week take minutes.
+    """
+    closed = datetime.fromtimestamp(facts.st_mtime, UTC)
+    if not start < closed <= start + LONGEST:
+        closed = start + USUAL
+        joined = following is not None and following - start <= 2 * USUAL
+    else:
+        joined = following is not None and following - closed <= BREAK
+    end = following if joined and following is not None else closed
+    span = Span(start, end)
+    return File(path, facts.st_size, span, (span,) if facts.st_size else (), CONTAINERS[path.suffix.lower()], None)
+
+
+def aligned(files: Sequence[File], step: timedelta) -> list[File]:
+    """Files whose names tell the start only down to ``step``, moved by less than that to where one follows another.
+
+    Each name says that its file starts in [name, name + step). As long as some start of the first fits the names of
+    all that follow it without a break, they are one recording, placed at the earliest such start; where no start
+    fits any more, there is a gap. So names that are rounded down tear no footage, and a gap of two steps is seen.
+    """
+    placed: list[File] = []
+    run: list[File] = []
+    early = late = datetime.min.replace(tzinfo=UTC)
+    for file in files:
+        name = file.span.start
+        if run and run[-1].fault is None:
+            length = run[-1].span.duration
+            low, high = max(early + length, name - JOIN), min(late + length, name + step + JOIN)
+            if low <= high:
+                run.append(file)
+                early, late = low, high
+                continue
+        placed += _placed(run, early)
+        run, early, late = [file], name, name + step
+    return placed + _placed(run, early)
+
+
+def _placed(run: Sequence[File], start: datetime) -> list[File]:
+    """The files of a run, of which the last begins at ``start`` and each other ends where the next begins."""
+    placed: list[File] = []
+    for file in reversed(run):
+        begin = placed[-1].span.start - file.span.duration if placed else start
+        shift = begin - file.span.start
+        pieces = tuple(Span(piece.start + shift, piece.end + shift) for piece in file.pieces)
+        placed.append(replace(file, span=Span(begin, file.span.end + shift), pieces=pieces))
+    return placed[::-1]
+
+
+@lru_cache(maxsize=50_000)
+def _extent(path: str, size: int, modified: int) -> Extent:
+    # Size and time are part of the key: a segment that grows is measured anew.
+    return read_extent(Path(path))

@@ -1,0 +1,85 @@
+"""Frigate's layout: ``<root>/YYYY-MM-DD/HH/<camera>/MM.SS.mp4``, in UTC; files of ten seconds, so very many."""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from services.recorders.layout_files import (
+    USUAL,
+    Dated,
+    File,
+    aligned,
+    channel_folder,
+    first_picture,
+    leads_out,
+    measured,
+    within_reach,
+)
+from services.runtime.spans import Span
+
+HOUR = timedelta(hours=1)
+STEP = timedelta(seconds=1)  # of the names
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_HOUR = re.compile(r"\d{2}", re.ASCII)
+_NAME = re.compile(r"(\d{2})\.(\d{2})", re.ASCII)
+
+
+class FrigateLayout:
+    """Files in Frigate's layout; the root is its ``recordings``, or the folder that this lies in."""
+
+    def has(self, root: Path, channel: str) -> bool:
+        plain = channel not in ("", ".", "..") and "/" not in channel
+        return plain and any(channel_folder(folder, channel) is not None for _, folder in _hours(root))
+
+    def files(self, root: Path, channel: str, span: Span) -> list[File]:
+        """Only the hours of the span are listed."""
+        base = _recordings(root)
+        first = (span.start - USUAL).replace(minute=0, second=0, microsecond=0)
+        dated: list[Dated] = []
+        for number in range((span.end - first) // HOUR + 1):
+            hour = first + number * HOUR
+            folder = channel_folder(base / hour.strftime("%Y-%m-%d") / hour.strftime("%H"), channel)
+            if folder is not None and not leads_out(folder, base.resolve()):
+                dated += _dated(folder, hour)
+        reached = within_reach(dated, span)
+        return aligned([measured(path, start, following) for start, path, following in reached], STEP)
+
+    def oldest(self, root: Path) -> dict[str, datetime]:
+        found: dict[str, datetime] = {}
+        for hour, folder in _hours(root):
+            for camera in folder.iterdir():
+                if camera.name in found or channel_folder(folder, camera.name) is None:
+                    continue
+                first = first_picture(_dated(camera, hour))
+                if first is not None:
+                    found[camera.name] = first
+        return found
+
+
+def _recordings(root: Path) -> Path:
+    below = root / "recordings"
+    return below if below.is_dir() else root
+
+
+def _hours(root: Path) -> Iterator[tuple[datetime, Path]]:
+    """The folders of hours, oldest first."""
+    base = _recordings(root)
+    inside = base.resolve()
+    for day in sorted(entry for entry in base.iterdir() if _DAY.fullmatch(entry.name) and entry.is_dir()):
+        for hour in sorted(entry for entry in day.iterdir() if _HOUR.fullmatch(entry.name) and entry.is_dir()):
+            try:
+                moment = datetime.strptime(f"{day.name} {hour.name}", "%Y-%m-%d %H").replace(tzinfo=UTC)
+            except ValueError:
+                continue
+            if not leads_out(hour, inside):
+                yield moment, hour
+
+
+def _dated(folder: Path, hour: datetime) -> Iterator[Dated]:
+    inside = folder.resolve()
+    for path in folder.glob("*.mp4"):
+        name = _NAME.fullmatch(path.stem)
+        if name is None or int(name[1]) > 59 or int(name[2]) > 59 or leads_out(path, inside):
+            continue
+        yield hour + timedelta(minutes=int(name[1]), seconds=int(name[2])), path
