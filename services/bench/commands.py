@@ -5,23 +5,40 @@ import json
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from services.bench import books, relay, sealing
+from services.bench import books, clip, relay
+from services.bench import seal as sealing
+from services.bench.figures import size_of
 from services.keeping.books import check_empty
 from services.register.unit import connect
 from services.runtime.logs import configure_logs
 from services.runtime.settings import Settings
-from services.vault.stores import open_store
 
 Folder = Annotated[
     Path | None, typer.Option(help="Write below this folder, on the disk to be measured; a temporary one without.")
 ]
 Database = Annotated[str | None, typer.Option(help="An empty database, which is filled; SQLite in the folder without.")]
+Size = Annotated[str, typer.Option(help="How much footage: 256MiB, 1GiB.")]
+Megabits = Annotated[float, typer.Option(min=0.1, help="The camera's bit rate per second.")]
+AtOnce = Annotated[int, typer.Option(min=1, help="How many are done at the same time.")]
+Tls = Annotated[bool, typer.Option("--tls", help="The recorder and the S3 server that is started speak TLS.")]
 Runs = Annotated[int, typer.Option(min=1, help="How often; the median counts.")]
+
+
+class Target(StrEnum):
+    """Where to: a folder, an S3 server that is started for it, or the store of the settings."""
+
+    folder = "folder"
+    s3 = "s3"
+    settings = "settings"
+
+
+Into = Annotated[Target, typer.Option(help="A folder, an S3 server that is started, or the store of the settings.")]
 
 
 def commands(
@@ -33,22 +50,63 @@ def commands(
     def tell(result: dict[str, Any]) -> None:
         say(json.dumps(result, indent=1))
 
-    @app.command("sealing")
+    @app.command("seal")
     def seal(  # noqa: PLR0917 - each is an option of the command line
-        mebibytes: Annotated[int, typer.Option(min=1, help="How much footage is sealed at a time.")] = 256,
-        megabits: Annotated[float, typer.Option(min=0.1, help="The camera's bit rate per second.")] = 8,
-        at_once: Annotated[int, typer.Option(min=1, help="How many are sealed at the same time.")] = 1,
+        size: Size = "256MiB",
+        store: Into = Target.folder,
+        tls: Tls = False,
+        megabits: Megabits = 8,
+        at_once: AtOnce = 1,
         folder: Folder = None,
-        store: Annotated[bool, typer.Option("--store", help="Into the store of the settings; removed again.")] = False,
         runs: Runs = 3,
     ) -> None:
-        """Seal footage as retrieve-footage does; the peer reads, hashes and writes the same bytes."""
+        """Seal footage as retrieve-footage does; the peer is the pipeline that a user would type for the same work."""
+        sealing_of("seal", size, store, tls, megabits, at_once, folder, runs)
+
+    @app.command("issue")
+    def issue(  # noqa: PLR0917 - each is an option of the command line
+        size: Size = "256MiB",
+        store: Into = Target.folder,
+        tls: Tls = False,
+        megabits: Megabits = 8,
+        at_once: AtOnce = 1,
+        folder: Folder = None,
+        runs: Runs = 3,
+    ) -> None:
+        """Issue a copy of a master, cut at both ends, as encrypt-copy does; the peer is the pipeline for it."""
+        sealing_of("issue", size, store, tls, megabits, at_once, folder, runs)
+
+    @app.command("clip")
+    def cut(size: Size = "256MiB", megabits: Megabits = 8, folder: Folder = None, runs: Runs = 3) -> None:
+        """Cut fragmented MP4 in the clip process alone; the peer is ffmpeg on the same bytes."""
         with sentences(), _folder(folder) as place:
-            target = open_store(settings().store) if store else None
-            measured = sealing.measure(
-                place, mebibytes=mebibytes, megabits=megabits, at_once=at_once, runs=runs, store=target
+            tell(asyncio.run(clip.measure(place, size=size_of(size), megabits=megabits, runs=runs)))
+
+    def sealing_of(  # noqa: PLR0917 - each is an option of the command line
+        what: str,
+        size: str,
+        store: Target,
+        tls: bool,
+        megabits: float,
+        at_once: int,
+        folder: Path | None,
+        runs: int,
+    ) -> None:
+        with sentences(), _folder(folder) as place:
+            known = settings().store if store is Target.settings else None
+            tell(
+                sealing.measure(
+                    place,
+                    what=what,
+                    size=size_of(size),
+                    megabits=megabits,
+                    at_once=at_once,
+                    runs=runs,
+                    store=store,
+                    tls=tls,
+                    settings=known,
+                )
             )
-            tell(asyncio.run(measured))
 
     @app.command("register")
     def register(

@@ -1,7 +1,6 @@
-"""Footage to measure with: ten seconds of noise, encoded once and laid out as many segments of one camera."""
+"""Footage to measure with: ten seconds of noise, encoded once, that a recorder serves as often as is asked for."""
 
 import math
-import os
 import secrets
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
@@ -9,7 +8,6 @@ from pathlib import Path
 
 import av
 
-from services.recorders.layout import NAME
 from services.runtime.spans import Span
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -20,22 +18,22 @@ CHANNEL = "camera"
 _FRAGMENTED = {"movflags": "frag_keyframe+empty_moov+default_base_moof"}
 
 
-def lay_out(root: Path, size: int, megabits: float) -> tuple[Span, int]:
-    """At least ``size`` bytes in the layout of MediaMTX, at about this bit rate; the span, and how many bytes they are.
+def segments_of(size: int, segment: int) -> int:
+    """How many segments of ``segment`` bytes make at least ``size`` bytes."""
+    return max(1, math.ceil(size / segment))
+
+
+def span_of(number: int, count: int = 1) -> Span:
+    """Where ``count`` segments from the ``number``-th on lie on the wall clock."""
+    start = START + timedelta(seconds=number * SECONDS)
+    return Span(start, start + timedelta(seconds=count * SECONDS))
+
+
+def encode(path: Path, megabits: float) -> int:
+    """Write one segment at about this bit rate, and say how many bytes it has.
 
     The picture is noise, which no encoder makes small; footage is never decoded, so it costs what any other costs.
     """
-    folder = root / CHANNEL
-    folder.mkdir(parents=True)
-    first = folder / f"{START.strftime(NAME)}.mp4"
-    _encode(first, megabits)
-    segments = max(1, math.ceil(size / first.stat().st_size))
-    for number in range(1, segments):
-        os.link(first, folder / f"{(START + timedelta(seconds=number * SECONDS)).strftime(NAME)}.mp4")
-    return Span(START, START + timedelta(seconds=segments * SECONDS)), segments * first.stat().st_size
-
-
-def _encode(path: Path, megabits: float) -> None:
     with av.open(str(path), "w", format="mp4", options=_FRAGMENTED) as container:
         stream = container.add_stream("libx264", rate=FPS)
         stream.width, stream.height = SIZE
@@ -50,3 +48,4 @@ def _encode(path: Path, megabits: float) -> None:
                 plane.update(secrets.token_bytes(plane.buffer_size))
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
+    return path.stat().st_size

@@ -85,7 +85,7 @@ def wrong_with(arguments: list[str]) -> str | None:
 
 def test_a_command_that_is_not_there_is_seen() -> None:
     assert wrong_with(["backup", "/backup/x.zip", "--loan-keys", "y"]) is None
-    assert wrong_with(["bench", "sealing", "--runs", "1"]) is None
+    assert wrong_with(["bench", "seal", "--runs", "1"]) is None
     assert wrong_with(["back-up"]) == "there is no command back-up"
     assert wrong_with(["restore", "x", "--force"]) == "restore has no --force"
 

@@ -1,16 +1,22 @@
 """The benchmarks themselves: each tells a result beside its peer, and leaves nothing behind."""
 
 import json
+import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
+import av
 import pytest
 from typer.testing import CliRunner
 from whole_footage import MADE_FOR
 from whole_house import prepare_books
 
 from services import cli
+from services.bench.footage import encode
+from services.bench.recording import Recording
 from services.runtime.stores import FolderStore
+from services.vault.packets import packet_hashes
 from services.vault.store import BUCKETS
 from services.vault.stores import open_store
 
@@ -24,36 +30,98 @@ def measured(*arguments: str) -> dict[str, Any]:
     return result
 
 
+@pytest.fixture
+def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that is the whole PATH: what the pipeline needs, with stand-ins for curl and for ffmpeg."""
+    folder = tmp_path / "tools"
+    folder.mkdir()
+    for name in ("age", "bash", "cat", "sha256sum", "sync", "tee"):
+        (folder / name).symlink_to(shutil.which(name) or "/absent")
+    fetch = (
+        "import shutil, sys, urllib.request as web; shutil.copyfileobj(web.urlopen(sys.argv[-1]), sys.stdout.buffer)"
+    )
+    for name, command in (("curl", f'"{sys.executable}" -c "{fetch}" "$@"'), ("ffmpeg", "cat")):
+        (folder / name).write_text(f"#!{folder / 'bash'}\nexec {command}\n")
+        (folder / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder))
+    return folder
+
+
 @pytest.mark.parametrize(
     ("arguments", "figure"),
     [
-        (("sealing", "--mebibytes", "1"), "gibibytes_per_hour"),
-        (("sealing", "--mebibytes", "1", "--at-once", "2"), "camera_hours_per_hour"),
+        (("seal", "--size", "1MiB"), "peak_mib"),
+        (("seal", "--size", "1MiB", "--at-once", "2"), "camera_hours_per_hour"),
+        (("issue", "--size", "12MiB"), "gibibytes_per_hour"),
+        (("clip", "--size", "1MiB"), "mebibytes_per_second"),
         (("register", "--applications", "2"), "applications_submitted_per_day"),
         (("relay", "--messages", "3"), "messages_per_hour"),
     ],
 )
 def test_a_benchmark_tells_its_figure_and_the_ratio_to_its_peer(
-    arguments: tuple[str, ...], figure: str, tmp_path: Path
+    arguments: tuple[str, ...], figure: str, tmp_path: Path, tools: Path
 ) -> None:
-    result = measured(*arguments, "--folder", str(tmp_path))
+    place = tmp_path / "place"
+    place.mkdir()
+    result = measured(*arguments, "--folder", str(place))
 
     assert result["bench"] == arguments[0]
     assert result[figure] > 0
-    assert result["ratio"] == pytest.approx(result["seconds"] / result["peer"]["seconds"], rel=0.2)
-    assert list(tmp_path.iterdir()) == []
+    ours, theirs = result["seconds"], result["peer"]["seconds"]
+    faster = arguments[0] in ("seal", "issue", "clip")
+    assert result["ratio"] == pytest.approx(theirs / ours if faster else ours / theirs, rel=0.2)
+    assert list(place.iterdir()) == []
     assert [name for name in result if f"`{name}`" not in PAGE] == []
 
 
+def test_a_pipeline_that_lacks_a_tool_is_no_peer(tmp_path: Path, tools: Path) -> None:
+    (tools / "curl").unlink()
+    result = measured("seal", "--size", "1MiB", "--folder", str(tmp_path))
+
+    assert (result["peer"], result["ratio"]) == (None, None)
+    assert result["missing"] == "There is no peer: this machine lacks curl."
+    assert result["outcome"] == "complete"
+    assert "`missing`" in PAGE
+
+
+def test_a_pipeline_that_fails_is_told_and_not_measured(tmp_path: Path, tools: Path) -> None:
+    (tools / "ffmpeg").write_text(f"#!{tools / 'bash'}\nexit 1\n")
+
+    ended = CliRunner().invoke(cli.app, ["bench", "seal", "--size", "1MiB", "--folder", str(tmp_path), "--runs", "1"])
+    assert ended.exit_code == 1
+    assert "What is measured has failed" in ended.stderr
+
+
 def test_what_was_sealed_into_the_store_of_the_settings_is_removed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tools: Path
 ) -> None:
     monkeypatch.setenv("FOOTAGE_DESK_STORE_FOLDER", str(tmp_path / "store"))
     monkeypatch.setenv("FOOTAGE_DESK_DATA_DIR", str(tmp_path / "var"))
 
-    assert measured("sealing", "--mebibytes", "1", "--store")["outcome"] == "complete"
+    assert measured("seal", "--size", "1MiB", "--store", "settings")["outcome"] == "complete"
     store = open_store(FolderStore(tmp_path / "store", "footage-desk"))
     assert [key for bucket in BUCKETS for key in store.list_keys(bucket)] == []
+
+
+@pytest.mark.parametrize("size", ["1", "1KiB", "0MiB", "many"])
+def test_what_is_no_size_is_told(size: str) -> None:
+    ended = CliRunner().invoke(cli.app, ["bench", "seal", "--size", size])
+    assert ended.exit_code == 1
+    assert f"{size} is no size" in ended.stderr
+
+
+def test_a_recording_is_its_segments_one_after_another(tmp_path: Path) -> None:
+    encode(tmp_path / "segment.mp4", 1)
+    recording = Recording((tmp_path / "segment.mp4").read_bytes())
+    whole = b"".join(recording.repeated(3))
+    (tmp_path / "whole.mp4").write_bytes(whole)
+
+    assert len(whole) == recording.size(3)
+    one = packet_hashes(str(tmp_path / "segment.mp4"))
+    assert packet_hashes(str(tmp_path / "whole.mp4")) == one * 3
+    with av.open(str(tmp_path / "whole.mp4")) as container:
+        times = [packet.dts for packet in container.demux(video=0) if packet.dts is not None]
+    assert times == sorted(set(times))
 
 
 def test_books_that_somebody_uses_are_not_filled(tmp_path: Path) -> None:

@@ -1,0 +1,137 @@
+"""The command that is measured: ``python -m services.bench.seal_process``, its task as JSON on standard input.
+
+It seals footage of a recorder that answers over HTTP, as retrieve-footage does, or issues copies of a master, as
+encrypt-copy does; what came of it, and the processor seconds of itself and its children, are printed as JSON.
+"""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+
+from services.bench.footage import CHANNEL, SECONDS, span_of
+from services.recorders.base import Segment
+from services.recorders.web import Web
+from services.runtime import stores as places
+from services.runtime.addresses import Guard
+from services.runtime.spans import Span
+from services.vault.age import X25519Identity
+from services.vault.sealing import Sealed, issue, seal
+from services.vault.store import Store
+from services.vault.stores import open_store
+
+BUCKET = "quarantine"
+CUT = timedelta(seconds=SECONDS / 2)  # what a copy leaves out at each end
+
+
+@dataclass(frozen=True)
+class Task:
+    """What to do: ``keys`` has one object for each sealing that runs at the same time."""
+
+    store: dict[str, str]
+    keys: list[str]
+    recipients: list[str]
+    segments: int
+    segment_size: int
+    recorder: str = ""  # its address
+    master: dict[str, Any] | None = None  # a sealed object, of which copies are issued
+    identity: str = ""  # that opens it
+
+
+def store_to_json(place: places.StoreSettings) -> dict[str, str]:
+    """A store as a task holds it: nothing of it stands on a command line."""
+    if isinstance(place, places.FolderStore):
+        return {"folder": str(place.path), "prefix": place.prefix}
+    return {
+        "endpoint": place.endpoint,
+        "access_key": place.access_key,
+        "secret_key": place.secret_key.get_secret_value(),
+        "secure": "yes" if place.secure else "",
+        "region": place.region or "",
+        "prefix": place.prefix,
+        "ca_file": str(place.ca_file or ""),
+    }
+
+
+def store_from_json(told: dict[str, str]) -> places.StoreSettings:
+    """The reverse of ``store_to_json``."""
+    if "folder" in told:
+        return places.FolderStore(Path(told["folder"]), told["prefix"])
+    return places.S3Store(
+        told["endpoint"],
+        told["access_key"],
+        SecretStr(told["secret_key"]),
+        bool(told["secure"]),
+        told["region"] or None,
+        told["prefix"],
+        Path(told["ca_file"]) if told["ca_file"] else None,
+    )
+
+
+async def _segments(task: Task) -> AsyncIterator[Segment]:
+    web = Web(task.recorder, Guard([ip_network("127.0.0.0/8")], ("http", "https")))
+    for number in range(task.segments):
+        yield Segment(
+            name=str(number),
+            channel=CHANNEL,
+            span=span_of(number),
+            size=task.segment_size,
+            container="fmp4",
+            open=partial(web.read, f"/segments/{number}"),
+        )
+
+
+async def _one(task: Task, store: Store, key: str) -> Sealed:
+    asked = span_of(0, task.segments)
+    if task.master is None:
+        return await seal(
+            _segments(task),
+            asked,
+            channel=CHANNEL,
+            promised=[asked],
+            recipients=task.recipients,
+            store=store,
+            bucket=BUCKET,
+            key=key,
+            metadata={"item": "bench"},
+        )
+    master = Sealed.from_json(task.master)
+    return await issue(
+        store,
+        master.location,
+        X25519Identity(task.identity),
+        master.sha256_plain,
+        Span(asked.start + CUT, asked.end - CUT),
+        coverage=master.coverage,
+        channel=CHANNEL,
+        recipients=task.recipients,
+        bucket=BUCKET,
+        key=key,
+        metadata={"item": "bench"},
+    )
+
+
+async def _all(task: Task) -> list[Sealed]:
+    store = open_store(store_from_json(task.store))
+    return list(await asyncio.gather(*(_one(task, store, key) for key in task.keys)))
+
+
+def main() -> None:
+    """Read the task, do it, and print what came of it."""
+    sealed = asyncio.run(_all(Task(**json.load(sys.stdin))))
+    spent = os.times()
+    processor = spent.user + spent.system + spent.children_user + spent.children_system
+    json.dump({"sealed": [one.to_json() for one in sealed], "processor_seconds": processor}, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()
