@@ -43,8 +43,9 @@ class NothingRecorded(Exception):
 class Segment:
     """A piece of footage as the recorder keeps it.
 
-    ``span`` starts at the wall-clock time of the segment's media time 0; ``size`` in bytes, where it is known before
-    reading; ``container`` is one of mp4, fmp4, mov, mkv, ts, ps; ``open`` begins a new stream of its bytes.
+    ``span`` starts at the wall-clock time of the segment's media time 0; in mkv, ts and ps, whose times begin anywhere,
+    at that of its first picture. ``size`` in bytes, where it is known before reading; ``container`` is one of mp4, fmp4,
+    mov, mkv, ts, ps; ``open`` begins a new stream of its bytes.
     """
 
     name: str

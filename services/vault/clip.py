@@ -22,7 +22,7 @@ from services.runtime.spans import Span
 from services.vault.coverage import Fragment, Part, WrongFootage
 from services.vault.framing import LARGEST_FRAME, Heading, Job, frame, moment, nanoseconds, pack
 
-CONTAINERS = {"mp4", "fmp4", "mov"}
+CONTAINERS = ("mp4", "fmp4", "mov", "mkv", "ts", "ps")
 READ = 256 * 1024
 T = TypeVar("T")
 
@@ -219,7 +219,7 @@ class Clip:
         taken = Taken(segment.name, segment.span, segment.size)
         self.taken.append(taken)
         digest = hashlib.sha256()
-        stdin.write(pack(b"S", Heading(segment.name, nanoseconds(self.zero(segment)))))
+        stdin.write(pack(b"S", Heading(segment.name, nanoseconds(self.zero(segment)), segment.container, segment.size)))
         async with _closing(segment.open()) as chunks:
             async for chunk in chunks:
                 digest.update(chunk)
@@ -239,8 +239,8 @@ class Clip:
             )
         if segment.container not in CONTAINERS:
             raise UnsupportedFootage(
-                f"Segment {segment.name} of channel {self.channel} is {segment.container}; only MP4 is copied: let the "
-                "recorder write fragmented MP4."
+                f"Segment {segment.name} of channel {self.channel} is {segment.container}; only "
+                f"{', '.join(CONTAINERS)} are copied: let the recorder write fragmented MP4."
             )
 
     async def _listen(self, reading: int) -> None:
@@ -292,6 +292,7 @@ class Clip:
                     span=Span(moment(part["first_ns"]), moment(part["last_ns"])),
                     codecs=tuple(part["codecs"]),
                     fingerprint=part["fingerprint"],
+                    container=part["container"],
                 )
                 for part in told["parts"]
             ),

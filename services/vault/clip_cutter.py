@@ -14,8 +14,9 @@ from av.video.codeccontext import VideoCodecContext
 
 from services.vault.clip_place import Relation
 from services.vault.clip_source import Unsupported
+from services.vault.clip_streams import Tracks
 from services.vault.clip_track import SECOND, Extent
-from services.vault.clip_writer import Tracks, Writer
+from services.vault.clip_writer import Writer
 from services.vault.framing import Job
 
 RECALLED = 16  # pictures by which a repetition is recognised
@@ -27,7 +28,8 @@ class Timed:
     """A packet with its place on the wall clock, in nanoseconds; ``length`` is how long it counts for.
 
     Covered time goes by ``shown``: decoding time plus the reordering delay, which rises from packet to packet. It is
-    None for a picture that is garbled or hangs on one that is.
+    None for a picture that is garbled or hangs on one that is. ``tracks`` goes with each key frame: the streams may
+    change with it.
     """
 
     packet: "Packet[Stream]"
@@ -35,6 +37,7 @@ class Timed:
     pts: int
     length: int
     shown: int | None = None
+    tracks: Tracks | None = None
 
     @property
     def key(self) -> bool:
@@ -47,7 +50,7 @@ def decodes(tracks: Tracks, packet: "Packet[Stream]") -> bool:
     context = av.CodecContext.create(source.name, "r")
     if not isinstance(context, VideoCodecContext):
         return False
-    context.extradata = source.extradata
+    context.extradata = tracks.record or None
     context.thread_count = 1
     context.options = {"err_detect": "explode"}
     try:
@@ -192,6 +195,8 @@ class Cutter:
             self._append(timed)
 
     def _append(self, timed: Timed) -> None:
+        if timed.tracks is not None and timed.tracks.key != self._key:
+            self._tracks, self._key, self._flowing = timed.tracks, timed.tracks.key, False
         jump = timed.dts - self._written_end
         # Within a run a long silence begins a new one, so that no frame is stretched over it.
         if self._flowing and timed.key and jump > max(SECOND, self._job.join_ns):

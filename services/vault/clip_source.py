@@ -1,6 +1,7 @@
 """One segment inside the clip process: its bytes as they come through the pipe, watched, and opened as media.
 
-Fragmented MP4 is read as it streams. Plain MP4 needs seeking, so it is held in memory, up to the job's window.
+It is read as it streams. Only a plain MP4 whose index comes last needs seeking: it is held in memory, up to the job's
+window.
 """
 
 import io
@@ -12,9 +13,13 @@ import av
 from av.container import InputContainer
 
 from services.runtime.boxes import LARGEST_INDEX, BoxError, BoxWalk, Movie, read_fragment, read_movie
+from services.vault.clip_walks import CellWalk, ElementWalk, PackWalk, Walk, begins
 from services.vault.framing import Heading, read_frame
 
+HEAD = 512  # bytes that tell what a segment is
 BUFFER = 1 << 18  # of the media library, for each turn to our side and back
+FORMATS = {"mp4": "mov", "fmp4": "mov", "mov": "mov", "mkv": "matroska", "ts": "mpegts", "ps": "mpeg"}
+NAMES = {"mkv": "Matroska", "ts": "MPEG-TS", "ps": "MPEG-PS"}
 FIRST_BOXES = {b"ftyp", b"styp", b"moov", b"moof", b"mdat", b"free", b"skip", b"wide", b"sidx"}
 
 
@@ -30,15 +35,20 @@ class Foreign(Exception):
     """The footage is another camera's."""
 
 
+_WALKS: dict[str, type[CellWalk | ElementWalk | PackWalk]] = {"mkv": ElementWalk, "ts": CellWalk, "ps": PackWalk}
+
+
 def _no_other_files(*_: object) -> object:
     raise PermissionError("footage may not refer to other files")
 
 
-def _what_it_is(head: bytes) -> str:
+def _what_it_is(head: bytes, container: str) -> str:
     if not head:
         return "the recorder sent an empty body"
     if head.lstrip().lower().startswith((b"<!doctype html", b"<html")):
         return "the recorder sent an HTML page instead of footage"
+    if container in NAMES:
+        return f"the recorder sent something that is no {NAMES[container]}"
     if head[4:8] not in FIRST_BOXES:
         return "the recorder sent something that is no MP4"
     return "the segment has no index (moov box)"
@@ -49,8 +59,11 @@ class Source:
 
     def __init__(self, heading: Heading, pipe: BinaryIO, window: int) -> None:
         self.heading = heading
-        self.walk = BoxWalk()
+        self.boxes = BoxWalk() if FORMATS[heading.container] == "mov" else None
+        self.walk: Walk = self.boxes or _WALKS[heading.container]()
+        self.recognised = False
         self.movie: Movie | None = None
+        self._media_first = False  # before its index
         self.declared_samples: dict[int, int] = {}
         self._pipe = pipe
         self._window = window
@@ -62,26 +75,40 @@ class Source:
 
     def open(self) -> InputContainer:
         """The segment as a media container; raises Damaged or Unsupported."""
-        self._wait_for_index()
+        container = self.heading.container
         file: object = self
-        if self.movie is not None and not self.movie.fragmented:
-            file = self._buffered()
-        if self.movie is None:
-            raise Damaged(_what_it_is(self._head))
-        try:
-            # The format is fixed so that nothing is guessed from hostile bytes; edit lists must not hide packets. The
-            # index says all that a copy needs, so no picture is decoded to learn more: that took half of the time.
+        options: dict[str, str] = {}
+        if self.boxes is not None:
+            self._wait_for_index(self.boxes)
+            if self.movie is not None and not self.movie.fragmented and self._media_first:
+                file = self._buffered()
+            self.recognised = self.movie is not None
+            # Edit lists must not hide packets. The index says all that a copy needs, so no picture is decoded to learn
+            # more: that took half of the time.
             options = {"advanced_editlist": "0", "probesize": "32"}
-            return av.open(file, "r", format="mov", options=options, buffer_size=BUFFER, io_open=_no_other_files)
+        else:
+            self._wait_for_head()
+            self.recognised = begins(container, self._head)
+        if not self.recognised:
+            raise Damaged(_what_it_is(self._head, container))
+        try:
+            # The format is fixed so that nothing is guessed from hostile bytes.
+            given = FORMATS[container]
+            return av.open(file, "r", format=given, options=options, buffer_size=BUFFER, io_open=_no_other_files)
         except (av.FFmpegError, ValueError) as error:
             raise Damaged(f"the segment does not open: {error}") from error
 
-    def _wait_for_index(self) -> None:
-        while self.movie is None and not self._ended and self.walk.problem is None and self.walk.inside != "mdat":
+    def _wait_for_head(self) -> None:
+        while len(self._head) < HEAD and not self._ended:
+            self._receive()
+
+    def _wait_for_index(self, walk: BoxWalk) -> None:
+        while self.movie is None and not self._ended and walk.problem is None and walk.inside != "mdat":
             if len(self._head) >= 8 and (self._head[4:8] not in FIRST_BOXES or self._held > LARGEST_INDEX):
                 return
             self._receive()
-        if self.movie is None and self.walk.inside == "mdat":
+        if self.movie is None and walk.inside == "mdat":
+            self._media_first = True
             self._take_all()
 
     def _buffered(self) -> io.BytesIO:
@@ -95,8 +122,9 @@ class Source:
             self._receive()
             if self._held > self._window:
                 raise Unsupported(
-                    f"Segment {self.heading.name} is a plain MP4 of more than {self._window >> 20} MiB, which has to "
-                    "be held in memory: let the recorder write fragmented MP4 or shorter segments."
+                    f"Segment {self.heading.name} is a plain MP4 of more than {self._window >> 20} MiB whose index "
+                    "comes last, which has to be held in memory: let the recorder write fragmented MP4 or shorter "
+                    "segments."
                 )
 
     def _receive(self) -> None:
@@ -108,24 +136,27 @@ class Source:
             self._ended = True
             self.walk.finish()
         else:
-            if len(self._head) < 64:
-                self._head += body[:64]
+            if len(self._head) < HEAD:
+                self._head += body[:HEAD]
             self.walk.feed(body)
             self._ready.append(body)
             self._held += len(body)
-        self._note_boxes()
+        if self.boxes is not None and self.boxes.found:
+            self._note_boxes(self.boxes)
 
-    def _note_boxes(self) -> None:
+    def _note_boxes(self, walk: BoxWalk) -> None:
         try:
-            for kind, _, _, contents in self.walk.found:
-                if kind == "moov" and self.movie is None and contents is not None:
+            for kind, _, _, contents in walk.found:
+                if kind == "mdat" and self.movie is None:
+                    self._media_first = True
+                elif kind == "moov" and self.movie is None and contents is not None:
                     self.movie = read_movie(contents)
                 elif kind == "moof" and self.movie is not None and contents is not None:
                     for run in read_fragment(contents, self.movie):
                         self.declared_samples[run.track] = self.declared_samples.get(run.track, 0) + run.samples
         except BoxError as error:
-            self.walk.problem = str(error)
-        self.walk.found.clear()
+            walk.problem = str(error)
+        walk.found.clear()
 
     def read(self, size: int) -> bytes:
         """Up to ``size`` bytes; empty at the end of the segment."""
@@ -148,6 +179,17 @@ class Source:
             self._forget()
             self._receive()
         self._forget()
+
+    def declared(self, track: int, counted: int) -> int:
+        """How many packets of a track the segment's own headers tell of; ``counted`` where they tell nothing."""
+        told = self.walk.blocks if isinstance(self.walk, ElementWalk) else self.declared_samples
+        return told.get(track, counted)
+
+    def cut_off(self, stream: int) -> bool:
+        """Whether the last picture of a stream that was read to its end may lack its own end."""
+        if isinstance(self.walk, CellWalk) and self.heading.size is None and self.walk.ends_inside(stream):
+            self.walk.problem = self.walk.problem or "the segment ends inside a picture"
+        return isinstance(self.walk, CellWalk | PackWalk) and self.walk.problem is not None
 
     def _forget(self) -> None:
         self._ready.clear()

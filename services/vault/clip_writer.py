@@ -1,27 +1,24 @@
 """The clip's way out: fragmented MP4 on standard output, each fragment's time and place reported as it is written.
 
+MOV, which has the same boxes, is written where the sound has no place in MP4 (G.711).
 A *part* is a whole fragmented MP4 of its own; another begins where the parameter sets, the picture size or the sound
 change. A *run* is what lies between two gaps: each run has a muxer of its own, so that the last frame before a gap
 keeps its own duration; the runs of a part share its first boxes (ftyp, moov), which are written once.
 """
 
-import hashlib
-import json
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import cached_property
 from typing import BinaryIO
 
 import av
-from av.audio.stream import AudioStream
 from av.container import OutputContainer
 from av.packet import Packet
 from av.stream import Stream
-from av.video.stream import VideoStream
 
 from services.runtime.boxes import BoxWalk
+from services.vault.clip_streams import Tracks
 
 BUFFER = 1 << 20  # of the muxer: a fragment leaves in few pieces
 # No edit list, no trailing index; every track's time starts where its packets say (frag_discont).
@@ -30,55 +27,12 @@ _OPTIONS = {
     "use_editlist": "0",
     "avoid_negative_ts": "disabled",
 }
-
-
-@dataclass(frozen=True)
-class Tracks:
-    """The streams that a segment offers, and what makes two segments' streams the same."""
-
-    video: VideoStream
-    audio: AudioStream | None
-
-    @property
-    def codecs(self) -> list[str]:
-        return [stream.codec_context.name for stream in (self.video, self.audio) if stream is not None]
-
-    @cached_property
-    def fingerprint(self) -> str:
-        """SHA-256 of the video codec, its parameter sets and the picture size."""
-        video = self.video.codec_context
-        told = [video.name, (video.extradata or b"").hex(), video.width, video.height]
-        return hashlib.sha256(json.dumps(told).encode()).hexdigest()
-
-    @cached_property
-    def _width(self) -> int:
-        extra = self.video.codec_context.extradata or b""
-        place = 4 if self.video.codec_context.name == "h264" else 21
-        return (extra[place] & 3) + 1 if len(extra) > place else 4
-
-    def fits(self, picture: memoryview) -> bool:
-        """Whether the picture's units are as long as they say, and begin as units do (ISO/IEC 14496-15)."""
-        width, offset = self._width, 0
-        while offset + width < len(picture):
-            length = int.from_bytes(picture[offset : offset + width], "big")
-            offset += width
-            if not length or picture[offset] & 0x80:
-                return False
-            offset += length
-        return offset == len(picture)
-
-    @cached_property
-    def key(self) -> tuple[object, ...]:
-        if self.audio is None:
-            return self.fingerprint, str(self.video.time_base)
-        sound = self.audio.codec_context
-        told = (sound.name, sound.extradata, sound.sample_rate, sound.layout.nb_channels)
-        return self.fingerprint, str(self.video.time_base), *told, str(self.audio.time_base)
+SHORTEST_US = 1_000_000  # of a fragment, where every picture is a key frame
 
 
 @dataclass
 class Part:
-    """Where a part lies in the clip; ``init`` is the length of its first boxes."""
+    """Where a part lies in the clip; ``init`` is the length of its first boxes, ``container`` mp4 or mov."""
 
     offset: int
     init: int
@@ -87,6 +41,7 @@ class Part:
     codecs: list[str]
     first_ns: int
     last_ns: int  # its last picture
+    container: str
 
 
 class _Sink:
@@ -141,7 +96,18 @@ class _Run:
     sink: _Sink
     streams: dict[str, Stream]
     bases: dict[str, Fraction]  # time bases of the packets that come
+    shortest_us: int  # a key frame begins a fragment once the one before has lasted so long
     last_dts: dict[str, int] = field(default_factory=dict)
+    fragment_dts: int | None = None  # of the first picture of the open fragment
+
+    def begins_fragment(self, dts: int) -> bool:
+        """Whether the muxer begins one with this key frame: counted as it counts."""
+        if self.fragment_dts is not None:
+            lasted = (dts - self.fragment_dts) * 1_000_000 * self.bases["video"]
+            if lasted + Fraction(1, 2) < self.shortest_us:
+                return False
+        self.fragment_dts = dts
+        return True
 
 
 class Writer:
@@ -172,16 +138,23 @@ class Writer:
         continued = self._key == tracks.key
         if not continued:
             self._key = tracks.key
-            self.parts.append(Part(self._offset, 0, 0, tracks.fingerprint, tracks.codecs, first_pts_ns, first_pts_ns))
+            place, told = (self._offset, 0, 0), (tracks.fingerprint, tracks.codecs)
+            self.parts.append(Part(*place, *told, first_pts_ns, first_pts_ns, tracks.container))
         sink = _Sink(self._pipe, self._offset, continued=continued, times=self._times)
-        options = _OPTIONS | {"fragment_index": str(self._fragments + 1)}
-        container = av.open(sink, "w", format="mp4", options=options, buffer_size=BUFFER)
-        streams: dict[str, Stream] = {"video": container.add_stream_from_template(tracks.video, opaque=True)}
+        shortest = SHORTEST_US if tracks.codec == "mjpeg" else 0
+        options = _OPTIONS | {"fragment_index": str(self._fragments + 1), "min_frag_duration": str(shortest)}
+        container = av.open(sink, "w", format=tracks.container, options=options, buffer_size=BUFFER)
+        video = container.add_stream_from_template(tracks.video, opaque=True)
+        video.codec_context.extradata = tracks.record or None
+        video.codec_context.width, video.codec_context.height = tracks.width, tracks.height
+        streams: dict[str, Stream] = {"video": video}
         bases = {"video": tracks.video.time_base or Fraction(1, 90_000)}
         if tracks.audio is not None:
-            streams["audio"] = container.add_stream_from_template(tracks.audio, opaque=True)
+            audio = container.add_stream_from_template(tracks.audio, opaque=True)
+            audio.codec_context.extradata = tracks.sound or None
+            streams["audio"] = audio
             bases["audio"] = tracks.audio.time_base or Fraction(1, 90_000)
-        self._run = _Run(container, sink, streams, bases)
+        self._run = _Run(container, sink, streams, bases, shortest)
 
     def write(self, packet: "Packet[Stream]", kind: str, dts_ns: int, pts_ns: int) -> None:
         """Copy one packet, bytes untouched, to its place on the wall clock."""
@@ -197,7 +170,7 @@ class Writer:
         packet.stream = run.streams[kind]
         if kind == "video":
             self.parts[-1].last_ns = max(self.parts[-1].last_ns, pts_ns)
-            if packet.is_keyframe:
+            if packet.is_keyframe and run.begins_fragment(dts):
                 self._times.append((pts_ns - self.first_ns) // 1_000_000)
         run.container.mux_one(packet)
         self.packets += 1

@@ -57,7 +57,8 @@ class SourceSegment:
 @dataclass(frozen=True)
 class Part:
     """A whole fragmented MP4 inside the object: plaintext bytes ``offset`` to ``offset + length``, of which the first
-    ``init`` are ftyp and moov. Another part begins where parameter sets, picture size or sound change."""
+    ``init`` are ftyp and moov. Another part begins where parameter sets, picture size or sound change. ``container``
+    is mov where the sound has no place in MP4."""
 
     offset: int
     length: int
@@ -65,12 +66,16 @@ class Part:
     span: Span
     codecs: tuple[str, ...]
     fingerprint: str
+    container: str = "mp4"
 
 
 @dataclass(frozen=True)
 class Coverage:
     """The measured facts. ``lost`` is what the recorder promised and did not give; ``zero`` is the wall-clock time of
-    media time 0; ``drift_ms`` how far segments were moved against the recorder's own times to join them."""
+    media time 0; ``drift_ms`` how far segments were moved against the recorder's own times to join them.
+
+    ``requested`` is what the recorder was asked for, to both sides more than ``asked``; ``trimmed_…_ms`` is what its
+    segments reach, by its own words, beyond the first and the last picture that were kept."""
 
     asked: Span
     covered: tuple[Span, ...]
@@ -91,6 +96,9 @@ class Coverage:
     fingerprint: str
     left_out: tuple[str, ...] = ()
     problems: tuple[str, ...] = field(default=())
+    requested: Span | None = None
+    trimmed_before_ms: int = 0
+    trimmed_after_ms: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """The same as JSON values; moments in ISO 8601 with zone."""
@@ -123,6 +131,7 @@ class Coverage:
                     "span": span_to_json(part.span),
                     "codecs": list(part.codecs),
                     "fingerprint": part.fingerprint,
+                    "container": part.container,
                 }
                 for part in self.parts
             ],
@@ -133,6 +142,9 @@ class Coverage:
             "fingerprint": self.fingerprint,
             "leftOut": list(self.left_out),
             "problems": list(self.problems),
+            "requested": span_to_json(self.requested or self.asked),
+            "trimmedBeforeMs": self.trimmed_before_ms,
+            "trimmedAfterMs": self.trimmed_after_ms,
         }
 
     @classmethod
@@ -161,6 +173,7 @@ class Coverage:
                     span_from_json(one["span"]),
                     tuple(one["codecs"]),
                     one["fingerprint"],
+                    one.get("container", "mp4"),  # clips that were sealed before say nothing of it
                 )
                 for one in told["parts"]
             ),
@@ -171,6 +184,10 @@ class Coverage:
             fingerprint=told["fingerprint"],
             left_out=tuple(told["leftOut"]),
             problems=tuple(told["problems"]),
+            # what was sealed before these were measured does not say them
+            requested=span_from_json(told.get("requested", told["asked"])),
+            trimmed_before_ms=int(told.get("trimmedBeforeMs", 0)),
+            trimmed_after_ms=int(told.get("trimmedAfterMs", 0)),
         )
 
 

@@ -29,10 +29,15 @@ class Job:
 
 @dataclass(frozen=True)
 class Heading:
-    """A segment: its name, and the wall-clock time of its media time 0."""
+    """A segment: its name, the wall-clock time that it begins at, its container, and its size where one is promised.
+
+    It begins at media time 0; in Matroska, MPEG-TS and MPEG-PS, whose times begin anywhere, with its first picture.
+    """
 
     name: str
     zero_ns: int
+    container: str = "fmp4"
+    size: int | None = None
 
 
 def nanoseconds(moment: datetime) -> int:

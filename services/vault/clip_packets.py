@@ -1,0 +1,294 @@
+"""A segment's packets as MP4 holds them, each with its time in the segment, whatever container they come from."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+from av.container import InputContainer
+from av.packet import Packet
+from av.stream import Stream
+
+from services.vault.clip_source import Damaged
+from services.vault.clip_streams import Scale, Tracks
+from services.vault.clip_units import (
+    Description,
+    describe,
+    jpeg_size,
+    parameter_sets,
+    split,
+    with_lengths,
+    without_lengths,
+)
+
+AHEAD = 32 << 20  # bytes that are read before the first key frame and the first sound
+UNTIMED = 32  # pictures at the beginning whose decoding time the demuxer does not know
+USUAL_NS = 40_000_000
+BACKWARDS_NS = 1_000_000_000
+
+
+@dataclass
+class Read:
+    """A packet; ``dts``, ``pts`` and ``length`` in nanoseconds of the segment's own time.
+
+    ``good``: its bytes fit their own headers. ``tracks`` goes with each key frame.
+    """
+
+    packet: "Packet[Stream]"
+    dts: int
+    pts: int
+    length: int
+    sound: bool = False
+    good: bool = True
+    tracks: Tracks | None = None
+
+
+def reader(
+    container: InputContainer, tracks: Tracks, *, boxes: bool, cut_off: Callable[[int], bool]
+) -> "Boxed | Unpacked":
+    """Reads MP4 where ``boxes``, else the others; ``cut_off`` says whether a stream ended inside its last picture."""
+    return Boxed(container, tracks) if boxes else Unpacked(container, tracks, cut_off)
+
+
+def _chosen(container: InputContainer, tracks: Tracks) -> "Iterator[Packet[Stream]]":
+    streams = [tracks.video] if tracks.audio is None else [tracks.video, tracks.audio]
+    return (packet for packet in container.demux(*streams) if packet.size)
+
+
+def _followed(tracks: Tracks, units: list[bytes]) -> Tracks:
+    """The streams as they are from a key frame on: parameter sets in it take the place of those that were known."""
+    sets = parameter_sets(tracks.codec, units)
+    if not sets or set(sets) <= set(tracks.sets):
+        return tracks
+    first = {unit[0] for unit in sets}
+    kept = [one for one in tracks.sets if one[0] not in first]
+    description = describe(tracks.codec, [*kept, *sets], units)
+    return tracks if description is None else tracks.changed(description)
+
+
+def _jpeg_followed(tracks: Tracks, picture: memoryview) -> Tracks:
+    size = jpeg_size(picture)
+    if size is None or size == (tracks.width, tracks.height):
+        return tracks
+    return tracks.changed(Description(tracks.record, *size))
+
+
+class Boxed:
+    """The packets of MP4: they are as they shall be, and their times are known. ``counted`` by track."""
+
+    origin: int = 0  # the media time that the segment's span begins at, in nanoseconds
+
+    def __init__(self, container: InputContainer, tracks: Tracks) -> None:
+        if not tracks.record and tracks.codec != "mjpeg":
+            raise Damaged("the picture track has no parameter sets")
+        self.counted: dict[int, int] = {}
+        self._container = container
+        self.tracks = tracks
+
+    def packets(self) -> Iterator[Read]:
+        """In the order of the segment; raises Damaged."""
+        tracks = self.tracks
+        video = tracks.video.index
+        picture, sound = Scale.of(tracks.video), Scale.of(tracks.audio or tracks.video)
+        counted = self.counted
+        for packet in _chosen(self._container, tracks):
+            if packet.is_corrupt:
+                raise Damaged("the segment ends inside a picture")
+            number = packet.stream.id
+            counted[number] = counted.get(number, 0) + 1
+            if packet.stream_index != video:
+                dts = sound.ns(packet.dts)
+                yield Read(packet, dts, dts, sound.ns(packet.duration), sound=True)
+                continue
+            view = memoryview(packet)
+            if packet.is_keyframe:
+                tracks = self._follow(tracks, view)
+            dts = picture.ns(packet.dts)
+            pts = dts if packet.pts is None else picture.ns(packet.pts)
+            key = tracks if packet.is_keyframe else None
+            yield Read(packet, dts, pts, picture.ns(packet.duration), good=tracks.fits(view), tracks=key)
+
+    @staticmethod
+    def _follow(tracks: Tracks, view: memoryview) -> Tracks:
+        if tracks.codec == "mjpeg":
+            return _jpeg_followed(tracks, view)
+        return _followed(tracks, list(without_lengths(view, tracks.length_width)))
+
+
+@dataclass
+class _Picture:
+    """A picture that waits for the time of the next one."""
+
+    packet: "Packet[Stream]"
+    dts: int | None
+    pts: int | None
+    good: bool
+    tracks: Tracks | None
+
+
+class Unpacked:
+    """The packets of Matroska, MPEG-TS and MPEG-PS.
+
+    Start codes become lengths, and AAC loses the header that MPEG-TS puts before each frame: MP4 says the same once.
+    Times that the container does not tell are taken from the pictures around. What a picture counts for is the
+    distance to the next one.
+    """
+
+    def __init__(self, container: InputContainer, tracks: Tracks, cut_off: Callable[[int], bool]) -> None:
+        self.counted: dict[int, int] = {}
+        self._cut_off = cut_off
+        self._source = _chosen(container, tracks)
+        self._annex_b = tracks.codec != "mjpeg" and tracks.record[:1] != b"\x01"
+        self._scale = Scale.of(tracks.video)
+        self._sound_scale = Scale.of(tracks.audio or tracks.video)
+        self._last: int | None = None  # decoding time of the last picture whose time is known
+        self._step = USUAL_NS
+        self._sound_end = 0
+        self._waiting: list[_Picture] = []
+        self._ahead: list[Packet[Stream]] = []
+        self.origin = 0
+        self.tracks = self._look_ahead(tracks)
+
+    def _look_ahead(self, tracks: Tracks) -> Tracks:
+        """Read up to the first key frame and the first sound, which say what MP4 must say before them."""
+        self._framed = framed = tracks.codecs[-1] == "aac" and not tracks.sound
+        video, seen, size = tracks.video.index, False, 0
+        known = not self._annex_b
+        for packet in self._source:
+            self._ahead.append(packet)
+            size += packet.size
+            if packet.stream_index == video:
+                if not seen:
+                    seen, self.origin = True, self._scale.ns(packet.dts if packet.pts is None else packet.pts)
+                if not known and packet.is_keyframe:
+                    units = split(bytes(packet))
+                    sets = parameter_sets(tracks.codec, units) or parameter_sets(tracks.codec, split(tracks.record))
+                    description = describe(tracks.codec, sets, units)
+                    known = description is not None
+                    tracks = tracks if description is None else tracks.changed(description)
+            elif framed:
+                tracks, framed = _with_sound(tracks, bytes(memoryview(packet)[:7])), False
+            if (known and seen and not framed) or size > AHEAD:
+                break
+        if not seen:
+            raise Damaged("the segment has no pictures")
+        if not known:
+            raise Damaged("no key frame of the segment has parameter sets")
+        return replace(tracks, audio=None) if framed else tracks
+
+    def packets(self) -> Iterator[Read]:
+        """In the order of the segment; raises Damaged."""
+        tracks = self.tracks
+        video = tracks.video.index
+        ahead, self._ahead = self._ahead, []
+        for packets in (ahead, self._source):
+            for packet in packets:
+                number = packet.stream.id
+                self.counted[number] = self.counted.get(number, 0) + 1
+                if packet.stream_index != video:
+                    if tracks.audio is not None:
+                        yield self._sound(packet, tracks)
+                    continue
+                one = self._picture(packet, tracks)
+                tracks = one.tracks or tracks
+                yield from self._timed(one)
+            ahead.clear()
+        if self._waiting:
+            self._waiting[-1].good &= not self._cut_off(tracks.video.id)
+            yield from self._resolved(last=True)
+
+    def _picture(self, packet: "Packet[Stream]", tracks: Tracks) -> _Picture:
+        dts = None if packet.dts is None else self._scale.ns(packet.dts)
+        pts = None if packet.pts is None else self._scale.ns(packet.pts)
+        good, key = not packet.is_corrupt, packet.is_keyframe
+        if self._annex_b:
+            units = split(bytes(packet))
+            if key:
+                tracks = _followed(tracks, units)
+            good &= bool(units) and not any(unit[0] & 0x80 for unit in units)
+            packet = _like(packet, with_lengths(units))
+        elif tracks.codec == "mjpeg":
+            tracks = _jpeg_followed(tracks, memoryview(packet))
+            good &= tracks.fits(memoryview(packet))
+        else:
+            if key:
+                tracks = _followed(tracks, list(without_lengths(memoryview(packet), tracks.length_width)))
+            good &= tracks.fits(memoryview(packet))
+        return _Picture(packet, dts, pts, good, tracks if key else None)
+
+    def _timed(self, one: _Picture) -> Iterator[Read]:
+        if self._last is None:
+            self._waiting.append(one)
+            if one.dts is None and len(self._waiting) < UNTIMED:
+                return
+            self._time_backwards()
+        else:
+            if one.dts is None:
+                one.dts = self._last + self._step
+            if one.dts < self._last - BACKWARDS_NS:
+                raise Damaged("its time stamps go back")
+            self._waiting.append(one)
+        if one.dts is not None:
+            self._last = one.dts
+        yield from self._resolved()
+
+    def _time_backwards(self) -> None:
+        """Give decoding times to the pictures before the first one that has its own."""
+        waiting = self._waiting
+        if waiting[-1].dts is None:
+            shown = sorted(one.pts or 0 for one in waiting)
+            ahead = max(at - (one.pts or 0) for at, one in zip(shown, waiting, strict=True))
+            for at, one in zip(shown, waiting, strict=True):
+                one.dts = at - ahead
+            return
+        for one, after in zip(waiting[-2::-1], waiting[:0:-1], strict=True):
+            length = self._scale.ns(one.packet.duration) or USUAL_NS
+            one.dts = (after.dts or 0) - length
+
+    def _resolved(self, *, last: bool = False) -> Iterator[Read]:
+        """The pictures of which it is known how long they last; at the end the last one too."""
+        if last and self._waiting[-1].dts is None:
+            self._time_backwards()
+        waiting = self._waiting
+        for one, after in zip(waiting, [*waiting[1:], None], strict=True):
+            if after is None and not last:
+                break
+            dts = one.dts or 0
+            if after is not None:
+                self._step = max(0, (after.dts or 0) - dts) or self._step
+            yield Read(one.packet, dts, dts if one.pts is None else one.pts, self._step, False, one.good, one.tracks)
+        del waiting[: None if last else -1]
+
+    def _sound(self, packet: "Packet[Stream]", tracks: Tracks) -> Read:
+        dts = self._sound_end if packet.dts is None else self._sound_scale.ns(packet.dts)
+        length = self._sound_scale.ns(packet.duration)
+        self._sound_end = dts + length
+        if self._framed:
+            body = bytes(packet)
+            if _audio_config(body) != tracks.sound:
+                raise Damaged("its sound changes or is garbled")
+            packet = _like(packet, body[7 if body[1] & 1 else 9 :])
+        return Read(packet, dts, dts, length, sound=True)
+
+
+def _like(packet: "Packet[Stream]", body: bytes) -> "Packet[Stream]":
+    """Another packet of the same time, kind and stream."""
+    made: Packet[Stream] = Packet(body)
+    made.time_base, made.stream = packet.time_base, packet.stream
+    made.dts, made.pts, made.duration = packet.dts, packet.pts, packet.duration
+    made.is_keyframe = packet.is_keyframe
+    return made
+
+
+def _with_sound(tracks: Tracks, head: bytes) -> Tracks:
+    config = _audio_config(head)
+    if config is None:
+        raise Damaged("its sound is garbled")
+    return replace(tracks, sound=config)
+
+
+def _audio_config(head: bytes) -> bytes | None:
+    """The configuration that MP4 holds once, from the header of one AAC frame (ADTS, ISO/IEC 13818-7)."""
+    if len(head) < 7 or head[0] != 0xFF or head[1] & 0xF6 != 0xF0 or head[6] & 3:
+        return None
+    kind, rate = (head[2] >> 6) + 1, head[2] >> 2 & 0xF
+    channels = (head[2] & 1) << 2 | head[3] >> 6
+    return (kind << 11 | rate << 7 | channels << 3).to_bytes(2, "big") if channels else None

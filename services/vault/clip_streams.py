@@ -1,0 +1,123 @@
+"""The picture and the sound that a segment offers, and what makes two segments' streams the same."""
+
+import hashlib
+import json
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+from av.video.stream import VideoStream
+
+from services.vault.clip_source import Damaged, Unsupported
+from services.vault.clip_track import SECOND
+from services.vault.clip_units import Description, jpeg_size, recorded_sets
+
+PICTURES = {"h264": "H.264", "hevc": "H.265", "mjpeg": "MJPEG"}
+SOUNDS = {"aac": "AAC", "opus": "Opus", "pcm_alaw": "G.711 A-law", "pcm_mulaw": "G.711 mu-law"}
+IN_MOV = {"pcm_alaw", "pcm_mulaw"}  # MP4 has no place for them (ISO/IEC 14496-12 registers no such sample entry)
+
+
+@dataclass(frozen=True)
+class Tracks:
+    """The streams that are copied. ``record`` is the pictures' configuration record (empty for JPEG), ``sound`` the
+    sound's; both as MP4 holds them."""
+
+    video: VideoStream
+    audio: AudioStream | None
+    record: bytes
+    width: int
+    height: int
+    sound: bytes = b""
+
+    @cached_property
+    def codec(self) -> str:
+        return self.video.codec_context.name
+
+    @property
+    def codecs(self) -> list[str]:
+        return [stream.codec_context.name for stream in (self.video, self.audio) if stream is not None]
+
+    @property
+    def container(self) -> str:
+        """What a part of these streams is written as."""
+        return "mov" if self.audio is not None and self.audio.codec_context.name in IN_MOV else "mp4"
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of the video codec, its parameter sets and the picture size."""
+        told = [self.codec, self.record.hex(), self.width, self.height]
+        return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+
+    @cached_property
+    def sets(self) -> list[bytes]:
+        """The parameter sets that the record holds."""
+        return recorded_sets(self.codec, self.record)
+
+    @cached_property
+    def length_width(self) -> int:
+        """How many bytes the length before a unit has."""
+        place = 4 if self.codec == "h264" else 21
+        return (self.record[place] & 3) + 1 if len(self.record) > place else 4
+
+    def fits(self, picture: memoryview) -> bool:
+        """Whether the picture's units are as long as they say, and begin as units do (ISO/IEC 14496-15); a JPEG,
+        whether its markers lead to a frame of the track's size."""
+        if self.codec == "mjpeg":
+            return jpeg_size(picture) == (self.width, self.height)
+        width, offset = self.length_width, 0
+        while offset + width < len(picture):
+            length = int.from_bytes(picture[offset : offset + width], "big")
+            offset += width
+            if not length or picture[offset] & 0x80:
+                return False
+            offset += length
+        return offset == len(picture)
+
+    def changed(self, description: Description) -> "Tracks":
+        """The same streams with other pictures in them."""
+        return replace(self, record=description.record, width=description.width, height=description.height)
+
+    @cached_property
+    def key(self) -> tuple[object, ...]:
+        if self.audio is None:
+            return self.fingerprint, str(self.video.time_base)
+        sound = self.audio.codec_context
+        told = (sound.name, self.sound, sound.sample_rate, sound.layout.nb_channels)
+        return self.fingerprint, str(self.video.time_base), *told, str(self.audio.time_base)
+
+
+@dataclass(frozen=True)
+class Scale:
+    """A stream's time base, asked for once: the library makes a new fraction each time."""
+
+    numerator: int
+    denominator: int
+
+    @classmethod
+    def of(cls, stream: VideoStream | AudioStream) -> "Scale":
+        if stream.time_base is None:
+            raise Damaged(f"track {stream.id} has no time base")
+        return cls(stream.time_base.numerator, stream.time_base.denominator)
+
+    def ns(self, ticks: int | None) -> int:
+        return ((ticks or 0) * self.numerator * SECOND + self.denominator // 2) // self.denominator
+
+
+def choose_tracks(container: InputContainer, name: str) -> Tracks:
+    """The first picture track and the first sound track; raises Damaged and Unsupported."""
+    if not container.streams.video:
+        raise Damaged("the segment has no picture track")
+    video = container.streams.video[0]
+    audio = next(iter(container.streams.audio), None)
+    for stream, known in ((video, PICTURES), (audio, SOUNDS)):
+        # Where the codec is unknown there is no context at all.
+        codec = getattr(stream.codec_context, "name", "an unknown codec") if stream is not None else None
+        if codec is not None and codec not in known:
+            raise Unsupported(
+                f"Segment {name} holds {codec}, and only {', '.join(PICTURES.values())} with "
+                f"{', '.join(SOUNDS.values())} or no sound are copied: set the camera to one of these."
+            )
+    context = video.codec_context
+    sound = (audio.codec_context.extradata or b"") if audio is not None else b""
+    return Tracks(video, audio, context.extradata or b"", context.width, context.height, sound)

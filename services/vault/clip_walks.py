@@ -1,0 +1,249 @@
+"""What the bytes of a segment say of themselves, whatever the demuxer makes of them.
+
+A demuxer looks for the next place where it can go on, and says nothing of what it passed over. These walks see each
+byte and say what is missing or does not belong. MP4 has its own (``services.runtime.boxes``).
+"""
+
+from typing import Protocol
+
+CELL = 188  # bytes of one packet of MPEG-TS
+_TAIL = 1024 * CELL
+_SYNC = b"\x47"
+
+_SEGMENT, _CLUSTER, _GROUP = 0x18538067, 0x1F43B675, 0xA0
+_PARENTS = {_SEGMENT: "Segment", _CLUSTER: "Cluster", _GROUP: "BlockGroup"}
+_BLOCKS = {0xA3: "SimpleBlock", 0xA1: "Block"}
+_ANYWHERE = {0xEC, 0xBF}  # Void, CRC-32
+_TOP = {0x1A45DFA3, _SEGMENT}
+# SeekHead, Info, Tracks, Cluster, Cues, Attachments, Chapters, Tags
+_IN_SEGMENT = {0x114D9B74, 0x1549A966, 0x1654AE6B, _CLUSTER, 0x1C53BB6B, 0x1941A469, 0x1043A770, 0x1254C367}
+# Timestamp, SilentTracks, Position, PrevSize, SimpleBlock, BlockGroup, EncryptedBlock
+_IN_CLUSTER = {0xE7, 0x5854, 0xA7, 0xAB, 0xA3, _GROUP, 0xAF}
+
+_PACK, _END = 0xBA, 0xB9
+_HIKVISION = 40  # bytes of the header that its recorders put before the first pack
+
+
+class Walk(Protocol):
+    """Sees each byte; after ``finish`` the field ``problem`` says in words what is wrong, or is None."""
+
+    problem: str | None
+
+    def feed(self, data: bytes) -> None:
+        """Take the next bytes; never raises."""
+        ...
+
+    def finish(self) -> None:
+        """Say that no more bytes come."""
+        ...
+
+
+def begins(container: str, head: bytes) -> bool:
+    """Whether a segment of that container may begin so."""
+    match container:
+        case "mkv":
+            return head.startswith(b"\x1aE\xdf\xa3")
+        case "ts":
+            return head[:1] == _SYNC and head[CELL : CELL + 1] in (b"", _SYNC)
+        case _:
+            return head.startswith((b"\0\0\1\xba", b"IMKH"))
+
+
+class CellWalk:
+    """MPEG-TS (ISO/IEC 13818-1): cells of 188 bytes, each with its sync byte."""
+
+    def __init__(self) -> None:
+        self.problem: str | None = None
+        self._position = 0
+        self._rest = b""
+        self._tail = bytearray()  # the last whole cells
+
+    def feed(self, data: bytes) -> None:
+        data = self._rest + data
+        count = len(data) // CELL
+        whole, self._rest = data[: count * CELL], data[count * CELL :]
+        if self.problem is None and whole[::CELL].count(_SYNC) != count:
+            bad = next(number for number, byte in enumerate(whole[::CELL]) if byte != _SYNC[0])
+            self.problem = f"no packet begins at byte {self._position + bad * CELL}"
+        self._position += len(whole)
+        self._tail += whole[-_TAIL:]
+        del self._tail[:-_TAIL]
+
+    def finish(self) -> None:
+        if self.problem is None and self._rest:
+            self.problem = f"the last packet lacks {CELL - len(self._rest)} of its {CELL} bytes"
+
+    def ends_inside(self, stream: int) -> bool:
+        """Whether the stream's last cell is full: what a stream carries ends with stuffing, unless it just fits."""
+        for place in range(len(self._tail) - CELL, -1, -CELL):
+            if (self._tail[place + 1] & 0x1F) << 8 | self._tail[place + 2] == stream:
+                return not self._tail[place + 3] & 0x20
+        return False
+
+
+class _Steps:
+    """Goes from header to header; what lies between is passed over and counted."""
+
+    def __init__(self) -> None:
+        self.problem: str | None = None
+        self._held = b""
+        self._at = 0  # the next header, in ``_held``
+        self._before = 0  # bytes that came before ``_held``
+        self._left = 0  # bytes to pass over
+        self._inside = ""
+        self._size = 0
+
+    @property
+    def _position(self) -> int:
+        return self._before + self._at
+
+    def feed(self, data: bytes) -> None:
+        if self.problem is not None:
+            return
+        if self._held:
+            data = self._held + data
+        self._held, self._at = data, 0
+        while self.problem is None:
+            passed = min(self._left, len(data) - self._at)
+            self._at += passed
+            self._left -= passed
+            if self._left or self._at == len(data) or not self._step():
+                break
+        self._before += self._at
+        self._held, self._at = self._held[self._at :], 0
+
+    def finish(self) -> None:
+        if self.problem is not None:
+            return
+        if self._left:
+            self.problem = f"{self._inside} declares {self._size} bytes and {self._left} of them are missing"
+        elif self._held:
+            self.problem = "the file ends inside a header"
+
+    def _step(self) -> bool:
+        """Read the header at ``_at`` and pass over it; False where it is not whole, or there is none."""
+        raise NotImplementedError
+
+    def _pass(self, header: int, size: int, inside: str) -> None:
+        self._at += header
+        self._left, self._size, self._inside = size, size, inside
+
+
+class PackWalk(_Steps):
+    """MPEG-PS (ISO/IEC 13818-1): packs, and packets that say how long they are."""
+
+    def _step(self) -> bool:
+        head = self._held[self._at : self._at + 14]
+        if not self._position and head.startswith(b"IMKH"):
+            self._pass(0, _HIKVISION, "the header")
+            return True
+        zeros = len(head) - len(head.lstrip(b"\0"))
+        if zeros > 2:  # zeros before a start code are allowed
+            self._pass(zeros - 2, 0, "")
+            return True
+        if len(head) < 4 and b"\0\0\1".startswith(head[:3]):
+            return False
+        if head[:3] != b"\0\0\1" or head[3] < _END:
+            self.problem = f"no packet begins at byte {self._position}"
+            return False
+        return self._pass_packet(head)
+
+    def _pass_packet(self, head: bytes) -> bool:
+        if head[3] == _END:
+            self._pass(4, 0, "")
+        elif len(head) < 6:
+            return False
+        elif head[3] != _PACK:
+            self._pass(6, int.from_bytes(head[4:6], "big"), "a packet")
+        elif len(head) < 14:
+            return False
+        elif head[4] >> 6 == 1:
+            self._pass(14, head[13] & 7, "a pack")
+        else:
+            self._pass(12, 0, "")  # as MPEG-1 has it
+        return True
+
+    def finish(self) -> None:
+        self._held = self._held.lstrip(b"\0")
+        super().finish()
+
+
+class ElementWalk(_Steps):
+    """Matroska (RFC 8794, RFC 9559): elements inside elements, and how many blocks each track has."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.blocks: dict[int, int] = {}
+        self._open: list[tuple[int, int | None]] = []  # elements we are inside of, and where they end
+
+    def _step(self) -> bool:
+        while self._open and (self._open[-1][1] or self._position + 1) <= self._position:
+            self._open.pop()
+        head = self._header()
+        if head is None:
+            return False
+        kind, length, size = head
+        if not self._belongs(kind) or (size is None and kind not in _PARENTS):
+            self.problem = f"no element begins at byte {self._position}"
+            return False
+        end = None if size is None else self._position + length + size
+        outer = next((one for _, one in reversed(self._open) if one is not None), None)
+        if outer is not None and (end or 0) > outer:
+            self.problem = f"an element at byte {self._position} reaches out of the one around it"
+            return False
+        if kind in _PARENTS:
+            self._open.append((kind, end))
+            self._pass(length, 0, "")
+            return True
+        if kind in _BLOCKS and not self._count(length):
+            return False
+        self._pass(length, size or 0, _BLOCKS.get(kind, "an element"))
+        return True
+
+    def _count(self, length: int) -> bool:
+        number = self._number(length)
+        if number is not None:
+            self.blocks[number[0]] = self.blocks.get(number[0], 0) + 1
+        return number is not None
+
+    def _header(self) -> tuple[int, int, int | None] | None:
+        """Identity, length of the header, size (None: it says none); None where it is not whole, or is none."""
+        width = 9 - self._held[self._at].bit_length()
+        if width > 4:
+            self.problem = f"no element begins at byte {self._position}"
+            return None
+        size = self._number(width)
+        if size is None:
+            return None
+        value, length = size
+        kind = int.from_bytes(self._held[self._at : self._at + width], "big")
+        return kind, width + length, None if value == (1 << 7 * length) - 1 else value
+
+    def _number(self, place: int) -> tuple[int, int] | None:
+        """A number of variable length and how many bytes it took; None where it is not whole, or is none."""
+        place += self._at
+        if place >= len(self._held):
+            return None
+        width = 9 - self._held[place].bit_length()
+        if width > 8:
+            self.problem = f"no number begins at byte {self._before + place}"
+            return None
+        if place + width > len(self._held):
+            return None
+        return int.from_bytes(self._held[place : place + width], "big") & ((1 << 7 * width) - 1), width
+
+    def _belongs(self, kind: int) -> bool:
+        """Whether it may stand here; an element without a size ends where another begins that it cannot hold."""
+        while self._open and self._open[-1][1] is None and kind in (_IN_SEGMENT | _TOP):
+            if self._open[-1][0] == _SEGMENT and kind in _IN_SEGMENT:
+                break
+            self._open.pop()
+        inside = self._open[-1][0] if self._open else None
+        allowed = {None: _TOP, _SEGMENT: _IN_SEGMENT, _CLUSTER: _IN_CLUSTER}.get(inside)
+        return allowed is None or kind in allowed | _ANYWHERE
+
+    def finish(self) -> None:
+        super().finish()
+        for kind, end in self._open:
+            if self.problem is None and end is not None and end > self._position:
+                self.problem = f"the {_PARENTS[kind]} declares {end - self._position} bytes more than there are"
