@@ -9,11 +9,12 @@ from pathlib import Path
 import anyio
 from anyio.lowlevel import RunVar
 
-from services.recorders import frigate, mediamtx
+from services.recorders import frigate, mediamtx, onvif
 from services.recorders.base import Recorder, RecorderFacts, Segment
 from services.recorders.folder import FolderRecorder
 from services.recorders.frigate import FrigateRecorder
 from services.recorders.mediamtx import MediamtxRecorder
+from services.recorders.onvif import OnvifRecorder
 from services.recorders.shapes import FOLDER, Shape
 from services.recorders.upload import UploadRecorder
 from services.runtime import metrics
@@ -43,6 +44,7 @@ KINDS = {
     "folder": Kind(FOLDER, lambda told, places: FolderRecorder.from_configuration(told, roots=places.roots)),
     "frigate": Kind(frigate.SHAPE, lambda told, places: FrigateRecorder.from_configuration(told, places.guard)),
     "mediamtx": Kind(mediamtx.SHAPE, lambda told, places: MediamtxRecorder.from_configuration(told, places.guard)),
+    "onvif": Kind(onvif.SHAPE, lambda told, places: OnvifRecorder.from_configuration(told, places.guard)),
 }
 metrics.expect_recorders(KINDS)
 # Made by the house itself when somebody brings a file; nobody enters one.
