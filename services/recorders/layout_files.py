@@ -5,11 +5,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from services.recorders.extents import Extent, read_extent
+from services.recorders.whole_seconds import runs_of
 from services.runtime.spans import Span
 
 JOIN = timedelta(milliseconds=200)  # neighbours this close are one recording; MediaMTX's names are rough by 0.05 s
@@ -127,39 +129,25 @@ def _believed(path: Path, facts: os.stat_result, start: datetime, following: dat
     return File(path, facts.st_size, span, (span,) if facts.st_size else (), CONTAINERS[path.suffix.lower()], None)
 
 
-def aligned(files: Sequence[File], step: timedelta) -> list[File]:
-    """Files whose names tell the start only down to ``step``, moved by less than that to where one follows another.
+def aligned(files: Sequence[File]) -> list[File]:
+    """Files whose names tell whole seconds, moved by less than one to where one follows another (``whole_seconds``).
 
-    Each name says that its file starts in [name, name + step). As long as some start of the first fits the names of
-    all that follow it without a break, they are one recording, placed at the earliest such start; where no start
-    fits any more, there is a gap. So names that are rounded down tear no footage, and a gap of two steps is seen.
+    Nothing follows a damaged file by nearness: where its pictures would have ended is not known.
     """
     placed: list[File] = []
-    run: list[File] = []
-    early = late = datetime.min.replace(tzinfo=UTC)
+    group: list[File] = []
     for file in files:
-        name = file.span.start
-        if run and run[-1].fault is None:
-            length = run[-1].span.duration
-            low, high = max(early + length, name - JOIN), min(late + length, name + step + JOIN)
-            if low <= high:
-                run.append(file)
-                early, late = low, high
-                continue
-        placed += _placed(run, early)
-        run, early, late = [file], name, name + step
-    return placed + _placed(run, early)
+        group.append(file)
+        if file.fault is not None or file is files[-1]:
+            spans = chain.from_iterable(runs_of([one.span for one in group]))
+            placed += [_moved(one, span.start - one.span.start) for one, span in zip(group, spans, strict=True)]
+            group = []
+    return placed
 
 
-def _placed(run: Sequence[File], start: datetime) -> list[File]:
-    """The files of a run, of which the last begins at ``start`` and each other ends where the next begins."""
-    placed: list[File] = []
-    for file in reversed(run):
-        begin = placed[-1].span.start - file.span.duration if placed else start
-        shift = begin - file.span.start
-        pieces = tuple(Span(piece.start + shift, piece.end + shift) for piece in file.pieces)
-        placed.append(replace(file, span=Span(begin, file.span.end + shift), pieces=pieces))
-    return placed[::-1]
+def _moved(file: File, by: timedelta) -> File:
+    pieces = tuple(Span(piece.start + by, piece.end + by) for piece in file.pieces)
+    return replace(file, span=Span(file.span.start + by, file.span.end + by), pieces=pieces)
 
 
 @lru_cache(maxsize=50_000)

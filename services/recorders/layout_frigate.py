@@ -19,7 +19,6 @@ from services.recorders.layout_files import (
 from services.runtime.spans import Span
 
 HOUR = timedelta(hours=1)
-STEP = timedelta(seconds=1)  # of the names
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _HOUR = re.compile(r"\d{2}", re.ASCII)
 _NAME = re.compile(r"(\d{2})\.(\d{2})", re.ASCII)
@@ -43,7 +42,7 @@ class FrigateLayout:
             if folder is not None and not leads_out(folder, base.resolve()):
                 dated += _dated(folder, hour)
         reached = within_reach(dated, span)
-        return aligned([measured(path, start, following) for start, path, following in reached], STEP)
+        return aligned([measured(path, start, following) for start, path, following in reached])
 
     def oldest(self, root: Path) -> dict[str, datetime]:
         found: dict[str, datetime] = {}

@@ -4,13 +4,12 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from services.recorders.layout_files import (
     CONTAINERS,
-    Dated,
     File,
     aligned,
     channel_folder,
@@ -29,7 +28,6 @@ KNOWN = (
     *("%Y%m%d_%H%M%S", "%Y%m%d-%H%M%S", "%Y%m%dT%H%M%S", "%Y%m%d%H%M%S"),
     *("%Y-%m-%d_%H-%M-%S", "%Y-%m-%dT%H-%M-%S", "%Y-%m-%d %H-%M-%S", "%Y-%m-%d_%H%M%S", "%Y_%m_%d_%H_%M_%S"),
 )
-STEP = timedelta(seconds=1)  # of names without a fraction
 _DIRECTIVES = {
     **dict.fromkeys("mdHMSy", r"\d{2}"),
     **{"Y": r"\d{4}", "j": r"\d{3}", "f": r"\d{1,6}", "z": r"(?:Z|[+-]\d{2}:?\d{2})", "%": "%"},
@@ -63,9 +61,9 @@ class Pattern:
         return cls(text, re.compile(rf"(?<!\d){''.join(pieces)}(?!\d)", re.ASCII))
 
     @property
-    def step(self) -> timedelta | None:
-        """How rough the starts are that it reads; None where it reads fractions of a second."""
-        return None if "%f" in self.text else STEP
+    def fractions(self) -> bool:
+        """Whether the starts that it reads are told to less than a second."""
+        return "%f" in self.text
 
     def moment(self, path: Path, folder: Path) -> datetime | None:
         """The start that the file's name holds, aware where the name says a zone."""
@@ -89,16 +87,11 @@ class PlainLayout:
 
     def files(self, root: Path, channel: str, span: Span) -> list[File]:
         folder = channel_folder(root, channel)
-        if folder is None:
-            return []
-        steps = dict[Path, timedelta | None]()
-        dated: list[Dated] = []
-        for start, path, step in self._read(folder):
-            dated.append((start, path))
-            steps[path] = step
-        files = [measured(path, start, following) for start, path, following in within_reach(dated, span)]
-        rough = all(steps[file.path] is not None for file in files)
-        return aligned(files, STEP) if rough else files
+        read = list(self._read(folder)) if folder is not None else []
+        exact = {path for _, path, fractions in read if fractions}
+        reached = within_reach(((start, path) for start, path, _ in read), span)
+        files = [measured(path, start, following) for start, path, following in reached]
+        return files if any(file.path in exact for file in files) else aligned(files)
 
     def oldest(self, root: Path) -> dict[str, datetime]:
         found = {}
@@ -109,7 +102,7 @@ class PlainLayout:
                 found[entry.name] = first
         return found
 
-    def _read(self, folder: Path) -> Iterator[tuple[datetime, Path, timedelta | None]]:
+    def _read(self, folder: Path) -> Iterator[tuple[datetime, Path, bool]]:
         inside = folder.resolve()
         for place, _, names in os.walk(folder):  # follows no link to a folder
             for name in names:
@@ -119,5 +112,5 @@ class PlainLayout:
                 for pattern in self._patterns:
                     moment = pattern.moment(path, folder)
                     if moment is not None:
-                        yield in_zone(moment, self._zone, path), path, pattern.step
+                        yield in_zone(moment, self._zone, path), path, pattern.fractions
                         break

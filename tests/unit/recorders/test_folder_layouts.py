@@ -18,10 +18,9 @@ from services.recorders.base import RecorderDown, WrongChannel
 from services.recorders.extents import Extent, read_extent
 from services.recorders.folder import FolderRecorder
 from services.recorders.layout_files import JOIN, File, aligned
+from services.recorders.whole_seconds import SECOND
 from services.runtime.errors import Fatal
 from services.runtime.spans import Span
-
-STEP = timedelta(seconds=1)
 
 
 @pytest.fixture
@@ -294,11 +293,11 @@ def test_names_rounded_down_never_tear_what_was_recorded_without_a_break(begins:
     for length in lengths:
         files.append(rough(start, length))
         start += length
-    placed = aligned(files, STEP)
+    placed = aligned(files)
     for before, after in pairwise(placed):
         assert abs(after.span.start - before.span.end) <= timedelta(microseconds=5)
     for file, named in zip(placed, files, strict=True):
-        assert named.span.start - JOIN <= file.span.start <= named.span.start + STEP + JOIN
+        assert named.span.start - JOIN <= file.span.start <= named.span.start + SECOND + JOIN
         assert abs(file.span.duration - named.span.duration) <= timedelta(microseconds=5)
 
 
@@ -310,5 +309,5 @@ def test_a_gap_of_more_than_two_steps_is_never_closed_by_moving_files(
     for number, length in enumerate(lengths):
         files.append(rough(start, length))
         start += length + (gap if number == 0 else 0)
-    first, second = aligned(files, STEP)[:2]
+    first, second = aligned(files)[:2]
     assert second.span.start > first.span.end
