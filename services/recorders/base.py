@@ -35,6 +35,13 @@ class WrongChannel(Fatal):
     runbook = "recorder-silent"
 
 
+class ReplayUnsupported(Fatal):
+    """The recorder tells what it holds, and nothing here can fetch it: somebody exports it and brings the file."""
+
+    runbook = "recorder-silent"
+    code = "replay-unsupported"
+
+
 class NothingRecorded(Exception):
     """The recorder is sound and holds nothing at that moment."""
 
@@ -44,8 +51,8 @@ class Segment:
     """A piece of footage as the recorder keeps it.
 
     ``span`` starts at the wall-clock time of the segment's media time 0; in mkv, ts and ps, whose times begin anywhere,
-    at that of its first picture. ``size`` in bytes, where it is known before reading; ``container`` is one of mp4, fmp4,
-    mov, mkv, ts, ps; ``open`` begins a new stream of its bytes.
+    at that of its first picture. ``size`` in bytes, where it is known before reading; ``container`` is one of mp4,
+    fmp4, mov, mkv, ts, ps; ``open`` begins a new stream of its bytes.
     """
 
     name: str

@@ -1,13 +1,13 @@
 """A segment's packets as MP4 holds them, each with its time in the segment, whatever container they come from."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Stream
 
-from services.vault.clip_source import Damaged
+from services.vault.clip_source import Damaged, Source
 from services.vault.clip_streams import Scale, Tracks
 from services.vault.clip_units import (
     Description,
@@ -41,11 +41,9 @@ class Read:
     tracks: Tracks | None = None
 
 
-def reader(
-    container: InputContainer, tracks: Tracks, *, boxes: bool, cut_off: Callable[[int], bool]
-) -> "Boxed | Unpacked":
-    """Reads MP4 where ``boxes``, else the others; ``cut_off`` says whether a stream ended inside its last picture."""
-    return Boxed(container, tracks) if boxes else Unpacked(container, tracks, cut_off)
+def reader(container: InputContainer, tracks: Tracks, source: Source) -> "Boxed | Unpacked":
+    """Reads what the source's container holds; raises Damaged."""
+    return Unpacked(container, tracks, source) if source.boxes is None else Boxed(container, tracks)
 
 
 def _chosen(container: InputContainer, tracks: Tracks) -> "Iterator[Packet[Stream]]":
@@ -122,6 +120,7 @@ class _Picture:
     pts: int | None
     good: bool
     tracks: Tracks | None
+    place: int  # of its first byte in the segment
 
 
 class Unpacked:
@@ -129,12 +128,12 @@ class Unpacked:
 
     Start codes become lengths, and AAC loses the header that MPEG-TS puts before each frame: MP4 says the same once.
     Times that the container does not tell are taken from the pictures around. What a picture counts for is the
-    distance to the next one.
+    distance to the next one, unless something lies between that does not belong there.
     """
 
-    def __init__(self, container: InputContainer, tracks: Tracks, cut_off: Callable[[int], bool]) -> None:
+    def __init__(self, container: InputContainer, tracks: Tracks, watched: Source) -> None:
         self.counted: dict[int, int] = {}
-        self._cut_off = cut_off
+        self._watched = watched
         self._source = _chosen(container, tracks)
         self._annex_b = tracks.codec != "mjpeg" and tracks.record[:1] != b"\x01"
         self._scale = Scale.of(tracks.video)
@@ -192,13 +191,13 @@ class Unpacked:
                 yield from self._timed(one)
             ahead.clear()
         if self._waiting:
-            self._waiting[-1].good &= not self._cut_off(tracks.video.id)
+            self._waiting[-1].good &= not self._watched.cut_off(tracks.video.id)
             yield from self._resolved(last=True)
 
     def _picture(self, packet: "Packet[Stream]", tracks: Tracks) -> _Picture:
         dts = None if packet.dts is None else self._scale.ns(packet.dts)
         pts = None if packet.pts is None else self._scale.ns(packet.pts)
-        good, key = not packet.is_corrupt, packet.is_keyframe
+        good, key, place = not packet.is_corrupt, packet.is_keyframe, packet.pos
         if self._annex_b:
             units = split(bytes(packet))
             if key:
@@ -212,7 +211,7 @@ class Unpacked:
             if key:
                 tracks = _followed(tracks, list(without_lengths(memoryview(packet), tracks.length_width)))
             good &= tracks.fits(memoryview(packet))
-        return _Picture(packet, dts, pts, good, tracks if key else None)
+        return _Picture(packet, dts, pts, good, tracks if key else None, place or 0)
 
     def _timed(self, one: _Picture) -> Iterator[Read]:
         if self._last is None:
@@ -251,10 +250,14 @@ class Unpacked:
         for one, after in zip(waiting, [*waiting[1:], None], strict=True):
             if after is None and not last:
                 break
-            dts = one.dts or 0
+            dts, length = one.dts or 0, self._step
+            one.good &= not self._watched.harmed(one.place, None if after is None else after.place)
             if after is not None:
-                self._step = max(0, (after.dts or 0) - dts) or self._step
-            yield Read(one.packet, dts, dts if one.pts is None else one.pts, self._step, False, one.good, one.tracks)
+                step = max(0, (after.dts or 0) - dts) or length
+                # What was lost before a garbled picture is not covered by the one before.
+                length = step if one.good and after.good else min(length, step)
+                self._step = step if one.good and after.good else self._step
+            yield Read(one.packet, dts, dts if one.pts is None else one.pts, length, False, one.good, one.tracks)
         del waiting[: None if last else -1]
 
     def _sound(self, packet: "Packet[Stream]", tracks: Tracks) -> Read:

@@ -76,7 +76,7 @@ class Segment:
     def _copy(self, container: InputContainer, tracks: Tracks) -> bool:
         """Whether the segment was read to its end, not only to the asked one."""
         source = self._source
-        read = reader(container, tracks, boxes=source.boxes is not None, cut_off=source.cut_off)
+        read = reader(container, tracks, source)
         self._counted = read.counted
         packets = read.packets()
         waiting: list[Read] = []

@@ -13,7 +13,7 @@ import av
 from av.container import InputContainer
 
 from services.runtime.boxes import LARGEST_INDEX, BoxError, BoxWalk, Movie, read_fragment, read_movie
-from services.vault.clip_walks import CellWalk, ElementWalk, PackWalk, Walk, begins
+from services.vault.clip_walks import CellWalk, ElementWalk, Harm, PackWalk, Walk, begins
 from services.vault.framing import Heading, read_frame
 
 HEAD = 512  # bytes that tell what a segment is
@@ -184,6 +184,10 @@ class Source:
         """How many packets of a track the segment's own headers tell of; ``counted`` where they tell nothing."""
         told = self.walk.blocks if isinstance(self.walk, ElementWalk) else self.declared_samples
         return told.get(track, counted)
+
+    def harmed(self, start: int, end: int | None) -> bool:
+        """Whether bytes that do not belong touch those between; ``end`` is None where nothing follows."""
+        return isinstance(self.walk, Harm) and self.walk.touches(start, end)
 
     def cut_off(self, stream: int) -> bool:
         """Whether the last picture of a stream that was read to its end may lack its own end."""

@@ -1,13 +1,15 @@
 """What the bytes of a segment say of themselves, whatever the demuxer makes of them.
 
 A demuxer looks for the next place where it can go on, and says nothing of what it passed over. These walks see each
-byte and say what is missing or does not belong. MP4 has its own (``services.runtime.boxes``).
+byte, say what is missing or does not belong, and go on at the next place too. MP4 has its own
+(``services.runtime.boxes``). What was changed inside a picture's own bytes, no walk can see.
 """
 
 from typing import Protocol
 
 CELL = 188  # bytes of one packet of MPEG-TS
 _TAIL = 1024 * CELL
+_MANY = 1000  # places that are told apart before what lies between the last ones counts as harmed too
 _SYNC = b"\x47"
 
 _SEGMENT, _CLUSTER, _GROUP = 0x18538067, 0x1F43B675, 0xA0
@@ -25,7 +27,7 @@ _HIKVISION = 40  # bytes of the header that its recorders put before the first p
 
 
 class Walk(Protocol):
-    """Sees each byte; after ``finish`` the field ``problem`` says in words what is wrong, or is None."""
+    """Sees each byte; after ``finish`` the field ``problem`` says in words what is wrong first, or is None."""
 
     problem: str | None
 
@@ -49,25 +51,75 @@ def begins(container: str, head: bytes) -> bool:
             return head.startswith((b"\0\0\1\xba", b"IMKH"))
 
 
-class CellWalk:
-    """MPEG-TS (ISO/IEC 13818-1): cells of 188 bytes, each with its sync byte."""
+class Harm:
+    """Where a walk lost its way."""
 
     def __init__(self) -> None:
         self.problem: str | None = None
-        self._position = 0
+        self._harmed: list[tuple[int, int]] = []  # the first byte that did not belong, and the next one that did
+        self._lost_at: int | None = None
+
+    def touches(self, start: int, end: int | None) -> bool:
+        """Whether something is wrong between two bytes, or right behind: what ends there may have lost its end.
+
+        To be asked in rising order: what lies before ``start`` is forgotten.
+        """
+        self._harmed = [(first, last) for first, last in self._harmed if last > start]
+        if self._lost_at is not None and (end is None or self._lost_at <= end):
+            return True
+        return any(end is None or first <= end for first, _ in self._harmed)
+
+    def _lose(self, place: int, words: str) -> None:
+        self._lost_at = place
+        self.problem = self.problem or words
+
+    def _find(self, place: int) -> None:
+        if self._lost_at is not None:
+            first = self._lost_at if len(self._harmed) < _MANY else self._harmed.pop()[0]
+            self._harmed.append((first, place))
+        self._lost_at = None
+
+
+class CellWalk(Harm):
+    """MPEG-TS (ISO/IEC 13818-1): cells of 188 bytes, each with its sync byte."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._position = 0  # of the first byte of ``_rest``
         self._rest = b""
         self._tail = bytearray()  # the last whole cells
 
     def feed(self, data: bytes) -> None:
         data = self._rest + data
-        count = len(data) // CELL
-        whole, self._rest = data[: count * CELL], data[count * CELL :]
-        if self.problem is None and whole[::CELL].count(_SYNC) != count:
-            bad = next(number for number, byte in enumerate(whole[::CELL]) if byte != _SYNC[0])
-            self.problem = f"no packet begins at byte {self._position + bad * CELL}"
-        self._position += len(whole)
-        self._tail += whole[-_TAIL:]
-        del self._tail[:-_TAIL]
+        while data:
+            if self._lost_at is not None:
+                data = self._search(data)
+            count = 0 if self._lost_at is not None else len(data) // CELL
+            first = data[: count * CELL : CELL]
+            good = count - len(first.lstrip(_SYNC))
+            if first[good:]:
+                # Of the cell before, the end may be harmed as well.
+                lost = self._position + good * CELL
+                self._lose(max(0, lost - CELL), f"no packet begins at byte {lost}")
+            self._tail += data[: good * CELL][-_TAIL:]
+            del self._tail[:-_TAIL]
+            data = data[good * CELL :]
+            self._position += good * CELL
+            if good == count:
+                break
+        self._rest = data
+
+    def _search(self, data: bytes) -> bytes:
+        """What follows the next byte from which three cells follow one another, or what may yet lead to it."""
+        place = data.find(_SYNC)
+        while place >= 0 and place + 2 * CELL < len(data):
+            if data[place + CELL] == data[place + 2 * CELL] == _SYNC[0]:
+                self._find(self._position + place)
+                break
+            place = data.find(_SYNC, place + 1)
+        passed = len(data) if place < 0 else place
+        self._position += passed
+        return data[passed:]
 
     def finish(self) -> None:
         if self.problem is None and self._rest:
@@ -81,11 +133,13 @@ class CellWalk:
         return False
 
 
-class _Steps:
+class _Steps(Harm):
     """Goes from header to header; what lies between is passed over and counted."""
 
+    again: bytes  # a beginning where it can go on
+
     def __init__(self) -> None:
-        self.problem: str | None = None
+        super().__init__()
         self._held = b""
         self._at = 0  # the next header, in ``_held``
         self._before = 0  # bytes that came before ``_held``
@@ -98,16 +152,16 @@ class _Steps:
         return self._before + self._at
 
     def feed(self, data: bytes) -> None:
-        if self.problem is not None:
-            return
         if self._held:
             data = self._held + data
         self._held, self._at = data, 0
-        while self.problem is None:
+        while self._lost_at is None or self._search():
             passed = min(self._left, len(data) - self._at)
             self._at += passed
             self._left -= passed
-            if self._left or self._at == len(data) or not self._step():
+            if self._left or self._at == len(data):
+                break
+            if not self._step() and self._lost_at is None:
                 break
         self._before += self._at
         self._held, self._at = self._held[self._at :], 0
@@ -119,6 +173,14 @@ class _Steps:
             self.problem = f"{self._inside} declares {self._size} bytes and {self._left} of them are missing"
         elif self._held:
             self.problem = "the file ends inside a header"
+
+    def _search(self) -> bool:
+        """Go to the next place where the walk can go on, if it is there."""
+        place = self._held.find(self.again, self._at + 1)
+        self._at = place if place >= 0 else max(self._at, len(self._held) - len(self.again))
+        if place >= 0:
+            self._find(self._position)
+        return place >= 0
 
     def _step(self) -> bool:
         """Read the header at ``_at`` and pass over it; False where it is not whole, or there is none."""
@@ -132,6 +194,8 @@ class _Steps:
 class PackWalk(_Steps):
     """MPEG-PS (ISO/IEC 13818-1): packs, and packets that say how long they are."""
 
+    again = b"\0\0\1\xba"
+
     def _step(self) -> bool:
         head = self._held[self._at : self._at + 14]
         if not self._position and head.startswith(b"IMKH"):
@@ -144,7 +208,7 @@ class PackWalk(_Steps):
         if len(head) < 4 and b"\0\0\1".startswith(head[:3]):
             return False
         if head[:3] != b"\0\0\1" or head[3] < _END:
-            self.problem = f"no packet begins at byte {self._position}"
+            self._lose(self._position, f"no packet begins at byte {self._position}")
             return False
         return self._pass_packet(head)
 
@@ -171,6 +235,8 @@ class PackWalk(_Steps):
 class ElementWalk(_Steps):
     """Matroska (RFC 8794, RFC 9559): elements inside elements, and how many blocks each track has."""
 
+    again = b"\x1f\x43\xb6\x75"
+
     def __init__(self) -> None:
         super().__init__()
         self.blocks: dict[int, int] = {}
@@ -184,12 +250,12 @@ class ElementWalk(_Steps):
             return False
         kind, length, size = head
         if not self._belongs(kind) or (size is None and kind not in _PARENTS):
-            self.problem = f"no element begins at byte {self._position}"
+            self._lose(self._position, f"no element begins at byte {self._position}")
             return False
         end = None if size is None else self._position + length + size
         outer = next((one for _, one in reversed(self._open) if one is not None), None)
         if outer is not None and (end or 0) > outer:
-            self.problem = f"an element at byte {self._position} reaches out of the one around it"
+            self._lose(self._position, f"an element at byte {self._position} reaches out of the one around it")
             return False
         if kind in _PARENTS:
             self._open.append((kind, end))
@@ -210,7 +276,7 @@ class ElementWalk(_Steps):
         """Identity, length of the header, size (None: it says none); None where it is not whole, or is none."""
         width = 9 - self._held[self._at].bit_length()
         if width > 4:
-            self.problem = f"no element begins at byte {self._position}"
+            self._lose(self._position, f"no element begins at byte {self._position}")
             return None
         size = self._number(width)
         if size is None:
@@ -226,11 +292,15 @@ class ElementWalk(_Steps):
             return None
         width = 9 - self._held[place].bit_length()
         if width > 8:
-            self.problem = f"no number begins at byte {self._before + place}"
+            self._lose(self._before + place, f"no number begins at byte {self._before + place}")
             return None
         if place + width > len(self._held):
             return None
         return int.from_bytes(self._held[place : place + width], "big") & ((1 << 7 * width) - 1), width
+
+    def _find(self, place: int) -> None:
+        super()._find(place)
+        self._open = [(kind, end) for kind, end in self._open if kind == _SEGMENT and (end is None or end > place)]
 
     def _belongs(self, kind: int) -> bool:
         """Whether it may stand here; an element without a size ends where another begins that it cannot hold."""
@@ -238,7 +308,7 @@ class ElementWalk(_Steps):
             if self._open[-1][0] == _SEGMENT and kind in _IN_SEGMENT:
                 break
             self._open.pop()
-        inside = self._open[-1][0] if self._open else None
+        inside = self._open[-1][0] if self._open else (_SEGMENT if self.problem else None)
         allowed = {None: _TOP, _SEGMENT: _IN_SEGMENT, _CLUSTER: _IN_CLUSTER}.get(inside)
         return allowed is None or kind in allowed | _ANYWHERE
 

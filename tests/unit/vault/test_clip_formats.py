@@ -1,0 +1,47 @@
+"""Every coding in every container: each picture and each sound is copied as it is, and stands at its moment."""
+
+from pathlib import Path
+
+import av
+import pytest
+from films import assert_heard, film, pictures
+from footage_formats import shoot
+from vault_bench import Bench, span
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench.in_folder(tmp_path)
+
+
+ANY = ("aac", "opus", None)
+G711 = ("pcm_alaw", "pcm_mulaw")
+CASES = [
+    *(("fmp4", video, audio) for video in ("h264", "hevc", "mjpeg") for audio in ANY),
+    *(("mov", video, audio) for video in ("h264", "hevc", "mjpeg") for audio in G711),
+    *(("mkv", video, audio) for video in ("h264", "mjpeg") for audio in ANY),
+    *(("matroska", video, audio) for video in ("h264", "hevc", "mjpeg") for audio in (*G711, None)),
+    *(("ts", video, audio) for video in ("h264", "hevc") for audio in ANY),
+    *(("ps", video, audio) for video in ("h264", "hevc") for audio in ("aac", "pcm_alaw", None)),
+    ("mp4", "mjpeg", "aac"),
+    ("faststart", "h264", "aac"),
+    ("faststart", "hevc", None),
+]
+
+
+@pytest.mark.requirement("R32", "R36")
+@pytest.mark.parametrize(("kind", "video", "audio"), CASES)
+async def test_every_packet_is_copied_as_it_is(bench: Bench, kind: str, video: str, audio: str | None) -> None:
+    shot = shoot(video, audio)
+    made = film(shot, kind)
+    sealed = await bench.seal(span(0, 4), [made.given()])
+    assert sealed.outcome == "complete"
+    assert sealed.coverage.gaps == ()
+    assert sealed.coverage.codecs == (video, audio)[: 2 if audio else 1]
+    assert [part.container for part in sealed.coverage.parts] == ["mov" if audio in G711 else "mp4"]
+    assert pictures(bench, sealed) == made.pictures
+    if audio:
+        assert_heard(bench, sealed, shot)
+    with av.open(bench.reader(sealed.location), "r", format="mov") as container:
+        frames = list(container.decode(video=0))
+    assert len(frames) == 40

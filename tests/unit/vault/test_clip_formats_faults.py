@@ -1,0 +1,127 @@
+"""What is wrong with Matroska, MPEG-TS and MPEG-PS is named, and what lacks lies in a gap: as with MP4."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from films import Film, assert_honest, film, pictures
+from footage_formats import FPS, TICKS, shoot
+from vault_bench import Bench, span
+
+from services.vault.coverage import FootageUnreadable, WrongFootage
+
+KINDS: dict[str, dict[str, Any]] = {"matroska": {}, "live": {"live": True}, "ts": {}, "ps": {}, "faststart": {}}
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench.in_folder(tmp_path)
+
+
+def made(kind: str, audio: str | None = None, **changes: Any) -> Film:
+    return film(shoot("h264", audio), {"live": "matroska"}.get(kind, kind), **KINDS[kind], **changes)
+
+
+@pytest.mark.requirement("R32")
+@pytest.mark.parametrize("share", [0.02, 0.3, 0.7, 0.97, 0.9995])
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_segment_that_was_cut_off_is_never_complete(bench: Bench, kind: str, share: float) -> None:
+    whole = made(kind)
+    body = whole.body[: int(len(whole.body) * share)]
+    sealed = None
+    try:
+        sealed = await bench.seal(span(0, 4), [whole.given(body=body)])
+    except FootageUnreadable:
+        assert share < 0.1
+    else:
+        assert sealed.outcome == "partial"
+        assert sealed.coverage.problems
+        assert_honest(bench, sealed, whole)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_body_shorter_than_promised_is_never_complete(bench: Bench, kind: str) -> None:
+    whole = made(kind)
+    # At the end of a cell, a packet or a cluster the bytes themselves may not tell.
+    mark = {"mkv": b"\x1f\x43\xb6\x75", "ps": b"\0\0\1\xba"}.get(whole.container)
+    cut = len(whole.body) // 2 // 188 * 188 if mark is None else whole.body.rindex(mark)
+    sealed = await bench.seal(span(0, 4), [whole.given(body=whole.body[:cut], size=len(whole.body))])
+    assert sealed.outcome == "partial"
+    assert sealed.coverage.problems
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b"", "empty body"),
+        (b"<!DOCTYPE html><html><body>Please sign in</body></html>" * 60, "HTML page"),
+        (b'{"error":"no recording segments found"}', "that is no (Matroska|MPEG-TS|MPEG-PS|MP4)"),
+        (b"\0" * 5000, "that is no (Matroska|MPEG-TS|MPEG-PS|MP4)"),
+    ],
+)
+async def test_what_is_no_footage_is_told(bench: Bench, kind: str, body: bytes, words: str) -> None:
+    with pytest.raises(FootageUnreadable, match=words):
+        await bench.seal(span(0, 4), [made(kind).given(body=body)])
+    assert bench.objects() == []
+
+
+@pytest.mark.requirement("R32")
+@pytest.mark.parametrize(
+    ("kind", "length"),
+    [("matroska", 40_000), ("live", 40_000), ("ts", 200), ("ts", 3000), ("ts", 40_000), ("ps", 6000), ("ps", 40_000)],
+)
+@pytest.mark.parametrize("share", [0.3, 0.4, 0.5, 0.6, 0.7])
+async def test_garbage_in_the_middle_is_named_and_what_it_hit_lies_in_a_gap(
+    bench: Bench, kind: str, length: int, share: float
+) -> None:
+    whole = made(kind, "aac")
+    place = int(len(whole.body) * share)
+    body = whole.body[:place] + b"\xa5" * length + whole.body[place + length :]
+    sealed = await bench.seal(span(0, 4), [whole.given(body=body)])
+    assert_honest(bench, sealed, whole)
+    assert sealed.outcome == "partial"
+    assert sealed.coverage.problems
+    assert sealed.coverage.share >= 0.5, "what comes behind it is sound"
+
+
+async def test_a_lost_packet_of_a_transport_stream_is_one_lost_picture_with_what_hangs_on_it(bench: Bench) -> None:
+    whole = made("ts")
+    place = len(whole.body) // 2 // 188 * 188
+    sealed = await bench.seal(span(0, 4), [whole.given(body=whole.body[:place] + whole.body[place + 188 :])])
+    assert sealed.outcome == "partial"
+    [gap] = sealed.coverage.gaps
+    assert gap.duration.total_seconds() <= 1
+    assert_honest(bench, sealed, whole)
+
+
+@pytest.mark.requirement("R34")
+@pytest.mark.parametrize("kind", ["matroska", "ts", "ps", "faststart"])
+async def test_another_camera_in_the_middle_begins_a_part_and_is_refused_where_the_camera_is_known(
+    bench: Bench, kind: str
+) -> None:
+    own, other = (film(shoot("h264", size=size), kind) for size in ((160, 96), (128, 64)))
+    segments = [own.given(0), other.given(4), own.given(8)]
+    sealed = await bench.seal(span(0, 12), segments)
+    assert len(sealed.coverage.parts) == 3
+    assert pictures(bench, sealed) == [*own.pictures, *other.pictures, *own.pictures]
+    with pytest.raises(WrongFootage, match="not from the camera"):
+        await bench.seal(
+            span(0, 12), segments, key="masters/item/2", expected_fingerprint=sealed.coverage.parts[0].fingerprint
+        )
+
+
+@pytest.mark.requirement("R34")
+@pytest.mark.parametrize("video", ["h264", "hevc"])
+@pytest.mark.parametrize("kind", ["ts", "ps"])
+async def test_parameters_that_change_within_a_segment_begin_a_part(bench: Bench, kind: str, video: str) -> None:
+    small, large = shoot(video), shoot(video, size=(320, 192))
+    first, second = film(small, kind), film(large, kind, start=4 if kind == "ts" else 4 * FPS * TICKS)
+    body = first.body.removesuffix(b"\0\0\1\xb9") + second.body
+    sealed = await bench.seal(span(0, 8), [first.given(seconds=8, body=body)])
+    assert pictures(bench, sealed) == [*first.pictures, *second.pictures]
+    one, two = sealed.coverage.parts
+    alone = [
+        await bench.seal(span(0, 4), [made.given()], key=f"masters/item/{made is second}") for made in (first, second)
+    ]
+    assert [one.fingerprint, two.fingerprint] == [sealed.coverage.fingerprint for sealed in alone]
