@@ -10,7 +10,14 @@ from datetime import datetime, timedelta
 from anyio import fail_after
 
 from services.portal.api.dependencies import OpenRecorder
-from services.recorders.base import NothingRecorded, OutsideRoots, RecorderDown, RecorderFacts, WrongChannel
+from services.recorders.base import (
+    NothingRecorded,
+    OutsideRoots,
+    RecorderDown,
+    RecorderFacts,
+    ReplayUnsupported,
+    WrongChannel,
+)
 from services.recorders.base import Recorder as Opened
 from services.register import recorder_book
 from services.register.cameras import Camera, Recorder
@@ -163,6 +170,12 @@ async def _camera(opened: Opened, facts: RecorderFacts, camera: Camera, now: dat
             "no-channel",
             f"{zh}：录像机上没有通道 {camera.channel}，请改正通道。",
             f"{en}: the recorder has no channel {camera.channel}: correct it.",
+        )
+    except ReplayUnsupported:
+        return Found(
+            "replay-unsupported",
+            f"{zh}：有录像，但不能从这里取回；请在录像机上导出，再上传文件。",
+            f"{en}: records, but nothing can be fetched from here: export it on the recorder, and bring the file.",
         )
     except NothingRecorded:
         picture = b""

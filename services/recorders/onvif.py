@@ -17,7 +17,7 @@ import httpx
 from lxml import etree
 
 from services.recorders import markup, shapes
-from services.recorders.base import RecorderDown, RecorderFacts, Segment, WrongChannel
+from services.recorders.base import RecorderDown, RecorderFacts, ReplayUnsupported, Segment, WrongChannel
 from services.recorders.layout_files import JOIN
 from services.recorders.markup import Node
 from services.recorders.onvif_history import TRACK_STATE, Change, Recording, Times, change, recorded, recording
@@ -64,13 +64,6 @@ SHAPE = Shape(
         shapes.PARALLEL,
     ),
 )
-
-
-class ReplayUnsupported(Fatal):
-    """The recorder tells what it holds; to fetch it is not supported."""
-
-    runbook = "recorder-silent"
-    code = "replay-unsupported"
 
 
 @dataclass

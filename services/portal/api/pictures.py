@@ -8,7 +8,7 @@ from services.portal.api.dependencies import Books, GivenRecorders
 from services.portal.api.errors import USUAL, problems_beside
 from services.portal.api.session import Acting
 from services.portal.api.shapes import Moment
-from services.recorders.base import NothingRecorded
+from services.recorders.base import NothingRecorded, ReplayUnsupported
 from services.register import pictures
 from services.runtime.errors import Refused
 
@@ -37,5 +37,12 @@ async def picture(
             "Nothing was recorded at that moment: choose another one.",
             status=404,
             field="at",
+        ) from error
+    except ReplayUnsupported as error:
+        raise Refused(
+            "replay-unsupported",
+            "这台录像机的画面不能在这里查看，请在录像机上核对。",
+            "This recorder's pictures cannot be shown here: look at them on the recorder.",
+            status=404,
         ) from error
     return Response(image, media_type="image/jpeg")

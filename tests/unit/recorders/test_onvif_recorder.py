@@ -1,6 +1,8 @@
 """An ONVIF recorder: what it holds, by the changes of its tracks; and what becomes of its wrong answers."""
 
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -8,8 +10,9 @@ from recorders.behaviours import Behaviour, cannot_happen
 from recorders.onvif_server import PASSWORD, USER, Held, OnvifDevice, fault, says, serving, utc
 from vault_bench import at, span
 
-from services.recorders.base import RecorderDown, WrongChannel
-from services.recorders.onvif import IDLE, OnvifRecorder, ReplayUnsupported
+from services.portal import recorder_test
+from services.recorders.base import RecorderDown, ReplayUnsupported, WrongChannel
+from services.recorders.onvif import IDLE, OnvifRecorder
 from services.recorders.registry import KINDS, Places, open_recorder
 from services.runtime.addresses import Guard, parse_networks
 from services.runtime.errors import Fatal
@@ -341,6 +344,16 @@ async def test_footage_is_not_fetched_and_that_is_said() -> None:
             await source.snapshot("REC_1", at(1))
         assert await source.protect("REC_1", span(0, 60)) is False
     assert ReplayUnsupported.code == "replay-unsupported"
+
+
+async def test_test_button_says_that_nothing_can_be_fetched() -> None:
+    row: Any = SimpleNamespace(kind="onvif", configuration={})
+    camera: Any = SimpleNamespace(name_zh="大门", name_en="gate", channel="REC_1")
+    async with serving(device()) as address:
+        tested = await recorder_test.look(lambda *_: recorder(address), row, [camera], at(250))
+    [found] = tested.found
+    assert (found.code, found.well) == ("replay-unsupported", False)
+    assert "bring the file" in found.en
 
 
 async def test_device_service_may_lie_elsewhere() -> None:
