@@ -98,6 +98,7 @@ class Item(Base):
     dropped_in_round: Mapped[int | None]
     outcome: Mapped[str | None]  # complete, partial, missing, unreadable
     coverage: Mapped[float | None]
+    promised: Mapped[dict[str, Any] | None]  # what the recorder said it has when the case was handed in: at, covered
 
 
 class Revision(Base):

@@ -165,6 +165,14 @@ def take_over(unit: Unit, purpose: Purpose, item_id: str, job_key: int | None = 
     return unswept(unit, purpose=purpose, item_id=item_id)
 
 
+def give_up(unit: Unit, attempt_ids: Sequence[str], reason: str) -> list[UploadAttempt]:
+    """Abandon these attempts, which their own worker needs no more, and list them: they are to be swept."""
+    given_up = [get(unit, attempt_id) for attempt_id in attempt_ids]
+    for attempt in given_up:
+        abandon(unit, attempt, reason)
+    return given_up
+
+
 def later_job_at_work(unit: Unit, purpose: Purpose, item_id: str, job_key: int) -> bool:
     """Whether a job that came after this one has begun, or done, the same work; keys of one case's jobs only grow."""
     query = select(UploadAttempt.id).where(

@@ -31,6 +31,7 @@ class Recorder(Base):
     clock_offset_ms: Mapped[int | None]
     clock_method: Mapped[str | None]
     clock_uncertainty_ms: Mapped[int | None]
+    clock_measured_at: Mapped[datetime | None]
     last_seen_at: Mapped[datetime | None]
     # asked last, and what was wrong then: code, zh and en, or None
     asked_at: Mapped[datetime | None]

@@ -24,6 +24,7 @@ from services.register import (
     outbox,
     preservations,
     progress,
+    protections,
     review_tasks,
     upload_sources,
     violations,
@@ -109,6 +110,7 @@ def release(unit: Unit, application_id: str, closing_outcome: str) -> Effects:
             )
     attempts.abandon_all(unit, application_id, f"the application is closed as {because}")
     progress.forget(unit, application_id)
+    protections.end(unit, application_id)
     quarantine = preservations.release(unit, application_id, because)
     brought = upload_sources.of_case(unit, application_id)
     to_discard = [row for row in masters.of_application(unit, application_id) if row.discarded_at is None]
@@ -190,6 +192,7 @@ def _end_loan(
         custody.append(unit, hand_over, "ended", because=because)
     attempts.abandon_all(unit, application.id, f"the loan has ended: {because}")
     progress.forget(unit, application.id)
+    protections.end(unit, application.id)
     quarantine = preservations.release(unit, application.id, because)
     brought = upload_sources.of_case(unit, application.id)
     loans = copies.of_application(unit, application.id)

@@ -5,7 +5,7 @@ from typing import Any
 
 from services.register import masters, measurements
 from services.register.applications import Application, Item
-from services.register.retrieval_records import granted_span, record_of
+from services.register.retrieval_records import record_of, searched_span
 from services.register.unit import Unit
 from services.runtime.errors import Fatal
 from services.runtime.spans import Span
@@ -13,7 +13,8 @@ from services.runtime.spans import Span
 
 @dataclass(frozen=True)
 class Task:
-    """A master as it was sealed, and the span that may leave it."""
+    """A master as it was sealed, and the span that may leave it: what was granted, by both readings of the recorder's
+    clock, as its record says."""
 
     master: dict[str, Any]
     granted: Span
@@ -35,7 +36,7 @@ def task(unit: Unit, application_id: str, item_id: str) -> Task:
     item = unit.session.get_one(Item, item_id)
     return Task(
         dict(master.sealed),
-        granted_span(item),
+        searched_span(item, record),
         measurements.source_of(unit, item).channel,
         application.number,
         record.number,

@@ -7,9 +7,10 @@ from typing import Any, Protocol
 
 from sqlalchemy import or_, select
 
-from services.register import audit, notices
+from services.register import audit, clocks, notices, reaches
 from services.register.applications import Item
 from services.register.cameras import BROUGHT, Camera, Recorder
+from services.register.clocks import Clock
 from services.register.people import Person, Post
 from services.register.unit import Unit
 
@@ -76,19 +77,22 @@ def of_camera(unit: Unit, camera: Camera) -> Source:
     )
 
 
-def measured(unit: Unit, recorder_id: str, facts: Measured) -> None:
-    """Write down what a probe found: the recorder's identity and clock, each camera's oldest frame."""
+def measured(unit: Unit, recorder_id: str, facts: Measured) -> Clock:
+    """Write down what a probe found: the recorder's identity and clock, each camera's oldest frame.
+
+    The clock as it is known now: a probe that measures none leaves what a person read off a picture.
+    """
     recorder = unit.session.get_one(Recorder, recorder_id)
     recorder.make, recorder.model, recorder.identity = facts.make, facts.model, facts.identity
-    recorder.clock_offset_ms, recorder.clock_method = facts.clock_offset_ms, facts.clock_method
-    recorder.clock_uncertainty_ms, recorder.last_seen_at = facts.clock_uncertainty_ms, unit.now
-    recorder.asked_at = unit.now
+    clocks.keep(unit, recorder, Clock(facts.clock_offset_ms, facts.clock_method, facts.clock_uncertainty_ms))
+    recorder.last_seen_at = recorder.asked_at = unit.now
     if silent(recorder):
         recorder.last_error = None
     for camera in unit.session.scalars(select(Camera).where(Camera.recorder_id == recorder_id)):
         oldest = facts.oldest_frame.get(camera.channel)
         if oldest is not None:
-            camera.oldest_frame_at, camera.oldest_measured_at = oldest, unit.now
+            reaches.measured(unit, camera, oldest)
+    return clocks.of(recorder)
 
 
 def silent(recorder: Recorder) -> bool:

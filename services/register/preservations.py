@@ -1,5 +1,6 @@
 """Preservations: footage at risk of being overwritten, copied into the sealed quarantine (T4, docs/failures.md F1)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -88,6 +89,23 @@ def needs(unit: Unit, application_id: str) -> tuple[int, list[Need]]:
         ):
             open_needs.append(Need(item.id, asked, measurements.source_of(unit, item)))
     return preserved, open_needs
+
+
+def not_asked(unit: Unit, application_id: str) -> list[Need]:
+    """The items whose recorder has not said yet what it has of them as they are asked for now."""
+    return [
+        Need(item.id, Span(item.asked_start, item.asked_end), measurements.source_of(unit, item))
+        for item in items_in_scope(unit, application_id)
+        if item.promised is None and unit.session.get_one(Camera, item.camera_id).overwritten
+    ]
+
+
+def promise(unit: Unit, item_id: str, asked: Span, held: Sequence[Span]) -> None:
+    """Keep what a recorder says it has of an item; nothing where the item was changed meanwhile."""
+    item = unit.session.get_one(Item, item_id)
+    if (item.asked_start, item.asked_end) == (asked.start, asked.end) and item.promised is None:
+        covered = [{"start": span.start.isoformat(), "end": span.end.isoformat()} for span in held]
+        item.promised = {"at": unit.now.isoformat(), "covered": covered}
 
 
 def held(unit: Unit, item_id: str) -> list[Preservation]:

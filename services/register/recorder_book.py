@@ -17,6 +17,7 @@ from services.register.unit import Unit
 from services.runtime.errors import NotFound, Refused
 
 HIDDEN = "***"
+CLOCK_FIELDS = ("clock_offset_ms", "clock_method", "clock_uncertainty_ms")
 Sort = Literal["name", "site", "kind", "cameras", "clock", "seen"]
 
 
@@ -169,6 +170,9 @@ def change(unit: Unit, recorder_id: str, entry: Entry) -> Recorder:
         )
     row.name, row.site, row.zone = entry.name, entry.site, entry.zone
     row.configuration = {**stay, **entry.configuration}
+    if any(before.get(name) != row.configuration.get(name) for name in CLOCK_FIELDS):
+        # What is entered now is newer than what was read off a picture.
+        row.clock_offset_ms = row.clock_method = row.clock_uncertainty_ms = row.clock_measured_at = None
     audit.record(
         unit,
         "recorder-changed",

@@ -1,5 +1,6 @@
 """What a retrieval stands on, and its record 《视频录像调取记录》 (R29, R31 to R35)."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,9 +8,20 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from services.register import attempts, audit, documents, masters, measurements, preservations, upload_sources
+from services.register import (
+    attempts,
+    audit,
+    clocks,
+    documents,
+    masters,
+    measurements,
+    preservations,
+    protections,
+    upload_sources,
+)
 from services.register.applications import Application, Item
 from services.register.cameras import Camera, Recorder
+from services.register.clocks import Clock
 from services.register.documents import Document
 from services.register.people import Person
 from services.register.reviews import Confirmation, Decision
@@ -33,6 +45,7 @@ class Order:
     second_person_ids: tuple[str, ...]
     importance: str
     preserved: tuple[dict[str, Any], ...]  # what the quarantine holds of the item, as sealed; a brought file too
+    promised: list[Span] | None = None  # what the recorder said it has when the case was handed in
 
 
 @dataclass(frozen=True)
@@ -45,6 +58,9 @@ class Report:
     difficulties: Sequence[str]
     examined: Sequence[str]  # what the outcome rests on
     tools: Mapping[str, str]
+    searched: Span | None = None  # the granted span by both readings of the recorder's clock; None: as granted
+    clock: Clock | None = None  # as it was measured for this retrieval; None: what the books know
+    promised: Sequence[Span] | None = None  # what the recorder said it has, just before; None: it did not answer
 
 
 @dataclass(frozen=True)
@@ -59,6 +75,21 @@ class Retrieved:
 def granted_span(item: Item) -> Span:
     """What the approval grants of an item: as asked for, unless a reviewer narrowed it (R4)."""
     return Span(item.granted_start or item.asked_start, item.granted_end or item.asked_end)
+
+
+def promised_spans(item: Item) -> list[Span] | None:
+    """What the recorder said it has of an item when its case was handed in; None where it was not asked or silent."""
+    if item.promised is None:
+        return None
+    return [_span(one) for one in item.promised["covered"]]
+
+
+def searched_span(item: Item, record: Document) -> Span:
+    """Where the granted span was searched for, by the item's record; the granted one where that says nothing of it."""
+    granted, content = granted_span(item), json.loads(record.content)
+    if "searched" not in content or _span(content["asked"]) != granted:
+        return granted
+    return _span(content["searched"])
 
 
 def order(unit: Unit, application_id: str, item_id: str) -> Order:
@@ -113,6 +144,7 @@ def order(unit: Unit, application_id: str, item_id: str) -> Order:
             *(dict(row.sealed) for row in preservations.held(unit, item_id)),
             *upload_sources.sealed_of(unit, item),
         ),
+        promised=promised_spans(item),
     )
 
 
@@ -187,6 +219,7 @@ def _content(
     recorder = unit.session.get_one(Recorder, source.recorder_id)
     camera = unit.session.get_one(Camera, source.camera_id)
     upload = upload_sources.of_camera(unit, source.camera_id)
+    clock = report.clock or clocks.of(recorder)
     return {
         "title": "视频录像调取记录",
         "number": number,
@@ -209,16 +242,18 @@ def _content(
             "takenFrom": taken_from,
             "upload": None if upload is None else upload_sources.told(upload),
         },
-        "recorderClock": {
-            "zone": recorder.zone,
-            "offsetMs": recorder.clock_offset_ms,
-            "method": recorder.clock_method,
-            "uncertaintyMs": recorder.clock_uncertainty_ms,
+        "recorderClock": {"zone": recorder.zone, **clock.told()},
+        "asked": {**_told(order.asked), "zone": order.zone},
+        "searched": _told(report.searched or order.asked),
+        "promised": {
+            "handedIn": unit.session.get_one(Item, order.item_id).promised,
+            "retrieved": None if report.promised is None else [_told(span) for span in report.promised],
         },
-        "asked": {"start": order.asked.start.isoformat(), "end": order.asked.end.isoformat(), "zone": order.zone},
+        "recorderProtection": [row.outcome for row in protections.of_item(unit, order.item_id)],
         "outcome": report.outcome,
         "coverage": report.coverage,
         "obtained": sealed["coverage"] if sealed else None,
+        "trueTime": _true_time(clock, sealed),
         "files": _files(sealed),
         "examined": list(report.examined),
         "cameraSignature": "not examined",
@@ -227,6 +262,26 @@ def _content(
         "finishedAt": unit.now.isoformat(),
         "difficulties": list(report.difficulties),
     }
+
+
+def _span(told: Mapping[str, str]) -> Span:
+    return Span(datetime.fromisoformat(told["start"]), datetime.fromisoformat(told["end"]))
+
+
+def _told(span: Span) -> dict[str, str]:
+    return {"start": span.start.isoformat(), "end": span.end.isoformat()}
+
+
+def _true_time(clock: Clock, sealed: dict[str, Any] | None) -> dict[str, str] | None:
+    """The true times of the first and the last picture, whose own times are the recorder's; None where not known."""
+    moments = {}
+    for name in ("firstFrame", "lastFrame"):
+        told = sealed["coverage"].get(name) if sealed else None
+        true = clock.true(datetime.fromisoformat(told)) if told else None
+        if true is None:
+            return None
+        moments[name] = true.isoformat()
+    return moments
 
 
 def _files(sealed: dict[str, Any] | None) -> list[dict[str, Any]]:

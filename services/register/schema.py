@@ -31,6 +31,8 @@ from services.register import (  # noqa: F401 - importing a book enters its tabl
     people,
     preservations,
     progress,
+    protections,
+    reaches,
     reviews,
     rule_book,
     second_factors,

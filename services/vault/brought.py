@@ -131,6 +131,7 @@ def placed(sealed: Sealed, start: datetime) -> Sealed:
         coverage=replace(
             coverage,
             asked=moved(coverage.asked),
+            requested=moved(coverage.requested or coverage.asked),
             covered=tuple(map(moved, coverage.covered)),
             gaps=tuple(map(moved, coverage.gaps)),
             lost=tuple(map(moved, coverage.lost)),
@@ -182,6 +183,9 @@ def _whole(sealed: Sealed) -> Sealed:
             share=round(covered_share(asked, coverage.covered), 6),
             lead_in_ms=0,
             tail_ms=0,
+            requested=asked,
+            trimmed_before_ms=0,
+            trimmed_after_ms=0,
             sources=tuple(replace(one, span=asked) for one in coverage.sources),
         ),
     )

@@ -8,7 +8,7 @@ give the same hash.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from importlib.metadata import version
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -43,11 +43,19 @@ class Origin:
 
 @dataclass(frozen=True)
 class ClockReading:
-    """The recorder's clock minus true time, and how it was measured; None where it was not measured."""
+    """The recorder's clock minus true time, and how and when it was measured; None where it was not measured.
+
+    All moments of a label are the recorder's, but those that say true time.
+    """
 
     offset_ms: int | None
     method: str
     uncertainty_ms: int | None
+    measured_at: str | None = None
+
+    def true(self, moment: datetime) -> str | None:
+        """The true time at which the recorder showed ``moment``; None where its clock was not measured."""
+        return None if self.offset_ms is None else (moment - timedelta(milliseconds=self.offset_ms)).isoformat()
 
 
 @dataclass(frozen=True)
@@ -100,6 +108,7 @@ def build_label(sealed: Sealed, origin: Origin, clock: ClockReading, retrieval: 
                     "offsetMs": clock.offset_ms,
                     "method": clock.method,
                     "uncertaintyMs": clock.uncertainty_ms,
+                    "measuredAt": clock.measured_at,
                 },
             },
             "outcome": sealed.outcome,
@@ -111,6 +120,13 @@ def build_label(sealed: Sealed, origin: Origin, clock: ClockReading, retrieval: 
             "tailMs": coverage.tail_ms,
             "firstFrame": coverage.first_frame.isoformat(),
             "lastFrame": coverage.last_frame.isoformat(),
+            "trueTime": {
+                "firstFrame": clock.true(coverage.first_frame),
+                "lastFrame": clock.true(coverage.last_frame),
+            },
+            "requested": span_to_json(coverage.requested or coverage.asked),
+            "trimmedBeforeMs": coverage.trimmed_before_ms,
+            "trimmedAfterMs": coverage.trimmed_after_ms,
             "packets": coverage.packets,
             "droppedPackets": coverage.dropped_packets,
             "codecs": list(coverage.codecs),
@@ -143,17 +159,25 @@ def printable(label: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     zone = ZoneInfo(recorder["zone"])
     clock = recorder["clock"]
     offset = "—" if clock["offsetMs"] is None else f"{clock['offsetMs']:+d} ms"
+    unsure = "" if clock["uncertaintyMs"] is None else f" ± {clock['uncertaintyMs']} ms"
+    frames, true = (told["firstFrame"], told["lastFrame"]), told["trueTime"]
     rows = [
         ("申请表编号", "Application", told["applicationNumber"]),
         ("调取记录编号", "Retrieval record", told["recordNumber"] or "—"),
         ("地点", "Site", told["site"]),
         ("摄像机", "Camera", f"{told['camera']} ({told['channel']})"),
         ("录像机", "Recorder", f"{recorder['make']} {recorder['model']} {recorder['identity']}"),
-        ("录像机时钟偏差", "Recorder clock against true time", f"{offset} ({clock['method']})"),
+        ("录像机时钟偏差", "Recorder clock against true time", f"{offset}{unsure} ({clock['method']})"),
+        ("首末画面（录像机时间）", "First and last picture by the recorder's clock", _span([*frames], zone)),
+        (
+            *("首末画面（标准时间）", "First and last picture by true time"),
+            _span([true["firstFrame"], true["lastFrame"]], zone) if true["firstFrame"] else "—",
+        ),
         ("申请时段", "Asked span", _span(told["asked"], zone)),
         ("实有时段", "Covered", "; ".join(_span(span, zone) for span in told["covered"])),
         ("缺失时段", "Gaps", "; ".join(_span(span, zone) for span in told["gaps"]) or "—"),
         ("前置/后置", "Lead-in / tail", f"{told['leadInMs']} ms / {told['tailMs']} ms"),
+        ("另取后裁去", "Fetched and cut off", f"{told['trimmedBeforeMs']} ms / {told['trimmedAfterMs']} ms"),
         ("编码", "Codecs", ", ".join(told["codecs"])),
         ("调取人", "Operator", told["operator"]),
         ("调取时间", "Retrieved at", _time(told["retrievedAt"], zone)),

@@ -121,16 +121,16 @@ async def seal(
     progress: Progress = lambda size, share: None,
     tolerance_ms: int = TOLERANCE_MS,
     limits: Limits | None = None,
+    requested: Span | None = None,
 ) -> Sealed:
     """Clip the asked span out of the segments and put it, encrypted to the recipients, under the key.
 
-    ``promised`` is the recorder's own answer on coverage; ``progress`` gets bytes of plaintext and the share of the
-    asked span (0 to 1). Raises FootageMissing, FootageUnreadable, WrongFootage, UnsupportedFootage, ClipFailed, the
-    store's errors, and what the segments' streams raise; then nothing is stored.
+    ``promised`` is the recorder's own answer on coverage, ``requested`` what it was asked for; ``progress`` gets bytes
+    of plaintext and the share of the asked span (0 to 1). Raises FootageMissing, FootageUnreadable, WrongFootage,
+    UnsupportedFootage, ClipFailed, the store's errors, and what the segments' streams raise; then nothing is stored.
     """
-    clip = Clip(segments, asked, channel, limits=limits or Limits())
     return await _seal_clip(
-        clip,
+        Clip(segments, asked, channel, limits=limits or Limits()),
         promised=promised,
         expected_fingerprint=expected_fingerprint,
         tolerance_ms=tolerance_ms,
@@ -141,6 +141,7 @@ async def seal(
         key=key,
         metadata=metadata,
         legal_hold=legal_hold,
+        requested=requested,
     )
 
 
@@ -208,6 +209,7 @@ async def _seal_clip(
     metadata: Mapping[str, str],
     legal_hold: bool,
     also: Callable[[], None] = lambda: None,
+    requested: Span | None = None,
 ) -> Sealed:
     def conclude() -> tuple[OutcomeWord, Coverage]:
         also()
@@ -221,6 +223,7 @@ async def _seal_clip(
             promised=promised,
             expected_fingerprint=expected_fingerprint,
             tolerance=timedelta(milliseconds=tolerance_ms),
+            requested=requested,
         )
 
     started = time.perf_counter()

@@ -25,10 +25,12 @@ def judge(
     promised: Sequence[Span],
     expected_fingerprint: str | None,
     tolerance: timedelta,
+    requested: Span | None = None,
 ) -> tuple[OutcomeWord, Coverage]:
     """The outcome and the measured coverage.
 
-    ``promised`` is what the recorder said it has; ``tolerance`` is the largest hole that does not count as a gap.
+    ``promised`` is what the recorder said it has; ``tolerance`` is the largest hole that does not count as a gap;
+    ``requested`` is what the recorder was asked for, where that is more than ``asked``.
     Raises FootageMissing, FootageUnreadable and WrongFootage.
     """
     seen = [span for span in report.covered if span.intersect(asked)]
@@ -60,6 +62,9 @@ def judge(
         fingerprint=report.parts[0].fingerprint,
         left_out=tuple(dict.fromkeys(stream for one in taken for stream in one.left_out)),
         problems=tuple(f"{one.name}: {one.problem}" for one, _ in broken),
+        requested=requested or asked,
+        trimmed_before_ms=_milliseconds(report.first_frame - min(one.span.start for one in taken if one.size)),
+        trimmed_after_ms=_milliseconds(max(one.span.end for one in taken if one.size) - report.end),
     )
     return ("partial" if coverage.gaps or broken else "complete"), coverage
 
@@ -72,7 +77,8 @@ def _nothing(
     asked: Span, channel: str, promised: Sequence[Span], taken: Sequence[Taken]
 ) -> FootageMissing | FootageUnreadable:
     words = f"channel {channel} from {asked.start.isoformat()} to {asked.end.isoformat()}"
-    faults = {one.name: one.problem for one in taken if one.problem}
+    # What lies beside the asked span only was asked for to be sure of its edges.
+    faults = {one.name: one.problem for one in taken if one.problem and _touches(one.span, asked)}
     facts: dict[str, object] = {
         "channel": channel,
         "asked": span_to_json(asked),
@@ -93,6 +99,10 @@ def _nothing(
         "overwritten.",
         facts,
     )
+
+
+def _touches(span: Span, asked: Span) -> bool:
+    return span.start < asked.end and (span.end > asked.start or span.start >= asked.start)
 
 
 def _check_fingerprint(report: ClipReport, channel: str, expected: str | None) -> None:

@@ -97,7 +97,9 @@ def _bytes(sealed: Sealed, facts: dict[str, Any]) -> bytes:
             recorder_identity=recorder["identity"] or recorder["name"],
             zone=clock["zone"],
         ),
-        ClockReading(clock["offsetMs"], clock["method"] or "not measured", clock["uncertaintyMs"]),
+        ClockReading(
+            *(clock["offsetMs"], clock["method"] or "not measured", clock["uncertaintyMs"], clock.get("measuredAt"))
+        ),
         Retrieval(
             application_number=facts["applicationNumber"],
             record_number=facts["recordNumber"],

@@ -3,18 +3,19 @@
 from contextlib import suppress
 from dataclasses import dataclass
 
-from services.recorders.base import NothingRecorded, RecorderDown
-from services.register import attempts, preservations
+from services.recorders.base import NothingRecorded, Recorder, RecorderDown
+from services.register import clocks, preservations, protections
 from services.register.attempts import NoLongerWanted
 from services.register.preservations import Need
 from services.register.unit import Actor, Register
 from services.runtime import metrics
 from services.runtime.errors import Fatal, Retryable
+from services.runtime.spans import Span
 from services.vault.coverage import FootageMissing, FootageUnreadable
 from services.vault.keys import VaultKeys
-from services.vault.sealing import seal
 from services.vault.store import Store
 from services.workers import vault_work
+from services.workers.fetching import Fetching, Wanted
 from services.workers.gauge import Gauge, watched
 from services.workers.sources import Recorders, open_source, probe
 
@@ -44,6 +45,7 @@ async def handle(
     work = _Work(command, register, store, vault_keys, recorders)
     if await register.run(ACTOR, lambda unit: unit.rules.preserve) != "never":
         await work.measure()
+    await work.ask()
     preserved, needs = await register.run(ACTOR, preservations.needs, command.application_id)
     failures = 0
     for need in needs:
@@ -99,33 +101,28 @@ class _Work:
         finally:
             await self._clear(need)
 
+    async def ask(self) -> None:
+        """Keep what each recorder says it has: at the retrieval it is seen what has gone since."""
+        for need in await self.register.run(ACTOR, preservations.not_asked, self.command.application_id):
+            with suppress(RecorderDown, Fatal):
+                held = await open_source(self.recorders, need.source).coverage(need.source.channel, need.asked)
+                await self.register.run(ACTOR, preservations.promise, need.item_id, need.asked, held)
+
     async def _preserve(self, need: Need, gauge: Gauge) -> bool:
         await self._clear(need)
         recorder, channel = open_source(self.recorders, need.source), need.source.channel
-        promised = await recorder.coverage(channel, need.asked)
-        attempt = await self.register.run(
-            ACTOR,
-            attempts.begin,
-            "quarantine",
-            application_id=self.command.application_id,
-            item_id=need.item_id,
-            job_key=self.command.job_key,
-        )
-        gauge.enter("fetching")
-        sealed = await seal(
-            recorder.fetch(channel, need.asked),
-            need.asked,
-            channel=channel,
-            promised=promised,
-            recipients=self.vault_keys.recipients,
-            store=self.store,
-            bucket=attempt.bucket,
-            key=attempt.key,
+        clock = await self.register.run(ACTOR, clocks.of_recorder, need.source.recorder_id)
+        window = clocks.searched(need.asked, clock)
+        await self._protect(need, recorder, window)
+        promised = await recorder.coverage(channel, window)
+        wanted = Wanted(
+            *("quarantine", self.command.application_id, need.item_id, self.command.job_key, need.source, window),
             metadata={"item": need.item_id, "application": self.command.application_id},
             legal_hold=True,
-            expected_fingerprint=need.source.fingerprint,
-            progress=gauge.sealing,
         )
+        fetching = Fetching(wanted, recorder, self.register, ACTOR, self.store, self.vault_keys, gauge)
+        fetched = await fetching.fetch(promised)
+        sealed, attempt = fetched.sealed, fetched.attempt
         kept = await self.register.run(
             ACTOR, preservations.keep, attempt.id, sealed.version_id, need.asked, sealed.to_json()
         )
@@ -133,6 +130,18 @@ class _Work:
             # A later job may have swept this key before the object was there.
             await vault_work.discard(self.store, attempt.bucket, attempt.key)
         return kept
+
+    async def _protect(self, need: Need, recorder: Recorder, window: Span) -> None:
+        """Ask the recorder not to overwrite the span either. What comes of it is noted, and stops nothing."""
+        begun = await self.register.run(
+            ACTOR, protections.begin, self.command.application_id, need.item_id, need.source.camera_id, window
+        )
+        if begun is None:
+            return
+        outcome: protections.Answer = "failed"
+        with suppress(Retryable, Fatal, NothingRecorded):
+            outcome = "protected" if await recorder.protect(need.source.channel, window) else "cannot"
+        await self.register.run(ACTOR, protections.answered, begun, outcome)
 
     async def _clear(self, need: Need) -> None:
         """Remove what is not booked: an earlier run's, or what this one made in vain."""

@@ -6,41 +6,56 @@ from datetime import timedelta
 from typing import Any
 
 from services.runtime.spans import Span, covered_share, gaps
-from services.vault.coverage import Coverage
 from services.vault.replicas import Progress, replicate
 from services.vault.sealing import TOLERANCE_MS, Sealed
 from services.vault.store import Store
 
 # A partial item is never told as complete by rounding, and one with a picture never as missing.
 NEARLY_ALL, NEARLY_NOTHING = 0.999999, 0.000001
+# Two measurements of one clock differ a little: what was searched by the first is not held against the second.
+SLACK = timedelta(seconds=2)
 
 
 @dataclass(frozen=True)
 class Holding:
-    """A sealed object and the share of the granted span that it covers."""
+    """A sealed object, the span that it is held against, and the share of it that it covers."""
 
     sealed: Sealed
+    searched: Span
     share: float
     outcome: str  # complete, partial
 
 
-def measure(coverage: Coverage, granted: Span, outcome: str) -> tuple[float, str]:
-    """The covered share of the granted span and its outcome; what was sealed may reach further than what is granted."""
-    holes = gaps(granted, coverage.covered, tolerance=timedelta(milliseconds=TOLERANCE_MS))
-    beyond = coverage.asked.start < granted.start or granted.end < coverage.asked.end
-    if not holes and (outcome == "complete" or (beyond and not coverage.problems)):
-        return 1.0, "complete"
-    share = round(covered_share(granted, coverage.covered), 6)
-    return min(max(share, NEARLY_NOTHING), NEARLY_ALL), "partial"
+def measure(sealed: Sealed, granted: Span, window: Span) -> Holding:
+    """What an object holds of ``window``: the granted span, widened by what is known of the recorder's clock.
+
+    What was sealed may reach further than what is granted.
+    """
+    coverage = sealed.coverage
+    searched = _searched(coverage.asked, granted, window)
+    holes = gaps(searched, coverage.covered, tolerance=timedelta(milliseconds=TOLERANCE_MS))
+    beyond = coverage.asked.start < searched.start or searched.end < coverage.asked.end
+    if not holes and (sealed.outcome == "complete" or (beyond and not coverage.problems)):
+        return Holding(sealed, searched, 1.0, "complete")
+    share = round(covered_share(searched, coverage.covered), 6)
+    return Holding(sealed, searched, min(max(share, NEARLY_NOTHING), NEARLY_ALL), "partial")
 
 
-def best(preserved: Iterable[Mapping[str, Any]], granted: Span) -> Holding | None:
-    """The quarantine object that covers most of the granted span, or None when none shows any of it."""
+def _searched(sealed: Span, granted: Span, window: Span) -> Span:
+    """The window, without the little by which it differs from the one that was sealed; never less than is granted."""
+    if window.start < sealed.start - SLACK or sealed.end + SLACK < window.end:
+        return window
+    start = min(granted.start, max(window.start, sealed.start))
+    return Span(start, max(granted.end, min(window.end, sealed.end)))
+
+
+def best(preserved: Iterable[Mapping[str, Any]], granted: Span, window: Span) -> Holding | None:
+    """The quarantine object that covers most of the window, or None when none shows any of the granted span."""
     holdings = []
     for told in preserved:
         sealed = Sealed.from_json(dict(told))
         if any(span.intersect(granted) for span in sealed.coverage.covered):
-            holdings.append(Holding(sealed, *measure(sealed.coverage, granted, sealed.outcome)))
+            holdings.append(measure(sealed, granted, window))
     return max(holdings, key=lambda holding: holding.share, default=None)
 
 

@@ -1,14 +1,16 @@
 """retrieve-footage: one item's footage into the vault, with its retrieval record (R29, R31 to R35).
 
-Asked first is the recorder, by its own coverage. Where the quarantine holds more of the granted span, or the recorder
+Asked first is the recorder, for its clock and by its own coverage; what is searched is the granted span by both
+readings of that clock (register.clocks). Where the quarantine holds more of the granted span, or the recorder
 has lost it, the quarantine object becomes the master whole: its ciphertext is copied under a master's key.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from services.recorders.base import NothingRecorded, RecorderDown
-from services.register import attempts, retrieval_records
+from services.register import attempts, clocks, retrieval_records
 from services.register.attempts import NoLongerWanted
+from services.register.clocks import Clock
 from services.register.retrieval_records import Order, Report, Retrieved
 from services.register.unit import Actor, Register
 from services.runtime import metrics
@@ -17,9 +19,10 @@ from services.runtime.spans import Span, covered_share
 from services.vault.coverage import FootageMissing, FootageUnreadable
 from services.vault.keys import VaultKeys
 from services.vault.labels import EXAMINED
-from services.vault.sealing import Sealed, seal
+from services.vault.sealing import Sealed
 from services.vault.store import Store
 from services.workers import labelling, quarantine, vault_work
+from services.workers.fetching import Fetching, Wanted, lost_since, missing
 from services.workers.gauge import Gauge, watched
 from services.workers.quarantine import Holding
 from services.workers.sources import Recorders, open_source, probe
@@ -41,7 +44,7 @@ class Command:
 
 @dataclass(frozen=True)
 class Result:
-    """``coverage`` is the covered share of the granted span, 1 only where nothing is missing."""
+    """``coverage`` is the covered share of the searched span, 1 only where nothing is missing."""
 
     coverage: float
     record_number: str
@@ -90,13 +93,17 @@ class _Retrieval:
     def __post_init__(self) -> None:
         self.recorder = open_source(self.recorders, self.order.source)
         self.started = self.register.clock.now()
+        self.clock = Clock()
+        self.window = self.order.asked
+        self.promised: list[Span] | None = None
 
     async def run(self) -> Retrieved:
-        best = quarantine.best(self.order.preserved, self.order.asked)
         if self.order.source.brought:
+            best = self._best()
             return await self._nothing("missing") if best is None else await self._from_upload(best)
-        promised = await self._promised(best)
-        promised_share = covered_share(self.order.asked, promised)
+        promised = await self._ask()
+        best = self._best()
+        promised_share = covered_share(self.window, promised)
         outcome = "missing"
         # A recorder that promises nothing is asked all the same: its files may be there and be broken.
         if best is None or (promised and promised_share + SAME >= best.share):
@@ -114,42 +121,59 @@ class _Retrieval:
             return await self._from_quarantine(best)
         return await self._nothing(outcome)
 
-    async def _promised(self, best: Holding | None) -> list[Span]:
-        """What the recorder says it has. One that is down is waited for, unless the quarantine holds everything."""
+    def _best(self) -> Holding | None:
+        return quarantine.best(self.order.preserved, self.order.asked, self.window)
+
+    async def _ask(self) -> list[Span]:
+        """How the recorder's clock stands, and what it says it has of the window that follows from it.
+
+        One that is down is waited for, unless the quarantine holds everything.
+        """
+        source = self.order.source
         try:
-            facts = await probe(self.register, ACTOR, self.recorder, self.order.source)
-            if facts.clock_offset_ms:
-                self.difficulties.append(f"the recorder's clock is off by {facts.clock_offset_ms} ms")
-            return await self.recorder.coverage(self.order.source.channel, self.order.asked)
+            self._search_by(await probe(self.register, ACTOR, self.recorder, source))
+            self.promised = await self.recorder.coverage(source.channel, self.window)
         except RecorderDown:
+            self._search_by(await self.register.run(ACTOR, clocks.of_recorder, source.recorder_id))
+            best = self._best()
             if best is None or best.outcome != "complete":
                 raise
             self.difficulties.append("the recorder was down; the quarantine holds the whole span")
-            return []
+        else:
+            self.difficulties += lost_since(self.order.promised, self.promised)
+        self._tell_clock()
+        return self.promised or []
+
+    def _search_by(self, clock: Clock) -> None:
+        self.clock, self.window = clock, clocks.searched(self.order.asked, clock)
+
+    def _tell_clock(self) -> None:
+        if self.clock.too_far:
+            self.difficulties.append(
+                f"the recorder's clock differs by {self.clock.offset_ms} ms, more than is searched for: Security has "
+                "to say which time is meant"
+            )
+        elif self.clock.offset_ms:
+            self.difficulties.append(f"the recorder's clock is off by {self.clock.offset_ms} ms")
 
     async def _from_recorder(self, promised: list[Span], best: Holding | None) -> Retrieved | None:
         """Seal from the recorder; None when the quarantine turns out to hold more."""
-        order, attempt = self.order, await self._begin()
-        self.gauge.enter("fetching")
-        sealed = await seal(
-            self.recorder.fetch(order.source.channel, order.asked),
-            order.asked,
-            channel=order.source.channel,
-            promised=promised,
-            recipients=self.vault_keys.recipients,
-            store=self.store,
-            bucket=attempt.bucket,
-            key=attempt.key,
+        order = self.order
+        wanted = Wanted(
+            *("master", order.application_id, order.item_id, self.command.job_key, order.source, self.window),
             metadata=labelling.metadata_of(order),
-            expected_fingerprint=order.source.fingerprint,
-            progress=self.gauge.sealing,
         )
-        holding = quarantine.Holding(sealed, *quarantine.measure(sealed.coverage, order.asked, sealed.outcome))
+        fetching = Fetching(
+            *(wanted, self.recorder, self.register, ACTOR, self.store, self.vault_keys, self.gauge),
+            told=self.difficulties,
+        )
+        fetched = await fetching.fetch(promised)
+        holding = quarantine.measure(fetched.sealed, order.asked, self.window)
         if best is not None and best.share > holding.share + SAME:
             self.difficulties.append("the recorder gave less than it promised; the quarantine holds more")
             await self._give_up()
             return None
-        return await self._keep(attempt.id, holding, "recorder")
+        return await self._keep(fetched.attempt.id, holding, "recorder")
 
     async def _from_upload(self, best: Holding) -> Retrieved:
         """A file that a person brought went through the same pass when it was received; it becomes the master whole."""
@@ -171,7 +195,7 @@ class _Retrieval:
             metadata=labelling.metadata_of(self.order),
             progress=lambda _, size: self.gauge(size, size / max(best.sealed.size, 1) / 2),
         )
-        return await self._keep(attempt.id, Holding(sealed, best.share, best.outcome), taken_from)
+        return await self._keep(attempt.id, replace(best, sealed=sealed), taken_from)
 
     async def _nothing(self, outcome: str) -> Retrieved:
         report = self._report(outcome, 0.0)
@@ -183,8 +207,8 @@ class _Retrieval:
 
     async def _keep(self, attempt_id: str, holding: Holding, taken_from: str) -> Retrieved:
         sealed: Sealed = holding.sealed
-        self.difficulties += [f"gap: {gap.start.isoformat()} to {gap.end.isoformat()}" for gap in sealed.coverage.gaps]
-        self.difficulties += sealed.coverage.problems
+        self.window = holding.searched
+        self.difficulties += missing(sealed.coverage)
         number = await self.register.run(
             ACTOR,
             retrieval_records.keep,
@@ -218,4 +242,9 @@ class _Retrieval:
         )
 
     def _report(self, outcome: str, coverage: float, *more: str) -> Report:
-        return Report(outcome, coverage, self.started, [*self.difficulties, *more], EXAMINED, labelling.tools())
+        return Report(
+            *(outcome, coverage, self.started, [*self.difficulties, *more], EXAMINED, labelling.tools()),
+            searched=self.window,
+            clock=None if self.order.source.brought else self.clock,
+            promised=self.promised,
+        )

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Protocol
 
-from services.recorders.base import Recorder, RecorderDown, RecorderFacts
+from services.recorders.base import Recorder, RecorderDown
 from services.register import measurements, storage_office
+from services.register.clocks import Clock
 from services.register.measurements import Source
 from services.register.unit import Actor, Register
 
@@ -20,8 +21,9 @@ def open_source(recorders: Recorders, source: Source) -> Recorder:
     return recorders(source.kind, {name: str(value) for name, value in source.configuration.items()})
 
 
-async def probe(register: Register, actor: Actor, recorder: Recorder, source: Source) -> RecorderFacts:
-    """Ask a recorder for its clock and oldest frames and book them; raises RecorderDown when it is not there."""
+async def probe(register: Register, actor: Actor, recorder: Recorder, source: Source) -> Clock:
+    """Ask a recorder for its clock and oldest frames and book them: the clock as it is known now. Raises RecorderDown
+    when it is not there."""
     try:
         facts = await recorder.probe()
     except RecorderDown:
@@ -33,5 +35,4 @@ async def probe(register: Register, actor: Actor, recorder: Recorder, source: So
             f"could not ask the recorder | recorder {source.recorder_id} at {source.site} | it cannot be reached | "
             "switch it on or mend its network; the work goes on by itself"
         )
-    await register.run(actor, measurements.measured, source.recorder_id, facts)
-    return facts
+    return await register.run(actor, measurements.measured, source.recorder_id, facts)

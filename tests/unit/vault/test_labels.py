@@ -48,6 +48,7 @@ async def test_label_names_both_hashes_and_the_whole_origin(sealed: Sealed) -> N
         "offsetMs": -1500,
         "method": "compared with a radio clock",
         "uncertaintyMs": 200,
+        "measuredAt": None,
     }
     assert told["asked"] == ["2026-03-01T12:00:01+00:00", "2026-03-01T12:00:13+00:00"]
     assert told["gaps"] == [["2026-03-01T12:00:04+00:00", "2026-03-01T12:00:10+00:00"]]
@@ -75,7 +76,10 @@ async def test_printed_label_shows_times_with_their_zone(sealed: Sealed) -> None
     }
     assert rows["Retrieved at"] == ("调取时间", "2026-03-02 09:30:00.000+08:00 (Asia/Shanghai)")
     assert rows["Gaps"][1].startswith("2026-03-01 20:00:04.000+08:00 (Asia/Shanghai) – 2026-03-01 20:00:10.000")
-    assert rows["Recorder clock against true time"][1] == "-1500 ms (compared with a radio clock)"
+    assert rows["Recorder clock against true time"][1] == "-1500 ms ± 200 ms (compared with a radio clock)"
+    shown, true = rows["First and last picture by the recorder's clock"], rows["First and last picture by true time"]
+    assert shown[1].startswith("2026-03-01 20:00:01.000+08:00 (Asia/Shanghai) – ")
+    assert true[1].startswith("2026-03-01 20:00:02.500+08:00 (Asia/Shanghai) – "), "the recorder is slow by 1.5 s"
     assert rows["SHA-256 of the footage"][1] == sealed.sha256_plain
 
 
@@ -83,7 +87,7 @@ async def test_clock_that_was_not_measured_is_printed_so(sealed: Sealed) -> None
     label = build_label(sealed, ORIGIN, ClockReading(None, "unknown", None), replace(RETRIEVAL, record_number=None))
     rows = {english: value for _, english, value in printable(label)}
     assert rows["Recorder clock against true time"] == "— (unknown)"
-    assert rows["Retrieval record"] == "—"
+    assert rows["First and last picture by true time"] == rows["Retrieval record"] == "—"
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from services.register.preservations import Preservation
 from services.runtime.spans import Span
 from services.vault.sealing import Sealed, open_sealed
 from services.vault.store import StoreDown, StoreLocked
-from services.workers import preserve_footage
+from services.workers import fetching, preserve_footage
 from services.workers.preserve_footage import Result
 
 
@@ -154,7 +154,7 @@ async def test_a_failure_is_on_the_trail_with_its_kind_and_no_words_of_the_case(
 async def test_a_job_that_was_taken_back_leaves_the_work_of_its_successor_alone(desk: Desk) -> None:
     under(desk, preserve="always")
     case = desk.case("gate")
-    begun, may_go_on, seal = asyncio.Event(), asyncio.Event(), preserve_footage.seal
+    begun, may_go_on, seal = asyncio.Event(), asyncio.Event(), fetching.seal
 
     async def slow(*arguments, **named):  # type: ignore[no-untyped-def]
         if not begun.is_set():
@@ -162,7 +162,7 @@ async def test_a_job_that_was_taken_back_leaves_the_work_of_its_successor_alone(
             await may_go_on.wait()
         return await seal(*arguments, **named)
 
-    with patch.object(preserve_footage, "seal", slow):
+    with patch.object(fetching, "seal", slow):
         old = asyncio.create_task(desk.work(preserve_footage, application_id=case.id, job_key=5))
         await begun.wait()
         new = await desk.work(preserve_footage, application_id=case.id, job_key=6)

@@ -1,0 +1,149 @@
+"""Protections: spans that a recorder was asked not to overwrite, and those that it is to let go again (T4, F1, F14).
+
+The row is committed before the recorder is asked, so that whoever ends the case knows of a protection whose answer was
+never heard. It ends with its case in the books; the recorder is told in its next round (``portal.rounds``), and again
+until it has heard.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from sqlalchemy import ForeignKey, or_, select
+from sqlalchemy.orm import Mapped, mapped_column
+
+from services.register import audit
+from services.register.applications import Application
+from services.register.base import Base, new_id
+from services.register.cameras import Camera
+from services.register.unit import Unit
+from services.runtime.errors import Fatal
+from services.runtime.spans import Span
+
+Answer = Literal["protected", "cannot", "failed"]
+
+
+class Protection(Base):
+    """``outcome`` is None while the recorder has not answered; only what it cannot do needs no release."""
+
+    __tablename__ = "protections"
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
+    application_id: Mapped[str] = mapped_column(ForeignKey("applications.id"), index=True)
+    item_id: Mapped[str] = mapped_column(ForeignKey("items.id"), index=True)
+    camera_id: Mapped[str] = mapped_column(ForeignKey("cameras.id"), index=True)
+    span_start: Mapped[datetime]
+    span_end: Mapped[datetime]
+    asked_at: Mapped[datetime]
+    outcome: Mapped[str | None]  # protected, cannot, failed
+    ended_at: Mapped[datetime | None]  # its case needs it no more
+    released_at: Mapped[datetime | None]  # the recorder has heard
+
+
+@dataclass(frozen=True)
+class Due:
+    """A span that a recorder is to let go."""
+
+    protection_id: str
+    channel: str
+    span: Span
+
+
+def begin(unit: Unit, application_id: str, item_id: str, camera_id: str, span: Span) -> str | None:
+    """A protection to ask the recorder for; None where it has answered for this span already, or the case has ended."""
+    application = unit.session.get(Application, application_id, with_for_update=True, populate_existing=True)
+    if application is None:
+        raise Fatal(
+            f"could not protect footage | application {application_id} | the register does not know it | "
+            "check the variables of the job, then resolve the incident"
+        )
+    if application.closed_at is not None or application.withdrawn_at is not None:
+        return None
+    known = select(Protection).where(
+        Protection.item_id == item_id, Protection.camera_id == camera_id, Protection.ended_at.is_(None)
+    )
+    for row in unit.session.scalars(known):
+        if row.span_start <= span.start and span.end <= row.span_end:
+            return None if row.outcome in ("protected", "cannot") else row.id
+    row = Protection(
+        id=new_id(),
+        application_id=application_id,
+        item_id=item_id,
+        camera_id=camera_id,
+        span_start=span.start,
+        span_end=span.end,
+        asked_at=unit.now,
+    )
+    unit.session.add(row)
+    return row.id
+
+
+def answered(unit: Unit, protection_id: str, outcome: Answer) -> None:
+    """What the recorder answered. A failure may have protected it all the same, so it is released like the others."""
+    row = unit.session.get_one(Protection, protection_id)
+    row.outcome = outcome
+    audit.record(
+        unit,
+        "recorder-protection",
+        "item",
+        row.item_id,
+        application_id=row.application_id,
+        outcome=outcome,
+        start=row.span_start.isoformat(),
+        end=row.span_end.isoformat(),
+    )
+
+
+def end(unit: Unit, application_id: str) -> None:
+    """The case has ended: its recorders are to let its footage go."""
+    for row in unit.session.scalars(
+        select(Protection).where(Protection.application_id == application_id, Protection.ended_at.is_(None))
+    ):
+        row.ended_at = unit.now
+
+
+def due(unit: Unit, recorder_id: str) -> list[Due]:
+    """What a recorder is to let go; a span that another case still protects stays."""
+    ended = (
+        select(Protection, Camera.channel)
+        .join(Camera, Camera.id == Protection.camera_id)
+        .where(
+            Camera.recorder_id == recorder_id,
+            Protection.ended_at.is_not(None),
+            Protection.released_at.is_(None),
+            or_(Protection.outcome.is_(None), Protection.outcome != "cannot"),
+        )
+        .order_by(Protection.ended_at, Protection.id)
+    )
+    return [
+        Due(row.id, channel, Span(row.span_start, row.span_end))
+        for row, channel in unit.session.execute(ended)
+        if not _shared(unit, row)
+    ]
+
+
+def released(unit: Unit, protection_ids: Sequence[str]) -> None:
+    """The recorder has let them go."""
+    for protection_id in protection_ids:
+        row = unit.session.get_one(Protection, protection_id)
+        if row.released_at is None:
+            row.released_at = unit.now
+            audit.record(unit, "recorder-protection-released", "item", row.item_id, application_id=row.application_id)
+
+
+def of_item(unit: Unit, item_id: str) -> list[Protection]:
+    """The item's protections, the newest last."""
+    query = select(Protection).where(Protection.item_id == item_id).order_by(Protection.asked_at, Protection.id)
+    return list(unit.session.scalars(query))
+
+
+def _shared(unit: Unit, row: Protection) -> bool:
+    query = select(Protection.id).where(
+        Protection.camera_id == row.camera_id,
+        Protection.ended_at.is_(None),
+        Protection.span_start < row.span_end,
+        Protection.span_end > row.span_start,
+        or_(Protection.outcome.is_(None), Protection.outcome != "cannot"),
+    )
+    return unit.session.scalar(query.limit(1)) is not None

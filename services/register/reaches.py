@@ -1,0 +1,54 @@
+"""How far back each camera can be seen, day by day: a recorder that keeps less than it did is told in time (F33)."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import ForeignKey, delete, select
+from sqlalchemy.orm import Mapped, mapped_column
+
+from services.register.base import Base
+from services.register.cameras import Camera
+from services.register.unit import Unit
+
+KEPT = timedelta(days=60)
+AGO = timedelta(days=7)  # what the reach of now is held against
+
+
+class Reach(Base):
+    """The last measurement of a day (UTC): from the oldest picture to the moment at which it was looked for."""
+
+    __tablename__ = "reaches"
+
+    camera_id: Mapped[str] = mapped_column(ForeignKey("cameras.id"), primary_key=True)
+    day: Mapped[str] = mapped_column(primary_key=True)
+    measured_at: Mapped[datetime]
+    oldest_frame_at: Mapped[datetime]
+
+    @property
+    def length(self) -> timedelta:
+        return self.measured_at - self.oldest_frame_at
+
+
+def measured(unit: Unit, camera: Camera, oldest: datetime) -> None:
+    """Write down a camera's oldest picture as it was found now."""
+    camera.oldest_frame_at, camera.oldest_measured_at = oldest, unit.now
+    day = unit.now.date().isoformat()
+    row = unit.session.get(Reach, (camera.id, day))
+    if row is None:
+        unit.session.add(Reach(camera_id=camera.id, day=day, measured_at=unit.now, oldest_frame_at=oldest))
+        past = (unit.now - KEPT).date().isoformat()
+        unit.session.execute(delete(Reach).where(Reach.camera_id == camera.id, Reach.day < past))
+    else:
+        row.measured_at, row.oldest_frame_at = unit.now, oldest
+
+
+def change(unit: Unit, camera: Camera) -> timedelta | None:
+    """How much further back the camera can be seen than a week ago; negative: less. None where that is not known."""
+    if camera.oldest_frame_at is None or camera.oldest_measured_at is None:
+        return None
+    before = unit.session.scalar(
+        select(Reach)
+        .where(Reach.camera_id == camera.id, Reach.day <= (camera.oldest_measured_at - AGO).date().isoformat())
+        .order_by(Reach.day.desc())
+        .limit(1)
+    )
+    return None if before is None else (camera.oldest_measured_at - camera.oldest_frame_at) - before.length
