@@ -11,6 +11,7 @@ import pytest
 from footage_maker import Camera, numbers_in, truncate
 from hypothesis import given
 from hypothesis import strategies as st
+from recorders.behaviours import Behaviour
 from vault_bench import NOON, at, span
 
 from services.recorders import layout_files
@@ -201,6 +202,12 @@ def test_pattern_that_does_not_say_the_start_is_refused(root: Path, pattern: str
         recorder(root, "plain", pattern=pattern)
 
 
+@pytest.mark.recorder_answer(
+    "folder",
+    Behaviour.LOCAL_TIME,
+    "文件名按登记的时区理解；写明时区的按所写；Frigate 总是 UTC。",
+    "Names are times of the configured zone, unless they say theirs; Frigate's are always UTC.",
+)
 async def test_plain_names_are_times_of_the_zone_unless_they_say_theirs(root: Path) -> None:
     filmed(root, datetime(2026, 3, 1, 20, tzinfo=UTC), 4, "gate/%Y%m%d_%H%M%S.mp4")  # on the recorder's wall
     filmed(root, at(10), 4, "gate/%Y%m%dT%H%M%SZ.mp4")
@@ -208,6 +215,12 @@ async def test_plain_names_are_times_of_the_zone_unless_they_say_theirs(root: Pa
     assert await source.coverage("gate", span(-60, 60)) == [span(0, 4), span(10, 14)]
 
 
+@pytest.mark.recorder_answer(
+    "folder",
+    Behaviour.CLOCK_CHANGE,
+    "重复的一小时按文件关闭的时间区分。",
+    "The hour that comes twice is told apart by when a file was closed.",
+)
 async def test_hour_that_a_clock_goes_through_twice_is_told_apart_for_plain_files(root: Path) -> None:
     # In Berlin on 25 October 2026 the hour from 2:00 came at 0:00 UTC and again at 1:00 UTC.
     [path] = filmed(root, datetime(2026, 10, 25, 2, 30, tzinfo=UTC), 4, "gate/%Y%m%d_%H%M%S.mp4")

@@ -10,6 +10,7 @@ from pathlib import Path
 import av
 import pytest
 from footage_maker import NAME, Camera, numbers_in, truncate
+from recorders.behaviours import Behaviour
 from vault_bench import NOON, at, span
 
 from services.recorders import layout_files
@@ -83,6 +84,12 @@ async def test_file_without_footage_promises_nothing_and_is_still_fetched(root: 
     assert await names(recorder(root), span(1, 3)) == [written[0].path.name]
 
 
+@pytest.mark.recorder_answer(
+    "folder",
+    Behaviour.IN_PROGRESS,
+    "每次重新测量；取到列出时为止。",
+    "It is measured anew each time, and read as far as it was when it was listed.",
+)
 async def test_file_that_grows_is_measured_anew(root: Path) -> None:
     (written,) = Camera(root, "cam1").record(NOON, 4)
     whole = written.path.read_bytes()
@@ -163,6 +170,12 @@ async def test_file_that_vanishes_while_it_is_fetched_means_the_recorder_is_down
         await anext(segment.open())
 
 
+@pytest.mark.recorder_answer(
+    "folder",
+    Behaviour.UNKNOWN_CHANNEL,
+    "报告没有这个通道；指向文件夹外的链接不算。",
+    "It has no such channel; a link out of the folder is none.",
+)
 @pytest.mark.parametrize("channel", ["cam9", "..", "../outside", "", ".", "/etc", "cam1/../../outside", "linked"])
 async def test_channel_that_is_not_the_recorders_own_is_refused(root: Path, channel: str) -> None:
     Camera(root, "cam1").record(NOON, 4)
