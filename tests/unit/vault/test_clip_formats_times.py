@@ -1,0 +1,212 @@
+"""Times in Matroska, MPEG-TS and MPEG-PS: they begin anywhere, run over, jump, and are not all told."""
+
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import av
+import pytest
+from films import Film, assert_heard, film, heard, pictures
+from footage_formats import FPS, TICKS, boxed, packed, shoot
+from vault_bench import Bench, Given, at, span
+
+from services.runtime.spans import Span
+from services.vault.age import X25519Identity, generate_identity
+from services.vault.clip import Limits, UnsupportedFootage
+from services.vault.packets import part_of
+from services.vault.sealing import issue
+
+WRAP = 1 << 33  # ticks of 90 kHz after which MPEG counts from 0 again
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench.in_folder(tmp_path)
+
+
+@pytest.mark.parametrize("video", ["h264", "hevc"])
+@pytest.mark.parametrize(
+    ("kind", "changes"),
+    [("mkv", {}), ("matroska", {"start": 7000, "live": True}), ("ts", {}), ("ps", {})],
+)
+async def test_pictures_that_are_shown_in_another_order_are_copied_in_theirs(
+    bench: Bench, kind: str, changes: dict[str, Any], video: str
+) -> None:
+    made = film(shoot(video, reorder=2), kind, **changes)
+    sealed = await bench.seal(span(0, 4), [made.given()])
+    assert pictures(bench, sealed) == made.pictures
+    assert sealed.coverage.gaps == ()
+    with av.open(bench.reader(sealed.location), "r", format="mov") as container:
+        shown = [float(frame.time) for frame in container.decode(video=0)]
+    assert [round(one - shown[0], 2) for one in shown] == [round(number / FPS, 2) for number in range(40)]
+
+
+@pytest.mark.parametrize("video", ["h264", "hevc"])
+@pytest.mark.parametrize("kind", ["fmp4", "mkv", "ts", "ps"])
+async def test_an_open_group_is_cut_at_its_key_frame_and_ends_where_it_ends(
+    bench: Bench, kind: str, video: str
+) -> None:
+    shot = shoot(video, reorder=2, open_group=True)
+    made = film(shot, kind)
+    key = next(index for index, one in enumerate(shot.pictures) if one.key and one.pts >= 2 * FPS)
+    # Decoding begins at 0 in this MP4, two pictures before the first one is shown.
+    late = 2 / FPS if kind == "fmp4" else 0
+    start = shot.pictures[key].pts / FPS + late
+    sealed = await bench.seal(span(start, 4 + late), [made.given()])
+    assert pictures(bench, sealed) == made.pictures[key:]
+    assert sealed.outcome == "complete"
+    assert abs(sealed.coverage.first_frame - at(start)) < timedelta(milliseconds=1)
+    assert sealed.coverage.covered[-1].end <= at(4.001 + late)
+
+
+@pytest.mark.requirement("R36")
+@pytest.mark.parametrize("kind", ["matroska", "ts", "ps"])
+async def test_segments_that_begin_at_any_time_follow_one_another(bench: Bench, kind: str) -> None:
+    shot = shoot("h264", "aac")
+    scale = {"matroska": 1000, "ts": 1, "ps": 90_000}[kind]
+    made = [film(shot, kind, start=scale * begins) for begins in (0, 11, 7000)]
+    sealed = await bench.seal(span(0.5, 11.5), [one.given(4 * number) for number, one in enumerate(made)])
+    assert sealed.outcome == "complete"
+    assert sealed.coverage.dropped_packets == 0
+    assert pictures(bench, sealed) == [picture for one in made for picture in one.pictures][:115]
+    assert abs(sealed.coverage.first_frame - at(0)) < timedelta(milliseconds=2)
+    assert len(sealed.coverage.parts) == 1
+
+
+@pytest.mark.parametrize("begins", [WRAP - 2 * 90_000, WRAP - 1])
+async def test_time_stamps_that_run_over_go_on(bench: Bench, begins: int) -> None:
+    made = film(shoot("h264", "aac"), "ps", start=begins)
+    sealed = await bench.seal(span(1, 4), [made.given()])
+    assert sealed.outcome == "complete"
+    assert pictures(bench, sealed) == made.pictures[10:]
+
+
+def _ts_then(seconds: float) -> Film:
+    shot = shoot("h264")
+    first = film(shot, "ts", start=100)
+    second = film(shot, "ts", start=100 + seconds)
+    return Film(first.body + second.body, "ts", first.pictures)
+
+
+async def test_a_jump_forward_is_a_gap(bench: Bench) -> None:
+    sealed = await bench.seal(span(0, 14), [_ts_then(10).given(0, 14)])
+    assert sealed.outcome == "partial"
+    [gap] = sealed.coverage.gaps
+    # The counter of packets begins anew there, which may as well be a loss: the last pictures are not vouched for.
+    assert at(3.7) <= gap.start <= at(4.001)
+    assert abs(gap.end - at(10)) < timedelta(milliseconds=2)
+
+
+async def test_time_that_goes_back_is_told_and_not_from_there_on(bench: Bench) -> None:
+    made = _ts_then(-50)
+    sealed = await bench.seal(span(0, 8), [made.given(0, 8)])
+    assert sealed.outcome == "partial"
+    assert "time stamps go back" in sealed.coverage.problems[0]
+    assert pictures(bench, sealed)[:39] == made.pictures[:39]
+    assert sealed.coverage.gaps[-1].end == at(8)
+
+
+@pytest.mark.requirement("R32", "R36")
+@pytest.mark.parametrize("kind", ["ts", "fmp4"])
+async def test_hundreds_of_segments_make_one_clip(bench: Bench, kind: str) -> None:
+    shot = shoot("h264", seconds=1, size=(32, 32))
+    made = film(shot, kind)
+    sealed = await bench.seal(span(0, 300), [made.given(number, 1) for number in range(300)])
+    assert sealed.outcome == "complete"
+    assert len(sealed.coverage.sources) == 300
+    assert sealed.coverage.packets == 3000
+    assert pictures(bench, sealed) == made.pictures * 300
+    assert len(sealed.coverage.parts) == 1
+    assert len(sealed.fragments) == 300
+
+
+@pytest.mark.requirement("R36")
+@pytest.mark.parametrize("kind", ["ts", "ps", "matroska", "fmp4"])
+async def test_hours_across_midnight_in_shanghai_are_one_time_line(bench: Bench, kind: str) -> None:
+    begins = datetime(2026, 3, 1, 22, tzinfo=ZoneInfo("Asia/Shanghai"))
+    made = film(shoot("h264"), kind)
+    starts = [begins + timedelta(hours=number / 2) for number in range(9)]
+    segments = [
+        Given(f"{number}", "cam1", Span(start, start + timedelta(seconds=4)), made.body, container=made.container)
+        for number, start in enumerate(starts)
+    ]
+    sealed = await bench.seal(Span(starts[0], starts[-1] + timedelta(seconds=4)), segments)
+    assert sealed.outcome == "partial"
+    assert len(sealed.coverage.gaps) == 8
+    assert pictures(bench, sealed) == made.pictures * 9
+    assert abs(sealed.coverage.last_frame - starts[-1] - timedelta(seconds=3.9)) < timedelta(milliseconds=2)
+    with av.open(bench.reader(sealed.location), "r", format="mov") as container:
+        shown = [packet.pts * packet.time_base for packet in container.demux(video=0) if packet.size]
+    assert float(shown[-1] - shown[0]) == pytest.approx(4 * 3600 + 3.9, abs=0.002)
+
+
+async def test_a_plain_mp4_whose_index_comes_first_needs_no_window(bench: Bench) -> None:
+    shot = shoot("h264", "aac")
+    first, last = film(shot, "faststart"), film(shot, "mp4")
+    sealed = await bench.seal(span(0, 4), [first.given()], limits=Limits(window=1000))
+    assert pictures(bench, sealed) == first.pictures
+    assert_heard(bench, sealed, shot)
+    with pytest.raises(UnsupportedFootage, match="index comes last"):
+        await bench.seal(span(0, 4), [last.given()], key="masters/item/2", limits=Limits(window=1000))
+
+
+@pytest.mark.requirement("R36")
+@pytest.mark.parametrize(("video", "audio"), [("h264", "pcm_alaw"), ("mjpeg", "pcm_mulaw"), ("mjpeg", None)])
+async def test_a_copy_is_cut_from_a_master_of_any_kind(bench: Bench, video: str, audio: str | None) -> None:
+    shot = shoot(video, audio)
+    made = film(shot, "matroska")
+    master = await bench.seal(span(0, 4), [made.given()])
+    identity, recipient = generate_identity()
+    copy = await issue(
+        bench.store,
+        master.location,
+        X25519Identity(bench.identity),
+        master.sha256_plain,
+        span(1, 3),
+        coverage=master.coverage,
+        channel="cam1",
+        recipients=[recipient],
+        bucket="copies",
+        key="copies/copy/1",
+        metadata={},
+    )
+    assert copy.outcome == "complete"
+    assert [part.container for part in copy.coverage.parts] == ["mov" if audio else "mp4"]
+    reader = bench.reader(copy.location, identity)
+    with av.open(part_of(reader, copy.coverage.parts[0]), "r", format="mov") as container:
+        packets = [bytes(packet) for packet in container.demux(video=0) if packet.size]
+        if video == "mjpeg":
+            assert packets == [picture for [picture] in made.pictures[10:30]]
+        container.seek(0)
+        sounds = b"".join(bytes(packet) for packet in container.demux(audio=0)) if audio else b""
+    assert sounds in b"".join(one.body for one in shot.sounds)
+    assert len(sounds) >= 15_000 or audio is None
+
+
+async def test_a_fragment_of_motion_jpeg_lasts_a_second(bench: Bench) -> None:
+    sealed = await bench.seal(span(0, 4), [film(shoot("mjpeg"), "matroska").given()])
+    assert [one.time_ms for one in sealed.fragments] == [0, 1000, 2000, 3000]
+
+
+async def test_sound_that_is_announced_and_never_comes_is_left_out(bench: Bench) -> None:
+    shot = shoot("h264", "aac")
+    mute = type(shot)(shot.video, shot.audio, shot.size, shot.pictures, (), shot.movie, shot.sound)
+    sealed = await bench.seal(span(0, 4), [Given("mute", "cam1", span(0, 4), packed(mute), container="ps")])
+    assert pictures(bench, sealed) == shot.units
+    assert sealed.coverage.codecs == ("h264",)
+
+
+async def test_the_header_before_hikvisions_packs_is_passed_over(bench: Bench) -> None:
+    shot = shoot("h264", "pcm_alaw")
+    made = Film(packed(shot, start=5 * FPS * TICKS, brand=True, dts=False), "ps", shot.units)
+    sealed = await bench.seal(span(0, 4), [made.given()])
+    assert sealed.outcome == "complete"
+    assert pictures(bench, sealed) == made.pictures
+    assert heard(bench, sealed)
+
+
+async def test_opus_in_a_transport_stream_loses_only_its_length(bench: Bench) -> None:
+    shot = shoot("hevc", "opus")
+    sealed = await bench.seal(span(0, 4), [Given("opus", "cam1", span(0, 4), boxed(shot, "ts"), container="ts")])
+    assert_heard(bench, sealed, shot)
