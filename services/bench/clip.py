@@ -14,6 +14,7 @@ from services.bench.footage import CHANNEL, encode, segments_of, span_of
 from services.bench.recording import Recording
 from services.recorders.base import Segment
 from services.vault.clip import Clip
+from services.vault.conveyor import in_own_thread
 
 PIECE = 1 << 20
 _FFMPEG = "ffmpeg -i - -c copy -movflags frag_keyframe+empty_moov+default_base_moof -f mp4 -"
@@ -46,7 +47,8 @@ async def measure(folder: Path, *, size: int, megabits: float, runs: int) -> dic
     async def cut() -> None:
         nonlocal came
         async with Clip(footage.segments(), span_of(0, count), CHANNEL) as clip:
-            came = sum([len(chunk) async for chunk in clip.chunks()])
+            came = await in_own_thread(lambda: sum(iter(lambda: len(clip.take()), 0)))
+            await clip.conclude()
 
     ffmpeg = shutil.which("ffmpeg")
     for _ in range(runs):

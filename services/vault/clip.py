@@ -10,7 +10,7 @@ import json
 import os
 import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import TracebackType
@@ -20,10 +20,10 @@ from services.runtime.confine import clean_environment
 from services.runtime.errors import Fatal, Retryable
 from services.runtime.spans import Span
 from services.vault.coverage import Fragment, Part, WrongFootage
-from services.vault.framing import LARGEST_FRAME, Heading, Job, frame, moment, nanoseconds, pack
+from services.vault.framing import LARGEST_FRAME, Heading, Job, frame, head, moment, nanoseconds, pack
 
 CONTAINERS = ("mp4", "fmp4", "mov", "mkv", "ts", "ps")
-READ = 256 * 1024
+READ = 1 << 20
 T = TypeVar("T")
 
 
@@ -107,10 +107,10 @@ class ClipReport:
 
 @dataclass
 class Clip:
-    """``async with Clip(…) as clip``: then read ``clip.chunks()`` to the end, and ``clip.report`` is there.
+    """``async with Clip(…) as clip``: ``take`` to the end in a thread, then ``conclude``, and ``clip.report`` is there.
 
     ``zero`` gives the wall-clock time of a segment's media time 0; by default that is the start of its span.
-    Raises from ``chunks``: WrongFootage, UnsupportedFootage, ClipFailed, and whatever a segment's own stream raises.
+    Raises from ``conclude``: WrongFootage, UnsupportedFootage, ClipFailed, and whatever a segment's own stream raises.
     """
 
     segments: AsyncIterator[SegmentLike]
@@ -126,25 +126,28 @@ class Clip:
         self.taken: list[Taken] = []
         self.report: ClipReport | None = None
         self._last: dict[str, Any] = {}
+        self._buffer = bytearray(READ)
 
     async def __aenter__(self) -> "Clip":
         reading, writing = os.pipe()
+        self._output, output = os.pipe()
         try:
             self._process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-I", "-m", "services.vault.clip_process"),
                 *(str(writing), str(self.limits.memory), str(self.limits.cpu_seconds)),
                 stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
+                stdout=output,
                 stderr=asyncio.subprocess.PIPE,
-                limit=4 * READ,
                 pass_fds=(writing,),
                 env=clean_environment(),
             )
         except BaseException:
             os.close(reading)
+            os.close(self._output)
             raise
         finally:
             os.close(writing)
+            os.close(output)
         self._feeding = asyncio.create_task(self._feed())
         self._listening = asyncio.create_task(self._listen(reading))
         self._complaints = asyncio.create_task(self._collect_complaints())
@@ -153,24 +156,29 @@ class Clip:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._process.returncode is None:
-            self._process.kill()
+        self.stop()
         tasks = (self._feeding, self._listening, self._complaints)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._process.wait()
+        os.close(self._output)
 
-    async def chunks(self) -> AsyncIterator[bytes]:
-        """The clip's bytes, as they are written."""
-        stdout = self._process.stdout
-        if stdout is None:
-            raise ClipFailed("the clip process has no output")
-        while chunk := await stdout.read(READ):
-            yield chunk
-        await self._conclude()
+    def take(self) -> memoryview:
+        """The clip's next bytes, empty at its end; they are there until the next call. Blocks: call it in a thread.
 
-    async def _conclude(self) -> None:
+        At the end ``conclude`` says what came of it.
+        """
+        return memoryview(self._buffer)[: os.readv(self._output, [self._buffer])]
+
+    def stop(self) -> None:
+        """End the process, and with it what ``take`` gives."""
+        if self._process.returncode is None:
+            with suppress(ProcessLookupError):
+                self._process.kill()
+
+    async def conclude(self) -> None:
+        """At the end of the clip: see that it is whole, and have ``report`` there."""
         await self._listening
         if sentence := self._last.get("foreign"):
             raise WrongFootage(
@@ -206,12 +214,10 @@ class Clip:
         except (BrokenPipeError, ConnectionResetError):
             # Either the process has ended by itself, and its report or its status says why; or the segment's own
             # connection broke, and then nothing would ever end it.
-            if self._process.returncode is None:
-                self._process.kill()
+            self.stop()
             return
         except BaseException:
-            if self._process.returncode is None:
-                self._process.kill()
+            self.stop()
             raise
 
     async def _feed_segment(self, stdin: asyncio.StreamWriter, segment: SegmentLike) -> None:
@@ -225,7 +231,9 @@ class Clip:
                 digest.update(chunk)
                 taken.size += len(chunk)
                 for start in range(0, len(chunk), LARGEST_FRAME):
-                    stdin.write(frame(b"D", chunk[start : start + LARGEST_FRAME]))
+                    piece = chunk[start : start + LARGEST_FRAME]
+                    stdin.write(head(b"D", len(piece)))
+                    stdin.write(piece)
                     await stdin.drain()
         taken.sha256 = digest.hexdigest()
         stdin.write(frame(b"E"))

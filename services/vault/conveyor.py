@@ -1,20 +1,32 @@
-"""From the event loop to a thread, and no more than a few chunks between them.
+"""From a stream that blocks to the store that reads it, in the store's thread; the event loop has the last word.
 
 A store's ``put`` blocks for as long as the upload lasts, so each has a thread of its own: a pool could fill up with
-puts that wait for readers which wait for the pool.
+puts that wait for readers which wait for the pool. The footage's bytes do not pass through the loop: it is told how
+far they are, and says at their end whether they may end.
 """
 
 import asyncio
-import queue
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import anyio
 
 R = TypeVar("R")
-SLOTS = 8
+STEP = 1 << 20  # bytes after which the loop is told
+
+
+class Stream(Protocol):
+    """What a store's thread reads."""
+
+    def take(self) -> memoryview:
+        """The next bytes, empty at the end; they are there until the next call. Blocks."""
+        ...
+
+    def stop(self) -> None:
+        """Make ``take`` come to its end at once; called on the loop."""
+        ...
 
 
 def in_own_thread(function: Callable[[], R]) -> "asyncio.Future[R]":
@@ -46,42 +58,55 @@ async def settle(future: "asyncio.Future[R]") -> None:
 
 
 class Conveyor:
-    """Chunks go in on the loop and come out in a thread; at most ``SLOTS`` lie in between."""
+    """Carries a stream's bytes to the store's thread; ``moved`` is told on the loop how many came."""
 
-    def __init__(self) -> None:
-        self.most_waiting = 0
+    def __init__(self, stream: Stream, moved: Callable[[int], None]) -> None:
+        self._stream = stream
+        self._moved = moved
         self._loop = asyncio.get_running_loop()
-        self._queue: queue.SimpleQueue[bytes | Exception | None] = queue.SimpleQueue()
-        self._free = asyncio.Semaphore(SLOTS)
-        self._closed = False
+        self.ended: asyncio.Future[None] = self._loop.create_future()  # the stream's end, or what ``moved`` raised
+        self._untold = 0
+        self._said = threading.Event()
+        self._error: Exception | None = None
 
-    async def put(self, chunk: bytes) -> bool:
-        """Hand a chunk over, waiting for a free slot; False when nobody takes it any more."""
-        await self._free.acquire()
-        if self._closed:
-            return False
-        self._queue.put(chunk)
-        self.most_waiting = max(self.most_waiting, self._queue.qsize())
-        return True
+    def take(self) -> memoryview | None:
+        """In the thread: the next bytes, or None at the end, once the loop has let it end; raises what it failed with.
+
+        What the stream raises passes through.
+        """
+        if self._error is None and (chunk := self._stream.take()):
+            self._untold += len(chunk)
+            if self._untold >= STEP:
+                self._tell(self._untold)
+                self._untold = 0
+            return chunk
+        if self._error is None:
+            self._tell(self._untold, end=True)
+            self._said.wait()
+        if self._error is not None:
+            raise self._error
+        return None
 
     def finish(self) -> None:
-        """Nothing more comes."""
-        self._queue.put(None)
+        """On the loop: let the stream's end be the end."""
+        self._said.set()
 
     def fail(self, error: Exception) -> None:
-        """Make the thread's next ``take`` raise this."""
-        self._queue.put(error)
+        """On the loop: stop the stream, and make the thread's next ``take`` raise this."""
+        self._error = error
+        self._said.set()
+        self._stream.stop()
 
-    def close(self) -> None:
-        """On the loop: nobody takes chunks any more."""
-        self._closed = True
-        self._free.release()
+    def _tell(self, size: int, *, end: bool = False) -> None:
+        self._loop.call_soon_threadsafe(self._told, size, end)
 
-    def take(self) -> bytes | None:
-        """In the thread: the next chunk, or None at the end; raises what ``fail`` was given."""
-        got = self._queue.get()
-        if isinstance(got, Exception):
-            raise got
-        if got is not None:
-            self._loop.call_soon_threadsafe(self._free.release)
-        return got
+    def _told(self, size: int, end: bool) -> None:
+        if self.ended.done():
+            return
+        try:
+            self._moved(size)
+        except Exception as error:  # noqa: BLE001  # carried to the one who waits for the end
+            self.ended.set_exception(error)
+        else:
+            if end:
+                self.ended.set_result(None)

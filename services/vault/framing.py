@@ -50,9 +50,14 @@ def moment(ns: int) -> datetime:
     return _EPOCH + timedelta(microseconds=ns // 1000)
 
 
+def head(letter: bytes, length: int) -> bytes:
+    """What comes before a body of that length, which may not be longer than LARGEST_FRAME."""
+    return _HEAD.pack(letter, length)
+
+
 def frame(letter: bytes, body: bytes = b"") -> bytes:
     """One frame; ``body`` may not be longer than LARGEST_FRAME."""
-    return _HEAD.pack(letter, len(body)) + body
+    return head(letter, len(body)) + body
 
 
 def pack(letter: bytes, content: Job | Heading) -> bytes:

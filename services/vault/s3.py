@@ -1,9 +1,7 @@
 """Object storage on an S3 server with object lock (MinIO and its like), through minio-py."""
 
-import contextlib
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from typing import BinaryIO, cast
 
 from minio import Minio
 from minio.commonconfig import COMPLIANCE, ENABLED, Tags
@@ -13,7 +11,8 @@ from minio.retention import Retention
 
 from services.runtime.stores import S3Store as Place
 from services.vault.s3_answers import LOCKED, MISSING, answers
-from services.vault.s3_client import PART_BYTES, READ_SECONDS, CountedSource, make_client
+from services.vault.s3_client import READ_SECONDS, make_client
+from services.vault.s3_parts import Upload
 from services.vault.store import (
     BUCKETS,
     OCTETS,
@@ -72,33 +71,14 @@ class S3Store:
     ) -> Stored:
         check_place(bucket, key)
         check_metadata(metadata)
-        # minio's put_object cannot send If-None-Match, so this look and the attempt's own key keep objects whole.
+        # minio-py cannot send If-None-Match, so this look and the attempt's own key keep objects whole.
         if self._versions(bucket, key):
             raise StoreConflict(f"{bucket}/{key} is there already and is never overwritten: store under another key.")
-        counted = CountedSource(source)
-        try:
-            with answers(self._server, f"write {bucket}/{key}"):
-                result = self._client.put_object(
-                    self._name(bucket),
-                    key,
-                    cast(BinaryIO, counted),
-                    -1,
-                    content_type,
-                    {_META + name: value for name, value in metadata.items()},
-                    part_size=PART_BYTES,
-                    # More would go on reading a source whose upload has failed, and leak threads when a source fails.
-                    num_parallel_uploads=1,
-                    legal_hold=legal_hold,
-                )
-        except BaseException as error:
-            if counted.failure is not None:
-                raise counted.failure from None
-            if not isinstance(error, Exception):  # minio aborts its upload for an Exception only
-                with contextlib.suppress(StoreDown):
-                    self.sweep(bucket, key)
-            raise
-        version = result.version_id or self._only_version(bucket, key)
-        return Stored(bucket, key, version, counted.size, result.etag or "")
+        upload = Upload(self._client, self._server, self._name(bucket), key, f"write {bucket}/{key}")
+        named = {_META + name: value for name, value in metadata.items()}
+        done = upload.put(source, metadata=named, legal_hold=legal_hold, content_type=content_type)
+        version = done.version_id or self._only_version(bucket, key)
+        return Stored(bucket, key, version, done.size, done.etag)
 
     def get(
         self, bucket: str, key: str, *, offset: int = 0, length: int | None = None, version_id: str | None = None

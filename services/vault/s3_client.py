@@ -1,4 +1,4 @@
-"""The HTTP side of the S3 store: a client that gives up in time, and a source that a failed put can be traced to."""
+"""The HTTP side of the S3 store: a client that gives up in time."""
 
 import ssl
 from pathlib import Path
@@ -7,9 +7,6 @@ from typing import Protocol
 from minio import Minio
 from urllib3 import PoolManager, Retry, Timeout
 
-from services.vault.store import Source
-
-PART_BYTES = 16 << 20  # 10 000 parts make 156 GiB; 8 to 64 MiB were equally fast, memory grows with it
 CONNECT_SECONDS = 3.0
 READ_SECONDS = 30.0
 RETRIES = 2
@@ -46,32 +43,3 @@ def make_client(place: Connection, secret_key: str, *, read_seconds: float = REA
         region=place.region,
         http_client=pool,
     )
-
-
-class SourceFailed(Exception):
-    """The source of a put raised; `CountedSource.failure` is what."""
-
-
-class CountedSource:
-    """Counts what minio reads, and turns whatever the source raises into an Exception.
-
-    minio aborts its multipart upload for an Exception only, not for a KeyboardInterrupt or a cancellation.
-    """
-
-    def __init__(self, source: Source) -> None:
-        self._source = source
-        self.size = 0
-        self.failure: BaseException | None = None
-
-    def read(self, size: int = -1) -> bytes:
-        """Exactly ``size`` bytes unless the source ends: minio would copy a part anew for each smaller piece."""
-        pieces, missing = [], size
-        try:
-            while missing > 0 and (piece := self._source.read(min(missing, 1 << 20))):
-                pieces.append(piece)
-                missing -= len(piece)
-        except BaseException as failure:
-            self.failure = failure
-            raise SourceFailed from failure
-        self.size += size - missing
-        return b"".join(pieces)

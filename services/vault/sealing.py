@@ -6,8 +6,7 @@ and no unfinished upload stays behind.
 
 import hashlib
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -21,13 +20,12 @@ from services.vault.age import Reader, Unwrapper
 from services.vault.clip import Clip, Limits, SegmentLike
 from services.vault.coverage import (
     Coverage,
-    FootageMissing,
-    FootageUnreadable,
     Fragment,
     OutcomeWord,
     fragments_from_json,
     fragments_to_json,
 )
+from services.vault.sealing_counts import bytes_counted, outcome_counted
 from services.vault.store import Store, reader_of
 from services.vault.upload import Uploaded, upload
 from services.vault.verdict import judge
@@ -211,7 +209,8 @@ async def _seal_clip(
     also: Callable[[], None] = lambda: None,
     requested: Span | None = None,
 ) -> Sealed:
-    def conclude() -> tuple[OutcomeWord, Coverage]:
+    async def conclude() -> tuple[OutcomeWord, Coverage]:
+        await clip.conclude()
         also()
         if clip.report is None:
             raise RuntimeError("the clip ended without a report and without an error")
@@ -227,11 +226,12 @@ async def _seal_clip(
         )
 
     started = time.perf_counter()
-    with _outcome_counted():
+    with outcome_counted():
         async with clip:
             stored: Uploaded[tuple[OutcomeWord, Coverage]] = await upload(
-                _counted(clip, progress),
+                clip,
                 conclude,
+                moved=bytes_counted(clip, progress),
                 recipients=recipients,
                 store=store,
                 bucket=bucket,
@@ -240,6 +240,7 @@ async def _seal_clip(
                 legal_hold=legal_hold,
                 content_type=CONTENT_TYPE,
             )
+    progress(stored.plain_size, 1.0)
     outcome, coverage = stored.verdict
     metrics.SEALINGS.labels(outcome).inc()
     metrics.BYTES_SEALED.inc(stored.plain_size)
@@ -256,34 +257,6 @@ async def _seal_clip(
         coverage=coverage,
         fragments=tuple(clip.fragments),
     )
-
-
-@contextmanager
-def _outcome_counted() -> Iterator[None]:
-    """Count what did not come to a sealed object; work that is called off counts as nothing."""
-    try:
-        yield
-    except FootageMissing:
-        metrics.SEALINGS.labels("missing").inc()
-        raise
-    except FootageUnreadable:
-        metrics.SEALINGS.labels("unreadable").inc()
-        raise
-    except Exception:
-        metrics.SEALINGS.labels("failed").inc()
-        raise
-
-
-async def _counted(clip: Clip, progress: Progress) -> AsyncIterator[bytes]:
-    size = 0
-    length = clip.asked.duration / timedelta(milliseconds=1) or 1.0
-    async for chunk in clip.chunks():
-        size += len(chunk)
-        metrics.BYTES_MOVED.inc(len(chunk))
-        reached = clip.fragments[-1].time_ms if clip.fragments else 0
-        progress(size, min(1.0, reached / length))
-        yield chunk
-    progress(size, 1.0)
 
 
 @dataclass(frozen=True)

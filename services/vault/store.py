@@ -8,7 +8,7 @@ Calls block; callers run them in threads.
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from services.runtime.errors import Fatal, Retryable
 
@@ -73,6 +73,16 @@ class Source(Protocol):
     """What a put reads from: ``read(n)`` gives up to ``n`` bytes, and nothing at the end."""
 
     def read(self, size: int, /) -> bytes: ...
+
+
+@runtime_checkable
+class HashedSource(Source, Protocol):
+    """A source that hashes what it gives."""
+
+    @property
+    def sha256(self) -> str:
+        """Of all that was read, in hexadecimal."""
+        ...
 
 
 class Store(Protocol):

@@ -2,13 +2,13 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from services.runtime.errors import Retryable
 from services.vault.age import Encryptor
-from services.vault.conveyor import Conveyor, in_own_thread, settle
+from services.vault.conveyor import Conveyor, Stream, in_own_thread, settle
 from services.vault.store import Store, Stored, StoreDown
 
 V = TypeVar("V")
@@ -46,33 +46,44 @@ class CipherSource:
         self.size = 0
         self._conveyor = conveyor
         self._encryptor = Encryptor(recipients)
-        self._ready = bytearray(self._encryptor.header)
+        self._ready = self._encryptor.header
+        self._place = 0
         self._ended = False
 
+    @property
+    def sha256(self) -> str:
+        """Of all that was read, in hexadecimal: a store need not hash it again."""
+        return self.cipher.hexdigest()
+
     def read(self, size: int = -1) -> bytes:
-        """Up to ``size`` bytes and fewer only at the end; raises what stopped the stream."""
+        """Up to ``size`` bytes, none only at the end; raises what stopped the stream."""
         if size < 0:
             raise ValueError("a sealed stream is read piece by piece")
-        while len(self._ready) < size and not self._ended:
-            chunk = self._conveyor.take()
-            if chunk is None:
-                self._ended = True
-                self._ready += self._encryptor.finish()
-            else:
-                self.plain.update(chunk)
-                self.plain_size += len(chunk)
-                self._ready += self._encryptor.update(chunk)
-        taken = bytes(self._ready[:size])
-        del self._ready[:size]
+        while not self._ready and not self._ended:
+            self._ready = self._seal()
+        taken = self._ready[self._place : self._place + size]
+        self._place += len(taken)
+        if self._place == len(self._ready):
+            self._ready, self._place = b"", 0
         self.cipher.update(taken)
         self.size += len(taken)
         return taken
 
+    def _seal(self) -> bytes:
+        chunk = self._conveyor.take()
+        if chunk is None:
+            self._ended = True
+            return self._encryptor.finish()
+        self.plain.update(chunk)
+        self.plain_size += len(chunk)
+        return self._encryptor.update(chunk)
+
 
 async def upload(
-    chunks: AsyncIterator[bytes],
-    conclude: Callable[[], V],
+    stream: Stream,
+    conclude: Callable[[], Awaitable[V]],
     *,
+    moved: Callable[[int], None],
     recipients: Sequence[str],
     store: Store,
     bucket: str,
@@ -81,23 +92,23 @@ async def upload(
     legal_hold: bool,
     content_type: str,
 ) -> Uploaded[V]:
-    """Put ``chunks``, encrypted; ``conclude`` is asked when all have come and before the object exists.
+    """Put ``stream``, encrypted; ``conclude`` is asked when all has come and before the object exists.
 
-    Raises whatever the chunks, ``conclude`` or the store raise; then nothing is stored.
+    ``moved`` is told how many bytes came. Raises whatever the stream, ``moved``, ``conclude`` or the store raise; then
+    nothing is stored.
     """
-    conveyor = Conveyor()
+    conveyor = Conveyor(stream, moved)
     source = CipherSource(conveyor, recipients)
     put = in_own_thread(
         lambda: store.put(bucket, key, source, metadata=metadata, legal_hold=legal_hold, content_type=content_type)
     )
-    put.add_done_callback(lambda _: conveyor.close())
     try:
-        async for chunk in chunks:
-            if not await conveyor.put(chunk):
-                break
+        either: list[asyncio.Future[Any]] = [put, conveyor.ended]
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         if put.done():
             _explain(put, f"{bucket}/{key}")
-        verdict = conclude()
+        conveyor.ended.result()
+        verdict = await conclude()
         conveyor.finish()
         stored = await asyncio.shield(put)
         _check_size(stored, source, f"{bucket}/{key}")

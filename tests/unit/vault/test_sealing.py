@@ -15,11 +15,12 @@ from vault_bench import NOON, Bench, assert_honest, given, span, wanted
 from services.recorders.base import Segment
 from services.runtime.errors import Fatal
 from services.vault.age import AgeError, NotARecipient, X25519Identity, generate_identity
-from services.vault.conveyor import SLOTS, Conveyor, in_own_thread
+from services.vault.conveyor import Conveyor, in_own_thread
 from services.vault.coverage import FootageMissing, Fragment, fragments_from_json, fragments_to_json
 from services.vault.replicas import ObjectDamaged, replicate, verify
 from services.vault.sealing import MasterDamaged, Sealed, issue
 from services.vault.store import Source, Store, StoreConflict, Stored, StoreDown
+from services.vault.upload import UploadStopped
 
 
 @pytest.fixture
@@ -306,16 +307,47 @@ async def test_cancelled_after_the_upload_takes_the_object_back(bench: Bench, ca
     assert bench.objects() == []
 
 
-async def test_no_more_than_a_few_chunks_wait_for_a_slow_store() -> None:
-    conveyor = Conveyor()
-    for number in range(SLOTS):
-        assert await conveyor.put(bytes([number]))
-    blocked = asyncio.ensure_future(conveyor.put(b"one too many"))
-    await asyncio.sleep(0)
-    assert not blocked.done()
-    assert await in_own_thread(conveyor.take) == b"\0"
-    assert await blocked
-    assert conveyor.most_waiting <= SLOTS
+class Counted:
+    """A stream that counts how often it was asked, and ends when it is stopped."""
+
+    def __init__(self) -> None:
+        self.taken = 0
+        self.stopped = False
+
+    def take(self) -> memoryview:
+        self.taken += 1
+        return memoryview(b"" if self.stopped or self.taken > 3 else b"footage")
+
+    def stop(self) -> None:
+        self.stopped = True
+
+
+async def test_nothing_is_read_ahead_of_a_slow_store() -> None:
+    stream = Counted()
+    conveyor = Conveyor(stream, lambda size: None)
+    assert await in_own_thread(conveyor.take) == b"footage"
+    assert stream.taken == 1
+
+
+async def test_a_stream_ends_only_when_the_loop_lets_it() -> None:
+    told: list[int] = []
+    conveyor = Conveyor(Counted(), told.append)
+    for _ in range(3):
+        assert await in_own_thread(conveyor.take) == b"footage"
+    last = in_own_thread(conveyor.take)
+    await conveyor.ended
+    assert (sum(told), last.done()) == (21, False)
+    conveyor.finish()
+    assert await last is None
+
+
+async def test_a_stream_that_failed_is_stopped_and_gives_the_error() -> None:
+    stream = Counted()
+    conveyor = Conveyor(stream, lambda size: None)
+    conveyor.fail(UploadStopped("given up"))
+    assert stream.stopped
+    with pytest.raises(UploadStopped, match="given up"):
+        await in_own_thread(conveyor.take)
 
 
 async def test_replica_is_read_back_and_identical(any_store: Store, key: str, tmp_path: Path) -> None:
