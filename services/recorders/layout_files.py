@@ -60,8 +60,8 @@ def channel_folder(root: Path, channel: str) -> Path | None:
 
 
 def leads_out(path: Path, inside: Path) -> bool:
-    """Whether a link leads out of a folder, which is given as ``resolve`` gives it."""
-    return not path.resolve().is_relative_to(inside)
+    """Whether what lies in a folder is a link out of it; the folder is given as ``resolve`` gives it."""
+    return path.is_symlink() and not path.resolve().is_relative_to(inside)
 
 
 def in_zone(local: datetime, zone: ZoneInfo, path: Path) -> datetime:

@@ -39,7 +39,7 @@ class FrigateLayout:
         for number in range((span.end - first) // HOUR + 1):
             hour = first + number * HOUR
             folder = channel_folder(base / hour.strftime("%Y-%m-%d") / hour.strftime("%H"), channel)
-            if folder is not None and not leads_out(folder, base.resolve()):
+            if folder is not None and folder.is_relative_to(base.resolve()):
                 dated += _dated(folder, hour)
         reached = within_reach(dated, span)
         return aligned([measured(path, start, following) for start, path, following in reached])
@@ -66,6 +66,8 @@ def _hours(root: Path) -> Iterator[tuple[datetime, Path]]:
     base = _recordings(root)
     inside = base.resolve()
     for day in sorted(entry for entry in base.iterdir() if _DAY.fullmatch(entry.name) and entry.is_dir()):
+        if leads_out(day, inside):
+            continue
         for hour in sorted(entry for entry in day.iterdir() if _HOUR.fullmatch(entry.name) and entry.is_dir()):
             try:
                 moment = datetime.strptime(f"{day.name} {hour.name}", "%Y-%m-%d %H").replace(tzinfo=UTC)

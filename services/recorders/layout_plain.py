@@ -107,7 +107,7 @@ class PlainLayout:
         for place, _, names in os.walk(folder):  # follows no link to a folder
             for name in names:
                 path = Path(place, name)
-                if path.suffix.lower() not in CONTAINERS or (path.is_symlink() and leads_out(path, inside)):
+                if path.suffix.lower() not in CONTAINERS or leads_out(path, inside):
                     continue
                 for pattern in self._patterns:
                     moment = pattern.moment(path, folder)

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -139,6 +140,21 @@ async def test_channel_that_frigate_does_not_have_is_refused(root: Path, channel
     (root / "2026-03-01/12/linked").symlink_to(outside)
     with pytest.raises(WrongChannel):
         await recorder(root, "frigate").coverage(channel, span(0, 4))
+
+
+@pytest.mark.parametrize(
+    "linked", ["2026-03-01", "2026-03-01/12", "2026-03-01/12/gate", "2026-03-01/12/gate/00.00.mp4"]
+)
+async def test_link_out_of_frigates_recordings_is_not_seen(root: Path, linked: str) -> None:
+    frigate(root, NOON, 4)
+    (root / "2026-02-28").mkdir()
+    outside = root.parent / "outside"
+    (root / linked).rename(outside)
+    (root / linked).symlink_to(outside)
+    source = recorder(root, "frigate")
+    with suppress(WrongChannel):
+        assert await source.coverage("gate", span(0, 4)) == []
+    assert (await source.probe()).oldest_frame == {}
 
 
 async def test_what_is_no_footage_of_frigates_is_passed_over(root: Path) -> None:
