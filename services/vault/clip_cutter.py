@@ -87,6 +87,11 @@ class Cutter:
         self._group: list[Timed] = []
         self._sound: deque[Timed] = deque(maxlen=2000)
 
+    @property
+    def moved(self) -> int:
+        """How far the open segment's packets are moved from where they were placed."""
+        return self._shift
+
     def begin_segment(self, tracks: Tracks, relation: Relation, extent: Extent) -> None:
         """The packets that follow are of these tracks; their covered time goes into ``extent``."""
         # Of the segment before, only what was copied may be used: its streams are closed.

@@ -61,6 +61,11 @@ class Placement:
             return zero, "gap"
         return zero, "overlap" if distance < -self.join_ns else "follows"
 
+    def moved(self, by: int) -> None:
+        """The segment that was placed last was moved by as much, to where the pictures that it repeats lie."""
+        self._shift += by
+        self.drift_ns = max(self.drift_ns, abs(self._shift))
+
     def _numbered(self, mark: StreamMark | None) -> int | None:
         """Where the recorder's own count puts the segment: only where it is the next of the same run."""
         if mark is None or self._before is None:

@@ -101,6 +101,7 @@ class Segment:
                 self._picture(one, zero)
             if self._cutter.done >= wanted:
                 return False
+        self._placement.moved(self._cutter.moved)
         return True
 
     def _picture(self, one: Read, zero: int) -> None:
@@ -112,12 +113,12 @@ class Segment:
         report.first_ns = pts if report.first_ns is None else min(pts, report.first_ns)
         self._hangs = not one.good or (self._hangs and one.tracks is None)
         report.garbled += not one.good
+        timed = Timed(one.packet, dts, pts, length, None if self._hangs else dts + self._delay, one.tracks)
+        self._cutter.picture(timed)  # which may move it, to where what it repeats lies
         if not report.garbled:
-            report.lost_from_ns = dts + length
-        self._placement.end = dts + length
-        shown = None if self._hangs else dts + self._delay
-        self._end = max(self._end, pts + length)
-        self._cutter.picture(Timed(one.packet, dts, pts, length, shown, one.tracks))
+            report.lost_from_ns = timed.dts + length
+        self._placement.end = timed.dts + length
+        self._end = max(self._end, timed.pts + length)
 
     def _trim(self, end: int) -> None:
         """Nothing is covered behind ``end``.
