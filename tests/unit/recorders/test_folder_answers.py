@@ -172,9 +172,9 @@ def _ts(path: Path) -> None:
     _remux(path, "mpegts", ".ts")
 
 
-def _remux(path: Path, form: str, suffix: str) -> None:
+def _remux(path: Path, form: str, suffix: str, **options: str) -> None:
     target = path.with_suffix(suffix)
-    with av.open(str(path)) as source, av.open(str(target), "w", format=form) as container:
+    with av.open(str(path)) as source, av.open(str(target), "w", format=form, options=options) as container:
         video = source.streams.video[0]
         stream = container.add_stream_from_template(video)
         for packet in source.demux(video):
@@ -196,4 +196,18 @@ async def test_plain_files_in_other_containers_are_complete_or_named(
     assert (await judged(bench, source, ASKED, "gate")).outcome == "complete"
     broken = next(path for path in sorted(bench.root.rglob("cam_*")) if "120004" in path.name)
     truncate(broken, 0.4)
+    assert (await judged(bench, source, ASKED, "gate", key="masters/item/2")).outcome == "partial"
+
+
+async def test_frigates_own_files_are_plain_mp4_and_complete_or_named(bench: Bench) -> None:
+    # Frigate moves the index of what FFmpeg recorded to the front of each file.
+    paths = filmed(bench, "frigate")
+    for path in paths:
+        _remux(path, "mp4", ".new", movflags="faststart")
+        path.with_suffix(".new").rename(path)
+    source = recorder(bench, "frigate")
+    assert [one.container async for one in source.fetch("gate", ASKED)] == ["mp4"] * 4
+    assert (await judged(bench, source, ASKED, "gate")).outcome == "complete"
+    assert (await source.snapshot("gate", ASKED.start)).startswith(b"\xff\xd8")
+    truncate(paths[1], 0.6)
     assert (await judged(bench, source, ASKED, "gate", key="masters/item/2")).outcome == "partial"
