@@ -9,10 +9,11 @@ from pathlib import Path
 import anyio
 from anyio.lowlevel import RunVar
 
-from services.recorders import frigate, mediamtx, onvif
+from services.recorders import frigate, hikvision, mediamtx, onvif
 from services.recorders.base import Recorder, RecorderFacts, Segment
 from services.recorders.folder import FolderRecorder
 from services.recorders.frigate import FrigateRecorder
+from services.recorders.hikvision import HikvisionRecorder
 from services.recorders.mediamtx import MediamtxRecorder
 from services.recorders.onvif import OnvifRecorder
 from services.recorders.shapes import FOLDER, Shape
@@ -43,6 +44,7 @@ class Kind:
 KINDS = {
     "folder": Kind(FOLDER, lambda told, places: FolderRecorder.from_configuration(told, roots=places.roots)),
     "frigate": Kind(frigate.SHAPE, lambda told, places: FrigateRecorder.from_configuration(told, places.guard)),
+    "hikvision": Kind(hikvision.SHAPE, lambda told, places: HikvisionRecorder.from_configuration(told, places.guard)),
     "mediamtx": Kind(mediamtx.SHAPE, lambda told, places: MediamtxRecorder.from_configuration(told, places.guard)),
     "onvif": Kind(onvif.SHAPE, lambda told, places: OnvifRecorder.from_configuration(told, places.guard)),
 }

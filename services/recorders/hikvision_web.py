@@ -1,0 +1,141 @@
+"""Hikvision's ISAPI over HTTP: Digest, XML, and footage that may turn out to be neither."""
+
+import re
+from collections.abc import AsyncIterator, Collection, Generator
+from contextlib import aclosing
+from xml.sax.saxutils import escape
+
+import httpx
+
+from services.recorders import markup
+from services.recorders.base import RecorderDown
+from services.recorders.web import PAGE, Answer, Body, Web
+from services.runtime.addresses import Guard
+
+DOWNLOAD = "/ISAPI/ContentMgmt/download"
+XML = {"Content-Type": "application/xml", "Accept": "*/*"}
+REFUSED = (400, 403, 404, 405)  # with a ResponseStatus that says why
+LARGEST_REFUSAL = 1 << 16
+LOOKED_AT = 64  # bytes of footage that tell it from a page and from XML
+DEVICE_BUSY = "2"  # statusCode of a ResponseStatus
+_REASON = re.compile(r"[A-Za-z0-9]{1,60}")
+
+
+class Digest(httpx.Auth):
+    """Digest whose challenge can be forgotten, so that the next request signs in anew."""
+
+    def __init__(self, user: str, password: str) -> None:
+        self._told = user, password
+        self._digest = httpx.DigestAuth(user, password)
+
+    def forget(self) -> None:
+        self._digest = httpx.DigestAuth(*self._told)
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        yield from self._digest.auth_flow(request)
+
+
+class HikvisionWeb:
+    """What a Hikvision recorder answers. Every method raises what ``Web``'s raise."""
+
+    def __init__(self, address: str, guard: Guard, *, user: str, password: str, identity: str, patience: float) -> None:
+        self._digest = Digest(user, password)
+        self._web = Web(address, guard, identity=identity, auth=self._digest, patience=patience)
+        self.identity = self._web.identity
+
+    async def ask(self, method: str, path: str, *, told: str | None = None) -> Answer:
+        """The answer, also where it is refused with a reason; a login page is answered by a new login, once."""
+        content = None if told is None else told.encode()
+        for _ in range(2):
+            answer = await self._web.ask(method, path, headers=XML, content=content, accept=(200, *REFUSED))
+            if not answer.is_page or answer.status != 200:
+                return answer
+            self._digest.forget()
+        raise self._page(path)
+
+    async def document(
+        self, method: str, path: str, *, told: str | None = None, unsuited: Collection[int] = ()
+    ) -> markup.Node | None:
+        """The root of the answer; None where it has a status of ``unsuited``."""
+        answer = await self.ask(method, path, told=told)
+        if answer.status in unsuited:
+            return None
+        root = self._read(answer.body, path, answer.status)
+        if answer.status != 200 or markup.name(root) == "ResponseStatus":
+            raise self._refusal(root, path, answer.status)
+        return root
+
+    async def footage(self, uri: str) -> AsyncIterator[bytes]:
+        """The bytes of a recording; none where it is not there any more.
+
+        Asked for by POST, and by GET with a body where the firmware is older.
+        """
+        told = f'<downloadRequest version="1.0"><playbackURI>{escape(uri)}</playbackURI></downloadRequest>'.encode()
+        methods, pages = ["POST", "GET"], 0
+        while True:
+            method = methods[0]
+            async with (
+                self._web.stream(method, DOWNLOAD, headers=XML, content=told, accept=(200, *REFUSED)) as answer,
+                aclosing(answer.chunks),
+            ):
+                head = await _head(answer)
+                kind = head.lstrip()[:20].lower()
+                if answer.status == 200 and not kind.startswith((*PAGE, b"<?xml", b"<responsestatus")):
+                    yield head
+                    async for chunk in answer.chunks:
+                        yield chunk
+                    return
+                refusal = head + await _rest(answer)
+            if answer.status == 200 and kind.startswith(PAGE):
+                pages += 1
+                if pages == 2:
+                    raise self._page(DOWNLOAD)
+                self._digest.forget()
+            elif answer.status in REFUSED and len(methods) > 1:
+                methods.pop(0)
+            elif answer.status == 404:
+                return
+            else:
+                raise self._refusal(self._read(refusal, DOWNLOAD, answer.status), DOWNLOAD, answer.status)
+
+    def down(self, code: str, cause: str) -> RecorderDown:
+        """The error to raise, as ``Web.down``."""
+        return self._web.down(code, cause)
+
+    def _read(self, content: bytes, path: str, status: int) -> markup.Node:
+        try:
+            return markup.read(content)
+        except ValueError as error:
+            if status == 403:
+                raise self.down("forbidden", f"the user has no right to {path}") from error
+            raise self.down("not-a-recorder", f"it answered {path} with {status} and no XML that is data") from error
+
+    def _refusal(self, root: markup.Node, path: str, status: int) -> RecorderDown:
+        told = markup.text(root, "subStatusCode") or markup.text(root, "statusString")
+        reason = told if _REASON.fullmatch(told) else f"status {status}"
+        if markup.text(root, "statusCode") == DEVICE_BUSY or "busy" in reason.lower():
+            return self.down("busy", f"it is too busy for {path}")
+        if status == 403:
+            return self.down("forbidden", f"the user has no right to {path} ({reason})")
+        return self.down("not-a-recorder", f"it refused {path} ({reason})")
+
+    def _page(self, path: str) -> RecorderDown:
+        return self.down("not-a-recorder", f"it answered {path} with a page for people, such as a login page")
+
+
+async def _head(answer: Body) -> bytes:
+    head = b""
+    async for chunk in answer.chunks:
+        head += chunk
+        if len(head) >= LOOKED_AT:
+            break
+    return head
+
+
+async def _rest(answer: Body) -> bytes:
+    rest = b""
+    async for chunk in answer.chunks:
+        rest += chunk
+        if len(rest) > LARGEST_REFUSAL:
+            break
+    return rest
