@@ -1,11 +1,14 @@
 """An ONVIF recorder: what it holds, by the changes of its tracks; and what becomes of its wrong answers."""
 
 from datetime import UTC, datetime, timedelta
+from random import Random
 from types import SimpleNamespace
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from recorders.behaviours import Behaviour, cannot_happen
 from recorders.onvif_server import PASSWORD, USER, Held, OnvifDevice, fault, says, serving, utc
 from vault_bench import at, span
@@ -13,6 +16,7 @@ from vault_bench import at, span
 from services.portal import recorder_test
 from services.recorders.base import RecorderDown, ReplayUnsupported, WrongChannel
 from services.recorders.onvif import IDLE, OnvifRecorder
+from services.recorders.onvif_history import Change, recorded
 from services.recorders.registry import KINDS, Places, open_recorder
 from services.runtime.addresses import Guard, parse_networks
 from services.runtime.errors import Fatal
@@ -69,6 +73,30 @@ async def test_coverage_is_told_gap_by_gap_by_the_changes_of_its_tracks() -> Non
     assert await covered(device(), span(30, 100)) == [span(30, 60), span(90, 100)]
     assert await covered(device(), span(65, 80)) == []
     assert await covered(device(), span(1000, 2000)) == []
+
+
+@given(
+    lengths=st.lists(st.tuples(st.integers(1, 50), st.integers(1, 50)), min_size=1, max_size=8),
+    first=st.integers(0, 400),
+    length=st.integers(1, 400),
+    chance=st.randoms(),
+)
+def test_changes_tell_what_is_held_however_they_are_ordered_and_repeated(
+    lengths: list[tuple[int, int]], first: int, length: int, chance: Random
+) -> None:
+    held, moment = [], 0
+    for gap, there in lengths:
+        held.append(span(moment + gap, moment + gap + there))
+        moment += gap + there
+    asked = span(first, first + length)
+    told = [(one.start, True) for one in held] + [(one.end, False) for one in held]
+    start = any(one.start <= asked.start < one.end for one in held)
+    inside = [(asked.start, start), *(one for one in told if asked.start < one[0] < asked.end)]
+    changes = [Change("R", "V", when, present) for when, present in inside * 2]
+    chance.shuffle(changes)
+    whole = Span(held[0].start, held[-1].end)
+    expected = [part for one in held if (part := one.intersect(asked)) is not None]
+    assert recorded(changes, asked, whole) == expected
 
 
 async def test_channel_may_be_the_source_of_several_recordings() -> None:
