@@ -84,8 +84,8 @@ class Source:
                 file = self._buffered()
             self.recognised = self.movie is not None
             # Edit lists must not hide packets. The index says all that a copy needs, so no picture is decoded to learn
-            # more: that took half of the time.
-            options = {"advanced_editlist": "0", "probesize": "32"}
+            # more: that took most of the time.
+            options = {"advanced_editlist": "0", "probesize": "32", "skip_frame": "all"}
         else:
             self._wait_for_head()
             self.recognised = begins(container, self._head)
