@@ -21,6 +21,7 @@ from services.vault.clip_units import (
 
 AHEAD = 32 << 20  # bytes that are read before the first key frame and the first sound
 UNTIMED = 32  # pictures at the beginning whose decoding time the demuxer does not know
+BLOCK_HEAD = 16  # bytes before a picture that belong to it
 USUAL_NS = 40_000_000
 BACKWARDS_NS = 1_000_000_000
 
@@ -251,7 +252,9 @@ class Unpacked:
             if after is None and not last:
                 break
             dts, length = one.dts or 0, self._step
-            one.good &= not self._watched.harmed(one.place, None if after is None else after.place)
+            # Behind what is harmed a demuxer may go back, into what the picture before has claimed for itself.
+            end = None if after is None else max(after.place, one.place + one.packet.size + BLOCK_HEAD)
+            one.good &= not self._watched.harmed(one.place, end)
             if after is not None:
                 step = max(0, (after.dts or 0) - dts) or length
                 # What was lost before a garbled picture is not covered by the one before.

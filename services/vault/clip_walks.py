@@ -22,6 +22,8 @@ _IN_SEGMENT = {0x114D9B74, 0x1549A966, 0x1654AE6B, _CLUSTER, 0x1C53BB6B, 0x1941A
 # Timestamp, SilentTracks, Position, PrevSize, SimpleBlock, BlockGroup, EncryptedBlock
 _IN_CLUSTER = {0xE7, 0x5854, 0xA7, 0xAB, 0xA3, _GROUP, 0xAF}
 
+_LARGEST = 1 << 16  # bytes of an element that stands beside blocks: all of these are small
+
 _PACK, _END = 0xBA, 0xB9
 _HIKVISION = 40  # bytes of the header that its recorders put before the first pack
 
@@ -143,6 +145,7 @@ class _Steps(Harm):
         self._held = b""
         self._at = 0  # the next header, in ``_held``
         self._before = 0  # bytes that came before ``_held``
+        self._from = 0  # where the header before began
         self._left = 0  # bytes to pass over
         self._inside = ""
         self._size = 0
@@ -186,7 +189,12 @@ class _Steps(Harm):
         """Read the header at ``_at`` and pass over it; False where it is not whole, or there is none."""
         raise NotImplementedError
 
+    def _lose(self, place: int, words: str) -> None:
+        # What stands before claimed to reach up to here, and has lost something itself.
+        super()._lose(min(place, self._from), words)
+
     def _pass(self, header: int, size: int, inside: str) -> None:
+        self._from = self._position
         self._at += header
         self._left, self._size, self._inside = size, size, inside
 
@@ -249,7 +257,7 @@ class ElementWalk(_Steps):
         if head is None:
             return False
         kind, length, size = head
-        if not self._belongs(kind) or (size is None and kind not in _PARENTS):
+        if not self._belongs(kind) or not self._may_last(kind, size):
             self._lose(self._position, f"no element begins at byte {self._position}")
             return False
         end = None if size is None else self._position + length + size
@@ -311,6 +319,13 @@ class ElementWalk(_Steps):
         inside = self._open[-1][0] if self._open else (_SEGMENT if self.problem else None)
         allowed = {None: _TOP, _SEGMENT: _IN_SEGMENT, _CLUSTER: _IN_CLUSTER}.get(inside)
         return allowed is None or kind in allowed | _ANYWHERE
+
+    def _may_last(self, kind: int, size: int | None) -> bool:
+        """Whether an element of that kind may have that size here."""
+        if kind in _PARENTS or size is None:
+            return kind in _PARENTS
+        beside_blocks = bool(self._open) and self._open[-1][0] != _SEGMENT
+        return kind in _BLOCKS or not beside_blocks or size <= _LARGEST
 
     def finish(self) -> None:
         super().finish()
