@@ -21,10 +21,10 @@ from services.recorders.base import RecorderDown, RecorderFacts, ReplayUnsupport
 from services.recorders.layout_files import JOIN
 from services.recorders.markup import Node
 from services.recorders.onvif_history import TRACK_STATE, Change, Recording, Times, change, recorded, recording
-from services.recorders.onvif_soap import DEVICE, SEARCH, Soap
+from services.recorders.onvif_soap import DEVICE, REPLAY, SEARCH, Soap
 from services.recorders.shapes import Field, Shape
 from services.recorders.web import PATIENCE, Clock, Web
-from services.runtime.addresses import Guard
+from services.runtime.addresses import AddressRefused, Guard
 from services.runtime.errors import Fatal
 from services.runtime.spans import Span, merge
 
@@ -32,6 +32,10 @@ AT_ONCE = 100  # results in one answer
 IDLE = 20  # answers without anything new, until a search is given up
 MOST = 100_000  # results of one search
 LONGEST_NAME = 100
+_STREAM = (
+    "<StreamSetup><tt:Stream>RTP-Unicast</tt:Stream><tt:Transport><tt:Protocol>RTSP</tt:Protocol></tt:Transport>"
+    "</StreamSetup><RecordingToken>{token}</RecordingToken>"
+)
 
 SHAPE = Shape(
     "onvif",
@@ -72,6 +76,7 @@ class OnvifRecorder:
 
     soap: Soap
     times: Times
+    streams: Guard  # which addresses of RTSP may be told
     identity: str = ""
 
     @classmethod
@@ -92,7 +97,8 @@ class OnvifRecorder:
         identity = told.get("identity", "")
         web = Web(address, guard, identity=identity or address, auth=auth, patience=patience)
         soap = Soap(web, parts.path.rstrip("/"), user, password)
-        return cls(soap, Times(zone, told.get("times") == "device"), identity)
+        streams = Guard(guard.networks, ("rtsp", "rtsps"))
+        return cls(soap, Times(zone, told.get("times") == "device"), streams, identity)
 
     async def probe(self) -> RecorderFacts:
         try:
@@ -107,14 +113,8 @@ class OnvifRecorder:
 
     async def coverage(self, channel: str, span: Span) -> list[Span]:
         """``channel`` is a recording's token, or the id of its source."""
-        chosen = [one for one in await self._recordings() if channel and channel in (one.token, one.source)]
-        if not chosen:
-            raise WrongChannel(
-                f"Recorder {self.soap.web.identity} has no recording and no source {channel!r}: correct the camera's "
-                "channel in the register, then retry."
-            )
         found: list[Span] = []
-        for one in chosen:
+        for one in await self._chosen(channel):
             held = await self._held(one)
             if held is None or held.intersect(span) is None:
                 continue
@@ -128,11 +128,11 @@ class OnvifRecorder:
         return [part for part in parts if part is not None]
 
     async def fetch(self, channel: str, span: Span) -> AsyncIterator[Segment]:
-        raise self._unsupported(channel)
+        raise await self._unsupported(channel)
         yield
 
     async def snapshot(self, channel: str, at: datetime) -> bytes:
-        raise self._unsupported(channel)
+        raise await self._unsupported(channel)
 
     async def protect(self, channel: str, span: Span) -> bool:
         return False  # ONVIF has no lock for what is recorded
@@ -140,11 +140,27 @@ class OnvifRecorder:
     async def release(self, channel: str, span: Span) -> None:
         return None
 
-    def _unsupported(self, channel: str) -> ReplayUnsupported:
+    async def replay_addresses(self, channel: str) -> list[str]:
+        """Where the channel's recordings are replayed over RTSP, for a range of clock time; without their queries.
+
+        Raises AddressRefused where one lies where the settings let none be.
+        """
+        addresses = []
+        for one in await self._chosen(channel):
+            reply = await self.soap.call(REPLAY, "GetReplayUri", _STREAM.format(token=escape(one.token)))
+            target = await self.streams.check(markup.text(reply, "Uri"))
+            addresses.append(target.url.partition("?")[0])
+        return addresses
+
+    async def _unsupported(self, channel: str) -> ReplayUnsupported:
+        try:
+            where = f" ({', '.join(await self.replay_addresses(channel))})"
+        except (RecorderDown, WrongChannel, AddressRefused):
+            where = ""  # what is to be said holds without it
         return ReplayUnsupported(
-            f"Recorder {self.soap.web.identity} gives its footage by ONVIF replay over RTSP or by ExportRecordedData, "
-            f"and neither is supported: export channel {channel} on the recorder and bring the file, or enter the "
-            "recorder as another kind."
+            f"Recorder {self.soap.web.identity} gives its footage by ONVIF replay over RTSP{where} or by "
+            f"ExportRecordedData, and neither is supported: export channel {channel} on the recorder and bring the "
+            "file, or enter the recorder as another kind."
         )
 
     def _facts(
@@ -168,6 +184,15 @@ class OnvifRecorder:
         # A recording that goes on: the newest picture that it told is older than the answer.
         now = datetime.now(UTC) + timedelta(milliseconds=(await self.soap.clock()).offset_ms or 0)
         return Span(one.held.start, max(one.held.end, now))
+
+    async def _chosen(self, channel: str) -> list[Recording]:
+        chosen = [one for one in await self._recordings() if channel and channel in (one.token, one.source)]
+        if not chosen:
+            raise WrongChannel(
+                f"Recorder {self.soap.web.identity} has no recording and no source {channel!r}: correct the camera's "
+                "channel in the register, then retry."
+            )
+        return chosen
 
     async def _recordings(self) -> list[Recording]:
         found = await self._search("Recording", "<Scope/>", "RecordingInformation")

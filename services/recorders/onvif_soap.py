@@ -19,6 +19,7 @@ from services.recorders.web import Answer, Clock, Web
 
 DEVICE = "http://www.onvif.org/ver10/device/wsdl"
 SEARCH = "http://www.onvif.org/ver10/search/wsdl"
+REPLAY = "http://www.onvif.org/ver10/replay/wsdl"
 DEVICE_PATH = "/onvif/device_service"
 _SECURITY = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-"
 _ENVELOPE = (

@@ -363,15 +363,26 @@ async def test_words_of_a_fault_reach_no_error() -> None:
     assert "is wrong" not in str(error)
 
 
-async def test_footage_is_not_fetched_and_that_is_said() -> None:
+async def test_footage_is_not_fetched_and_where_it_is_replayed_is_said() -> None:
     async with serving(device()) as address:
         source = recorder(address)
-        with pytest.raises(ReplayUnsupported, match="bring the file"):
+        assert await source.replay_addresses("source-1") == ["rtsp://127.0.0.1:8554/replay/REC_1"]
+        with pytest.raises(ReplayUnsupported, match="bring the file") as caught:
             [one async for one in source.fetch("REC_1", span(0, 60))]
         with pytest.raises(ReplayUnsupported):
             await source.snapshot("REC_1", at(1))
         assert await source.protect("REC_1", span(0, 60)) is False
+    assert "rtsp://127.0.0.1:8554/replay/REC_1)" in str(caught.value)
+    assert "t0ken" not in str(caught.value)
     assert ReplayUnsupported.code == "replay-unsupported"
+
+
+@pytest.mark.parametrize(("wrong", "channel"), [("inside", "REC_1"), ("", "REC_9")])
+async def test_footage_is_not_fetched_whatever_is_told_of_its_address(wrong: str, channel: str) -> None:
+    async with serving(device(wrong=wrong)) as address:
+        with pytest.raises(ReplayUnsupported) as caught:
+            [one async for one in recorder(address).fetch(channel, span(0, 60))]
+    assert "rtsp" not in str(caught.value)
 
 
 async def test_test_button_says_that_nothing_can_be_fetched() -> None:
