@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import Literal
 from zoneinfo import available_timezones
 
+from services.recorders.layout_plain import Pattern, PatternError
 from services.runtime.errors import Refused
 
-FieldKind = Literal["text", "secret", "whole", "zone", "folder", "address", "choice"]
+FieldKind = Literal["text", "secret", "whole", "zone", "folder", "address", "choice", "pattern"]
 LONGEST = 500
 
 
@@ -47,6 +48,8 @@ class Field:
             )
         if self.kind == "choice" and text not in self.choices:
             raise self.refusal(f"请选择 {'、'.join(self.choices)}。", f"choose {' or '.join(self.choices)}.")
+        if self.kind == "pattern":
+            return self._pattern(text)
         if self.kind == "folder" and (not text.startswith("/") or ".." in text.split("/")):
             raise self.refusal("请填写以 / 开头的完整路径。", "give a whole path that begins with /.")
         return text
@@ -62,6 +65,15 @@ class Field:
             limits = f"{self.least} … {self.most}"
             raise self.refusal(f"请填写 {limits} 之间的整数。", f"give a whole number, {limits}.")
         return str(int(text))
+
+    def _pattern(self, text: str) -> str:
+        try:
+            return Pattern.of(text).text
+        except PatternError as error:
+            raise self.refusal(
+                "须含年、月、日、时、分、秒各一次，例如 %Y%m%d_%H%M%S。",
+                "give day, hour, minute and second once each, such as %Y%m%d_%H%M%S.",
+            ) from error
 
     def refusal(self, zh: str, en: str) -> Refused:
         """A refusal that names the field."""
@@ -161,7 +173,7 @@ FOLDER = Shape(
             choices=LAYOUTS,
         ),
         Field(
-            *("pattern", "text", "文件名格式", "pattern of the names"),
+            *("pattern", "pattern", "文件名格式", "pattern of the names"),
             "仅用于 plain：文件名中开始时间的写法，例如 %Y%m%d_%H%M%S；留空则识别常见写法。",
             "For plain only: how a name tells the start, such as %Y%m%d_%H%M%S; empty for the usual ones.",
         ),

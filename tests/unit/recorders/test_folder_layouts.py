@@ -20,8 +20,9 @@ from services.recorders.base import RecorderDown, WrongChannel
 from services.recorders.extents import Extent, read_extent
 from services.recorders.folder import FolderRecorder
 from services.recorders.layout_files import JOIN, File, aligned
+from services.recorders.shapes import FOLDER
 from services.recorders.whole_seconds import SECOND
-from services.runtime.errors import Fatal
+from services.runtime.errors import Fatal, Refused
 from services.runtime.spans import Span
 
 
@@ -216,6 +217,14 @@ async def test_configured_pattern_is_found_in_the_name_or_the_path(root: Path) -
 def test_pattern_that_does_not_say_the_start_is_refused(root: Path, pattern: str) -> None:
     with pytest.raises(Fatal, match="day, hour, minute and second"):
         recorder(root, "plain", pattern=pattern)
+    with pytest.raises(Refused, match="day, hour, minute and second") as caught:
+        FOLDER.checked({"root": "/srv/recordings", "layout": "plain", "pattern": pattern})
+    assert caught.value.field == "configuration.pattern"
+
+
+def test_pattern_that_says_the_start_is_kept() -> None:
+    told = {"root": "/srv/recordings", "layout": "plain", "pattern": "rec-%d.%m.%y %H-%M-%S%%"}
+    assert FOLDER.checked(told)["pattern"] == told["pattern"]
 
 
 @pytest.mark.recorder_answer(
