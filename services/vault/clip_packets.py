@@ -142,6 +142,7 @@ class Unpacked:
         self._last: int | None = None  # decoding time of the last picture whose time is known
         self._step = USUAL_NS
         self._sound_end = 0
+        self._doubtful = False  # the picture before was marked
         self._waiting: list[_Picture] = []
         self._ahead: list[Packet[Stream]] = []
         self.origin = 0
@@ -198,7 +199,9 @@ class Unpacked:
     def _picture(self, packet: "Packet[Stream]", tracks: Tracks) -> _Picture:
         dts = None if packet.dts is None else self._scale.ns(packet.dts)
         pts = None if packet.pts is None else self._scale.ns(packet.pts)
-        good, key, place = not packet.is_corrupt, packet.is_keyframe, packet.pos
+        # The demuxer marks a picture where packets were lost in it or, often, in the one behind it.
+        good, key, place = not (packet.is_corrupt or self._doubtful), packet.is_keyframe, packet.pos
+        self._doubtful = packet.is_corrupt
         if self._annex_b:
             units = split(bytes(packet))
             if key:

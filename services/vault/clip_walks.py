@@ -209,10 +209,6 @@ class PackWalk(_Steps):
         if not self._position and head.startswith(b"IMKH"):
             self._pass(0, _HIKVISION, "the header")
             return True
-        zeros = len(head) - len(head.lstrip(b"\0"))
-        if zeros > 2:  # zeros before a start code are allowed
-            self._pass(zeros - 2, 0, "")
-            return True
         if len(head) < 4 and b"\0\0\1".startswith(head[:3]):
             return False
         if head[:3] != b"\0\0\1" or head[3] < _END:
@@ -234,10 +230,6 @@ class PackWalk(_Steps):
         else:
             self._pass(12, 0, "")  # as MPEG-1 has it
         return True
-
-    def finish(self) -> None:
-        self._held = self._held.lstrip(b"\0")
-        super().finish()
 
 
 class ElementWalk(_Steps):
