@@ -7,7 +7,9 @@ from services.runtime.spans import Span
 
 SECOND = timedelta(seconds=1)
 SLACK = timedelta(milliseconds=200)  # how far lengths and clocks are off from one recording to the next
-LONGEST = timedelta(hours=1)  # of a run: two clocks that drift apart are not held against each other for longer
+DRIFT = 2e-4  # that two clocks may drift apart
+HORIZON = timedelta(hours=1)  # of recordings, or MANY if that is longer, tell where a run begins
+MANY = 30
 
 
 def runs_of(named: Sequence[Span], *, slack: timedelta = SLACK) -> list[list[Span]]:
@@ -15,32 +17,42 @@ def runs_of(named: Sequence[Span], *, slack: timedelta = SLACK) -> list[list[Spa
 
     A start that is a whole second may be any moment of that second, another is meant as it is. As long as some start
     of the first recording fits the names of all that follow it, they are one run, placed at the earliest such start;
-    where none fits any more, there is a gap. A gap of two seconds is always seen, a shorter one not always. A long
-    run is given as several, of which each begins within ``slack`` of the end of the one before.
+    where none fits any more, there is a gap. A gap of two seconds is always seen, a shorter one not always.
     """
     runs: list[list[Span]] = []
-    run: list[Span] = []
-    early = late = datetime.min.replace(tzinfo=UTC)
+    early = late = datetime.min.replace(tzinfo=UTC)  # where the last recording may begin
     for span in named:
-        first, last = span.start, span.start + (timedelta() if span.start.microsecond else SECOND)
-        if run:
-            length = run[-1].duration
-            low, high = max(early + length, first - slack), min(late + length, last + slack)
-            if low <= high and span.end - run[0].start <= LONGEST:
-                run.append(span)
+        latest = span.start + _step(span)
+        if runs:
+            length = runs[-1][-1].duration
+            low = max(early + length * (1 - DRIFT), span.start - slack)
+            high = min(late + length * (1 + DRIFT), latest + slack)
+            if low <= high:
+                runs[-1].append(span)
                 early, late = low, high
                 continue
-            runs.append(_placed(run, early))
-            if low <= high:
-                first, last = low, high
-        run, early, late = [span], first, last
-    return [*runs, _placed(run, early)] if run else []
+        runs.append([span])
+        early, late = span.start, latest
+    return [_placed(run, slack) for run in runs]
 
 
-def _placed(run: Sequence[Span], last: datetime) -> list[Span]:
-    """The run, of which the last begins at ``last`` and each other ends where the next begins."""
+def _step(span: Span) -> timedelta:
+    return timedelta() if span.start.microsecond else SECOND
+
+
+def _placed(run: Sequence[Span], slack: timedelta) -> list[Span]:
+    """Each where the one before ends; where two clocks drift apart, moved towards the second that it is named by, by
+    so little that it still follows."""
+    first, passed = run[0].start, timedelta()
+    for number, span in enumerate(run):
+        if number >= MANY and passed > HORIZON:
+            break
+        first = max(first, span.start - passed)
+        passed += span.duration
     placed: list[Span] = []
-    for span in reversed(run):
-        begin = placed[-1].start - span.duration if placed else last
+    for span in run:
+        begin = placed[-1].end if placed else first
+        meant = min(max(begin, span.start), span.start + _step(span) + slack)
+        begin += min(max(meant - begin, -slack / 2), slack / 2)
         placed.append(Span(begin, begin + span.duration))
-    return placed[::-1]
+    return placed
