@@ -9,7 +9,7 @@ from av.container import InputContainer
 from services.vault.clip_cutter import Cutter, Timed
 from services.vault.clip_packets import Read, reader
 from services.vault.clip_place import Placement
-from services.vault.clip_source import Damaged, Source
+from services.vault.clip_source import Damaged, Source, Unsupported
 from services.vault.clip_streams import Tracks, choose_tracks
 from services.vault.clip_track import Extent
 
@@ -46,6 +46,11 @@ class Segment:
         report = self._report
         try:
             with self._source.open() as container:
+                if kind := self._source.announced():
+                    raise Unsupported(
+                        f"Segment {report.name} holds {kind} in MPEG-PS, which is not copied: have the recorder export "
+                        "MP4 or MPEG-TS, or set the camera to AAC or G.711 A-law."
+                    )
                 tracks = choose_tracks(container, report.name)
                 chosen = (tracks.video, tracks.audio)
                 report.left_out = [f"{one.type} {one.index}" for one in container.streams if one not in chosen]

@@ -19,6 +19,8 @@ from services.vault.framing import Heading, read_frame
 HEAD = 512  # bytes that tell what a segment is
 BUFFER = 1 << 18  # of the media library, for each turn to our side and back
 FORMATS = {"mp4": "mov", "fmp4": "mov", "mov": "mov", "mkv": "matroska", "ts": "mpegts", "ps": "mpeg"}
+# Stream types that recorders use in MPEG-PS (GB/T 28181, appendix C), and the demuxer takes for MPEG sound.
+MISTAKEN = {0x91: "G.711 mu-law", 0x92: "G.722.1", 0x93: "G.723.1", 0x99: "G.729"}
 NAMES = {"mkv": "Matroska", "ts": "MPEG-TS", "ps": "MPEG-PS"}
 FIRST_BOXES = {b"ftyp", b"styp", b"moov", b"moof", b"mdat", b"free", b"skip", b"wide", b"sidx"}
 
@@ -184,6 +186,11 @@ class Source:
         """How many packets of a track the segment's own headers tell of; ``counted`` where they tell nothing."""
         told = self.walk.blocks if isinstance(self.walk, ElementWalk) else self.declared_samples
         return told.get(track, counted)
+
+    def announced(self) -> str | None:
+        """A kind of sound that the segment announces and the demuxer takes for another one."""
+        kinds = self.walk.kinds.values() if isinstance(self.walk, PackWalk) else ()
+        return next((MISTAKEN[kind] for kind in kinds if kind in MISTAKEN), None)
 
     def harmed(self, start: int, end: int | None) -> bool:
         """Whether bytes that do not belong touch those between; ``end`` is None where nothing follows."""

@@ -24,7 +24,8 @@ _IN_CLUSTER = {0xE7, 0x5854, 0xA7, 0xAB, 0xA3, _GROUP, 0xAF}
 
 _LARGEST = 1 << 16  # bytes of an element that stands beside blocks: all of these are small
 
-_PACK, _END = 0xBA, 0xB9
+_PACK, _END, _MAP = 0xBA, 0xB9, 0xBC
+_LARGEST_MAP = 1018
 _HIKVISION = 40  # bytes of the header that its recorders put before the first pack
 
 
@@ -204,6 +205,10 @@ class PackWalk(_Steps):
 
     again = b"\0\0\1\xba"
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.kinds: dict[int, int] = {}  # of streams, as the stream map announces them
+
     def _step(self) -> bool:
         head = self._held[self._at : self._at + 14]
         if not self._position and head.startswith(b"IMKH"):
@@ -219,7 +224,7 @@ class PackWalk(_Steps):
     def _pass_packet(self, head: bytes) -> bool:
         if head[3] == _END:
             self._pass(4, 0, "")
-        elif len(head) < 6:
+        elif len(head) < 6 or (head[3] == _MAP and not self._read_map(int.from_bytes(head[4:6], "big"))):
             return False
         elif head[3] != _PACK:
             self._pass(6, int.from_bytes(head[4:6], "big"), "a packet")
@@ -229,6 +234,18 @@ class PackWalk(_Steps):
             self._pass(14, head[13] & 7, "a pack")
         else:
             self._pass(12, 0, "")  # as MPEG-1 has it
+        return True
+
+    def _read_map(self, length: int) -> bool:
+        if length > _LARGEST_MAP:
+            return True  # none that can be
+        body = self._held[self._at + 6 : self._at + 6 + length]
+        if len(body) < length:
+            return False
+        place = 6 + int.from_bytes(body[2:4], "big")
+        while place + 8 <= length:  # behind it comes a checksum of four bytes
+            self.kinds[body[place + 1]] = body[place]
+            place += 4 + int.from_bytes(body[place + 2 : place + 4], "big")
         return True
 
 

@@ -141,6 +141,23 @@ def _sounds(audio: str, seconds: int) -> tuple[tuple[Packet, ...], bytes]:
     return tuple(found), target.getvalue()
 
 
+def spliced(first: Shot, second: Shot) -> Shot:
+    """One recording whose camera was set to another size in the middle: a single track, that begins as the first."""
+    target = io.BytesIO()
+    lasts = max(one.pts for one in first.pictures) + 1
+    with av.open(target, "w", format="mp4") as out, av.open(io.BytesIO(first.movie)) as movie:
+        track = out.add_stream_from_template(movie.streams.video[0], opaque=True)
+        for shot, start in ((first, 0), (second, lasts)):
+            with av.open(io.BytesIO(shot.movie)) as part:
+                for packet in part.demux(video=0):
+                    if packet.size:
+                        packet.dts += int(start / FPS / packet.time_base)
+                        packet.pts += int(start / FPS / packet.time_base)
+                        packet.stream = track
+                        out.mux_one(packet)
+    return replace(first, pictures=(*first.pictures, *second.pictures), movie=target.getvalue())
+
+
 def boxed(shot: Shot, kind: str, *, start: float = 0) -> bytes:
     """As ``mp4``, ``faststart`` (its index first), ``fmp4``, ``mov``, ``mkv`` or ``ts``, by the library's muxer; its
     times begin ``start`` seconds later."""

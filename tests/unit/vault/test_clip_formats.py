@@ -5,8 +5,11 @@ from pathlib import Path
 import av
 import pytest
 from films import assert_heard, film, pictures
-from footage_formats import shoot
+from footage_formats import shoot, spliced
 from vault_bench import Bench, span
+
+from services.vault.clip import UnsupportedFootage
+from services.vault.packets import part_of
 
 
 @pytest.fixture
@@ -45,3 +48,24 @@ async def test_every_packet_is_copied_as_it_is(bench: Bench, kind: str, video: s
     with av.open(bench.reader(sealed.location), "r", format="mov") as container:
         frames = list(container.decode(video=0))
     assert len(frames) == 40
+
+
+async def test_mu_law_in_a_program_stream_is_refused_by_its_name(bench: Bench) -> None:
+    with pytest.raises(UnsupportedFootage, match=r"holds G\.711 mu-law in MPEG-PS"):
+        await bench.seal(span(0, 4), [film(shoot("h264", "pcm_mulaw"), "ps").given()])
+    assert bench.objects() == []
+
+
+@pytest.mark.requirement("R34", "R36")
+@pytest.mark.parametrize("video", ["h264", "hevc"])
+async def test_parameters_that_change_between_the_pictures_of_an_mp4_begin_a_part(bench: Bench, video: str) -> None:
+    small, large = shoot(video), shoot(video, size=(320, 192))
+    sealed = await bench.seal(span(0, 8), [film(spliced(small, large), "fmp4").given(seconds=8)])
+    assert pictures(bench, sealed) == [*small.units, *large.units]
+    assert sealed.outcome == "complete"
+    reader = bench.reader(sealed.location)
+    for part, size in zip(sealed.coverage.parts, ((160, 96), (320, 192)), strict=True):
+        with av.open(part_of(reader, part), "r", format="mov") as container:
+            video_stream = container.streams.video[0]
+            assert (video_stream.codec_context.width, video_stream.codec_context.height) == size
+            assert {(frame.width, frame.height) for frame in container.decode(video=0)} == {size}
