@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 
 from services.recorders.base import RecorderDown
-from services.recorders.web import PAGE, Answer, Web
+from services.recorders.web import PAGE, Answer, Web, bound
 from services.runtime.addresses import Guard
 
 COOKIE = "frigate_token"
@@ -53,6 +53,7 @@ class Token(httpx.Auth):
     def _taken(self, response: httpx.Response) -> bool:
         """Whether there is a token in the answer to a login. Raises NoToken where it says yes and gives none."""
         self._token = ""
+        bound(response)
         if response.status_code != 200:
             return False
         cookies: SimpleCookie = SimpleCookie()

@@ -79,6 +79,36 @@ class Body:
     chunks: AsyncGenerator[bytes, None]
 
 
+class _Bounded(httpx.AsyncByteStream):
+    """The body of an answer, of which no more is taken than of a list."""
+
+    def __init__(self, stream: httpx.AsyncByteStream) -> None:
+        self._stream = stream
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        came = 0
+        async for chunk in self._stream:
+            came += len(chunk)
+            if came > LARGEST_ANSWER:
+                raise httpx.ReadError("the answer is too large")
+            yield chunk
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+
+def bound(response: httpx.Response) -> None:
+    """Bound an answer that httpx reads whole by itself, as it does with each that is followed by another sign-in."""
+    if isinstance(response.stream, httpx.AsyncByteStream):
+        response.headers.pop("content-encoding", None)  # what is small may be large once it is unpacked
+        response.stream = _Bounded(response.stream)
+
+
+async def _bound_challenge(response: httpx.Response) -> None:
+    if response.status_code == 401:
+        bound(response)
+
+
 class Web:
     """The HTTP side of one recorder. Every method raises RecorderDown, by whose ``code`` a form tells what to do:
 
@@ -151,6 +181,7 @@ class Web:
         request: dict[str, Any] = {"params": params, "headers": headers, "content": content, "data": form}
         with self._told(path):
             async with guarded_client(self._guard, timeout=self._patience) as client:
+                client.event_hooks = {"response": [_bound_challenge]}
                 given = {name: value for name, value in request.items() if value is not None}
                 async with client.stream(method, self._address + path, auth=self._auth, **given) as response:
                     if response.status_code not in accept:

@@ -158,3 +158,13 @@ async def test_what_is_no_json_is_told_as_no_recorder(body: bytes) -> None:
         with pytest.raises(RecorderDown) as down:
             recorder.parsed(await recorder.ask("GET", "/list"), "/list")
     assert down.value.code == "not-a-recorder"
+
+
+async def test_a_challenge_without_end_is_not_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.recorders.web.LARGEST_ANSWER", 1000)
+    challenge = 'WWW-Authenticate: Digest realm="NVR", nonce="1", qop="auth"\r\n'
+    async with answering(lambda _: says("401 Unauthorized", b"x" * 2000, headers=challenge)) as address:
+        digest = Web(address, LOOPBACK, auth=httpx.DigestAuth("reader", "se-cret"), patience=1)
+        with pytest.raises(RecorderDown) as down:
+            await digest.ask("GET", "/list")
+    assert down.value.code == "unreachable"
