@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -14,6 +15,7 @@ from services.recorders.layout_files import (
     first_picture,
     in_zone,
     leads_out,
+    listed,
     measured,
     within_reach,
 )
@@ -77,8 +79,12 @@ def redate(source: Path, target: Path, day: date) -> list[Path]:
 
 
 def _folders(root: Path, depth: int) -> Iterator[Path]:
-    for entry in root.iterdir():
-        if entry.is_dir() and not leads_out(entry, root.resolve()):
+    """The folders below the root; those that may not be read, such as lost+found, are no channels."""
+    for entry in sorted(root.iterdir()):
+        if not entry.is_dir() or leads_out(entry, root.resolve()):
+            continue
+        with suppress(PermissionError):
+            listed(entry)
             yield entry
             if depth > 1:
                 yield from _folders(entry, depth - 1)
@@ -86,12 +92,13 @@ def _folders(root: Path, depth: int) -> Iterator[Path]:
 
 def _named(folder: Path) -> Iterator[Path]:
     inside = folder.resolve()
-    for path in folder.glob("*.mp4"):
+    for entry in listed(folder):
+        path = Path(entry.path)
         try:
             _moment(path)
         except ValueError:
             continue
-        if not leads_out(path, inside):
+        if path.suffix == ".mp4" and not leads_out(path, inside):
             yield path
 
 

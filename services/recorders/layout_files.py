@@ -59,6 +59,12 @@ def channel_folder(root: Path, channel: str) -> Path | None:
     return folder if folder != inside and folder.is_relative_to(inside) and folder.is_dir() else None
 
 
+def listed(folder: Path) -> list[os.DirEntry[str]]:
+    """What lies in a folder; raises OSError. A folder that may not be read is not an empty one."""
+    with os.scandir(folder) as entries:
+        return list(entries)
+
+
 def leads_out(path: Path, inside: Path) -> bool:
     """Whether what lies in a folder is a link out of it; the folder is given as ``resolve`` gives it."""
     return path.is_symlink() and not path.resolve().is_relative_to(inside)
@@ -78,12 +84,17 @@ def in_zone(local: datetime, zone: ZoneInfo, path: Path) -> datetime:
     return first
 
 
-def within_reach(dated: Iterable[Dated], span: Span) -> Iterator[tuple[datetime, Path, datetime | None]]:
-    """Start, file and the next file's start of all that can hold something of the span, in order of time."""
+def within_reach(
+    dated: Iterable[Dated], span: Span, *, overlap: timedelta = USUAL
+) -> Iterator[tuple[datetime, Path, datetime | None]]:
+    """Start, file and the next file's start of all that can hold something of the span, in order of time.
+
+    ``overlap`` is how long a file may go on beside those that begin after it.
+    """
     starts = sorted(dated)
     for index, (start, path) in enumerate(starts):
         following = starts[index + 1][0] if index + 1 < len(starts) else None
-        if start < span.end and (following is None or following >= span.start - USUAL):
+        if start < span.end and (following is None or max(following, start + overlap) >= span.start - USUAL):
             yield start, path, following
 
 
@@ -123,7 +134,7 @@ def _believed(path: Path, facts: os.stat_result, start: datetime, following: dat
         closed = start + USUAL
         joined = following is not None and following - start <= 2 * USUAL
     else:
-        joined = following is not None and following - closed <= BREAK
+        joined = following is not None and abs(following - closed) <= BREAK
     end = following if joined and following is not None else closed
     span = Span(start, end)
     return File(path, facts.st_size, span, (span,) if facts.st_size else (), CONTAINERS[path.suffix.lower()], None)

@@ -13,6 +13,7 @@ from services.recorders.layout_files import (
     channel_folder,
     first_picture,
     leads_out,
+    listed,
     measured,
     within_reach,
 )
@@ -21,7 +22,7 @@ from services.runtime.spans import Span
 HOUR = timedelta(hours=1)
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _HOUR = re.compile(r"\d{2}", re.ASCII)
-_NAME = re.compile(r"(\d{2})\.(\d{2})", re.ASCII)
+_NAME = re.compile(r"(\d{2})\.(\d{2})\.mp4", re.ASCII)
 
 
 class FrigateLayout:
@@ -47,12 +48,11 @@ class FrigateLayout:
     def oldest(self, root: Path) -> dict[str, datetime]:
         found: dict[str, datetime] = {}
         for hour, folder in _hours(root):
-            for camera in folder.iterdir():
-                if camera.name in found or channel_folder(folder, camera.name) is None:
-                    continue
-                first = first_picture(_dated(camera, hour))
+            for entry in listed(folder):
+                camera = channel_folder(folder, entry.name) if entry.name not in found else None
+                first = first_picture(_dated(camera, hour)) if camera is not None else None
                 if first is not None:
-                    found[camera.name] = first
+                    found[entry.name] = first
         return found
 
 
@@ -79,8 +79,8 @@ def _hours(root: Path) -> Iterator[tuple[datetime, Path]]:
 
 def _dated(folder: Path, hour: datetime) -> Iterator[Dated]:
     inside = folder.resolve()
-    for path in folder.glob("*.mp4"):
-        name = _NAME.fullmatch(path.stem)
+    for entry in listed(folder):
+        name, path = _NAME.fullmatch(entry.name), Path(entry.path)
         if name is None or int(name[1]) > 59 or int(name[2]) > 59 or leads_out(path, inside):
             continue
         yield hour + timedelta(minutes=int(name[1]), seconds=int(name[2])), path

@@ -1,8 +1,8 @@
 """Plain files: any below ``<root>/<channel>/`` whose name holds the start, as a pattern of ``strptime`` says."""
 
-import os
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -10,12 +10,14 @@ from zoneinfo import ZoneInfo
 
 from services.recorders.layout_files import (
     CONTAINERS,
+    LONGEST,
     File,
     aligned,
     channel_folder,
     first_picture,
     in_zone,
     leads_out,
+    listed,
     measured,
     within_reach,
 )
@@ -89,28 +91,34 @@ class PlainLayout:
         folder = channel_folder(root, channel)
         read = list(self._read(folder)) if folder is not None else []
         exact = {path for _, path, fractions in read if fractions}
-        reached = within_reach(((start, path) for start, path, _ in read), span)
+        # An event's file may lie beside the long one that was being written.
+        reached = within_reach(((start, path) for start, path, _ in read), span, overlap=LONGEST)
         files = [measured(path, start, following) for start, path, following in reached]
         return files if any(file.path in exact for file in files) else aligned(files)
 
     def oldest(self, root: Path) -> dict[str, datetime]:
         found = {}
-        for entry in root.iterdir():
+        for entry in listed(root):
             folder = channel_folder(root, entry.name)
-            first = first_picture((start, path) for start, path, _ in self._read(folder)) if folder else None
-            if first is not None:
-                found[entry.name] = first
+            with suppress(PermissionError):  # such as lost+found
+                first = first_picture((start, path) for start, path, _ in self._read(folder)) if folder else None
+                if first is not None:
+                    found[entry.name] = first
         return found
 
     def _read(self, folder: Path) -> Iterator[tuple[datetime, Path, bool]]:
-        inside = folder.resolve()
-        for place, _, names in os.walk(folder):  # follows no link to a folder
-            for name in names:
-                path = Path(place, name)
-                if path.suffix.lower() not in CONTAINERS or leads_out(path, inside):
-                    continue
-                for pattern in self._patterns:
-                    moment = pattern.moment(path, folder)
-                    if moment is not None:
-                        yield in_zone(moment, self._zone, path), path, pattern.fractions
-                        break
+        for path in _media(folder, folder.resolve()):
+            for pattern in self._patterns:
+                moment = pattern.moment(path, folder)
+                if moment is not None:
+                    yield in_zone(moment, self._zone, path), path, pattern.fractions
+                    break
+
+
+def _media(folder: Path, inside: Path) -> Iterator[Path]:
+    for entry in listed(folder):
+        path = Path(entry.path)
+        if entry.is_dir(follow_symlinks=False):
+            yield from _media(path, inside)
+        elif path.suffix.lower() in CONTAINERS and not leads_out(path, inside):
+            yield path

@@ -1,4 +1,7 @@
-"""What a folder's files may be, in each layout, taken through the clip to the verdict: nothing wrong is complete."""
+"""What a folder's files may be, taken through the clip to the verdict: nothing wrong is complete.
+
+In the layouts of Frigate and of plain files; tests/unit/workers/test_recorder_answers.py takes MediaMTX's to the books.
+"""
 
 import os
 import shutil
@@ -42,7 +45,7 @@ def bench(tmp_path: Path) -> Bench:
     return Bench.in_folder(tmp_path)
 
 
-@pytest.fixture(params=sorted(LAYOUTS))
+@pytest.fixture(params=["frigate", "plain"])
 def layout(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -162,6 +165,47 @@ async def test_file_that_vanishes_while_it_is_fetched_leaves_nothing(bench: Benc
     paths[2].unlink()
     with pytest.raises(RecorderDown):
         await bench.seal(ASKED, segments, channel="gate")
+
+
+def _close(closed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody may read that folder; by its mode, the tests' own account might."""
+    scan = os.scandir
+
+    def scandir(path: Path) -> object:
+        if Path(path) == closed:
+            raise PermissionError(13, "Permission denied")
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+
+
+@pytest.mark.recorder_answer(
+    "folder",
+    Behaviour.FORBIDDEN,
+    "报告没有读取权限，不当作没有录像；其余通道照常。",
+    "It is told that it may not be read, and never taken for empty; other channels go on.",
+)
+async def test_folder_that_may_not_be_read_is_not_an_empty_one(
+    bench: Bench, layout: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed = filmed(bench, layout)[0].parent
+    _close(closed, monkeypatch)
+    with pytest.raises(RecorderDown) as caught:
+        await recorder(bench, layout).coverage("gate", ASKED)
+    assert caught.value.code == "denied"
+
+
+@pytest.mark.parametrize("layout", ["mediamtx", "plain"])
+async def test_folder_that_may_not_be_read_beside_the_channels_is_passed_over(
+    bench: Bench, layout: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filmed(bench, layout)
+    closed = bench.root / "lost+found"
+    closed.mkdir()
+    _close(closed, monkeypatch)
+    facts = await recorder(bench, layout).probe()
+    assert facts.reachable
+    assert facts.oldest_frame == {"gate": NOON}
 
 
 def _mkv(path: Path) -> None:

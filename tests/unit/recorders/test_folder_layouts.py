@@ -299,6 +299,24 @@ async def test_what_has_no_boxes_reaches_to_its_neighbour_or_to_when_it_was_clos
         assert numbers_in(container.decode(video=0)) == [50]
 
 
+@pytest.mark.parametrize(("suffix", "form"), [(".mp4", ""), (".mkv", "matroska")])
+async def test_long_file_beside_a_later_short_one_is_not_lost(root: Path, suffix: str, form: str) -> None:
+    name = "gate/%Y%m%d_%H%M%S.mp4"
+    made = Camera(root.parent / "made", "gate", marked=False).record(NOON, 300, segment=300)[0].path
+    long = root / NOON.strftime(name)
+    long.parent.mkdir(parents=True)
+    made.rename(long)
+    paths = [long, *filmed(root, at(20), 4, name)]
+    if form:
+        paths = [remuxed(path, suffix, form) for path in paths]
+    for path, closed in zip(paths, (at(300), at(24)), strict=True):
+        os.utime(path, (closed.timestamp(), closed.timestamp()))
+    source = recorder(root, "plain")
+    assert await source.coverage("gate", span(200, 250)) == [span(200, 250)]
+    assert await names(source, span(200, 250)) == [paths[0].name]
+    assert await source.coverage("gate", span(-60, 400)) == [span(0, 300)]
+
+
 async def test_copied_files_without_boxes_promise_a_usual_length_at_most(root: Path) -> None:
     [path] = [remuxed(path, ".mkv", "matroska") for path in filmed(root, NOON, 4, "gate/%Y%m%d_%H%M%S.mp4")]
     copied = at(86_400).timestamp()
