@@ -34,18 +34,18 @@ async def picture_in(segments: AsyncIterator[Segment], at: datetime) -> bytes:
     Raises NothingRecorded, and what the segments' streams raise.
     """
     async for segment in segments:
-        held = bytearray()
+        held, cut = bytearray(), False
         chunks = segment.open()
         if isinstance(chunks, AsyncGenerator):
             async with aclosing(chunks):
                 async for chunk in chunks:
                     held += chunk
-                    if len(held) > LARGEST_SEGMENT:
+                    cut = len(held) > LARGEST_SEGMENT
+                    if cut:
                         break
         offset = max(0.0, (at - segment.span.start).total_seconds())
-        output = await answer_of(
-            "services.recorders.snapshot_process", str(offset), segment.container, given=bytes(held), seconds=TIMEOUT
-        )
+        told = (str(offset), segment.container, *(["cut"] if cut else []))
+        output = await answer_of("services.recorders.snapshot_process", *told, given=bytes(held), seconds=TIMEOUT)
         if output and len(output) <= LARGEST:
             return output
     raise NothingRecorded(f"No picture can be decoded at {at.isoformat()}.")
