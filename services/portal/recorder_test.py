@@ -46,6 +46,42 @@ DOWN = {
         "It may not be read: give the account that runs this system the right to read it.",
     ),
     "unreadable": ("无法读取，请检查磁盘或网络挂载。", "It cannot be read: look at its disk or mount."),
+    "unreachable": (
+        "连接不上，请检查地址、端口、电源和网络。",
+        "No connection can be made: check its address and port, its power and the network.",
+    ),
+    "silent": (
+        "已连接但没有应答，请检查录像机是否过载或死机，必要时重启。",
+        "It takes the connection and says nothing: see whether it hangs or is overloaded, and restart it.",
+    ),
+    "tls": (
+        "证书不受信任，请在系统中加入其签发机构，或更换证书。",
+        "Its certificate is not trusted: add its authority to this system, or give it another certificate.",
+    ),
+    "login": (
+        "用户名或密码不被接受，请重新填写。",
+        "It does not accept the user and password: type them again.",
+    ),
+    "forbidden": (
+        "该用户没有查看回放的权限，请在录像机上授予。",
+        "The user has no right to its recordings: give it that right on the recorder.",
+    ),
+    "busy": (
+        "录像机正忙，请稍后再试；反复出现时请减少同时读取数。",
+        "It is busy: try again later, and give it fewer fetches at once where that keeps happening.",
+    ),
+    "not-a-recorder": (
+        "该地址的应答不是录像机接口（例如登录页面），请检查地址、端口和类型。",
+        "What answers there is no such recorder, but a login page for instance: check its address, port and kind.",
+    ),
+    "zone": (
+        "录像机报告的时区与填写的不同，请核对后改正其一。",
+        "Its time zone is another one than what is entered here: look which is right, and correct the other.",
+    ),
+    "broken-off": (
+        "传输中途断开，请检查网络和录像机负荷。",
+        "It broke off in the middle of an answer: look at the network and at how busy it is.",
+    ),
     "away": ("没有应答，请检查电源、网络和地址。", "It does not answer: check its power, network and address."),
 }
 

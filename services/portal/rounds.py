@@ -1,6 +1,7 @@
 """The round of the recorders: each is asked now and then, so that one that fell silent is known before it is needed.
 
-Several portals share one round: whose turn it is, is taken from the books. Nobody's cameras are looked at (R2).
+Several portals share one round: whose turn it is, is taken from the books. Nobody's cameras are looked at (R2). Whoever
+answers is told what it need not protect any more: portals reach the recorders, those that end a case need not.
 """
 
 import asyncio
@@ -10,11 +11,13 @@ from datetime import timedelta
 
 from services.portal.api.dependencies import OpenRecorder
 from services.portal.recorder_test import AWAY, PATIENCE, Tested, look
-from services.register import recorder_rounds
+from services.recorders.base import WrongChannel
+from services.register import protections, recorder_rounds
 from services.register.cameras import Recorder
+from services.register.protections import Due
 from services.register.recorder_book import Found
 from services.register.unit import Actor, Register
-from services.runtime.errors import Retryable
+from services.runtime.errors import Fatal, Retryable
 from services.runtime.failures import stack
 from services.runtime.logs import get_logger
 
@@ -97,7 +100,24 @@ class Round:
         if tested.facts is None or not tested.facts.reachable:
             await self._silent(row, tested.found[0])
         else:
+            await self._release(row)
             await self._register.run(ACTOR, recorder_rounds.answered, row.id, tested.facts)
+
+    async def _release(self, row: Recorder) -> None:
+        """Let it overwrite again what no case needs any more; what it does not take now, it is told next time."""
+        due = await self._register.run(ACTOR, protections.due, row.id)
+        try:
+            async with asyncio.timeout(self._patience):
+                for one in due:
+                    await self._release_one(row, one)
+        except (Retryable, Fatal, TimeoutError) as error:
+            log.warning("a protection could not be released", recorder=row.id, cause=type(error).__name__)
+
+    async def _release_one(self, row: Recorder, due: Due) -> None:
+        opened = self._recorders(row.kind, {name: str(value) for name, value in row.configuration.items()})
+        with suppress(WrongChannel):  # there is nothing left to let go
+            await opened.release(due.channel, due.span)
+        await self._register.run(ACTOR, protections.released, [due.protection_id])
 
     async def _silent(self, row: Recorder, wrong: Found) -> None:
         log.warning("a recorder does not answer", recorder=row.id, cause=wrong.code)

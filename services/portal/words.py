@@ -1,5 +1,6 @@
 """Codes of the register in Chinese and English, as pages and printed documents show them."""
 
+import re
 from typing import Literal
 
 from services.register.stages import STAGES
@@ -79,6 +80,18 @@ WORDS: dict[str | bool | None, tuple[str, str]] = {
         "录像机给出的录像少于其所报，预先保全的录像更全",
         "the recorder gave less than it promised; what was preserved beforehand holds more",
     ),
+    "what was promised and not given was asked for once more": (
+        "录像机报有而未给出的部分已再次索取",
+        "what was promised and not given was asked for once more",
+    ),
+    "asked once more, the recorder gave no more than before": (
+        "再次索取，录像机没有给出更多",
+        "asked once more, the recorder gave no more than before",
+    ),
+    "the recorder could not be asked once more for what is missing": (
+        "缺失部分未能再次向录像机索取",
+        "the recorder could not be asked once more for what is missing",
+    ),
     "taken whole from the file that was brought, as it was sealed on receipt": (
         "取自个人提交的文件，与接收封存时一致",
         "taken whole from the file that was brought, as it was sealed on receipt",
@@ -138,6 +151,9 @@ WORDS: dict[str | bool | None, tuple[str, str]] = {
     "issuing": ("制作加密副本", "cutting and encrypting the copy"),
     # recorders' clocks
     "configured": ("人工设定", "set by hand"),
+    "picture": ("与画面上的时钟核对", "compared with the clock in its picture"),
+    "api-time": ("录像机报告的时间", "told by the recorder"),
+    "http-date": ("录像机应答中的时间", "by the date of the recorder's answer"),
     "unknown": ("未测量", "not measured"),
     "storage": ("存储管理部门", "the storage office"),
     "destroyed": ("已销毁", "destroyed"),
@@ -179,6 +195,14 @@ WORDS: dict[str | bool | None, tuple[str, str]] = {
     "custody-violation": ("记录违规", "violation recorded"),
     "custody-ended": ("借用结束", "loan ended"),
     "recorder-folder": ("文件夹", "folder"),
+    "recorder-mediamtx": ("MediaMTX", "MediaMTX"),
+    "recorder-zoneminder": ("ZoneMinder", "ZoneMinder"),
+    "recorder-frigate": ("Frigate", "Frigate"),
+    "recorder-hikvision": ("海康威视（ISAPI）", "Hikvision (ISAPI)"),
+    "recorder-onvif": ("ONVIF Profile G", "ONVIF Profile G"),
+    "protection-protected": ("已在录像机上锁定", "locked on the recorder"),
+    "protection-cannot": ("录像机不支持锁定", "the recorder cannot lock"),
+    "protection-failed": ("锁定失败", "could not be locked"),
     "camera-ordinary": ("一般区域", "ordinary area"),
     "camera-sensitive": ("敏感区域", "sensitive area"),
     "agreement-valid": ("有效", "valid"),
@@ -227,6 +251,37 @@ WORDS: dict[str | bool | None, tuple[str, str]] = {
 }
 
 
+# Lines of a record that hold values: the pattern, and how it reads in Chinese and English.
+LINES = tuple(
+    (re.compile(pattern), zh, en)
+    for pattern, zh, en in (
+        (
+            r"the recorder's clock is off by (-?\d+) ms",
+            "录像机时钟与标准时间相差 {} 毫秒",
+            "the recorder's clock is off by {} ms",
+        ),
+        (
+            r"the recorder's clock differs by (-?\d+) ms, more than is searched for: .*",
+            "录像机时钟与标准时间相差 {} 毫秒，超出放宽检索的范围：请安全保卫部门确认所指的时间",
+            "the recorder's clock differs by {} ms, more than is searched for: Security has to say which time is meant",
+        ),
+        (r"promised and not given: (\S+) to (\S+)", "录像机报有而未给出：{} 至 {}", "promised and not given: {} to {}"),
+        (
+            r"gone since it was handed in: (\S+) to (\S+)",
+            "提交申请后已不在录像机上：{} 至 {}",
+            "gone since it was handed in: {} to {}",
+        ),
+    )
+)
+
+
+def _line(language: Literal["zh", "en"], text: str) -> str | None:
+    for pattern, zh, en in LINES:
+        if found := pattern.fullmatch(text):
+            return (zh if language == "zh" else en).format(*found.groups())
+    return None
+
+
 def has_word(code: str) -> bool:
     """Whether pages show a word for the code; stages, outcomes and posts of review-stages.json bring their own."""
     return code in WORDS or STAGES.words(code) is not None
@@ -237,6 +292,8 @@ def word(language: Literal["zh", "en"], code: str | bool | None) -> str:
     found = WORDS.get(code)
     if found is not None:
         return found[0 if language == "zh" else 1]
+    if isinstance(code, str) and (line := _line(language, code)) is not None:
+        return line
     words_ = STAGES.words(code) if isinstance(code, str) else None
     return str(code) if words_ is None else getattr(words_, language)
 

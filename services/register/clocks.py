@@ -4,10 +4,11 @@ Footage carries the times of its recorder, and keeps them: a picture is never co
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from services.register import audit, people
+from services.register import audit, local_times, people
 from services.register.cameras import BROUGHT, Recorder
 from services.register.unit import Unit
 from services.runtime.errors import NotFound, Refused
@@ -16,6 +17,7 @@ from services.runtime.spans import Span
 # A clock that is further off is no clock to search by: somebody has to say which time was meant.
 FARTHEST = timedelta(minutes=10)
 LONGEST_OFFSET = timedelta(days=3660)
+SUREST = timedelta(seconds=1)  # the clock in a picture shows whole seconds
 AHEAD = timedelta(minutes=1)  # of our own clock: the true time was read off another one
 PICTURE = "picture"  # a person compared the clock in the picture with true time
 
@@ -88,10 +90,8 @@ def keep(unit: Unit, row: Recorder, measured: Clock) -> None:
     row.clock_measured_at = None if measured.offset_ms is None else unit.now
 
 
-def check_picture(
-    unit: Unit, recorder_id: str, shown: datetime, true: datetime | None, uncertainty: timedelta
-) -> Recorder:
-    """An operator enters what the clock in a picture showed at a true time (None: now), and how surely it was read."""
+def to_compare(unit: Unit, recorder_id: str) -> Recorder:
+    """A recorder whose clock an operator compares; Refused with 403 for others."""
     if not people.holds(unit, unit.actor.id, "storage-operator"):
         raise Refused(
             "not-operator",
@@ -102,19 +102,44 @@ def check_picture(
     row = unit.session.get(Recorder, recorder_id, with_for_update=True)
     if row is None or row.kind == BROUGHT:
         raise NotFound("录像机", "recorder", recorder_id)
-    true = true or unit.now
+    return row
+
+
+def read_off(text: str, zone: str, near: datetime) -> datetime:
+    """The moment that a clock in ``zone`` shows as this local ``text``: of two that it may be the one nearest ``near``.
+
+    An hour that the zone skips is shown by a clock that nobody has put forward. Refused where it is no time.
+    """
+    try:
+        local = datetime.fromisoformat(text)
+        if local.tzinfo is not None:
+            raise _wrong()
+        found = local_times.candidates(local, zone) or [local.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)]
+        return min(found, key=lambda moment: abs(moment - near))
+    except (ValueError, OverflowError) as error:
+        raise _wrong() from error
+
+
+def compare(unit: Unit, recorder_id: str, shown: datetime, true: datetime, uncertainty: timedelta) -> Recorder:
+    """Keep what the clock in a picture showed at a true time, and how surely both were read; for operators alone."""
+    row = to_compare(unit, recorder_id)
     offset = shown - true
-    if true > unit.now + AHEAD or abs(offset) > LONGEST_OFFSET:
-        raise Refused(
-            "clock-check",
-            "标准时间不能在将来，时钟偏差不能超过十年，请核对后重填。",
-            "The true time lies ahead, or the clock is off by more than ten years: look again and correct it.",
-            status=422,
-            field="shown",
-        )
+    if true > unit.now + AHEAD or abs(offset) > LONGEST_OFFSET or not SUREST <= uncertainty <= FARTHEST:
+        raise _wrong()
     old = of(row).told()
     row.clock_offset_ms, row.clock_method = round(offset / timedelta(milliseconds=1)), PICTURE
     row.clock_uncertainty_ms = round(uncertainty / timedelta(milliseconds=1))
     row.clock_measured_at = unit.now
     audit.record(unit, "recorder-clock-compared", "recorder", recorder_id, old=old, new=of(row).told())
     return row
+
+
+def _wrong() -> Refused:
+    return Refused(
+        "clock-comparison",
+        "请核对两个时间和误差：标准时间不能在将来，偏差不能超过十年，误差为 1 至 600 秒。",
+        "Look at both times again: the true one may not lie ahead, nor the other be ten years off; it is right to "
+        "within 1 to 600 seconds.",
+        status=422,
+        field="shown",
+    )

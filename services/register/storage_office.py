@@ -4,13 +4,13 @@ Read by the people of the storage office and by the supervision group; recorders
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, select
 
-from services.register import audit, decisions, measurements, people, progress
+from services.register import audit, decisions, measurements, people, progress, reaches
 from services.register.applications import Application, Item
 from services.register.cameras import BROUGHT, Camera, Recorder
 from services.register.documents import Document
@@ -76,11 +76,15 @@ class Figures:
 
 @dataclass(frozen=True)
 class Watched:
-    """A recorder with what was last measured of it, and its cameras' oldest frames."""
+    """A recorder with what was last measured of it, and its cameras' oldest frames.
+
+    ``changes`` is how much further back each camera can be seen than a week ago, by its id; negative: less.
+    """
 
     recorder: Recorder
     cameras: list[Camera]
     oldest_frame_at: datetime | None
+    changes: dict[str, timedelta]
 
 
 @dataclass(frozen=True)
@@ -190,6 +194,11 @@ def measured(unit: Unit, recorder_id: str, facts: Measured) -> Watched:
     return _watched(unit, recorder)
 
 
+def watched(unit: Unit, recorder_id: str) -> Watched:
+    """A recorder as the office sees it; for those who were let in."""
+    return _watched(unit, unit.session.get_one(Recorder, recorder_id))
+
+
 def not_reached(unit: Unit, recorder_id: str) -> Refused:
     """Write down that the recorder gave no answer; the refusal says what to do."""
     recorder = unit.session.get_one(Recorder, recorder_id)
@@ -260,7 +269,8 @@ def _watched(unit: Unit, recorder: Recorder) -> Watched:
         unit.session.scalars(select(Camera).where(Camera.recorder_id == recorder.id).order_by(Camera.channel))
     )
     known = [camera.oldest_frame_at for camera in cameras if camera.oldest_frame_at is not None]
-    return Watched(recorder, cameras, min(known, default=None))
+    changes = {camera.id: change for camera in cameras if (change := reaches.change(unit, camera)) is not None}
+    return Watched(recorder, cameras, min(known, default=None), changes)
 
 
 def _figures(unit: Unit, work: list[Work]) -> Figures:

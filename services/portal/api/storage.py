@@ -1,17 +1,19 @@
 """The storage office: releases, footage on its way, recorders, quarantine; measuring a recorder (R30 to R34)."""
 
+from datetime import timedelta
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
+from pydantic import Field
 
 from services.portal.api.dependencies import Books, GivenRecorders, OpenRecorder
 from services.portal.api.errors import USUAL, problems
 from services.portal.api.lists import ListQuestion
 from services.portal.api.session import Acting
-from services.portal.api.shapes import Answer, Moment
-from services.register import storage_office
+from services.portal.api.shapes import Answer, Body, Moment
+from services.register import clocks, storage_office
 from services.register.storage_office import Kept, Office, Release, Watched, Work
-from services.register.unit import Actor, Register
+from services.register.unit import Actor, Register, Unit
 
 router = APIRouter(prefix="/api/storage", tags=["storage"])
 
@@ -63,6 +65,14 @@ class WorkAnswer(Answer):
     trouble_at: Moment | None
 
 
+class ClockBody(Body):
+    """``shown`` is what the picture showed at the true time ``true``, left out: now."""
+
+    shown: Moment
+    true: Moment | None = None
+    uncertainty_ms: Annotated[int, Field(ge=1000, le=600_000)] = 2000
+
+
 class OldestFrameAnswer(Answer):
     camera_id: str
     channel: str
@@ -70,12 +80,14 @@ class OldestFrameAnswer(Answer):
     name_en: str
     oldest_frame_at: Moment | None
     retention_days: int
+    reach_change_seconds: int | None
 
 
 class RecorderAnswer(Answer):
     """What was last measured of a recorder, and what was wrong when it was asked last.
 
-    ``clock_offset_ms`` is its clock minus true time.
+    ``clock_offset_ms`` is its clock minus true time; a camera's ``reach_change_seconds`` is how much further back it
+    can be seen than a week ago, negative: less.
     """
 
     id: str
@@ -87,6 +99,7 @@ class RecorderAnswer(Answer):
     clock_offset_ms: int | None
     clock_method: str | None
     clock_uncertainty_ms: int | None
+    clock_measured_at: Moment | None
     last_seen_at: Moment | None
     asked_at: Moment | None
     trouble: TroubleAnswer | None
@@ -133,6 +146,18 @@ async def read_office(question: Annotated[KeptQuestion, Query()], actor: Acting,
 async def measure(recorder_id: str, actor: Acting, books: Books, recorders: GivenRecorders) -> RecorderAnswer:
     """Ask a recorder now for its clock and its oldest frames."""
     return _recorder(await measure_now(recorder_id, actor, books, recorders))
+
+
+@router.post("/recorders/{recorder_id}/clock", responses=problems(*USUAL))
+async def compare_clock(recorder_id: str, body: ClockBody, actor: Acting, books: Books) -> RecorderAnswer:
+    """Keep what the clock in a picture showed, against true time: for a recorder that does not tell its own."""
+
+    def keep(unit: Unit) -> RecorderAnswer:
+        uncertainty = timedelta(milliseconds=body.uncertainty_ms)
+        clocks.compare(unit, recorder_id, body.shown, body.true or unit.now, uncertainty)
+        return _recorder(storage_office.watched(unit, recorder_id))
+
+    return await books.run(actor, keep)
 
 
 async def measure_now(recorder_id: str, actor: Actor, books: Register, recorders: OpenRecorder) -> Watched:
@@ -202,6 +227,7 @@ def _recorder(one: Watched) -> RecorderAnswer:
         clock_offset_ms=row.clock_offset_ms,
         clock_method=row.clock_method,
         clock_uncertainty_ms=row.clock_uncertainty_ms,
+        clock_measured_at=row.clock_measured_at,
         last_seen_at=row.last_seen_at,
         asked_at=row.asked_at,
         trouble=TroubleAnswer.model_validate(row.last_error) if row.last_error else None,
@@ -213,10 +239,15 @@ def _recorder(one: Watched) -> RecorderAnswer:
                 name_en=camera.name_en,
                 oldest_frame_at=camera.oldest_frame_at,
                 retention_days=camera.retention_days,
+                reach_change_seconds=_seconds(one.changes.get(camera.id)),
             )
             for camera in one.cameras
         ],
     )
+
+
+def _seconds(length: timedelta | None) -> int | None:
+    return None if length is None else round(length.total_seconds())
 
 
 def _kept(one: Kept) -> KeptAnswer:

@@ -2,16 +2,17 @@
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from portal_client import Portal
 from review_desk import ReviewDesk
 from review_pages import Lens, text_of
 
-from services.register import attempts, preservations, progress
+from services.register import attempts, preservations, progress, reaches
 from services.register.applications import Item
 from services.register.audit import AuditEvent
-from services.register.cameras import Recorder
+from services.register.cameras import Camera, Recorder
 from services.register.people import Person
 from services.register.unit import Unit
 from services.runtime.spans import Span
@@ -153,3 +154,63 @@ def _preserved(unit: Unit, item_id: str, count: int) -> None:
         asked = Span(item.asked_start, item.asked_end)
         preservations.keep(unit, attempt.id, "v1", asked, {"outcome": "complete"})
         unit.session.flush()
+
+
+@pytest.mark.requirement("R34")
+async def test_an_operator_compares_the_clock_in_a_picture(desk: ReviewDesk, portal: Portal) -> None:
+    operator, supervisor = await portal.signed_in("operator"), await portal.signed_in("supervisor")
+    assert "核对画面上的时钟" in text_of(await operator.get("/storage"))
+    assert "核对画面上的时钟" not in text_of(await supervisor.get("/storage/recorders"))
+    zone = desk.the(Recorder, id="recorder").zone
+    now = desk.clock.now().astimezone(ZoneInfo(zone)).replace(tzinfo=None)
+
+    typed = {"shown": (now + timedelta(seconds=75)).isoformat(timespec="seconds"), "within": "3", "listed": "true"}
+    done = await operator.post("/storage/recorders/recorder/clock", data=typed)
+    assert done.headers["location"] == "/storage/recorders"
+    page = text_of(await operator.get("/storage/recorders"))
+    assert "时钟快 75.0 秒" in page
+    assert "（与画面上的时钟核对 ± 3.0 s)".replace("（", "(") in page
+
+    earlier = (now - timedelta(hours=3)).isoformat(timespec="seconds")
+    await operator.post("/storage/recorders/recorder/clock", data={"shown": earlier, "true": earlier, "within": "1"})
+    row = desk.the(Recorder, id="recorder")
+    assert (row.clock_offset_ms, row.clock_method, row.clock_uncertainty_ms) == (0, "picture", 1000)
+
+    for wrong in ({"shown": "noon"}, {"shown": earlier, "within": "0"}, {"shown": earlier, "within": "x"}, {}):
+        refused = await operator.post("/storage/recorders/recorder/clock", data=wrong)
+        assert (refused.status_code, "请核对两个时间和误差" in text_of(refused)) == (422, True), wrong
+    assert (await operator.post("/storage/recorders/none/clock", data=typed)).status_code == 404
+
+
+async def test_the_clock_in_a_picture_is_compared_by_the_api_too(desk: ReviewDesk, portal: Portal) -> None:
+    operator = await portal.signed_in("operator")
+    now = desk.clock.now()
+
+    told = {"shown": (now - timedelta(seconds=8)).isoformat(), "true": now.isoformat(), "uncertaintyMs": 1500}
+    answer = (await operator.post("/api/storage/recorders/recorder/clock", json=told)).json()
+
+    assert (answer["clockOffsetMs"], answer["clockMethod"], answer["clockUncertaintyMs"]) == (-8000, "picture", 1500)
+    [recorder] = (await operator.get("/api/storage")).json()["recorders"]
+    assert recorder["clockMeasuredAt"] is not None
+
+
+@pytest.mark.requirement("R34")
+async def test_a_camera_that_reaches_less_far_back_says_so(desk: ReviewDesk, portal: Portal) -> None:
+    operator = await portal.signed_in("operator")
+
+    def measured(days: int) -> None:
+        def act(unit: Unit) -> None:
+            reaches.measured(unit, unit.session.get_one(Camera, "camera"), unit.now - timedelta(days=days))
+
+        desk.run(act)
+
+    measured(20)
+    desk.clock.turn(timedelta(days=8))
+    measured(15)
+
+    operator = await portal.signed_in("operator")
+    assert "比一周前少" in text_of(await operator.get("/storage"))
+    [recorder] = (await operator.get("/api/storage")).json()["recorders"]
+    assert [camera["reachChangeSeconds"] for camera in recorder["cameras"] if camera["cameraId"] == "camera"] == [
+        -5 * 86_400
+    ]

@@ -12,13 +12,16 @@ from review_desk import NOON, ReviewDesk
 from sqlalchemy.orm import Session
 
 from services.portal.rounds import AT_ONCE, Round, keep_asking
-from services.recorders.base import RecorderFacts
-from services.register import figures, recorder_rounds
+from services.recorders.base import RecorderDown, RecorderFacts, WrongChannel
+from services.register import figures, protections, recorder_rounds
+from services.register.applications import Item
 from services.register.audit import AuditEvent
 from services.register.cameras import Recorder
 from services.register.recorder_book import Found
 from services.register.unit import EVERY_COMMIT, Unit
 from services.runtime import metrics
+from services.runtime.errors import Fatal
+from services.runtime.spans import Span
 
 EVERY = timedelta(minutes=5)
 SOON = 10  # seconds: before the round would look by itself
@@ -33,6 +36,8 @@ class Recorders:
     says: dict[str, RecorderFacts | Exception] = field(default_factory=dict)
     hangs: dict[str, asyncio.Event] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
+    released: list[tuple[str, Span]] = field(default_factory=list)
+    keeps: Exception | None = None
     at_once: int = 0
     most_at_once: int = 0
 
@@ -62,6 +67,11 @@ class Asked:
 
     async def coverage(self, *_: object) -> list[object]:
         return []
+
+    async def release(self, channel: str, span: Span) -> None:
+        if self.recorders.keeps is not None:
+            raise self.recorders.keeps
+        self.recorders.released.append((channel, span))
 
 
 def enter(desk: ReviewDesk, *names: str) -> None:
@@ -201,6 +211,42 @@ async def test_no_more_are_asked_at_once_than_there_are_places(desk: ReviewDesk)
     assert (len(begun), no_more) == (AT_ONCE, [])
     assert recorders.most_at_once <= AT_ONCE
     assert sorted(recorders.asked) == sorted([*names, "R"])
+
+
+async def test_a_recorder_is_told_what_no_case_protects_any_more_until_it_has_heard(desk: ReviewDesk) -> None:
+    application_id = desk.submitted()
+    item = desk.all(Item, application_id=application_id)[0]
+    span = Span(item.asked_start, item.asked_end)
+    desk.run(protections.begin, application_id, item.id, item.camera_id, span)
+    recorders = Recorders()
+    round_ = Round(desk.register, recorders, EVERY)
+    await go_round(round_)
+    assert recorders.released == [], "the case still needs it"
+
+    desk.run(protections.end, application_id)
+    for recorders.keeps in (RecorderDown("busy"), Fatal("no right to it"), TimeoutError()):
+        desk.clock.turn(EVERY)
+        await go_round(round_)
+        assert desk.the(Recorder, id="recorder").last_seen_at == desk.clock.now(), "its answer counts all the same"
+        assert desk.the(protections.Protection).released_at is None
+
+    recorders.keeps = None
+    for _ in range(2):
+        desk.clock.turn(EVERY)
+        await go_round(round_)
+    assert recorders.released == [("gate", span)]
+    assert desk.the(protections.Protection).released_at is not None
+
+
+async def test_a_channel_that_is_gone_has_nothing_to_let_go(desk: ReviewDesk) -> None:
+    application_id = desk.submitted()
+    item = desk.all(Item, application_id=application_id)[0]
+    desk.run(protections.begin, application_id, item.id, item.camera_id, Span(item.asked_start, item.asked_end))
+    desk.run(protections.end, application_id)
+
+    await go_round(Round(desk.register, Recorders(keeps=WrongChannel("none")), EVERY))
+
+    assert desk.the(protections.Protection).released_at is not None
 
 
 async def test_a_turned_clock_is_noticed_at_once(desk: ReviewDesk) -> None:

@@ -1,5 +1,7 @@
 """The storage office: what waits, what is fetched and sealed as it happens, and how the recorders do (R30 to R34)."""
 
+from datetime import timedelta
+
 from fastapi import APIRouter
 from fastapi.responses import Response
 
@@ -8,9 +10,9 @@ from services.portal.api.storage import measure_now
 from services.portal.pages.forms import Typed
 from services.portal.pages.storage import listed
 from services.portal.pages.visitor import Visiting, Visitor
-from services.register import storage_office
+from services.register import clocks, storage_office
 from services.register.listing import Listing
-from services.register.unit import Register
+from services.register.unit import Register, Unit
 from services.runtime.errors import Refused
 
 router = APIRouter()
@@ -47,6 +49,28 @@ async def measure(
         return await _page(visitor, books, refusal)
     back = "/storage/recorders" if typed.text("listed") else "/storage"
     return visitor.go(back, *_measured(found.recorder.name, found.recorder.clock_offset_ms))
+
+
+@router.post("/storage/recorders/{recorder_id}/clock")
+async def compare_clock(recorder_id: str, visitor: Visiting, books: Books, typed: Typed) -> Response:
+    """What the clock in a picture shows, against true time."""
+    within = typed.text("within", "2")
+
+    def keep(unit: Unit) -> tuple[str, int | None]:
+        row = clocks.to_compare(unit, recorder_id)
+        true = clocks.read_off(typed.text("true"), row.zone, unit.now) if typed.text("true") else unit.now
+        shown = clocks.read_off(typed.text("shown"), row.zone, true)
+        seconds = int(within) if within.isascii() and within.isdecimal() and len(within) < 4 else 0
+        kept = clocks.compare(unit, recorder_id, shown, true, timedelta(seconds=seconds))
+        return kept.name, kept.clock_offset_ms
+
+    try:
+        found = await books.run(visitor.actor, keep)
+    except Refused as refusal:
+        if refusal.status in {403, 404}:
+            raise
+        return await _page(visitor, books, refusal)
+    return visitor.go("/storage/recorders" if typed.text("listed") else "/storage", *_measured(*found))
 
 
 def _measured(name: str, offset_ms: int | None) -> tuple[str, str]:

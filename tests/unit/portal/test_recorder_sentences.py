@@ -1,0 +1,75 @@
+"""Whatever is wrong with a recorder is a sentence of its own, in both languages, that says what to do."""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services import recorders
+from services.portal import words
+from services.portal.recorder_test import DOWN, look
+from services.recorders.base import RecorderDown
+from services.recorders.registry import KINDS
+from services.register.cameras import Recorder
+
+NOW = datetime(2031, 3, 4, 12, 0, tzinfo=UTC)
+# The codes as the recorders' source has them, the default left out.
+SOURCE = "\n".join(path.read_text(encoding="utf-8") for path in sorted(Path(recorders.__path__[0]).glob("*.py")))
+CODES = set(re.findall(r"""\b(?:_?down)\(\s*"([a-z-]+)",""", SOURCE)) | {"missing", "empty", "denied", "unreadable"}
+
+
+def test_the_codes_are_found() -> None:
+    assert {"tls", "login", "forbidden", "busy", "not-a-recorder"} <= CODES
+
+
+@pytest.mark.parametrize("code", sorted(CODES | {"unreachable", "silent", "broken-off"}))
+async def test_each_way_to_be_down_has_its_sentence(code: str) -> None:
+    class Down:
+        async def probe(self) -> None:
+            raise RecorderDown("a secret address", code)
+
+    def opened(_kind: str, _configuration: Mapping[str, str]) -> Any:
+        return Down()
+
+    row = Recorder(id="r", name="R", site="S", kind="folder", configuration={}, zone="UTC")
+
+    tested = await look(opened, row, (), NOW)
+
+    [found] = tested.found
+    assert (found.code, found.zh, found.en) == (f"recorder-{code}", *DOWN[code])
+    assert (found.zh, found.en) != DOWN["away"]
+    assert "secret" not in found.en
+
+
+def test_no_two_ways_to_be_down_are_told_alike() -> None:
+    assert len({zh for zh, _ in DOWN.values()}) == len({en for _, en in DOWN.values()}) == len(DOWN)
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_each_kind_has_its_name_on_the_pages(kind: str) -> None:
+    shape = KINDS[kind].shape
+
+    assert words.has_word(f"recorder-{kind}")
+    assert all((field.zh, field.en) != ("", "") for field in shape.fields)
+    assert len({field.name for field in shape.fields}) == len(shape.fields)
+
+
+@pytest.mark.parametrize(
+    ("line", "zh"),
+    [
+        ("the recorder's clock is off by -1500 ms", "录像机时钟与标准时间相差 -1500 毫秒"),
+        ("promised and not given: 2031-03-04T12:00:00+00:00 to 2031-03-04T12:00:04+00:00", "录像机报有而未给出"),
+        ("gone since it was handed in: 2031-03-04T12:00:00+00:00 to 2031-03-04T12:00:04+00:00", "提交申请后已不在"),
+        (
+            "the recorder's clock differs by 3600000 ms, more than is searched for: Security has to say which time is "
+            "meant",
+            "请安全保卫部门确认所指的时间",
+        ),
+    ],
+)
+def test_lines_of_a_record_that_hold_values_are_read_in_both_languages(line: str, zh: str) -> None:
+    assert zh in words.word("zh", line)
+    assert words.word("en", line) == line

@@ -1,0 +1,318 @@
+"""Where footage is looked for, and how often: by both readings of a clock, a little more, and again what is missing."""
+
+import json
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from asked_recorder import Asked, widened
+from custody_desk import FILMED, Case, Desk
+
+from services.recorders.base import RecorderDown
+from services.register import clocks, closing, protections
+from services.register.applications import Item
+from services.register.attempts import UploadAttempt
+from services.register.audit import AuditEvent
+from services.register.cameras import Recorder
+from services.register.copies import Copy
+from services.register.documents import Document
+from services.register.masters import Master
+from services.register.preservations import Preservation
+from services.register.protections import Protection
+from services.runtime.errors import Fatal
+from services.runtime.spans import Span
+from services.vault.labels import label_key
+from services.workers import encrypt_copy, fetching, preserve_footage, release_preservation, retrieve_footage
+
+SECOND = timedelta(seconds=1)
+INNER = Span(FILMED.start + 8 * SECOND, FILMED.start + 14 * SECOND)  # room on both sides of it
+PADDING = fetching.PADDING.total_seconds()
+
+
+async def retrieve(desk: Desk, case: Case) -> float:
+    done = await desk.work(retrieve_footage, application_id=case.id, item_id=case.item())
+    return float(done.coverage)
+
+
+def record(desk: Desk) -> dict[str, Any]:
+    [document] = [row for row in desk.rows(Document) if row.kind == "retrieval-record"]
+    content: dict[str, Any] = json.loads(document.content)
+    return content
+
+
+def told(span: Span) -> dict[str, str]:
+    return {"start": span.start.isoformat(), "end": span.end.isoformat()}
+
+
+def pair(span: Span) -> list[str]:
+    return [span.start.isoformat(), span.end.isoformat()]
+
+
+@pytest.mark.requirement("R32", "R35")
+async def test_a_little_more_is_asked_for_and_the_rest_is_cut_off_and_stated(desk: Desk) -> None:
+    asked = Asked.of(desk)
+    case = desk.case("gate", span=INNER).approve()
+
+    assert await retrieve(desk, case) == 1.0
+
+    assert asked.fetched == [widened(INNER, PADDING, PADDING)]
+    [master] = desk.rows(Master)
+    coverage = master.sealed["coverage"]
+    assert coverage["asked"] == pair(INNER)
+    assert coverage["requested"] == pair(asked.fetched[0])
+    # segments of four seconds: from 0 to 20 came, from 8 to 14 is kept
+    assert (coverage["trimmedBeforeMs"], coverage["trimmedAfterMs"]) == (8000, 6000)
+    label = json.loads(b"".join(desk.store.get("masters", label_key(master.sealed["key"]))))["predicate"]
+    assert (label["requested"], label["trimmedBeforeMs"]) == (coverage["requested"], 8000)
+    assert record(desk)["obtained"]["trimmedAfterMs"] == 6000
+
+
+async def test_what_is_broken_beside_the_asked_span_does_no_harm(desk: Desk) -> None:
+    files = sorted((desk.recordings / "gate").iterdir())
+    for path in (files[1], files[4]):  # from 4 to 8 and from 16 to 20
+        path.write_bytes(b"<html>sign in</html>" * 2000)
+    case = desk.case("gate", span=INNER).approve()
+
+    assert await retrieve(desk, case) == 1.0
+    assert record(desk)["difficulties"] == []
+
+
+@pytest.mark.requirement("R34")
+@pytest.mark.parametrize(("offset", "before", "after"), [(3000, 0.5, 3.5), (-2000, 2.5, 0.5)])
+async def test_the_search_goes_by_both_readings_of_the_clock(
+    desk: Desk, offset: int, before: float, after: float
+) -> None:
+    asked = Asked.of(desk, clock=(offset, "api-time", 500))
+    case = desk.case("gate", span=INNER).approve()
+
+    assert await retrieve(desk, case) == 1.0
+    await desk.work(encrypt_copy, application_id=case.id, item_id=case.item())
+
+    window = widened(INNER, before, after)
+    assert asked.fetched == [widened(window, PADDING, PADDING)]
+    [master], [copy] = desk.rows(Master), desk.rows(Copy)
+    assert master.sealed["coverage"]["asked"] == copy.sealed["coverage"]["asked"] == pair(window)
+    content = record(desk)
+    assert content["asked"] == {**told(INNER), "zone": "UTC"}
+    assert content["searched"] == told(window)
+    assert content["recorderClock"] == {
+        **{"zone": "UTC", "offsetMs": offset, "method": "api-time", "uncertaintyMs": 500},
+        "measuredAt": desk.clock.now().isoformat(),
+    }
+    assert f"the recorder's clock is off by {offset} ms" in content["difficulties"]
+    for kept in (master, copy):
+        label = json.loads(b"".join(desk.store.get(kept.sealed["bucket"], label_key(kept.sealed["key"]))))["predicate"]
+        assert label["recorder"]["clock"]["offsetMs"] == offset
+        first = kept.sealed["coverage"]["firstFrame"]
+        assert label["firstFrame"] == first, "a picture keeps the time of its recorder"
+        true = datetime.fromisoformat(first) - timedelta(milliseconds=offset)
+        assert label["trueTime"]["firstFrame"] == true.isoformat()
+    assert content["trueTime"]["firstFrame"] == true.isoformat()
+
+
+@pytest.mark.requirement("R34")
+async def test_what_is_missing_of_the_wider_search_is_partial(desk: Desk) -> None:
+    Asked.of(desk, clock=(3000, "api-time", 0))
+    sorted((desk.recordings / "gate").iterdir())[4].unlink()  # from 16 to 20: granted is up to 14, searched up to 17
+    case = desk.case("gate", span=INNER).approve()
+
+    assert await retrieve(desk, case) == pytest.approx(8 / 9, abs=0.02)
+    assert desk.row(Item, case.item()).outcome == "partial"
+
+
+@pytest.mark.requirement("R34")
+async def test_a_clock_that_is_too_far_off_widens_nothing_and_is_for_security_to_judge(desk: Desk) -> None:
+    asked = Asked.of(desk, clock=(-3_600_000, "api-time", 500))
+    case = desk.case("gate", span=INNER).approve()
+
+    assert await retrieve(desk, case) == 1.0
+
+    assert asked.fetched == [widened(INNER, PADDING, PADDING)]
+    assert record(desk)["searched"] == told(INNER)
+    [line] = record(desk)["difficulties"]
+    assert line.startswith("the recorder's clock differs by -3600000 ms, more than is searched for: Security")
+
+
+@pytest.mark.requirement("R34")
+async def test_a_picture_check_serves_where_the_recorder_tells_no_time(desk: Desk) -> None:
+    now = desk.clock.now()
+    desk.as_person("operator", clocks.compare, "recorder", now + 2 * SECOND, now, SECOND)
+    case = desk.case("gate", span=INNER).approve()
+
+    await retrieve(desk, case)
+
+    assert record(desk)["searched"] == told(widened(INNER, 1, 3))
+    assert record(desk)["recorderClock"]["method"] == desk.row(Recorder, "recorder").clock_method == "picture"
+
+
+async def test_a_quarantine_is_not_held_against_a_measurement_that_differs_a_little(desk: Desk) -> None:
+    asked = Asked.of(desk, clock=(1000, "http-date", 500))
+    case = desk.case("gate", span=INNER).approve()
+    await desk.work(preserve_footage, application_id=case.id)
+    [kept] = desk.rows(Preservation)
+    assert kept.sealed["coverage"]["asked"] == pair(widened(INNER, 0.5, 1.5))
+    assert (kept.asked_start, kept.asked_end) == (INNER.start, INNER.end)
+    for path in (desk.recordings / "gate").iterdir():
+        path.unlink()
+
+    asked.clock = (1600, "http-date", 700)
+    assert await retrieve(desk, case) == 1.0
+    assert record(desk)["searched"] == told(widened(INNER, 0.5, 1.5)), "what was searched then"
+
+
+async def test_a_quarantine_that_was_searched_by_the_wrong_time_is_partial(desk: Desk) -> None:
+    asked = Asked.of(desk)
+    case = desk.case("gate", span=INNER).approve()
+    await desk.work(preserve_footage, application_id=case.id)
+    for path in (desk.recordings / "gate").iterdir():
+        path.unlink()
+
+    asked.clock = (6000, "api-time", 0)
+    assert await retrieve(desk, case) == 0.5
+    assert record(desk)["outcome"] == "partial"
+
+
+@pytest.mark.requirement("R32", "R35")
+async def test_what_was_promised_and_came_broken_is_fetched_once_more_and_the_better_is_kept(desk: Desk) -> None:
+    asked = Asked.of(
+        desk, cut=lambda number, name: 20_000 if number == 1 and name.endswith("09-00-08-000000.mp4") else None
+    )
+    case = desk.case("gate").approve()
+
+    assert await retrieve(desk, case) == 1.0
+
+    assert len(asked.fetched) == len(asked.covered) == 2, "and what it has was asked again"
+    [master] = desk.rows(Master)
+    assert desk.objects("masters") == [master.sealed["key"]]
+    first, second = sorted(desk.rows(UploadAttempt), key=lambda row: (row.finished_at is not None, row.started_at))
+    assert first.abandoned_because == "another pass gave more"
+    assert first.swept_at is not None
+    assert second.key == master.sealed["key"]
+    assert record(desk)["difficulties"] == [fetching.ASKED_AGAIN]
+
+
+async def test_what_does_not_come_the_second_time_either_is_named(desk: Desk) -> None:
+    asked = Asked.of(desk, cut=lambda _, name: 20_000 if name.endswith("09-00-08-000000.mp4") else None)
+    case = desk.case("gate").approve()
+
+    assert await retrieve(desk, case) < 1.0
+
+    assert len(asked.fetched) == 2
+    assert len(desk.objects("masters")) == 1
+    lines = record(desk)["difficulties"]
+    assert lines[0] == fetching.LESS_AGAIN
+    assert [line.partition(": ")[0] for line in lines[1:3]] == ["gap", "promised and not given"]
+    assert "09-00-08-000000.mp4: " in lines[3]
+
+
+async def test_what_is_silently_left_out_is_asked_for_again_and_named(desk: Desk) -> None:
+    sorted((desk.recordings / "gate").iterdir())[2].unlink()
+    asked = Asked.of(desk, promises=lambda spans: [Span(spans[0].start, spans[-1].end)])
+    case = desk.case("gate").approve()
+
+    assert await retrieve(desk, case) < 1.0
+    assert len(asked.fetched) == 2
+    assert [line for line in record(desk)["difficulties"] if line.startswith("promised and not given: ")]
+
+
+async def test_a_gap_that_the_recorder_tells_of_is_not_asked_for_again(desk: Desk) -> None:
+    asked = Asked.of(desk)
+    case = desk.case("yard").approve()
+
+    assert await retrieve(desk, case) < 1.0
+    assert len(asked.fetched) == 1
+
+
+async def test_a_recorder_that_goes_down_meanwhile_leaves_what_it_gave(desk: Desk) -> None:
+    name = "09-00-08-000000.mp4"
+    Asked.of(desk, cut=lambda _, given: 20_000 if given.endswith(name) else None, down_at=2)
+    case = desk.case("gate").approve()
+
+    assert 0 < await retrieve(desk, case) < 1.0
+    assert record(desk)["difficulties"][0] == fetching.NOT_ASKED_AGAIN
+    assert len(desk.objects("masters")) == 1
+
+
+@pytest.mark.requirement("R32")
+async def test_what_was_promised_when_it_was_handed_in_is_held_against_what_is_there(desk: Desk) -> None:
+    Asked.of(desk)
+    case = desk.case("gate", span=INNER).approve()
+    desk.register.rules = type(desk.register.rules)(max_use_days=30, preserve="never")
+    await desk.work(preserve_footage, application_id=case.id)
+    await desk.work(preserve_footage, application_id=case.id)
+    handed_in = desk.row(Item, case.item()).promised
+    assert handed_in == {"at": desk.clock.now().isoformat(), "covered": [told(INNER)]}
+    sorted((desk.recordings / "gate").iterdir())[2].unlink()  # from 8 to 12
+
+    await retrieve(desk, case)
+
+    content = record(desk)
+    left = Span(INNER.start + 4 * SECOND, INNER.end)
+    assert content["promised"] == {"handedIn": handed_in, "retrieved": [told(left)]}
+    gone = f"gone since it was handed in: {INNER.start.isoformat()} to {left.start.isoformat()}"
+    assert gone in content["difficulties"]
+
+
+def under(desk: Desk, rule: str) -> None:
+    desk.register.rules = type(desk.register.rules)(max_use_days=30, preserve=rule)  # type: ignore[arg-type]
+
+
+async def preserve(desk: Desk, case: Case) -> tuple[int, int]:
+    done = await desk.work(preserve_footage, application_id=case.id)
+    return done.items_preserved, done.items_not_preserved
+
+
+@pytest.mark.requirement("R31")
+@pytest.mark.parametrize(
+    ("locks", "outcome"),
+    [
+        (True, "protected"),
+        (False, "cannot"),
+        (RecorderDown("away"), "failed"),
+        (Fatal("a lock that is none"), "failed"),
+    ],
+)
+async def test_what_is_preserved_is_protected_on_the_recorder_too_where_it_can_be(
+    desk: Desk, locks: bool | Exception, outcome: str
+) -> None:
+    under(desk, "always")
+    asked = Asked.of(desk, locks=locks)
+    case = desk.case("gate", span=INNER)
+
+    assert await preserve(desk, case) == await preserve(desk, case) == (1, 0)
+
+    assert asked.protected == [INNER]
+    [row] = desk.rows(Protection)
+    assert (row.outcome, row.span_start, row.span_end, row.ended_at) == (outcome, INNER.start, INNER.end, None)
+    assert [event.action for event in desk.rows(AuditEvent)].count("recorder-protection") == 1
+
+
+async def test_a_protection_ends_with_its_case_and_is_due_until_the_recorder_has_heard(desk: Desk) -> None:
+    under(desk, "always")
+    Asked.of(desk, locks=True)
+    case, other = desk.case("gate", span=INNER), desk.case("gate", span=widened(INNER, 1, 1))
+    await preserve(desk, case)
+    await preserve(desk, other)
+
+    await desk.work(release_preservation, application_id=case.id, closing_outcome="rejected")
+    assert desk.do(protections.due, "recorder") == [], "another case still protects the span"
+
+    await desk.work(release_preservation, application_id=other.id, closing_outcome="rejected")
+    due = desk.do(protections.due, "recorder")
+    assert {one.span for one in due} == {INNER, widened(INNER, 1, 1)}
+    assert desk.do(protections.begin, case.id, case.item(), "camera-gate", INNER) is None, "the case has ended"
+
+    for _ in range(2):
+        desk.do(protections.released, [one.protection_id for one in due])
+    assert desk.do(protections.due, "recorder") == []
+    assert [event.action for event in desk.rows(AuditEvent)].count("recorder-protection-released") == 2
+
+
+async def test_a_protection_whose_answer_was_never_heard_is_released_like_the_others(desk: Desk) -> None:
+    case = desk.case("gate", span=INNER)
+    begun = desk.do(protections.begin, case.id, case.item(), "camera-gate", INNER)
+    assert desk.do(protections.begin, case.id, case.item(), "camera-gate", INNER) == begun
+
+    desk.do(closing.release, case.id, "rejected")
+
+    assert [one.protection_id for one in desk.do(protections.due, "recorder")] == [begun]
