@@ -25,7 +25,7 @@ log = get_logger(__name__)
 
 MOST_AT_ONCE = 4  # files that one process receives at a time: each has a process that parses it
 
-# What a file is that is no MP4, in both languages.
+# What a file is that is no MP4 or MOV, in both languages.
 NAMES = {
     "empty": ("空文件", "empty"),
     "zip": ("压缩包或 Office 文档", "a ZIP archive or an Office document"),
@@ -109,17 +109,19 @@ def refusal_of(error: BaseException) -> Refused | None:
             zh, en = NAMES[error.kind]
             return _not_kept(
                 "upload-not-footage",
-                f"这是{zh}，不是 MP4 录像，未保存；请导出为 MP4（H.264 或 H.265，AAC）后再上传。",
-                f"The file is {en} and no MP4 recording, and was not kept: export it as MP4 (H.264 or H.265 with AAC) "
-                "and upload that.",
+                f"这是{zh}，不是 MP4、MOV、MKV、MPEG-TS 或 MPEG-PS 录像，未保存；请导出为其中一种后再上传。",
+                f"The file is {en} and no recording in MP4, MOV, MKV, MPEG-TS or MPEG-PS, and was not kept: export it "
+                "as one of these and upload that.",
             )
         case UnsupportedFootage():
             return _not_kept(
                 "upload-unsupported",
-                "此 MP4 的编码或结构不受支持（仅支持 H.264 或 H.265 画面、AAC 声音；大于 "
+                "此文件的编码或结构不受支持（画面仅支持 H.264、H.265、MJPEG，声音仅支持 AAC、Opus、G.711；"
+                "索引在末尾、大于 "
                 f"{brought.LIMITS.window >> 20} MiB 的普通 MP4 须先转为分片 MP4），未保存，请转换后再上传。",
-                f"This MP4 was not kept: only H.264 or H.265 with AAC is taken, and a plain MP4 of more than "
-                f"{brought.LIMITS.window >> 20} MiB has to be made a fragmented one first. Convert it and upload that.",
+                "This file was not kept: only H.264, H.265 or MJPEG with AAC, Opus or G.711 are taken, and a plain MP4 "
+                f"of more than {brought.LIMITS.window >> 20} MiB whose index comes last has to be made a fragmented "
+                "one first. Convert it and upload that.",
             )
         case FootageMissing() | FootageUnreadable() | ClipFailed():
             return _not_kept(

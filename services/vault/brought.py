@@ -19,7 +19,8 @@ from services.vault.store import Store
 
 ORIGIN = datetime(2000, 1, 1, tzinfo=UTC)
 LONGEST = timedelta(hours=48)
-# A plain MP4 is held in memory by the confined process; twice this and its code fit its address space.
+# A plain MP4 whose index comes last is held in memory by the confined process; twice this and its code fit its address
+# space.
 LIMITS = Limits(window=256 << 20)
 HEAD = 512
 
@@ -39,6 +40,7 @@ _BEGINNINGS = (
     (0, b"FLV\x01", "flv"),
     (0, b"\x30\x26\xb2\x75", "wmv"),
     (0, b"\x00\x00\x01\xba", "mpeg-ps"),
+    (0, b"IMKH", "mpeg-ps"),  # as Hikvision's recorders export it
     (0, b"OggS", "ogg"),
     (0, b"ID3", "sound"),
     (8, b"WAVE", "sound"),
@@ -47,11 +49,15 @@ _BEGINNINGS = (
 )
 
 
+# What the clip copies, by what the file begins with; None is what begins with a box.
+_CONTAINERS = {None: "mp4", "matroska": "mkv", "mpeg-ts": "ts", "mpeg-ps": "ps"}
+
+
 class NotFootage(Exception):
-    """The file is no MP4; ``kind`` says what it is instead: one of ``KINDS``."""
+    """The file is no recording that the clip copies; ``kind`` says what it is instead: one of ``KINDS``."""
 
     def __init__(self, kind: str) -> None:
-        super().__init__(f"the file is no MP4: it is {kind}")
+        super().__init__(f"the file is no footage: it is {kind}")
         self.kind = kind
 
 
@@ -100,7 +106,10 @@ async def receive(
     whatever ``chunks`` raise; then nothing is stored.
     """
     watched = _Watched(chunks)
-    file = _File(name, name, Span(ORIGIN, ORIGIN + LONGEST), None, "mp4", watched.stream)
+    kind = what_it_is(await watched.begin())
+    if kind is not None and kind not in _CONTAINERS:
+        raise NotFootage(kind)
+    file = _File(name, name, Span(ORIGIN, ORIGIN + LONGEST), None, _CONTAINERS[kind], watched.stream)
     sealed = await seal(
         _one(file),
         Span(ORIGIN - LONGEST, ORIGIN + LONGEST),
@@ -196,35 +205,29 @@ async def _one(file: _File) -> AsyncIterator[_File]:
 
 
 class _Watched:
-    """Passes the file on once its beginning may be an MP4's, and reads its index on the way."""
+    """Passes the file on, and reads an MP4's index on the way."""
 
     def __init__(self, chunks: AsyncIterator[bytes]) -> None:
         self.created: datetime | None = None
         self._chunks = chunks
+        self._head = b""
         self._walk = BoxWalk()
 
+    async def begin(self) -> bytes:
+        """The file's first bytes, from which it is told what it is."""
+        async for chunk in self._chunks:
+            self._head += chunk
+            if len(self._head) >= HEAD:
+                break
+        return self._head[:HEAD]
+
     async def stream(self) -> AsyncIterator[bytes]:
-        head = b""
-        begun = False
+        head, self._head = self._head, b""
+        self._read(head)
+        yield head
         async for chunk in self._chunks:
             self._read(chunk)
-            if begun:
-                yield chunk
-                continue
-            head += chunk
-            if len(head) >= HEAD:
-                begun = True
-                self._check(head)
-                yield head
-        if not begun:
-            self._check(head)
-            yield head
-
-    @staticmethod
-    def _check(head: bytes) -> None:
-        kind = what_it_is(head[:HEAD])
-        if kind is not None:
-            raise NotFootage(kind)
+            yield chunk
 
     def _read(self, chunk: bytes) -> None:
         self._walk.feed(chunk)

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 from brought_files import NO_FOOTAGE, START, created, fragmented, plain
+from films import film, pictures
+from footage_formats import shoot
 from footage_maker import truncate
 from vault_bench import Bench
 
@@ -137,6 +139,28 @@ async def test_a_clock_that_was_never_set_says_nothing(bench: Bench, moment: Any
     data = fragmented(bench.root).path.read_bytes()
 
     assert (await received(bench, created(data, moment))).created is None
+
+
+@pytest.mark.parametrize("kind", ["matroska", "ts", "ps", "mov"])
+async def test_other_containers_are_taken_too(bench: Bench, kind: str) -> None:
+    shot = shoot("h264", "pcm_alaw" if kind in ("ps", "mov") else "aac")
+    made = film(shot, kind)
+
+    came = await received(bench, made.body, piece=500)
+
+    assert came.sha256 == hashlib.sha256(made.body).hexdigest()
+    assert pictures(bench, came.sealed) == made.pictures
+    assert came.sealed.outcome == "complete"
+    assert came.sealed.coverage.first_frame == ORIGIN
+    assert came.created is None
+
+
+@pytest.mark.parametrize("head", [b"\x1aE\xdf\xa3", b"\0\0\1\xba", b"\x47" + bytes(187) + b"\x47" + bytes(187)])
+async def test_what_only_begins_like_footage_cannot_be_played(bench: Bench, head: bytes) -> None:
+    with pytest.raises(FootageUnreadable):
+        await received(bench, head + bytes(5000))
+
+    assert left(bench) == []
 
 
 @pytest.mark.parametrize("kind", NO_FOOTAGE)
