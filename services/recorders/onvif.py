@@ -119,11 +119,11 @@ class OnvifRecorder:
             if held is None or held.intersect(span) is None:
                 continue
             changes = await self._changes(one.token, span)
-            if not one.tracks <= {told.track for told in changes}:
+            if not one.tracks <= {told.track for told in changes} | ({""} if changes else set()):
                 # It tells no state at the start of a search: the last change before it does.
                 changes += await self._changes(one.token, Span(held.start, max(held.start, span.end)))
             for track in one.tracks:
-                found += recorded((told for told in changes if told.track == track), span, held)
+                found += recorded((told for told in changes if track in ("", told.track)), span, held)
         parts = (part.intersect(span) for part in merge(found, tolerance=JOIN))
         return [part for part in parts if part is not None]
 

@@ -36,7 +36,10 @@ class Times:
             raise ValueError(NO_TIME) from error
         if told[2] is None or (self.local and told[2] == "Z"):
             moment = moment.replace(tzinfo=self.zone, fold=int(later))
-        return moment.astimezone(UTC)
+        try:
+            return moment.astimezone(UTC)
+        except OverflowError as error:
+            raise ValueError(NO_TIME) from error
 
     def write(self, moment: datetime) -> str:
         """As the recorder reads it, to the millisecond."""
@@ -46,7 +49,10 @@ class Times:
 
 @dataclass(frozen=True)
 class Recording:
-    """A recording: ``held`` from its oldest to its newest picture, None where it has none; ``tracks`` of video."""
+    """A recording: ``held`` from its oldest to its newest picture, None where it has none.
+
+    ``tracks`` are those of video; an empty name stands for all, where the recorder names none.
+    """
 
     token: str
     source: str
@@ -70,13 +76,20 @@ def recording(node: Node, times: Times) -> Recording:
     token = markup.text(node, "RecordingToken")
     if not token:
         raise ValueError("has a recording without a token")
-    video = [one for one in markup.children(node, "Track") if markup.text(one, "TrackType").lower() == "video"]
-    bounds = [(markup.text(one, "DataFrom"), markup.text(one, "DataTo")) for one in video]
-    whole = [Span(times.read(first), max(times.read(first), times.read(last, later=True))) for first, last in bounds]
+    told = list(markup.children(node, "Track"))
+    video = [one for one in told if markup.text(one, "TrackType").lower() == "video"] if told else [node]
+    whole: list[Span] = []
+    tracks: set[str] = set()
+    for one in video:
+        first = markup.text(one, "DataFrom") or markup.text(node, "EarliestRecording")
+        last = markup.text(one, "DataTo") or markup.text(node, "LatestRecording") or first
+        if first:
+            start = times.read(first)
+            whole.append(Span(start, max(start, times.read(last, later=True))))
+            tracks.add(markup.text(one, "TrackToken"))
     held = Span(min(one.start for one in whole), max(one.end for one in whole)) if whole else None
-    tracks = frozenset(markup.text(one, "TrackToken") for one in video)
     running = markup.text(node, "RecordingStatus").lower() == "recording"
-    return Recording(token, markup.text(node, "Source", "SourceId"), held, tracks, running)
+    return Recording(token, markup.text(node, "Source", "SourceId"), held, frozenset(tracks), running)
 
 
 def change(node: Node, times: Times) -> Change | None:

@@ -140,7 +140,8 @@ class OnvifDevice:
 
     def changes(self, one: Held, start: datetime, end: datetime) -> list[Told]:
         video, audio = f"{one.token}-video", f"{one.token}-audio"
-        found = [Told(one.token, audio, start, present=True, virtual=True)]
+        alone = self.wrong == "no tracks"
+        found = [] if alone else [Told(one.token, audio, start, present=True, virtual=True)]
         if self.starts:
             state = any(begin <= start < until for begin, until in one.spans)
             found.append(Told(one.token, video, start, present=state, virtual=True))
@@ -152,16 +153,20 @@ class OnvifDevice:
 
     def information(self, one: Held) -> str:
         first, last = (self.write(one.spans[0][0]), self.write(one.spans[-1][1])) if one.spans else ("", "")
+        whole = ""
+        if self.wrong in ("bare tracks", "no tracks"):
+            whole = f"<tse2:EarliestRecording>{first}</tse2:EarliestRecording><tse2:LatestRecording>{last}"
+            whole, first, last = f"{whole}</tse2:LatestRecording>", "", ""
         tracks = "".join(
             f"<tse2:Track><tse2:TrackToken>{one.token}-{kind.lower()}</tse2:TrackToken><tse2:TrackType>{kind}"
             f"</tse2:TrackType><tse2:Description/><tse2:DataFrom>{first}</tse2:DataFrom><tse2:DataTo>{last}"
             "</tse2:DataTo></tse2:Track>"
-            for kind in ("Video", "Audio")
+            for kind in (() if self.wrong == "no tracks" else ("Video", "Audio"))
         )
         return (
             f"<tse2:RecordingInformation><tse2:RecordingToken>{one.token}</tse2:RecordingToken><tse2:Source>"
             f"<tse2:SourceId>{one.source}</tse2:SourceId><tse2:Name/><tse2:Location/><tse2:Description/>"
-            f"<tse2:Address/></tse2:Source><tse2:Content/>{tracks if one.spans else ''}"
+            f"<tse2:Address/></tse2:Source>{whole}<tse2:Content/>{tracks if one.spans else ''}"
             f"<tse2:RecordingStatus>{one.status}</tse2:RecordingStatus></tse2:RecordingInformation>"
         )
 

@@ -42,9 +42,9 @@ def device(**more: object) -> OnvifDevice:
     return OnvifDevice([gate(), Held("REC_2", "source-2", [(at(-600), at(600))])], **more)  # type: ignore[arg-type]  # as OnvifDevice has them
 
 
-def recorder(address: str, **more: str) -> OnvifRecorder:
+def recorder(address: str, *, patience: float = 20, **more: str) -> OnvifRecorder:
     told = {"address": address, "user": USER, "password": PASSWORD, **more}
-    return OnvifRecorder.from_configuration(told, LOOPBACK, patience=0.3)
+    return OnvifRecorder.from_configuration(told, LOOPBACK, patience=patience)
 
 
 async def covered(device: OnvifDevice, asked: Span, channel: str = "REC_1", **more: str) -> list[Span]:
@@ -52,10 +52,10 @@ async def covered(device: OnvifDevice, asked: Span, channel: str = "REC_1", **mo
         return await recorder(address, **more).coverage(channel, asked)
 
 
-async def fails(given: bytes | None, operation: str = "GetEventSearchResults") -> RecorderDown:
+async def fails(given: bytes | None, operation: str = "GetEventSearchResults", *, patience: float = 20) -> RecorderDown:
     async with serving(device(), instead={operation: given}) as address:
         with pytest.raises(RecorderDown) as caught:
-            await recorder(address).coverage("REC_1", span(0, 60))
+            await recorder(address, patience=patience).coverage("REC_1", span(0, 60))
     assert PASSWORD not in str(caught.value)
     return caught.value
 
@@ -291,7 +291,7 @@ async def test_busy_recorder_is_tried_again_later() -> None:
 )
 @pytest.mark.parametrize("operation", ["GetSystemDateAndTime", "GetEventSearchResults"])
 async def test_recorder_that_hangs_is_not_waited_for(operation: str) -> None:
-    assert (await fails(None, operation)).code == "silent"
+    assert (await fails(None, operation, patience=0.3)).code == "silent"
 
 
 @pytest.mark.recorder_answer(
@@ -334,6 +334,18 @@ async def test_short_answer_is_broken_off() -> None:
     assert (await fails(says("200 OK", "<Envelope>", length=4096))).code == "broken-off"
 
 
+@pytest.mark.parametrize("wrong", ["bare tracks", "no tracks"])
+async def test_bounds_of_the_whole_recording_stand_in_for_those_of_its_tracks(wrong: str) -> None:
+    assert await covered(device(wrong=wrong), span(-100, 300)) == [span(0, 60), span(90, 200)]
+
+
+async def test_recording_without_anything_holds_nothing() -> None:
+    empty = OnvifDevice([Held("REC_1", "source-1", [])])
+    assert await covered(empty, span(0, 60)) == []
+    async with serving(empty) as address:
+        assert (await recorder(address).probe()).oldest_frame == {}
+
+
 @pytest.mark.parametrize("wrong", ["no search", "no state"])
 async def test_device_that_does_not_keep_to_profile_g_is_told(wrong: str) -> None:
     async with serving(device(wrong=wrong)) as address:
@@ -342,7 +354,7 @@ async def test_device_that_does_not_keep_to_profile_g_is_told(wrong: str) -> Non
     assert caught.value.code == "not-a-recorder"
 
 
-@pytest.mark.parametrize("text", ["yesterday", "2026-13-01T00:00:00Z", "2026-03-01", ""])
+@pytest.mark.parametrize("text", ["yesterday", "2026-13-01T00:00:00Z", "2026-03-01", "", "0001-01-01T00:00:00+08:00"])
 async def test_time_that_is_none_is_told(text: str) -> None:
     def write(moment: datetime) -> str:
         return text if moment == at(90) else utc(moment)
