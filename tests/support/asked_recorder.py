@@ -1,6 +1,6 @@
 """A folder recorder for tests of the workers, whose answers can be changed: its clock, promises, streams and locks."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
@@ -17,7 +17,8 @@ class Asked:
     """Stands for every recorder of a desk; what it was asked is written down.
 
     ``cut`` gives, for a pass (from 1) and a segment's name, the bytes after which its stream ends as if it were whole;
-    ``gone`` the spans that it says it has and does not give; ``down_at`` the pass before which it goes down.
+    ``promises`` changes what it says it has; ``down_at`` is the pass before which it goes down; ``before`` is waited
+    for before the first byte of each stream.
     """
 
     clock: tuple[int | None, str, int | None] = (None, "unknown", None)
@@ -28,6 +29,8 @@ class Asked:
     covered: list[Span] = field(default_factory=list)
     protected: list[Span] = field(default_factory=list)
     released: list[Span] = field(default_factory=list)
+    opened: list[str] = field(default_factory=list)
+    before: Callable[[], Awaitable[None]] | None = None
     promises: Callable[[list[Span]], list[Span]] = lambda spans: spans
 
     @classmethod
@@ -63,6 +66,9 @@ class _Opened:
             yield replace(segment, open=partial(self._bytes, segment, len(self.asked.fetched)))
 
     async def _bytes(self, segment: Segment, number: int) -> AsyncIterator[bytes]:
+        self.asked.opened.append(segment.name)
+        if self.asked.before is not None:
+            await self.asked.before()
         whole = b"".join([chunk async for chunk in segment.open()])
         end = self.asked.cut(number, segment.name)
         yield whole if end is None else whole[:end]
