@@ -151,10 +151,19 @@ def test_a_grant_that_ends_meanwhile_stops_the_playing_with_its_sentence(watchin
     expect(page.get_by_role("button", name="Play / pause")).to_be_disabled()
 
 
-def test_footage_that_the_browser_cannot_decode_is_a_sentence_and_no_black_picture(watching: Watching) -> None:
+@pytest.mark.parametrize(
+    ("codecs", "sentence"),
+    [
+        (["hevc"], "This footage is H.265, which this browser cannot play."),
+        (["h264", "pcm_alaw"], "its sound is G.711, which no browser plays."),
+    ],
+)
+def test_footage_that_the_browser_cannot_decode_is_a_sentence_and_no_black_picture(
+    watching: Watching, codecs: list[str], sentence: str
+) -> None:
     page, desk = watching.page, watching.desk
     sealed = desk.row(Copy, watching.copy_id).sealed
-    desk.change(Copy, watching.copy_id, sealed={**sealed, "coverage": {**sealed["coverage"], "codecs": ["hevc"]}})
+    desk.change(Copy, watching.copy_id, sealed={**sealed, "coverage": {**sealed["coverage"], "codecs": codecs}})
     page.add_init_script(
         """const can = MediaSource.isTypeSupported;
         MediaSource.isTypeSupported = (kind) => !/hvc1|hev1/.test(kind) && can.call(MediaSource, kind);"""
@@ -164,4 +173,4 @@ def test_footage_that_the_browser_cannot_decode_is_a_sentence_and_no_black_pictu
     page.get_by_label("I watch this footage for the purpose above").check()
     page.get_by_role("button", name="Open the footage").click()
 
-    expect(page.locator("#player-said")).to_contain_text("This footage is H.265, which this browser cannot play.")
+    expect(page.locator("#player-said")).to_contain_text(sentence)

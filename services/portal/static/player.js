@@ -211,6 +211,8 @@
   if (!window.Hls || !Hls.isSupported()) return close(told.unplayable);
   const source = window.ManagedMediaSource || window.MediaSource;
   if (told.codecs.includes("hevc") && !source.isTypeSupported('video/mp4; codecs="hvc1.1.6.L93.B0"')) return close(told.hevc);
+  // No browser plays Motion JPEG or G.711, which is what a part in MOV holds.
+  if (/mjpeg|pcm_/.test(told.codecs)) return close(told.download);
   hls = new Hls({ enableWorker: false, maxBufferLength: 15, maxMaxBufferLength: 30, backBufferLength: 30, startPosition: 0 });
   hls.on(Hls.Events.LEVEL_LOADED, (_name, { details }) => take(details));
   hls.on(Hls.Events.LEVEL_UPDATED, (_name, { details }) => take(details));
