@@ -6,7 +6,7 @@ people are seen. Nothing that was told in confidence, and no address with its qu
 
 import json
 import ssl
-from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Generator, Iterator, Mapping
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -128,7 +128,7 @@ class Web:
         self.identity = identity or address
         self._address = address.rstrip("/")
         self._guard = guard
-        self._auth = auth
+        self._auth = _Answering(auth) if auth is not None else None
         self._patience = patience
 
     async def ask(
@@ -269,6 +269,19 @@ class Web:
         if response.is_redirect:
             return self.down("not-a-recorder", f"it sends whoever asks for {path} elsewhere")
         return self.down("not-a-recorder", f"it answered {status} to {path}")
+
+
+class _Answering(httpx.Auth):
+    """Signs as another does; a challenge that it cannot understand is told as one of HTTP's errors."""
+
+    def __init__(self, other: httpx.Auth) -> None:
+        self._other = other
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        try:
+            yield from self._other.auth_flow(request)
+        except (LookupError, ValueError, NotImplementedError) as error:
+            raise httpx.RemoteProtocolError("a challenge that cannot be answered", request=request) from error
 
 
 def _dated(text: str | None, asked: datetime, answered: datetime) -> Clock:

@@ -75,6 +75,19 @@ async def test_a_wrong_answer_has_a_name_and_no_secret(answer: bytes, code: str)
     assert not any(secret in str(down.value) for secret in ("se-cret", "t0ken"))
 
 
+@pytest.mark.parametrize(
+    "challenge", ["", "realm", 'realm="x", nonce="n", qop="auth-int"', 'nonce="n", algorithm=ROT13']
+)
+async def test_a_challenge_that_cannot_be_answered_is_no_recorders(challenge: str) -> None:
+    asked = says("401 Unauthorized", headers=f"WWW-Authenticate: Digest {challenge}\r\n")
+    async with answering(lambda _: asked) as address:
+        signed = Web(address, LOOPBACK, auth=httpx.DigestAuth("archivist", "se-cret"))
+        with pytest.raises(RecorderDown) as down:
+            await signed.ask("GET", "/list")
+    assert down.value.code in ("not-a-recorder", "login")
+    assert "se-cret" not in str(down.value)
+
+
 @pytest.mark.parametrize(("begun", "code"), [(b"", "silent"), (says("200 OK", b"some", length=4096), "broken-off")])
 async def test_a_recorder_that_hangs_is_not_waited_for(begun: bytes, code: str) -> None:
     async with answering(lambda _: begun, hangs=True) as address:
