@@ -13,7 +13,7 @@ class RecorderDown(Retryable):
     """The recorder cannot be reached, or its storage is not there.
 
     ``code`` is missing, empty, denied or unreadable for a folder, one of those that ``web.Web`` names for what answers
-    over HTTP, or away where nothing more is known.
+    over HTTP, zone where its own time zone is not the one entered, or away where nothing more is known.
     """
 
     runbook = "recorder-silent"

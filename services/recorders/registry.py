@@ -9,7 +9,7 @@ from pathlib import Path
 import anyio
 from anyio.lowlevel import RunVar
 
-from services.recorders import frigate, hikvision, mediamtx, onvif
+from services.recorders import frigate, hikvision, mediamtx, onvif, zoneminder
 from services.recorders.base import Recorder, RecorderFacts, Segment
 from services.recorders.folder import FolderRecorder
 from services.recorders.frigate import FrigateRecorder
@@ -18,6 +18,7 @@ from services.recorders.mediamtx import MediamtxRecorder
 from services.recorders.onvif import OnvifRecorder
 from services.recorders.shapes import FOLDER, Shape
 from services.recorders.upload import UploadRecorder
+from services.recorders.zoneminder import ZoneMinderRecorder
 from services.runtime import metrics
 from services.runtime.addresses import Guard, parse_networks
 from services.runtime.errors import Fatal
@@ -47,6 +48,9 @@ KINDS = {
     "hikvision": Kind(hikvision.SHAPE, lambda told, places: HikvisionRecorder.from_configuration(told, places.guard)),
     "mediamtx": Kind(mediamtx.SHAPE, lambda told, places: MediamtxRecorder.from_configuration(told, places.guard)),
     "onvif": Kind(onvif.SHAPE, lambda told, places: OnvifRecorder.from_configuration(told, places.guard)),
+    "zoneminder": Kind(
+        zoneminder.SHAPE, lambda told, places: ZoneMinderRecorder.from_configuration(told, places.guard)
+    ),
 }
 metrics.expect_recorders(KINDS)
 # Made by the house itself when somebody brings a file; nobody enters one.
