@@ -27,7 +27,7 @@ from services.runtime.errors import Fatal, Retryable
 from services.runtime.spans import Span
 
 PATIENCE = 60.0  # seconds for the whole test
-LOOKS_BACK = timedelta(days=7)
+LOOKS_BACK = (timedelta(hours=1), timedelta(days=1), timedelta(days=7))  # until something is found
 RECENT = timedelta(days=2)
 CLOCK_OFF_MS = 5000
 JPEG = b"\xff\xd8\xff"
@@ -191,8 +191,11 @@ async def _camera(opened: Opened, facts: RecorderFacts, camera: Camera, now: dat
     zh, en = camera.name_zh, camera.name_en
     try:
         oldest = facts.oldest_frame.get(camera.channel)
-        start = max(oldest, now - LOOKS_BACK) if oldest else now - LOOKS_BACK
-        covered = await opened.coverage(camera.channel, Span(start, now)) if start < now else []
+        covered: list[Span] = []
+        for back in LOOKS_BACK:
+            start = max(oldest, now - back) if oldest else now - back
+            if not covered and start < now:
+                covered = await opened.coverage(camera.channel, Span(start, now))
         if not covered:
             return Found(
                 "no-recordings",

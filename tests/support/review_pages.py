@@ -2,6 +2,7 @@
 
 import html
 import re
+from datetime import datetime
 
 import httpx
 from review_desk import PASSWORD, ReviewDesk
@@ -15,14 +16,17 @@ HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{7*7}}"
 
 
 class Lens:
-    """A recorder that holds the first half of every span, or is down."""
+    """A recorder that holds the first half of every span, nothing from ``still`` on, or is down."""
 
     down = False
+    still: datetime | None = None
 
     async def coverage(self, _channel: str, span: Span) -> list[Span]:
         if self.down:
             raise RecorderDown("away")
-        return [Span(span.start, span.start + span.duration / 2)]
+        until = span.start + span.duration / 2
+        until = until if self.still is None else min(until, self.still)
+        return [Span(span.start, until)] if span.start < until else []
 
     async def snapshot(self, _channel: str, _at: object) -> bytes:
         if self.down:

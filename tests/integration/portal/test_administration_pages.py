@@ -1,6 +1,7 @@
 """The administrator's desk as pages: what is typed stays when it is refused, and what is changed has its history."""
 
 from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,7 @@ async def test_the_test_button_says_what_is_wrong_and_shows_no_picture(
     desk: ReviewDesk, portal: Portal, lens: Lens
 ) -> None:
     browser = await portal.signed_in("admin")
+    lens.still = desk.clock.now() - timedelta(days=3)
 
     asked = await browser.post("/admin/recorders/recorder/test", headers={"HX-Request": "true"})
     lens.down = True
