@@ -143,6 +143,7 @@ WORDS: dict[str | bool | None, tuple[str, str]] = {
     "copy": ("副本", "copy"),
     "asking": ("询问录像机", "asking the recorder"),
     "fetching": ("取回录像", "fetching"),
+    "fetching-again": ("再次取回缺失部分", "fetching again what is missing"),
     "sealing": ("截取并封存", "clipping and sealing"),
     "adopting": ("由预先保全转为主档", "taken over from the quarantine"),
     "storing": ("写入记录与标签", "writing record and label"),

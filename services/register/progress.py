@@ -76,7 +76,10 @@ OTHER_TROUBLE = (
 
 
 class Progress(Base):
-    """``phase``: asking, fetching, sealing, adopting, storing, replicating, verifying, issuing; ``share`` is 0 to 1."""
+    """``phase``: asking, fetching, fetching-again, sealing, adopting, storing, replicating, verifying, issuing.
+
+    ``share`` is 0 to 1.
+    """
 
     __tablename__ = "progress"
 

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from sqlalchemy import select
 
-from services.register import copies, masters, measurements, preservations, reference_pictures, visibility
+from services.register import clocks, copies, masters, measurements, preservations, reference_pictures, visibility
 from services.register.applications import Item
 from services.register.archive import Inspection, Return
 from services.register.cameras import BROUGHT, Camera, Recorder
@@ -45,6 +45,16 @@ class SheetItem:
     def brought(self) -> bool:
         """Whether it is a file that a person brought, and no camera's (R8, R9)."""
         return self.recorder.kind == BROUGHT
+
+    @property
+    def searched(self) -> Span:
+        """Where its footage is looked for, in the recorder's own time, as its clock is known now (R34)."""
+        return self.granted if self.brought else clocks.searched(self.granted, clocks.of(self.recorder))
+
+    @property
+    def clock_too_far(self) -> bool:
+        """Whether the recorder's clock is so far off that somebody has to say which time is meant."""
+        return not self.brought and clocks.of(self.recorder).too_far
 
     @property
     def looks(self) -> dict[Look, datetime]:

@@ -101,7 +101,7 @@ class Fetching:
             job_key=wanted.job_key,
         )
         self._begun.append(attempt.id)
-        self.gauge.enter("fetching")
+        self.gauge.enter("fetching" if len(self._begun) == 1 else "fetching-again")
         requested = wanted.span.widen(PADDING)
         sealed = await seal(
             again.fetch(self.recorder, wanted.source.channel, requested, kind=wanted.source.kind),

@@ -38,7 +38,7 @@ class Gauge:
 
     def sealing(self, size: int, share: float) -> None:
         """As called, from the one pass that fetches, clips and seals: its first bytes end the fetching."""
-        if self.phase == "fetching":
+        if self.phase in ("fetching", "fetching-again"):
             self.phase = "sealing"
         self(size, share)
 

@@ -22,7 +22,11 @@ class CoverageTrouble(Answer):
 
 
 class ItemCoverageAnswer(Answer):
-    """One item: its granted span, what exists of it, and its recorder's clock. ``asked_now``: the recorder said so."""
+    """One item: its granted span, what exists of it, and its recorder's clock. ``asked_now``: the recorder said so.
+
+    ``searched…`` is where it is looked for because of that clock; ``clock_too_far``: the granted span alone, and
+    somebody has to say which time is meant.
+    """
 
     item_id: str
     position: int
@@ -41,6 +45,9 @@ class ItemCoverageAnswer(Answer):
     clock_method: str | None
     clock_uncertainty_ms: int | None
     measured_at: Moment | None
+    searched_start: Moment
+    searched_end: Moment
+    clock_too_far: bool
 
 
 class CopyBackAnswer(Answer):
@@ -114,7 +121,10 @@ def _coverage(one: item_coverage.ItemCoverage) -> ItemCoverageAnswer:
         clock_offset_ms=recorder.clock_offset_ms,
         clock_method=recorder.clock_method,
         clock_uncertainty_ms=recorder.clock_uncertainty_ms,
-        measured_at=recorder.last_seen_at,
+        measured_at=recorder.clock_measured_at,
+        searched_start=item.searched.start,
+        searched_end=item.searched.end,
+        clock_too_far=item.clock_too_far,
     )
 
 

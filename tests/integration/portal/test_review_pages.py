@@ -4,7 +4,8 @@ import html
 import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from portal_client import Portal
@@ -12,7 +13,7 @@ from review_desk import FORM, PASSWORD, ReviewDesk
 from review_pages import HOSTILE, Lens, decision, text_of
 
 from services.register.applications import Application, Item
-from services.register.cameras import Camera
+from services.register.cameras import Camera, Recorder
 from services.register.reviews import Decision, Review
 
 
@@ -291,6 +292,33 @@ async def test_a_recorder_that_is_down_is_told_and_stops_nothing(desk: ReviewDes
     assert (told[0]["share"], told[0]["clockOffsetMs"]) == (0.5, 1500)
     assert "录像机时钟快 1.5 秒" in text_of(half)
     assert (down.status_code, "录像机目前无法连接" in text_of(down)) == (200, True)
+
+
+@pytest.mark.requirement("R34")
+async def test_a_reviewer_sees_where_the_clock_leads_the_search_and_when_it_does_not(
+    desk: ReviewDesk, portal: Portal
+) -> None:
+    review_id = desk.opened(desk.submitted(), "preliminary")
+    head = await portal.signed_in("head")
+
+    async def look(offset_ms: int | None) -> tuple[str, dict[str, Any]]:
+        desk.run(lambda unit: setattr(unit.session.get_one(Recorder, "recorder"), "clock_offset_ms", offset_ms))
+        page = text_of(await head.get(f"/reviews/{review_id}/coverage", headers={"HX-Request": "true"}))
+        return page, (await head.get(f"/api/reviews/{review_id}/coverage")).json()[0]
+
+    page, told = await look(90_000)
+    assert "检索时段（兼顾录像机时间与标准时间）" in page
+    start, end = (datetime.fromisoformat(told[name]) for name in ("searchedStart", "searchedEnd"))
+    assert start <= datetime.fromisoformat(told["start"])
+    assert end >= datetime.fromisoformat(told["end"]) + timedelta(seconds=90)
+
+    page, told = await look(-3_600_000)
+    assert "录像机时钟偏差过大" in page
+    assert "检索时段" not in page
+    assert (told["clockTooFar"], told["searchedStart"], told["searchedEnd"]) == (True, told["start"], told["end"])
+
+    page, told = await look(None)
+    assert ("检索时段" in page, told["clockTooFar"]) == (False, False)
 
 
 @pytest.mark.requirement("R34")
