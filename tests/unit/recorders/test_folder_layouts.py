@@ -10,7 +10,7 @@ from pathlib import Path
 import av
 import pytest
 from footage_maker import Camera, numbers_in, truncate
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from recorders.behaviours import Behaviour
 from vault_bench import NOON, at, span
@@ -343,6 +343,7 @@ def rough(start: float, length: float) -> File:
 LENGTHS = st.lists(st.floats(2.1, 12), min_size=2, max_size=40)
 
 
+@settings(max_examples=60, deadline=None)
 @given(begins=st.floats(0, 0.999), lengths=LENGTHS)
 def test_names_rounded_down_never_tear_what_was_recorded_without_a_break(begins: float, lengths: list[float]) -> None:
     files, start = [], begins
@@ -357,6 +358,7 @@ def test_names_rounded_down_never_tear_what_was_recorded_without_a_break(begins:
         assert abs(file.span.duration - named.span.duration) <= timedelta(microseconds=5)
 
 
+@settings(max_examples=60, deadline=None)
 @given(begins=st.floats(0, 0.999), lengths=LENGTHS, gap=st.floats(2.5, 9))
 def test_a_gap_of_more_than_two_steps_is_never_closed_by_moving_files(
     begins: float, lengths: list[float], gap: float
