@@ -133,9 +133,13 @@ def missing(coverage: Coverage) -> list[str]:
     return lines + list(coverage.problems)
 
 
-def lost_since(then: list[Span] | None, now: list[Span]) -> list[str]:
-    """What a recorder had when the case was handed in and has no more; roughness of its own answers is no loss."""
-    gone = [hole for span in then or () for hole in gaps(span, now, tolerance=ROUGH)]
+def lost_since(then: list[Span] | None, now: list[Span], searched: Span) -> list[str]:
+    """What of the searched span a recorder had when the case was handed in and has no more.
+
+    Roughness of its own answers is no loss.
+    """
+    parts = [part for span in then or () if (part := span.intersect(searched)) is not None]
+    gone = [hole for part in parts for hole in gaps(part, now, tolerance=ROUGH)]
     return [f"gone since it was handed in: {one.start.isoformat()} to {one.end.isoformat()}" for one in gone]
 
 

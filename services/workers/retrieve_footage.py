@@ -140,7 +140,7 @@ class _Retrieval:
                 raise
             self.difficulties.append("the recorder was down; the quarantine holds the whole span")
         else:
-            self.difficulties += lost_since(self.order.promised, self.promised)
+            self.difficulties += lost_since(self.order.promised, self.promised, self.window)
         self._tell_clock()
         return self.promised or []
 

@@ -253,6 +253,18 @@ async def test_what_was_promised_when_it_was_handed_in_is_held_against_what_is_t
     assert gone in content["difficulties"]
 
 
+@pytest.mark.requirement("R4")
+async def test_what_a_reviewer_took_from_the_span_is_not_told_as_gone(desk: Desk) -> None:
+    Asked.of(desk)
+    case = desk.case("gate", span=widened(INNER, 3, 3)).approve()
+    await desk.work(preserve_footage, application_id=case.id)
+    desk.change(Item, case.item(), granted_start=INNER.start, granted_end=INNER.end)
+
+    assert await retrieve(desk, case) == 1.0
+    assert record(desk)["difficulties"] == []
+    assert record(desk)["searched"] == told(INNER)
+
+
 def under(desk: Desk, rule: str) -> None:
     desk.register.rules = type(desk.register.rules)(max_use_days=30, preserve=rule)  # type: ignore[arg-type]
 
