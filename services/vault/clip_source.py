@@ -79,7 +79,7 @@ class Source:
         """The segment as a media container; raises Damaged or Unsupported."""
         container = self.heading.container
         file: object = self
-        options: dict[str, str] = {}
+        options = {"fpsprobesize": "0"}  # how long a picture lasts is measured
         if self.boxes is not None:
             self._wait_for_index(self.boxes)
             if self.movie is not None and not self.movie.fragmented and self._media_first:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import av
 
-START = b"\0\0\0\1"
+START = b"\0\0\1"
 # Without these a picture cannot be decoded: SPS and PPS of H.264; VPS, SPS and PPS of H.265.
 _SETS = {"h264": frozenset({7, 8}), "hevc": frozenset({32, 33, 34})}
 _SIZES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # JPEG: the headers of a frame, which tell its size
@@ -82,7 +82,7 @@ def _take(record: bytes, place: int, count: int, found: list[bytes]) -> int:
         length = int.from_bytes(record[place : place + 2], "big")
         if not length:
             return len(record)
-        found.append(record[place + 2 : place + 2 + length])
+        found.append(record[place + 2 : place + 2 + length].rstrip(b"\0"))
         place += 2 + length
     return place
 
@@ -92,8 +92,8 @@ def describe(codec: str, sets: Sequence[bytes], key: Sequence[bytes]) -> Descrip
 
     The library's muxer writes the record, from a stream of that one picture.
     """
-    known = set(sets)
-    raw = b"".join(START + unit for unit in [*sets, *(unit for unit in key if unit not in known)])
+    # One zero more before the first unit only: elsewhere the library would take it for the end of a parameter set.
+    raw = b"\0" + b"".join(START + unit for unit in dict.fromkeys([*sets, *key]))
     out = io.BytesIO()
     try:
         with av.open(io.BytesIO(raw), "r", format=codec) as stream:
