@@ -11,13 +11,13 @@ from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from services.recorders.extents import Extent, read_extent
+from services.recorders.stream_extents import read_stream_extent
 from services.recorders.whole_seconds import runs_of
 from services.runtime.spans import Span
 
 JOIN = timedelta(milliseconds=200)  # neighbours this close are one recording; MediaMTX's names are rough by 0.05 s
 USUAL = timedelta(seconds=60)  # what a file that cannot be measured is taken to be long
-LONGEST = timedelta(hours=2)  # what was closed later than this after its start was copied since
-BREAK = timedelta(seconds=10)  # from a file's last byte to the next one's start, where the recording went on
+LONGEST = timedelta(hours=2)  # of a file beside which others begin
 CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "mkv", ".ts": "ts", ".mpg": "ps", ".ps": "ps"}
 BOXES = ("mp4", "mov")
 
@@ -107,11 +107,8 @@ def first_picture(dated: Iterable[Dated]) -> datetime | None:
 
 
 def measured(path: Path, start: datetime, following: datetime | None) -> File:
-    """A file with its reach: read from its boxes where it has boxes."""
+    """A file with its reach: read from its boxes, or from its time stamps where it has no boxes."""
     facts = path.stat()
-    container = CONTAINERS[path.suffix.lower()]
-    if container not in BOXES:
-        return _believed(path, facts, start, following)
     extent = _extent(str(path), facts.st_size, facts.st_mtime_ns)
     pieces = tuple(
         Span(start + timedelta(seconds=begin), start + timedelta(seconds=end)) for begin, end in extent.pieces
@@ -119,25 +116,9 @@ def measured(path: Path, start: datetime, following: datetime | None) -> File:
     end = max((piece.end for piece in pieces), default=start)
     if extent.fault is not None:
         end = max(end, start + USUAL if following is None else min(following, start + USUAL))
+    container = CONTAINERS[path.suffix.lower()]
     kind = "fmp4" if extent.fragmented and container == "mp4" else container
     return File(path, facts.st_size, Span(start, end), pieces, kind, extent.fault)
-
-
-def _believed(path: Path, facts: os.stat_result, start: datetime, following: datetime | None) -> File:
-    """A file whose reach is taken from its neighbours and from when it was closed; the clip measures it.
-
-    What has no boxes is read by FFmpeg alone, which meets a recorder's bytes in a confined process only: one for each
-    file would make the coverage of a week take minutes.
-    """
-    closed = datetime.fromtimestamp(facts.st_mtime, UTC)
-    if not start < closed <= start + LONGEST:
-        closed = start + USUAL
-        joined = following is not None and following - start <= 2 * USUAL
-    else:
-        joined = following is not None and abs(following - closed) <= BREAK
-    end = following if joined and following is not None else closed
-    span = Span(start, end)
-    return File(path, facts.st_size, span, (span,) if facts.st_size else (), CONTAINERS[path.suffix.lower()], None)
 
 
 def aligned(files: Sequence[File]) -> list[File]:
@@ -164,4 +145,5 @@ def _moved(file: File, by: timedelta) -> File:
 @lru_cache(maxsize=50_000)
 def _extent(path: str, size: int, modified: int) -> Extent:
     # Size and time are part of the key: a segment that grows is measured anew.
-    return read_extent(Path(path))
+    container = CONTAINERS[Path(path).suffix.lower()]
+    return read_extent(Path(path)) if container in BOXES else read_stream_extent(Path(path), container)
