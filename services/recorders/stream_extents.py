@@ -22,7 +22,7 @@ _WRAP = 1 << 33
 # A packet of video with a time stamp (ISO/IEC 13818-1, 2.4.3.6): its marker bits tell it from the pictures' own bytes.
 _STAMPED = re.compile(rb"\x00\x00\x01[\xe0-\xef]..[\x80-\xbf][\x80-\xff][\x05-\xff]([\x21-\x3f]....)", re.DOTALL)
 _SEGMENT, _INFO, _CLUSTER = 0x18538067, 0x1549A966, 0x1F43B675
-_SCALE, _DURATION, _TIMESTAMP = 0x2AD7B1, 0x4489, 0xE7
+_SCALE, _DURATION, _TIMESTAMP, _GROUP, _BLOCKS = 0x2AD7B1, 0x4489, 0xE7, 0xA0, (0xA1, 0xA3)
 
 
 def read_stream_extent(path: Path, container: str) -> Extent:
@@ -82,13 +82,25 @@ def _matroska(file: BinaryIO, size: int) -> float | None:
         return None
     if duration is not None:
         return (duration - first) * scale / 1e9
-    # Still being written, or never closed: up to the beginning of the last cluster.
+    # Still being written, or never closed: up to the last block of the last cluster.
     for tail in _tails(file, size):
         place = tail.rfind(_CLUSTER.to_bytes(4, "big"))
-        last = _cluster_time(tail, place + 4 + _width(tail[place + 4 : place + 5])) if place >= 0 else None
-        if last is not None and last > first:
-            return (last - first) * scale / 1e9
+        begin = place + 4 + _width(tail[place + 4 : place + 5])
+        last = _cluster_time(tail, begin) if place >= 0 else None
+        if last is not None and last >= first:
+            return (last - first + _reach(tail, begin)) * scale / 1e9
     return None
+
+
+def _reach(data: bytes, begin: int) -> int:
+    """How far the blocks of a cluster reach, in its steps, counted from its time."""
+    times = {0}
+    for kind, start, end in _elements(data, begin, len(data), into=(_GROUP,)):
+        if kind in _BLOCKS and end - start >= 4:
+            place = start + _width(data[start : start + 1])
+            times.add(max(0, int.from_bytes(data[place : place + 2], "big", signed=True)))
+    steps = sorted(times)
+    return steps[-1] + min((later - sooner for sooner, later in pairwise(steps)), default=0)
 
 
 def _cluster_time(data: bytes, begin: int) -> int | None:

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import av
 import pytest
+from footage_formats import Shot, boxed, matroska, packed, shoot
 from footage_maker import Camera, numbers_in, truncate
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -320,19 +322,35 @@ async def test_truncated_stream_reaches_to_its_last_time_stamp(root: Path, suffi
     assert timedelta(seconds=1) < found.duration < timedelta(seconds=3)
 
 
-async def test_matroska_that_was_never_closed_reaches_to_its_last_cluster(root: Path) -> None:
-    made = Camera(root.parent / "made", "gate", marked=False).record(NOON, 30, segment=30)[0].path
-    path = root / "gate" / "20260301_120000.mkv"
-    path.parent.mkdir(parents=True)
-    with av.open(str(made)) as source, av.open(str(path), "w", format="matroska", options={"live": "1"}) as container:
-        video = source.streams.video[0]
-        stream = container.add_stream_from_template(video)
-        for packet in source.demux(video):
-            if packet.size:
-                packet.stream = stream
-                container.mux(packet)
-    [found] = await recorder(root, "plain").coverage("gate", span(0, 60))
-    assert timedelta(seconds=20) < found.duration <= timedelta(seconds=30)
+NEAR_THE_WRAP = 2**33 - 90_000  # the clock of a stream goes round a second later
+
+
+@pytest.mark.parametrize(
+    ("container", "make"),
+    [
+        ("mkv", lambda shot: boxed(shot, "mkv")),
+        ("mkv", matroska),
+        ("mkv", lambda shot: matroska(shot, start=3_600_000)),
+        ("mkv", lambda shot: matroska(shot, live=True)),
+        ("ts", lambda shot: boxed(shot, "ts")),
+        ("ts", lambda shot: boxed(shot, "ts", start=70_000)),
+        ("ps", packed),
+        ("ps", lambda shot: packed(shot, start=NEAR_THE_WRAP, brand=True)),
+        ("ps", lambda shot: packed(shot, start=NEAR_THE_WRAP, dts=False, largest=60_000)),
+    ],
+    ids=["mkv", "never closed", "late", "live", "ts", "late ts", "ps", "wrap", "few stamps"],
+)
+@pytest.mark.parametrize(("reorder", "audio"), [(0, None), (2, "aac")])
+def test_streams_of_every_maker_are_measured(
+    tmp_path: Path, container: str, make: Callable[[Shot], bytes], reorder: int, audio: str | None
+) -> None:
+    path = tmp_path / "any"
+    path.write_bytes(make(shoot("h264", audio, 4, reorder=reorder)))
+    extent = read_stream_extent(path, container)
+    assert extent.fault is None
+    [(begin, end)] = extent.pieces
+    assert begin == 0
+    assert end == pytest.approx(4, abs=0.11)
 
 
 @given(st.binary(max_size=4000), st.sampled_from(["mkv", "ts", "ps"]), st.integers(0, 3000))
