@@ -28,7 +28,8 @@ from services.runtime.spans import Span, merge
 PER_PAGE = 100  # as many as it gives
 MOST_PAGES = 2000
 BEFORE = 5  # events that began before the span and may reach into it
-LEAD = timedelta(seconds=5)  # that a file may begin before its event
+BEHIND = timedelta(minutes=5)  # what is told of an event's length while it goes on
+LEAD = timedelta(seconds=10)  # that a file may begin before its event
 MOST_LEAD = timedelta(minutes=1)
 MARK = " [Footage Desk]"
 EVER = "StartTime >=:1970-01-01 00:00:00"
@@ -149,7 +150,8 @@ class ZoneMinderRecorder:
 
     async def _segment(self, channel: str, event: Event) -> Segment:
         row = event.row
-        size = await self._size(row)
+        # An event of single pictures names no file, and is answered with the length of its folder and nothing.
+        size = await self._size(row) if row.video else None
         span, fragmented = event.span, True
         lengths = None
         if size is not None and not event.going_on:
@@ -167,7 +169,7 @@ class ZoneMinderRecorder:
             span=span,
             size=None if event.going_on else size,
             container="mkv" if row.video.endswith(".mkv") else "fmp4" if fragmented else "mp4",
-            open=partial(self.web.file, row.number),
+            open=partial(self.web.file, row.number) if row.video else _nothing,
         )
 
     async def _size(self, row: Row) -> int | None:
@@ -216,7 +218,8 @@ class ZoneMinderRecorder:
         return [
             event
             for event in placed(rows.values(), self.zone)
-            if event.span.intersect(near) or (event.going_on and event.span.start < span.end)
+            if event.span.intersect(near)
+            or (event.going_on and Span(event.span.start, event.span.end + BEHIND).intersect(span))
         ]
 
     async def _page(self, channel: str, condition: str, direction: str, limit: int, *more: str) -> list[Row]:
@@ -268,3 +271,9 @@ class ZoneMinderRecorder:
         if any(day.astimezone(own).utcoffset() != day.astimezone(self.zone).utcoffset() for day in days):
             raise self.web.down("zone", f"it says that its time zone is {own.key}, and {self.zone.key} is entered")
         self._zone_agrees = True
+
+
+async def _nothing() -> AsyncIterator[bytes]:
+    chunks: tuple[bytes, ...] = ()
+    for chunk in chunks:
+        yield chunk

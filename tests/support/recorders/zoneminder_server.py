@@ -38,6 +38,11 @@ class Event:
     going_on: bool = False
     archived: int = 0
     notes: str = ""
+    stills: bool = False  # single pictures only, as where it could not open its file
+
+    @property
+    def video(self) -> str:
+        return "" if self.stills else f"{self.number}-video.mp4"
 
     def row(self, zone: ZoneInfo) -> dict[str, object]:
         start, end = (moment.astimezone(zone).strftime(WHEN) for moment in (self.start, self.end))
@@ -45,7 +50,7 @@ class Event:
         shown = None if self.going_on else end
         return {
             **{"Id": self.number, "MonitorId": self.monitor, "StartDateTime": start, "EndDateTime": shown},
-            **{"StartTime": start, "EndTime": shown, "Length": length, "DefaultVideo": f"{self.number}-video.mp4"},
+            **{"StartTime": start, "EndTime": shown, "Length": length, "DefaultVideo": self.video},
             **{"Archived": self.archived, "Locked": False, "Notes": self.notes, "DiskSpace": None},
         }
 
@@ -198,6 +203,8 @@ class ZoneMinderServer:
         event = next((one for one in self.events if str(one.number) == request.query["eid"]), None)
         if event is None:
             return Reply(b"", 200, "video/mp4", length=4096)
+        if event.stills:
+            return Reply(b"", 200, "video/mp4", {"Accept-Ranges": "bytes"}, length=20480)
         if event.body is None:
             return Reply(b"", 404, "text/html; charset=UTF-8")
         size = len(event.body)

@@ -233,11 +233,14 @@ async def test_a_token_that_ends_in_mid_transfer_is_replaced_and_the_transfer_go
 @pytest.mark.recorder_answer(
     "zoneminder",
     Behaviour.MISSING_FILE,
-    "404：该段注明为空，结果为部分。",
-    "404: the segment is named as empty; partial.",
+    "404，或事件只有单张图片：该段注明为空，结果为部分。",
+    "404, or an event of single pictures: the segment is named as empty; partial.",
 )
-async def test_an_event_without_its_file_is_partial_and_alone_unreadable(bench: Bench, events: list[Event]) -> None:
-    events[1].body = None
+@pytest.mark.parametrize("stills", [False, True])
+async def test_an_event_without_its_file_is_partial_and_alone_unreadable(
+    bench: Bench, events: list[Event], stills: bool
+) -> None:
+    events[1].body, events[1].stills = None, stills
     server = ZoneMinderServer(events)
     async with asked_of(server) as zoneminder:
         sealed = await judged(bench, zoneminder, span(5, 30), "1")
@@ -379,7 +382,9 @@ async def test_an_event_that_goes_on_is_fetched_as_far_as_it_is_there(bench: Ben
     async with asked_of(ZoneMinderServer(events)) as zoneminder:
         names = [(one.name, one.size is None) async for one in zoneminder.fetch("1", span(25, 60))]
         sealed = await judged(bench, zoneminder, span(25, 40), "1")
+        later = [segment async for segment in zoneminder.fetch("1", span(86_400, 90_000))]
     assert names == [("6-20260301T120022", True)]
+    assert later == []
     assert sealed.outcome == "partial"
     assert abs(sealed.coverage.gaps[-1].start - at(OFF + 32)) <= timedelta(seconds=1)
 
