@@ -50,6 +50,8 @@ HAPPENINGS: Mapping[str, tuple[str, str]] = {
     # footage
     "footage-preserved": ("录像已预先保全：{outcome}", "Footage was preserved: {outcome}"),
     "preservation-failed": ("预先保全未成功", "Footage could not be preserved"),
+    "recorder-protection": ("要求录像机不得覆盖：{outcome}", "The recorder was asked not to overwrite it: {outcome}"),
+    "recorder-protection-released": ("录像机可再次覆盖", "The recorder may overwrite it again"),
     "preservation-released": ("解除预先保全", "The preservation was released"),
     "quarantine-discarded": ("隔离区对象已清除", "The quarantined object was discarded"),
     "retrieval-ordered": ("开始调取", "The retrieval began"),

@@ -44,7 +44,8 @@ TOLD_ELSEWHERE = ("gap: ", "the recorder's clock is off")
 
 @dataclass(frozen=True)
 class ItemDetails:
-    """One item; ``clock`` is what the retrieval record says of the recorder's clock, ``record`` its number.
+    """One item; ``clock`` is what the retrieval record says of the recorder's clock, ``record`` its number, and
+    ``searched`` where it was looked for, where that is more than was granted.
 
     ``difficulties`` are the record's lines of text, but gaps and clock, which stand in ``coverage`` and ``clock``.
     """
@@ -57,6 +58,7 @@ class ItemDetails:
     copy: Copy | None
     record: str | None
     clock: Mapping[str, Any] | None
+    searched: Span | None
     difficulties: tuple[str, ...]
 
     @property
@@ -177,8 +179,18 @@ def _item(unit: Unit, item: Item, record: Document | None) -> ItemDetails:
         copy=unit.session.scalar(select(Copy).where(Copy.item_id == item.id)),
         record=record.number if record is not None else None,
         clock=told.get("recorderClock"),
+        searched=_searched(told),
         difficulties=tuple(line for line in told.get("difficulties", ()) if not line.startswith(TOLD_ELSEWHERE)),
     )
+
+
+def _searched(told: Mapping[str, Any]) -> Span | None:
+    spans = [
+        Span(datetime.fromisoformat(one["start"]), datetime.fromisoformat(one["end"]))
+        for one in (told.get("searched"), told.get("asked"))
+        if one is not None
+    ]
+    return spans[0] if len(set(spans)) > 1 else None
 
 
 def _reviews(unit: Unit, application: Application) -> list[ReviewDetails]:

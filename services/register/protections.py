@@ -89,7 +89,7 @@ def answered(unit: Unit, protection_id: str, outcome: Answer) -> None:
         "item",
         row.item_id,
         application_id=row.application_id,
-        outcome=outcome,
+        outcome=f"protection-{outcome}",
         start=row.span_start.isoformat(),
         end=row.span_end.isoformat(),
     )
