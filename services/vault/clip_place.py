@@ -26,6 +26,7 @@ class Placement:
     join_ns: int
     end: int | None = None  # of the pictures read so far, in decoding time
     drift_ns: int = 0
+    reorder: tuple[object, int] | None = None  # the streams read last, and how long after decoding they are shown
     torn: bool = False  # the segment before ended too early, so nothing follows it by nearness alone
 
     def __post_init__(self) -> None:

@@ -38,6 +38,7 @@ class Segment:
         self._report = SourceReport(source.heading.name)
         self._counted: dict[int, int] = {}
         self._delay: int | None = None  # between decoding and showing
+        self._first: tuple[int, int] | None = None  # picture: decoded, shown
         self._hangs = False  # on a garbled picture, until the next key frame
         self._end = 0  # of what is shown
 
@@ -96,6 +97,9 @@ class Segment:
         mark = source.movie.mark if source.movie is not None else None
         zero, relation = self._placement.place(self._report.name, nominal, mark, waiting[-1].dts)
         self._cutter.begin_segment(read.tracks, relation, self._extent)
+        before = self._placement.reorder
+        if relation == "follows" and before is not None and before[0] == read.tracks.key:
+            self._delay = before[1]  # what leads to an open group's first pictures is there
         if read.tracks.audio is None and tracks.audio is not None:
             self._report.left_out.append(f"audio {tracks.audio.index}")
         wanted = {"video"} if read.tracks.audio is None else {"video", "audio"}
@@ -107,18 +111,23 @@ class Segment:
             if self._cutter.done >= wanted:
                 return False
         self._placement.moved(self._cutter.moved)
+        self._placement.reorder = (read.tracks.key, self._delay or 0)
         return True
 
     def _picture(self, one: Read, zero: int) -> None:
         dts, pts = zero + one.dts, zero + one.pts
         length = self._extent.usual(one.length)
-        if self._delay is None:
-            self._delay = pts - dts
+        if self._first is None:
+            self._first = (dts, pts)
+            self._delay = min(pts - dts, pts - dts if self._delay is None else self._delay)
+        elif pts < self._first[1]:  # an open group: its first pictures are shown before its key frame
+            self._delay = min(self._delay or 0, pts - self._first[0])
         report = self._report
         report.first_ns = pts if report.first_ns is None else min(pts, report.first_ns)
         self._hangs = not one.good or (self._hangs and one.tracks is None)
         report.garbled += not one.good
-        timed = Timed(one.packet, dts, pts, length, None if self._hangs else dts + self._delay, one.tracks)
+        shown = None if self._hangs else dts + (self._delay or 0)
+        timed = Timed(one.packet, dts, pts, length, shown, one.tracks)
         self._cutter.picture(timed)  # which may move it, to where what it repeats lies
         if not report.garbled:
             report.lost_from_ns = timed.dts + length

@@ -1,6 +1,8 @@
 """Times in Matroska, MPEG-TS and MPEG-PS: they begin anywhere, run over, jump, and are not all told."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -47,7 +49,7 @@ async def test_pictures_that_are_shown_in_another_order_are_copied_in_theirs(
 async def test_an_open_group_is_cut_at_its_key_frame_and_ends_where_it_ends(
     bench: Bench, kind: str, video: str
 ) -> None:
-    shot = shoot(video, reorder=2, open_group=True)
+    shot = shoot(video, reorder=3, open_group=True)
     made = film(shot, kind)
     key = next(index for index, one in enumerate(shot.pictures) if one.key and one.pts >= 2 * FPS)
     # Decoding begins at 0 in this MP4, two pictures before the first one is shown.
@@ -58,6 +60,26 @@ async def test_an_open_group_is_cut_at_its_key_frame_and_ends_where_it_ends(
     assert sealed.outcome == "complete"
     assert abs(sealed.coverage.first_frame - at(start)) < timedelta(milliseconds=1)
     assert sealed.coverage.covered[-1].end <= at(4.001 + late)
+
+
+@pytest.mark.parametrize("video", ["h264", "hevc"])
+@pytest.mark.parametrize("kind", ["matroska", "ps"])
+async def test_segments_that_begin_with_open_groups_follow_without_a_gap(bench: Bench, kind: str, video: str) -> None:
+    shot = shoot(video, reorder=3, open_group=True)
+    keys = [index for index, one in enumerate(shot.pictures) if one.key][1:]
+    cuts = [0, *keys, len(shot.pictures)]
+    runs = [shot.pictures[start:end] for start, end in pairwise(cuts)]
+    segments = [film(replace(shot, pictures=run), kind).given(run[0].pts / FPS) for run in runs]
+    sealed = await bench.seal(span(0, 4), segments)
+    assert pictures(bench, sealed) == shot.units
+    assert (sealed.outcome, sealed.coverage.gaps) == ("complete", ())
+    # Where nothing leads to it, what an open group shows before its key frame is not vouched for.
+    alone = await bench.seal(span(0, 4), segments[1:2], key="masters/item/2")
+    first, last = min(one.pts for one in runs[1]), max(one.pts for one in runs[1])
+    assert first < runs[1][0].pts
+    assert [(one.start, one.end) for one in alone.coverage.covered] == [
+        (at(runs[1][0].pts / FPS), at((last + 1) / FPS))
+    ]
 
 
 @pytest.mark.requirement("R36")
