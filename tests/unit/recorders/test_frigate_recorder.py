@@ -53,10 +53,10 @@ def bench(tmp_path: Path) -> Bench:
 
 
 @asynccontextmanager
-async def opened(server: FrigateServer, **told: str) -> AsyncIterator[FrigateRecorder]:
+async def opened(server: FrigateServer, *, patience: float = 20, **told: str) -> AsyncIterator[FrigateRecorder]:
     async with server.running() as address:
         configuration = {"address": address, "user": USER, "password": PASSWORD, "identity": "NVR-3"} | told
-        yield FrigateRecorder.from_configuration(configuration, LOOPBACK, patience=0.3, poll=0)
+        yield FrigateRecorder.from_configuration(configuration, LOOPBACK, patience=patience, poll=0)
 
 
 async def body(segment: Segment) -> bytes:
@@ -396,7 +396,7 @@ async def test_a_recorder_that_is_busy_is_tried_again(server: FrigateServer, pre
 @pytest.mark.parametrize("prefix", ["/api/gate", "/recordings/"])
 async def test_a_recorder_that_hangs_is_not_waited_for(server: FrigateServer, prefix: str) -> None:
     server.wrong.append(on(prefix, Reply(b"", length=4096, hangs=True)))
-    async with opened(server) as recorder:
+    async with opened(server, patience=1) as recorder:
         with pytest.raises(RecorderDown) as down:
             [await body(segment) for segment in await fetched(recorder, span(5, 7))]
     assert down.value.code == "broken-off"

@@ -54,10 +54,10 @@ def listed(count: int) -> list[Recording]:
 
 
 @asynccontextmanager
-async def opened(server: HikvisionServer, **told: str) -> AsyncIterator[HikvisionRecorder]:
+async def opened(server: HikvisionServer, *, patience: float = 20, **told: str) -> AsyncIterator[HikvisionRecorder]:
     async with server.running() as address:
         known = {"address": address, "user": USER, "password": PASSWORD, "identity": "NVR-9", "zone": "Asia/Shanghai"}
-        yield HikvisionRecorder.from_configuration(known | told, LOOPBACK, patience=0.3)
+        yield HikvisionRecorder.from_configuration(known | told, LOOPBACK, patience=patience)
 
 
 async def body(segment: Segment) -> bytes:
@@ -348,7 +348,7 @@ async def test_a_wrong_password_is_told_without_it(server: HikvisionServer) -> N
 @pytest.mark.parametrize("path", [SEARCH, DOWNLOAD])
 async def test_a_refusal_has_a_name_and_no_secret(server: HikvisionServer, path: str, reply: Reply, code: str) -> None:
     server.wrong.append(on(path, reply))
-    async with opened(server) as recorder:
+    async with opened(server, patience=1 if reply.hangs else 20) as recorder:
         with pytest.raises(RecorderDown) as down:
             [await body(segment) for segment in await fetched(recorder, span(1, 3))]
     assert down.value.code == code
@@ -496,7 +496,7 @@ async def test_lengths_that_lie_and_silence_are_told(
     server: HikvisionServer, path: str, reply: Reply, code: str
 ) -> None:
     server.wrong.append(on(path, reply))
-    async with opened(server) as recorder:
+    async with opened(server, patience=1 if reply.hangs else 20) as recorder:
         with pytest.raises(RecorderDown) as down:
             [await body(segment) for segment in await fetched(recorder, span(1, 3))]
     assert down.value.code == code
