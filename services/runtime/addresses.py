@@ -18,10 +18,10 @@ from typing import NoReturn
 from urllib.parse import urlsplit
 
 import anyio
-import httpcore
 import httpx
 
 from services.runtime.errors import Refused
+from services.runtime.wire import Wire
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -196,19 +196,12 @@ def parse_networks(text: str | None) -> tuple[Network, ...]:
     return tuple(ipaddress.ip_network(part.strip()) for part in (text or "").split(",") if part.strip())
 
 
-# Footage comes through here by the gigabyte, and each turn of the event loop costs as much for 64 KiB as for these.
-httpcore.AsyncHTTP11Connection.READ_NUM_BYTES = 256 * 1024
-
-
 class GuardedTransport(httpx.AsyncBaseTransport):
     """Connects to the addresses that the guard has checked, at every request and every redirect."""
 
     def __init__(self, guard: Guard, inner: httpx.AsyncBaseTransport | None = None) -> None:
         # No connection is kept: one made to an address would serve whatever other name resolves to it.
-        self._inner = inner or httpx.AsyncHTTPTransport(
-            verify=_trust(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")),
-            limits=httpx.Limits(max_keepalive_connections=0),
-        )
+        self._inner = inner or Wire(_trust(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")))
         self._guard = guard
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
