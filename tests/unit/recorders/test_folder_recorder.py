@@ -20,6 +20,7 @@ from services.recorders.folder import FolderRecorder
 from services.recorders.layout import redate
 from services.recorders.registry import Bounded, open_recorder
 from services.runtime.errors import Fatal
+from services.runtime.metrics import REGISTRY
 from services.runtime.spans import Span
 
 SAMPLES = Path(__file__).parents[3] / "deploy" / "demo" / "recordings"
@@ -245,6 +246,10 @@ def test_configuration_that_is_not_understood_says_what_to_set(
         open_recorder(kind, configuration)
 
 
+def waiting_for_a_place() -> float | None:
+    return REGISTRY.get_sample_value("footage_desk_fetches_waiting", {"kind": "folder"})
+
+
 async def test_only_so_many_fetches_of_one_recorder_go_on_at_once(root: Path) -> None:
     Camera(root, "cam1").record(NOON, 8)
     configuration = {"root": str(root), "parallel_fetches": "1"}
@@ -255,9 +260,11 @@ async def test_only_so_many_fetches_of_one_recorder_go_on_at_once(root: Path) ->
     other = open_recorder("folder", {"root": str(root), "parallel_fetches": "1", "identity": "other"})
     assert [one async for one in other.fetch("cam1", span(0, 8))]
     assert not waiting.done()
+    assert waiting_for_a_place() == 1
     await first.aclose()  # type: ignore[attr-defined]  # a generator, which the protocol does not promise
     assert (await waiting).channel == "cam1"
     await second.aclose()  # type: ignore[attr-defined]  # as above
+    assert waiting_for_a_place() == 0
 
 
 async def test_fetch_that_fails_gives_its_place_back(root: Path) -> None:
