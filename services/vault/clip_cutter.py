@@ -176,6 +176,7 @@ class Cutter:
     def _hold(self, timed: Timed) -> None:
         if timed.key:
             self._group = [timed]
+            self._follow(timed)
             while self._sound and self._sound[0].dts < timed.pts:
                 self._sound.popleft()
         elif self._group:
@@ -200,8 +201,7 @@ class Cutter:
             self._append(timed)
 
     def _append(self, timed: Timed) -> None:
-        if timed.tracks is not None and timed.tracks.key != self._key:
-            self._tracks, self._key, self._flowing = timed.tracks, timed.tracks.key, False
+        self._follow(timed)
         jump = timed.dts - self._written_end
         # Within a run a long silence begins a new one, so that no frame is stretched over it.
         if self._flowing and timed.key and jump > max(SECOND, self._job.join_ns):
@@ -218,6 +218,11 @@ class Cutter:
             self._sound.clear()
             for sound in waiting:
                 self._put_sound(sound)
+
+    def _follow(self, timed: Timed) -> None:
+        """Take up the streams of a key frame where they differ. Those of a segment that is closed never do."""
+        if timed.tracks is not None and timed.tracks.key != self._key:
+            self._tracks, self._key, self._flowing = timed.tracks, timed.tracks.key, False
 
     def _start_run(self, timed: Timed) -> None:
         self._writer.begin(self._current(), timed.dts, timed.pts)

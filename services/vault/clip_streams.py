@@ -30,6 +30,10 @@ class Tracks:
     height: int
     sound: bytes = b""
 
+    def __post_init__(self) -> None:
+        # Asked for once more when the segment is closed, and its streams with it.
+        self.key  # noqa: B018
+
     @cached_property
     def codec(self) -> str:
         return self.video.codec_context.name

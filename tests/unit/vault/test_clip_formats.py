@@ -69,3 +69,14 @@ async def test_parameters_that_change_between_the_pictures_of_an_mp4_begin_a_par
             video_stream = container.streams.video[0]
             assert (video_stream.codec_context.width, video_stream.codec_context.height) == size
             assert {(frame.width, frame.height) for frame in container.decode(video=0)} == {size}
+
+
+@pytest.mark.parametrize("start", [3.95, 7.95, 8])
+async def test_a_start_behind_such_a_change_has_its_lead_in_in_the_right_part(bench: Bench, start: float) -> None:
+    small, large = shoot("h264"), shoot("h264", size=(320, 192))
+    changing = film(spliced(small, large), "fmp4")
+    segments = [changing.given(0, 8), film(small, "fmp4").given(8), film(large, "fmp4").given(12)]
+    sealed = await bench.seal(span(start, 16), segments)
+    every = [*small.units, *large.units, *small.units, *large.units]
+    assert pictures(bench, sealed) == every[int(start) * 10 :]
+    assert sealed.outcome == "complete"

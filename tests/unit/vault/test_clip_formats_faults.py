@@ -1,14 +1,20 @@
 """What is wrong with Matroska, MPEG-TS and MPEG-PS is named, and what lacks lies in a gap: as with MP4."""
 
+import io
+import json
+import random
 from pathlib import Path
 from typing import Any
 
+import av
 import pytest
 from films import Film, assert_honest, film, pictures
-from footage_formats import FPS, TICKS, shoot
+from footage_formats import FPS, TICKS, lengths_to_units, shoot
 from vault_bench import Bench, span
 
+from services.vault.clip_process import cut
 from services.vault.coverage import FootageUnreadable, WrongFootage
+from services.vault.framing import Heading, Job, frame, pack
 
 KINDS: dict[str, dict[str, Any]] = {"matroska": {}, "live": {"live": True}, "ts": {}, "ps": {}, "faststart": {}}
 
@@ -127,3 +133,43 @@ async def test_parameters_that_change_within_a_segment_begin_a_part(bench: Bench
         await bench.seal(span(0, 4), [made.given()], key=f"masters/item/{made is second}") for made in (first, second)
     ]
     assert [one.fingerprint, two.fingerprint] == [sealed.coverage.fingerprint for sealed in alone]
+
+
+def _cut(body: bytes, container: str) -> tuple[list[list[bytes]], dict[str, Any]]:
+    """The clip of one segment, without its process: its pictures, and the report."""
+    told, out = io.BytesIO(), io.BytesIO()
+    pieces = [frame(b"D", body[place : place + 65_536]) for place in range(0, len(body), 65_536)]
+    sent = [pack(b"J", Job(0, 4 * 10**9, 2 * 10**8, 1 << 20)), pack(b"S", Heading("one", 0, container))]
+    cut(io.BytesIO(b"".join([*sent, *pieces, frame(b"E")])), out, told)
+    report: dict[str, Any] = json.loads(told.getvalue().splitlines()[-1])["report"]
+    found = []
+    for part in report["parts"]:
+        clip = io.BytesIO(out.getvalue()[part["offset"] : part["offset"] + part["length"]])
+        with av.open(clip, "r", format="mov") as container_read:
+            found += [lengths_to_units(bytes(packet)) for packet in container_read.demux(video=0) if packet.size]
+    return found, report
+
+
+@pytest.mark.requirement("R32")
+@pytest.mark.parametrize("video", ["h264", "hevc"])
+@pytest.mark.parametrize("kind", ["matroska", "live", "ts", "ps"])
+def test_whatever_is_lost_or_put_in_no_picture_that_lacks_counts_as_covered(kind: str, video: str) -> None:
+    whole = film(shoot(video, "aac"), {"live": "matroska"}.get(kind, kind), **KINDS[kind])
+    for seed in range(25):
+        chance = random.Random(seed)  # noqa: S311 - a scenario, no secret
+        body = bytearray(whole.body)
+        for _ in range(chance.choice([1, 1, 2])):
+            place, length = chance.randrange(2000, len(body)), chance.choice([1, 7, 188, 1000, 5000, 30_000])
+            match chance.choice(["lost", "lost", "put in", "cut off"]):
+                case "lost":
+                    del body[place : place + length]
+                case "put in":
+                    body[place:place] = chance.randbytes(length)
+                case _:
+                    del body[max(place, 4000) :]
+        found, report = _cut(bytes(body), whole.container)
+        [source] = report["sources"]
+        lacking = [number for number, picture in enumerate(whole.pictures) if picture not in found]
+        middles = [(number + 0.5) / FPS * 1e9 for number in lacking]
+        assert not any(start <= at < end for at in middles for start, end in report["covered"]), f"seed {seed}"
+        assert source["problem"] or not lacking, f"seed {seed}"
