@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from sqlalchemy import select
 
-from services.register import consents, findings, outbox, people, preservations, recipients
+from services.register import clocks, consents, findings, outbox, people, preservations, recipients
 from services.register.agreements import Agreement
 from services.register.applications import Application, Item
 from services.register.cameras import Camera
@@ -47,6 +47,7 @@ def review(unit: Unit, application_id: str) -> Checked:
     found = [
         *_conflicts(security=security, management=management),
         *_operators(unit),
+        *_clocks(unit, items, cameras),
         *for_applicant(unit, application, items),
     ]
     findings.keep(unit, application_id, application.round, CHECK, found)
@@ -181,6 +182,23 @@ def _scope(items: Sequence[Item], cameras: dict[str, Camera]) -> Iterator[Found]
                 "informs",
                 f"第 {item.position} 项时间段较长，请考虑缩小范围。",
                 f"Item {item.position} is a long span: consider narrowing it.",
+                item.id,
+            )
+
+
+def _clocks(unit: Unit, items: Sequence[Item], cameras: dict[str, Camera]) -> Iterator[Found]:
+    """A clock that is too far off to search by: only people can say which time a form means (R34, F3)."""
+    for item in items:
+        clock = clocks.of_recorder(unit, cameras[item.id].recorder_id)
+        if clock.too_far:
+            seconds = f"{clock.offset.total_seconds():+.0f} ± {clock.uncertainty.total_seconds():.0f}"
+            yield Found(
+                "recorder-clock-too-far",
+                "warns",
+                f"第 {item.position} 项的录像机时钟与标准时间相差 {seconds} 秒，超出放宽检索的范围："
+                "请确认所指的是录像机时间还是标准时间。",
+                f"The recorder of item {item.position} is off true time by {seconds} s, more than is searched for: say "
+                "whether the recorder's time is meant or the true one.",
                 item.id,
             )
 

@@ -10,7 +10,7 @@ from review_desk import FORM, NOON, ReviewDesk
 
 from services.register import completeness, security_check
 from services.register.agreements import Agreement
-from services.register.cameras import Camera
+from services.register.cameras import Camera, Recorder
 from services.register.forms import ItemAsked
 from services.register.people import Person
 from services.register.reviews import Finding
@@ -208,4 +208,22 @@ def test_a_custodian_who_has_left_is_no_custodian(any_database_url: str) -> None
 
     assert desk.run(completeness.review, application_id) is False
     assert "custodian-elsewhere" in found(desk, application_id)
+    desk.close()
+
+
+@pytest.mark.requirement("R24", "R34")
+@pytest.mark.parametrize(("offset_ms", "told"), [(None, False), (600_000, False), (-3_600_000, True)])
+def test_security_is_asked_which_time_is_meant_where_a_clock_is_too_far_off(
+    any_database_url: str, offset_ms: int | None, told: bool
+) -> None:
+    desk = ReviewDesk(any_database_url)
+    desk.run(lambda unit: setattr(unit.session.get_one(Recorder, "recorder"), "clock_offset_ms", offset_ms))
+    application_id = desk.submitted()
+
+    desk.run(security_check.review, application_id)
+
+    found_now = found(desk, application_id)
+    assert ("recorder-clock-too-far" in found_now) is told
+    if told:
+        assert "-3600" in found_now["recorder-clock-too-far"].en
     desk.close()
