@@ -24,6 +24,7 @@ from services.vault.framing import LARGEST_FRAME, Heading, Job, frame, head, mom
 
 CONTAINERS = ("mp4", "fmp4", "mov", "mkv", "ts", "ps")
 READ = 1 << 20
+AHEAD = 4 << 20  # bytes that wait for the clip process, so that neither it nor the recorder waits for a turn
 T = TypeVar("T")
 
 
@@ -203,6 +204,7 @@ class Clip:
         stdin = self._process.stdin
         if stdin is None:
             raise ClipFailed("the clip process has no input")
+        stdin.transport.set_write_buffer_limits(AHEAD)
         try:
             start, end = nanoseconds(self.asked.start), nanoseconds(self.asked.end)
             join = self.join // timedelta(microseconds=1) * 1000
