@@ -31,8 +31,7 @@ class Tracks:
     sound: bytes = b""
 
     def __post_init__(self) -> None:
-        # Asked for once more when the segment is closed, and its streams with it.
-        self.key  # noqa: B018
+        _ = self.key  # is asked for once more when the segment is closed, and its streams with it
 
     @cached_property
     def codec(self) -> str:
