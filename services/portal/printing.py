@@ -7,12 +7,18 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from services.portal.words import words
+from services.register import local_times
 
 
 def moment(told: str, zone: str, *, exact: bool = False) -> str:
-    """An ISO 8601 moment as people read it in ``zone`` (an IANA name), to the second, or to the millisecond."""
+    """An ISO 8601 moment as people read it in ``zone`` (an IANA name), to the second, or to the millisecond.
+
+    In an hour that the zone shows twice the offset says which of the two it is (F4).
+    """
     local = datetime.fromisoformat(told).astimezone(ZoneInfo(zone))
-    return local.replace(tzinfo=None).isoformat(sep=" ", timespec="milliseconds" if exact else "seconds")
+    text = local.replace(tzinfo=None).isoformat(sep=" ", timespec="milliseconds" if exact else "seconds")
+    twice = len(local_times.candidates(local.replace(tzinfo=None, fold=0), zone)) > 1
+    return f"{text} ({local.isoformat()[-6:]})" if twice else text
 
 
 _environment = Environment(

@@ -44,6 +44,57 @@ def test_a_moment_is_told_in_the_zone_that_was_asked_in() -> None:
     assert moment("2031-03-04T23:30:00.125000Z", "UTC", exact=True) == "2031-03-04 23:30:00.125"
 
 
+@pytest.mark.parametrize(
+    ("told", "zone", "printed"),
+    [
+        ("2031-10-26T00:30:00Z", "Europe/Berlin", "2031-10-26 02:30:00 (+02:00)"),
+        ("2031-10-26T01:30:00Z", "Europe/Berlin", "2031-10-26 02:30:00 (+01:00)"),
+        ("2031-10-25T23:59:59Z", "Europe/Berlin", "2031-10-26 01:59:59"),
+        ("2031-10-26T02:00:00Z", "Europe/Berlin", "2031-10-26 03:00:00"),
+        ("2031-03-30T00:59:59Z", "Europe/Berlin", "2031-03-30 01:59:59"),
+        ("2031-03-30T01:00:00Z", "Europe/Berlin", "2031-03-30 03:00:00"),
+        ("2031-10-26T00:30:00Z", "Asia/Shanghai", "2031-10-26 08:30:00"),
+    ],
+)
+def test_a_printed_time_is_never_two_times(told: str, zone: str, printed: str) -> None:
+    assert moment(told, zone) == printed
+
+
+@pytest.mark.requirement("R34", "R35")
+def test_the_record_prints_both_times_and_where_it_was_searched() -> None:
+    obtained = record()["obtained"] | {
+        **{"firstFrame": "2031-03-04T01:00:01+00:00", "lastFrame": "2031-03-04T01:00:23.900000+00:00"},
+        **{"trimmedBeforeMs": 4000, "trimmedAfterMs": 2500},
+    }
+    printed = page(
+        "retrieval-record",
+        "DQ-2031-000001",
+        "a" * 64,
+        record(
+            obtained=obtained,
+            searched={"start": "2031-03-04T01:00:01+00:00", "end": "2031-03-04T01:00:24+00:00"},
+            trueTime={"firstFrame": "2031-03-04T00:59:58+00:00", "lastFrame": "2031-03-04T01:00:20.900000+00:00"},
+            recorderClock={
+                **{"zone": "UTC", "offsetMs": 3000, "method": "picture", "uncertaintyMs": 1000},
+                "measuredAt": "2031-03-04T03:00:00+00:00",
+            },
+            promised={"handedIn": None, "retrieved": [SPAN]},
+            recorderProtection=["protected", None],
+            difficulties=["promised and not given: 2031-03-04T01:00:08+00:00 to 2031-03-04T01:00:16+00:00"],
+        ),
+    )
+
+    assert "检索时间段" in printed
+    assert "2031-03-04 09:00:01.000 至 2031-03-04 09:00:24.000（录像机时间" in printed
+    assert "录像机时间 2031-03-04 09:00:01.000 至 2031-03-04 09:00:23.900" in printed
+    assert "标准时间 2031-03-04 08:59:58.000 至 2031-03-04 09:00:20.900" in printed
+    assert "偏差 3000 毫秒（与画面上的时钟核对，不确定度 1000 毫秒，测于 2031-03-04 11:00:00）" in printed
+    assert "另取后裁去 4000 毫秒／2500 毫秒" in printed
+    assert "提交时 未答复" in printed
+    assert "已在录像机上锁定；锁定失败" in printed
+    assert "录像机报有而未给出" in printed
+
+
 @pytest.mark.requirement("R35")
 def test_the_record_tells_what_is_missing_and_in_which_zone() -> None:
     printed = page("retrieval-record", "DQ-2031-000001", "a" * 64, record())
