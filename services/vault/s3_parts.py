@@ -25,7 +25,8 @@ from services.vault.s3_answers import answers
 from services.vault.s3_client import CHECKSUM
 from services.vault.store import Source, StoreDown, StoreRefused
 
-PART_BYTES = 16 << 20  # 10 000 parts make 156 GiB; 8 to 64 MiB were equally fast, memory grows with it
+PART_BYTES = 8 << 20  # 8 to 64 MiB were equally fast, and two are held
+LARGER_FROM = 2000  # later parts are twice as large, so that the 10 000 that there may be make 140 GiB
 _READ = 2 << 20
 
 
@@ -51,9 +52,9 @@ class Upload:
     def put(self, source: Source, *, metadata: Mapping[str, str], legal_hold: bool, content_type: str) -> Put:
         """Raises the store's errors, and whatever the source raises as it is; then no upload is left behind."""
         headers = genheaders(dict(metadata), None, None, None, legal_hold) | {"Content-Type": content_type}
-        buffer = _buffer()
+        buffer = _buffer(1)
         filled = _fill(buffer, source)
-        if filled < PART_BYTES:
+        if filled < len(buffer):
             with answers(self._server, self._act):
                 whole = bytes(buffer[:filled])
                 result = self._client._put_object(self._name, self._key, whole, headers | {CHECKSUM: _sha256(whole)})
@@ -74,14 +75,16 @@ class Upload:
         """Send ``first``, which is full, and all that follows it."""
         parts: list[_Part] = []
         size = 0
-        buffer, other = first, _buffer()
-        filled = PART_BYTES
+        buffer, other = first, _buffer(2)
+        filled = len(buffer)
         with ThreadPoolExecutor(1, thread_name_prefix="vault-part") as sender:
             while filled:
                 number = len(parts) + 1
                 sending = sender.submit(self._send_part, upload_id, buffer[:filled], number)
                 size += filled
-                filled = _fill(other, source, until=_failed(sending)) if filled == PART_BYTES else 0
+                if len(other) < part_bytes(number + 1):
+                    other = _buffer(number + 1)
+                filled = _fill(other, source, until=_failed(sending)) if filled == len(buffer) else 0
                 parts.append(sending.result())
                 buffer, other = other, buffer
         return parts, size
@@ -120,9 +123,14 @@ def _sha256(data: bytes | memoryview) -> str:
     return base64.b64encode(hashlib.sha256(data).digest()).decode()
 
 
-def _buffer() -> memoryview:
+def part_bytes(number: int) -> int:
+    """How large the part of that number is, unless it is the last; they count from 1."""
+    return PART_BYTES if number < LARGER_FROM else 2 * PART_BYTES
+
+
+def _buffer(number: int) -> memoryview:
     # Of the system: what a small object does not fill is never taken, and all of it is given back.
-    return memoryview(mmap.mmap(-1, PART_BYTES))
+    return memoryview(mmap.mmap(-1, part_bytes(number)))
 
 
 def _failed(sending: "Future[_Part]") -> Callable[[], bool]:

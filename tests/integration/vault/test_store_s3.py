@@ -1,6 +1,7 @@
 """What only an S3 store can get wrong: its buckets, its account, its server, its unfinished uploads."""
 
 import io
+import random
 import secrets
 import shutil
 import socket
@@ -26,6 +27,7 @@ from minio.objectlockconfig import DAYS, ObjectLockConfig
 from pydantic import SecretStr
 
 from services.runtime import stores as places
+from services.vault import s3_parts
 from services.vault.s3 import S3Store
 from services.vault.store import StoreDown, StoreLocked, StoreMissing, StoreRefused
 
@@ -124,6 +126,20 @@ def test_sweep_aborts_the_unfinished_uploads_of_exactly_this_key(
     assert store.sweep("masters", key) == 2
     assert store.sweep("masters", key) == 0
     assert store.sweep("masters", f"{key}0") == 1
+
+
+@pytest.mark.parametrize("size", [(5 << 20) + 1, 25 << 20, (25 << 20) + 7])
+def test_later_parts_are_larger(size: int, s3_place: places.S3Store, key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(s3_parts, "PART_BYTES", 5 << 20)
+    monkeypatch.setattr(s3_parts, "LARGER_FROM", 2)
+    store, data = S3Store(s3_place), random.Random(1).randbytes(size)  # noqa: S311 - only to be told apart
+    stored = store.put("masters", key, io.BytesIO(data), metadata={})
+    assert stored.size == size
+    assert b"".join(store.get("masters", key)) == data
+
+
+def test_as_many_parts_as_there_may_be_hold_a_day_of_footage() -> None:
+    assert sum(s3_parts.part_bytes(number) for number in range(1, 10_001)) > 24 * 3600 * 12_000_000 // 8
 
 
 def test_an_interrupt_while_a_part_is_sent_leaves_no_upload(
