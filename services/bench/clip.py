@@ -9,8 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from services.bench.camera import CHANNEL, segments_of, span_of
 from services.bench.figures import MIB, Peer, timed, timed_now, told
-from services.bench.footage import CHANNEL, encode, segments_of, span_of
+from services.bench.footage import encode
 from services.bench.recording import Recording
 from services.recorders.base import Segment
 from services.vault.clip import Clip

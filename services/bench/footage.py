@@ -1,32 +1,16 @@
-"""Footage to measure with: ten seconds of noise, encoded once, that a recorder serves as often as is asked for."""
+"""Footage to measure with: ten seconds of noise, encoded once."""
 
-import math
 import secrets
-from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
 
 import av
 
-from services.runtime.spans import Span
+from services.bench.camera import SECONDS
 
-START = datetime(2026, 1, 1, tzinfo=UTC)
-SECONDS = 10
 FPS = 25
 SIZE = (640, 360)
-CHANNEL = "camera"
 _FRAGMENTED = {"movflags": "frag_keyframe+empty_moov+default_base_moof"}
-
-
-def segments_of(size: int, segment: int) -> int:
-    """How many segments of ``segment`` bytes make at least ``size`` bytes."""
-    return max(1, math.ceil(size / segment))
-
-
-def span_of(number: int, count: int = 1) -> Span:
-    """Where ``count`` segments from the ``number``-th on lie on the wall clock."""
-    start = START + timedelta(seconds=number * SECONDS)
-    return Span(start, start + timedelta(seconds=count * SECONDS))
 
 
 def encode(path: Path, megabits: float) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from services.bench.footage import SECONDS
+from services.bench.camera import SECONDS
 from services.runtime import stores as places
 
 _FRAGMENTED = "-c copy -movflags frag_keyframe+empty_moov+default_base_moof -f mp4 pipe:1"

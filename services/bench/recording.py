@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from services.bench.footage import SECONDS
+from services.bench.camera import SECONDS
 from services.runtime.boxes import Box, boxes, descend, read_movie
 
 PIECE = 1 << 20

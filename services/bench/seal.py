@@ -14,9 +14,10 @@ from time import perf_counter
 from typing import Any
 
 from services.bench import pipeline
+from services.bench.camera import SECONDS, segments_of
 from services.bench.certificates import certify
 from services.bench.figures import GIB, HOUR, MIB, Peer, told
-from services.bench.footage import SECONDS, encode, segments_of
+from services.bench.footage import encode
 from services.bench.memory import Peak
 from services.bench.s3_server import program, seaweedfs
 from services.bench.seal_process import BUCKET, Task, store_to_json

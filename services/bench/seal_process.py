@@ -18,7 +18,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from services.bench.footage import CHANNEL, SECONDS, span_of
+from services.bench.camera import CHANNEL, SECONDS, span_of
 from services.recorders.base import Segment
 from services.recorders.web import Web
 from services.runtime import stores as places

@@ -10,7 +10,7 @@ from functools import partial
 from ipaddress import ip_network
 from typing import Any
 
-from services.bench.footage import CHANNEL, span_of
+from services.bench.camera import CHANNEL, span_of
 from services.recorders.base import Segment
 from services.recorders.web import Web
 from services.runtime.addresses import Guard

@@ -19,7 +19,8 @@ from typing import Any
 import pytest
 from stream_faults import FaultyRecorder, FaultyWay, FullDisk
 
-from services.bench.footage import CHANNEL, encode, span_of
+from services.bench.camera import CHANNEL, span_of
+from services.bench.footage import encode
 from services.bench.s3_server import S3Server
 from services.recorders.base import RecorderDown
 from services.recorders.web import BrokenOff
