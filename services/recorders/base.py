@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from services.runtime.errors import Fatal, Retryable
@@ -52,7 +52,8 @@ class Segment:
 
     ``span`` starts at the wall-clock time of the segment's media time 0; in mkv, ts and ps, whose times begin anywhere,
     at that of its first picture. ``size`` in bytes, where it is known before reading; ``container`` is one of mp4,
-    fmp4, mov, mkv, ts, ps; ``open`` begins a new stream of its bytes.
+    fmp4, mov, mkv, ts, ps; ``open`` begins a new stream of its bytes. ``step`` is how coarse the times of its span are:
+    neighbours that lie no further apart may follow one another.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Segment:
     size: int | None
     container: str
     open: Callable[[], AsyncIterator[bytes]]
+    step: timedelta = timedelta(0)
 
 
 @dataclass(frozen=True)

@@ -121,7 +121,7 @@ class HikvisionRecorder:
         for match in await self._found(channel, span):
             name = match.name or match.begins
             size = None if self._grows(match) else match.size
-            yield Segment(name, channel, match.span, size, "ps", partial(self._web.footage, match.uri))
+            yield Segment(name, channel, match.span, size, "ps", partial(self._web.footage, match.uri), JOIN)
 
     async def snapshot(self, channel: str, at: datetime) -> bytes:
         return await picture_in(self.fetch(channel, Span(at, at + timedelta(milliseconds=1))), at)

@@ -88,6 +88,7 @@ class _File:
     size: int | None
     container: str
     open: Callable[[], AsyncIterator[bytes]]
+    step: timedelta = timedelta(0)
 
 
 async def receive(

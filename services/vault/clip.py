@@ -20,7 +20,7 @@ from services.runtime.confine import clean_environment
 from services.runtime.errors import Fatal, Retryable
 from services.runtime.spans import Span
 from services.vault.coverage import Fragment, Part, WrongFootage
-from services.vault.framing import LARGEST_FRAME, Heading, Job, frame, head, moment, nanoseconds, pack
+from services.vault.framing import LARGEST_FRAME, Heading, Job, frame, head, in_nanoseconds, moment, nanoseconds, pack
 
 CONTAINERS = ("mp4", "fmp4", "mov", "mkv", "ts", "ps")
 READ = 1 << 20
@@ -65,6 +65,8 @@ class SegmentLike(Protocol):
     def container(self) -> str: ...
     @property
     def open(self) -> Callable[[], AsyncIterator[bytes]]: ...
+    @property
+    def step(self) -> timedelta: ...
 
 
 @dataclass(frozen=True)
@@ -207,8 +209,7 @@ class Clip:
         stdin.transport.set_write_buffer_limits(AHEAD)
         try:
             start, end = nanoseconds(self.asked.start), nanoseconds(self.asked.end)
-            join = self.join // timedelta(microseconds=1) * 1000
-            stdin.write(pack(b"J", Job(start, end, join, self.limits.window)))
+            stdin.write(pack(b"J", Job(start, end, in_nanoseconds(self.join), self.limits.window)))
             async with _closing(self.segments) as segments:
                 async for segment in segments:
                     await self._feed_segment(stdin, segment)
@@ -227,7 +228,8 @@ class Clip:
         taken = Taken(segment.name, segment.span, segment.size)
         self.taken.append(taken)
         digest = hashlib.sha256()
-        stdin.write(pack(b"S", Heading(segment.name, nanoseconds(self.zero(segment)), segment.container, segment.size)))
+        zero, step = nanoseconds(self.zero(segment)), in_nanoseconds(segment.step)
+        stdin.write(pack(b"S", Heading(segment.name, zero, segment.container, segment.size, step)))
         async with _closing(segment.open()) as chunks:
             async for chunk in chunks:
                 digest.update(chunk)

@@ -19,8 +19,9 @@ class Placement:
 
     A segment begins at the time the recorder names it by. Two exceptions keep rough names from tearing or doubling
     footage: MediaMTX numbers the segments of a run and states their exact distance; and a segment that begins, by the
-    names, within the join of the end before it follows it. What that shifts is kept until the next long gap, so that
-    a camera whose clock runs fast neither loses pictures nor hides a gap; ``drift_ns`` says how far it went.
+    names, within the join of the end before it (or the step of the recorder's times, where they are coarser) follows
+    it. What that shifts is kept until the next long gap, so that a camera whose clock runs fast neither loses pictures
+    nor hides a gap; ``drift_ns`` says how far it went.
     """
 
     join_ns: int
@@ -35,14 +36,16 @@ class Placement:
         self._shift = 0  # of the segment before, against its name
         self._placed: tuple[str, int] | None = None  # the segment before: its name and its time by it
 
-    def place(self, name: str, nominal: int, mark: StreamMark | None, first: int) -> tuple[int, Relation]:
+    def place(
+        self, name: str, nominal: int, mark: StreamMark | None, first: int, step: int = 0
+    ) -> tuple[int, Relation]:
         """Wall-clock time of the segment's media time 0, and the relation to what came before.
 
         ``first`` is the media time of its first picture in decoding order. Raises Foreign.
         """
         if mark is not None:
             self._check(name, mark, nominal + first)
-        zero, distance = nominal, 0
+        zero, distance, join = nominal, 0, max(self.join_ns, step)
         repeated = self._placed == (name, nominal)  # a segment that broke off is given again, from its beginning
         self._placed = (name, nominal)
         if repeated:
@@ -50,7 +53,7 @@ class Placement:
         elif self.end is not None:
             placed = self._numbered(mark)
             distance = nominal + first - (self.end - self._shift) if placed is None else placed + first - self.end
-            zero = self._zero(nominal, first, distance, self.end) if placed is None else placed
+            zero = self._zero(nominal, first, distance, self.end, join) if placed is None else placed
         self._shift = zero - nominal
         self.drift_ns = max(self.drift_ns, abs(self._shift))
         self._before = None if mark is None else (mark, zero)
@@ -58,9 +61,9 @@ class Placement:
             self._seen.add(mark.stream)
         if repeated:
             return zero, "again"
-        if self.end is None or distance > (0 if self.torn else self.join_ns):
+        if self.end is None or distance > (0 if self.torn else join):
             return zero, "gap"
-        return zero, "overlap" if distance < -self.join_ns else "follows"
+        return zero, "overlap" if distance < -join else "follows"
 
     def moved(self, by: int) -> None:
         """The segment that was placed last was moved by as much, to where the pictures that it repeats lie."""
@@ -76,8 +79,8 @@ class Placement:
             return None
         return placed + mark.decode_ns - before.decode_ns
 
-    def _zero(self, nominal: int, first: int, distance: int, end: int) -> int:
-        if abs(distance) <= self.join_ns and not (self.torn and distance > 0):
+    def _zero(self, nominal: int, first: int, distance: int, end: int, join: int) -> int:
+        if abs(distance) <= join and not (self.torn and distance > 0):
             return end - first
         if distance > max(RESYNC, 2 * abs(self._shift)):
             return nominal

@@ -95,7 +95,9 @@ class Segment:
         # Media time 0 on the wall clock, by the segment's name.
         nominal = source.heading.zero_ns - read.origin
         mark = source.movie.mark if source.movie is not None else None
-        zero, relation = self._placement.place(self._report.name, nominal, mark, waiting[-1].dts)
+        zero, relation = self._placement.place(
+            self._report.name, nominal, mark, waiting[-1].dts, self._source.heading.step_ns
+        )
         self._cutter.begin_segment(read.tracks, relation, self._extent)
         before = self._placement.reorder
         if relation == "follows" and before is not None and before[0] == read.tracks.key:

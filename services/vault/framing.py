@@ -32,17 +32,24 @@ class Heading:
     """A segment: its name, the wall-clock time that it begins at, its container, and its size where one is promised.
 
     It begins at media time 0; in Matroska, MPEG-TS and MPEG-PS, whose times begin anywhere, with its first picture.
+    ``step_ns`` is how coarse its recorder's times are.
     """
 
     name: str
     zero_ns: int
     container: str = "fmp4"
     size: int | None = None
+    step_ns: int = 0
 
 
 def nanoseconds(moment: datetime) -> int:
     """An aware moment as nanoseconds since 1970."""
-    return (moment - _EPOCH) // timedelta(microseconds=1) * 1000
+    return in_nanoseconds(moment - _EPOCH)
+
+
+def in_nanoseconds(length: timedelta) -> int:
+    """A length of time, to the microsecond."""
+    return length // timedelta(microseconds=1) * 1000
 
 
 def moment(ns: int) -> datetime:

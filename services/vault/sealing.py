@@ -267,6 +267,7 @@ class _MasterPart:
     size: int | None
     container: str
     open: Callable[[], AsyncIterator[bytes]]
+    step: timedelta = timedelta(0)
 
 
 class _Master:

@@ -40,6 +40,7 @@ class Given:
     body: bytes
     size: int | None = None
     container: str = "fmp4"
+    step: timedelta = timedelta(0)
 
     def open(self) -> AsyncIterator[bytes]:
         return self._bytes()

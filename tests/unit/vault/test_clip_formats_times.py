@@ -104,6 +104,26 @@ async def test_time_stamps_that_run_over_go_on(bench: Bench, begins: int) -> Non
     assert pictures(bench, sealed) == made.pictures[10:]
 
 
+@pytest.mark.requirement("R34")
+@pytest.mark.parametrize(
+    ("step", "begins", "gaps"),
+    [
+        (1, (0, 4.8, 8.2), 0),  # as a recorder that rounds its starts down names recordings without a gap
+        (0, (0, 4.8, 8.2), 2),
+        (1, (0, 6, 10), 1),
+    ],
+)
+async def test_recordings_whose_times_are_coarse_follow_one_another(
+    bench: Bench, step: float, begins: tuple[float, ...], gaps: int
+) -> None:
+    made = [
+        film(shoot(tint=tint), "ps").given(begin, step=timedelta(seconds=step)) for tint, begin in enumerate(begins)
+    ]
+    sealed = await bench.seal(span(1, 11), made)
+    assert len(sealed.coverage.gaps) == gaps
+    assert (sealed.outcome == "complete") == (not gaps)
+
+
 def _ts_then(seconds: float) -> Film:
     shot = shoot("h264")
     first = film(shot, "ts", start=100)
