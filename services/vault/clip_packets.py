@@ -146,7 +146,8 @@ class Unpacked:
         self._waiting: list[_Picture] = []
         self._ahead: list[Packet[Stream]] = []
         self.origin = 0
-        self.tracks = self._look_ahead(tracks)
+        mu_law = tracks.audio is not None and watched.mu_law(tracks.audio.id)
+        self.tracks = self._look_ahead(replace(tracks, mu_law=mu_law))
 
     def _look_ahead(self, tracks: Tracks) -> Tracks:
         """Read up to the first key frame and the first sound, which say what MP4 must say before them."""

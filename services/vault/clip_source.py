@@ -19,8 +19,10 @@ from services.vault.framing import Heading, read_frame
 HEAD = 512  # bytes that tell what a segment is
 BUFFER = 1 << 18  # of the media library, for each turn to our side and back
 FORMATS = {"mp4": "mov", "fmp4": "mov", "mov": "mov", "mkv": "matroska", "ts": "mpegts", "ps": "mpeg"}
-# Stream types that recorders use in MPEG-PS (GB/T 28181, appendix C), and the demuxer takes for MPEG sound.
-MISTAKEN = {0x91: "G.711 mu-law", 0x92: "G.722.1", 0x93: "G.723.1", 0x99: "G.729"}
+# Stream types that recorders use in MPEG-PS (GB/T 28181, appendix C). The demuxer knows A-law, and takes the others for
+# MPEG sound.
+A_LAW, MU_LAW = 0x90, 0x91
+MISTAKEN = {0x92: "G.722.1", 0x93: "G.723.1", 0x99: "G.729"}
 NAMES = {"mkv": "Matroska", "ts": "MPEG-TS", "ps": "MPEG-PS"}
 FIRST_BOXES = {b"ftyp", b"styp", b"moov", b"moof", b"mdat", b"free", b"skip", b"wide", b"sidx"}
 
@@ -73,6 +75,8 @@ class Source:
         self._held = 0  # bytes of these
         self._place = 0  # read of the first of these
         self._ended = False
+        self._unread = b""  # of MPEG-PS, what its walk has not passed
+        self._given = 0
         self._head = b""
 
     def open(self) -> InputContainer:
@@ -137,10 +141,15 @@ class Source:
         if letter == b"E":
             self._ended = True
             self.walk.finish()
+            if self._unread:
+                self._ready.append(self._unread)
+                self._held += len(self._unread)
         else:
             if len(self._head) < HEAD:
                 self._head += body[:HEAD]
             self.walk.feed(body)
+            if isinstance(self.walk, PackWalk):
+                body = self._as_a_law(self.walk, body)
             self._ready.append(body)
             self._held += len(body)
         if self.boxes is not None and self.boxes.found:
@@ -162,8 +171,10 @@ class Source:
 
     def read(self, size: int) -> bytes:
         """Up to ``size`` bytes; empty at the end of the segment."""
-        while not self._ready and not self._ended:
+        while not self._held and not self._ended:
             self._receive()
+        while self._ready and not self._ready[0]:
+            self._ready.popleft()
         if not self._ready:
             return b""
         first = self._ready[0]
@@ -186,6 +197,21 @@ class Source:
         """How many packets of a track the segment's own headers tell of; ``counted`` where they tell nothing."""
         told = self.walk.blocks if isinstance(self.walk, ElementWalk) else self.declared_samples
         return told.get(track, counted)
+
+    def _as_a_law(self, walk: PackWalk, body: bytes) -> bytes:
+        """What may be read of MPEG-PS, mu-law announced as A-law: the demuxer parts both into the same packets."""
+        whole = bytearray(self._unread + body)
+        for place, kind in walk.told_at:
+            if kind == MU_LAW:
+                whole[place - self._given] = A_LAW
+        walk.told_at.clear()
+        count = walk.passed - self._given
+        self._given, self._unread = walk.passed, bytes(whole[count:])
+        return bytes(whole[:count])
+
+    def mu_law(self, stream: int) -> bool:
+        """Whether the stream that is read as A-law is mu-law."""
+        return isinstance(self.walk, PackWalk) and self.walk.kinds.get(stream & 0xFF) == MU_LAW
 
     def announced(self) -> str | None:
         """A kind of sound that the segment announces and the demuxer takes for another one."""

@@ -1,10 +1,12 @@
 """The picture and the sound that a segment offers, and what makes two segments' streams the same."""
 
 import hashlib
+import io
 import json
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 
+import av
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.video.stream import VideoStream
@@ -29,6 +31,7 @@ class Tracks:
     width: int
     height: int
     sound: bytes = b""
+    mu_law: bool = False  # what the demuxer takes for A-law
 
     def __post_init__(self) -> None:
         _ = self.key  # is asked for once more when the segment is closed, and its streams with it
@@ -38,13 +41,19 @@ class Tracks:
         return self.video.codec_context.name
 
     @property
+    def sound_codec(self) -> str | None:
+        if self.audio is None:
+            return None
+        return "pcm_mulaw" if self.mu_law else self.audio.codec_context.name
+
+    @property
     def codecs(self) -> list[str]:
-        return [stream.codec_context.name for stream in (self.video, self.audio) if stream is not None]
+        return [self.codec] if self.sound_codec is None else [self.codec, self.sound_codec]
 
     @property
     def container(self) -> str:
         """What a part of these streams is written as."""
-        return "mov" if self.audio is not None and self.audio.codec_context.name in IN_MOV else "mp4"
+        return "mov" if self.sound_codec in IN_MOV else "mp4"
 
     @cached_property
     def fingerprint(self) -> str:
@@ -86,7 +95,7 @@ class Tracks:
         if self.audio is None:
             return self.fingerprint, str(self.video.time_base)
         sound = self.audio.codec_context
-        told = (sound.name, self.sound, sound.sample_rate, sound.layout.nb_channels)
+        told = (self.sound_codec, self.sound, sound.sample_rate, sound.layout.nb_channels)
         return self.fingerprint, str(self.video.time_base), *told, str(self.audio.time_base)
 
 
@@ -124,3 +133,18 @@ def choose_tracks(container: InputContainer, name: str) -> Tracks:
     context = video.codec_context
     sound = (audio.codec_context.extradata or b"") if audio is not None else b""
     return Tracks(video, audio, context.extradata or b"", context.width, context.height, sound)
+
+
+@cache
+def _mu_law() -> InputContainer:
+    """A file that holds nothing but the description of G.711 mu-law."""
+    told = io.BytesIO()
+    with av.open(told, "w", format="mov", options={"movflags": "empty_moov"}) as container:
+        container.add_stream("pcm_mulaw", rate=8000, layout="mono")
+        container.start_encoding()
+    return av.open(io.BytesIO(told.getvalue()), "r", format="mov")
+
+
+def described_sound(tracks: Tracks) -> AudioStream | None:
+    """The stream that the written sound is like."""
+    return _mu_law().streams.audio[0] if tracks.mu_law else tracks.audio

@@ -207,7 +207,13 @@ class PackWalk(_Steps):
 
     def __init__(self) -> None:
         super().__init__()
-        self.kinds: dict[int, int] = {}  # of streams, as the stream map announces them
+        self.kinds: dict[int, int] = {}  # of streams, as the stream maps announce them
+        self.told_at: list[tuple[int, int]] = []  # where, and which kind, since it was last taken
+
+    @property
+    def passed(self) -> int:
+        """Bytes that the walk will not come back to."""
+        return self._before
 
     def _step(self) -> bool:
         head = self._held[self._at : self._at + 14]
@@ -245,6 +251,7 @@ class PackWalk(_Steps):
         place = 6 + int.from_bytes(body[2:4], "big")
         while place + 8 <= length:  # behind it comes a checksum of four bytes
             self.kinds[body[place + 1]] = body[place]
+            self.told_at.append((self._position + 6 + place, body[place]))
             place += 4 + int.from_bytes(body[place + 2 : place + 4], "big")
         return True
 

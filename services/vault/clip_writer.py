@@ -18,7 +18,7 @@ from av.packet import Packet
 from av.stream import Stream
 
 from services.runtime.boxes import BoxWalk
-from services.vault.clip_streams import Tracks
+from services.vault.clip_streams import Tracks, described_sound
 
 BUFFER = 1 << 20  # of the muxer: a fragment leaves in few pieces
 # No edit list, no trailing index; every track's time starts where its packets say (frag_discont).
@@ -149,8 +149,9 @@ class Writer:
         video.codec_context.width, video.codec_context.height = tracks.width, tracks.height
         streams: dict[str, Stream] = {"video": video}
         bases = {"video": tracks.video.time_base or Fraction(1, 90_000)}
-        if tracks.audio is not None:
-            audio = container.add_stream_from_template(tracks.audio, opaque=True)
+        sound = described_sound(tracks)
+        if tracks.audio is not None and sound is not None:
+            audio = container.add_stream_from_template(sound, opaque=True)
             audio.codec_context.extradata = tracks.sound or None
             streams["audio"] = audio
             bases["audio"] = tracks.audio.time_base or Fraction(1, 90_000)
