@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -568,6 +569,20 @@ def test_an_end_before_its_start_or_a_length_that_lies_does_not_place_an_event_e
     first, second = placed([odd, long], ZoneInfo("UTC"))
     assert first.span.start == second.span.start == NOON + HALF
     assert second.span.end == at(5) + HALF
+
+
+@pytest.mark.parametrize("phase", [0.0, 0.2, 0.5, 0.9])
+def test_the_places_of_events_do_not_step_with_the_seconds_of_their_rows(phase: float) -> None:
+    """Events of 59.43 s that overlap by 0.4 s: told by whole seconds, their phase goes round once in half an hour."""
+    rows = []
+    for number in range(40):
+        start = NOON.replace(tzinfo=None) + timedelta(seconds=phase + number * 59.03)
+        end, length = start + timedelta(seconds=59.43), timedelta(seconds=59.43)
+        rows.append(Row(number, start.replace(microsecond=0), end.replace(microsecond=0), length, "", False, ""))
+    events = placed(rows, ZoneInfo("UTC"))
+    errors = [(event.span.start - at(phase + event.row.number * 59.03)) / timedelta(seconds=1) for event in events]
+    assert max(map(abs, errors)) <= 0.1
+    assert max(abs(later - sooner) for sooner, later in pairwise(errors)) <= 0.05
 
 
 async def test_it_is_a_kind_of_the_registry_and_says_what_it_lacks() -> None:
