@@ -37,7 +37,7 @@ def judge(
     if not seen or report.zero is None or report.first_frame is None or report.last_frame is None or report.end is None:
         raise _nothing(asked, channel, promised, taken)
     _check_fingerprint(report, channel, expected_fingerprint)
-    broken = _broken(asked, taken)
+    broken = _broken(asked, taken, tolerance)
     torn = [span for _, span in broken if span.duration]
     covered = _without(report.covered, torn)
     holes = gaps(asked, covered, tolerance=tolerance) + torn
@@ -116,7 +116,7 @@ def _check_fingerprint(report: ClipReport, channel: str, expected: str | None) -
             )
 
 
-def _broken(asked: Span, taken: Sequence[Taken]) -> list[tuple[Taken, Span]]:
+def _broken(asked: Span, taken: Sequence[Taken], tolerance: timedelta) -> list[tuple[Taken, Span]]:
     """Segments with a fault inside the asked span, each with what was lost by it (which may be no time at all)."""
     found = []
     for number, one in enumerate(taken, 1):
@@ -125,8 +125,8 @@ def _broken(asked: Span, taken: Sequence[Taken]) -> list[tuple[Taken, Span]]:
         until = _next_picture(one.lost_from, taken, asked)
         if until <= one.lost_from and any((one.name, one.span) == (two.name, two.span) for two in taken[number:]):
             continue  # it was given again, and what it lacked came then
-        # What a segment lacks before the asked start only, the clip does not lack.
-        if one.lost_from < asked.end and (until > asked.start or one.lost_from >= asked.start):
+        # What a segment lacks before the asked start only, the clip does not lack; time stamps are rough.
+        if one.lost_from < asked.end and (until - asked.start > tolerance or one.lost_from >= asked.start):
             found.append((one, Span(max(one.lost_from, asked.start), max(until, one.lost_from, asked.start))))
     return found
 

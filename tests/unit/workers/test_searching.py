@@ -77,6 +77,16 @@ async def test_what_is_broken_beside_the_asked_span_does_no_harm(desk: Desk) -> 
     assert record(desk)["difficulties"] == []
 
 
+async def test_a_time_stamp_that_is_rough_does_no_harm_behind_a_broken_neighbour(desk: Desk) -> None:
+    files = sorted((desk.recordings / "gate").iterdir())
+    files[1].write_bytes(b"<html>sign in</html>" * 2000)
+    files[2].rename(files[2].with_name(files[2].name.replace("08-000000", "08-030000")))
+    case = desk.case("gate", span=INNER).approve()
+
+    assert await retrieve(desk, case) == 1.0
+    assert record(desk)["difficulties"] == []
+
+
 @pytest.mark.requirement("R34")
 @pytest.mark.parametrize(("offset", "before", "after"), [(3000, 0.5, 3.5), (-2000, 2.5, 0.5)])
 async def test_the_search_goes_by_both_readings_of_the_clock(
