@@ -17,6 +17,7 @@ from recorders.raw_server import Reply, Request
 from recorders.zoneminder_server import LOGIN_PAGE, Event, ZoneMinderServer, filmed_as
 from vault_bench import NOON, Bench, at, span
 
+from services.recorders import zoneminder_web
 from services.recorders.base import RecorderDown, WrongChannel
 from services.recorders.media_length import measure
 from services.recorders.registry import open_recorder
@@ -285,10 +286,12 @@ async def test_an_event_without_its_file_is_partial_and_alone_unreadable(
     ],
 )
 async def test_a_download_that_goes_wrong_for_good_leaves_nothing(
-    bench: Bench, events: list[Event], wrong: Callable[[Reply], Reply], code: str
+    bench: Bench, events: list[Event], wrong: Callable[[Reply], Reply], code: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if wrong is stops:
+        monkeypatch.setattr(zoneminder_web, "RESUMES", 1)  # each waits as long
     server = ZoneMinderServer(events, change={"index": downloads(wrong)})
-    async with asked_of(server, patience=1 if wrong is stops else 10) as zoneminder:
+    async with asked_of(server, patience=2 if wrong is stops else 10) as zoneminder:
         with pytest.raises(RecorderDown) as down:
             await judged(bench, zoneminder, span(14, 20), "1")
     assert down.value.code == code
@@ -510,7 +513,7 @@ async def test_a_wrong_password_is_told(events: list[Event]) -> None:
 async def test_an_answer_that_is_none_is_named_and_holds_no_secret(
     events: list[Event], room: str, reply: Reply, code: str
 ) -> None:
-    patience = 0.3 if reply.hangs else 10
+    patience = 1 if reply.hangs else 10
     async with asked_of(ZoneMinderServer(events, change={room: always(reply)}), patience) as zoneminder:
         with pytest.raises(RecorderDown) as down:
             await zoneminder.coverage("1", span(5, 30))
