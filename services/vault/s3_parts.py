@@ -109,7 +109,12 @@ class Upload:
             response = self._client._execute(
                 "POST", self._name, self._key, getbytes(root), headers, {"uploadId": upload_id}
             )
-            return CompleteMultipartUploadResult(response)
+            done = CompleteMultipartUploadResult(response)
+        if done.etag is None:  # an error may come with the status 200, once the server has begun to answer
+            raise StoreDown(
+                f"the store at {self._server} could not {self._act} for now: it did not put its parts together."
+            )
+        return done
 
 
 @dataclass(frozen=True)
