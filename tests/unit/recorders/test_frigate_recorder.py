@@ -396,7 +396,7 @@ async def test_a_recorder_that_is_busy_is_tried_again(server: FrigateServer, pre
 @pytest.mark.parametrize("prefix", ["/api/gate", "/recordings/"])
 async def test_a_recorder_that_hangs_is_not_waited_for(server: FrigateServer, prefix: str) -> None:
     server.wrong.append(on(prefix, Reply(b"", length=4096, hangs=True)))
-    async with opened(server, patience=1) as recorder:
+    async with opened(server, patience=3) as recorder:
         with pytest.raises(RecorderDown) as down:
             [await body(segment) for segment in await fetched(recorder, span(5, 7))]
     assert down.value.code == "broken-off"

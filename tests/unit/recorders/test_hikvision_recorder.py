@@ -348,7 +348,7 @@ async def test_a_wrong_password_is_told_without_it(server: HikvisionServer) -> N
 @pytest.mark.parametrize("path", [SEARCH, DOWNLOAD])
 async def test_a_refusal_has_a_name_and_no_secret(server: HikvisionServer, path: str, reply: Reply, code: str) -> None:
     server.wrong.append(on(path, reply))
-    async with opened(server, patience=1 if reply.hangs else 20) as recorder:
+    async with opened(server) as recorder:
         with pytest.raises(RecorderDown) as down:
             [await body(segment) for segment in await fetched(recorder, span(1, 3))]
     assert down.value.code == code
@@ -496,7 +496,7 @@ async def test_lengths_that_lie_and_silence_are_told(
     server: HikvisionServer, path: str, reply: Reply, code: str
 ) -> None:
     server.wrong.append(on(path, reply))
-    async with opened(server, patience=1 if reply.hangs else 20) as recorder:
+    async with opened(server, patience=3 if reply.hangs else 20) as recorder:
         with pytest.raises(RecorderDown) as down:
             [await body(segment) for segment in await fetched(recorder, span(1, 3))]
     assert down.value.code == code
