@@ -5,7 +5,7 @@ is asked for ``len(PAUSES)`` times more. Where no byte of a segment comes at all
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
@@ -13,6 +13,7 @@ import anyio
 
 from services.recorders.base import Recorder, RecorderDown, Segment
 from services.runtime import metrics
+from services.runtime.iterators import closing
 from services.runtime.spans import Span
 
 PAUSES = (1.0, 5.0)  # seconds before the second try and the third
@@ -28,11 +29,11 @@ async def fetch(
     rest, pauses = span, iter(PAUSES)
     while True:
         try:
-            async with _closing(recorder.fetch(channel, rest)) as segments:
+            async with closing(recorder.fetch(channel, rest)) as segments:
                 async for segment in segments:
                     if (segment.name, segment.span) in given:
                         continue
-                    async with _closing(_tried(segment, kind, sleep)) as tries:
+                    async with closing(_tried(segment, kind, sleep)) as tries:
                         async for one in tries:
                             yield one
                     given.add((segment.name, segment.span))
@@ -134,17 +135,7 @@ class _Stream:
 
 
 async def _generator(chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
-    async with _closing(chunks):
+    async with closing(chunks):
         async for chunk in chunks:
             if chunk:
                 yield chunk
-
-
-@asynccontextmanager
-async def _closing(iterator: AsyncIterator[T]) -> AsyncIterator[AsyncIterator[T]]:
-    """Close a generator at once, so that a recorder gets its place back; leave other iterators."""
-    try:
-        yield iterator
-    finally:
-        if isinstance(iterator, AsyncGenerator):
-            await iterator.aclose()

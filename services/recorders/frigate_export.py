@@ -5,8 +5,7 @@ says when it is through. A job is forgotten five seconds after its end, and then
 """
 
 import re
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing
+from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import quote
 
@@ -14,6 +13,7 @@ import anyio
 
 from services.recorders.base import RecorderDown
 from services.recorders.frigate_web import FrigateWeb
+from services.runtime.iterators import closing
 from services.runtime.logs import get_logger
 
 log = get_logger(__name__)
@@ -41,11 +41,9 @@ class Exports:
             return
         try:
             file = await self._finished(number)
-            chunks = self._web.footage(f"/exports/{quote(file)}")
-            if isinstance(chunks, AsyncGenerator):
-                async with aclosing(chunks):
-                    async for chunk in chunks:
-                        yield chunk
+            async with closing(self._web.footage(f"/exports/{quote(file)}")) as chunks:
+                async for chunk in chunks:
+                    yield chunk
         finally:
             with anyio.move_on_after(DELETING, shield=True):
                 await self._delete(number)

@@ -1,8 +1,7 @@
 """Frigate over HTTP: signing in, asking, and footage that may turn out to be a page for people."""
 
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Collection, Generator, Mapping
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Collection, Generator, Mapping
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
 
@@ -11,6 +10,7 @@ import httpx
 from services.recorders.base import RecorderDown
 from services.recorders.web import PAGE, Answer, Web, bound
 from services.runtime.addresses import Guard
+from services.runtime.iterators import closing
 
 COOKIE = "frigate_token"
 LOOKED_AT = 64  # bytes of footage that tell it from a page
@@ -115,15 +115,13 @@ class FrigateWeb:
         """The bytes of a file; none where it is not there."""
         for _ in range(2):
             try:
-                chunks = self._web.read(path, ranges=True, gone=(404,))
-                if isinstance(chunks, AsyncGenerator):
-                    async with aclosing(chunks):
-                        head = await _head(chunks)
-                        if not head.lstrip().lower().startswith(PAGE):
-                            yield head
-                            async for chunk in chunks:
-                                yield chunk
-                            return
+                async with closing(self._web.read(path, ranges=True, gone=(404,))) as chunks:
+                    head = await _head(chunks)
+                    if not head.lstrip().lower().startswith(PAGE):
+                        yield head
+                        async for chunk in chunks:
+                            yield chunk
+                        return
             except NoToken:
                 pass
             self._sign_in_again()
@@ -142,7 +140,7 @@ class FrigateWeb:
         return self._web.down(code, f"it answered {path} with a page for people, such as a login page")
 
 
-async def _head(chunks: AsyncGenerator[bytes, None]) -> bytes:
+async def _head(chunks: AsyncIterator[bytes]) -> bytes:
     head = b""
     async for chunk in chunks:
         head += chunk

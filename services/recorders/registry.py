@@ -1,7 +1,6 @@
 """Recorders by kind. Each recorder gives back only so many recordings at a time, whoever asks."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -22,6 +21,7 @@ from services.recorders.zoneminder import ZoneMinderRecorder
 from services.runtime import metrics
 from services.runtime.addresses import Guard, parse_networks
 from services.runtime.errors import Fatal
+from services.runtime.iterators import closing
 from services.runtime.settings import Settings
 from services.runtime.spans import Span
 
@@ -103,12 +103,7 @@ class Bounded:
         with metrics.FETCHES_WAITING.labels(self._key[0]).track_inprogress():
             await semaphore.acquire()
         try:
-            segments = self._recorder.fetch(channel, span)
-            if isinstance(segments, AsyncGenerator):
-                async with aclosing(segments):
-                    async for segment in segments:
-                        yield segment
-            else:
+            async with closing(self._recorder.fetch(channel, span)) as segments:
                 async for segment in segments:
                     yield segment
         finally:

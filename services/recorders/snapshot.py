@@ -1,12 +1,12 @@
 """One picture out of a segment, decoded in a process that can do nothing else."""
 
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing
+from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from services.recorders.base import NothingRecorded, Segment
 from services.runtime.confined import answer_of
+from services.runtime.iterators import closing
 from services.runtime.threads import run_in_thread
 
 TIMEOUT = 30.0
@@ -35,14 +35,12 @@ async def picture_in(segments: AsyncIterator[Segment], at: datetime) -> bytes:
     """
     async for segment in segments:
         held, cut = bytearray(), False
-        chunks = segment.open()
-        if isinstance(chunks, AsyncGenerator):
-            async with aclosing(chunks):
-                async for chunk in chunks:
-                    held += chunk
-                    cut = len(held) > LARGEST_SEGMENT
-                    if cut:
-                        break
+        async with closing(segment.open()) as chunks:
+            async for chunk in chunks:
+                held += chunk
+                cut = len(held) > LARGEST_SEGMENT
+                if cut:
+                    break
         offset = max(0.0, (at - segment.span.start).total_seconds())
         told = (str(offset), segment.container, *(["cut"] if cut else []))
         output = await answer_of("services.recorders.snapshot_process", *told, given=bytes(held), seconds=TIMEOUT)

@@ -24,6 +24,18 @@ TROUBLES = {
         "录像机无法连接：请检查电源和网络，接通后自动继续。",
         "The recorder cannot be reached: check its power and network; the work goes on by itself.",
     ),
+    "BrokenOff": (
+        "录像机在传输中途断开，将自动重试；反复出现时请检查网络。",
+        "The recorder broke off in mid-transfer and is asked again; look at its network where that keeps happening.",
+    ),
+    "ReplayUnsupported": (
+        "无法从这台录像机取回录像：请在录像机上导出，再作为文件提交。",
+        "Nothing here can fetch from this recorder: export the footage there and bring the file.",
+    ),
+    "OutsideRoots": (
+        "录像机的位置不在允许的范围内：请管理员核对设置。",
+        "The recorder is where the settings let none be: have the administrator check them.",
+    ),
     "NothingRecorded": (
         "录像机上没有该时段的录像，未能预先保全。",
         "The recorder holds nothing of the span: it could not be preserved.",

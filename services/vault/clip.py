@@ -9,8 +9,8 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import TracebackType
@@ -18,6 +18,7 @@ from typing import Any, Protocol, TypeVar
 
 from services.runtime.confine import clean_environment
 from services.runtime.errors import Fatal, Retryable
+from services.runtime.iterators import closing
 from services.runtime.spans import Span
 from services.vault.coverage import Fragment, Part, WrongFootage
 from services.vault.framing import LARGEST_FRAME, Heading, Job, frame, head, in_nanoseconds, moment, nanoseconds, pack
@@ -38,16 +39,6 @@ class UnsupportedFootage(Fatal):
     """The footage is of a kind that is not copied."""
 
     runbook = "incidents-pending#footage"
-
-
-@asynccontextmanager
-async def _closing(iterator: AsyncIterator[T]) -> AsyncIterator[AsyncIterator[T]]:
-    """Close a generator at once, so that a recorder gets its connection or place back; leave other iterators."""
-    try:
-        yield iterator
-    finally:
-        if isinstance(iterator, AsyncGenerator):
-            await iterator.aclose()
 
 
 class SegmentLike(Protocol):
@@ -210,7 +201,7 @@ class Clip:
         try:
             start, end = nanoseconds(self.asked.start), nanoseconds(self.asked.end)
             stdin.write(pack(b"J", Job(start, end, in_nanoseconds(self.join), self.limits.window)))
-            async with _closing(self.segments) as segments:
+            async with closing(self.segments) as segments:
                 async for segment in segments:
                     await self._feed_segment(stdin, segment)
             stdin.close()
@@ -230,7 +221,7 @@ class Clip:
         digest = hashlib.sha256()
         zero, step = nanoseconds(self.zero(segment)), in_nanoseconds(segment.step)
         stdin.write(pack(b"S", Heading(segment.name, zero, segment.container, segment.size, step)))
-        async with _closing(segment.open()) as chunks:
+        async with closing(segment.open()) as chunks:
             async for chunk in chunks:
                 digest.update(chunk)
                 taken.size += len(chunk)

@@ -5,12 +5,13 @@ from typing import Literal
 
 from services.runtime.boxes import StreamMark
 from services.vault.clip_source import Foreign
-from services.vault.clip_track import SECOND
+from services.vault.clip_track import SEAM, SECOND
 
 Relation = Literal["follows", "gap", "overlap", "again"]  # again: the same segment as before, from its beginning
 
 
 RESYNC = 10 * SECOND  # a gap this long is not blurred by going back to the recorder's own times
+DRIFT = 1000  # two clocks drift apart by no more than one part in so many
 
 
 @dataclass
@@ -21,7 +22,8 @@ class Placement:
     footage: MediaMTX numbers the segments of a run and states their exact distance; and a segment that begins, by the
     names, within the join of the end before it (or the step of the recorder's times, where they are coarser) follows
     it. What that shifts is kept until the next long gap, so that a camera whose clock runs fast neither loses pictures
-    nor hides a gap; ``drift_ns`` says how far it went.
+    nor hides a gap; ``drift_ns`` says how far it went. Without a gap, names that are rough shift to and fro by no more
+    than their roughness: where they would go further, pictures are missing, and it is a gap.
     """
 
     join_ns: int
@@ -35,6 +37,7 @@ class Placement:
         self._seen: set[str] = set()
         self._shift = 0  # of the segment before, against its name
         self._placed: tuple[str, int] | None = None  # the segment before: its name and its time by it
+        self._run = 0, 0  # of the segments without a gap: when the first begins by its name, and their latest shift
 
     def place(
         self, name: str, nominal: int, mark: StreamMark | None, first: int, step: int = 0
@@ -61,8 +64,10 @@ class Placement:
             self._seen.add(mark.stream)
         if repeated:
             return zero, "again"
-        if self.end is None or distance > (0 if self.torn else join):
+        if self.end is None or distance > (0 if self.torn else join) or zero + first - self.end > SEAM:
+            self._run = nominal, self._shift
             return zero, "gap"
+        self._run = self._run[0], max(self._run[1], self._shift)
         return zero, "overlap" if distance < -join else "follows"
 
     def moved(self, by: int) -> None:
@@ -81,7 +86,9 @@ class Placement:
 
     def _zero(self, nominal: int, first: int, distance: int, end: int, join: int) -> int:
         if abs(distance) <= join and not (self.torn and distance > 0):
-            return end - first
+            begin, latest = self._run
+            if distance <= 0 or latest - (end - first - nominal) <= join + (nominal - begin) // DRIFT:
+                return end - first
         if distance > max(RESYNC, 2 * abs(self._shift)):
             return nominal
         return nominal + self._shift
