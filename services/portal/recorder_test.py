@@ -12,6 +12,7 @@ from anyio import fail_after
 from services.portal.api.dependencies import OpenRecorder
 from services.recorders.base import (
     NothingRecorded,
+    OutOfReach,
     OutsideRoots,
     RecorderDown,
     RecorderFacts,
@@ -215,6 +216,13 @@ async def _camera(opened: Opened, facts: RecorderFacts, camera: Camera, now: dat
             "replay-unsupported",
             f"{zh}：有录像，但不能从这里取回；请在录像机上导出，再上传文件。",
             f"{en}: records, but nothing can be fetched from here: export it on the recorder, and bring the file.",
+        )
+    except OutOfReach:
+        return Found(
+            "well-unseen",
+            f"{zh}：有录像；最新一段文件太大，测试时不取画面。",
+            f"{en}: records; its newest recording is too large to be read for a picture.",
+            well=True,
         )
     except NothingRecorded:
         picture = b""

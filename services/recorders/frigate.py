@@ -190,7 +190,9 @@ class FrigateRecorder:
                 row = _row(one)
                 if row is None:
                     raise self._web.down("not-a-recorder", f"its answer to {path} holds what is no recording")
-                found.setdefault(row.start, row)
+                known = found.setdefault(row.start, row)
+                if row.duration > known.duration:
+                    found[row.start] = row
             after = before
         return [found[start] for start in sorted(found) if found[start].duration]
 

@@ -6,6 +6,7 @@ people are seen. Nothing that was told in confidence, and no address with its qu
 
 import json
 import ssl
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Generator, Iterator, Mapping
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+import anyio
 import httpx
 
 from services.recorders.base import OutsideRoots, RecorderDown
@@ -20,6 +22,8 @@ from services.runtime.addresses import AddressRefused, Guard, guarded_client
 
 LARGEST_ANSWER = 16 << 20  # bytes of a list; footage is streamed
 PATIENCE = 30.0  # seconds without a byte
+LONGEST_ANSWER = 10  # times the patience that a list may take as a whole
+LEAST = 1024  # bytes a second that footage comes at, or it is as good as none
 RESUMES = 3  # times that a broken transfer is taken up again where the recorder gives ranges
 PAGE = (b"<!doctype html", b"<html")
 BUSY = (429, 500, 502, 503, 504)
@@ -109,6 +113,12 @@ async def _bound_challenge(response: httpx.Response) -> None:
         bound(response)
 
 
+def goes_on(body: Body, came: int, total: int | None) -> bool:
+    """Whether it is the rest of what ``came``: from there on, and of a file that is as large as it was before."""
+    told = body.headers.get("content-range", "")
+    return told.startswith(f"bytes {came}-") and (total is None or told.endswith(("/*", f"/{total}")))
+
+
 class Web:
     """The HTTP side of one recorder. Every method raises RecorderDown, by whose ``code`` a form tells what to do:
 
@@ -143,16 +153,21 @@ class Web:
         accept: Collection[int] = (200,),
     ) -> Answer:
         """The whole answer, whose status is one of ``accept``; ``path`` begins with / and is escaped already."""
-        asked = datetime.now(UTC)
-        async with self.stream(
-            method, path, params=params, headers=headers, content=content, form=form, accept=accept
-        ) as body:
-            answered = datetime.now(UTC)
-            pieces = bytearray()
-            async for chunk in body.chunks:
-                pieces += chunk
-                if len(pieces) > LARGEST_ANSWER:
-                    raise self.down("not-a-recorder", f"its answer to {path} is larger than {LARGEST_ANSWER >> 20} MiB")
+        asked, pieces = datetime.now(UTC), bytearray()
+        try:
+            with anyio.fail_after(LONGEST_ANSWER * self._patience):
+                async with self.stream(
+                    method, path, params=params, headers=headers, content=content, form=form, accept=accept
+                ) as body:
+                    answered = datetime.now(UTC)
+                    async for chunk in body.chunks:
+                        pieces += chunk
+                        if len(pieces) > LARGEST_ANSWER:
+                            cause = f"its answer to {path} is larger than {LARGEST_ANSWER >> 20} MiB"
+                            raise self.down("not-a-recorder", cause)
+        except TimeoutError as error:
+            cause = f"its answer to {path} did not end within {LONGEST_ANSWER * self._patience:g} s"
+            raise self.down("silent", cause) from error
         clock = _dated(body.headers.get("date"), asked, answered)
         return Answer(body.status, body.headers, bytes(pieces), asked, answered, clock)
 
@@ -206,6 +221,7 @@ class Web:
         ``gone`` are the statuses that say that what is listed is not there: no byte comes, and none is missed here.
         """
         came, tries = 0, 0
+        total: int | None = None
         while True:
             asked = dict(headers or {}) | ({"Range": f"bytes={came}-"} if came else {})
             try:
@@ -214,10 +230,11 @@ class Web:
                 ) as body:
                     if body.status in gone:
                         return
-                    if came and not body.headers.get("content-range", "").startswith(f"bytes {came}-"):
+                    if came and not goes_on(body, came, total):
                         raise self.down(
                             "not-a-recorder", f"it was asked for {path} from byte {came} and sent another part"
                         )
+                    total = total if came else body.size
                     async for chunk in body.chunks:
                         came += len(chunk)
                         yield chunk
@@ -235,9 +252,16 @@ class Web:
 
     async def _chunks(self, response: httpx.Response, path: str) -> AsyncGenerator[bytes, None]:
         with self._told(path, began=True):
+            since, waited, came = time.monotonic(), 0.0, 0
             # As they come: chunks made to a size would be lost with a transfer that breaks off.
             async for chunk in response.aiter_bytes():
+                came, waited = came + len(chunk), waited + time.monotonic() - since
+                if waited > LONGEST_ANSWER * self._patience:
+                    if came < LEAST * waited:
+                        raise self.down("broken-off", f"{path} comes too slowly to ever end")
+                    waited, came = 0.0, 0
                 yield chunk
+                since = time.monotonic()  # what the reader takes of the time is not the recorder's
 
     @contextmanager
     def _told(self, path: str, *, began: bool = False) -> Iterator[None]:
