@@ -13,7 +13,7 @@ from functools import partial
 from itertools import count
 from typing import Any
 from urllib.parse import quote
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 import httpx
 
@@ -98,7 +98,7 @@ class MediamtxRecorder:
 
         names = tuple(name.strip() for name in told.get("channels", "").split(",") if name.strip())
         api = web(told["api_address"]) if told.get("api_address") else None
-        return cls(web(told["address"]), api, _zone(told.get("zone", "UTC")), names)
+        return cls(web(told["address"]), api, shapes.zone_of(told, "MediaMTX"), names)
 
     async def probe(self) -> RecorderFacts:
         oldest: dict[str, datetime] = {}
@@ -260,13 +260,6 @@ class MediamtxRecorder:
         answer = await api.ask("GET", "/v3/info", accept=(200, 404))  # older ones do not tell
         told = api.parsed(answer, "/v3/info") if answer.status == 200 else None
         return str(told.get("version", "")) if isinstance(told, dict) else ""
-
-
-def _zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError) as error:
-        raise Fatal(f"A MediaMTX recorder's zone is {name!r}: set an IANA name such as Asia/Shanghai.") from error
 
 
 def _joined(before: list[Span], after: list[Span]) -> list[Span]:

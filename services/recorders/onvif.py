@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 from xml.sax.saxutils import escape
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import httpx
 from lxml import etree
@@ -87,10 +86,7 @@ class OnvifRecorder:
         parts = urlsplit(told.get("address", ""))
         if not parts.netloc:
             raise Fatal("An ONVIF recorder has no address: set where it answers.")
-        try:
-            zone = ZoneInfo(told.get("zone", "UTC"))
-        except (ZoneInfoNotFoundError, ValueError) as error:
-            raise Fatal("An ONVIF recorder's zone is none: set an IANA name such as Asia/Shanghai.") from error
+        zone = shapes.zone_of(told, "ONVIF")
         address = f"{parts.scheme}://{parts.netloc}"
         user, password = told.get("user", ""), told.get("password", "")
         auth = httpx.DigestAuth(user, password) if user else None

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from services.recorders.layout_plain import Pattern, PatternError
-from services.runtime.errors import Refused
+from services.runtime.errors import Fatal, Refused
 
 FieldKind = Literal["text", "secret", "whole", "zone", "folder", "address", "choice", "pattern"]
 LONGEST = 500
@@ -150,6 +150,16 @@ class Shape:
             if value:
                 checked[field.name] = value
         return checked
+
+
+
+def zone_of(told: Mapping[str, str], kind: str, default: str = "UTC") -> ZoneInfo:
+    """The zone in a configuration. Raises Fatal with what to mend."""
+    name = told.get("zone", default)
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:  # OSError: a name that is a folder, or too long
+        raise Fatal(f"The zone of a {kind} recorder is {name!r}: set an IANA name such as Asia/Shanghai.") from error
 
 
 LAYOUTS = ("mediamtx", "frigate", "plain")

@@ -75,11 +75,7 @@ class ZoneMinderRecorder:
         """Keys as in SHAPE; raises Fatal with what to mend."""
         if not told.get("address"):
             raise Fatal("A ZoneMinder recorder has no address: set that of its pages, such as http://192.168.1.20/zm.")
-        name = told.get("zone", "UTC")
-        try:
-            zone = ZoneInfo(name)
-        except (ZoneInfoNotFoundError, ValueError) as error:
-            raise Fatal(f"A ZoneMinder recorder's zone is {name!r}: set an IANA name such as Asia/Shanghai.") from error
+        zone = shapes.zone_of(told, "ZoneMinder")
         web = ZoneMinderWeb(
             told["address"],
             guard,
@@ -265,7 +261,7 @@ class ZoneMinderRecorder:
         name = told.get("tz") if answer.status == 200 and isinstance(told, dict) else None
         try:
             own = ZoneInfo(str(name)) if name else self.zone
-        except (ZoneInfoNotFoundError, ValueError):
+        except (ZoneInfoNotFoundError, ValueError, OSError):
             own = self.zone  # a name that is not known here says nothing
         days = [datetime.now(UTC) + timedelta(days=days) for days in range(0, 365, 30)]
         if any(day.astimezone(own).utcoffset() != day.astimezone(self.zone).utcoffset() for day in days):
