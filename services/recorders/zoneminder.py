@@ -135,9 +135,11 @@ class ZoneMinderRecorder:
 
     async def release(self, channel: str, span: Span) -> None:
         """Only what was archived from here is let go."""
-        for event in await self._events(channel, span):
-            if event.row.archived and MARK in event.row.notes:
-                await self._edit(event.row, archived=False, notes=event.row.notes.replace(MARK, ""))
+        rows = [event.row for event in await self._events(channel, span)]
+        ours = [row for row in rows if row.archived and MARK in row.notes]
+        saved = [await self._edit(row, archived=False, notes=row.notes.replace(MARK, "")) for row in ours]
+        if not all(saved):
+            raise self.web.down("busy", "it did not save that events are archived no more")
 
     async def _edit(self, row: Row, *, archived: bool, notes: str) -> bool:
         form = {"Event[Archived]": str(int(archived)), "Event[Notes]": notes}
