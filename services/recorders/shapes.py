@@ -152,7 +152,6 @@ class Shape:
         return checked
 
 
-
 def zone_of(told: Mapping[str, str], kind: str, default: str = "UTC") -> ZoneInfo:
     """The zone in a configuration. Raises Fatal with what to mend."""
     name = told.get("zone", default)
