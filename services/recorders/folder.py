@@ -4,7 +4,6 @@ Names are believed for the start only: how far a segment reaches is measured in 
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from services.recorders.base import NothingRecorded, OutsideRoots, RecorderDown, RecorderFacts, Segment, WrongChannel
+from services.recorders.clock import Clock
 from services.recorders.layout import MediaMtxLayout
 from services.recorders.layout_files import BOXES, JOIN, File, Layout
 from services.recorders.layout_frigate import FrigateLayout
@@ -24,15 +24,6 @@ from services.runtime.threads import run_in_thread
 
 R = TypeVar("R")
 READ = 1 << 20
-
-
-@dataclass(frozen=True)
-class Clock:
-    """What is known of the recorder's clock: set by whoever measured it, a folder cannot be asked."""
-
-    offset_ms: int | None
-    method: str
-    uncertainty_ms: int | None
 
 
 class FolderRecorder:
@@ -70,6 +61,7 @@ class FolderRecorder:
         root = Path(configuration["root"])
         offset = _number(configuration, "clock_offset_ms")
         method = configuration.get("clock_method", "unknown" if offset is None else "configured")
+        # Set by whoever measured it: a folder cannot be asked.
         clock = Clock(offset, method, _number(configuration, "clock_uncertainty_ms"))
         zone = zone_of(configuration, "folder")
         identity = configuration.get("identity", str(root))

@@ -15,11 +15,12 @@ from typing import Any
 from urllib.parse import quote
 
 from services.recorders.base import RecorderDown, RecorderFacts, Segment, WrongChannel
+from services.recorders.clock import Clock
 from services.recorders.frigate_export import Exports
 from services.recorders.frigate_web import FrigateWeb
 from services.recorders.shapes import ADDRESS, IDENTITY, PARALLEL, PASSWORD, USER, Field, Shape
 from services.recorders.snapshot import picture_in
-from services.recorders.web import PATIENCE, Clock
+from services.recorders.web import PATIENCE
 from services.recorders.whole_seconds import SLACK, runs_of
 from services.runtime.addresses import Guard
 from services.runtime.errors import Fatal

@@ -10,12 +10,13 @@ from functools import partial
 
 from services.recorders import markup
 from services.recorders.base import RecorderDown, RecorderFacts, Segment, WrongChannel
+from services.recorders.clock import Clock
 from services.recorders.hikvision_search import Match, Search
 from services.recorders.hikvision_times import DeviceTimes
 from services.recorders.hikvision_web import HikvisionWeb
 from services.recorders.shapes import ADDRESS, IDENTITY, PARALLEL, PASSWORD, USER, Field, Shape, zone_of
 from services.recorders.snapshot import picture_in
-from services.recorders.web import PATIENCE, Clock
+from services.recorders.web import PATIENCE
 from services.runtime.addresses import Guard
 from services.runtime.errors import Fatal
 from services.runtime.spans import Span, merge

@@ -19,10 +19,11 @@ import httpx
 
 from services.recorders import shapes
 from services.recorders.base import RecorderDown, RecorderFacts, Segment, WrongChannel
+from services.recorders.clock import Clock
 from services.recorders.layout_files import JOIN
 from services.recorders.shapes import Field, Shape
 from services.recorders.snapshot import picture_in
-from services.recorders.web import PATIENCE, Answer, Clock, Web
+from services.recorders.web import PATIENCE, Answer, Web
 from services.runtime.addresses import Guard
 from services.runtime.errors import Fatal
 from services.runtime.spans import Span, merge

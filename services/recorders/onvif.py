@@ -17,12 +17,13 @@ from lxml import etree
 
 from services.recorders import markup, shapes
 from services.recorders.base import RecorderDown, RecorderFacts, ReplayUnsupported, Segment, WrongChannel
+from services.recorders.clock import Clock
 from services.recorders.layout_files import JOIN
 from services.recorders.markup import Node
 from services.recorders.onvif_history import TRACK_STATE, Change, Recording, Times, change, recorded, recording
 from services.recorders.onvif_soap import DEVICE, REPLAY, SEARCH, Soap
 from services.recorders.shapes import Field, Shape
-from services.recorders.web import PATIENCE, Clock, Web
+from services.recorders.web import PATIENCE, Web
 from services.runtime.addresses import AddressRefused, Guard
 from services.runtime.errors import Fatal
 from services.runtime.spans import Span, merge

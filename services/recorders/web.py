@@ -18,6 +18,7 @@ import anyio
 import httpx
 
 from services.recorders.base import OutsideRoots, RecorderDown
+from services.recorders.clock import Clock
 from services.runtime.addresses import AddressRefused, Guard, guarded_client
 
 LARGEST_ANSWER = 16 << 20  # bytes of a list; footage is streamed
@@ -26,30 +27,12 @@ LONGEST_ANSWER = 10  # times the patience that a list may take as a whole
 LEAST = 1024  # bytes a second that footage comes at, or it is as good as none
 RESUMES = 3  # times that a broken transfer is taken up again where the recorder gives ranges
 PAGE = (b"<!doctype html", b"<html")
+LOOKED_AT = 64  # bytes of footage that tell it from a page and from XML
 BUSY = (429, 500, 502, 503, 504)
 
 
 class BrokenOff(RecorderDown):
     """The recorder stopped in the middle of an answer."""
-
-
-@dataclass(frozen=True)
-class Clock:
-    """A recorder's clock minus true time, how that was measured, and how far it may be off; None: not measured."""
-
-    offset_ms: int | None = None
-    method: str = "unknown"
-    uncertainty_ms: int | None = None
-
-    @classmethod
-    def of(cls, shown: datetime, asked: datetime, answered: datetime, *, resolution: timedelta, method: str) -> "Clock":
-        """From the time that a recorder showed at some moment between ``asked`` and ``answered``, both true.
-
-        ``resolution`` is the step of what it shows, which it has rounded down to.
-        """
-        half, trip = resolution / 2, (answered - asked) / 2
-        offset = shown + half - (asked + trip)
-        return cls(_milliseconds(offset), method, _milliseconds(half + trip))
 
 
 @dataclass(frozen=True)
@@ -295,6 +278,16 @@ class Web:
         return self.down("not-a-recorder", f"it answered {status} to {path}")
 
 
+async def head_of(chunks: AsyncIterator[bytes]) -> bytes:
+    """So much of a body that a page can be told from footage."""
+    head = b""
+    async for chunk in chunks:
+        head += chunk
+        if len(head) >= LOOKED_AT:
+            break
+    return head
+
+
 class _Answering(httpx.Auth):
     """Signs as another does; a challenge that it cannot understand is told as one of HTTP's errors."""
 
@@ -316,7 +309,3 @@ def _dated(text: str | None, asked: datetime, answered: datetime) -> Clock:
     if shown.tzinfo is None:
         return Clock()
     return Clock.of(shown, asked, answered, resolution=timedelta(seconds=1), method="http-date")
-
-
-def _milliseconds(length: timedelta) -> int:
-    return round(length / timedelta(milliseconds=1))

@@ -14,11 +14,12 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from services.recorders import shapes
 from services.recorders.base import RecorderDown, RecorderFacts, Segment, WrongChannel
+from services.recorders.clock import Clock
 from services.recorders.layout_files import JOIN
 from services.recorders.media_length import Lengths, measure
 from services.recorders.shapes import Field, Shape
 from services.recorders.snapshot import picture_in
-from services.recorders.web import PATIENCE, Clock
+from services.recorders.web import PATIENCE
 from services.recorders.zoneminder_events import SECOND, WHEN, Event, Row, bounds, placed, rows_of
 from services.recorders.zoneminder_web import ZoneMinderWeb
 from services.runtime.addresses import Guard

@@ -12,7 +12,8 @@ import pytest
 from notice_servers import certificate
 
 from services.recorders.base import OutsideRoots, RecorderDown
-from services.recorders.web import BrokenOff, Clock, Web
+from services.recorders.clock import Clock
+from services.recorders.web import BrokenOff, Web
 from services.runtime.addresses import Guard, parse_networks
 
 LOOPBACK = Guard(parse_networks("127.0.0.0/8"), ("http", "https"))
