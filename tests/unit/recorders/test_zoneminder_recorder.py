@@ -26,8 +26,8 @@ from services.recorders.zoneminder_events import Row, placed, rows_of
 from services.runtime.addresses import Guard, parse_networks
 from services.runtime.errors import Fatal
 from services.runtime.spans import Span
-from services.vault.sealing import Sealed
 from services.vault.coverage import FootageUnreadable, WrongFootage
+from services.vault.sealing import Sealed
 
 LOOPBACK = Guard(parse_networks("127.0.0.0/8"), ("http", "https"))
 DATA = Path(__file__).parents[2] / "data" / "zoneminder"
