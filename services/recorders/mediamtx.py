@@ -249,7 +249,7 @@ class MediamtxRecorder:
                     if item["segments"]
                 }
                 pages = int(told["pageCount"])
-            except (TypeError, KeyError, ValueError) as error:
+            except (TypeError, KeyError, ValueError, OverflowError) as error:
                 raise api.down("not-a-recorder", f"its answer to {path} is none of MediaMTX") from error
             again = found.keys() <= oldest.keys()
             oldest |= found

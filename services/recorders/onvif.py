@@ -39,7 +39,7 @@ _STREAM = (
 
 SHAPE = Shape(
     "onvif",
-    "ONVIF 录像机（可查询，不能取回录像）",
+    "ONVIF 录像机（仅可查询）",
     "ONVIF recorder (can be asked, gives no footage back)",
     (
         Field(

@@ -84,8 +84,8 @@ class Field:
 
 PARALLEL = Field(
     *("parallel_fetches", "whole", "同时读取数", "fetches at once"),
-    "录像机同时最多提供几段录像。",
-    "How many recordings it gives back at the same time.",
+    "录像机同时最多提供几段录像；每个调取进程各自计算。",
+    "How many recordings it gives back at the same time, to each process that fetches.",
     default="2",
     least=1,
     most=16,

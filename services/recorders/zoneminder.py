@@ -126,10 +126,13 @@ class ZoneMinderRecorder:
     async def protect(self, channel: str, span: Span) -> bool:
         """Archive the events, which its filters spare as they come; False where the user may not edit events."""
         rows = [event.row for event in await self._events(channel, span)]
+        saved: list[bool] = []
         try:
-            saved = [row.archived or await self._edit(row, archived=True, notes=row.notes + MARK) for row in rows]
+            for row in rows:
+                saved.append(row.archived or await self._edit(row, archived=True, notes=row.notes + MARK))
         except RecorderDown as error:
-            if error.code != "forbidden":
+            # Told that it cannot, nobody would let go of the events that were archived before.
+            if error.code != "forbidden" or any(saved):
                 raise
             return False
         return bool(saved) and all(saved)
