@@ -171,6 +171,19 @@ async def test_a_quarantine_is_not_held_against_a_measurement_that_differs_a_lit
     assert record(desk)["searched"] == told(widened(INNER, 0.5, 1.5)), "what was searched then"
 
 
+@pytest.mark.requirement("R34")
+async def test_a_quarantine_that_was_searched_by_no_clock_is_held_against_all_of_the_search(desk: Desk) -> None:
+    asked = Asked.of(desk)
+    case = desk.case("gate", span=INNER).approve()
+    await desk.work(preserve_footage, application_id=case.id)
+    for path in (desk.recordings / "gate").iterdir():
+        path.unlink()
+
+    asked.clock = (1000, "api-time", 500)
+    assert await retrieve(desk, case) < 1.0
+    assert record(desk)["searched"] == told(widened(INNER, 0.5, 1.5))
+
+
 async def test_a_quarantine_that_was_searched_by_the_wrong_time_is_partial(desk: Desk) -> None:
     asked = Asked.of(desk)
     case = desk.case("gate", span=INNER).approve()
