@@ -62,12 +62,7 @@ SHAPE = Shape(
             "未填管理接口地址时查看这些通道，用逗号分隔，例如 gate,hall。",
             "Looked at where no API address is given; with commas between, such as gate,hall.",
         ),
-        Field(
-            *("zone", "zone", "时区", "time zone"),
-            "它给出的时间没有时区时按此时区理解。",
-            "For times that it gives without a zone.",
-            default="UTC",
-        ),
+        shapes.ZONE,
         shapes.IDENTITY,
         shapes.PARALLEL,
     ),

@@ -58,12 +58,7 @@ SHAPE = Shape(
             default="utc",
             choices=("utc", "device"),
         ),
-        Field(
-            *("zone", "zone", "时区", "time zone"),
-            "它给出的时间没有时区时按此时区理解。",
-            "For times that it gives without a zone.",
-            default="UTC",
-        ),
+        shapes.ZONE,
         shapes.IDENTITY,
         shapes.PARALLEL,
     ),

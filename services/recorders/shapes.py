@@ -101,6 +101,12 @@ ADDRESS = Field(
 )
 USER = Field(*("user", "text", "用户名", "user"))
 PASSWORD = Field(*("password", "secret", "密码", "password"))
+ZONE = Field(
+    *("zone", "zone", "时区", "time zone"),
+    "它给出的时间没有时区时按此时区理解。",
+    "For times that it gives without a zone.",
+    default="UTC",
+)
 IDENTITY = Field(
     *("identity", "text", "标识", "identity"),
     "记录上用的标识，例如序列号。",
