@@ -1,0 +1,79 @@
+"""JSON as it is hashed and signed (RFC 8785): one text for the same values, read without leniency.
+
+Of numbers only whole ones within 53 bits are known: nothing that we sign holds others.
+"""
+
+import json
+from typing import Any, NoReturn
+
+from services.verifier.invalid import Invalid
+
+LARGEST = 2**53 - 1
+DEEPEST = 64
+
+
+def canonical(value: Any) -> bytes:
+    """The value's canonical bytes; raises Invalid for a value that has none here."""
+    return _text(value, 0).encode()
+
+
+def read(data: bytes, name: str) -> Any:
+    """The value of canonical bytes. Raises Invalid, naming ``name``, for everything else.
+
+    Keys twice, numbers that are not whole, other white space or another order are everything else.
+    """
+    try:
+        value = json.loads(
+            data.decode(),
+            object_pairs_hook=_object,
+            parse_float=_no_number,
+            parse_constant=_no_number,
+            parse_int=_whole,
+        )
+        again = canonical(value)
+    except Invalid as error:
+        raise Invalid(f"{name} is not canonical JSON: {error}") from None
+    except (ValueError, RecursionError) as error:
+        raise Invalid(f"{name} is not JSON ({type(error).__name__}).") from None
+    if again != data:
+        raise Invalid(f"{name} is not canonical JSON: its values would be written in other bytes.")
+    return value
+
+
+def _text(value: Any, depth: int) -> str:
+    if depth > DEEPEST:
+        raise Invalid("it is nested too deep.")
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, str):
+        if any("\ud800" <= sign <= "\udfff" for sign in value):
+            raise Invalid("it holds half of a surrogate pair.")
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, int):
+        if abs(value) > LARGEST:
+            raise Invalid("it holds a number of more than 53 bits.")
+        return str(value)
+    if isinstance(value, list):
+        return f"[{','.join(_text(one, depth + 1) for one in value)}]"
+    if isinstance(value, dict):
+        # By UTF-16 code units, as JavaScript sorts.
+        names = sorted(value, key=lambda name: name.encode("utf-16-be", "surrogatepass"))
+        return f"{{{','.join(f'{_text(name, depth)}:{_text(value[name], depth + 1)}' for name in names)}}}"
+    raise Invalid(f"it holds a {type(value).__name__}.")
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise Invalid("an object has a key twice.")
+    return found
+
+
+def _whole(text: str) -> int:
+    if len(text) > 17:
+        raise Invalid("it holds a number of more than 53 bits.")
+    return int(text)
+
+
+def _no_number(text: str) -> NoReturn:
+    raise Invalid(f"it holds the number {text[:20]}, and only whole numbers are known.")
