@@ -6,9 +6,9 @@ from pathlib import Path
 from lxml import etree
 
 from services.designers import demands, element_templates
-from services.portal.words import WORDS
 from services.register import stage_file
 from services.register.stage_shapes import StageFile
+from services.register.words import WORDS
 from services.runtime.errors import Fatal
 from services.runtime.models import BPMN, ZEEBE, Model
 from services.runtime.models import read as read_models

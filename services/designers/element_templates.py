@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from services.designers.descriptions import DOES
-from services.portal.words import word
 from services.register.closing import CLOSED_AS
 from services.register.stages import STAGES
+from services.register.words import word
 from services.runtime.commands import camel
 from services.runtime.errors import Fatal
 from services.runtime.models import Model

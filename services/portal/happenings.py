@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from services.portal.words import has_word, word
+from services.register.words import has_word, word
 
 Language = Literal["zh", "en"]
 

@@ -6,8 +6,8 @@ from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from services.portal.words import word, words
 from services.register import local_times
+from services.register.words import word, words
 
 
 def moment(told: str, zone: str, *, exact: bool = False) -> str:

@@ -17,7 +17,6 @@ from modeler import Drawing
 
 from services.demo.organisation import demo_id
 from services.house import MODELS
-from services.portal.words import word
 from services.register import duties, inbox, notice_words, posts, stage_file
 from services.register.applications import Application
 from services.register.documents import Document
@@ -25,6 +24,7 @@ from services.register.posts import Asked
 from services.register.reviews import Decision, Review
 from services.register.stages import STAGES, Stage
 from services.register.unit import Unit
+from services.register.words import word
 
 ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "docs" / "designers.md").read_text(encoding="utf-8")

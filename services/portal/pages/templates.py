@@ -12,10 +12,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup
 
-from services.portal import words
 from services.portal.pages import language as languages
 from services.portal.pages import menu
 from services.portal.pages.language import Language
+from services.register import words
 from services.runtime.spans import Span
 
 STATIC = Path(__file__).parents[1] / "static"

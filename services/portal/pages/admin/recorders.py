@@ -12,11 +12,11 @@ from services.portal.api.recorders import GivenPlaces, RecorderBody
 from services.portal.pages import lists
 from services.portal.pages.forms import Typed, TypedForm
 from services.portal.pages.visitor import Visiting, Visitor
-from services.portal.words import word
 from services.recorders.registry import KINDS
 from services.register import camera_book, recorder_book
 from services.register.recorder_book import RecorderLine
 from services.register.unit import Register, Unit
+from services.register.words import word
 from services.runtime.errors import Refused
 
 router = APIRouter(prefix="/admin/recorders")

@@ -12,10 +12,10 @@ from services.portal.pages import lists
 from services.portal.pages.language import gettext
 from services.portal.pages.visitor import Visiting, Visitor
 from services.portal.tables import csv_answer
-from services.portal.words import word
 from services.register import case_states, own_applications
 from services.register.own_applications import Line
 from services.register.unit import Register, Unit
+from services.register.words import word
 
 router = APIRouter()
 PAGE = 20

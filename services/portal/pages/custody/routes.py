@@ -13,11 +13,11 @@ from services.portal.pages.custody.looks import clearer, pictured
 from services.portal.pages.forms import Typed, TypedForm
 from services.portal.pages.visitor import Visiting, Visitor
 from services.portal.tables import csv_answer
-from services.portal.words import word
 from services.register import custody_views, hand_overs
 from services.register.custody import CustodyEntry
 from services.register.custody_views import HELD, LogView
 from services.register.listing import Listing
+from services.register.words import word
 from services.runtime.errors import NotFound, Refused
 
 router = APIRouter()

@@ -11,7 +11,6 @@ from services.portal.api.review_shapes import ConfirmationBody, DecisionBody
 from services.portal.pages.forms import Typed, TypedForm
 from services.portal.pages.inbox import scope_fields
 from services.portal.pages.visitor import Visiting, Visitor
-from services.portal.words import word
 from services.register import decisions, inbox, review_sheets, review_tasks
 from services.register.decisions import Decided
 from services.register.inbox import View
@@ -19,6 +18,7 @@ from services.register.review_sheets import LOOKS, ReturnSheet, SheetItem
 from services.register.scopes import MARKS
 from services.register.stages import STAGES, Stage
 from services.register.unit import Register, Unit
+from services.register.words import word
 from services.runtime.errors import Refused
 
 router = APIRouter()

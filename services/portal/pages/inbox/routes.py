@@ -15,11 +15,11 @@ from services.portal.pages import lists
 from services.portal.pages.inbox import looks, reviews
 from services.portal.pages.visitor import Visiting, Visitor
 from services.portal.tables import csv_answer
-from services.portal.words import word
 from services.register import consent_views, inbox
 from services.register.inbox import Barred, Waiting
 from services.register.stages import STAGES
 from services.register.unit import Unit
+from services.register.words import word
 
 router = APIRouter()
 router.include_router(reviews.router)

@@ -12,12 +12,12 @@ from services.portal.api.people import DepartmentBody
 from services.portal.pages import lists
 from services.portal.pages.forms import Typed, TypedForm
 from services.portal.pages.visitor import Visiting, Visitor
-from services.portal.words import word
 from services.register import staff, staff_lists
 from services.register.people import Department
 from services.register.staff import DEPARTMENT_KINDS
 from services.register.staff_lists import DepartmentLine
 from services.register.unit import Register, Unit
+from services.register.words import word
 from services.runtime.errors import NotFound, Refused
 
 router = APIRouter(prefix="/departments")

@@ -13,11 +13,11 @@ from services.portal.pages import lists
 from services.portal.pages.forms import Typed, TypedForm
 from services.portal.pages.people import departments, one
 from services.portal.pages.visitor import Visiting, Visitor
-from services.portal.words import word
 from services.register import directory, staff, staff_lists
 from services.register.staff_lists import Found, Line
 from services.register.stages import STAGES
 from services.register.unit import Register, Unit
+from services.register.words import word
 from services.runtime.errors import Refused
 
 router = APIRouter(prefix="/admin")

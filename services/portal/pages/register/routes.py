@@ -14,12 +14,12 @@ from services.portal.api.ledger import LedgerQuestion
 from services.portal.api.standing import GivenModels
 from services.portal.pages import lists
 from services.portal.pages.visitor import Visiting, Visitor
-from services.portal.words import word
 from services.register import case_states, directory, forms, ledger
 from services.register.ledger import AtRisk, Line, Out
 from services.register.people import Department
 from services.register.stage_times import StageTime, stage_times
 from services.register.unit import Unit
+from services.register.words import word
 from services.runtime.errors import Refused
 
 router = APIRouter(prefix="/register")

@@ -10,10 +10,10 @@ from services.portal.api.dependencies import Books
 from services.portal.pages import lists
 from services.portal.pages.visitor import Visiting, Visitor
 from services.portal.tables import Cell, csv_answer
-from services.portal.words import word
 from services.register import storage_office
 from services.register.storage_office import Watched
 from services.register.unit import Unit
+from services.register.words import word
 
 router = APIRouter()
 
