@@ -1,9 +1,11 @@
 """JSON as it is hashed and signed (RFC 8785): one text for the same values, read without leniency.
 
-Of numbers only whole ones within 53 bits are known: nothing that we sign holds others.
+Whole numbers are known within 53 bits, others as JavaScript writes them: a share of a span that was covered is one.
 """
 
 import json
+import math
+from decimal import Decimal
 from typing import Any, NoReturn
 
 from services.verifier.invalid import Invalid
@@ -20,13 +22,13 @@ def canonical(value: Any) -> bytes:
 def read(data: bytes, name: str) -> Any:
     """The value of canonical bytes. Raises Invalid, naming ``name``, for everything else.
 
-    Keys twice, numbers that are not whole, other white space or another order are everything else.
+    Keys twice, other white space, another order or another spelling of a number are everything else.
     """
     try:
         value = json.loads(
             data.decode(),
             object_pairs_hook=_object,
-            parse_float=_no_number,
+            parse_float=_fraction,
             parse_constant=_no_number,
             parse_int=_whole,
         )
@@ -53,6 +55,8 @@ def _text(value: Any, depth: int) -> str:
         if abs(value) > LARGEST:
             raise Invalid("it holds a number of more than 53 bits.")
         return str(value)
+    if isinstance(value, float):
+        return _number(value)
     if isinstance(value, list):
         return f"[{','.join(_text(one, depth + 1) for one in value)}]"
     if isinstance(value, dict):
@@ -75,5 +79,31 @@ def _whole(text: str) -> int:
     return int(text)
 
 
+def _fraction(text: str) -> float:
+    if len(text) > 30:
+        raise Invalid("it holds a number of more digits than one has.")
+    return float(text)
+
+
+def _number(value: float) -> str:
+    """As ECMAScript writes it: the same digits as Python's, the exponent in its own way."""
+    if not math.isfinite(value):
+        raise Invalid("it holds a number that is none.")
+    if value == 0:
+        return "0"
+    sign, digits, exponent = Decimal(repr(value)).as_tuple()
+    text = "".join(map(str, digits)).rstrip("0")
+    point = len(digits) + int(exponent)  # where the decimal point stands in the digits
+    minus = "-" if sign else ""
+    if len(text) <= point <= 21:
+        return f"{minus}{text}{'0' * (point - len(text))}"
+    if 0 < point <= 21:
+        return f"{minus}{text[:point]}.{text[point:]}"
+    if -6 < point <= 0:
+        return f"{minus}0.{'0' * -point}{text}"
+    fraction = f".{text[1:]}" if len(text) > 1 else ""
+    return f"{minus}{text[0]}{fraction}e{'+' if point > 0 else '-'}{abs(point - 1)}"
+
+
 def _no_number(text: str) -> NoReturn:
-    raise Invalid(f"it holds the number {text[:20]}, and only whole numbers are known.")
+    raise Invalid(f"it holds the number {text[:20]}, which is none.")

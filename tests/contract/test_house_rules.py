@@ -79,6 +79,18 @@ def test_only_the_runtime_knows_pyzeebe() -> None:
     assert found == []
 
 
+def test_the_verifier_needs_the_standard_library_and_cryptography_alone() -> None:
+    allowed = {*sys.stdlib_module_names, "cryptography"}
+    found: Found = [
+        f"{place(path, node)} imports {name}"
+        for path, node in nodes("verifier")
+        for name in imported(node)
+        if name.split(".")[0] not in allowed and not name.startswith("services.verifier")
+    ]
+
+    assert found == []
+
+
 def test_nobody_sleeps_in_a_thread() -> None:
     found: Found = [place(path, node) for path, node in nodes() if called(node) == "time.sleep"]
     found += [
