@@ -1,6 +1,5 @@
 """The audit trail: one event in the same transaction as each act, readings and viewings too (F29, R47, R52)."""
 
-import hashlib
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -8,17 +7,19 @@ import rfc8785
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.register.base import Base
+from services.verifier.merkle import leaf_hash
 
 if TYPE_CHECKING:
     from services.register.unit import Unit
 
 
 class AuditEvent(Base):
-    """``leaf_sha256`` is the RFC 6962 leaf hash of ``entry``: SHA-256 of a zero byte and the canonical JSON."""
+    """One act. ``seq`` counts from 1 and has no holes; the tree's leaf ``seq - 1`` is ``leaf_sha256``, in hexadecimal:
+    the RFC 6962 hash of ``entry``, which is canonical JSON."""
 
     __tablename__ = "audit_events"
 
-    seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     at: Mapped[datetime]
     actor_kind: Mapped[str]
     actor_id: Mapped[str]
@@ -39,7 +40,10 @@ def record(
     application_id: str | None = None,
     **detail: Any,
 ) -> AuditEvent:
-    """Append an event to the trail in the unit's transaction. ``detail`` is JSON: ids, numbers, hashes, outcomes."""
+    """Append an event to the trail in the unit's transaction. ``detail`` is JSON: ids, numbers, hashes, outcomes.
+
+    It gets its number, and its row, when the unit commits; the unit itself does not find it yet.
+    """
     entry = rfc8785.dumps(
         {
             "action": action,
@@ -59,7 +63,7 @@ def record(
         subject_id=subject_id,
         application_id=application_id,
         entry=entry.decode(),
-        leaf_sha256=hashlib.sha256(b"\x00" + entry).hexdigest(),
+        leaf_sha256=leaf_hash(entry).hex(),
     )
-    unit.session.add(event)
+    unit.events.append(event)
     return event

@@ -6,19 +6,23 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property, partial
-from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, TypeVar
 
 import anyio.to_thread
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
+from services.register import audit_tree
 from services.register.rule_book import RuleBook
 from services.register.rules import Rules
 from services.runtime import metrics
 from services.runtime.clock import Clock, SystemClock
 from services.runtime.errors import Refused, Retryable
 from services.runtime.secret_box import NoSecretBox, SecretBox
+
+if TYPE_CHECKING:
+    from services.register.audit import AuditEvent
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -52,6 +56,7 @@ class Unit:
     secrets: SecretBox
     after_commit: set[str] = field(default_factory=set)
     after_refusal: list[Callable[["Unit"], None]] = field(default_factory=list)
+    events: "list[AuditEvent]" = field(default_factory=list)  # of the audit trail, numbered when the unit commits
 
     @cached_property
     def rules(self) -> Rules:
@@ -123,6 +128,7 @@ class Register:
                         after_refusal,
                     )
                     answer = act(unit)
+                    audit_tree.append(session, unit.events)
                     session.commit()
             except OperationalError as error:
                 metrics.REGISTER_FAILURES.labels("away").inc()

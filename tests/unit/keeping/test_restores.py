@@ -26,7 +26,7 @@ RETAINED = MADE_FOR + timedelta(days=365)
 
 
 def rows(url: str) -> dict[str, list[Any]]:
-    """Everything in the books but what the backup and the restore have entered themselves."""
+    """Everything in the books but what the backup and the restore have entered themselves, and the tree over it."""
     engine = connect(url)
 
     def of(table: Table) -> list[Any]:
@@ -37,7 +37,7 @@ def rows(url: str) -> dict[str, list[Any]]:
             return [tuple(row) for row in connection.execute(query)]
 
     try:
-        return {name: of(table) for name, table in schema.metadata().tables.items()}
+        return {name: of(table) for name, table in schema.metadata().tables.items() if name != "audit_nodes"}
     finally:
         engine.dispose()
 

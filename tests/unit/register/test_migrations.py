@@ -4,12 +4,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import inspect, text
+from sqlalchemy.exc import DatabaseError
 
-from services.register import clocks, schema
+from services.register import audit, clocks, schema
 from services.register.cameras import Recorder
 from services.register.rules import Rules
 from services.register.unit import Actor, Register
 from services.runtime.clock import FixedClock
+from services.verifier import merkle
 
 NOON = datetime(2031, 3, 4, 12, 0, tzinfo=UTC)
 ASKED = NOON - timedelta(minutes=5)
@@ -34,4 +36,56 @@ def test_a_clock_that_was_known_before_stays_known_with_its_moment(any_database_
     assert known("known") == clocks.Clock(1500, "ntp", None, ASKED)
     assert known("unknown").measured_at is None
     assert {"protections", "reaches"} <= set(inspect(register.engine).get_table_names())
+    register.close()
+
+
+@pytest.mark.requirement("R52")
+def test_events_of_before_the_tree_are_numbered_without_holes_and_put_into_it(any_database_url: str) -> None:
+    register = Register(any_database_url, FixedClock(NOON), Rules(max_use_days=30))
+    schema.migrate(register.engine, "0004")
+    entries = [f'{{"entry":{number}}}' for number in range(11)]
+    columns = "seq, at, actor_kind, actor_id, action, subject_kind, subject_id, entry, leaf_sha256"
+    insert = f"INSERT INTO audit_events ({columns}) VALUES (:seq, :at, '', '', '', '', '', :entry, :leaf)"  # noqa: S608
+    with register.engine.begin() as connection:
+        for seq, entry in zip([1, 2, 5, 6, 7, 11, 12, 30, 31, 32, 40], entries, strict=True):
+            leaf = merkle.leaf_hash(entry.encode()).hex()
+            named = {"seq": seq, "at": NOON.replace(tzinfo=None).isoformat(" "), "entry": entry, "leaf": leaf}
+            connection.execute(text(insert), named)
+
+    schema.migrate(register.engine)
+    register.run_now(Actor("system", "test"), lambda unit: audit.record(unit, "tried", "test", "one"))
+
+    with register.engine.connect() as connection:
+        events = connection.execute(text("SELECT seq, entry, leaf_sha256 FROM audit_events ORDER BY seq")).all()
+        nodes = connection.execute(text("SELECT level, position, sha256 FROM audit_nodes ORDER BY 1, 2")).all()
+    assert [event.seq for event in events] == list(range(1, 13))
+    assert [event.entry for event in events[:-1]] == entries
+    leaves = [bytes.fromhex(event.leaf_sha256) for event in events]
+    assert [(node.level, node.position) for node in nodes] == [
+        (level, position) for level in (1, 2, 3) for position in range(12 >> level)
+    ]
+    for node in nodes:
+        under = leaves[node.position << node.level : (node.position + 1) << node.level]
+        assert bytes(node.sha256) == merkle.root(under)
+    register.close()
+
+
+@pytest.mark.requirement("R52")
+@pytest.mark.parametrize("table", ["audit_events", "audit_nodes", "audit_checkpoints", "audit_anchors"])
+def test_no_row_of_the_trail_is_changed_or_removed(any_database_url: str, table: str) -> None:
+    register = Register(any_database_url, FixedClock(NOON), Rules(max_use_days=30))
+    schema.migrate(register.engine)
+    with register.engine.begin() as connection:
+        connection.execute(text("INSERT INTO audit_events VALUES (1, '2031-03-04', '', '', '', '', '', NULL, '', '')"))
+        connection.execute(text("INSERT INTO audit_nodes VALUES (1, 0, 'x')"))
+        connection.execute(text("INSERT INTO audit_checkpoints VALUES (1, '', '', '', '2031-03-04')"))
+        anchor = "INSERT INTO audit_anchors VALUES (1, '', '', '', '', '2031-03-04', NULL, NULL)"
+        connection.execute(text(anchor))
+    column = {"audit_events": "entry", "audit_nodes": "level", "audit_checkpoints": "note", "audit_anchors": "key"}[
+        table
+    ]
+    change = f"UPDATE {table} SET {column} = {column}"  # noqa: S608  # our own words
+    for statement in (change, f"DELETE FROM {table}"):  # noqa: S608
+        with pytest.raises(DatabaseError, match="only grows"), register.engine.begin() as connection:
+            connection.execute(text(statement))
     register.close()
