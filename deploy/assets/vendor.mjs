@@ -1,4 +1,5 @@
-// Copies the browser's libraries from node_modules to services/portal/static/vendor, with their licences and hashes.
+// Copies the browser's libraries from node_modules to services/portal/static/vendor, and the documents' font to
+// services/papers/fonts, with their licences and hashes.
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -6,19 +7,24 @@ import { fileURLToPath } from 'node:url';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const modules = join(here, 'node_modules');
-const target = join(here, '..', '..', 'services', 'portal', 'static', 'vendor');
+const services = join(here, '..', '..', 'services');
 
-// file in the package -> name in the folder
+// folder -> package -> file in the package -> name in the folder
 const WANTED = {
-  'htmx.org': { 'dist/htmx.min.js': 'htmx.min.js' },
-  'hls.js': { 'dist/hls.light.min.js': 'hls.light.min.js' },
-  'bpmn-js': {
-    'dist/bpmn-navigated-viewer.production.min.js': 'bpmn-navigated-viewer.min.js',
-    'dist/assets/diagram-js.css': 'diagram-js.css',
-    'dist/assets/bpmn-js.css': 'bpmn-js.css',
+  [join(services, 'portal', 'static', 'vendor')]: {
+    'htmx.org': { 'dist/htmx.min.js': 'htmx.min.js' },
+    'hls.js': { 'dist/hls.light.min.js': 'hls.light.min.js' },
+    'bpmn-js': {
+      'dist/bpmn-navigated-viewer.production.min.js': 'bpmn-navigated-viewer.min.js',
+      'dist/assets/diagram-js.css': 'diagram-js.css',
+      'dist/assets/bpmn-js.css': 'bpmn-js.css',
+    },
+  },
+  [join(services, 'papers', 'fonts')]: {
+    '@expo-google-fonts/noto-serif-sc': { '400Regular/NotoSerifSC_400Regular.ttf': 'NotoSerifSC-Regular.ttf' },
   },
 };
-const LICENCES = { 'htmx.org': '0BSD', 'hls.js': 'Apache-2.0', 'bpmn-js': 'bpmn.io' };
+const LICENCES = { 'htmx.org': '0BSD', 'hls.js': 'Apache-2.0', 'bpmn-js': 'bpmn.io', '@expo-google-fonts/noto-serif-sc': 'OFL-1.1' };
 
 const told = (name) => JSON.parse(readFileSync(join(modules, name, 'package.json'), 'utf8'));
 const sha256 = (bytes) => createHash('sha256').update(bytes).digest('hex');
@@ -34,24 +40,28 @@ function family(name, seen = new Set()) {
 
 function licence(name) {
   const folder = join(modules, name);
-  const file = readdirSync(folder).find((found) => /^licen[cs]e(\.|$)/i.test(found));
+  // a package of fonts has its own licence and, apart from it, the fonts'
+  const files = readdirSync(folder).filter((found) => /^licen[cs]e(_font)?(\.|$)/i.test(found));
   const { license, author } = told(name);
   const by = typeof author === 'string' ? author : (author?.name ?? name);
-  return file ? readFileSync(join(folder, file), 'utf8').trim() : `${license}, ${by}`;
+  return files.map((file) => readFileSync(join(folder, file), 'utf8').trim()).join('\n\n') || `${license}, ${by}`;
 }
 
 // no source map comes along, so no browser need look for one
-const stripped = (bytes) => Buffer.from(bytes.toString('utf8').replace(/\n\/\/# sourceMappingURL=.*\s*$/, '\n'));
+const stripped = (bytes, name) =>
+  name.endsWith('.ttf') ? bytes : Buffer.from(bytes.toString('utf8').replace(/\n\/\/# sourceMappingURL=.*\s*$/, '\n'));
 
-rmSync(target, { recursive: true, force: true });
-mkdirSync(target, { recursive: true });
-const manifest = Object.entries(WANTED).map(([name, files]) => {
-  const texts = family(name).map((one) => `${one} ${told(one).version}\n\n${licence(one)}\n`);
-  const rule = `\n${'-'.repeat(80)}\n\n`;
-  const all = { [`${name}.licence.txt`]: Buffer.from(texts.join(rule)) };
-  for (const [from, to] of Object.entries(files)) all[to] = stripped(readFileSync(join(modules, name, from)));
-  for (const [to, bytes] of Object.entries(all)) writeFileSync(join(target, to), bytes);
-  const hashes = Object.fromEntries(Object.entries(all).map(([to, bytes]) => [to, sha256(bytes)]));
-  return { name, version: told(name).version, licence: LICENCES[name], sha256: hashes };
-});
-writeFileSync(join(target, 'manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`);
+for (const [target, packages] of Object.entries(WANTED)) {
+  rmSync(target, { recursive: true, force: true });
+  mkdirSync(target, { recursive: true });
+  const manifest = Object.entries(packages).map(([name, files]) => {
+    const texts = family(name).map((one) => `${one} ${told(one).version}\n\n${licence(one)}\n`);
+    const rule = `\n${'-'.repeat(80)}\n\n`;
+    const all = { [`${name.split('/').pop()}.licence.txt`]: Buffer.from(texts.join(rule)) };
+    for (const [from, to] of Object.entries(files)) all[to] = stripped(readFileSync(join(modules, name, from)), to);
+    for (const [to, bytes] of Object.entries(all)) writeFileSync(join(target, to), bytes);
+    const hashes = Object.fromEntries(Object.entries(all).map(([to, bytes]) => [to, sha256(bytes)]));
+    return { name, version: told(name).version, licence: LICENCES[name], sha256: hashes };
+  });
+  writeFileSync(join(target, 'manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`);
+}

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from services import recorders
-from services.portal import printing
+from services.papers import telling
 from services.portal.pages import templates
 from services.portal.recorder_test import DOWN, look
 from services.recorders.base import RecorderDown
@@ -80,7 +80,7 @@ def test_lines_of_a_record_that_hold_values_are_read_in_both_languages(line: str
 def test_moments_in_a_line_of_a_record_are_told_in_the_zone_of_the_recorder() -> None:
     line = "promised and not given: 2031-03-04T12:00:00+00:00 to 2031-03-04T12:00:04+00:00"
 
-    printed = printing.line(line, "Asia/Shanghai")
+    printed = telling.line(line, "Asia/Shanghai")
     assert printed == "录像机报有而未给出：2031-03-04 20:00:00.000 至 2031-03-04 20:00:04.000"
     shown = templates.line("en", line, "Asia/Shanghai")
     assert shown == "promised and not given: 2031-03-04 20:00:00 UTC+8 to 2031-03-04 20:00:04 UTC+8"
