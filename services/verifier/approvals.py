@@ -1,0 +1,155 @@
+"""What people signed: each signature over its statement, its audit event, and the approvals before the retrieval."""
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from services.verifier import layout
+from services.verifier.assertions import check_assertion
+from services.verifier.canonical import canonical
+from services.verifier.invalid import Invalid
+from services.verifier.package import Package, moment
+from services.verifier.report import Report
+from services.verifier.trail import Event, Trail
+
+NEEDED = {"preliminary": "approved", "security": "approved", "security-signature": "signed"}
+MANAGEMENT = {"management": "approved"}
+RELEASE = {"storage-release": "approved"}
+# What the register adds to the form when it is filed; the rest is the form that people signed for.
+ADDED = (
+    "filedAt",
+    "importance",
+    "managementNeeded",
+    "secondPerson",
+    "backupNeeded",
+    "granted",
+    "findings",
+    "decisions",
+    "demo",
+)
+
+
+@dataclass(frozen=True)
+class Act:
+    """A signature whose statement holds, and the audit event that was written with it."""
+
+    name: str
+    statement: Mapping[str, Any]
+    method: str
+    event: Event
+
+
+def examine(package: Package, trail: Trail, report: Report) -> None:
+    by_hash: dict[str, list[Event]] = {}
+    for event in trail.events:
+        if "statement_sha256" in event.detail:
+            by_hash.setdefault(str(event.detail["statement_sha256"]), []).append(event)
+    acts: list[Act] = []
+    for name in package.named("decision"):
+        with report.check("decision", name) as finding:
+            act = _act(package, name, by_hash)
+            acts.append(act)
+            finding.text = _told(package, act)
+    with report.check("decisions-complete", layout.EVENTS) as finding:
+        here = {package.json(name)["signature"]["sha256"] for name in package.named("decision")}
+        for sha256, (event, *_) in by_hash.items():
+            if sha256 not in here:
+                raise Invalid(f"the signature of the audit event {event.index} ({event.action}) is not in the package")
+        finding.text = f"{len(here)} signatures"
+    report.each("approvals", _approvals(package, trail, acts), "documents/" + layout.file_name(_number(package)))
+
+
+def _number(package: Package) -> str:
+    try:
+        return str(package.form["number"])
+    except (Invalid, LookupError, TypeError):
+        return ""
+
+
+def _act(package: Package, name: str, by_hash: Mapping[str, list[Event]]) -> Act:
+    told = package.json(name)
+    if set(told) != {"statement", "signature", "people"}:
+        raise Invalid("it has other fields than a signed act")
+    statement, signature = told["statement"], told["signature"]
+    sha256 = hashlib.sha256(canonical(statement)).hexdigest()
+    if signature["sha256"] != sha256:
+        raise Invalid(f"the signature is over the SHA-256 {signature['sha256']!r:.70}, and the statement has {sha256}")
+    if signature["person"] != statement["person"]:
+        raise Invalid("somebody else has signed than the person whom the statement names")
+    if (signature["method"] == "passkey") != ("passkey" in signature):
+        raise Invalid("it does not say by what it was signed")
+    if "passkey" in signature:
+        check_assertion(signature["passkey"], sha256)
+    events = by_hash.get(sha256, [])
+    # a release that a second person confirmed has two: as it was proposed, and as it became the decision
+    own = next((event for event in events if event.actor == statement["person"]), None)
+    if own is None:
+        raise Invalid("no audit event tells of this signature by this person")
+    if statement.get("application", package.application_id) != package.application_id:
+        raise Invalid("it was signed in another case")
+    named = statement.get("auditCheckpoint")
+    if named is not None and named["size"] > own.index:
+        raise Invalid(f"it names a checkpoint that is younger than its own audit event {own.index}")
+    return Act(name, statement, str(signature["method"]), events[-1])
+
+
+def _told(package: Package, act: Act) -> str:
+    people = package.json(act.name)["people"]
+    person = act.statement["person"]
+    words = [act.statement.get("stage"), act.statement.get("outcome")]
+    return ", ".join([str(people.get(person, person)), *(str(word) for word in words if word), f"by {act.method}"])
+
+
+def _approvals(package: Package, trail: Trail, acts: list[Act]) -> Iterator[tuple[str, Callable[[], None]]]:
+    """Each stage that the policy asks for, as signed for the form that was filed, and before any retrieval."""
+    form = package.form
+    sha256 = hashlib.sha256(canonical({name: told for name, told in form.items() if name not in ADDED})).hexdigest()
+    last = {act.statement["stage"]: act for act in acts if _is_of_round(act, form)}
+    listed = {one["stage"]: one for one in form["decisions"]}
+    before_filing = {**NEEDED, **(MANAGEMENT if form["managementNeeded"] else {})}
+    retrieved = trail.of("footage-retrieved", "retrieval-recorded")
+    for stage, outcome in {**before_filing, **(RELEASE if retrieved else {})}.items():
+
+        def look(stage: str = stage, outcome: str = outcome) -> None:
+            act = last.get(stage)
+            if act is None:
+                raise Invalid("nobody has decided this stage for the filed form")
+            if act.statement["outcome"] != outcome:
+                raise Invalid(f"it ended with {act.statement['outcome']!r:.40} and not with {outcome!r}")
+            if act.statement["form"] != sha256:
+                raise Invalid("it was decided for another form than the one that was filed")
+            if stage in before_filing and listed.get(stage, {}).get("statement") != _sha256(act):
+                raise Invalid("the filed form tells of another decision")
+            for event in retrieved:
+                if event.index < act.event.index or moment(event.at) < moment(act.event.at):
+                    raise Invalid(f"it was decided after the retrieval (event {event.index})")
+
+        yield stage, look
+    if form["secondPerson"] and retrieved:
+        yield "second person", lambda: _check_second(last.get("storage-release"), acts)
+
+
+def _is_of_round(act: Act, form: Mapping[str, Any]) -> bool:
+    """A release that was refused by its second person was no decision; the last one of a stage counts."""
+    return (
+        act.statement["kind"] == "decision"
+        and act.event.action == "review-decided"
+        and act.statement["round"] == form["round"]
+    )
+
+
+def _check_second(release: Act | None, acts: list[Act]) -> None:
+    if release is None:
+        raise Invalid("there is no release to confirm")
+    for act in acts:
+        said = act.statement
+        if said["kind"] == "confirmation" and said["confirms"] == _sha256(release) and said["agrees"] is True:
+            if said["person"] == release.statement["person"]:
+                raise Invalid("the release was confirmed by the person who gave it")
+            return
+    raise Invalid("no second person has confirmed the release")
+
+
+def _sha256(act: Act) -> str:
+    return hashlib.sha256(canonical(act.statement)).hexdigest()

@@ -1,0 +1,118 @@
+"""The custody log against the audit events, the return, the loan keys' end, and the order of the steps in time."""
+
+import hashlib
+from datetime import timedelta
+from itertools import pairwise
+from typing import Any
+
+from services.verifier import layout
+from services.verifier.canonical import canonical
+from services.verifier.invalid import Invalid
+from services.verifier.package import Package, moment
+from services.verifier.report import Report
+from services.verifier.trail import Event, Trail
+
+NOTHING_BEFORE = "0" * 64
+CLOCKS_APART = timedelta(minutes=5)  # of the machines that write the events of one case
+# In this order, as far as each was reached; an application that was corrected was submitted more than once.
+STEPS = (
+    "application-submitted",
+    "application-filed",
+    "retrieval-ordered",
+    "retrieval-recorded",
+    "custody-offered",
+    "custody-received",
+    "custody-returned",
+    "custody-inspected",
+    "case-closed",
+)
+
+
+def examine(package: Package, trail: Trail, report: Report) -> None:
+    with report.check("custody", layout.CUSTODY) as finding:
+        entries = package.json(layout.CUSTODY)["entries"]
+        _check_chain(entries)
+        _check_events(entries, [event for event in trail.events if event.action.startswith("custody-")])
+        finding.text = f"{len(entries)} entries"
+    with report.check("return", layout.RETURN) as finding:
+        finding.text = _check_return(package, trail)
+        finding.noted = layout.RETURN not in package.contents
+    with report.check("loan-keys", layout.EVENTS) as finding:
+        finding.text, finding.noted = _loan_keys(trail)
+    with report.check("times", layout.EVENTS) as finding:
+        finding.text = _check_times(package, trail)
+
+
+def _check_chain(entries: list[dict[str, Any]]) -> None:
+    before = NOTHING_BEFORE
+    for number, entry in enumerate(entries, 1):
+        told = {name: value for name, value in entry.items() if name != "sha256"}
+        if entry["seq"] != number or entry["previous"] != before:
+            raise Invalid(f"entry {number} does not follow the one before it")
+        before = hashlib.sha256(canonical(told)).hexdigest()
+        if entry["sha256"] != before:
+            raise Invalid(f"entry {number} does not have the hash that it tells")
+
+
+def _check_events(entries: list[dict[str, Any]], events: list[Event]) -> None:
+    told = [(event.subject, event.detail["seq"], event.action, event.detail["sha256"]) for event in events]
+    here = [(one["handOver"], one["seq"], f"custody-{one['event']}", one["sha256"]) for one in entries]
+    for wanted in told:
+        if wanted not in here:
+            raise Invalid(
+                f"the audit events tell of entry {wanted[1]} ({wanted[2]}), which is not in the log as it was"
+            )
+    for found in here:
+        if found not in told:
+            raise Invalid(f"entry {found[1]} ({found[2]}) is in the log, and no audit event tells of it")
+    if len(told) != len(here):
+        raise Invalid("an audit event tells of the same entry twice")
+
+
+def _check_return(package: Package, trail: Trail) -> str:
+    returned = trail.of("custody-returned")
+    if layout.RETURN not in package.contents:
+        if returned:
+            raise Invalid("the copies were returned, and the return is not in the package")
+        return "there was no return"
+    told = package.json(layout.RETURN)
+    if not returned:
+        raise Invalid("no audit event tells of a return")
+    if told["statementSha256"] != returned[-1].detail.get("statement_sha256") and told["statementSha256"] not in {
+        event.detail.get("statement_sha256") for event in trail.events
+    }:
+        raise Invalid("the return was signed over another statement than the audit event tells")
+    inspection = told["inspection"]
+    if inspection is None:
+        return "returned, not inspected yet"
+    differ = sorted(copy for copy, matches in inspection["hashes"].items() if not matches)
+    if differ:
+        return f"the bytes of {len(differ)} copies differed at the inspection, {len(inspection['findings'])} findings"
+    return f"{len(inspection['hashes'])} copies as they were issued, {len(inspection['findings'])} findings"
+
+
+def _loan_keys(trail: Trail) -> tuple[str, bool]:
+    made = {event.subject for event in trail.of("copy-made")}
+    destroyed = {event.subject for event in trail.of("loan-key-destroyed")}
+    if strange := destroyed - made:
+        raise Invalid(f"the loan key of {min(strange)} was destroyed, and no copy of that name was made")
+    if not trail.of("case-closed"):
+        return f"{len(destroyed)} of {len(made)}; the case is open", True
+    if left := made - destroyed:
+        raise Invalid(f"the case is closed, and nothing says that the loan key of {min(left)} was destroyed")
+    return f"{len(destroyed)} of {len(made)}", not made
+
+
+def _check_times(package: Package, trail: Trail) -> str:
+    """The steps come in order, in the tree and on the clock; nothing is later than the package."""
+    reached = [trail.of(action)[0] for action in STEPS if trail.of(action)]
+    for before, after in pairwise(reached):
+        if after.index < before.index:
+            raise Invalid(f"{after.action} stands before {before.action} in the audit tree")
+        if moment(after.at) < moment(before.at) - CLOCKS_APART:
+            raise Invalid(f"{after.action} was at {after.at}, before {before.action} at {before.at}")
+    made_at = moment(package.predicate["madeAt"])
+    for event in trail.events:
+        if moment(event.at) > made_at + CLOCKS_APART:
+            raise Invalid(f"event {event.index} ({event.action}) is later than the package")
+    return f"{len(reached)} steps, from {reached[0].at} to {reached[-1].at}" if reached else "no step"

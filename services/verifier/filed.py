@@ -1,0 +1,104 @@
+"""The numbered documents: data and PDF are what their labels sign, of this case, as the audit events tell."""
+
+import re
+import zlib
+from collections.abc import Callable, Iterator
+
+from services.verifier import layout
+from services.verifier.envelopes import Opened
+from services.verifier.invalid import Invalid
+from services.verifier.package import Package
+from services.verifier.report import Report
+from services.verifier.trail import Trail
+
+PREDICATE = "urn:footage-desk:document:v1"
+MOST_STREAMS = 2000  # of a PDF; ours have some dozens
+_STREAM = re.compile(rb"stream\r?\n")
+
+
+def examine(package: Package, trail: Trail, report: Report) -> None:
+    for name in package.named("document-label"):
+        with report.check("document", name) as finding:
+            finding.text = _check(package, trail, name)
+    report.each("document-data", _data(package), "documents")
+    with report.check("documents-complete", layout.EVENTS) as finding:
+        finding.text = _complete(package, trail)
+
+
+def _check(package: Package, trail: Trail, name: str) -> str:
+    opened = package.envelope(name)
+    stem = _stem(name)
+    told, data = opened.predicate, package.documents[stem]
+    if opened.statement["predicateType"] != PREDICATE:
+        raise Invalid("it is signed as something else than a document")
+    _check_subjects(package, opened, stem)
+    if layout.file_name(told["number"]) != stem or data["number"] != told["number"]:
+        raise Invalid(f"it is the document {told['number']!r:.60} and lies here as {stem}")
+    if told["demo"] != data["demo"]:
+        raise Invalid("label and document differ in whether it is a demonstration's")
+    if told["application"] not in (package.application_id, package.predicate["application"]):
+        raise Invalid("it is a document of another case")
+    written = f"{told['kind']}-written"
+    hashes = {event.detail["sha256"] for event in trail.of(written) if event.subject == told["number"]}
+    if package.hashes[f"documents/{stem}.json"] not in hashes:
+        raise Invalid(f"no audit event ({written}) tells of a document with this number and this text")
+    return f"{told['kind']} {told['number']}"
+
+
+def _check_subjects(package: Package, opened: Opened, stem: str) -> None:
+    found = {layout.file_name(one): sha256 for one, sha256 in opened.subjects.items()}
+    members = {one: package.hashes.get(f"documents/{one}") for one in (f"{stem}.pdf", f"{stem}.json")}
+    if set(found) != set(members):
+        raise Invalid(f"it signs {', '.join(sorted(found))}, and not {' and '.join(sorted(members))}")
+    for one, sha256 in found.items():
+        if members[one] != sha256:
+            raise Invalid(f"documents/{one} has the SHA-256 {members[one]}, and its label says {sha256}")
+
+
+def _data(package: Package) -> Iterator[tuple[str, Callable[[], None]]]:
+    for name in package.named("document-pdf"):
+
+        def look(name: str = name) -> None:
+            if not _carries(package.content(name), package.content(f"{name[: -len('.pdf')]}.json")):
+                raise Invalid("none of the files in it is the document's data")
+
+        yield name, look
+
+
+def _carries(pdf: bytes, data: bytes) -> bool:
+    """Whether a stream of the PDF, as it is or unpacked, is just the data; nothing is unpacked beyond their length."""
+    if not pdf.startswith(b"%PDF-"):
+        raise Invalid("it is no PDF")
+    for number, found in enumerate(_STREAM.finditer(pdf)):
+        if number >= MOST_STREAMS:
+            break
+        if pdf.startswith(data, found.end()):
+            return True
+        try:
+            unpacked = zlib.decompressobj().decompress(memoryview(pdf)[found.end() :], len(data) + 1)
+        except zlib.error:
+            continue
+        if unpacked == data:
+            return True
+    return False
+
+
+def _complete(package: Package, trail: Trail) -> str:
+    """Whatever the audit events say was written is here, whole."""
+    here = {(data["number"], package.hashes[f"documents/{stem}.json"]) for stem, data in package.documents.items()}
+    for event in trail.events:
+        written = event.action.endswith("-written") and event.told["subject"]["kind"] == "document"
+        if written and (event.subject, event.detail["sha256"]) not in here:
+            raise Invalid(f"the document {event.subject} of the audit event {event.index} is not in the package")
+    labels = {_stem(name) for name in package.named("document-label")}
+    pdfs = {name[len("documents/") : -len(".pdf")] for name in package.named("document-pdf")}
+    for stem in package.documents:
+        if stem not in labels or stem not in pdfs:
+            raise Invalid(f"the document {stem} has no PDF, or no label")
+    if strange := (labels | pdfs) - set(package.documents):
+        raise Invalid(f"the data of the document {min(strange)} are not in the package")
+    return f"{len(here)} documents"
+
+
+def _stem(name: str) -> str:
+    return name[len("documents/") : -len(".label.json")]

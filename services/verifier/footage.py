@@ -1,0 +1,132 @@
+"""The footage and its labels: the bytes that are here are those that were sealed, of the item that was granted."""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from services.verifier import layout
+from services.verifier.envelopes import Opened
+from services.verifier.invalid import Invalid
+from services.verifier.package import Package
+from services.verifier.report import Report
+from services.verifier.trail import Event, Trail
+
+PREDICATE = "urn:footage-desk:label:v1"
+FOOTAGE = "#footage"
+
+
+def examine(package: Package, trail: Trail, report: Report) -> None:
+    """Each label, the bytes that belong to it, and that none is missing."""
+    for name in package.named("master-label"):
+        with report.check("label", name) as finding:
+            finding.text = _check_label(package, trail, name, "footage-retrieved")
+    report.each("label", _copies(package, trail), "copies")
+    how = package.manifest["footage"]
+    for name in package.named("master-label"):
+        with report.check("footage", name) as finding:
+            finding.text = _check_bytes(package, name, how)
+            finding.noted = how == "hash"
+    with report.check("footage-complete", layout.EVENTS) as finding:
+        finding.text = _complete(package, trail)
+
+
+def _copies(package: Package, trail: Trail) -> Iterator[tuple[str, Callable[[], None]]]:
+    for name in package.named("copy-label"):
+
+        def look(name: str = name) -> None:
+            _check_label(package, trail, name, "copy-made")
+
+        yield name, look
+
+
+def _check_label(package: Package, trail: Trail, name: str, action: str) -> str:
+    opened = package.envelope(name)
+    told = opened.predicate
+    books = told["books"]
+    if opened.statement["predicateType"] != PREDICATE:
+        raise Invalid("it is signed as something else than a label")
+    cipher, plain = _hashes(opened)
+    _check_application(package, told["applicationNumber"])
+    if books["formSha256"] != _form_document(package)[1]:
+        raise Invalid("it rests on another form than the filed one")
+    position = int(re.findall(r"[1-9]\d*", name)[0])
+    if books["item"]["position"] != position:
+        raise Invalid(f"it is of item {books['item']['position']}, and lies here as that of item {position}")
+    record = package.documents.get(layout.file_name(told["recordNumber"] or ""))
+    if record is None:
+        raise Invalid(f"its retrieval record {told['recordNumber']} is not in the package")
+    if record["item"] != books["item"]["id"]:
+        raise Invalid(f"its retrieval record {told['recordNumber']} is of another item")
+    if package.hashes[f"documents/{layout.file_name(told['recordNumber'])}.json"] != books["recordSha256"]:
+        raise Invalid(f"it was made for another text of the record {told['recordNumber']}")
+    for event in trail.of(action):
+        if (event.detail["sha256_plain"], event.detail["sha256_cipher"]) == (plain, cipher):
+            _check_key(opened, event)
+            return f"{told['camera']}, {told['outcome']}"
+    raise Invalid("no audit event tells of an object with its hashes")
+
+
+def _check_key(opened: Opened, event: Event) -> None:
+    key = str(event.detail["key"])
+    if not any(name.endswith(f"/{key}") for name in opened.subjects):
+        raise Invalid(f"the audit event {event.index} tells of the object {key}, and the label of another one")
+
+
+def _check_application(package: Package, number: Any) -> None:
+    if number != package.form["number"] and not str(number).startswith(f"{package.predicate['application']}/"):
+        raise Invalid(f"it is of the application {number!r:.60}, and the package of {package.predicate['application']}")
+
+
+def _form_document(package: Package) -> tuple[str, str]:
+    """The name of the filed form and the SHA-256 of its data."""
+    for name, data in package.documents.items():
+        if data is package.form:
+            return name, package.hashes[f"documents/{name}.json"]
+    raise Invalid("there is no filed form in the package")
+
+
+def _hashes(opened: Opened) -> tuple[str, str]:
+    """The SHA-256 of the object as it is stored, and of the footage in it."""
+    names = [name for name in opened.subjects if not name.endswith(FOOTAGE)]
+    if len(names) != 1 or set(opened.subjects) != {names[0], f"{names[0]}{FOOTAGE}"}:
+        raise Invalid("it does not name one object and the footage in it")
+    return opened.subjects[names[0]], opened.subjects[f"{names[0]}{FOOTAGE}"]
+
+
+def _check_bytes(package: Package, name: str, how: str) -> str:
+    opened = package.envelope(name)
+    cipher, plain = _hashes(opened)
+    stem = name[: -len(".label.json")]
+    here = [one for one in package.named("footage") if one.rsplit(".", 1)[0] == stem]
+    if how == "hash":
+        if here:
+            raise Invalid(f"{here[0]} is here, and the manifest says that there is no footage")
+        return f"the footage itself is not here, its SHA-256 is {plain}"
+    if len(here) != 1 or here[0].endswith(".age") != (how == "sealed"):
+        raise Invalid(f"its footage is not here as the manifest says: {how}")
+    member = package.archive.by_name[here[0]]
+    size = opened.predicate["size"]["object" if how == "sealed" else "footage"]
+    if member.size != size:
+        raise Invalid(f"{member.name} has {member.size} bytes, and the label says {size}")
+    wanted = cipher if how == "sealed" else plain
+    if package.hashes[member.name] != wanted:
+        raise Invalid(f"{member.name} has the SHA-256 {package.hashes[member.name]}, and the label says {wanted}")
+    return f"{member.name}, {member.size} bytes, sha256 {wanted}"
+
+
+def _complete(package: Package, trail: Trail) -> str:
+    """Every master and copy that was made and not discarded has its label here, and every footage its label."""
+    labelled = {
+        role: {_hashes(package.envelope(name))[0] for name in package.named(role)}
+        for role in ("master-label", "copy-label")
+    }
+    gone = {event.subject for event in trail.of("master-discarded", "copy-discarded")}
+    for action, role in (("footage-retrieved", "master-label"), ("copy-made", "copy-label")):
+        for event in trail.of(action):
+            if event.detail["key"] not in gone and event.detail["sha256_cipher"] not in labelled[role]:
+                raise Invalid(f"the object of the audit event {event.index} ({action}) has no label in the package")
+    stems = {name[: -len(".label.json")] for name in package.named("master-label")}
+    for name in package.named("footage"):
+        if name.rsplit(".", 1)[0] not in stems:
+            raise Invalid(f"{name} has no label")
+    return f"{len(labelled['master-label'])} masters, {len(labelled['copy-label'])} copies"

@@ -1,0 +1,53 @@
+"""Which members a package has, what each is for, and how large it may be."""
+
+import re
+
+from services.verifier.invalid import Invalid
+
+FORMAT = "footage-desk-package/1"
+MANIFEST, SIGNED = "manifest.json", "manifest.dsse.json"
+README, VERIFIER = "README.txt", "verify.pyz"
+CHAIN, LOG_KEYS = "keys/seal-chain.pem", "keys/log-vkeys.txt"
+CHECKPOINT, EVENTS, PROOFS = "audit/checkpoint.txt", "audit/events.jsonl", "audit/proofs.jsonl"
+CONSISTENCY, ANCHORS = "audit/consistency.jsonl", "audit/anchors.jsonl"
+CUSTODY, RETURN = "custody/log.json", "custody/return.json"
+
+NEEDED = {
+    README: "readme",
+    CHAIN: "keys",
+    LOG_KEYS: "keys",
+    CHECKPOINT: "checkpoint",
+    EVENTS: "events",
+    PROOFS: "proofs",
+    CONSISTENCY: "consistency",
+    ANCHORS: "anchors",
+    CUSTODY: "custody-log",
+    VERIFIER: "verifier",
+}
+_ROLES = {
+    r"custody/return\.json": "return",
+    r"footage/[1-9]\d*-master\.(mp4|mov|age)": "footage",
+    r"footage/[1-9]\d*-master\.label\.json": "master-label",
+    r"footage/[1-9]\d*-copy-[1-9]\d*\.label\.json": "copy-label",
+    r"documents/[A-Z0-9-]+\.pdf": "document-pdf",
+    r"documents/[A-Z0-9-]+\.json": "document-json",
+    r"documents/[A-Z0-9-]+\.label\.json": "document-label",
+    r"decisions/\d{2,4}-[a-z-]+\.json": "decision",
+}
+MOST = 64 << 20  # bytes of a member that is no footage
+MOST_IN_ALL = 512 << 20
+
+
+def role_of(name: str) -> str:
+    """What a member is for; raises Invalid for one that no package has."""
+    if name in NEEDED:
+        return NEEDED[name]
+    for pattern, role in _ROLES.items():
+        if re.fullmatch(pattern, name):
+            return role
+    raise Invalid(f"no package has a member {name}")
+
+
+def file_name(number: str) -> str:
+    """A document's number as it stands in names of members."""
+    return number.replace("/", "-")

@@ -1,0 +1,114 @@
+"""What was checked, line by line: passed, failed or only noted; and what becomes of it all."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from services.verifier.invalid import Invalid
+from services.verifier.words import TITLES
+
+Status = Literal["pass", "fail", "note"]
+SOUND, BROKEN, UNKNOWN = 0, 1, 2
+MOST_FAULTS = 20  # of one check over many things; the rest is counted
+# What untrusted values of another shape than expected raise where they are used.
+UNSHAPED = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RecursionError)
+
+
+@dataclass(frozen=True)
+class Line:
+    """One check: ``check`` is its code, ``of`` what it looked at, ``found`` a sentence or a figure."""
+
+    status: Status
+    check: str
+    of: str
+    found: str = ""
+
+
+@dataclass
+class Finding:
+    """What a check that holds has to say; ``noted`` where it is no check but something to know."""
+
+    text: str = ""
+    noted: bool = False
+
+
+@dataclass
+class Report:
+    """``fingerprints`` by name: root, seal, log. ``trusted``: root or seal is one that was given."""
+
+    lines: list[Line] = field(default_factory=list)
+    fingerprints: dict[str, str] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
+    trusted: bool = False
+
+    @contextmanager
+    def check(self, code: str, of: str = "") -> Iterator[Finding]:
+        """One check: it fails with the sentence of an Invalid, else it holds."""
+        finding = Finding()
+        try:
+            yield finding
+        except Invalid as error:
+            self.fail(code, of, str(error))
+        except UNSHAPED as error:
+            self.fail(code, of, f"it is not shaped as it has to be ({type(error).__name__})")
+        else:
+            self.lines.append(Line("note" if finding.noted else "pass", code, of, finding.text))
+
+    def each(self, code: str, things: Iterable[tuple[str, Callable[[], None]]], what: str = "") -> None:
+        """One check over many things: a line for all that hold together, one for each that does not."""
+        count = faults = 0
+        rest = iter(things)
+        while True:
+            of = what
+            try:
+                of, look = next(rest)
+                count += 1
+                look()
+                continue
+            except StopIteration:
+                break
+            except Invalid as error:
+                fault = str(error)
+            except UNSHAPED as error:
+                fault = f"it is not shaped as it has to be ({type(error).__name__})"
+            faults += 1
+            if faults <= MOST_FAULTS:
+                self.fail(code, of, fault)
+        if faults > MOST_FAULTS:
+            self.fail(code, what, f"{faults} of {count} do not hold")
+        if not faults:
+            self.lines.append(Line("pass", code, what, f"{count} of {count}"))
+
+    def fail(self, code: str, of: str, found: str) -> None:
+        self.lines.append(Line("fail", code, of, found))
+
+    @property
+    def failed(self) -> list[Line]:
+        return [line for line in self.lines if line.status == "fail"]
+
+    @property
+    def exit_code(self) -> int:
+        """0: all holds under a key that is trusted; 1: something does not hold; 2: all holds, by a key unknown here."""
+        if self.failed or not self.lines:
+            return BROKEN
+        return SOUND if self.trusted else UNKNOWN
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "exitCode": self.exit_code,
+            "trusted": self.trusted,
+            "fingerprints": {name: f"sha256:{value}" for name, value in self.fingerprints.items()},
+            **self.facts,
+            "checks": [
+                {
+                    "status": line.status,
+                    "check": line.check,
+                    "of": line.of,
+                    "zh": TITLES[line.check][0],
+                    "en": TITLES[line.check][1],
+                    "found": line.found,
+                }
+                for line in self.lines
+            ],
+        }

@@ -1,0 +1,51 @@
+"""The names of the checks in Chinese and English, and what their end means."""
+
+TITLES = {
+    "structure": ("压缩包结构无多余或缺失字节", "the ZIP holds its members and not a byte besides"),
+    "manifest": ("清单可读，与成员一致", "the manifest names each member, in order"),
+    "manifest-signed": ("清单由封签密钥签署", "the manifest is signed by the seal key"),
+    "trust": ("指纹与所给一致", "the fingerprint that was given is this package's"),
+    "chain": ("证书链与签名者一致", "the certificates are those of the signer"),
+    "bytes": ("各成员字节与清单一致", "each member's bytes are those of the manifest"),
+    "checkpoint": ("检查点由日志密钥签署", "the checkpoint is signed by the log key"),
+    "checkpoint-stated": ("检查点与清单所述一致", "the checkpoint is the one of the signed manifest"),
+    "events": ("审计事件属于本案且依序", "the audit events are this case's, in order"),
+    "inclusion": ("审计事件均在审计树中", "each audit event is in the audit tree"),
+    "consistency": ("先前的检查点与审计树一致", "each earlier checkpoint is a beginning of the audit tree"),
+    "anchors": ("检查点的锚定记录", "where checkpoints were anchored"),
+    "label": ("录像标签的签名与内容", "the label of the footage: signature and facts"),
+    "footage": ("录像字节与标签一致", "the footage's bytes are those of its label"),
+    "footage-complete": ("所存录像均在包内", "all footage that was retrieved and kept is here"),
+    "document": ("文书的签名与内容", "the document: signature and facts"),
+    "document-data": ("PDF 内嵌数据与文书一致", "the PDF carries the document's data"),
+    "documents-complete": ("审计事件所载文书均在包内", "all documents that the audit events name are here"),
+    "decision": ("人员签名", "a person's signature"),
+    "decisions-complete": ("审计事件所载签名均在包内", "all signatures that the audit events name are here"),
+    "approvals": ("所需审批齐备，且先于调取", "the approvals that the policy asks for came before the retrieval"),
+    "custody": ("保管记录与审计事件一致", "the custody log is whole, and the audit events' own"),
+    "return": ("归还与检查", "the return and its inspection"),
+    "loan-keys": ("借用密钥已销毁", "the loan keys were destroyed"),
+    "times": ("各步骤先后有序", "the steps follow one another in time"),
+}
+
+FINGERPRINTS = {
+    "root": ("根证书", "the root certificate"),
+    "seal": ("封签密钥证书", "the seal key's certificate"),
+    "log": ("日志公钥", "the log's public key"),
+}
+
+ENDS = {
+    0: (
+        "全部成立，由所信任的密钥签署。",
+        "Everything holds, signed by a key that is trusted here.",
+    ),
+    1: (
+        "有不成立之处，见上面标为 FAIL 的各行。",
+        "Something does not hold: see the lines that say FAIL.",
+    ),
+    2: (
+        "全部成立，但签署密钥未知：伪造者也能用自己的密钥封装。请通过其他途径核对指纹，再用 --trust 给出。",
+        "Everything holds, signed by an unknown key. A forger can seal a package of his own: compare a fingerprint "
+        "with one that came to you another way, and give it with --trust.",
+    ),
+}
