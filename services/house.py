@@ -25,7 +25,9 @@ from services.runtime.settings import Settings, variable
 from services.runtime.stores import StoreSettings
 from services.runtime.worker import Worker
 from services.vault.keys import LoanKeys, VaultKeys, ensure_keys, recipients_in
+from services.vault.seal import Seal, own_seals
 from services.vault.secret_box import KeyFileBox
+from services.vault.signing import ensure_seal_key
 from services.vault.store import Store
 from services.vault.stores import open_store
 
@@ -67,6 +69,12 @@ class House:
         return ensure_keys(self.settings.keys / "vault")
 
     @cached_property
+    def seal(self) -> Seal:
+        """Its key is made when a worker first asks for it. Certificates go by real time, as what checks them does."""
+        signer = ensure_seal_key(self.settings.keys / "seal", self.settings.organisation, self.register.real.now())
+        return Seal(signer)
+
+    @cached_property
     def recorders(self) -> OpenRecorder:
         """Opens a recorder by its book row, where the settings let it be."""
         return partial(open_recorder, places=places_of(self.settings))
@@ -75,7 +83,7 @@ class House:
         """What these handlers ask for, by parameter name; what none of them asks for is not opened."""
         wanted = {name for worker in workers for name in worker.wants}
         opened: dict[str, object] = {
-            name: getattr(self, name) for name in ("store", "replica_store", "vault_keys") if name in wanted
+            name: getattr(self, name) for name in ("store", "replica_store", "vault_keys", "seal") if name in wanted
         }
         return {**self._for_all, **opened}
 
@@ -94,6 +102,7 @@ class House:
             "register": self.register,
             "loan_keys": self.loan_keys,
             "vault_recipients": lambda: recipients_in(self.settings.keys / "vault"),
+            "own_seals": lambda: own_seals(self.settings.keys / "seal"),
             "recorders": self.recorders,
             "models": read_models(path for path in models(self.settings.models_dir) if path.suffix == ".bpmn"),
         }

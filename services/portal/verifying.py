@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +14,8 @@ from services.register.unit import Actor, Register
 from services.runtime import metrics
 from services.runtime.errors import Retryable
 from services.runtime.logs import get_logger
-from services.vault.examination import Expected, examine
+from services.vault.examination import REMARKS, Expected, examine
+from services.vault.seal import OwnSeals
 from services.vault.store import Store
 
 log = get_logger(__name__)
@@ -33,11 +35,15 @@ class _Progress:
 
 
 class Verifier:
-    """Runs the checks that people ask for; what they find is kept in the register."""
+    """Runs the checks that people ask for; what they find is kept in the register.
 
-    def __init__(self, register: Register, store: Store) -> None:
+    ``seals`` tells whose signatures on labels are ours; it raises Retryable where that is not known yet.
+    """
+
+    def __init__(self, register: Register, store: Store, seals: Callable[[], OwnSeals] | None = None) -> None:
         self._register = register
         self._store = store
+        self._seals = seals
         self._places = asyncio.Semaphore(AT_ONCE)
         self._running: set[asyncio.Task[None]] = set()
 
@@ -83,21 +89,22 @@ class Verifier:
         """One line of the result; a store that does not answer is no damage."""
         unread = False
         try:
-            faults = await self._faults(due, progress)
+            found = await self._found(due, progress)
         except Retryable as error:
             log.warning("an object could not be examined", key=due.key, cause=str(error))
-            faults, unread = [], True
+            found, unread = [], True
         return {
             "kind": due.kind,
             "id": due.id,
             "of": due.of,
             "size": due.size,
             "sha256": due.sha256,
-            "faults": faults,
+            "faults": [one for one in found if one not in REMARKS],
+            "remarks": [one for one in found if one in REMARKS],
             NOT_READ: unread,
         }
 
-    async def _faults(self, due: Due, progress: _Progress) -> list[str]:
+    async def _found(self, due: Due, progress: _Progress) -> list[str]:
         if due.bucket is None or due.key is None:
             content = (due.text or "").encode()
             progress.hear(len(content))
@@ -109,6 +116,7 @@ class Verifier:
             size=due.size,
             sha256=due.sha256,
             labelled=due.sha256_plain,
+            seals=self._seals() if self._seals is not None and due.sha256_plain is not None else None,
             hold=due.hold,
             retain_until=due.retain_until,
         )

@@ -15,15 +15,16 @@ Kind = Literal["master", "copy"]
 
 @dataclass(frozen=True)
 class LabelFacts:
-    """An object as it was sealed, and what people and books know of it."""
+    """An object as it was sealed, what people and books know of it, and the audit trail's newest checkpoint."""
 
     kind: Kind
     sealed: dict[str, Any]
     facts: dict[str, Any]
+    checkpoint: dict[str, Any] | None = None
 
 
 def facts_for(unit: Unit, item_id: str, kind: Kind) -> LabelFacts:
-    """The same at every call for the same object. Fatal where there is no object or no record."""
+    """The same at every call for the same object, but for the checkpoint. Fatal without an object or a record."""
     record = record_of(unit, item_id)
     row = masters.of_item(unit, item_id) if kind == "master" else copies.of_item(unit, item_id)
     if record is None or row is None:

@@ -256,7 +256,7 @@ def _content(
         "trueTime": _true_time(clock, sealed),
         "files": _files(sealed),
         "examined": list(report.examined),
-        "cameraSignature": "not examined",
+        "cameraSignature": sealed.get("cameraSignature", "not examined") if sealed else "not examined",
         "tools": dict(report.tools),
         "startedAt": report.started_at.isoformat(),
         "finishedAt": unit.now.isoformat(),

@@ -2,16 +2,20 @@
 
 import asyncio
 import hashlib
-import json
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from services.vault.conveyor import in_own_thread, settle
-from services.vault.labels import label_key
+from services.vault.labels import label_key, read_label
+from services.vault.seal import OwnSeals
 from services.vault.store import ObjectFacts, Store, StoreMissing
+from services.verifier.invalid import Invalid
+
+# What is said of an object and is no fault of it.
+REMARKS = frozenset({"label-unsigned"})
 
 Heard = Callable[[int], None]
 """Is told, in the thread that works, how many bytes more were read."""
@@ -21,7 +25,8 @@ Heard = Callable[[int], None]
 class Expected:
     """An object as the books have it. ``labelled``: the SHA-256 of its footage, which its label must name.
 
-    ``version_id`` is None where the books name no version: then the newest is examined.
+    ``seals`` tell whether the label's signature is ours; without them only that it holds is asked. ``version_id`` is
+    None where the books name no version: then the newest is examined.
     """
 
     bucket: str
@@ -30,6 +35,7 @@ class Expected:
     size: int
     sha256: str
     labelled: str | None = None
+    seals: OwnSeals | None = None
     hold: bool = False
     retain_until: datetime | None = None
 
@@ -39,10 +45,11 @@ class Stopped(Exception):
 
 
 async def examine(store: Store, expected: Expected, heard: Heard = lambda _: None) -> list[str]:
-    """Its faults; none for an object that is as it was sealed. Raises StoreDown where the store does not answer.
+    """Its faults and REMARKS; none for an object that is as it was sealed. Raises StoreDown where the store is away.
 
     missing, size, bytes: the object itself; replaced: a newer version lies over it; hold, retention: somebody could
-    delete it; label-missing, label-wrong: the label beside it.
+    delete it; label-missing, label-wrong, label-seal: the label beside it, which is of something else, or whose
+    signature is wrong or not ours; label-unsigned: it was written before labels were signed.
     """
     stopped = threading.Event()
 
@@ -94,24 +101,30 @@ def _contents(store: Store, expected: Expected, facts: ObjectFacts, heard: Heard
 
 
 def _label(store: Store, expected: Expected, footage: str) -> list[str]:
+    key = label_key(expected.key)
+    facts = store.stat(expected.bucket, key)
     try:
-        label = _json(store.get(expected.bucket, label_key(expected.key)))
+        if facts is None:
+            return ["label-missing"]
+        label = read_label(b"".join(store.get(expected.bucket, key, version_id=facts.version_id)))
     except StoreMissing:
         return ["label-missing"]
-    named = {subject["digest"]["sha256"] for subject in label["subject"]} if _is_label(label) else set()
-    return [] if named == {expected.sha256, footage} else ["label-wrong"]
+    except Invalid:
+        return ["label-seal"]
+    named = (
+        {subject["digest"]["sha256"] for subject in label.statement["subject"]} if _is_label(label.statement) else set()
+    )
+    if named != {expected.sha256, footage}:
+        return ["label-wrong"]
+    if label.chain is None:
+        # Who takes a signature away could else pass its label off as an old one.
+        return ["label-seal" if expected.seals and facts.created >= expected.seals.since else "label-unsigned"]
+    return [] if expected.seals is None or expected.seals.has_made(label.chain) else ["label-seal"]
 
 
-def _is_label(label: Any) -> bool:
-    subjects = label.get("subject") if isinstance(label, dict) else None
+def _is_label(label: dict[str, Any]) -> bool:
+    subjects = label.get("subject")
     return isinstance(subjects, list) and all(
         isinstance(one, dict) and isinstance(one.get("digest"), dict) and isinstance(one["digest"].get("sha256"), str)
         for one in subjects
     )
-
-
-def _json(chunks: Iterable[bytes]) -> Any:
-    try:
-        return json.loads(b"".join(chunks))
-    except ValueError:
-        return None

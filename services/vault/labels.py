@@ -1,10 +1,11 @@
-"""The label of a sealed object (R37): an in-toto Statement v1 that lies beside it, and the same said to people.
+"""The label of a sealed object (R37): a signed in-toto Statement v1 that lies beside it, and the same said to people.
 
 Subjects are the SHA-256 of the ciphertext and of the footage; the predicate says where the footage comes from, when,
-by whom, and what of the searched span it holds. The bytes are canonical JSON (RFC 8785), so that the same facts always
-give the same hash.
+by whom, and what of the searched span it holds. The seal signs it (`envelopes`); labels of before the evidence release
+are the bare statement, which nobody has signed.
 """
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,15 +14,15 @@ from importlib.metadata import version
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import rfc8785
-
 from services.runtime.spans import Span
 from services.vault.coverage import span_to_json
+from services.vault.envelopes import statement
 from services.vault.sealing import Sealed
+from services.verifier.chains import Chain
+from services.verifier.envelopes import is_envelope, open_envelope
+from services.verifier.invalid import Invalid
 
-STATEMENT = "https://in-toto.io/Statement/v1"
 PREDICATE = "urn:footage-desk:label:v1"
-CONTENT_TYPE = "application/vnd.in-toto+json"
 _HASH = re.compile(r"[0-9a-f]{64}")
 
 
@@ -63,14 +64,15 @@ class ClockReading:
 class Retrieval:
     """Under what authority, by whom and when. ``record_number`` is None before the record has one.
 
-    ``asked`` is the form's span; None where what was searched is just that.
+    ``asked`` is the form's span; None where what was searched is just that. ``audit_checkpoint`` is the newest signed
+    one, None where none was signed yet.
     """
 
     application_number: str
     record_number: str | None
     operator: str
     retrieved_at: datetime
-    audit_checkpoint: str | None = None
+    audit_checkpoint: Mapping[str, Any] | None = None
     asked: Span | None = None
 
 
@@ -89,14 +91,10 @@ def build_label(sealed: Sealed, origin: Origin, clock: ClockReading, retrieval: 
     _check(sealed, origin, clock, retrieval)
     coverage = sealed.coverage
     name = f"{sealed.bucket}/{sealed.key}"
-    return {
-        "_type": STATEMENT,
-        "subject": [
-            {"name": name, "digest": {"sha256": sealed.sha256_cipher}},
-            {"name": f"{name}#footage", "digest": {"sha256": sealed.sha256_plain}},
-        ],
-        "predicateType": PREDICATE,
-        "predicate": {
+    return statement(
+        {name: sealed.sha256_cipher, f"{name}#footage": sealed.sha256_plain},
+        PREDICATE,
+        {
             "applicationNumber": retrieval.application_number,
             "recordNumber": retrieval.record_number,
             "operator": retrieval.operator,
@@ -142,16 +140,33 @@ def build_label(sealed: Sealed, origin: Origin, clock: ClockReading, retrieval: 
             "sources": coverage.to_json()["sources"],
             "size": {"footage": sealed.plain_size, "object": sealed.size},
             "examined": list(EXAMINED),
-            "cameraSignature": "not examined",
-            "auditCheckpoint": retrieval.audit_checkpoint,
+            "cameraSignature": sealed.camera_signature,
+            "auditCheckpoint": retrieval.audit_checkpoint and dict(retrieval.audit_checkpoint),
             "tools": {"footage-desk": version("footage-desk"), "av": version("av"), "cipher": "age v1"},
         },
-    }
+    )
 
 
-def canonical(label: Mapping[str, Any]) -> bytes:
-    """The label's bytes, as they are stored and hashed."""
-    return rfc8785.dumps(dict(label))
+@dataclass(frozen=True)
+class ReadLabel:
+    """What a label says, and who has signed it: None for one of before the evidence release."""
+
+    statement: dict[str, Any]
+    chain: Chain | None
+
+
+def read_label(data: bytes) -> ReadLabel:
+    """Raises Invalid for what is no label, or is none any more."""
+    try:
+        told = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise Invalid("the label is not JSON.") from error
+    if is_envelope(told):
+        opened = open_envelope(data)
+        return ReadLabel(opened.statement, opened.chain)
+    if not isinstance(told, dict) or told.get("predicateType") != PREDICATE:
+        raise Invalid("the label is no statement on footage.")
+    return ReadLabel(told, None)
 
 
 def label_key(key: str) -> str:

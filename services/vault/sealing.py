@@ -17,6 +17,7 @@ from services.runtime.errors import Fatal
 from services.runtime.spans import Span
 from services.runtime.threads import run_in_thread
 from services.vault.age import Reader, Unwrapper
+from services.vault.camera_signature import NOT_EXAMINED
 from services.vault.clip import Clip, Limits, SegmentLike
 from services.vault.coverage import (
     Coverage,
@@ -54,7 +55,10 @@ class Location:
 
 @dataclass(frozen=True)
 class Sealed:
-    """An encrypted object in the store: hashes in hexadecimal, and what it holds. Fragments are of the plaintext."""
+    """An encrypted object in the store: hashes in hexadecimal, and what it holds. Fragments are of the plaintext.
+
+    ``camera_signature``: whether the camera's own signature was seen in it (`camera_signature.py`).
+    """
 
     bucket: str
     key: str
@@ -66,6 +70,7 @@ class Sealed:
     outcome: OutcomeWord
     coverage: Coverage
     fragments: tuple[Fragment, ...]
+    camera_signature: str = NOT_EXAMINED
 
     @property
     def location(self) -> Location:
@@ -84,6 +89,7 @@ class Sealed:
             "outcome": self.outcome,
             "coverage": self.coverage.to_json(),
             "fragments": fragments_to_json(self.fragments),
+            "cameraSignature": self.camera_signature,
         }
 
     @classmethod
@@ -100,6 +106,7 @@ class Sealed:
             outcome=told["outcome"],
             coverage=Coverage.from_json(told["coverage"]),
             fragments=fragments_from_json(told["fragments"]),
+            camera_signature=told.get("cameraSignature", NOT_EXAMINED),
         )
 
 
@@ -256,6 +263,7 @@ async def _seal_clip(
         outcome=outcome,
         coverage=coverage,
         fragments=tuple(clip.fragments),
+        camera_signature=stored.camera_signature,
     )
 
 

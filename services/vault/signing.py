@@ -29,6 +29,7 @@ from services.verifier.invalid import Invalid
 KEY_FILE = "seal-key.pem"
 CHAIN_FILE = "seal-chain.pem"
 ROOT_FILE = "seal-root-TAKE-OFFLINE.pem"
+OLDER = "older"  # a folder of the chains that were replaced
 ROOT_LASTS = timedelta(days=20 * 365 + 5)
 LEAF_LASTS = timedelta(days=5 * 365 + 1)
 # A clock that is a little behind somewhere makes no certificate that is not valid yet.

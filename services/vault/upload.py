@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 
 from services.runtime.errors import Retryable
 from services.vault.age import Encryptor
+from services.vault.camera_signature import CameraSignature
 from services.vault.conveyor import Conveyor, Stream, in_own_thread, settle
 from services.vault.store import Store, Stored, StoreDown
 
@@ -34,6 +35,7 @@ class Uploaded(Generic[V]):
     sha256_plain: str
     sha256_cipher: str
     verdict: V
+    camera_signature: str
 
 
 class CipherSource:
@@ -42,6 +44,7 @@ class CipherSource:
     def __init__(self, conveyor: Conveyor, recipients: Sequence[str]) -> None:
         self.plain = hashlib.sha256()
         self.cipher = hashlib.sha256()
+        self.signature = CameraSignature()
         self.plain_size = 0
         self.size = 0
         self._conveyor = conveyor
@@ -75,6 +78,7 @@ class CipherSource:
             self._ended = True
             return self._encryptor.finish()
         self.plain.update(chunk)
+        self.signature.look(chunk)
         self.plain_size += len(chunk)
         return self._encryptor.update(chunk)
 
@@ -124,6 +128,7 @@ async def upload(
         sha256_plain=source.plain.hexdigest(),
         sha256_cipher=source.cipher.hexdigest(),
         verdict=verdict,
+        camera_signature=source.signature.seen,
     )
 
 

@@ -7,6 +7,7 @@ from services.register.attempts import NoLongerWanted
 from services.register.unit import Actor, Register
 from services.runtime.threads import run_in_thread
 from services.vault.keys import LoanKeys, VaultKeys
+from services.vault.seal import Seal
 from services.vault.sealing import Sealed, issue
 from services.vault.store import Store
 from services.workers import labelling, vault_work
@@ -30,7 +31,7 @@ class Result:
 
 
 async def handle(
-    command: Command, register: Register, store: Store, vault_keys: VaultKeys, loan_keys: LoanKeys
+    command: Command, register: Register, store: Store, vault_keys: VaultKeys, *, seal: Seal, loan_keys: LoanKeys
 ) -> Result:
     """Raises MasterDamaged when the master is not what was sealed; then no copy is made."""
     watch = watched(
@@ -46,7 +47,7 @@ async def handle(
         if copy is None or copy.application_id != command.application_id:
             copy = await _issue(command, register, store, vault_keys, loan_keys, gauge=gauge)
         gauge.enter("storing")
-        await labelling.label_copy(register, ACTOR, store, command.item_id)
+        await labelling.label_copy(register, ACTOR, store, seal, command.item_id)
     return Result(copy.id)
 
 

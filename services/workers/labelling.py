@@ -1,4 +1,4 @@
-"""Labels beside masters and copies, tags with their hashes, and what goes into an object's metadata (R37)."""
+"""Sealed labels beside masters and copies, tags with their hashes, and what goes into an object's metadata (R37)."""
 
 import io
 from datetime import datetime
@@ -8,13 +8,15 @@ from typing import Any
 
 import av
 
-from services.register import label_facts
+from services.register import label_documents, label_facts
 from services.register.label_facts import Kind, LabelFacts
 from services.register.retrieval_records import Order
 from services.register.unit import Actor, Register
 from services.runtime.spans import Span
 from services.runtime.threads import run_in_thread
-from services.vault.labels import CONTENT_TYPE, ClockReading, Origin, Retrieval, build_label, canonical, label_key
+from services.vault.envelopes import CONTENT_TYPE
+from services.vault.labels import ClockReading, Origin, Retrieval, build_label, label_key
+from services.vault.seal import Seal
 from services.vault.sealing import Sealed
 from services.vault.store import Store
 from services.workers import vault_work
@@ -43,24 +45,25 @@ def metadata_of(order: Order) -> dict[str, str]:
     }
 
 
-async def label_master(register: Register, actor: Actor, store: Store, item_id: str) -> None:
+async def label_master(register: Register, actor: Actor, store: Store, seal: Seal, item_id: str) -> None:
     """Write the master's label where it is not there yet."""
-    await _label(register, actor, store, item_id, "master")
+    await _label(register, actor, store, seal, item_id=item_id, kind="master")
 
 
-async def label_copy(register: Register, actor: Actor, store: Store, item_id: str) -> None:
+async def label_copy(register: Register, actor: Actor, store: Store, seal: Seal, item_id: str) -> None:
     """Write the copy's label where it is not there yet; it is held until the return, like the copy."""
-    await _label(register, actor, store, item_id, "copy")
+    await _label(register, actor, store, seal, item_id=item_id, kind="copy")
 
 
-async def _label(register: Register, actor: Actor, store: Store, item_id: str, kind: Kind) -> None:
+async def _label(register: Register, actor: Actor, store: Store, seal: Seal, *, item_id: str, kind: Kind) -> None:
     facts = await register.run(actor, label_facts.facts_for, item_id, kind)
-    await run_in_thread(_write, store, facts)
+    await run_in_thread(_write, store, seal, facts)
+    await register.run(actor, label_documents.write, item_id, facts)
     if not await register.run(actor, label_facts.kept_still, item_id):
         await vault_work.discard(store, facts.sealed["bucket"], label_key(facts.sealed["key"]))
 
 
-def _write(store: Store, facts: LabelFacts) -> None:
+def _write(store: Store, seal: Seal, facts: LabelFacts) -> None:
     sealed = Sealed.from_json(facts.sealed)
     tags = {
         "record": facts.facts["recordNumber"],
@@ -77,14 +80,15 @@ def _write(store: Store, facts: LabelFacts) -> None:
     store.put(
         sealed.bucket,
         key,
-        io.BytesIO(_bytes(sealed, facts.facts)),
+        io.BytesIO(seal.statement(_told(sealed, facts))),
         metadata={"of": sealed.key},
         legal_hold=facts.kind == "copy",
         content_type=CONTENT_TYPE,
     )
 
 
-def _bytes(sealed: Sealed, facts: dict[str, Any]) -> bytes:
+def _told(sealed: Sealed, labelled: LabelFacts) -> dict[str, Any]:
+    facts = labelled.facts
     source, clock = facts["source"], facts["recorderClock"]
     recorder, camera = source["recorder"], source["camera"]
     label = build_label(
@@ -107,8 +111,9 @@ def _bytes(sealed: Sealed, facts: dict[str, Any]) -> bytes:
             operator=facts["operator"]["name"],
             retrieved_at=datetime.fromisoformat(facts["retrievedAt"]),
             asked=Span(*(datetime.fromisoformat(facts["asked"][name]) for name in ("start", "end"))),
+            audit_checkpoint=labelled.checkpoint,
         ),
     )
     # What the books know beyond the vault's own statement: item, copy, second persons, class, form.
     label["predicate"]["books"] = facts
-    return canonical(label)
+    return label

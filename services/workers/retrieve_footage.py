@@ -19,6 +19,7 @@ from services.runtime.spans import Span, covered_share
 from services.vault.coverage import FootageMissing, FootageUnreadable
 from services.vault.keys import VaultKeys
 from services.vault.labels import EXAMINED
+from services.vault.seal import Seal
 from services.vault.sealing import Sealed
 from services.vault.store import Store
 from services.workers import labelling, quarantine, vault_work
@@ -51,7 +52,7 @@ class Result:
 
 
 async def handle(
-    command: Command, register: Register, store: Store, vault_keys: VaultKeys, recorders: Recorders
+    command: Command, register: Register, store: Store, vault_keys: VaultKeys, *, seal: Seal, recorders: Recorders
 ) -> Result:
     """Raises Outcome FOOTAGE_MISSING and FOOTAGE_UNREADABLE, RecorderDown, WrongFootage, NoLongerWanted."""
     watch = watched(
@@ -72,7 +73,7 @@ async def handle(
         if done.outcome in OUTCOMES:
             raise Outcome(OUTCOMES[done.outcome], f"the footage of item {command.item_id} is {done.outcome}")
         gauge.enter("storing")
-        await labelling.label_master(register, ACTOR, store, command.item_id)
+        await labelling.label_master(register, ACTOR, store, seal, command.item_id)
         await vault_work.discard_spent(register, ACTOR, store, command.item_id)
     return Result(done.coverage, done.record_number)
 

@@ -27,7 +27,7 @@ from services.register.signatures import Proof
 from services.register.unit import Actor
 from services.register.uploads import Facts, Upload
 from services.vault.keys import recipients_in
-from services.vault.labels import label_key
+from services.vault.labels import label_key, read_label
 from services.vault.sealing import Sealed, open_sealed
 
 
@@ -74,8 +74,8 @@ async def test_a_meetings_recording_goes_from_the_file_to_the_archive(desk: Peop
     assert told["source"]["upload"]["sha256"] == hashlib.sha256(written.path.read_bytes()).hexdigest()
     assert told["obtained"]["sources"][0]["sha256"] == told["source"]["upload"]["sha256"]
     assert told["recorderClock"]["method"] == "会议纪要"
-    label = json.loads(b"".join(desk.house.store.get("masters", label_key(master.sealed["key"]))))
-    assert label["predicate"]["books"]["source"]["upload"]["title"] == "三月安全例会"
+    label = read_label(b"".join(desk.house.store.get("masters", label_key(master.sealed["key"]))))
+    assert label.statement["predicate"]["books"]["source"]["upload"]["title"] == "三月安全例会"
 
     sealed = Sealed.from_json(copy.sealed)
     reader = open_sealed(desk.house.store, sealed.location, desk.house.loan_keys.unwrapper(copy.id))

@@ -37,6 +37,9 @@ from services.runtime.errors import Outcome
 from services.runtime.spans import Span
 from services.runtime.stores import FolderStore
 from services.vault.keys import LoanKeys, ensure_keys
+from services.vault.labels import label_key, read_label
+from services.vault.seal import Seal, own_seals
+from services.vault.signing import ensure_seal_key
 from services.vault.stores import open_store
 from services.workers import back_up_footage, encrypt_copy, hand_over, retrieve_footage
 
@@ -81,6 +84,7 @@ class Desk:
         self.replica_store.ensure()
         self.vault_keys = ensure_keys(self.root / "keys")
         self.loan_keys = LoanKeys(self.root / "loans")
+        self.seal = Seal(ensure_seal_key(self.root / "seal", "本单位", datetime.now(UTC)))
         self.recorders = open_recorder
         self.do(_people)
         self.do(_cameras, self.recordings)
@@ -140,6 +144,13 @@ class Desk:
         open_review(unit, case.id, "receipt", next(self.keys), offer.hand_over_id)
         return offer.hand_over_id
 
+    def label_of(self, sealed: dict[str, Any]) -> dict[str, Any]:
+        """The statement on a sealed object, whose signature holds and is this desk's."""
+        label = read_label(b"".join(self.store.get(sealed["bucket"], label_key(sealed["key"]))))
+        assert label.chain is not None
+        assert own_seals(self.root / "seal").has_made(label.chain)
+        return label.statement
+
     def damage(self, bucket: str, key: str) -> None:
         """Flip a bit of an object on the disk."""
         path = self.root / "store" / f"t-{bucket}" / "objects" / quote(key, safe="") / "data"
@@ -157,6 +168,7 @@ class Desk:
             "replica_store": self.replica_store,
             "vault_keys": self.vault_keys,
             "loan_keys": self.loan_keys,
+            "seal": self.seal,
             "recorders": self.recorders,
         }
 
@@ -249,7 +261,13 @@ class Case:
         return Proof(forms_sha256(self.id), password)
 
     def give_back(self, hand_over_id: str, *fates: Fate, **values: Any) -> Return:
-        named = {"return_to": "security", "fates": fates, "no_other_copies": True, "password": PASSWORD, **values}
+        named = {
+            "return_to": "security",
+            "fates": fates,
+            "no_other_copies": True,
+            "proof": Proof(password=PASSWORD),
+            **values,
+        }
         return self.desk.as_person("custodian", returns.give_back, hand_over_id, **named)  # type: ignore[no-any-return]
 
     @property

@@ -17,7 +17,8 @@ def house(tmp_path: Path) -> House:
 
 def opened(house: House) -> set[str]:
     folder = house.settings.data_dir
-    places = {"store": folder / "store", "replica": folder / "replica", "vault": folder / "keys" / "vault"}
+    keys = folder / "keys"
+    places = {"store": folder / "store", "replica": folder / "replica", "vault": keys / "vault", "seal": keys / "seal"}
     return {name for name, place in places.items() if place.exists()}
 
 
@@ -27,7 +28,7 @@ def opened(house: House) -> set[str]:
         ("open-case", set()),
         ("inspect-return", {"store"}),
         ("back-up-footage", {"store", "replica"}),
-        ("retrieve-footage", {"store", "vault"}),
+        ("retrieve-footage", {"store", "vault", "seal"}),
         ("re-archive", {"store", "replica"}),
     ],
 )

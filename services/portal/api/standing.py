@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, cast
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
+from pydantic import Field
 
 from services.portal.api.dependencies import Books, given
 from services.portal.api.errors import USUAL, problems, problems_beside
@@ -29,7 +30,8 @@ def verifier(request: Request) -> Verifier:
     """One for each application: it bounds how many checks run at once."""
     state = request.app.state
     if not hasattr(state, "verifier"):
-        state.verifier = Verifier(given(request, "register"), given(request, "store"))
+        seals = state.dependencies.get("own_seals")
+        state.verifier = Verifier(given(request, "register"), given(request, "store"), seals)
     return cast("Verifier", state.verifier)
 
 
@@ -64,7 +66,11 @@ class StandingAnswer(Answer):
 
 
 class CheckedObject(Answer):
-    """One object and its faults: missing, replaced, size, bytes, hold, retention, label-missing, label-wrong."""
+    """One object and its faults.
+
+    missing, replaced, size, bytes, hold, retention, label-missing, label-wrong, label-seal; ``remarks`` are no faults:
+    label-unsigned, of a label from before labels were signed.
+    """
 
     kind: Literal["master", "copy", "document", "record"]
     id: str
@@ -72,6 +78,7 @@ class CheckedObject(Answer):
     size: int
     sha256: str
     faults: list[str]
+    remarks: list[str] = Field(default_factory=list)
     unread: bool
 
 

@@ -7,14 +7,18 @@ import secrets
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import rfc8785
+from seals import own, seal
 
 from services.runtime import stores as places
 from services.runtime.errors import Retryable
-from services.vault.examination import Expected, examine
-from services.vault.labels import label_key
+from services.vault.envelopes import statement
+from services.vault.examination import REMARKS, Expected, examine
+from services.vault.labels import PREDICATE, label_key
+from services.vault.seal import OwnSeals
 from services.vault.store import Store
 from services.vault.stores import open_store
 
@@ -22,8 +26,13 @@ FOOTAGE = "a" * 64
 BYTES = secrets.token_bytes(300_000)
 
 
+def told(cipher: str, footage: str = FOOTAGE) -> dict[str, Any]:
+    return statement({"object": cipher, "footage": footage}, PREDICATE, {})
+
+
 def label(cipher: str, footage: str = FOOTAGE) -> bytes:
-    return rfc8785.dumps({"subject": [{"digest": {"sha256": cipher}}, {"digest": {"sha256": footage}}]})
+    """A label of before labels were signed."""
+    return rfc8785.dumps(told(cipher, footage))
 
 
 def put(store: Store, key: str, data: bytes, *, hold: bool = False) -> str:
@@ -34,8 +43,8 @@ def sealed(store: Store, key: str, *, with_label: bytes | None = None, hold: boo
     """An object with its label, as the books have it."""
     sha256 = hashlib.sha256(BYTES).hexdigest()
     version = put(store, key, BYTES, hold=hold)
-    put(store, label_key(key), label(sha256) if with_label is None else with_label)
-    return Expected("masters", key, version, len(BYTES), sha256, labelled=FOOTAGE)
+    put(store, label_key(key), seal().statement(told(sha256)) if with_label is None else with_label)
+    return Expected("masters", key, version, len(BYTES), sha256, labelled=FOOTAGE, seals=own())
 
 
 @pytest.fixture
@@ -70,10 +79,9 @@ async def test_an_object_that_is_gone_is_missing(any_store: Store, key: str) -> 
 
 async def test_a_label_that_is_gone_or_of_something_else_is_found(any_store: Store, key: str) -> None:
     for name, written in (
-        ("of-other", label("0" * 64)),
-        ("of-nothing", b"[]"),
-        ("no-json", b"\xff\x00"),
-        ("odd", b'{"subject":[1]}'),
+        ("of-other", seal().statement(told("0" * 64))),
+        ("of-other-unsigned", label("0" * 64)),
+        ("odd", b'{"predicateType":"%s","subject":[1]}' % PREDICATE.encode()),
     ):
         expected = sealed(any_store, f"{key}-{name}", with_label=written)
         assert await examine(any_store, expected) == ["label-wrong"], name
@@ -82,6 +90,29 @@ async def test_a_label_that_is_gone_or_of_something_else_is_found(any_store: Sto
     assert stored is not None
     any_store.delete("masters", stored.key, stored.version_id)
     assert await examine(any_store, expected) == ["label-missing"]
+
+
+@pytest.mark.requirement("R37", "R53")
+async def test_a_label_whose_seal_is_broken_or_another_is_found(any_store: Store, key: str) -> None:
+    right = seal().statement(told(hashlib.sha256(BYTES).hexdigest()))
+    for name, written in (
+        ("stranger", seal("another").statement(told(hashlib.sha256(BYTES).hexdigest()))),
+        ("changed", right.replace(b'"sig":"ME', b'"sig":"MF')),
+        ("cut-off", right[:-1]),
+        ("of-nothing", b"[]"),
+        ("no-json", b"\xff\x00"),
+        ("taken-away", label(hashlib.sha256(BYTES).hexdigest())),
+    ):
+        expected = sealed(any_store, f"{key}-{name}", with_label=written)
+        assert await examine(any_store, expected) == ["label-seal"], name
+
+
+async def test_a_label_from_before_labels_were_signed_is_unsigned_and_no_damage(any_store: Store, key: str) -> None:
+    expected = sealed(any_store, key, with_label=label(hashlib.sha256(BYTES).hexdigest()))
+    later = OwnSeals(own().roots, datetime.now(UTC) + timedelta(minutes=1))
+
+    assert await examine(any_store, replace(expected, seals=later)) == ["label-unsigned"]
+    assert set(await examine(any_store, replace(expected, seals=None))) <= REMARKS
 
 
 async def test_a_lifted_hold_and_a_short_retention_are_found(any_store: Store, key: str) -> None:

@@ -1,6 +1,5 @@
 """The label says where footage comes from and what it holds, the same to machines and to people (R37)."""
 
-import hashlib
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -15,13 +14,17 @@ from services.vault.labels import (
     ClockReading,
     LabelInvalid,
     Origin,
+    ReadLabel,
     Retrieval,
     build_label,
-    canonical,
     label_key,
     printable,
+    read_label,
 )
+from services.vault.seal import Seal, own_seals
 from services.vault.sealing import Sealed
+from services.vault.signing import ensure_seal_key
+from services.verifier.invalid import Invalid
 
 ORIGIN = Origin("North gate", "Gate camera", "cam1", "folder", "mediamtx", "recorder-1", "Asia/Shanghai")
 CLOCK = ClockReading(-1500, "compared with a radio clock", 200)
@@ -57,15 +60,29 @@ async def test_label_names_both_hashes_and_the_whole_origin(sealed: Sealed) -> N
     assert label_key(sealed.key) == "masters/item/1.label.json"
 
 
-async def test_same_facts_give_the_same_bytes(sealed: Sealed) -> None:
+@pytest.mark.requirement("R37")
+async def test_a_label_is_sealed_and_read_again_with_whoever_sealed_it(sealed: Sealed, tmp_path: Path) -> None:
     label = build_label(sealed, ORIGIN, CLOCK, RETRIEVAL)
-    shuffled = json.loads(json.dumps(dict(reversed(label.items()))))
-    assert canonical(label) == canonical(shuffled)
-    assert json.loads(canonical(label)) == label
-    assert (
-        hashlib.sha256(canonical(label)).digest()
-        != hashlib.sha256(canonical(build_label(sealed, ORIGIN, replace(CLOCK, offset_ms=0), RETRIEVAL))).digest()
-    )
+    signer = ensure_seal_key(tmp_path / "seal", "本单位", datetime.now(UTC))
+
+    read = read_label(Seal(signer).statement(label))
+
+    assert read.statement == label
+    assert read.chain is not None
+    assert own_seals(tmp_path / "seal").has_made(read.chain)
+    assert read.chain.organisation == "本单位"
+
+
+async def test_a_label_from_before_labels_were_sealed_says_that_nobody_signed_it(sealed: Sealed) -> None:
+    label = build_label(sealed, ORIGIN, CLOCK, RETRIEVAL)
+
+    assert read_label(json.dumps(label).encode()) == ReadLabel(label, None)
+
+
+@pytest.mark.parametrize("data", [b"[]", b"\xff", b"{}", b'{"payloadType":1,"signatures":[]}', b"[" * 100_000])
+def test_what_is_no_label_is_not_read_as_one(data: bytes) -> None:
+    with pytest.raises(Invalid):
+        read_label(data)
 
 
 @pytest.mark.requirement("R37")

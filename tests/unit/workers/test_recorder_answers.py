@@ -25,7 +25,6 @@ from services.runtime.errors import Outcome
 from services.runtime.spans import Span
 from services.vault.age import Unwrapper
 from services.vault.coverage import WrongFootage
-from services.vault.labels import label_key
 from services.vault.packets import packet_hashes, part_of
 from services.vault.sealing import TOLERANCE_MS, Sealed, open_sealed
 from services.workers import encrypt_copy, retrieve_footage
@@ -65,8 +64,7 @@ def kept(desk: Desk, told: dict[str, Any], unwrapper: Unwrapper) -> Kept:
     sealed = Sealed.from_json(told)
     reader = open_sealed(desk.store, sealed.location, unwrapper)
     pictures = [one for part in sealed.coverage.parts for one in packet_hashes(part_of(reader, part), "video")]
-    label = json.loads(b"".join(desk.store.get(sealed.bucket, label_key(sealed.key))))
-    return Kept(sealed, label["predicate"], pictures)
+    return Kept(sealed, desk.label_of(told)["predicate"], pictures)
 
 
 def lacking(pictures: Sequence[Picture], got: Sequence[str], asked: Span) -> list[Picture]:

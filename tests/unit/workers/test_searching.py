@@ -21,7 +21,6 @@ from services.register.preservations import Preservation
 from services.register.protections import Protection
 from services.runtime.errors import Fatal
 from services.runtime.spans import Span
-from services.vault.labels import label_key
 from services.workers import encrypt_copy, fetching, preserve_footage, release_preservation, retrieve_footage
 
 SECOND = timedelta(seconds=1)
@@ -62,7 +61,7 @@ async def test_a_little_more_is_asked_for_and_the_rest_is_cut_off_and_stated(des
     assert coverage["requested"] == pair(asked.fetched[0])
     # segments of four seconds: from 0 to 20 came, from 8 to 14 is kept
     assert (coverage["trimmedBeforeMs"], coverage["trimmedAfterMs"]) == (8000, 6000)
-    label = json.loads(b"".join(desk.store.get("masters", label_key(master.sealed["key"]))))["predicate"]
+    label = desk.label_of(master.sealed)["predicate"]
     assert (label["requested"], label["trimmedBeforeMs"]) == (coverage["requested"], 8000)
     assert record(desk)["obtained"]["trimmedAfterMs"] == 6000
 
@@ -112,7 +111,7 @@ async def test_the_search_goes_by_both_readings_of_the_clock(
     }
     assert f"the recorder's clock is off by {offset} ms" in content["difficulties"]
     for kept in (master, copy):
-        label = json.loads(b"".join(desk.store.get(kept.sealed["bucket"], label_key(kept.sealed["key"]))))["predicate"]
+        label = desk.label_of(kept.sealed)["predicate"]
         assert label["recorder"]["clock"]["offsetMs"] == offset
         first = kept.sealed["coverage"]["firstFrame"]
         assert label["firstFrame"] == first, "a picture keeps the time of its recorder"

@@ -1,8 +1,6 @@
 """What of a master may leave it: no more than the release was signed over; labels say both spans (R4, R34, R37)."""
 
-import json
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from asked_recorder import Asked, widened
@@ -12,7 +10,7 @@ from services.register.cameras import Recorder
 from services.register.copies import Copy
 from services.register.masters import Master
 from services.runtime.spans import Span
-from services.vault.labels import label_key, printable
+from services.vault.labels import printable
 from services.workers import encrypt_copy, retrieve_footage
 
 SECOND = timedelta(seconds=1)
@@ -38,11 +36,6 @@ def asked(row: Master | Copy) -> list[str]:
 
 def pair(span: Span) -> list[str]:
     return [span.start.isoformat(), span.end.isoformat()]
-
-
-def label_of(desk: Desk, row: Master | Copy) -> dict[str, Any]:
-    label: dict[str, Any] = json.loads(b"".join(desk.store.get(row.sealed["bucket"], label_key(row.sealed["key"]))))
-    return label
 
 
 @pytest.mark.requirement("R4", "R34")
@@ -75,7 +68,7 @@ async def test_labels_say_what_was_asked_for_and_what_was_searched(desk: Desk) -
     case = desk.case("gate", span=INNER).approve()
 
     for row in await issued(desk, case):
-        label = label_of(desk, row)
+        label = desk.label_of(row.sealed)
         assert label["predicate"]["asked"] == pair(INNER)
         assert label["predicate"]["searched"] == pair(widened(INNER, 0, 3))
         assert label["predicate"]["books"]["asked"] == {
