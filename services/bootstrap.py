@@ -15,6 +15,7 @@ import anyio
 from services.engine.errors import DataDirectoryInUse
 from services.engine.server import EngineServer
 from services.house import House, models
+from services.portal.log_head import LogHead
 from services.portal.notifying.sender import keep_sending
 from services.portal.rounds import keep_asking
 from services.register import figures
@@ -32,6 +33,8 @@ from services.runtime.logs import get_logger
 from services.runtime.settings import Settings, variable
 from services.runtime.threads import run_in_thread
 from services.runtime.worker import Worker, choose, discover
+from services.vault.log_key import FOLDER as LOG_FOLDER
+from services.vault.log_key import ensure_log_key
 from services.workers.vault_work import sweep_abandoned
 
 log = get_logger(__name__)
@@ -135,6 +138,7 @@ async def run(house: House, parts: Parts, ready: Ready | None = None, *, engine:
         health_listener = _listen(settings, "health")
         portal_listener = _listen(settings, "portal") if parts.portal else None
         given = house.for_workers(parts.workers)
+        log_head = _log_head(house) if parts.portal else None
         runner = JobRunner(settings, parts.workers, given, channel, health=health, journal=StepJournal(house.register))
         try:
             if parts.deploy:
@@ -145,6 +149,8 @@ async def run(house: House, parts: Parts, ready: Ready | None = None, *, engine:
                 group.start_soon(serve_health, health, health_listener)
                 if portal_listener is not None:
                     group.start_soon(serve, house.portal(), portal_listener)
+                if log_head is not None:
+                    group.start_soon(log_head.run, house.on_turn)
                 if parts.relay:
                     relay = Relay(house.register, client)
                     house.on_turn.append(relay.wake)
@@ -166,6 +172,9 @@ async def run(house: House, parts: Parts, ready: Ready | None = None, *, engine:
                         )
                     )
         finally:
+            if log_head is not None:
+                with anyio.CancelScope(shield=True):
+                    await log_head.sign()
             await channel.close()
 
 
@@ -194,6 +203,13 @@ async def sweep(house: House, *, all_open: bool) -> None:
             log.info("swept what dead uploads had left", keys=swept)
     except Retryable as error:
         log.warning("could not sweep", cause=str(error))
+
+
+def _log_head(house: House) -> LogHead:
+    settings = house.settings
+    key = ensure_log_key(settings.keys / LOG_FOLDER, settings.log_origin)
+    every, anchor_every = settings.checkpoint_every, settings.anchor_every
+    return LogHead(house.register, key, house.store, every=every, anchor_every=anchor_every)
 
 
 async def _keep_sweeping(house: House) -> None:

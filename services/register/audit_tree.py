@@ -12,15 +12,18 @@ from sqlalchemy import Connection, CursorResult
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from services.register.base import Base
-from services.verifier.merkle import node_hash
+from services.runtime.errors import Fatal
+from services.verifier.merkle import EMPTY, node_hash, root_of_edge
 
 if TYPE_CHECKING:
     from services.register.audit import AuditEvent
+    from services.register.unit import Unit
 
+STANDS_STILL = "audit-stands-still"
 LOCK = 0x666F_6F74_6167_6501  # of PostgreSQL's advisory locks; SQLite has one writer anyway
 SIZE = "SELECT coalesce(max(seq), 0) FROM audit_events"
-LEAF = "SELECT leaf_sha256 FROM audit_events WHERE seq = ?"
-NODE = "SELECT level, sha256 FROM audit_nodes WHERE level = ? AND position = ?"
+LEAF = "SELECT seq, leaf_sha256 FROM audit_events WHERE seq = ?"
+NODE = "SELECT level, position, sha256 FROM audit_nodes WHERE level = ? AND position = ?"
 SQLITE_MOMENT = "%Y-%m-%d %H:%M:%S.%f"  # as SQLAlchemy keeps one
 INSERT_EVENT = (
     "INSERT INTO audit_events (seq, at, actor_kind, actor_id, action, subject_kind, subject_id, application_id, entry, "
@@ -71,19 +74,124 @@ def grown(size: int, leaves: Iterable[bytes], edge: Mapping[int, bytes]) -> list
     return nodes
 
 
+def size(unit: "Unit") -> int:
+    """How many events the trail has."""
+    return size_in(unit.session.connection())
+
+
+def root(unit: "Unit", of: int) -> bytes:
+    """The root over the first ``of`` events."""
+    return root_in(unit.session.connection(), of)
+
+
+def inclusion(unit: "Unit", index: int, of: int) -> dict[str, Any]:
+    """The proof that the event ``index`` (its ``seq`` less one) is among the first ``of``; hashes in hex."""
+    hashes = inclusion_in(unit.session.connection(), index, of)
+    return {"index": index, "size": of, "hashes": [one.hex() for one in hashes]}
+
+
+def consistency(unit: "Unit", old: int, new: int) -> dict[str, Any]:
+    """The proof that the first ``new`` events begin with the first ``old``; hashes in hex."""
+    hashes = consistency_in(unit.session.connection(), old, new)
+    return {"old": old, "new": new, "hashes": [one.hex() for one in hashes]}
+
+
+def size_in(connection: Connection) -> int:
+    return int(_do(connection, SIZE).scalar_one())
+
+
+def root_in(connection: Connection, of: int) -> bytes:
+    return _hashes(connection, [(0, of)])[0] if of else EMPTY
+
+
+def inclusion_in(connection: Connection, index: int, of: int) -> list[bytes]:
+    """RFC 6962, 2.1.1. Raises ValueError for an event that is not among them."""
+    if not 0 <= index < of:
+        raise ValueError(f"no tree of {of} events has an event {index}")
+    start, end, beside = 0, of, list[tuple[int, int]]()
+    while end - start > 1:
+        split = start + _split(end - start)
+        if index < split:
+            beside.append((split, end))
+            end = split
+        else:
+            beside.append((start, split))
+            start = split
+    return _hashes(connection, beside[::-1])
+
+
+def consistency_in(connection: Connection, old: int, new: int) -> list[bytes]:
+    """RFC 6962, 2.1.2. Raises ValueError where ``new`` does not go on from ``old``."""
+    if not 0 <= old <= new:
+        raise ValueError(f"a tree of {new} events does not go on from one of {old}")
+    if old in (0, new):
+        return []
+    start, end, beside = 0, new, list[tuple[int, int]]()
+    while end != old:
+        split = start + _split(end - start)
+        if old <= split:
+            beside.append((split, end))
+            end = split
+        else:
+            beside.append((start, split))
+            start = split
+    if start:  # otherwise the old tree is a complete one, and whoever checks knows its root
+        beside.append((start, end))
+    return _hashes(connection, beside[::-1])
+
+
+def _split(width: int) -> int:
+    """The largest power of two below ``width``."""
+    return 1 << (width - 1).bit_length() - 1
+
+
+def _hashes(connection: Connection, spans: Sequence[tuple[int, int]]) -> list[bytes]:
+    """The root over each span of events, from the complete subtrees that it is made of, read at once."""
+    made_of = [_complete(start, end) for start, end in spans]
+    found = _read(connection, [one for parts in made_of for one in parts])
+    return [root_of_edge([found[one] for one in parts]) for parts in made_of]
+
+
+def _complete(start: int, end: int) -> list[tuple[int, int]]:
+    """The complete subtrees (level, position) of a span, the largest first; it begins where a larger one could."""
+    parts = []
+    while start < end:
+        level = (end - start).bit_length() - 1
+        parts.append((level, start >> level))
+        start += 1 << level
+    return parts
+
+
+def _read(connection: Connection, wanted: Sequence[tuple[int, int]]) -> dict[tuple[int, int], bytes]:
+    """The hashes of these nodes and leaves (level 0). Raises Fatal where the books lack one."""
+    found: dict[tuple[int, int], bytes] = {}
+    nodes = [one for one in wanted if one[0]]
+    leaves = [position for level, position in wanted if not level]
+    if nodes:
+        values = tuple(number for one in nodes for number in one)
+        for row in _do(connection, " UNION ALL ".join([NODE] * len(nodes)), values):
+            found[row.level, row.position] = bytes(row.sha256)
+    if leaves:
+        values = tuple(position + 1 for position in leaves)
+        for row in _do(connection, " UNION ALL ".join([LEAF] * len(leaves)), values):
+            found[0, row.seq - 1] = bytes.fromhex(row.leaf_sha256)
+    for level, position in wanted:
+        if (level, position) not in found:
+            what = f"node {position} of level {level}" if level else f"event {position + 1}"
+            raise Fatal(
+                f"the audit trail is broken | {what} | the books do not have it | run footage-desk audit verify",
+                runbook=STANDS_STILL,
+            )
+    return found
+
+
 def _edge(connection: Connection, size: int, more: int) -> dict[int, bytes]:
     """By level, the complete subtrees at the right edge that ``more`` events will join with their own."""
     levels = [
         level for level in range(size.bit_length()) if size >> level & 1 and size % (2 << level) + more >= 2 << level
     ]
-    edge = {}
-    if levels and levels[0] == 0:
-        edge[0] = bytes.fromhex(_do(connection, LEAF, (size,)).scalar_one())
-    if upper := [level for level in levels if level]:
-        wanted = tuple(number for level in upper for number in (level, (size >> level) - 1))
-        found = _do(connection, " UNION ALL ".join([NODE] * len(upper)), wanted)
-        edge |= {row.level: bytes(row.sha256) for row in found}
-    return edge
+    edge = _read(connection, [(level, (size >> level) - 1) for level in levels])
+    return {level: node for (level, _), node in edge.items()}
 
 
 def _row(connection: Connection, event: "AuditEvent") -> tuple[Any, ...]:

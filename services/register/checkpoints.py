@@ -1,11 +1,23 @@
-"""Checkpoints: the signed heads of the audit tree, and where they are anchored."""
+"""Checkpoints: the signed heads of the audit tree, and where they are anchored (docs/sealing.md, "The audit trail")."""
 
-from datetime import datetime
+import base64
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import ForeignKey
+from sqlalchemy import ForeignKey, func, select
 from sqlalchemy.orm import Mapped, mapped_column
 
+from services.register import audit_tree
+from services.register.audit_tree import STANDS_STILL
 from services.register.base import Base
+from services.register.unit import Unit
+from services.runtime.errors import Fatal
+from services.verifier.notes import Checkpoint
+
+Sign = Callable[[Checkpoint], str]
 
 
 class AuditCheckpoint(Base):
@@ -33,3 +45,92 @@ class AuditAnchor(Base):
     anchored_at: Mapped[datetime]
     retain_until: Mapped[datetime | None]
     token: Mapped[bytes | None]
+
+
+def newest(unit: Unit) -> AuditCheckpoint | None:
+    return unit.session.scalar(select(AuditCheckpoint).order_by(AuditCheckpoint.size.desc()).limit(1))
+
+
+def of_size(unit: Unit, size: int) -> AuditCheckpoint | None:
+    return unit.session.get(AuditCheckpoint, size)
+
+
+def told(unit: Unit) -> dict[str, Any] | None:
+    """The newest as labels, documents and decisions name it; None where none was signed yet."""
+    row = newest(unit)
+    return None if row is None else {"origin": row.origin, "size": row.size, "root": row.root}
+
+
+def sign(unit: Unit, origin: str, by: Sign) -> AuditCheckpoint | None:
+    """Sign the tree as it stands; None when it is signed already or has nothing in it.
+
+    Raises Fatal for a tree that does not go on from the one signed last: the log signs no second history.
+    """
+    size = audit_tree.size(unit)
+    before = newest(unit)
+    if before is not None:
+        _check_goes_on(unit, before, size)
+    if size == (before.size if before is not None else 0):
+        return None
+    checkpoint = Checkpoint(origin, size, audit_tree.root(unit, size))
+    row = AuditCheckpoint(
+        size=size, origin=origin, root=checkpoint.root_base64, note=by(checkpoint), signed_at=unit.now
+    )
+    unit.session.add(row)
+    return row
+
+
+@dataclass(frozen=True)
+class Due:
+    """A note to be put under a lock until ``retain_until``."""
+
+    size: int
+    note: str
+    retain_until: datetime
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.note.encode()).hexdigest()
+
+
+def to_anchor(unit: Unit, every: timedelta) -> Due | None:
+    """The newest checkpoint, when it lies nowhere yet and none was put under a lock for ``every``."""
+    row = newest(unit)
+    if row is None or unit.session.get(AuditAnchor, row.size) is not None:
+        return None
+    last = unit.session.scalar(select(func.max(AuditAnchor.anchored_at)))
+    if last is not None and last > unit.now - every:
+        return None
+    return Due(row.size, row.note, unit.now + unit.rules.important_retention)
+
+
+def anchored(unit: Unit, due: Due, bucket: str, key: str, version_id: str, *, token: bytes | None) -> None:
+    """Enter where a checkpoint lies; another portal may have been first."""
+    if unit.session.get(AuditAnchor, due.size) is None:
+        unit.session.add(
+            AuditAnchor(
+                size=due.size,
+                bucket=bucket,
+                key=key,
+                version_id=version_id,
+                sha256=due.sha256,
+                anchored_at=unit.now,
+                retain_until=due.retain_until,
+                token=token,
+            )
+        )
+
+
+def anchors(unit: Unit) -> list[AuditAnchor]:
+    """All of them, the smallest first."""
+    return list(unit.session.scalars(select(AuditAnchor).order_by(AuditAnchor.size)))
+
+
+def _check_goes_on(unit: Unit, before: AuditCheckpoint, size: int) -> None:
+    if size < before.size or audit_tree.root(unit, before.size) != base64.b64decode(before.root):
+        raise Fatal(
+            f"no checkpoint was signed | the audit trail | it has {size} events and does not go on from the "
+            f"{before.size} that were signed at {before.signed_at.isoformat()} | leave the database as it is, and run "
+            "footage-desk audit verify",
+            runbook=STANDS_STILL,
+        )

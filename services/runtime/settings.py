@@ -20,6 +20,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from services.runtime.addresses import parse_networks
+from services.runtime.evidence_settings import EvidenceSettings
 from services.runtime.notice_settings import NoticeSettings
 from services.runtime.provider_settings import ProviderSettings
 from services.runtime.stores import FolderStore, S3Store, StoreSettings, same_place
@@ -42,7 +43,7 @@ def _camunda(*names: str, **arguments: Any) -> Any:
     return Field(default=None, validation_alias=AliasChoices(*names), **arguments)
 
 
-class Settings(NoticeSettings, ProviderSettings):
+class Settings(NoticeSettings, ProviderSettings, EvidenceSettings):
     """All settings; ``Settings.load()`` is the way to read them, with errors as sentences."""
 
     model_config = SettingsConfigDict(

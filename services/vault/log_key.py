@@ -1,0 +1,95 @@
+"""The log key: signs the heads of the audit trail (Ed25519), and is held by the portal alone (docs/sealing.md)."""
+
+import os
+import secrets
+from pathlib import Path
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from services.vault.folder_files import sync_folder
+from services.vault.key_files import KeyUnusable, make_key_folder, read_key_file, remove_second_names, write_key_file
+from services.verifier.invalid import Invalid
+from services.verifier.notes import Checkpoint, VerifierKey, keys_of, signed
+
+FOLDER = "log"
+KEY_FILE = "log-key.pem"
+PUBLIC_FILE = "log-vkeys.txt"
+
+
+class LogKey:
+    """The key and the name that checkpoints bear."""
+
+    def __init__(self, private: Ed25519PrivateKey, origin: str | None = None) -> None:
+        """``origin``: without one, a name that the key itself gives."""
+        self._private = private
+        public = private.public_key().public_bytes_raw()
+        fingerprint = VerifierKey("", public).fingerprint.removeprefix("sha256:")
+        self.public = VerifierKey(origin or f"footage-desk.local/{fingerprint[:16]}", public)
+
+    @property
+    def origin(self) -> str:
+        return self.public.name
+
+    def sign(self, checkpoint: Checkpoint) -> str:
+        """The signed note of a checkpoint of this log."""
+        return signed(checkpoint.body, self.public, self._private.sign(checkpoint.body.encode()))
+
+
+def ensure_log_key(folder: Path, origin: str | None = None) -> LogKey:
+    """The key in ``folder``, made when there is none; its public half is entered in the list beside it.
+
+    Raises Fatal for a key that others may read or that is broken: a log that goes on under another key says so.
+    """
+    make_key_folder(folder)
+    path = folder / KEY_FILE
+    remove_second_names(path)
+    if not path.exists():
+        made = Ed25519PrivateKey.generate().private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        write_key_file(path, made.decode())
+    key = LogKey(_read(path), origin)
+    _enter(folder / PUBLIC_FILE, key.public)
+    return key
+
+
+def public_keys(folder: Path) -> list[VerifierKey]:
+    """Every key that has signed for this log, the newest first; none where there was no key yet. Raises Fatal."""
+    path = folder / PUBLIC_FILE
+    try:
+        return keys_of(path.read_text())
+    except FileNotFoundError:
+        return []
+    except (Invalid, OSError, UnicodeDecodeError) as error:
+        raise KeyUnusable(f"the log's public keys in {path} cannot be used ({error}): restore the file.") from error
+
+
+def _read(path: Path) -> Ed25519PrivateKey:
+    try:
+        key = serialization.load_pem_private_key(read_key_file(path).encode(), None)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise KeyUnusable(f"the key file {path} is no private key: restore it from its backup.") from error
+    if not isinstance(key, Ed25519PrivateKey):
+        raise KeyUnusable(f"the key file {path} is no Ed25519 key: restore it from its backup.")
+    return key
+
+
+def _enter(path: Path, key: VerifierKey) -> None:
+    """Put the key first in the list unless it stands there; the list is whole at any moment."""
+    known = [one.vkey for one in public_keys(path.parent)]
+    if known[:1] == [key.vkey]:
+        return
+    lines = [key.vkey, *(one for one in known if one != key.vkey)]
+    waiting = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    descriptor = os.open(waiting, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            file.write("".join(f"{line}\n" for line in lines))
+            file.flush()
+            os.fsync(descriptor)
+        waiting.replace(path)
+    finally:
+        waiting.unlink(missing_ok=True)
+    sync_folder(path.parent)

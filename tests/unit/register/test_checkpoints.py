@@ -1,0 +1,101 @@
+"""Checkpoints: signed when the trail has grown, never over another history, and anchored now and then."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy import text
+
+from services.register import audit, audit_tree, checkpoints, schema
+from services.register.checkpoints import AuditCheckpoint, Due
+from services.register.rules import Rules
+from services.register.unit import Actor, Register
+from services.runtime.clock import FixedClock
+from services.runtime.errors import Fatal
+from services.vault.log_key import LogKey
+from services.verifier import notes
+
+NOON = datetime(2031, 3, 4, 12, 0, tzinfo=UTC)
+ACTOR = Actor("system", "test")
+HOUR = timedelta(hours=1)
+KEY = LogKey(Ed25519PrivateKey.generate())
+
+
+@pytest.fixture
+def register(any_database_url: str) -> Iterator[Register]:
+    register = Register(any_database_url, FixedClock(NOON), Rules(max_use_days=30))
+    schema.migrate(register.engine)
+    yield register
+    register.close()
+
+
+def grow(register: Register, by: int = 1) -> None:
+    register.run_now(ACTOR, lambda unit: [audit.record(unit, "tried", "test", str(one)) for one in range(by)] and None)
+
+
+def sign(register: Register) -> AuditCheckpoint | None:
+    return register.run_now(ACTOR, checkpoints.sign, KEY.origin, KEY.sign)
+
+
+@pytest.mark.requirement("R52")
+def test_the_head_is_signed_when_the_trail_has_grown(register: Register) -> None:
+    assert sign(register) is None
+    assert register.run_now(ACTOR, checkpoints.told) is None
+    grow(register, 3)
+    assert sign(register) is not None
+    assert sign(register) is None
+    grow(register, 2)
+    row = sign(register)
+
+    assert row is not None
+    assert (row.size, row.signed_at) == (5, NOON)
+    checkpoint, _ = notes.open_checkpoint(row.note, [KEY.public])
+    assert checkpoint.root == register.run_now(ACTOR, audit_tree.root, 5)
+    assert register.run_now(ACTOR, checkpoints.told) == {"origin": KEY.origin, "size": 5, "root": row.root}
+    assert register.run_now(ACTOR, checkpoints.of_size, 3) is not None
+    assert register.run_now(ACTOR, checkpoints.of_size, 4) is None
+
+
+@pytest.mark.requirement("R52")
+@pytest.mark.parametrize("change", ["another", "shorter"])
+def test_no_second_history_is_signed(register: Register, change: str) -> None:
+    grow(register, 4)
+    assert sign(register) is not None
+    postgres = register.engine.dialect.name == "postgresql"
+    with register.engine.begin() as connection:
+        for table in ("audit_events", "audit_nodes"):
+            for verb in ("only_grows",) if postgres else ("no_update", "no_delete"):
+                connection.execute(text(f"DROP TRIGGER {table}_{verb}" + (f" ON {table}" if postgres else "")))
+        if change == "shorter":
+            connection.execute(text("DELETE FROM audit_nodes WHERE level > 1 OR position > 0"))
+            connection.execute(text("DELETE FROM audit_events WHERE seq > 3"))
+        else:
+            connection.execute(text("UPDATE audit_nodes SET sha256 = :other"), {"other": b"x" * 32})
+
+    with pytest.raises(Fatal, match="does not go on from the 4"):
+        sign(register)
+
+
+def test_a_checkpoint_is_put_away_once_an_hour(register: Register) -> None:
+    def due() -> Due | None:
+        return register.run_now(ACTOR, checkpoints.to_anchor, HOUR)
+
+    assert due() is None
+    grow(register)
+    sign(register)
+    one = due()
+    assert one is not None
+    assert one.retain_until == NOON + timedelta(days=730)
+    for _ in range(2):  # another portal may have been first
+        register.run_now(ACTOR, checkpoints.anchored, one, "documents", "checkpoints/1", "v1", token=b"stamp")
+    assert due() is None
+    grow(register)
+    sign(register)
+    assert due() is None
+    register.clock = FixedClock(NOON + HOUR)
+    two = due()
+    assert two is not None
+    assert two.size == 2
+    [anchor] = register.run_now(ACTOR, checkpoints.anchors)
+    assert (anchor.size, anchor.sha256, anchor.token) == (1, one.sha256, b"stamp")
