@@ -7,7 +7,7 @@ from starlette.staticfiles import StaticFiles
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from services.portal import api, pages
-from services.portal.api import errors
+from services.portal.api import errors, signing
 from services.portal.middleware import Bounds, SecurityHeaders
 from services.portal.pages import refusals
 from services.runtime.settings import Settings
@@ -27,6 +27,7 @@ def create_app(dependencies: Mapping[str, object], routers: Sequence[APIRouter] 
     app.state.dependencies = dict(dependencies)
     errors.install(app, refusals.page)
     refusals.install(app)
+    signing.install(app)
     app.add_middleware(Bounds)
     app.add_middleware(SecurityHeaders)
     settings = dependencies.get("settings")

@@ -1,12 +1,15 @@
 """Confidentiality agreements: no task, key or view without a valid one (R59)."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import ForeignKey, select
 from sqlalchemy.orm import Mapped, mapped_column
 
-from services.register import audit, own_signatures
+from services.register import agreement_texts, audit, documents, own_signatures
 from services.register.base import Base, new_id
+from services.register.people import Department, Person
+from services.register.signatures import Proof
 from services.register.unit import Unit
 from services.runtime.errors import Refused
 
@@ -22,6 +25,8 @@ class Agreement(Base):
     signed_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
+    statement_sha256: Mapped[str | None]  # of those signed before this was kept, the audit trail has it
+    signature: Mapped[dict[str, Any] | None]
 
 
 def mine(unit: Unit) -> list[Agreement]:
@@ -30,7 +35,7 @@ def mine(unit: Unit) -> list[Agreement]:
     return list(unit.session.scalars(query))
 
 
-def sign(unit: Unit, version: str, password: str, code: str | None = None) -> Agreement:
+def sign(unit: Unit, version: str, proof: Proof) -> Agreement:
     """The acting person signs the agreement of the present version for a year; Refused for an older version."""
     if version != unit.rules.agreement_version:
         raise Refused(
@@ -39,25 +44,47 @@ def sign(unit: Unit, version: str, password: str, code: str | None = None) -> Ag
             f"The agreement is now version {unit.rules.agreement_version}: read and sign that one.",
             field="version",
         )
+    signed_at = own_signatures.moment(unit, proof)
     agreement = Agreement(
-        id=new_id(), person_id=unit.actor.id, version=version, signed_at=unit.now, expires_at=unit.now + TERM
+        id=proof.pending or new_id(),
+        person_id=unit.actor.id,
+        version=version,
+        signed_at=signed_at,
+        expires_at=signed_at + TERM,
     )
     statement = {
         "kind": "confidentiality-agreement",
         "agreement": agreement.id,
         "person": unit.actor.id,
         "version": version,
-        "signedAt": unit.now.isoformat(),
+        "signedAt": signed_at.isoformat(),
         "expiresAt": agreement.expires_at.isoformat(),
     }
-    signed = own_signatures.sign(unit, statement, password, code)
+    signed = own_signatures.sign(unit, statement, proof)
+    agreement.statement_sha256, agreement.signature = signed.sha256, signed.signature
     unit.session.add(agreement)
-    audit.record(
-        unit,
-        "agreement-signed",
-        "agreement",
-        agreement.id,
-        statement=statement,
-        signature=signed.signature,
+    audit.record(unit, "agreement-signed", "agreement", agreement.id, version=version, statement_sha256=signed.sha256)
+    documents.write_once(
+        unit, "confidentiality-agreement", agreement.id, lambda: _content(unit, agreement), application_id=None
     )
     return agreement
+
+
+def _content(unit: Unit, agreement: Agreement) -> dict[str, Any]:
+    """The agreement as a document: the text of its version, and who signed it."""
+    text = agreement_texts.text_of(unit, agreement.version)
+    person = unit.session.get_one(Person, agreement.person_id)
+    department = unit.session.get_one(Department, person.department_id)
+    return {
+        "title": "保密协议",
+        "agreement": agreement.id,
+        "version": agreement.version,
+        "textZh": text.text_zh,
+        "textEn": text.text_en,
+        "by": {"id": person.id, "name": person.name},
+        "department": {"id": department.id, "zh": department.name_zh, "en": department.name_en},
+        "signedAt": agreement.signed_at.isoformat(),
+        "expiresAt": agreement.expires_at.isoformat(),
+        "statement": agreement.statement_sha256,
+        "signature": agreement.signature,
+    }

@@ -20,6 +20,7 @@ from services.register import (
 from services.register.applications import Application
 from services.register.base import new_id
 from services.register.messages import REVIEW_DECIDED
+from services.register.own_signatures import Signed
 from services.register.reviews import Confirmation, Decision, Proposal, Review
 from services.register.scopes import AS_ASKED, UNCHANGED, Classification, Granting
 from services.register.signatures import Proof
@@ -87,13 +88,12 @@ def decide(
         "variables": variables,
         "person": unit.actor.id,
         "standsInFor": duties.stands_in_for(unit, review, unit.actor.id),
-        "decidedAt": unit.now.isoformat(),
+        "decidedAt": own_signatures.moment(unit, proof).isoformat(),
     }
-    signed = own_signatures.sign(unit, statement, proof.password, proof.code, level=stage.level)
-    signature = {**signed.signature, "statement": statement}
+    signed = own_signatures.sign(unit, statement, proof, level=stage.level)
     if needs_second_person(application, review) and outcome == stage.favourable:
-        return _propose(unit, review, statement, signed.sha256, signature)
-    _write(unit, review, statement, signed.sha256, signature)
+        return _propose(unit, review, signed)
+    _write(unit, review, signed)
     return Decided(review.id, outcome, True)
 
 
@@ -120,12 +120,13 @@ def confirm(unit: Unit, review_id: str, *, agrees: bool, proof: Proof, reason: s
         "agrees": agrees,
         "reason": reason,
         "person": unit.actor.id,
-        "decidedAt": unit.now.isoformat(),
+        "decidedAt": own_signatures.moment(unit, proof).isoformat(),
     }
-    signed = own_signatures.sign(unit, statement, proof.password, proof.code, level=STAGES[review.stage].level)
+    signed = own_signatures.sign(unit, statement, proof, level=STAGES[review.stage].level)
     outcome = str(proposal.statement["outcome"])
     if not agrees:
         proposal.refused_by, proposal.refused_at, proposal.refused_because = unit.actor.id, unit.now, reason
+        proposal.refusal_sha256, proposal.refusal_signature = signed.sha256, signed.signature
         review.claimed_by = review.claimed_at = None
         audit.record(
             unit,
@@ -149,7 +150,7 @@ def confirm(unit: Unit, review_id: str, *, agrees: bool, proof: Proof, reason: s
             person_id=unit.actor.id,
             confirmed_at=unit.now,
             statement_sha256=signed.sha256,
-            signature={**signed.signature, "statement": statement},
+            signature=signed.signature,
         )
     )
     audit.record(
@@ -160,7 +161,7 @@ def confirm(unit: Unit, review_id: str, *, agrees: bool, proof: Proof, reason: s
         application_id=review.application_id,
         statement_sha256=signed.sha256,
     )
-    _write(unit, review, proposal.statement, proposal.statement_sha256, proposal.signature)
+    _write(unit, review, Signed(proposal.statement_sha256, proposal.statement, proposal.signature))
     return Decided(review.id, outcome, True)
 
 
@@ -175,31 +176,37 @@ def open_proposal(unit: Unit, review: Review) -> Proposal | None:
     )
 
 
-def _propose(unit: Unit, review: Review, statement: dict[str, Any], sha256: str, signature: dict[str, Any]) -> Decided:
+def _propose(unit: Unit, review: Review, signed: Signed) -> Decided:
     unit.session.add(
         Proposal(
             review_id=review.id,
             person_id=unit.actor.id,
             proposed_at=unit.now,
-            statement=statement,
-            statement_sha256=sha256,
-            signature=signature,
+            statement=signed.statement,
+            statement_sha256=signed.sha256,
+            signature=signed.signature,
         )
     )
     unit.session.flush()
     audit.record(
-        unit, "release-proposed", "review", review.id, application_id=review.application_id, statement_sha256=sha256
+        unit,
+        "release-proposed",
+        "review",
+        review.id,
+        application_id=review.application_id,
+        statement_sha256=signed.sha256,
     )
     for person_id in {person for pool in duties.pools(unit, review) for person in pool} - {unit.actor.id}:
         if duties.why_not(unit, review, person_id, second=True) is None:
             notices.tell(
                 unit, person_id, "second-person-needed", application_id=review.application_id, subject_id=review.id
             )
-    return Decided(review.id, str(statement["outcome"]), False)
+    return Decided(review.id, str(signed.statement["outcome"]), False)
 
 
-def _write(unit: Unit, review: Review, statement: dict[str, Any], sha256: str, signature: dict[str, Any]) -> None:
+def _write(unit: Unit, review: Review, signed: Signed) -> None:
     """Write the decision, close the review, tell process and drafter."""
+    statement = signed.statement
     application = unit.session.get_one(Application, review.application_id)
     outcome, stage = str(statement["outcome"]), STAGES[review.stage]
     decision = Decision(
@@ -217,8 +224,8 @@ def _write(unit: Unit, review: Review, statement: dict[str, Any], sha256: str, s
         opinion=statement["opinion"],
         variables=statement["variables"],
         form_sha256=statement["form"],
-        statement_sha256=sha256,
-        signature=signature,
+        statement_sha256=signed.sha256,
+        signature=signed.signature,
     )
     unit.session.add(decision)
     review.closed_at, review.closed_because = unit.now, "decided"
@@ -244,7 +251,7 @@ def _write(unit: Unit, review: Review, statement: dict[str, Any], sha256: str, s
         round=review.round,
         outcome=outcome,
         form=decision.form_sha256,
-        statement_sha256=sha256,
+        statement_sha256=signed.sha256,
         lowered=statement["lowered"],
         stands_in_for=decision.stands_in_for,
     )

@@ -6,7 +6,19 @@ from typing import Any, Literal
 
 from sqlalchemy import func, select
 
-from services.register import audit, copies, custody, decisions, grants, masters, notices, outbox, promises
+from services.register import (
+    audit,
+    copies,
+    custody,
+    decisions,
+    grants,
+    loan_documents,
+    masters,
+    notices,
+    outbox,
+    own_signatures,
+    promises,
+)
 from services.register.applications import Application
 from services.register.base import new_id
 from services.register.custody import HandOver
@@ -110,7 +122,8 @@ def accept(unit: Unit, hand_over_id: str, *, conditions_version: str, proof: Pro
     hand_over.accepted_at, hand_over.agreement_id = unit.now, agreement.id
     hand_over.conditions_version = conditions_version
     # whole seconds: the process counts with the same moment as the grants
-    hand_over.due_at = (unit.now + timedelta(days=hand_over.use_days)).replace(microsecond=0)
+    since = own_signatures.moment(unit, proof)
+    hand_over.due_at = (since + timedelta(days=hand_over.use_days)).replace(microsecond=0)
     offered = copies.of_application(unit, hand_over.application_id)
     application = unit.session.get_one(Application, hand_over.application_id)
     ways: tuple[grants.Action, ...] = (
@@ -126,6 +139,7 @@ def accept(unit: Unit, hand_over_id: str, *, conditions_version: str, proof: Pro
     }
     custody.append(unit, hand_over, "received", person_id=unit.actor.id, **receipt)
     _decide(unit, review, "accepted", receipt, proof, due_at=_moment(hand_over.due_at))
+    loan_documents.write_receipt(unit, hand_over, review)
     return hand_over
 
 
@@ -137,7 +151,15 @@ def decline(unit: Unit, hand_over_id: str, *, reason: str, proof: Proof) -> Hand
     review = _open_receipt(unit, hand_over)
     hand_over.declined_at = unit.now
     custody.append(unit, hand_over, "declined", person_id=unit.actor.id)
-    _decide(unit, review, "declined", {"handOver": hand_over.id}, proof, reason=reason, due_at=_moment(unit.now))
+    _decide(
+        unit,
+        review,
+        "declined",
+        {"handOver": hand_over.id},
+        proof,
+        reason=reason,
+        due_at=_moment(own_signatures.moment(unit, proof)),
+    )
     return hand_over
 
 

@@ -191,7 +191,8 @@ def _sign(
     unit: Unit, row: Consent, consultation: Consultation, answer: str, proof: Proof, *, reason: str | None = None
 ) -> None:
     statement = {
-        "title": "联合申请部门意见",
+        "kind": "consent",
+        "consent": row.id,
         "application": row.application_id,
         "form": consultation.sha256,
         "department": row.department_id,
@@ -199,9 +200,9 @@ def _sign(
         "answer": answer,
         "reason": reason,
         "person": unit.actor.id,
-        "at": unit.now.isoformat(),
+        "decidedAt": own_signatures.moment(unit, proof).isoformat(),
     }
-    signed = own_signatures.sign(unit, statement, proof.password, proof.code)
+    signed = own_signatures.sign(unit, statement, proof)
     row.answer, row.person_id, row.answered_at, row.reason = answer, unit.actor.id, unit.now, reason
     row.statement_sha256, row.signature = signed.sha256, signed.signature
     audit.record(
@@ -211,7 +212,7 @@ def _sign(
         row.id,
         application_id=row.application_id,
         department=row.department_id,
-        statement=signed.sha256,
+        statement_sha256=signed.sha256,
         reason=reason,
     )
 

@@ -1,9 +1,10 @@
-"""The own account: password, language, second factor; each change is proved with the password again."""
+"""The own account: password, language, second factor, passkeys; each change is proved with the password again."""
 
-from services.register import audit, own_signatures, second_factors, sign_ins, signing_in
+from services.register import audit, own_signatures, passkeys, second_factors, sign_ins, signing_in
 from services.register.people import Person
 from services.register.second_factors import Enrolment
 from services.register.sign_ins import SignedIn
+from services.register.signing_challenges import Place
 from services.register.unit import Actor, Register, Unit
 from services.runtime.errors import Refused
 
@@ -67,6 +68,12 @@ def end_second_factor(unit: Unit, password: str, code: str | None) -> None:
             status=403,
         )
     second_factors.end(unit, unit.actor.id, "second-factor-ended")
+
+
+def begin_passkey(unit: Unit, place: Place, password: str, code: str | None) -> passkeys.Enrolment:
+    """Begin to add a passkey, which will sign in the place of what is given here: a code too where there can be one."""
+    given = own_signatures.prove(unit, password, code or None, level="password+totp")
+    return passkeys.begin(unit, unit.actor.id, place, "+".join(given))
 
 
 def end_session(unit: Unit, sign_in_id: str) -> None:

@@ -1,26 +1,34 @@
-"""A person's signature over the hash of what is signed: by password again, and a one-time code where it is wanted."""
+"""A person's signature over the hash of what is signed: by passkey, or by password and a one-time code (R25)."""
 
 import hashlib
+import json
+import secrets
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import Any
 
 import rfc8785
 
-from services.register import lock_out, passwords, second_factors, sign_ins
+from services.register import checkpoints, lock_out, passkeys, passwords, second_factors, sign_ins, signing_challenges
 from services.register.people import Person
-from services.register.signatures import Level
+from services.register.signatures import Assertion, Level, Proof
+from services.register.signing_challenges import Prepared
 from services.register.unit import Unit
 from services.runtime.errors import Refused
+from services.verifier.assertions import check_assertion
+from services.verifier.invalid import Invalid
 
 METHODS = {"password": ("password",), "password+totp": ("password", "totp")}
+ADDED = ("auditCheckpoint", "nonce")  # what a statement has besides what the act says
 
 
 @dataclass(frozen=True)
 class Signed:
-    """``sha256`` is of the canonical statement; ``signature`` says who signed it, when and how."""
+    """``sha256`` is of the canonical ``statement``; ``signature`` says who signed it, when and how, and holds it."""
 
     sha256: str
+    statement: dict[str, Any]
     signature: dict[str, Any]
 
 
@@ -36,18 +44,80 @@ def methods(unit: Unit, level: Level) -> tuple[str, ...]:
     return METHODS["password"]
 
 
-def sign(
-    unit: Unit, statement: dict[str, Any], password: str, code: str | None = None, *, level: Level = "password"
-) -> Signed:
-    """The acting person signs the statement; Refused when the password or the code is wrong, or the code is missing.
+def moment(unit: Unit, proof: Proof) -> datetime:
+    """The moment that a statement names: now, or with a passkey when it was shown, so that it can be built anew."""
+    if proof.passkey is not None:
+        shown = signing_challenges.find(unit, proof.passkey.pending, "signature")
+        if shown is not None and shown.stated_at is not None:
+            return shown.stated_at
+    return unit.now
 
-    The signature's ``method`` names what was given, joined by a plus.
+
+def sign(unit: Unit, statement: dict[str, Any], proof: Proof, *, level: Level = "password") -> Signed:
+    """The acting person signs the statement, with the latest checkpoint of the audit trail in it.
+
+    Refused when the passkey's answer, the password or the code is wrong, or the code is missing. Raises Prepared where
+    the statement is to be shown only. The signature's ``method`` names what was given.
     """
-    given = prove(unit, password, code, level=level)
+    whole = {**statement, "auditCheckpoint": checkpoints.told(unit)}
+    if proof.preparing:
+        nonce = secrets.token_hex(16)
+        raise Prepared(proof.preparing, unit.actor.id, {**whole, "nonce": nonce}, unit.now)
+    if proof.passkey is not None:
+        return _by_passkey(unit, statement, proof.passkey, level)
+    given = prove(unit, proof.password, proof.code, level=level)
+    return _signed(unit, whole, "+".join(given))
+
+
+def _by_passkey(unit: Unit, statement: dict[str, Any], assertion: Assertion, level: Level) -> Signed:
+    """The statement, built anew, has to be the one that was shown; the passkey the acting person's own."""
+    shown = signing_challenges.take(unit, assertion.pending, "signature")
+    text = shown.statement or "{}"
+    whole: dict[str, Any] = json.loads(text)
+    if rfc8785.dumps({**statement, **{name: whole.get(name) for name in ADDED}}).decode() != text:
+        raise Refused(
+            "statement-changed",
+            "要签字的内容与刚才显示的不同（数据有更新或填写有改动），未签字，请重新核对后再签。",
+            "What you sign is not what you were shown, because something has changed meanwhile: nothing was signed. "
+            "Look at it again, then sign.",
+            field="passkey",
+        )
+    sha256 = hashlib.sha256(text.encode()).hexdigest()
+    passkey = passkeys.that_signed(unit, str(assertion.answer.get("credentialId")), shown.rp_id)
+    if passkey is None:
+        raise _wrong_passkey(unit)
+    kept = {**assertion.answer, "publicKey": passkey.public_key, "rpId": shown.rp_id, "origin": shown.origin}
+    try:
+        sound = check_assertion(kept, sha256)
+    except Invalid as error:
+        raise _wrong_passkey(unit) from error
+    if "totp" in methods(unit, level) and passkey.proved_by == "password":
+        raise Refused(
+            "passkey-weak",
+            "此通行密钥添加时只验证了密码，不能用于此项签字：请绑定二次验证后移除并重新添加。",
+            "This passkey was added with the password alone, which is too little here: set up a second factor, remove "
+            "the passkey and add it again.",
+            status=403,
+            field="passkey",
+        )
+    passkeys.used(unit, passkey, sound.sign_count)
+    return _signed(unit, whole, "passkey", passkey=kept)
+
+
+def _signed(unit: Unit, statement: dict[str, Any], method: str, **more: Any) -> Signed:
     sha256 = hashlib.sha256(rfc8785.dumps(statement)).hexdigest()
-    return Signed(
-        sha256,
-        {"method": "+".join(given), "person": unit.actor.id, "sha256": sha256, "signedAt": unit.now.isoformat()},
+    how = {"method": method, "person": unit.actor.id, "sha256": sha256, "signedAt": unit.now.isoformat(), **more}
+    return Signed(sha256, statement, {**how, "statement": statement})
+
+
+def _wrong_passkey(unit: Unit) -> Refused:
+    unit.after_refusal.append(partial(_count, person_id=unit.actor.id))
+    return Refused(
+        "passkey-wrong",
+        "通行密钥的签名无效，或不是您登记的通行密钥，未签字。",
+        "The passkey's signature does not hold, or it is none of your passkeys: nothing was signed.",
+        status=403,
+        field="passkey",
     )
 
 

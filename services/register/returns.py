@@ -6,10 +6,11 @@ from typing import Any
 
 from sqlalchemy import select
 
-from services.register import copies, custody, grants, hand_overs, measurements, notices, outbox, own_signatures
+from services.register import audit, copies, custody, grants, hand_overs, measurements, notices, outbox, own_signatures
 from services.register.archive import Inspection, Return
 from services.register.base import new_id
 from services.register.messages import COPY_RETURNED
+from services.register.signatures import Proof
 from services.register.unit import Unit
 from services.runtime.errors import Fatal, Refused
 
@@ -36,8 +37,7 @@ def give_back(
     return_to: str,
     fates: Sequence[Fate],
     no_other_copies: bool,
-    password: str,
-    code: str | None = None,
+    proof: Proof,
 ) -> Return:
     """The custodian returns the copies and attests for every download, with a signature (R38, T2, T12).
 
@@ -69,9 +69,9 @@ def give_back(
         "kind": "return",
         "person": unit.actor.id,
         "returnTo": return_to,
-        "returnedAt": unit.now.isoformat(),
+        "returnedAt": own_signatures.moment(unit, proof).isoformat(),
     }
-    signed = own_signatures.sign(unit, statement, password, code)
+    signed = own_signatures.sign(unit, statement, proof)
     given_back = Return(
         id=new_id(),
         hand_over_id=hand_over_id,
@@ -87,6 +87,14 @@ def give_back(
     grants.end(unit, hand_over, "returned")
     custody.append(
         unit, hand_over, "returned", person_id=unit.actor.id, return_to=return_to, statement_sha256=signed.sha256
+    )
+    audit.record(
+        unit,
+        "return-signed",
+        "hand-over",
+        hand_over_id,
+        application_id=hand_over.application_id,
+        statement_sha256=signed.sha256,
     )
     for person_id in measurements.holders(unit, *OFFICES[return_to]):
         notices.tell(unit, person_id, "copy-returned", application_id=hand_over.application_id, subject_id=hand_over_id)

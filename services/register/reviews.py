@@ -82,6 +82,8 @@ class Proposal(Base):
     refused_by: Mapped[str | None] = mapped_column(ForeignKey("people.id"))
     refused_at: Mapped[datetime | None]
     refused_because: Mapped[str | None]
+    refusal_sha256: Mapped[str | None]
+    refusal_signature: Mapped[dict[str, Any] | None]
 
 
 class Reminder(Base):

@@ -6,7 +6,7 @@ from functools import partial
 
 from sqlalchemy import select
 
-from services.register import audit, identities, lock_out, passwords, people, posts, second_factors, sign_ins
+from services.register import audit, identities, lock_out, passkeys, passwords, people, posts, second_factors, sign_ins
 from services.register.administering import apply, department, not_oneself, person
 from services.register.administration import one_at_a_time, require_administrator
 from services.register.base import new_id
@@ -131,6 +131,22 @@ def reset_second_factor(unit: Unit, person_id: str) -> Person:
             "此人尚未绑定二次验证，无需重置。",
             "This person has no second factor: nothing to reset.",
         )
+    sign_ins.end_all(unit, person_id)
+    return row
+
+
+def end_passkeys(unit: Unit, person_id: str) -> Person:
+    """End all passkeys of a person who has lost what they lie in, and the sessions."""
+    require_administrator(unit)
+    not_oneself(
+        unit,
+        person_id,
+        "不能停用自己的全部通行密钥，请在“我的账户”中逐个移除。",
+        "Remove your own passkeys in your account.",
+    )
+    row = person(unit, person_id)
+    if not passkeys.end_all(unit, person_id, "passkey-ended"):
+        raise Refused("no-passkey", "此人没有通行密钥。", "This person has no passkey: nothing to end.")
     sign_ins.end_all(unit, person_id)
     return row
 

@@ -1,14 +1,12 @@
 """My confidentiality agreements: without a valid one there is no task, no key and no view (R59)."""
 
-from typing import Annotated
-
 from fastapi import APIRouter
-from pydantic import Field
 
 from services.portal.api.dependencies import Books
 from services.portal.api.errors import problems
 from services.portal.api.session import Acting
-from services.portal.api.shapes import Answer, Body, Code, Line, Moment
+from services.portal.api.shapes import Answer, Line, Moment
+from services.portal.api.signing import Signing, signed
 from services.register import agreements
 from services.register.unit import Unit
 from services.register.valid_agreements import valid_agreement
@@ -16,12 +14,10 @@ from services.register.valid_agreements import valid_agreement
 router = APIRouter(prefix="/api/agreements", tags=["agreements"])
 
 
-class AgreementBody(Body):
-    """Signing: the version that was read, and the password again."""
+class AgreementBody(Signing):
+    """Signing: the version that was read, and the signature."""
 
     version: Line
-    password: Annotated[str, Field(min_length=1, max_length=1000)]
-    code: Code | None = None
 
 
 class AgreementAnswer(Answer):
@@ -54,8 +50,8 @@ async def my_agreements(actor: Acting, books: Books) -> AgreementsAnswer:
     return await books.run(actor, read)
 
 
-@router.post("", status_code=201, responses=problems(401, 403, 409))
+@router.post("", status_code=201, responses=signed(401, 403, 409))
 async def sign_agreement(agreement: AgreementBody, actor: Acting, books: Books) -> AgreementAnswer:
     """Sign the present agreement for a year."""
-    row = await books.run(actor, agreements.sign, agreement.version, agreement.password, agreement.code)
+    row = await books.run(actor, agreements.sign, agreement.version, agreement.proof())
     return AgreementAnswer.model_validate(row)

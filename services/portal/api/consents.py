@@ -1,26 +1,21 @@
 """Consents of joint departments: what waits for me, the form it is about, and my answer (R17)."""
 
-from typing import Annotated, Any
+from typing import Any
 
 from fastapi import APIRouter
-from pydantic import Field, SecretStr
 
 from services.portal.api.dependencies import Books
 from services.portal.api.errors import USUAL, Problem, problems
 from services.portal.api.session import Acting
-from services.portal.api.shapes import Account, Answer, Body, Identifier, Moment
+from services.portal.api.shapes import Account, Answer, Identifier, Moment
+from services.portal.api.signing import FormSigning, signed
 from services.register import consent_views, joint
 from services.register.consent_views import View, Waiting
 from services.register.consents import Consent
 from services.register.people import Department
-from services.register.signatures import Proof
 from services.register.unit import Unit
 
 router = APIRouter(prefix="/api/consents", tags=["consents"])
-
-Password = Annotated[SecretStr, Field(min_length=1, max_length=1000)]
-Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
-Code = Annotated[str, Field(pattern="^[0-9]{6}$")]
 
 
 class DepartmentAnswer(Answer):
@@ -64,18 +59,11 @@ class ConsentAnswer(WaitingAnswer):
     why_not: Problem | None
 
 
-class ConsentBody(Body):
+class ConsentBody(FormSigning):
     """The department agrees that the form's department is the applicant; signed over the form's hash."""
 
-    form_sha256: Sha256
-    password: Password
-    code: Code | None = None
 
-    def proof(self) -> Proof:
-        return Proof(self.form_sha256, self.password.get_secret_value(), self.code)
-
-
-class RefusalBody(ConsentBody):
+class RefusalBody(FormSigning):
     reason: Account
 
 
@@ -95,7 +83,7 @@ async def read_consent(consent_id: Identifier, actor: Acting, books: Books) -> C
     return await books.run(actor, lambda unit: _told(consent_views.view(unit, consent_id)))
 
 
-@router.post("/{consent_id}/consent", responses=problems(*USUAL))
+@router.post("/{consent_id}/consent", responses=signed(*USUAL))
 async def consent(consent_id: Identifier, body: ConsentBody, actor: Acting, books: Books) -> GivenAnswer:
     """Consent for my department. With the last consent the application is submitted."""
 
@@ -105,7 +93,7 @@ async def consent(consent_id: Identifier, body: ConsentBody, actor: Acting, book
     return await books.run(actor, act)
 
 
-@router.post("/{consent_id}/refuse", responses=problems(*USUAL))
+@router.post("/{consent_id}/refuse", responses=signed(*USUAL))
 async def refuse(consent_id: Identifier, body: RefusalBody, actor: Acting, books: Books) -> GivenAnswer:
     """Refuse for my department, with a reason. The application goes back to its drafter."""
 

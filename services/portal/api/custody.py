@@ -3,33 +3,17 @@
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
-from pydantic import Field, SecretStr
 
 from services.portal.api.dependencies import Books
 from services.portal.api.errors import USUAL, problems
 from services.portal.api.lists import ListQuestion
 from services.portal.api.session import Acting
-from services.portal.api.shapes import Account, Answer, Body, Code, Identifier, Line, Moment
+from services.portal.api.shapes import Account, Answer, Body, Identifier, Line, Moment
+from services.portal.api.signing import FormSigning, signed
 from services.register import custody_views, hand_overs
 from services.register.custody_views import HandOverView
-from services.register.signatures import Proof
 
 router = APIRouter(prefix="/api/hand-overs", tags=["custody"])
-
-Password = Annotated[SecretStr, Field(min_length=1, max_length=1000)]
-Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
-
-
-class Signed(Body):
-    """The signature by password again over the form's hash, with the authenticator's code where it is wanted."""
-
-    form_sha256: Sha256
-    password: Password
-    code: Code | None = None
-
-    @property
-    def proof(self) -> Proof:
-        return Proof(self.form_sha256, self.password.get_secret_value(), self.code)
 
 
 class HandOversQuestion(ListQuestion):
@@ -38,13 +22,13 @@ class HandOversQuestion(ListQuestion):
     sort: custody_views.Sort = "urgency"
 
 
-class Acceptance(Signed):
+class Acceptance(FormSigning):
     """The receipt: which conditions were read."""
 
     conditions_version: Line
 
 
-class Refusal(Signed):
+class Refusal(FormSigning):
     reason: Account
 
 
@@ -165,18 +149,18 @@ async def read_hand_over(hand_over_id: Identifier, actor: Acting, books: Books) 
     return told(await books.run(actor, custody_views.one, hand_over_id))
 
 
-@router.post("/{hand_over_id}/accept", responses=problems(*USUAL))
+@router.post("/{hand_over_id}/accept", responses=signed(*USUAL))
 async def accept(hand_over_id: Identifier, body: Acceptance, actor: Acting, books: Books) -> HandOverAnswer:
     """Take the copies: needs a valid confidentiality agreement (R46, R59). The use period begins now."""
     version = body.conditions_version
-    await books.run(actor, hand_overs.accept, hand_over_id, conditions_version=version, proof=body.proof)
+    await books.run(actor, hand_overs.accept, hand_over_id, conditions_version=version, proof=body.proof())
     return told(await books.run(actor, custody_views.one, hand_over_id))
 
 
-@router.post("/{hand_over_id}/decline", responses=problems(*USUAL))
+@router.post("/{hand_over_id}/decline", responses=signed(*USUAL))
 async def decline(hand_over_id: Identifier, body: Refusal, actor: Acting, books: Books) -> HandOverAnswer:
     """Do not take the copies; the case ends without a hand-over."""
-    await books.run(actor, hand_overs.decline, hand_over_id, reason=body.reason, proof=body.proof)
+    await books.run(actor, hand_overs.decline, hand_over_id, reason=body.reason, proof=body.proof())
     return told(await books.run(actor, custody_views.one, hand_over_id))
 
 

@@ -5,11 +5,11 @@ from typing import Annotated, Literal
 from fastapi import APIRouter
 from pydantic import Field
 
-from services.portal.api.custody import Password
 from services.portal.api.dependencies import Books
-from services.portal.api.errors import USUAL, problems
+from services.portal.api.errors import USUAL
 from services.portal.api.session import Acting
-from services.portal.api.shapes import Answer, Body, Code, Identifier, Moment, Note
+from services.portal.api.shapes import Answer, Body, Identifier, Moment, Note
+from services.portal.api.signing import Signing, signed
 from services.register import returns
 from services.register.returns import Fate
 
@@ -24,14 +24,12 @@ class DownloadFate(Body):
     note: Note = ""
 
 
-class GivenBack(Body):
+class GivenBack(Signing):
     """``downloads`` names every download exactly once; ``no_other_copies`` is the custodian's word, signed."""
 
     return_to: Literal["security", "storage"]
     downloads: Annotated[list[DownloadFate], Field(max_length=1000)] = []  # noqa: RUF012  pydantic copies it
     no_other_copies: bool
-    password: Password
-    code: Code | None = None
 
 
 class ReturnAnswer(Answer):
@@ -44,7 +42,7 @@ class ReturnAnswer(Answer):
     statement_sha256: str
 
 
-@router.post("/{hand_over_id}/return", responses=problems(*USUAL))
+@router.post("/{hand_over_id}/return", responses=signed(*USUAL))
 async def give_back(hand_over_id: Identifier, body: GivenBack, actor: Acting, books: Books) -> ReturnAnswer:
     """Return the copies, at any time after the acceptance. Access ends with it."""
     row = await books.run(
@@ -54,7 +52,6 @@ async def give_back(hand_over_id: Identifier, body: GivenBack, actor: Acting, bo
         return_to=body.return_to,
         fates=[Fate(one.download_id, one.fate, one.note) for one in body.downloads],
         no_other_copies=body.no_other_copies,
-        password=body.password.get_secret_value(),
-        code=body.code,
+        proof=body.proof(),
     )
     return ReturnAnswer.model_validate(row)

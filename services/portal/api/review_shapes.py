@@ -6,14 +6,11 @@ from pydantic import Field
 
 from services.portal.api.errors import Problem
 from services.portal.api.shapes import Answer, Body, Code, Identifier, Line, Moment, Paragraph
+from services.portal.api.signing import FormSigning
 from services.register import inbox
 from services.register.scopes import Classification, Granting, Narrowed
-from services.register.signatures import Proof
 from services.register.unit import Unit
 from services.runtime.errors import Refused
-
-Password = Annotated[str, Field(min_length=1, max_length=1000)]
-Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
 class WaitingAnswer(Answer):
@@ -144,18 +141,15 @@ class ScopeBody(Body):
     end: Moment
 
 
-class DecisionBody(Body):
-    """The answer to a review, signed over the hash of the form that was read: with the password again, and with
-    the authenticator's code where the review's ``signature_methods`` say so.
+class DecisionBody(FormSigning):
+    """The answer to a review, signed over the hash of the form that was read: with a passkey, or with the
+    password again, and the authenticator's code where the review's ``signature_methods`` say so.
 
     What is left out of the class stays as it is. Scope, use period and way of use are for Security's approval;
     ``removed`` names the items that are not granted at all.
     """
 
     outcome: Line
-    form_sha256: Sha256
-    password: Password
-    code: Code | None = None
     answers: Annotated[dict[str, bool], Field(max_length=20, default_factory=dict)]
     reason: Paragraph | None = None
     opinion: Paragraph | None = None
@@ -172,7 +166,7 @@ class DecisionBody(Body):
         return {
             "outcome": self.outcome,
             "answers": self.answers,
-            "proof": Proof(self.form_sha256, self.password, self.code),
+            "proof": self.proof(),
             "reason": self.reason,
             "opinion": self.opinion,
             "classification": Classification(self.important_information, self.sensitive_event, self.high_impact),
@@ -185,20 +179,17 @@ class DecisionBody(Body):
         }
 
 
-class ConfirmationBody(Body):
+class ConfirmationBody(FormSigning):
     """The second person's word on a release; whoever disagrees says why."""
 
     agrees: bool
-    form_sha256: Sha256
-    password: Password
-    code: Code | None = None
     reason: Paragraph | None = None
 
     def arguments(self) -> dict[str, Any]:
         """What ``register.decisions.confirm`` takes beside the review."""
         return {
             "agrees": self.agrees,
-            "proof": Proof(self.form_sha256, self.password, self.code),
+            "proof": self.proof(),
             "reason": self.reason,
         }
 

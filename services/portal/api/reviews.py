@@ -19,6 +19,7 @@ from services.portal.api.review_shapes import (
     waiting,
 )
 from services.portal.api.session import Acting
+from services.portal.api.signing import signed
 from services.register import decisions, inbox, review_tasks
 from services.register.unit import Unit
 
@@ -76,14 +77,14 @@ async def put_back(review_id: str, actor: Acting, books: Books) -> ReviewAnswer:
     return await books.run(actor, act)
 
 
-@router.post("/{review_id}/decide", responses=problems(*USUAL))
+@router.post("/{review_id}/decide", responses=signed(*USUAL))
 async def decide(review_id: str, decision: DecisionBody, actor: Acting, books: Books) -> DecidedAnswer:
     """Decide and sign a review."""
     decided = await books.run(actor, decisions.decide, review_id, **decision.arguments())
     return DecidedAnswer.model_validate(decided)
 
 
-@router.post("/{review_id}/confirm", responses=problems(*USUAL))
+@router.post("/{review_id}/confirm", responses=signed(*USUAL))
 async def confirm(review_id: str, word: ConfirmationBody, actor: Acting, books: Books) -> DecidedAnswer:
     """Confirm a release as the second person, or disagree."""
     decided = await books.run(actor, decisions.confirm, review_id, **word.arguments())

@@ -236,7 +236,7 @@ def test_the_attestation_names_every_download_and_is_signed(desk: Desk) -> None:
     assert code(destroyed, Fate(other, "kept")) == "attestation-fate"
     assert code(destroyed, given, no_other_copies=False) == "attestation-other-copies"
     assert code(destroyed, given, return_to="canteen") == "return-to"
-    assert code(destroyed, given, password="wrong") == "password-wrong"
+    assert code(destroyed, given, proof=case.proof("wrong")) == "password-wrong"
     assert desk.rows(Return) == []
 
     row = case.give_back(hand_over_id, destroyed, given, return_to="storage")

@@ -5,6 +5,7 @@ from authenticator import Authenticator
 from review_desk import PASSWORD, ReviewDesk
 
 from services.register import agreements, inbox
+from services.register.agreements import Agreement
 from services.register.audit import AuditEvent
 from services.register.people import Person
 from services.register.reviews import Decision
@@ -95,8 +96,11 @@ def test_an_agreement_is_signed_by_password_and_with_a_code_where_one_is_given(d
     app = Authenticator(desk, "head")
     version = desk.rules.agreement_version
 
-    desk.run(agreements.sign, version, PASSWORD, by="head")
-    desk.run(agreements.sign, version, PASSWORD, app.next_code(), by="head")
+    desk.run(agreements.sign, version, Proof(password=PASSWORD), by="head")
+    desk.run(agreements.sign, version, Proof(password=PASSWORD, code=app.next_code()), by="head")
 
+    signed = [row for row in desk.all(Agreement) if row.signature]
+    assert [row.signature["method"] for row in signed if row.signature] == ["password", "password+totp"]
     told = [event.entry for event in desk.all(AuditEvent, action="agreement-signed")]
-    assert ['"method":"password+totp"' in entry for entry in told] == [False, True]
+    for row, entry in zip(signed, told, strict=True):
+        assert f'"statement_sha256":"{row.statement_sha256}"' in entry

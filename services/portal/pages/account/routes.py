@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 
 from services.portal import cookies
+from services.portal.api.agreements import AgreementBody
 from services.portal.api.dependencies import Books
 from services.portal.pages import language as languages
 from services.portal.pages import qr
@@ -31,6 +32,12 @@ from services.register.unit import Register, Unit
 from services.runtime.errors import NotFound, Refused
 
 router = APIRouter(prefix="/account")
+
+
+class SignedAgreement(AgreementBody):
+    """The agreement from the page, which has a box to say that it was read."""
+
+    read: str = ""
 
 
 @dataclass(frozen=True)
@@ -197,8 +204,8 @@ async def sign_agreement(visitor: Visiting, typed: Typed, books: Books) -> Respo
     """Sign the agreement for a year."""
     try:
         _require_read(typed)
-        code = typed.text("code") or None
-        await books.run(visitor.actor, agreements.sign, typed.text("version"), typed.text("password"), code)
+        body = typed.body(SignedAgreement)
+        await books.run(visitor.actor, agreements.sign, body.version, body.proof())
     except Refused as refusal:
         return await _agreement(visitor, books, typed, refusal)
     return visitor.go("/account", "保密协议已签订。", "The confidentiality agreement is signed.")

@@ -33,8 +33,7 @@ async def give_back(hand_over_id: Identifier, visitor: Visiting, books: Books, t
             return_to=body.return_to,
             fates=[Fate(one.download_id, one.fate, one.note) for one in body.downloads],
             no_other_copies=body.no_other_copies,
-            password=body.password.get_secret_value(),
-            code=body.code,
+            proof=body.proof(),
         )
     except NotFound:
         raise

@@ -116,7 +116,7 @@ async def accept(hand_over_id: Identifier, visitor: Visiting, books: Books, type
             hand_overs.accept,
             hand_over_id,
             conditions_version=body.conditions_version,
-            proof=body.proof,
+            proof=body.proof(),
         )
     except NotFound:
         raise
@@ -134,7 +134,7 @@ async def decline(hand_over_id: Identifier, visitor: Visiting, books: Books, typ
     """Do not take the copies."""
     try:
         body = typed.body(Refusal)
-        await books.run(visitor.actor, hand_overs.decline, hand_over_id, reason=body.reason, proof=body.proof)
+        await books.run(visitor.actor, hand_overs.decline, hand_over_id, reason=body.reason, proof=body.proof())
     except NotFound:
         raise
     except Refused as refusal:
