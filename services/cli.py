@@ -24,6 +24,7 @@ from services.demo.people import Stuck
 from services.designers import commands as designing
 from services.engine import main as engine_main
 from services.engine.errors import DataDirectoryInUse
+from services.evidence import commands as evidence
 from services.house import START, House, check_models, occupied_house, open_register
 from services.keeping import commands as keeping
 from services.register import schema
@@ -334,5 +335,6 @@ def _accounts(accounts: list[Account]) -> Table:
 
 designing.add_to(app, _sentences)
 keeping.add_to(app, _settings, _sentences, _plainly)
+evidence.add_to(app, _settings, _sentences, _plainly)
 app.add_typer(bench.commands(_settings, _sentences, _plainly), name="bench")
 operating.add_to(app, _settings, _sentences, _plainly)

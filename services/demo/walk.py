@@ -23,11 +23,19 @@ from services.demo import organisation, proof
 from services.demo.people import People, Stuck
 from services.demo.proof import Check
 from services.demo.steps import ITEMS, Case
+from services.evidence import package
+from services.evidence.commands import told
+from services.evidence.package import Made
+from services.evidence.sources import sources_of
 from services.house import House, occupied_house
 from services.runtime.errors import Fatal, Retryable
 from services.runtime.logs import configure_logs
 from services.runtime.settings import Settings, SettingsError
 from services.vault.labels import label_key
+from services.verifier.examination import examine
+from services.verifier.layout import file_name
+from services.verifier.report import SOUND
+from services.verifier.words import TITLES
 
 HOUSE = "house"  # the demonstration's own data, under its folder
 
@@ -55,6 +63,7 @@ class Walk:
     results: Path
     steps: list[tuple[str, str, str]] = field(default_factory=list)
     checks: list[Check] = field(default_factory=list)
+    package: Made | None = None
 
     def tell(self, step: str, who: str, what: str) -> None:
         """One line of the commentary; a long one goes on under itself."""
@@ -144,6 +153,7 @@ async def _take_every_step(walk: Walk, case: Case) -> None:
     ended = closed["stateDetail"]
     walk.checks.append(Check(case.number, "the case ended in the archive", ended == "footage-re-archived", ended))
     await _keep_documents(walk, case, closed)
+    await anyio.to_thread.run_sync(_keep_package, walk, case)
 
 
 async def _retrieve(walk: Walk, case: Case) -> None:
@@ -188,6 +198,18 @@ def _keep_results(walk: Walk, copies: list[proof.Issued]) -> None:
                 file.writelines(walk.house.store.get(copy.sealed.bucket, key))
 
 
+def _keep_package(walk: Walk, case: Case) -> None:
+    """Make the evidence package and check it as a stranger would who was told the root's fingerprint."""
+    target = walk.results / f"{file_name(case.number)}.zip"
+    walk.package = made = package.make(sources_of(walk.house), case.number, target)
+    report = examine(target, [made.fingerprints["root"]])
+    walk.checks += [
+        Check(case.number, TITLES[line.check][1], False, f"{line.of} {line.found}") for line in report.failed
+    ]
+    size = f"{len(report.lines)} checks, {made.size / 1e6:.1f} MB"
+    walk.checks.append(Check(case.number, "the evidence package is sound", report.exit_code == SOUND, size))
+
+
 def _pretty(content: Any) -> str:
     return json.dumps(content, ensure_ascii=False, indent=2) + "\n"
 
@@ -207,6 +229,9 @@ def _report(walk: Walk, case: Case, took: timedelta) -> int:
             Text(f"  {check.what}"), Text("holds", "green") if check.held else Text("FAILS", "red"), Text(check.found)
         )
     walk.console.print(table)
+    if walk.package is not None:
+        walk.console.print("")
+        told(walk.package, lambda line: walk.console.print(line, soft_wrap=True, markup=False))
     held = bool(walk.checks) and all(check.held for check in walk.checks)
     walk.console.print(f"{case.number}: {len(walk.steps)} steps, {len(walk.checks)} checks, {took.seconds} s.")
     walk.console.print(f"Sealed copies and labels are in {walk.results}/copies.", soft_wrap=True)

@@ -32,7 +32,7 @@ def examine(package: Package, trail: Trail, report: Report) -> None:
     with report.check("custody", layout.CUSTODY) as finding:
         entries = package.json(layout.CUSTODY)["entries"]
         _check_chain(entries)
-        _check_events(entries, [event for event in trail.events if event.action.startswith("custody-")])
+        _check_events(entries, [event for event in trail.events if _tells_of_entry(event)])
         finding.text = f"{len(entries)} entries"
     with report.check("return", layout.RETURN) as finding:
         finding.text = _check_return(package, trail)
@@ -67,6 +67,10 @@ def _check_events(entries: list[dict[str, Any]], events: list[Event]) -> None:
             raise Invalid(f"entry {found[1]} ({found[2]}) is in the log, and no audit event tells of it")
     if len(told) != len(here):
         raise Invalid("an audit event tells of the same entry twice")
+
+
+def _tells_of_entry(event: Event) -> bool:
+    return event.action.startswith("custody-") and event.told["subject"]["kind"] == "hand-over"
 
 
 def _check_return(package: Package, trail: Trail) -> str:

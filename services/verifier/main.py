@@ -21,10 +21,10 @@ class _Arguments(argparse.ArgumentParser):
         self.exit(BROKEN, f"{message}\n")
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, name: str = "verify") -> int:
     """0: all holds under a key that is trusted; 2: all holds, under an unknown key; 1: anything else."""
     parser = _Arguments(
-        prog="verify",
+        prog=name,
         description="Check an evidence package. Needs no network and no database. 核验证据包，无需网络与数据库。",
         epilog="Ends with 0: all holds, by a key given with --trust; 2: all holds, by an unknown key; 1: all else.",
     )

@@ -181,7 +181,7 @@ class People(Desk):
             return_to=return_to,
             fates=[Fate(one.id, "destroyed") for one in downloads],
             no_other_copies=True,
-            password=f"demo-{CUSTODIAN}",
+            proof=self.proof(application_id, CUSTODIAN),
         )
 
     async def report_loss(self, application_id: str) -> None:

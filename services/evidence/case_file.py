@@ -1,0 +1,190 @@
+"""What the books know of one case, read in one transaction: for the package, and at the moment of its checkpoint."""
+
+import base64
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import func, select
+
+from services.register import audit_tree, copies, custody, documents, masters, signed_acts
+from services.register.applications import Application, Item
+from services.register.archive import ArchiveEntry, Inspection, Return
+from services.register.audit import AuditEvent
+from services.register.checkpoints import AuditAnchor, AuditCheckpoint
+from services.register.copies import Copy
+from services.register.custody import CustodyEntry, HandOver
+from services.register.documents import Document
+from services.register.masters import Master
+from services.register.people import Person
+from services.register.signed_acts import SignedAct
+from services.register.unit import Unit
+from services.runtime.errors import Fatal
+from services.vault.sealing import Sealed
+from services.verifier.notes import Checkpoint, read_checkpoint
+
+
+@dataclass(frozen=True)
+class Footage:
+    """An object of an item, and the key of its label; ``container`` is how a player calls the footage."""
+
+    position: int
+    sealed: Sealed
+    container: str
+
+
+@dataclass
+class CaseFile:
+    """Everything but footage, labels and PDFs, which lie in the store. ``sealed_at`` is real time, whatever a demo's
+    clock shows: certificates go by it."""
+
+    application_id: str
+    number: str
+    demo: bool
+    made_at: str
+    sealed_at: str
+    organisation: str
+    note: str
+    events: list[AuditEvent]
+    masters: list[Footage]
+    copies: list[Footage]
+    documents: list[Document]
+    acts: list[SignedAct]
+    custody: list[CustodyEntry]
+    given_back: dict[str, Any] | None
+    anchors: list[dict[str, Any]]
+    names: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def checkpoint(self) -> Checkpoint:
+        return read_checkpoint(self.note)
+
+
+def find(unit: Unit, number: str) -> str:
+    """The id of the application with this number; Fatal where there is none, or no filed form to rest a package on."""
+    application = unit.session.scalar(select(Application).where(Application.number == number.strip()))
+    if application is None:
+        raise Fatal(
+            f"no package was made | application {number} | the register does not know this number | "
+            "look it up among the cases of the portal; it is written as SQ-2026-000001"
+        )
+    if not any(one.kind == "application-form" for one in documents.of_application(unit, application.id)):
+        raise Fatal(
+            f"no package was made | application {number} | no approved form was filed, so there is nothing that a "
+            "package could rest on | make it once the form is filed"
+        )
+    return application.id
+
+
+def read(unit: Unit, application_id: str, note: str) -> CaseFile | None:
+    """The case as of the signed checkpoint ``note``; None where something has happened since it was signed."""
+    application = unit.session.get_one(Application, application_id)
+    hand_over = unit.session.scalar(select(HandOver).where(HandOver.application_id == application_id))
+    acts = signed_acts.of_application(unit, application_id)
+    written = documents.of_application(unit, application_id)
+    read_file = CaseFile(
+        application_id=application_id,
+        number=str(application.number),
+        demo=unit.demo,
+        made_at=unit.now.isoformat(),
+        sealed_at=unit.real_now.isoformat(),
+        organisation=unit.rules.organisation,
+        note=note,
+        events=_events(unit, application_id, acts),
+        masters=_footage(
+            unit, [row for row in masters.of_application(unit, application_id) if row.discarded_at is None]
+        ),
+        copies=_footage(unit, copies.of_application(unit, application_id)),
+        documents=written,
+        acts=acts,
+        custody=custody.log_of(unit, hand_over.id) if hand_over is not None else [],
+        given_back=_given_back(unit, application_id, hand_over),
+        anchors=[],
+    )
+    read_file.anchors = list(_anchors(unit, read_file.events[0].seq))
+    people = {entry.person_id for entry in read_file.custody} | {act.statement.get("standsInFor") for act in acts}
+    for person_id in people - {None}:
+        person = unit.session.get(Person, person_id)
+        read_file.names[str(person_id)] = person.name if person is not None else str(person_id)
+    size = read_file.checkpoint.size
+    since = select(func.max(AuditEvent.seq)).where(AuditEvent.application_id == application_id)
+    return None if (unit.session.scalar(since) or 0) > size else read_file
+
+
+def proofs(unit: Unit, indexes: list[int], olds: list[int], size: int) -> tuple[list[Any], list[Any]]:
+    """Inclusion of the events in, and consistency of the earlier sizes with, the tree of ``size`` events."""
+    return (
+        [audit_tree.inclusion(unit, index, size) for index in indexes],
+        [audit_tree.consistency(unit, old, size) for old in olds],
+    )
+
+
+def _events(unit: Unit, application_id: str, acts: list[SignedAct]) -> list[AuditEvent]:
+    """The case's events, and those of confidentiality agreements that its hand-over rests on, which are of no case."""
+    found = list(unit.session.scalars(select(AuditEvent).where(AuditEvent.application_id == application_id)))
+    signed = {act.signature["sha256"]: act for act in acts if act.kind == "confidentiality-agreement"}
+    if signed:
+        beside = select(AuditEvent).where(AuditEvent.action == "agreement-signed", AuditEvent.application_id.is_(None))
+        by = {act.statement["person"] for act in signed.values()}
+        for event in unit.session.scalars(beside.where(AuditEvent.actor_id.in_(by))):
+            if json.loads(event.entry)["detail"].get("statement_sha256") in signed:
+                found.append(event)
+    return sorted(found, key=lambda event: event.seq)
+
+
+def _footage(unit: Unit, rows: Sequence[Master | Copy]) -> list[Footage]:
+    """By the items' positions."""
+    found = []
+    for row in rows:
+        told = Sealed.from_json(row.sealed)
+        containers = {part.container for part in told.coverage.parts}
+        position = unit.session.get_one(Item, row.item_id).position
+        found.append(Footage(position, told, "mov" if "mov" in containers else "mp4"))
+    return sorted(found, key=lambda one: one.position)
+
+
+def _given_back(unit: Unit, application_id: str, hand_over: HandOver | None) -> dict[str, Any] | None:
+    if hand_over is None:
+        return None
+    row = unit.session.scalar(select(Return).where(Return.hand_over_id == hand_over.id))
+    if row is None:
+        return None
+    done = unit.session.scalar(select(Inspection).where(Inspection.hand_over_id == hand_over.id))
+    kept = unit.session.scalar(select(ArchiveEntry).where(ArchiveEntry.application_id == application_id))
+    return {
+        "handOver": hand_over.id,
+        "returnedBy": row.returned_by,
+        "returnedAt": row.returned_at.isoformat(),
+        "returnTo": row.return_to,
+        "attestation": row.attestation,
+        "statementSha256": row.statement_sha256,
+        "inspection": None
+        if done is None
+        else {"inspectedAt": done.inspected_at.isoformat(), "hashes": done.hashes, "findings": done.findings},
+        "archived": None
+        if kept is None
+        else {
+            "archivedAt": kept.archived_at.isoformat(),
+            "inOrder": kept.in_order,
+            "disposeAfter": kept.dispose_after.isoformat(),
+            "location": kept.location,
+        },
+    }
+
+
+def _anchors(unit: Unit, since: int) -> Iterator[dict[str, Any]]:
+    """Those that hold the case's first event, or more."""
+    rows = select(AuditAnchor, AuditCheckpoint.note).join(AuditCheckpoint, AuditCheckpoint.size == AuditAnchor.size)
+    for anchor, note in unit.session.execute(rows.where(AuditAnchor.size >= since).order_by(AuditAnchor.size)):
+        yield {
+            "size": anchor.size,
+            "bucket": anchor.bucket,
+            "key": anchor.key,
+            "version": anchor.version_id,
+            "sha256": anchor.sha256,
+            "anchoredAt": anchor.anchored_at.isoformat(),
+            "retainUntil": None if anchor.retain_until is None else anchor.retain_until.isoformat(),
+            "token": None if anchor.token is None else base64.b64encode(anchor.token).decode(),
+            "note": note,
+        }

@@ -1,0 +1,266 @@
+"""Makes the evidence package of a case: a fresh checkpoint, what the case has, and the seal over all of it (R28, R47).
+
+Footage streams from the store into the ZIP; whatever fails leaves no file. That a package was made is itself an event.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+import rfc8785
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+
+from services.evidence import case_file, papers_of, pyz, readme
+from services.evidence.archive import ArchiveWriter, new_archive
+from services.evidence.case_file import CaseFile, Footage
+from services.register import audit, checkpoints
+from services.register.unit import Actor, Register, Unit
+from services.runtime.errors import Fatal
+from services.vault.age import AgeError, Unwrapper
+from services.vault.envelopes import statement
+from services.vault.labels import label_key
+from services.vault.log_key import LogKey
+from services.vault.seal import Seal
+from services.vault.sealing import READ, open_sealed
+from services.vault.store import Store, StoreMissing
+from services.verifier import layout
+from services.verifier.envelopes import open_envelope
+from services.verifier.invalid import Invalid
+from services.verifier.notes import VerifierKey
+from services.verifier.package import PREDICATE
+
+ACTOR = Actor("system", "package")
+TRIES = 5  # where the case goes on while it is read
+How = Literal["clear", "sealed", "hash"]
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where everything comes from. ``unwrapper`` opens masters; asked for only where footage goes out in clear."""
+
+    register: Register
+    store: Store
+    seal: Seal
+    log_key: LogKey
+    log_keys: tuple[VerifierKey, ...]
+    unwrapper: Callable[[], Unwrapper]
+
+
+@dataclass(frozen=True)
+class Made:
+    """``sha256`` is of the manifest, which stands for the whole package; fingerprints by name, in hexadecimal."""
+
+    path: Path
+    number: str
+    sha256: str
+    size: int
+    fingerprints: dict[str, str]
+
+
+def make(sources: Sources, number: str, target: Path, how: How = "clear", actor: Actor = ACTOR) -> Made:
+    """Write the package of the application to ``target``; raises Fatal or Retryable with a sentence."""
+    application_id = sources.register.run_now(actor, case_file.find, number)
+    case = _read(sources, application_id, actor)
+    with new_archive(target) as writer:
+        _write(writer, sources, case, how)
+        sha256 = _seal(writer, sources, case, how, actor)
+        writer.finish()
+        # Whoever reads the trail learns of every package that could have left.
+        sources.register.run_now(actor, _book, case, sha256, how)
+    chain = sources.seal.signer.certificate_chain
+    return Made(
+        target,
+        case.number,
+        sha256,
+        target.stat().st_size,
+        {
+            "root": hashlib.sha256(chain[-1]).hexdigest(),
+            "seal": hashlib.sha256(chain[0]).hexdigest(),
+            "log": hashlib.sha256(sources.log_key.public.public).hexdigest(),
+        },
+    )
+
+
+def _read(sources: Sources, application_id: str, actor: Actor) -> CaseFile:
+    for _ in range(TRIES):
+        note = sources.register.run_now(actor, _signed_head, sources.log_key)
+        case = sources.register.run_now(actor, case_file.read, application_id, note)
+        if case is not None:
+            return case
+    raise Fatal(
+        f"no package was made | application {application_id} | something happened in the case each time it was read | "
+        "try again in a while"
+    )
+
+
+def _signed_head(unit: Unit, key: LogKey) -> str:
+    """The checkpoint of the trail as it stands."""
+    row = checkpoints.sign(unit, key.origin, key.sign) or checkpoints.newest(unit)
+    if row is None:
+        raise Fatal("no package was made | the audit trail | it has nothing in it | look at the database")
+    return row.note
+
+
+def _book(unit: Unit, case: CaseFile, sha256: str, how: str) -> None:
+    audit.record(
+        unit,
+        "package-made",
+        "application",
+        case.application_id,
+        application_id=case.application_id,
+        manifest_sha256=sha256,
+        footage=how,
+        checkpoint=case.checkpoint.size,
+    )
+
+
+def _write(writer: ArchiveWriter, sources: Sources, case: CaseFile, how: How) -> None:
+    writer.add(layout.README, readme.text(case.number, case.organisation, how).encode())
+    certificates = [x509.load_der_x509_certificate(der) for der in sources.seal.signer.certificate_chain]
+    writer.add(layout.CHAIN, b"".join(one.public_bytes(serialization.Encoding.PEM) for one in certificates))
+    writer.add(layout.LOG_KEYS, "".join(f"{key.vkey}\n" for key in sources.log_keys).encode())
+    labels = {f"footage/{one.position}-master": (one, _label(sources.store, one)) for one in case.masters}
+    labels |= {f"footage/{one.position}-copy-1": (one, _label(sources.store, one)) for one in case.copies}
+    papers = papers_of.documents(sources.store, sources.seal, case)
+    acts = _acts(case)
+    _write_trail(writer, sources, case, [*(data for _, data in labels.values()), *papers_of.labels(papers)])
+    for stem, (footage, label) in labels.items():
+        writer.add(f"{stem}.label.json", label)
+        if stem.endswith("-master") and how != "hash":
+            _write_footage(writer, sources, stem, footage, how)
+    for name, data in (*papers.items(), *acts.items()):
+        writer.add(name, data)
+    people = {"people": case.names}
+    writer.add(layout.CUSTODY, rfc8785.dumps({"entries": [_entry(one) for one in case.custody], **people}))
+    if case.given_back is not None:
+        writer.add(layout.RETURN, rfc8785.dumps(case.given_back))
+    writer.add(layout.VERIFIER, pyz.build())
+
+
+def _write_trail(writer: ArchiveWriter, sources: Sources, case: CaseFile, envelopes: list[bytes]) -> None:
+    """The checkpoint, the events with their proofs, and the way from each earlier checkpoint that is named."""
+    size = case.checkpoint.size
+    named = [_checkpoint_of(data) for data in envelopes]
+    named += [act.statement.get("auditCheckpoint") for act in case.acts]
+    olds = sorted({one["size"] for one in named if one is not None})
+    indexes = [event.seq - 1 for event in case.events]
+    inclusions, consistencies = sources.register.run_now(ACTOR, case_file.proofs, indexes, olds, size)
+    writer.add(layout.CHECKPOINT, case.note.encode())
+    writer.add(layout.EVENTS, _lines({"index": one.seq - 1, "entry": one.entry} for one in case.events))
+    writer.add(layout.PROOFS, _lines(inclusions))
+    writer.add(layout.CONSISTENCY, _lines(consistencies))
+    writer.add(layout.ANCHORS, _lines(case.anchors))
+
+
+def _seal(writer: ArchiveWriter, sources: Sources, case: CaseFile, how: How, actor: Actor) -> str:
+    """Write the manifest and sign it; its SHA-256."""
+    told = {"application": case.number, "applicationId": case.application_id, "madeAt": case.made_at}
+    entries = [
+        {
+            "name": member.name,
+            "size": member.size,
+            "sha256": sha256,
+            "crc32": f"{member.crc:08x}",
+            "role": layout.role_of(member.name),
+        }
+        for member, sha256 in writer.written
+    ]
+    manifest: dict[str, Any] = {"format": layout.FORMAT, **told, "footage": how, "members": entries}
+    sha256 = writer.add(layout.MANIFEST, rfc8785.dumps(manifest))
+    head = case.checkpoint
+    predicate = {
+        **told,
+        "sealedAt": case.sealed_at,
+        "checkpoint": {"origin": head.origin, "size": head.size, "root": head.root_base64},
+        "logKeys": [key.vkey for key in sources.log_keys],
+        "madeBy": f"footage-desk {version('footage-desk')}, {actor.kind} {actor.id}",
+        "demo": case.demo,
+    }
+    writer.add(layout.SIGNED, sources.seal.statement(statement({layout.MANIFEST: sha256}, PREDICATE, predicate)))
+    return sha256
+
+
+def _label(store: Store, footage: Footage) -> bytes:
+    sealed = footage.sealed
+    try:
+        data = b"".join(store.get(sealed.bucket, label_key(sealed.key)))
+        open_envelope(data)
+    except StoreMissing as error:
+        raise _unlabelled(sealed.key, "its label is not in the store") from error
+    except Invalid as error:
+        raise _unlabelled(sealed.key, f"its label is not signed as labels are now: {error}") from error
+    return data
+
+
+def _unlabelled(key: str, why: str) -> Fatal:
+    return Fatal(
+        f"no package was made | {key} | {why} | look at the integrity check of the vault; a package takes signed labels"
+    )
+
+
+def _write_footage(writer: ArchiveWriter, sources: Sources, stem: str, footage: Footage, how: How) -> None:
+    sealed = footage.sealed
+    if how == "sealed":
+        chunks = sources.store.get(sealed.bucket, sealed.key, version_id=sealed.version_id)
+        got, wanted = writer.stream(f"{stem}.age", sealed.size, chunks), sealed.sha256_cipher
+    else:
+        name = f"{stem}.{footage.container}"
+        got, wanted = writer.stream(name, sealed.plain_size, _plain(sources, footage)), sealed.sha256_plain
+    if got != wanted:
+        raise Fatal(
+            f"no package was made | {sealed.key} | its bytes are not those that were sealed | "
+            "restore it from the replica, then try again",
+            runbook="verification-failures",
+        )
+
+
+def _plain(sources: Sources, footage: Footage) -> Iterator[bytes]:
+    try:
+        with open_sealed(sources.store, footage.sealed.location, sources.unwrapper()) as reader:
+            while chunk := reader.read(READ):
+                yield chunk
+    except AgeError as error:
+        raise Fatal(
+            f"no package was made | {footage.sealed.key} | {error} | name the vault's identity, or the escrow's, with "
+            "--identity"
+        ) from error
+
+
+def _acts(case: CaseFile) -> dict[str, bytes]:
+    found = {}
+    for number, act in enumerate(case.acts, 1):
+        people = {str(act.statement["person"]): act.person}
+        if (absent := act.statement.get("standsInFor")) is not None:
+            people[str(absent)] = case.names[str(absent)]
+        name = "-".join((f"decisions/{number:02d}", act.kind, *([act.stage] if act.stage else [])))
+        found[f"{name}.json"] = rfc8785.dumps(
+            {"statement": act.statement, "signature": act.signature, "people": people}
+        )
+    return found
+
+
+def _entry(entry: Any) -> dict[str, Any]:
+    """A line of the custody log as it is hashed, with its hash."""
+    return {
+        "at": entry.at.isoformat(),
+        "copy": entry.copy_id,
+        "detail": entry.detail,
+        "event": entry.event,
+        "handOver": entry.hand_over_id,
+        "person": entry.person_id,
+        "previous": entry.previous_sha256,
+        "seq": entry.seq,
+        "sha256": entry.sha256,
+    }
+
+
+def _checkpoint_of(envelope: bytes) -> Any:
+    return open_envelope(envelope).predicate.get("auditCheckpoint")
+
+
+def _lines(values: Any) -> bytes:
+    return b"".join(rfc8785.dumps(value) + b"\n" for value in values)

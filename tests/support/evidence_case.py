@@ -1,0 +1,105 @@
+"""Whole cases on a whole desk and their packages, for tests of packages and of what was done to them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from desk_people import People
+from whole_desk import open_desk
+from whole_footage import MADE_FOR, Footage
+from whole_house import Places
+
+from services.evidence import package
+from services.evidence.package import How, Sources
+from services.evidence.sources import sources_of
+from services.portal.log_head import LogHead
+from services.register import audit_tree
+from services.register.unit import Unit
+from services.runtime.threads import run_in_thread
+from services.vault.log_key import FOLDER, ensure_log_key
+from services.vault.seal import Seal
+from services.verifier.notes import read_checkpoint
+
+CAMERAS = ("cam1", "gate")
+
+
+@dataclass(frozen=True)
+class Made:
+    """A house's packages: of one case in every way, of another one in clear, and what an insider there could use.
+
+    ``earlier`` is a checkpoint that the log key signed while the case went on, with the proofs for it.
+    """
+
+    clear: Path
+    sealed: Path
+    hash: Path
+    other: Path
+    fingerprints: dict[str, str]
+    seal: Seal
+    earlier: str
+    earlier_proofs: dict[int, dict[str, object]]
+
+
+async def made_in(folder: Path, footage: Footage, books: Path) -> Made:
+    """Bring two cases to the archive in a house of its own, with checkpoints signed on the way, and package them."""
+    async with open_desk(People, Places(folder, footage, books=books), moment=MADE_FOR) as desk:
+        ensure_log_key(desk.settings.keys / FOLDER)
+        _ = desk.house.seal
+        sources = sources_of(desk.house)
+        first = await lend(desk, sources, CAMERAS)
+        earlier = await sign(desk, sources)
+        await desk.returned(first)
+        second = await lend(desk, sources, ("cam1",))
+        await desk.returned(second)
+        await anchor(desk, sources)
+        numbers = [str(desk.application(case).number) for case in (first, second)]
+
+        async def make(number: str, how: How, name: str) -> Path:
+            return (await run_in_thread(package.make, sources, number, folder / name, how)).path
+
+        made = await run_in_thread(package.make, sources, numbers[0], folder / "clear.zip", "clear")
+        return Made(
+            clear=made.path,
+            sealed=await make(numbers[0], "sealed", "sealed.zip"),
+            hash=await make(numbers[0], "hash", "hash.zip"),
+            other=await make(numbers[1], "clear", "other.zip"),
+            fingerprints=made.fingerprints,
+            seal=sources.seal,
+            earlier=earlier,
+            earlier_proofs=desk.look(proofs_for, earlier),
+        )
+
+
+async def lend(desk: People, sources: Sources, cameras: Sequence[str]) -> str:
+    """A case up to the open loan, with a checkpoint before each of its first decisions; its id."""
+    case = await desk.apply(*cameras, important_information=True)
+    for stage in ("preliminary", "security", "security-signature"):
+        await sign(desk, sources)
+        await desk.decide(case, stage)
+    await desk.accept(case)
+    return case
+
+
+async def sign(desk: People, sources: Sources) -> str:
+    """A checkpoint of the trail as it stands."""
+    row = await _head(desk, sources).sign()
+    assert row is not None
+    return str(row.note)
+
+
+async def anchor(desk: People, sources: Sources) -> None:
+    """Sign, and put the checkpoint under the store's lock."""
+    await sign(desk, sources)
+    await _head(desk, sources).anchor()
+
+
+def _head(desk: People, sources: Sources) -> LogHead:
+    hour = timedelta(hours=1)
+    return LogHead(desk.register, sources.log_key, sources.store, every=hour, anchor_every=hour)
+
+
+def proofs_for(unit: Unit, note: str) -> dict[int, dict[str, object]]:
+    """Inclusion of every event that the checkpoint covers, by the event's index."""
+    size = read_checkpoint(note).size
+    return {index: audit_tree.inclusion(unit, index, size) for index in range(size)}

@@ -1,0 +1,65 @@
+"""Packages taken apart, changed and put together again: by somebody without keys, and by somebody who has them."""
+
+import hashlib
+import json
+import zipfile
+import zlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import rfc8785
+
+from services.evidence.archive import ArchiveWriter
+from services.vault.envelopes import statement
+from services.vault.seal import Seal
+from services.verifier import layout
+from services.verifier.envelopes import open_envelope
+
+Contents = dict[str, bytes]
+MANIFESTS = (layout.MANIFEST, layout.SIGNED)
+
+
+def read(path: Path) -> Contents:
+    """Every member's bytes, in order."""
+    with zipfile.ZipFile(path) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def write(path: Path, members: Contents | Iterable[tuple[str, bytes]]) -> Path:
+    """A package's ZIP of these members as they are; the same name may come twice."""
+    with path.open("w+b") as file:
+        writer = ArchiveWriter(file)
+        for name, data in members.items() if isinstance(members, dict) else members:
+            writer.add(name, data)
+        writer.finish()
+    return path
+
+
+def resealed(contents: Contents, seal: Seal, **changes: Any) -> Contents:
+    """The same with a manifest that fits it, signed by this seal; ``changes`` are of the signed predicate."""
+    manifest = json.loads(contents[layout.MANIFEST])
+    told = open_envelope(contents[layout.SIGNED]).predicate
+    members = {name: data for name, data in contents.items() if name not in MANIFESTS}
+    manifest["members"] = [_entry(name, data) for name, data in members.items()]
+    data = rfc8785.dumps(manifest)
+    subject = {layout.MANIFEST: hashlib.sha256(data).hexdigest()}
+    signed = seal.statement(statement(subject, "urn:footage-desk:package:v1", {**told, **changes}))
+    return {**members, layout.MANIFEST: data, layout.SIGNED: signed}
+
+
+def relabelled(label: bytes, seal: Seal, subjects: dict[str, str] | None = None, **changes: Any) -> bytes:
+    """The label with other hashes, or another predicate, under this seal."""
+    opened = open_envelope(label)
+    told = {**opened.subjects, **(subjects or {})}
+    return seal.statement(statement(told, opened.statement["predicateType"], {**opened.predicate, **changes}))
+
+
+def _entry(name: str, data: bytes) -> dict[str, Any]:
+    return {
+        "name": name,
+        "size": len(data),
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "crc32": f"{zlib.crc32(data):08x}",
+        "role": layout.role_of(name),
+    }
