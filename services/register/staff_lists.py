@@ -8,7 +8,7 @@ from typing import Literal
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import aliased
 
-from services.register import absences, identities, people, posts, second_factors
+from services.register import absences, identities, passkeys, people, posts, second_factors
 from services.register.administration import require_administrator
 from services.register.identities import Identity
 from services.register.listing import EVERYTHING, Listing
@@ -60,6 +60,7 @@ class View:
     posts: list[PostLine]
     absences: list[Absence]
     second_factor: State
+    passkeys: int
     identities: list[Identity]
     last_sign_in: datetime | None
 
@@ -127,6 +128,7 @@ def view(unit: Unit, person_id: str) -> View:
         posts=[_post_line(unit, post) for post in posts.of(unit, person_id)],
         absences=absences.of(unit, person_id),
         second_factor=second_factors.state(unit, person_id),
+        passkeys=len(passkeys.of(unit, person_id)),
         identities=identities.of(unit, person_id),
         last_sign_in=unit.session.scalar(last),
     )

@@ -63,6 +63,7 @@ WORDS: dict[str | bool | None, tuple[str, str]] = {
     "en": ("英文", "English"),
     "password": ("密码签字", "password"),
     "password+totp": ("密码和动态验证码签字", "password and one-time code"),
+    "passkey": ("通行密钥签字", "passkey"),
     "container boxes and their lengths": ("封装结构及长度", "container boxes and their lengths"),
     "declared against counted samples": ("声明与实际的样本数", "declared against counted samples"),
     "time stamps of every packet": ("每个数据包的时间戳", "time stamps of every packet"),

@@ -34,6 +34,7 @@ FORM = {
     "items": [{"cameraId": "camera", **SPAN}],
 }
 RECORDING = {"source": "meeting", "title": "安全例会", "place": "三楼会议室", "recordedBy": "王芳"}
+PASSKEY = {"id": "x", "name": "x", "credentialId": "x", "clientDataJSON": "x", "attestationObject": "x"}
 SIGNED = {"formSha256": SHA, "password": PASSWORD}
 CAMERA = {
     "recorderId": "recorder", "channel": "gate", "nameZh": "门", "nameEn": "gate", "placeZh": "门", "placeEn": "gate",
@@ -88,6 +89,7 @@ RULES = {
     "GET /api/models/{process_id}": Rule(EVERYONE),
     "GET /api/documents/{number}": Rule(SEE),
     "GET /api/documents/{number}/print": Rule(SEE),
+    "GET /api/documents/{number}/pdf": Rule(SEE),
     "GET /api/reviews": Rule(EVERYONE),
     "GET /api/reviews/conflicts": Rule(EVERYONE),
     "GET /api/reviews/{review_id}": Rule(SEE),
@@ -139,6 +141,11 @@ RULES = {
     "POST /api/account/password": Rule(EVERYONE, body={"password": PASSWORD, "newPassword": "short"}),
     "POST /api/account/second-factor": Rule(EVERYONE, body={"password": PASSWORD}),
     "POST /api/account/second-factor/confirm": Rule(NONE, EVERYONE, body={"code": "wrong"}),
+    "GET /api/account/passkeys": Rule(EVERYONE),
+    "POST /api/account/passkeys/begin": Rule(EVERYONE, body={"password": PASSWORD}),
+    "POST /api/account/passkeys": Rule(NONE, EVERYONE, body=PASSKEY),
+    "POST /api/account/passkeys/{passkey_id}/rename": Rule(NONE, body={"name": "x"}),
+    "POST /api/account/passkeys/{passkey_id}/remove": Rule(NONE),
     "POST /api/account/second-factor/remove": Rule(EVERYONE, body={"password": PASSWORD}),
     "POST /api/account/recovery-codes": Rule(EVERYONE, body={"password": PASSWORD}),
     "POST /api/account/sessions/end-others": Rule(EVERYONE),
@@ -154,6 +161,7 @@ RULES = {
     "POST /api/people/{person_id}/activate": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "POST /api/people/{person_id}/deactivate": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "POST /api/people/{person_id}/initial-password": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "POST /api/people/{person_id}/end-passkeys": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "POST /api/people/{person_id}/reset-second-factor": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "POST /api/people/{person_id}/unbind-identity": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "POST /api/people/{person_id}/unlock": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),

@@ -140,6 +140,7 @@ class PersonAnswer(Answer):
     posts: list[PostAnswer]
     absences: list[AbsenceAnswer]
     second_factor_required: bool
+    passkeys: int
     identities: list[IdentityAnswer]
     last_sign_in: Moment | None
 
@@ -172,6 +173,7 @@ def told(unit: Unit, person_id: str) -> PersonAnswer:
         ],
         absences=[AbsenceAnswer.model_validate(one) for one in view.absences],
         second_factor_required=view.second_factor.required,
+        passkeys=view.passkeys,
         identities=[IdentityAnswer.model_validate(one) for one in view.identities],
         last_sign_in=view.last_sign_in,
     )
@@ -235,6 +237,12 @@ async def unlock(person_id: Identifier, actor: Acting, books: Books) -> PersonAn
 async def reset_second_factor(person_id: Identifier, actor: Acting, books: Books) -> PersonAnswer:
     """End the second factor of a person who has lost it."""
     return await books.run(actor, _after, staff.reset_second_factor, person_id)
+
+
+@router.post("/people/{person_id}/end-passkeys", responses=problems(*USUAL))
+async def end_passkeys(person_id: Identifier, actor: Acting, books: Books) -> PersonAnswer:
+    """End all passkeys of a person who has lost what they lie in."""
+    return await books.run(actor, _after, staff.end_passkeys, person_id)
 
 
 @router.post("/people/{person_id}/unbind-identity", responses=problems(*USUAL))

@@ -17,12 +17,14 @@ from starlette.routing import Match
 from services.portal import cookies
 from services.portal.api.dependencies import Books, GivenSettings
 from services.portal.api.session import ANONYMOUS, CSRF_HEADER, SAFE_METHODS, browser_of
+from services.portal.api.signing import place_of
 from services.portal.pages import language as languages
 from services.portal.pages.forms import CSRF_FIELD, Typed
 from services.portal.pages.language import Language
 from services.portal.pages.templates import render
-from services.register import notices, people, sign_ins
+from services.register import notices, passkeys, people, sign_ins
 from services.register.people import Department
+from services.register.signing_challenges import Place
 from services.register.unit import Actor, Unit
 from services.runtime.errors import Refused
 
@@ -47,6 +49,7 @@ class Person:
     now: datetime
     zone: str
     organisation: str
+    passkey_origin: str  # where this person's passkeys sign; empty without any
 
 
 @dataclass(frozen=True)
@@ -168,7 +171,7 @@ async def visitor(request: Request, books: Books, settings: GivenSettings, form:
                 status=403,
             )
     try:
-        person = await books.run(ANONYMOUS, _person, token, browser_of(request))
+        person = await books.run(ANONYMOUS, _person, token, browser_of(request), place_of(settings))
     except Refused as refusal:
         if refusal.status == 401:
             raise NotSignedIn from refusal
@@ -203,7 +206,7 @@ def to_sign_in(request: Request) -> Response:
     return RedirectResponse(path, 303)
 
 
-def _person(unit: Unit, token: str, browser: str) -> Person:
+def _person(unit: Unit, token: str, browser: str, place: Place | None) -> Person:
     row = sign_ins.person_of(unit, token, browser)
     unit.actor = Actor("person", row.id)
     return Person(
@@ -217,4 +220,5 @@ def _person(unit: Unit, token: str, browser: str) -> Person:
         now=unit.now,
         zone=unit.rules.zone,
         organisation=unit.rules.organisation,
+        passkey_origin=place.origin if place is not None and passkeys.of(unit, row.id, place) else "",
     )

@@ -12,6 +12,7 @@ from services.portal.api.dependencies import Books
 from services.portal.pages import language as languages
 from services.portal.pages import qr
 from services.portal.pages.account import days
+from services.portal.pages.account import passkeys as passkey_pages
 from services.portal.pages.account.browsers import browser_name
 from services.portal.pages.forms import Typed, TypedForm
 from services.portal.pages.sign_in.routes import require_same
@@ -21,6 +22,7 @@ from services.register import (
     agreement_texts,
     agreements,
     own_account,
+    passkeys,
     people,
     second_factors,
     sign_ins,
@@ -32,6 +34,7 @@ from services.register.unit import Register, Unit
 from services.runtime.errors import NotFound, Refused
 
 router = APIRouter(prefix="/account")
+router.include_router(passkey_pages.router)
 
 
 class SignedAgreement(AgreementBody):
@@ -247,6 +250,7 @@ def _facts(unit: Unit, token: str, language: languages.Language) -> dict[str, An
         "before_browser": browser_name(before.browser, language) if before else "",
         "sessions": [Session(row, browser_name(row.browser, language), row is current) for row in sign_ins.mine(unit)],
         "second_factor": second_factors.state(unit, me.id),
+        "passkeys": passkeys.of(unit, me.id),
         "absences": absences.of(unit, me.id),
         "agreement": valid,
         "agreement_version": unit.rules.agreement_version,

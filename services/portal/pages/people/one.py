@@ -32,6 +32,11 @@ ACTS = {
         "二次验证已重置，登录已全部退出。",
         "The second factor is reset, and the sessions are ended.",
     ),
+    "end-passkeys": (
+        staff.end_passkeys,
+        "通行密钥已全部停用，登录已全部退出。",
+        "The passkeys sign no more, and the sessions are ended.",
+    ),
     "unbind-identity": (
         staff.unbind_identity,
         "统一认证账户已解除绑定，登录已全部退出。",
@@ -115,7 +120,7 @@ async def end_absence(person_id: str, absence_id: str, visitor: Visiting, books:
 
 @router.post("/{act}")
 async def act_on_account(person_id: str, act: str, visitor: Visiting, books: Books) -> Response:
-    """Deactivate, activate, unlock, reset the second factor, or unbind the account of the provider."""
+    """Deactivate, activate, unlock, reset the second factor, end the passkeys, or unbind the provider's account."""
     if act not in ACTS:
         raise NotFound("操作", "act", act)
     do, zh, en = ACTS[act]
