@@ -116,7 +116,8 @@ class Verifier:
             size=due.size,
             sha256=due.sha256,
             labelled=due.sha256_plain,
-            seals=self._seals() if self._seals is not None and due.sha256_plain is not None else None,
+            document=due.of if due.kind == "document" else None,
+            seals=self._seals() if self._seals is not None else None,
             hold=due.hold,
             retain_until=due.retain_until,
         )

@@ -14,11 +14,12 @@ from sqlalchemy import func, select
 from services.register import (
     attempts,
     audit,
+    checkpoints,
     consents,
     copies,
     custody,
-    documents,
     grants,
+    loan_documents,
     masters,
     notices,
     outbox,
@@ -72,6 +73,8 @@ class Effects:
     retain_replicas: tuple[Kept, ...] = ()
     retain_until: datetime | None = None
     file: tuple[Document, ...] = ()  # documents that go into the vault beside the masters
+    application_number: str | None = None
+    checkpoint: dict[str, Any] | None = None  # of the audit trail, the newest, as the documents' statements name it
     items: int = 0
     violation_id: str | None = None
     marks: Mapping[str, Sequence[str]] = field(default_factory=dict)  # rows to book when all this is done
@@ -190,6 +193,7 @@ def _end_loan(
         hand_over.ended_at = unit.now
         grants.end(unit, hand_over, because)
         custody.append(unit, hand_over, "ended", because=because)
+    loan_documents.write_at_end(unit, hand_over)
     attempts.abandon_all(unit, application.id, f"the loan has ended: {because}")
     progress.forget(unit, application.id)
     protections.end(unit, application.id)
@@ -204,7 +208,9 @@ def _end_loan(
         retain=_kept(archived),
         retain_replicas=tuple(kept(row.replica) for row in archived if row.replica is not None),
         retain_until=entry.dispose_after,
-        file=tuple(documents.of_application(unit, application.id)),
+        file=tuple(loan_documents.filed_with(unit, application.id)),
+        application_number=application.number,
+        checkpoint=checkpoints.told(unit),
         items=len(archived),
         violation_id=violation_id,
         marks={

@@ -1,13 +1,14 @@
-"""Numbered documents: the filed form, the retrieval record (R28, R29, R35)."""
+"""Numbered documents: the filed form, records, labels, receipts, agreements (R28, R29, R35, R37, R47, R59)."""
 
 import hashlib
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import rfc8785
-from sqlalchemy import ForeignKey, select
+from sqlalchemy import ForeignKey, UniqueConstraint, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -15,7 +16,16 @@ from services.register import audit
 from services.register.base import Base, new_id
 from services.register.unit import Unit
 
-SERIES = {"application": "SQ", "retrieval-record": "DQ"}
+# An application's form has the application's number; each of the others is numbered in a series of its kind.
+SERIES = {
+    "application": "SQ",
+    "retrieval-record": "DQ",
+    "label": "BQ",
+    "hand-over-receipt": "JJ",
+    "custody-log": "BG",
+    "return-inspection": "GH",
+    "confidentiality-agreement": "XY",
+}
 
 
 class NumberSeries(Base):
@@ -32,12 +42,14 @@ class Document(Base):
     """Canonical JSON (RFC 8785) as text, never changed after it was written."""
 
     __tablename__ = "documents"
+    __table_args__ = (UniqueConstraint("kind", "subject_id"),)
 
     id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
     number: Mapped[str] = mapped_column(unique=True)
-    kind: Mapped[str]  # application-form, retrieval-record
-    application_id: Mapped[str] = mapped_column(ForeignKey("applications.id"), index=True)
+    kind: Mapped[str]  # application-form, or a kind of SERIES
+    application_id: Mapped[str | None] = mapped_column(ForeignKey("applications.id"), index=True)  # agreements: none
     item_id: Mapped[str | None] = mapped_column(ForeignKey("items.id"))
+    subject_id: Mapped[str | None]  # the hand-over, master, copy or agreement that has one such document
     content: Mapped[str]
     sha256: Mapped[str]
     made_at: Mapped[datetime]
@@ -60,7 +72,14 @@ def next_number(unit: Unit, kind: str) -> str:
 
 
 def write(
-    unit: Unit, kind: str, number: str, content: dict[str, Any], *, application_id: str, item_id: str | None = None
+    unit: Unit,
+    kind: str,
+    number: str,
+    content: dict[str, Any],
+    *,
+    application_id: str | None,
+    item_id: str | None = None,
+    subject_id: str | None = None,
 ) -> Document:
     """Write a document once and for all; its bytes are canonical JSON (RFC 8785)."""
     data = rfc8785.dumps({**content, "demo": unit.demo})
@@ -69,6 +88,7 @@ def write(
         kind=kind,
         application_id=application_id,
         item_id=item_id,
+        subject_id=subject_id,
         content=data.decode(),
         sha256=hashlib.sha256(data).hexdigest(),
         made_at=unit.now,
@@ -78,6 +98,34 @@ def write(
     unit.session.flush()
     audit.record(unit, f"{kind}-written", "document", number, application_id=application_id, sha256=document.sha256)
     return document
+
+
+def write_once(
+    unit: Unit,
+    kind: str,
+    subject_id: str,
+    content: Callable[[], dict[str, Any]],
+    *,
+    application_id: str | None,
+    item_id: str | None = None,
+) -> Document:
+    """The document of this kind about the subject: the one that is there, or a new one with the next number."""
+    known = of_subject(unit, kind, subject_id)
+    if known is not None:
+        return known
+    number = next_number(unit, kind)
+    told = {
+        "number": number,
+        "organisation": unit.rules.organisation,
+        "policyVersion": unit.rules.policy_version,
+        "zone": unit.rules.zone,
+        **content(),
+    }
+    return write(unit, kind, number, told, application_id=application_id, item_id=item_id, subject_id=subject_id)
+
+
+def of_subject(unit: Unit, kind: str, subject_id: str) -> Document | None:
+    return unit.session.scalar(select(Document).where(Document.kind == kind, Document.subject_id == subject_id))
 
 
 def of_application(unit: Unit, application_id: str) -> list[Document]:

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import ForeignKey, select
 from sqlalchemy.orm import Mapped, mapped_column
 
-from services.register import audit, copies, documents, masters, notices, people, visibility
+from services.register import audit, copies, loan_documents, masters, notices, people, visibility
 from services.register.applications import Application, Item
 from services.register.archive import ArchiveEntry
 from services.register.base import Base, new_id
@@ -121,7 +121,7 @@ def expected(unit: Unit, application_id: str) -> list[Due]:
         for row in copies.of_application(unit, application_id)
     ]
     archived = unit.session.scalar(select(ArchiveEntry).where(ArchiveEntry.application_id == application_id))
-    for document in documents.of_application(unit, application_id):
+    for document in loan_documents.filed_with(unit, application_id):
         written = Due(
             "record",
             document.id,

@@ -12,6 +12,7 @@ from services.vault.conveyor import in_own_thread, settle
 from services.vault.labels import label_key, read_label
 from services.vault.seal import OwnSeals
 from services.vault.store import ObjectFacts, Store, StoreMissing
+from services.verifier.envelopes import open_envelope
 from services.verifier.invalid import Invalid
 
 # What is said of an object and is no fault of it.
@@ -26,7 +27,8 @@ class Expected:
     """An object as the books have it. ``labelled``: the SHA-256 of its footage, which its label must name.
 
     ``seals`` tell whether the label's signature is ours; without them only that it holds is asked. ``version_id`` is
-    None where the books name no version: then the newest is examined.
+    None where the books name no version: then the newest is examined. ``document``: the number under which the PDF of
+    a document's data lies, and the statement on both.
     """
 
     bucket: str
@@ -35,6 +37,7 @@ class Expected:
     size: int
     sha256: str
     labelled: str | None = None
+    document: str | None = None
     seals: OwnSeals | None = None
     hold: bool = False
     retain_until: datetime | None = None
@@ -49,7 +52,8 @@ async def examine(store: Store, expected: Expected, heard: Heard = lambda _: Non
 
     missing, size, bytes: the object itself; replaced: a newer version lies over it; hold, retention: somebody could
     delete it; label-missing, label-wrong, label-seal: the label beside it, which is of something else, or whose
-    signature is wrong or not ours; label-unsigned: it was written before labels were signed.
+    signature is wrong or not ours; label-unsigned: it was written before labels were signed; pdf: the PDF of a document
+    is gone or is not what was sealed.
     """
     stopped = threading.Event()
 
@@ -82,6 +86,8 @@ def _faults(store: Store, expected: Expected, heard: Heard) -> list[str]:
         faults.append("retention")
     if expected.labelled is not None:
         faults += _label(store, expected, expected.labelled)
+    if expected.document is not None:
+        faults += _paper(store, expected, expected.document, facts)
     return faults
 
 
@@ -120,6 +126,43 @@ def _label(store: Store, expected: Expected, footage: str) -> list[str]:
         # Who takes a signature away could else pass its label off as an old one.
         return ["label-seal" if expected.seals and facts.created >= expected.seals.since else "label-unsigned"]
     return [] if expected.seals is None or expected.seals.has_made(label.chain) else ["label-seal"]
+
+
+def _paper(store: Store, expected: Expected, number: str, data: ObjectFacts) -> list[str]:
+    """A document's PDF and the statement on PDF and data; one filed before there were statements has neither."""
+    keys = (label_key(number), f"{number}.pdf")
+    label, pdf = (store.stat(expected.bucket, key) for key in keys)
+    if label is None:
+        older = expected.seals is None or data.created < expected.seals.since
+        return ["label-unsigned" if older and pdf is None else "label-missing"]
+    try:
+        opened = open_envelope(b"".join(store.get(expected.bucket, label.key, version_id=label.version_id)))
+    except StoreMissing:
+        return ["label-missing"]
+    except Invalid:
+        return ["label-seal"]
+    named = opened.subjects
+    if set(named) != {expected.key, keys[1]} or named[expected.key] != expected.sha256:
+        return ["label-wrong"]
+    faults = [] if expected.seals is None or expected.seals.has_made(opened.chain) else ["label-seal"]
+    if pdf is None or _digest(store, pdf) != named[pdf.key]:
+        faults.append("pdf")
+    until = expected.retain_until
+    if until is not None and any(
+        one and (one.retain_until is None or one.retain_until < until) for one in (label, pdf)
+    ):
+        faults.append("retention")
+    return faults
+
+
+def _digest(store: Store, facts: ObjectFacts) -> str | None:
+    digest = hashlib.sha256()
+    try:
+        for chunk in store.get(facts.bucket, facts.key, version_id=facts.version_id):
+            digest.update(chunk)
+    except StoreMissing:
+        return None
+    return digest.hexdigest()
 
 
 def _is_label(label: dict[str, Any]) -> bool:

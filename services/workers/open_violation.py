@@ -6,6 +6,7 @@ from services.register import closing, violations
 from services.register.unit import Actor, Register
 from services.runtime.errors import Fatal
 from services.vault.keys import LoanKeys
+from services.vault.seal import Seal
 from services.vault.store import Store
 from services.workers import vault_work
 
@@ -32,6 +33,8 @@ async def handle(
     register: Register,
     store: Store,
     loan_keys: LoanKeys,
+    *,
+    seal: Seal,
     replica_store: Store | None = None,
 ) -> Result:
     """An overdue copy only touches the register; a lost one ends the loan in the vault too."""
@@ -45,6 +48,6 @@ async def handle(
             "use overdue or loss in the process, then resolve the incident"
         )
     effects = await register.run(ACTOR, closing.lose, application_id, hand_over_id)
-    await vault_work.carry_out(effects, store, replica_store, loan_keys)
+    await vault_work.carry_out(effects, store, replica_store, loan_keys, seal)
     await register.run(ACTOR, closing.loan_ended, application_id, effects, closed_as="copy-lost")
     return Result(effects.violation_id)

@@ -6,6 +6,7 @@ from services.register import closing
 from services.register.unit import Actor, Register
 from services.runtime.errors import Fatal
 from services.vault.keys import LoanKeys
+from services.vault.seal import Seal
 from services.vault.store import Store
 from services.workers import vault_work
 
@@ -33,6 +34,8 @@ async def handle(
     register: Register,
     store: Store,
     loan_keys: LoanKeys,
+    *,
+    seal: Seal,
     replica_store: Store | None = None,
 ) -> Result:
     """A discrepancy destroys the keys too and opens a violation."""
@@ -48,7 +51,7 @@ async def handle(
         command.hand_over_id,
         in_order=command.decision == "in-order",
     )
-    await vault_work.carry_out(effects, store, replica_store, loan_keys)
+    await vault_work.carry_out(effects, store, replica_store, loan_keys, seal)
     await register.run(
         ACTOR, closing.loan_ended, command.application_id, effects, closed_as=CLOSED_AS[command.decision]
     )

@@ -1,19 +1,19 @@
 """What several workers do in the vault: sweep, discard, carry out how a case ends. Everything may be done again."""
 
-import io
 from collections.abc import Callable, Iterable
 from functools import partial
 
 from services.register import attempts, upload_sources, uploads
 from services.register.attempts import UploadAttempt
 from services.register.closing import Effects, Kept
-from services.register.documents import Document
 from services.register.unit import Actor, Register
 from services.runtime.threads import run_in_thread
 from services.vault.keys import LoanKeys
 from services.vault.labels import label_key
+from services.vault.seal import Seal
 from services.vault.store import Store
 from services.vault.store import discard as discard_object
+from services.workers import filing_papers
 
 SWEEPER = Actor("system", "sweeper")
 
@@ -73,12 +73,19 @@ async def discard(store: Store, bucket: str, key: str) -> None:
     await run_in_thread(_discard, store, bucket, key)
 
 
-async def carry_out(effects: Effects, store: Store, replica_store: Store | None, loan_keys: LoanKeys) -> None:
-    """Do in the vault what the register has decided at the end of a case. Keys go first: they are what opens."""
-    await run_in_thread(_carry_out, effects, store, replica_store, loan_keys)
+async def carry_out(
+    effects: Effects, store: Store, replica_store: Store | None, loan_keys: LoanKeys, seal: Seal | None = None
+) -> None:
+    """Do in the vault what the register has decided at the end of a case. Keys go first: they are what opens.
+
+    ``seal`` is for the documents that are filed, of cases that had a loan.
+    """
+    await run_in_thread(_carry_out, effects, store, replica_store, loan_keys, seal)
 
 
-def _carry_out(effects: Effects, store: Store, replica_store: Store | None, loan_keys: LoanKeys) -> None:
+def _carry_out(
+    effects: Effects, store: Store, replica_store: Store | None, loan_keys: LoanKeys, seal: Seal | None
+) -> None:
     for copy_id in effects.destroy_keys:
         loan_keys.destroy(copy_id)
     for attempt in effects.sweep:
@@ -92,14 +99,20 @@ def _carry_out(effects: Effects, store: Store, replica_store: Store | None, loan
     if effects.retain_until is not None:
         for one in effects.retain:
             _each(store, one, partial(_retain, store, effects))
+    if seal is not None:
         for document in effects.file:
-            _retain(store, effects, _file(store, document))
+            for one in filing_papers.file(store, seal, effects, document):
+                _keep(store, effects, one)
     if replica_store is not None:
-        for one in effects.discard_replicas:
-            _discard(replica_store, one.bucket, one.key)
-        if effects.retain_until is not None:
-            for one in effects.retain_replicas:
-                _each(replica_store, one, partial(_retain, replica_store, effects))
+        _carry_out_replicas(effects, replica_store)
+
+
+def _carry_out_replicas(effects: Effects, replica_store: Store) -> None:
+    for one in effects.discard_replicas:
+        _discard(replica_store, one.bucket, one.key)
+    if effects.retain_until is not None:
+        for one in effects.retain_replicas:
+            _each(replica_store, one, partial(_retain, replica_store, effects))
 
 
 def _each(store: Store, kept: Kept, act: Callable[[Kept], None]) -> None:
@@ -119,21 +132,12 @@ def _retain(store: Store, effects: Effects, kept: Kept) -> None:
         store.retain(kept.bucket, kept.key, kept.version_id, effects.retain_until)
 
 
-def _file(store: Store, document: Document) -> Kept:
-    """A document as an object of its own, byte for byte as its hash says; there already when this runs again."""
-    key = f"{document.number}.json"
-    there = store.stat("documents", key)
-    if there is not None:
-        return Kept("documents", key, there.version_id)
-    store.sweep("documents", key)  # a run that died in this put has left its parts
-    stored = store.put(
-        "documents",
-        key,
-        io.BytesIO(document.content.encode()),
-        metadata={"kind": document.kind, "sha256": document.sha256},
-        content_type="application/json",
-    )
-    return Kept("documents", key, stored.version_id)
+def _keep(store: Store, effects: Effects, kept: Kept) -> None:
+    """As ``_retain``; what several cases have, as an agreement, is kept for the longest of them."""
+    facts = store.stat(kept.bucket, kept.key, kept.version_id)
+    until = facts.retain_until if facts else None
+    if until is None or (effects.retain_until is not None and until < effects.retain_until):
+        _retain(store, effects, kept)
 
 
 def _sweep_one(store: Store, attempt: UploadAttempt, loan_keys: LoanKeys | None) -> None:

@@ -156,7 +156,13 @@ def _objects(truth: Truth) -> None:
                 if bucket != "quarantine":
                     wanted.add((bucket, label_key(row.sealed["key"])))
     archived = {row.application_id for row in truth.rows(ArchiveEntry)}
-    wanted |= {("documents", f"{row.number}.json") for row in truth.rows(Document) if row.application_id in archived}
+    agreements = {row.agreement_id for row in truth.rows(HandOver) if row.application_id in archived}
+    wanted |= {
+        ("documents", f"{row.number}.{form}")
+        for row in truth.rows(Document)
+        if row.application_id in archived or row.subject_id in agreements - {None}
+        for form in ("json", "pdf", "label.json")
+    }
     replicas = {
         ("replicas", row.replica["key"])
         for row in truth.rows(Master)

@@ -121,8 +121,13 @@ def orphans(unit: Unit, store: Store, replica: Store) -> Iterator[str]:
         if master.replica is not None and master.discarded_at is None:
             known["replicas"].add(master.replica["key"])
     archived = select(ArchiveEntry.application_id)
-    filed = select(Document.number).where(Document.application_id.in_(archived))
-    known["documents"] = {f"{number}.json" for number in unit.session.scalars(filed)}
+    agreements = select(HandOver.agreement_id).where(HandOver.application_id.in_(archived))
+    filed = select(Document.number).where(
+        Document.application_id.in_(archived)
+        | Document.subject_id.in_(agreements.where(HandOver.agreement_id.is_not(None)))
+    )
+    forms = ("json", "pdf", "label.json")
+    known["documents"] = {f"{number}.{form}" for number in unit.session.scalars(filed) for form in forms}
     for bucket in BUCKETS:
         there = {*store.list_keys(bucket), *replica.list_keys(bucket)}
         for key in sorted(there - known[bucket] - labelled):

@@ -1,22 +1,26 @@
-"""The case page's data and the case's documents, as JSON and as pages to print."""
+"""The case page's data and the documents: as JSON, as pages to print, as PDF."""
 
 import json
 from typing import Any
 
 from fastapi import APIRouter
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, Response
 
+from services import papers
 from services.portal import printing
 from services.portal.api.dependencies import Books
 from services.portal.api.errors import problems, problems_beside
 from services.portal.api.session import Acting
 from services.portal.api.shapes import Answer, Moment
-from services.register import audit, cases, consent_views, documents, visibility
-from services.register.documents import Document
+from services.register import cases, consent_views, document_reading
 from services.register.unit import Unit
-from services.runtime.errors import NotFound
+from services.runtime.threads import run_in_thread
 
 router = APIRouter(prefix="/api", tags=["cases"])
+PDF: dict[int | str, dict[str, Any]] = {
+    200: {"description": "PDF/A-3b", "content": {"application/pdf": {}}},
+    **problems_beside(401, 404),
+}
 
 
 class DocumentAnswer(Answer):
@@ -43,14 +47,23 @@ async def read_case(application_id: str, actor: Acting, books: Books) -> dict[st
 @router.get("/documents/{number:path}/print", responses=problems_beside(401, 404), response_class=HTMLResponse)
 async def print_document(number: str, actor: Acting, books: Books) -> HTMLResponse:
     """The document as a page to print."""
-    document = await books.run(actor, _read, number)
+    document = await books.run(actor, document_reading.read, number, "page")
     return HTMLResponse(printing.page(document.kind, document.number, document.sha256, json.loads(document.content)))
+
+
+@router.get("/documents/{number:path}/pdf", responses=PDF, response_class=Response)
+async def document_as_pdf(number: str, actor: Acting, books: Books) -> Response:
+    """The document as PDF/A-3, its data attached as data.json."""
+    read = await books.run(actor, document_reading.read, number, "pdf")
+    pdf = await run_in_thread(papers.render, read.kind, read.number, read.content, read.sha256, read.made_at)
+    headers = {"content-disposition": f'attachment; filename="{read.number.replace("/", "-")}.pdf"'}
+    return Response(pdf, media_type="application/pdf", headers=headers)
 
 
 @router.get("/documents/{number:path}", responses=problems(401, 404))
 async def read_document(number: str, actor: Acting, books: Books) -> DocumentAnswer:
     """The document's data."""
-    document = await books.run(actor, _read, number)
+    document = await books.run(actor, document_reading.read, number, "data")
     return DocumentAnswer(
         number=document.number,
         kind=document.kind,
@@ -59,12 +72,3 @@ async def read_document(number: str, actor: Acting, books: Books) -> DocumentAns
         demo=document.demo,
         content=json.loads(document.content),
     )
-
-
-def _read(unit: Unit, number: str) -> Document:
-    document = documents.by_number(unit, number)
-    if document is None:
-        raise NotFound("文件", "document", number)
-    visibility.visible(unit, document.application_id)
-    audit.record(unit, "document-read", "document", number, application_id=document.application_id)
-    return document

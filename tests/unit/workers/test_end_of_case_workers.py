@@ -1,5 +1,6 @@
 """inspect-return, re-archive, release-preservation: how a case ends, twice in a row and after a crash (R38 to R40)."""
 
+import hashlib
 import io
 from datetime import timedelta
 from unittest.mock import patch
@@ -7,6 +8,7 @@ from unittest.mock import patch
 import pytest
 from custody_desk import NOON, Case, Desk, open_review
 
+from services.papers import render
 from services.register import attempts, closing, hand_overs
 from services.register.applications import Application
 from services.register.archive import ArchiveEntry, Inspection
@@ -20,6 +22,7 @@ from services.register.preservations import Preservation
 from services.register.reviews import Review
 from services.register.violations import Violation
 from services.runtime.errors import Fatal, Retryable
+from services.vault.envelopes import open_envelope
 from services.vault.keys import KeyGone
 from services.vault.store import StoreDown, StoreLocked
 from services.workers import (
@@ -121,15 +124,27 @@ async def test_re_archiving_destroys_the_keys_and_keeps_the_masters(desk: Desk) 
 async def test_the_documents_go_into_the_vault_with_the_masters_and_are_retained(desk: Desk) -> None:
     _, ids = await returned(desk)
 
+    await desk.work(inspect_return, **ids)
     await desk.work(re_archive, **ids, decision="in-order")
     await desk.work(re_archive, **ids, decision="in-order")
 
     [entry], documents = desk.rows(ArchiveEntry), desk.rows(Document)
-    assert sorted(desk.store.list_keys("documents")) == sorted(f"{row.number}.json" for row in documents)
+    kinds = {"application-form", "retrieval-record", "label", "hand-over-receipt", "return-inspection", "custody-log"}
+    assert kinds == {row.kind for row in documents}
+    keys = {f"{row.number}.{form}" for row in documents for form in ("json", "pdf", "label.json")}
+    assert set(desk.store.list_keys("documents")) == keys
+    assert {desk.store.stat("documents", key).retain_until for key in keys} == {entry.dispose_after}
     for document in documents:
-        key = f"{document.number}.json"
-        assert b"".join(desk.store.get("documents", key)) == document.content.encode()
-        assert desk.store.stat("documents", key).retain_until == entry.dispose_after
+        data, pdf = (b"".join(desk.store.get("documents", f"{document.number}.{form}")) for form in ("json", "pdf"))
+        assert data == document.content.encode()
+        assert pdf == render(document.kind, document.number, document.content, document.sha256, document.made_at)
+        told = open_envelope(b"".join(desk.store.get("documents", f"{document.number}.label.json")))
+        assert told.subjects == {
+            f"{document.number}.{form}": hashlib.sha256(lies).hexdigest()
+            for form, lies in (("json", data), ("pdf", pdf))
+        }
+        assert told.statement["predicateType"] == "urn:footage-desk:document:v1"
+        assert told.statement["predicate"]["kind"] == document.kind
 
 
 @pytest.mark.requirement("R40")

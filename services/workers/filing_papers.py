@@ -1,0 +1,61 @@
+"""Documents as objects of the vault: data, PDF, and the sealed statement on both (R28, R35, R37, R47)."""
+
+import hashlib
+import io
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+from services.papers import render
+from services.register.closing import Effects, Kept
+from services.register.documents import Document
+from services.vault.envelopes import CONTENT_TYPE, statement
+from services.vault.labels import label_key
+from services.vault.seal import Seal
+from services.vault.store import Store
+
+BUCKET = "documents"
+PREDICATE = "urn:footage-desk:document:v1"
+
+
+def file(store: Store, seal: Seal, effects: Effects, document: Document) -> Iterator[Kept]:
+    """A document as objects; what an earlier run has written stays, and the statement is made on what lies there."""
+    data, pdf = f"{document.number}.json", f"{document.number}.pdf"
+    content = document.content.encode()
+    yield _put(store, document, data, lambda: content, "application/json")
+    yield _put(store, document, pdf, partial(_render, document), "application/pdf")
+
+    def sealed() -> bytes:
+        return seal.statement(_told(store, effects, document))
+
+    yield _put(store, document, label_key(document.number), sealed, CONTENT_TYPE)
+
+
+def _told(store: Store, effects: Effects, document: Document) -> dict[str, Any]:
+    names = (f"{document.number}.pdf", f"{document.number}.json")
+    subjects = {name: hashlib.sha256(b"".join(store.get(BUCKET, name))).hexdigest() for name in names}
+    predicate: dict[str, Any] = {
+        "kind": document.kind,
+        "number": document.number,
+        "application": effects.application_number,
+        "madeAt": document.made_at.isoformat(),
+        "demo": document.demo,
+        "auditCheckpoint": effects.checkpoint,
+    }
+    if document.item_id is not None:
+        predicate["item"] = document.item_id
+    return statement(subjects, PREDICATE, predicate)
+
+
+def _render(document: Document) -> bytes:
+    return render(document.kind, document.number, document.content, document.sha256, document.made_at)
+
+
+def _put(store: Store, document: Document, key: str, made: Callable[[], bytes], content_type: str) -> Kept:
+    there = store.stat(BUCKET, key)
+    if there is not None:
+        return Kept(BUCKET, key, there.version_id)
+    store.sweep(BUCKET, key)  # a run that died in this put has left its parts
+    metadata = {"kind": document.kind, "sha256": document.sha256}
+    stored = store.put(BUCKET, key, io.BytesIO(made()), metadata=metadata, content_type=content_type)
+    return Kept(BUCKET, key, stored.version_id)
