@@ -24,12 +24,14 @@ from services.runtime.models import read as read_models
 from services.runtime.settings import Settings, variable
 from services.runtime.stores import StoreSettings
 from services.runtime.worker import Worker
+from services.vault.envelopes import TimeStamper
 from services.vault.keys import LoanKeys, VaultKeys, ensure_keys, recipients_in
 from services.vault.seal import Seal, own_seals
 from services.vault.secret_box import KeyFileBox
 from services.vault.signing import ensure_seal_key
 from services.vault.store import Store
 from services.vault.stores import open_store
+from services.vault.time_stamping import HttpTimeStamper, read_trusted
 
 MODELS = Path(__file__).parents[1] / "bpmn"
 START = Actor("system", "start")
@@ -72,7 +74,13 @@ class House:
     def seal(self) -> Seal:
         """Its key is made when a worker first asks for it. Certificates go by real time, as what checks them does."""
         signer = ensure_seal_key(self.settings.keys / "seal", self.settings.organisation, self.register.real.now())
-        return Seal(signer)
+        return Seal(signer, self.time_stamper)
+
+    @cached_property
+    def time_stamper(self) -> TimeStamper | None:
+        """The authority that the settings name, or none."""
+        url, file = self.settings.time_stamp_url, self.settings.time_stamp_trusted_file
+        return None if url is None else HttpTimeStamper(url, read_trusted(file))
 
     @cached_property
     def recorders(self) -> OpenRecorder:

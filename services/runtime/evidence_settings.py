@@ -1,8 +1,10 @@
 """The settings of what makes evidence: the audit trail's log, its signed heads and where they lie under a lock."""
 
+import ssl
 from datetime import timedelta
+from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings
 
 
@@ -27,3 +29,22 @@ class EvidenceSettings(BaseSettings):
         le=timedelta(days=1),
         description="an ISO 8601 duration up to P1D, such as PT1H: a signed head is put under a lock as often",
     )
+
+    time_stamp_url: str | None = Field(
+        None,
+        pattern=r"^https?://[^ ]+$",
+        description="the address of a time-stamping authority (RFC 3161), such as http://timestamp.example/; what is "
+        "sealed then bears its stamp",
+    )
+    time_stamp_trusted_file: Path | None = Field(
+        None, description="a PEM file with the certificates that have to vouch for the time-stamping authority"
+    )
+
+    @field_validator("time_stamp_trusted_file")
+    @classmethod
+    def _trusted_can_be_read(cls, file: Path | None) -> Path | None:
+        try:
+            ssl.create_default_context(cafile=file)
+        except OSError as error:
+            raise ValueError(f"it cannot be read: {error.strerror or error}") from error
+        return file

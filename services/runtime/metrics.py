@@ -89,6 +89,12 @@ PRESERVATIONS = Counter(
 VERIFICATION_FAILURES = Counter(
     "footage_desk_verification_failures", "Masters, copies and documents that failed verification", registry=REGISTRY
 )
+TIME_STAMPS = Counter(
+    "footage_desk_time_stamps",
+    "Time stamps asked for, by outcome: granted, failed (what was sealed then has none)",
+    ["outcome"],
+    registry=REGISTRY,
+)
 NOTICES = Counter(
     "footage_desk_notices",
     "Notices sent out of the portal by outcome: delivered, tried (and to be tried again), failed",
@@ -161,6 +167,8 @@ for _outcome in ("complete", "partial", "missing", "unreadable"):
 SEALINGS.labels("failed")
 for _outcome in ("kept", "failed"):
     PRESERVATIONS.labels(_outcome)
+for _outcome in ("granted", "failed"):
+    TIME_STAMPS.labels(_outcome)
 for _reason in ("away", "conflict"):
     REGISTER_FAILURES.labels(_reason)
 

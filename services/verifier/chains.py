@@ -19,11 +19,15 @@ from cryptography.x509.oid import ExtensionOID, NameOID
 from services.verifier.invalid import Invalid
 
 LONGEST = 5
+_UNREADABLE = (
+    *(ValueError, TypeError, UnsupportedAlgorithm),
+    *(x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType),
+)
 LARGEST = 16 * 1024
 _HASHES = (hashes.SHA256, hashes.SHA384, hashes.SHA512)
 _CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
 _PADDINGS = (padding.PKCS1v15, padding.PSS)
-_SMALLEST_RSA = 2048
+SMALLEST_RSA = 2048
 # What is looked at below; a critical extension that is not would mean something that nobody has heeded.
 _HEEDED = {ExtensionOID.BASIC_CONSTRAINTS, ExtensionOID.KEY_USAGE, ExtensionOID.EXTENDED_KEY_USAGE}
 
@@ -92,7 +96,7 @@ def read_certificate(der: bytes, name: str = "a certificate") -> x509.Certificat
             # What is looked at later is readable from here on.
             _ = certificate.public_key(), certificate.signature_hash_algorithm, certificate.extensions
             _ = certificate.subject.rfc4514_string(), certificate.issuer.rfc4514_string()
-    except (ValueError, UnsupportedAlgorithm, x509.DuplicateExtension) as error:
+    except _UNREADABLE as error:
         raise Invalid(f"{name} cannot be read ({str(error)[:200]}).") from error
     if again != der:
         raise Invalid(f"{name} is not in DER.")
@@ -129,6 +133,8 @@ def vouched_chain(leaf: x509.Certificate, others: Sequence[x509.Certificate]) ->
                 raise Invalid(_vouches(above[0], found[-1]) or "")
             break
         found.append(vouching[0])
+    if _is_root(found[-1]):
+        _check_signature(found[-1], found[-1])
     _check_lengths(found)
     return Chain(tuple(found))
 
@@ -186,7 +192,7 @@ def _check_signature(above: x509.Certificate, below: x509.Certificate) -> None:
         if isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, _CURVES):
             key.verify(below.signature, below.tbs_certificate_bytes, ec.ECDSA(method))
             return
-        if isinstance(key, rsa.RSAPublicKey) and key.key_size >= _SMALLEST_RSA and isinstance(chosen, _PADDINGS):
+        if isinstance(key, rsa.RSAPublicKey) and key.key_size >= SMALLEST_RSA and isinstance(chosen, _PADDINGS):
             key.verify(below.signature, below.tbs_certificate_bytes, chosen, method)
             return
     except (InvalidSignature, ValueError, UnsupportedAlgorithm) as error:

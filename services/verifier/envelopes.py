@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from services.verifier.canonical import read
 from services.verifier.chains import Chain, seal_chain
 from services.verifier.invalid import Invalid
+from services.verifier.timestamps import TimeStamp, check_token
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 STATEMENT = "https://in-toto.io/Statement/v1"
@@ -30,14 +31,19 @@ _HASH = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True)
 class Opened:
-    """A statement whose signature holds. ``signed_at``: an authority saw the signature then; None without one."""
+    """A statement whose signature holds; ``time_stamp`` where an authority has seen the signature."""
 
     statement: dict[str, Any]
     chain: Chain
     payload: bytes
     signature: bytes
     token: bytes | None
-    signed_at: datetime | None
+    time_stamp: TimeStamp | None
+
+    @property
+    def signed_at(self) -> datetime | None:
+        """When an authority saw the signature; None where none did."""
+        return None if self.time_stamp is None else self.time_stamp.moment
 
     @property
     def leaf(self) -> x509.Certificate:
@@ -88,7 +94,7 @@ def open_envelope(data: bytes) -> Opened:
     check_signature(chain, pae(PAYLOAD_TYPE, payload), signature)
     statement = _statement(payload)
     token = _decoded(told["rfc3161"], "the time stamp") if "rfc3161" in told else None
-    return Opened(statement, chain, payload, signature, token, _signed_at(token, signature, chain))
+    return Opened(statement, chain, payload, signature, token, _stamped(token, signature, chain))
 
 
 def check_signature(chain: Chain, signed: bytes, signature: bytes) -> None:
@@ -105,10 +111,13 @@ def check_signature(chain: Chain, signed: bytes, signature: bytes) -> None:
         raise Invalid("the signature is not in DER.")
 
 
-def _signed_at(token: bytes | None, signature: bytes, chain: Chain) -> datetime | None:
+def _stamped(token: bytes | None, signature: bytes, chain: Chain) -> TimeStamp | None:
     if token is None:
         return None
-    raise Invalid("the envelope has a time stamp, which cannot be checked yet.")
+    stamp = check_token(token, signature)
+    if not chain.valid_at(stamp.moment):
+        raise Invalid("the envelope was sealed outside the time of the seal key's certificate.")
+    return stamp
 
 
 def _statement(payload: bytes) -> dict[str, Any]:

@@ -1,0 +1,98 @@
+"""DER, as far as a time stamp needs it (ITU-T X.690): elements of a definite length, told in the fewest bytes.
+
+The order of a SET OF is not asked for: OpenSSL 3.0 writes certificates in the order in which it was given them.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from services.verifier.invalid import Invalid
+
+BOOLEAN, INTEGER, BIT_STRING, OCTETS, OID, TIME = 0x01, 0x02, 0x03, 0x04, 0x06, 0x18
+NULL, SEQUENCE, SET = 0x05, 0x30, 0x31
+DEEPEST_LENGTH = 4
+
+
+@dataclass(frozen=True)
+class Element:
+    """``tag`` is the first byte; ``raw`` the whole element, ``content`` what is in it."""
+
+    tag: int
+    raw: bytes
+    content: bytes
+
+    def parts(self) -> "Parts":
+        """What is in it, one after the other."""
+        return Parts(self.content)
+
+    def number(self) -> int:
+        if not self.content:
+            raise Invalid("the time stamp is not in DER: a number is empty.")
+        return int.from_bytes(self.content, "big", signed=True)
+
+    def oid(self) -> str:
+        """In dotted form."""
+        numbers, value, open_ = [], 0, False
+        for byte in self.content:
+            value, open_ = value << 7 | byte & 0x7F, bool(byte & 0x80)
+            if not open_:
+                numbers.append(value)
+                value = 0
+        if open_ or not numbers:
+            raise Invalid("the time stamp is not in DER: an identifier is cut off.")
+        first = min(numbers[0] // 40, 2)
+        return ".".join(str(one) for one in (first, numbers[0] - 40 * first, *numbers[1:]))
+
+
+class Parts:
+    """Takes elements from the front."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._at = 0
+
+    def __iter__(self) -> Iterator[Element]:
+        while self._at < len(self._data):
+            yield self._next()
+
+    def take(self, *tags: int) -> Element:
+        """The next element, which has to be one of these."""
+        found = self.maybe(*tags)
+        if found is None:
+            raise Invalid("the time stamp is not built as one: something is missing, or in another place.")
+        return found
+
+    def maybe(self, *tags: int) -> Element | None:
+        """The next element where it is one of these."""
+        if self._at >= len(self._data) or self._data[self._at] not in tags:
+            return None
+        return self._next()
+
+    def end(self) -> None:
+        if self._at != len(self._data):
+            raise Invalid("the time stamp has more in it than one has.")
+
+    def _next(self) -> Element:
+        start, data = self._at, self._data
+        cut_off = Invalid("the time stamp is cut off, or not in DER.")
+        if start + 2 > len(data) or data[start] & 0x1F == 0x1F:
+            raise cut_off
+        length, at = data[start + 1], start + 2
+        if length & 0x80:
+            width = length & 0x7F
+            length = int.from_bytes(data[at : at + width], "big")
+            if not 0 < width <= DEEPEST_LENGTH or length < 0x80 or data[at] == 0:
+                raise cut_off
+            at += width
+        if at + length > len(data):
+            raise cut_off
+        self._at = at + length
+        return Element(data[start], data[start : self._at], data[at : self._at])
+
+
+def only(data: bytes, tag: int) -> Element:
+    """The one element that the data is."""
+    parts = Parts(data)
+    element = parts.take(tag)
+    parts.end()
+    return element
