@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from services.register import copies, masters
+from services.register import checkpoints, copies, masters
 from services.register.applications import Application, Item
 from services.register.retrieval_records import record_of
 from services.register.unit import Unit
@@ -63,7 +63,7 @@ def facts_for(unit: Unit, item_id: str, kind: Kind) -> LabelFacts:
     }
     if isinstance(row, copies.Copy):
         facts["copy"] = row.id
-    return LabelFacts(kind, dict(row.sealed), facts)
+    return LabelFacts(kind, dict(row.sealed), facts, checkpoints.told(unit))
 
 
 def kept_still(unit: Unit, item_id: str) -> bool:
