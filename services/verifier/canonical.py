@@ -5,6 +5,7 @@ Whole numbers are known within 53 bits, others as JavaScript writes them: a shar
 
 import json
 import math
+import re
 from decimal import Decimal
 from typing import Any, NoReturn
 
@@ -12,6 +13,8 @@ from services.verifier.invalid import Invalid
 
 LARGEST = 2**53 - 1
 DEEPEST = 64
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_STRINGS = json.JSONEncoder(ensure_ascii=False)
 
 
 def canonical(value: Any) -> bytes:
@@ -48,9 +51,9 @@ def _text(value: Any, depth: int) -> str:
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, str):
-        if any("\ud800" <= sign <= "\udfff" for sign in value):
+        if _SURROGATE.search(value):
             raise Invalid("it holds half of a surrogate pair.")
-        return json.dumps(value, ensure_ascii=False)
+        return _STRINGS.encode(value)
     if isinstance(value, int):
         if abs(value) > LARGEST:
             raise Invalid("it holds a number of more than 53 bits.")

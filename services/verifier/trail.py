@@ -15,6 +15,7 @@ from services.verifier.merkle import leaf_hash, verify_consistency, verify_inclu
 from services.verifier.notes import Checkpoint, VerifierKey, key_of, open_checkpoint
 from services.verifier.package import Package
 from services.verifier.report import Report
+from services.verifier.timestamps import check_token
 
 _FIELDS = {"action", "actor", "application", "at", "detail", "subject"}
 
@@ -213,7 +214,7 @@ def _anchors(package: Package, head: Checkpoint) -> str:
         if checkpoint.size > head.size:
             raise Invalid(f"the anchor at {line['key']!r:.100} holds a checkpoint that is newer than the package's")
         if line["token"] is not None:
-            raise Invalid("a time stamp cannot be checked yet")
+            check_token(_base64(line["token"]), note.encode())
             stamped += 1
     if not lines:
         return "none: nobody else has seen an earlier checkpoint"

@@ -1,0 +1,67 @@
+"""Making a package: what is refused, and that nothing stays of one that failed."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from desk_people import People
+from whole_desk import open_desk
+from whole_footage import MADE_FOR, Footage
+from whole_house import Places
+
+from services.evidence import package
+from services.evidence.archive import new_archive
+from services.evidence.sources import sources_of
+from services.runtime.errors import Fatal
+from services.runtime.threads import run_in_thread
+from services.vault.age import X25519Identity, generate_identity
+from services.vault.log_key import FOLDER, ensure_log_key
+from services.verifier.examination import examine
+
+
+@pytest.mark.requirement("R47")
+async def test_a_package_is_made_while_the_case_goes_on_or_not_at_all(
+    tmp_path: Path, case_footage: Footage, case_books: Path
+) -> None:
+    async with open_desk(People, Places(tmp_path, case_footage, books=case_books), moment=MADE_FOR) as desk:
+        with pytest.raises(Fatal, match="not on this machine"):
+            sources_of(desk.house)
+        ensure_log_key(desk.settings.keys / FOLDER)
+        _ = desk.house.seal
+        sources = sources_of(desk.house)
+        case = await desk.apply("cam1")
+        number = str(desk.application(case).number)
+        target = tmp_path / "made" / "case.zip"
+
+        async def refused(match: str, number: str = number, **changes: object) -> None:
+            changed = package.Sources(**{**vars(sources), **changes})  # type: ignore[arg-type]
+            with pytest.raises(Fatal, match=match):
+                await run_in_thread(package.make, changed, number, target)
+            assert list(target.parent.glob("*")) == []
+
+        await refused("does not know this number", "SQ-2000-000001")
+        await refused("no approved form was filed")
+        await desk.accept(case)
+        stranger = X25519Identity(generate_identity()[0])
+        await refused("name the vault's identity", unwrapper=lambda: stranger)
+        assert desk.events("package-made") == []
+
+        made = await run_in_thread(package.make, sources, number, target)
+
+        report = examine(target, [made.fingerprints["root"]])
+        assert report.exit_code == 0, report.failed
+        assert [line.status for line in report.lines if line.check in ("return", "loan-keys")] == ["note", "note"]
+        [event] = desk.events("package-made")
+        assert made.sha256 in event.entry
+        assert target.stat().st_mode & 0o077 == 0
+        with pytest.raises(Fatal, match="never overwritten"):
+            await run_in_thread(package.make, sources, number, target)
+
+
+def test_nothing_stays_of_a_package_whose_footage_stops(tmp_path: Path) -> None:
+    def torn() -> Iterator[bytes]:
+        yield b"half"
+
+    with pytest.raises(Fatal, match="4 bytes came, and 8 were to come"), new_archive(tmp_path / "case.zip") as writer:
+        writer.stream("footage/1-master.mp4", 8, torn())
+    assert list(tmp_path.iterdir()) == []

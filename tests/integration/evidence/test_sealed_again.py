@@ -1,0 +1,324 @@
+"""Packages that somebody with the seal key has changed and sealed anew: what contradicts the audit tree is found."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import package_tampering as tampering
+import pytest
+import rfc8785
+from evidence_case import Made
+from package_tampering import Contents, relabelled, resealed
+
+from services.verifier import layout
+from services.verifier.envelopes import open_envelope
+from services.verifier.examination import examine
+from services.verifier.notes import read_checkpoint
+
+Change = Callable[[Contents, Made], Contents]
+
+
+@pytest.fixture(scope="module")
+def contents(made: Made) -> Contents:
+    return tampering.read(made.clear)
+
+
+def lines(data: bytes) -> list[Any]:
+    return [json.loads(line) for line in data.splitlines()]
+
+
+def joined(values: list[Any]) -> bytes:
+    return b"".join(rfc8785.dumps(value) + b"\n" for value in values)
+
+
+def entry_of(event: dict[str, Any]) -> dict[str, Any]:
+    told: dict[str, Any] = json.loads(event["entry"])
+    return told
+
+
+def one(contents: Contents, start: str, end: str) -> str:
+    return next(name for name in contents if name.startswith(start) and name.endswith(end))
+
+
+def edited(contents: Contents, name: str, change: Callable[[Any], object]) -> Contents:
+    """With a JSON member changed in place by ``change``."""
+    value = json.loads(contents[name])
+    change(value)
+    return {**contents, name: rfc8785.dumps(value)}
+
+
+def without_events(contents: Contents, is_gone: Callable[[dict[str, Any]], bool]) -> Contents:
+    events = lines(contents[layout.EVENTS])
+    gone = {event["index"] for event in events if is_gone(entry_of(event))}
+    assert gone
+    proofs = [proof for proof in lines(contents[layout.PROOFS]) if proof["index"] not in gone]
+    left = [event for event in events if event["index"] not in gone]
+    return {**contents, layout.EVENTS: joined(left), layout.PROOFS: joined(proofs)}
+
+
+def without_event(action: str) -> Change:
+    return lambda contents, made: without_events(contents, lambda entry: entry["action"] == action)
+
+
+def an_event_changed(contents: Contents, made: Made) -> Contents:
+    events = lines(contents[layout.EVENTS])
+    entry = entry_of(events[3])
+    entry["at"] = "2031-03-04T11:00:00+00:00"
+    events[3]["entry"] = rfc8785.dumps(entry).decode()
+    return {**contents, layout.EVENTS: joined(events)}
+
+
+def events_swapped(contents: Contents, made: Made) -> Contents:
+    events = lines(contents[layout.EVENTS])
+    events[4], events[5] = events[5], events[4]
+    return {**contents, layout.EVENTS: joined(events)}
+
+
+def a_proof_changed(contents: Contents, made: Made) -> Contents:
+    proofs = lines(contents[layout.PROOFS])
+    proofs[2]["hashes"][0] = "0" * 64
+    return {**contents, layout.PROOFS: joined(proofs)}
+
+
+def a_consistency_proof_taken_away(contents: Contents, made: Made) -> Contents:
+    return {**contents, layout.CONSISTENCY: joined(lines(contents[layout.CONSISTENCY])[1:])}
+
+
+def a_decision_with_another_outcome(contents: Contents, made: Made) -> Contents:
+    def change(told: Any) -> None:
+        told["statement"]["outcome"] = "rejected"
+        told["signature"]["sha256"] = hashlib.sha256(rfc8785.dumps(told["statement"])).hexdigest()
+
+    return edited(contents, one(contents, "decisions/", "security.json"), change)
+
+
+def a_decision_by_somebody_else(contents: Contents, made: Made) -> Contents:
+    def change(told: Any) -> None:
+        told["signature"]["person"] = "somebody"
+
+    return edited(contents, one(contents, "decisions/", "management.json"), change)
+
+
+def without_decision(stage: str) -> Change:
+    def change(contents: Contents, made: Made) -> Contents:
+        gone = one(contents, "decisions/", f"{stage}.json")
+        return {name: data for name, data in contents.items() if name != gone}
+
+    return change
+
+
+def never_approved_by_management(contents: Contents, made: Made) -> Contents:
+    """Decision and event left out together."""
+    name = one(contents, "decisions/", "management.json")
+    sha256 = json.loads(contents[name])["signature"]["sha256"]
+    left = without_events(contents, lambda entry: entry["detail"].get("statement_sha256") == sha256)
+    return {one_name: data for one_name, data in left.items() if one_name != name}
+
+
+def a_custody_entry_rewritten(contents: Contents, made: Made) -> Contents:
+    """With a chain of hashes that holds again."""
+
+    def change(told: Any) -> None:
+        before = "0" * 64
+        for entry in told["entries"]:
+            entry.pop("sha256")
+            if entry["event"] == "received":
+                entry["person"] = "somebody"
+            entry["previous"] = before
+            before = entry["sha256"] = hashlib.sha256(rfc8785.dumps(entry)).hexdigest()
+
+    return edited(contents, layout.CUSTODY, change)
+
+
+def a_custody_entry_left_out(contents: Contents, made: Made) -> Contents:
+    return edited(contents, layout.CUSTODY, lambda told: told["entries"].pop())
+
+
+def another_return(contents: Contents, made: Made) -> Contents:
+    return edited(contents, layout.RETURN, lambda told: told.update(statementSha256="0" * 64))
+
+
+def no_return(contents: Contents, made: Made) -> Contents:
+    return {name: data for name, data in contents.items() if name != layout.RETURN}
+
+
+def other_footage(contents: Contents, made: Made) -> Contents:
+    """With a label that the seal key has signed for it."""
+    data = contents["footage/1-master.mp4"][:-1] + b"x"
+    label = contents["footage/1-master.label.json"]
+    footage = next(name for name in open_envelope(label).subjects if name.endswith("#footage"))
+    signed = relabelled(label, made.seal, {footage: hashlib.sha256(data).hexdigest()})
+    return {**contents, "footage/1-master.mp4": data, "footage/1-master.label.json": signed}
+
+
+def footage_of_the_other_item(contents: Contents, made: Made) -> Contents:
+    first, second = "footage/1-master", "footage/2-master"
+    return {
+        **contents,
+        **{f"{first}{end}": contents[f"{second}{end}"] for end in (".mp4", ".label.json")},
+        **{f"{second}{end}": contents[f"{first}{end}"] for end in (".mp4", ".label.json")},
+    }
+
+
+def footage_left_out(contents: Contents, made: Made) -> Contents:
+    return {name: data for name, data in contents.items() if not name.startswith("footage/2-master")}
+
+
+def footage_without_its_label(contents: Contents, made: Made) -> Contents:
+    return {name: data for name, data in contents.items() if name != "footage/1-master.label.json"}
+
+
+def a_label_of_another_application(contents: Contents, made: Made) -> Contents:
+    name = "footage/1-master.label.json"
+    return {**contents, name: relabelled(contents[name], made.seal, applicationNumber="SQ-2031-000099")}
+
+
+def a_label_that_names_a_root_that_never_was(contents: Contents, made: Made) -> Contents:
+    name = "footage/1-master.label.json"
+    earlier = read_checkpoint(made.earlier)
+    named = {"origin": earlier.origin, "size": earlier.size, "root": "A" * 43 + "="}
+    return {**contents, name: relabelled(contents[name], made.seal, auditCheckpoint=named)}
+
+
+def a_document_changed(contents: Contents, made: Made) -> Contents:
+    """Data and label; the PDF stays."""
+    number = one(contents, "documents/DQ", ".json")[: -len(".json")]
+    changed = edited(contents, f"{number}.json", lambda told: told.update(outcome="missing"))
+    stem = number.removeprefix("documents/")
+    label = relabelled(
+        contents[f"{number}.label.json"],
+        made.seal,
+        {f"{stem}.json": hashlib.sha256(changed[f"{number}.json"]).hexdigest()},
+    )
+    return {**changed, f"{number}.label.json": label}
+
+
+def a_pdf_that_tells_something_else(contents: Contents, made: Made) -> Contents:
+    stems = [name[: -len(".pdf")] for name in contents if name.startswith("documents/DQ") and name.endswith(".pdf")]
+    stem, other = stems[:2]
+    pdf = contents[f"{other}.pdf"]
+    subject = {f"{stem.removeprefix('documents/')}.pdf": hashlib.sha256(pdf).hexdigest()}
+    label = relabelled(contents[f"{stem}.label.json"], made.seal, subject)
+    return {**contents, f"{stem}.pdf": pdf, f"{stem}.label.json": label}
+
+
+def a_document_left_out(contents: Contents, made: Made) -> Contents:
+    stem = one(contents, "documents/DQ", ".pdf")[: -len("pdf")]
+    return {name: data for name, data in contents.items() if not name.startswith(stem)}
+
+
+def another_chain(contents: Contents, made: Made) -> Contents:
+    return {**contents, layout.CHAIN: contents[layout.CHAIN] * 2}
+
+
+def another_log_key(contents: Contents, made: Made) -> Contents:
+    return {**contents, layout.LOG_KEYS: b""}
+
+
+def the_earlier_checkpoint(contents: Contents, made: Made) -> Contents:
+    """Signed by the log key, with the events and proofs that belong to it."""
+    events = [event for event in lines(contents[layout.EVENTS]) if event["index"] in made.earlier_proofs]
+    proofs = [made.earlier_proofs[event["index"]] for event in events]
+    return {
+        **contents,
+        layout.CHECKPOINT: made.earlier.encode(),
+        layout.EVENTS: joined(events),
+        layout.PROOFS: joined(proofs),
+    }
+
+
+def the_earlier_checkpoint_alone(contents: Contents, made: Made) -> Contents:
+    return {**contents, layout.CHECKPOINT: made.earlier.encode()}
+
+
+CHANGES: list[tuple[Change, str]] = [
+    (an_event_changed, "inclusion"),
+    (events_swapped, "events"),
+    (a_proof_changed, "inclusion"),
+    (a_consistency_proof_taken_away, "consistency"),
+    (without_event("loan-key-destroyed"), "loan-keys"),
+    (without_event("custody-received"), "custody"),
+    (without_event("footage-retrieved"), "label"),
+    (without_event("retrieval-record-written"), "document"),
+    (without_event("return-signed"), "decision"),
+    (a_decision_with_another_outcome, "decision"),
+    (a_decision_by_somebody_else, "decision"),
+    (without_decision("preliminary"), "decisions-complete"),
+    (without_decision("security-signature"), "approvals"),
+    (never_approved_by_management, "approvals"),
+    (a_custody_entry_rewritten, "custody"),
+    (a_custody_entry_left_out, "custody"),
+    (another_return, "return"),
+    (no_return, "return"),
+    (other_footage, "label"),
+    (footage_of_the_other_item, "label"),
+    (footage_left_out, "footage-complete"),
+    (footage_without_its_label, "footage-complete"),
+    (a_label_of_another_application, "label"),
+    (a_label_that_names_a_root_that_never_was, "consistency"),
+    (a_document_changed, "document"),
+    (a_pdf_that_tells_something_else, "document-data"),
+    (a_document_left_out, "documents-complete"),
+    (another_chain, "chain"),
+    (another_log_key, "checkpoint"),
+    (the_earlier_checkpoint, "checkpoint-stated"),
+    (the_earlier_checkpoint_alone, "inclusion"),
+]
+
+
+@pytest.mark.requirement("R47", "R52")
+@pytest.mark.parametrize(("change", "check"), CHANGES, ids=[f"{n}-{check}" for n, (_, check) in enumerate(CHANGES, 1)])
+def test_what_was_changed_before_it_was_sealed_again_is_found(
+    made: Made, contents: Contents, tmp_path: Path, change: Change, check: str
+) -> None:
+    target = tampering.write(tmp_path / "changed.zip", resealed(change(contents, made), made.seal))
+
+    report = examine(target, [made.fingerprints["root"]])
+
+    assert report.exit_code == 1
+    assert check in {line.check for line in report.failed}
+    assert not {"structure", "manifest", "manifest-signed", "bytes"} & {line.check for line in report.failed}
+
+
+@pytest.mark.parametrize("change", [the_earlier_checkpoint, the_earlier_checkpoint_alone])
+def test_an_older_checkpoint_in_a_package_that_is_signed_over_it_lacks_what_came_since(
+    made: Made, contents: Contents, tmp_path: Path, change: Change
+) -> None:
+    earlier = read_checkpoint(made.earlier)
+    stated = {"origin": earlier.origin, "size": earlier.size, "root": earlier.root_base64}
+    changed = resealed(change(contents, made), made.seal, checkpoint=stated)
+
+    report = examine(tampering.write(tmp_path / "changed.zip", changed), [made.fingerprints["root"]])
+
+    assert report.exit_code == 1
+    assert "consistency" in {line.check for line in report.failed}
+
+
+def test_an_older_checkpoint_without_a_new_seal_is_named(made: Made, contents: Contents, tmp_path: Path) -> None:
+    for change in (the_earlier_checkpoint, the_earlier_checkpoint_alone):
+        report = examine(tampering.write(tmp_path / "changed.zip", change(contents, made)))
+        assert report.exit_code == 1
+        assert any(
+            line.check in ("bytes", "manifest") and layout.CHECKPOINT in line.of + line.found for line in report.failed
+        )
+
+
+@pytest.mark.parametrize("name", ["audit/", "documents/", "decisions/", "footage/", "custody/"])
+def test_what_another_case_has_is_not_this_cases_even_under_the_seal(
+    made: Made, contents: Contents, tmp_path: Path, name: str
+) -> None:
+    others = tampering.read(made.other)
+    for member, data in others.items():
+        if member.startswith(name) and member in contents and contents[member] != data:
+            changed = resealed({**contents, member: data}, made.seal)
+            report = examine(tampering.write(tmp_path / "changed.zip", changed))
+            assert report.exit_code == 1, member
+            assert not {"manifest-signed", "bytes"} & {line.check for line in report.failed}
+
+
+def test_the_same_contents_sealed_again_hold(made: Made, contents: Contents, tmp_path: Path) -> None:
+    target = tampering.write(tmp_path / "again.zip", resealed(contents, made.seal))
+
+    assert examine(target, [made.fingerprints["seal"]]).exit_code == 0
