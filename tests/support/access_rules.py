@@ -143,7 +143,7 @@ RULES = {
     "POST /api/account/second-factor/confirm": Rule(NONE, EVERYONE, body={"code": "wrong"}),
     "GET /api/account/passkeys": Rule(EVERYONE),
     "POST /api/account/passkeys/begin": Rule(EVERYONE, body={"password": PASSWORD}),
-    "POST /api/account/passkeys": Rule(NONE, EVERYONE, body=PASSKEY),
+    "POST /api/account/passkeys": Rule(EVERYONE, body=PASSKEY),
     "POST /api/account/passkeys/{passkey_id}/rename": Rule(NONE, body={"name": "x"}),
     "POST /api/account/passkeys/{passkey_id}/remove": Rule(NONE),
     "POST /api/account/second-factor/remove": Rule(EVERYONE, body={"password": PASSWORD}),

@@ -125,6 +125,7 @@ def besides(desk: ReviewDesk) -> dict[str, str]:
         "camera_id": "camera",
         "process_id": "review",
         "session_id": "somebody-elses",
+        "passkey_id": "somebody-elses",
         "person_id": "reviewer2",
         "department_id": "office",
         "post_id": desk.the(Post, person_id="reviewer2").id,

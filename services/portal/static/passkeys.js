@@ -21,7 +21,7 @@
       return zh ? told.zh : told.en;
     }
     const page = new DOMParser().parseFromString(body, "text/html");
-    return page.querySelector("#refusal, main .said.refused, main p")?.textContent || (zh ? "未能办理，请刷新页面。" : "It was refused: reload the page.");
+    return (page.querySelector("#refusal") || page.querySelector(".said.refused, main p"))?.textContent.trim() || (zh ? "未能办理，请刷新页面。" : "It was refused: reload the page.");
   }
 
   function show(told, sha256) {

@@ -1,0 +1,130 @@
+"""A passkey in Chromium: added in the account, and a review decided with it after its words were shown (R25)."""
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from main_job import Somebody
+from playwright.sync_api import Browser, Page, expect
+from review_desk import PASSWORD, ReviewDesk
+from served import served
+
+from services.portal.app import create_app
+from services.register import signed_acts
+from services.register.passkeys import Passkey
+from services.register.reviews import Decision
+from services.runtime import models
+from services.runtime.settings import Settings
+from services.runtime.spans import Span
+from services.verifier.assertions import check_assertion
+
+pytestmark = pytest.mark.requirement("R25")
+AUTHENTICATOR = {
+    "protocol": "ctap2",
+    "transport": "internal",
+    "hasResidentKey": True,
+    "hasUserVerification": True,
+    "isUserVerified": True,
+    "automaticPresenceSimulation": True,
+}
+
+
+class Whole:
+    """A recorder that has whatever is asked for."""
+
+    async def coverage(self, _channel: str, span: Span) -> list[Span]:
+        return [span]
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[ReviewDesk]:
+    desk = ReviewDesk(f"sqlite:///{tmp_path / 'register.db'}")
+    yield desk
+    desk.close()
+
+
+@pytest.fixture
+def head(tmp_path: Path, desk: ReviewDesk, browser: Browser) -> Iterator[Page]:
+    """The head's browser, with an authenticator that knows who is before it."""
+    bpmn = Path(__file__).parents[2] / "bpmn"
+    dependencies = {
+        "register": desk.register,
+        "settings": Settings(data_dir=tmp_path),
+        "recorders": lambda *_: Whole(),
+        "models": models.read(sorted(bpmn.glob("*.bpmn"))),
+    }
+    app = create_app(dependencies)
+    with served(app) as address:
+        # browsers give no passkeys at a bare address
+        origin = f"http://localhost:{urlsplit(address).port}"
+        app.state.dependencies["settings"] = Settings(data_dir=tmp_path, public_url=origin)
+        context = browser.new_context(base_url=origin, viewport={"width": 1100, "height": 1000}, locale="zh-CN")
+        assert context.request.post("/api/sign-in", data={"login": "head", "password": PASSWORD}).ok
+        page = context.new_page()
+        devtools = context.new_cdp_session(page)
+        devtools.send("WebAuthn.enable")
+        devtools.send("WebAuthn.addVirtualAuthenticator", {"options": AUTHENTICATOR})
+        yield page
+        context.close()
+
+
+def test_a_review_is_decided_with_a_passkey_after_its_words_were_shown(desk: ReviewDesk, head: Page) -> None:
+    said: list[str] = []
+    head.on("pageerror", lambda error: said.append(str(error)))
+    review_id = desk.opened(desk.submitted(), "preliminary")
+    head.goto("/account/passkeys")
+    head.fill("[name=name]", "我的手机")
+    head.fill("[name=password]", PASSWORD)
+    head.get_by_role("button", name="添加", exact=True).click()
+    expect(head.locator("table input[name=name]")).to_have_value("我的手机")
+    assert desk.the(Passkey).rp_id == "localhost"
+
+    head.goto(f"/reviews/{review_id}")
+    expect(head.locator("[name=password]")).to_be_hidden()
+    for question in head.locator(".decide .radios").all():
+        question.get_by_label("是", exact=True).check()
+    head.locator("button[name=outcome]").first.click()
+    dialog = head.get_by_role("dialog")
+    expect(dialog).to_contain_text("第 1 项")
+    expect(dialog.locator(".whole-hash")).to_have_text(sha256_of(dialog.locator("pre").text_content() or ""))
+    Somebody("head", head).well_made()
+    assert desk.all(Decision) == []
+    dialog.get_by_role("button", name="返回修改").click()
+    expect(dialog).to_be_hidden()
+    head.locator("button[name=outcome]").first.click()
+    dialog.get_by_role("button", name="用通行密钥签字").click()
+    head.wait_for_url("**/inbox")
+
+    decision = desk.the(Decision)
+    (act,) = desk.run(signed_acts.of_application, decision.application_id)
+    assert act.signature["method"] == "passkey"
+    assert check_assertion(act.signature["passkey"], decision.statement_sha256).rp_id == "localhost"
+    assert said == []
+
+
+def test_what_is_refused_is_said_beside_the_signature_and_nothing_typed_is_lost(desk: ReviewDesk, head: Page) -> None:
+    review_id = desk.opened(desk.submitted(), "preliminary")
+    head.goto("/account/passkeys")
+    head.fill("[name=name]", "key")
+    head.fill("[name=password]", "wrong")
+    head.get_by_role("button", name="添加", exact=True).click()
+    expect(head.locator("#add-passkey .refused")).to_contain_text("密码不正确")
+    head.fill("[name=password]", PASSWORD)
+    head.get_by_role("button", name="添加", exact=True).click()
+    expect(head.locator("table input[name=name]")).to_have_value("key")
+
+    head.goto(f"/reviews/{review_id}")
+    for question in head.locator(".decide .radios").all():
+        question.get_by_label("否", exact=True).check()
+    head.locator("button[name=outcome]").first.click()
+    expect(head.locator(".signature .refused")).to_contain_text("不能通过")
+    assert head.locator(".decide .radios input:checked").count() > 0
+    head.get_by_label("用通行密钥签字").uncheck()
+    expect(head.locator("[name=password]")).to_be_visible()
+    assert desk.all(Decision) == []
+
+
+def sha256_of(statement: str) -> str:
+    return hashlib.sha256(statement.encode()).hexdigest()
