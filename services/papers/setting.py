@@ -28,7 +28,7 @@ def render(kind: str, number: str, content: str, sha256: str, made_at: datetime)
     shown = asdict(sheet)
     told = glyphs.all_visible(shown)
     made = made_at.astimezone(UTC).replace(microsecond=0)
-    date = {"year": made.year, "month": made.month, "day": made.day}
+    date = dict(zip(("year", "month", "day", "hour", "minute", "second"), made.timetuple()[:6], strict=True))
     compiler = typst.Compiler(
         TEMPLATE,
         root=TEMPLATE.parent,

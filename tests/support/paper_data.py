@@ -1,0 +1,146 @@
+"""The data of one document of each kind, as the register writes them."""
+
+import hashlib
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import rfc8785
+
+from services.papers import render
+
+MADE = datetime(2031, 3, 4, 5, 6, 7, 891011, tzinfo=UTC)
+HASH = hashlib.sha256(b"x").hexdigest()
+SPAN = ["2031-03-04T01:00:02+00:00", "2031-03-04T01:00:08+00:00"]
+BY = {"id": "p", "name": "王芳"}
+SIGNED = {"by": BY, "statement": HASH, "signature": {"method": "password+totp", "person": "p"}}
+COMMON: dict[str, Any] = {
+    "organisation": "示例制造有限公司",
+    "policyVersion": "2026-01",
+    "demo": False,
+    "zone": "Asia/Shanghai",
+    "application": "SQ-2031-000123",
+}
+SOURCE = {
+    "site": "一号厂区",
+    "recorder": {"name": "一号录像机", "make": "Acme", "model": "R1"},
+    "camera": {"nameZh": "北门", "nameEn": "North gate", "channel": "gate"},
+    "takenFrom": "recorder",
+}
+CLOCK = {"zone": "UTC", "offsetMs": 1500, "method": "picture", "uncertaintyMs": 1000}
+OBTAINED = {
+    **{"covered": [SPAN], "gaps": [], "leadInMs": 750, "tailMs": 0, "codecs": ["h264"]},
+    "sources": [{"name": "gate/1.mp4", "sha256": HASH}],
+}
+OBJECT = {"key": "masters/a/1.age", "plainSize": 10, "size": 12, "sha256Plain": HASH, "sha256Cipher": HASH}
+ASKED = {"start": SPAN[0], "end": SPAN[1], "zone": "Asia/Shanghai"}
+COPY = {
+    **{"id": "copy-1", "position": 1, "camera": "北门", "place": "厂区", "record": "DQ-2031-000001"},
+    **{"covered": [SPAN], "sha256Plain": HASH, "sha256Cipher": HASH, "matches": True},
+}
+
+
+def item(position: int) -> dict[str, Any]:
+    return {
+        **{"id": f"item-{position}", "position": position, "zone": "Asia/Shanghai"},
+        **{"camera": {"zh": "北门"}, "place": {"zh": "厂区"}, "from": SPAN[0], "to": SPAN[1]},
+    }
+
+
+FORM: dict[str, Any] = {
+    **COMMON,
+    **{"title": "视频录像调取申请表", "department": {"zh": "生产一部"}, "drafter": {"name": "张敏"}},
+    **{"reason": "物料下落不明", "purpose": "核对出入库记录", "purposeCategory": "security-incident"},
+    **{"wayOfUse": "download", "requestedUseDays": 7, "submittedAt": SPAN[0], "items": [item(1)]},
+    "granted": {"wayOfUse": "view", "useDays": 5, "items": [{"id": "item-1", "from": SPAN[0], "to": SPAN[1]}]},
+    "decisions": [{**SIGNED, "stage": "security-signature", "outcome": "signed", "at": SPAN[1], "opinion": "同意调取"}],
+    **{"importance": "important", "filedAt": SPAN[1]},
+}
+RECORD: dict[str, Any] = {
+    **COMMON,
+    **{"title": "视频录像调取记录", "form": {"number": "SQ-2031-000123", "sha256": HASH}, "operator": {"name": "胡涛"}},
+    **{"secondPersons": [{"name": "李强"}], "source": SOURCE, "recorderClock": CLOCK, "asked": ASKED},
+    **{"outcome": "complete", "coverage": 1.0, "obtained": OBTAINED, "files": [OBJECT], "tools": {"av": "18"}},
+    **{"startedAt": SPAN[0], "finishedAt": SPAN[1], "difficulties": []},
+}
+LABEL: dict[str, Any] = {
+    **COMMON,
+    **{"title": "视频录像副本标签", "of": "copy", "copy": "copy-1", "item": {"position": 1}},
+    **{"form": {"number": "SQ-2031-000123"}, "record": {"number": "DQ-2031-000001"}, "importance": "important"},
+    **{"source": SOURCE, "recorderClock": CLOCK, "asked": ASKED, "obtained": OBTAINED, "outcome": "complete"},
+    **{"operator": {"name": "胡涛"}, "retrievedAt": SPAN[1], "madeAt": SPAN[1], "object": OBJECT},
+}
+LOAN: dict[str, Any] = {
+    **COMMON,
+    **{
+        "custodian": BY,
+        "useDays": 5,
+        "offeredAt": SPAN[0],
+        "acceptedAt": SPAN[1],
+        "dueAt": "2031-03-09T01:00:08+00:00",
+    },
+    "copies": [COPY],
+}
+RECEIPT: dict[str, Any] = {
+    **LOAN,
+    **SIGNED,
+    **{
+        "title": "视频录像移交签收单",
+        "form": HASH,
+        "releasedBy": {"name": "胡涛"},
+        "purpose": "核对",
+        "recipients": [],
+    },
+    **{"agreement": {"version": "2026", "document": "XY-2031-000001"}, "conditionsVersion": "2026-01"},
+}
+LOG: dict[str, Any] = {
+    **LOAN,
+    "title": "视频录像保管记录",
+    "entries": [
+        {
+            "seq": 1,
+            "at": SPAN[0],
+            "event": "offered",
+            "person": None,
+            "detail": {},
+            "previous": "0" * 64,
+            "sha256": HASH,
+        },
+        {"seq": 2, "at": SPAN[1], "event": "viewed", "person": BY, "position": 1, "previous": HASH, "sha256": HASH},
+    ],
+}
+INSPECTION: dict[str, Any] = {
+    **LOAN,
+    **{"title": "视频录像归还检查表", "returnTo": "security", "returnedBy": BY, "returnedAt": SPAN[1]},
+    **{"inspectedAt": SPAN[1], "findings": [{"code": "returned-late", "days": 2}], "return": {**SIGNED, "at": SPAN[1]}},
+    "downloads": [{"id": "d-1", "askedAt": SPAN[0], "medium": "U 盘 07", "fate": "destroyed", "note": "已粉碎"}],
+    "decision": {
+        **SIGNED,
+        **{"outcome": "in-order", "at": SPAN[1], "questions": [{"question": "介质是否完好？", "answer": True}]},
+    },
+}
+AGREEMENT: dict[str, Any] = {
+    **COMMON,
+    **SIGNED,
+    **{"title": "保密协议", "version": "2026", "textZh": "一、承诺保密。\n二、按时归还。", "textEn": "1. I keep it."},
+    **{"department": {"zh": "生产一部"}, "signedAt": SPAN[0], "expiresAt": "2032-03-04T01:00:02+00:00"},
+}
+EACH: dict[str, dict[str, Any]] = {
+    "application-form": FORM,
+    "retrieval-record": RECORD,
+    "label": LABEL,
+    "hand-over-receipt": RECEIPT,
+    "custody-log": LOG,
+    "return-inspection": INSPECTION,
+    "confidentiality-agreement": AGREEMENT,
+}
+
+
+def canonical(content: Mapping[str, Any]) -> str:
+    return rfc8785.dumps(dict(content)).decode()
+
+
+def pdf_of(kind: str, content: Mapping[str, Any], number: str = "XX-2031-000001") -> bytes:
+    """The document that these data make."""
+    data = canonical(content)
+    return render(kind, number, data, hashlib.sha256(data.encode()).hexdigest(), MADE)
