@@ -13,6 +13,7 @@ import typer
 
 from services.bench import books, clip, relay
 from services.bench import seal as sealing
+from services.bench import verify as verifying
 from services.bench.figures import size_of
 from services.keeping.books import check_empty
 from services.register.unit import connect
@@ -90,6 +91,12 @@ def commands(
         """Cut fragmented MP4 in the clip process alone; the peer is ffmpeg on the same bytes."""
         with sentences(), _folder(folder) as place:
             tell(asyncio.run(clip.measure(place, size=size_of(size), megabits=megabits, runs=runs)))
+
+    @app.command("verify")
+    def verify(size: Size = "1GiB", folder: Folder = None, runs: Runs = 3) -> None:
+        """Check an evidence package with so much footage; the peer is sha256sum on the same file."""
+        with sentences(), _folder(folder) as place:
+            tell(verifying.measure(place, size=size_of(size), runs=runs))
 
     @app.command("register")
     def register(

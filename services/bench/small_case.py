@@ -1,0 +1,159 @@
+"""The smallest case that a package can be of, with as much footage as is wanted: for measuring the verifier alone."""
+
+import base64
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import rfc8785
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+
+from services.evidence import pyz
+from services.evidence.archive import ArchiveWriter, new_archive
+from services.vault.envelopes import statement
+from services.vault.log_key import LogKey
+from services.vault.seal import Seal
+from services.verifier import approvals, filed, footage, layout, merkle, package
+from services.verifier.notes import Checkpoint
+
+AT = "2031-03-04T12:00:00+00:00"
+CASE, NUMBER, RECORD, ITEM, PERSON = "case", "SQ-2031-000001", "DQ-2031-000001", "item", "somebody"
+STAGES = {**approvals.NEEDED, **approvals.RELEASE}
+
+
+def write(target: Path, seal: Seal, key: LogKey, blocks: Sequence[bytes], sealed_at: str) -> None:
+    """A sound package whose footage is these blocks."""
+    size = sum(map(len, blocks))
+    sha256 = _sha256(blocks)
+    form: dict[str, Any] = {"number": NUMBER, "round": 0}
+    acts = [_act(stage, outcome, _sha256([rfc8785.dumps(form)])) for stage, outcome in STAGES.items()]
+    form |= {"managementNeeded": False, "secondPerson": False, "demo": False}
+    form["decisions"] = [{"stage": act["statement"]["stage"], "statement": act["signature"]["sha256"]} for act in acts]
+    data = rfc8785.dumps(form)
+    record = rfc8785.dumps({"number": RECORD, "item": ITEM, "demo": False})
+    entries = [
+        *(_event("review-decided", "review", PERSON, statement_sha256=act["signature"]["sha256"]) for act in acts),
+        _event("application-form-written", "document", NUMBER, sha256=_sha256([data])),
+        _event("retrieval-record-written", "document", RECORD, sha256=_sha256([record])),
+        _event("footage-retrieved", "master", "master", key="key", sha256_plain=sha256, sha256_cipher="0" * 64),
+    ]
+    leaves = [merkle.leaf_hash(entry) for entry in entries]
+    head = Checkpoint(key.origin, len(leaves), merkle.root(leaves))
+    label = {
+        "applicationNumber": NUMBER,
+        "recordNumber": RECORD,
+        "camera": "camera",
+        "outcome": "complete",
+        "size": {"footage": size, "object": size},
+        "books": {
+            "formSha256": _sha256([data]),
+            "recordSha256": _sha256([record]),
+            "item": {"id": ITEM, "position": 1},
+        },
+    }
+    subjects = {"masters/key": "0" * 64, "masters/key#footage": sha256}
+    with new_archive(target) as writer:
+        writer.add(layout.README, b"A package for measuring; its case never was.\n")
+        chain = [x509.load_der_x509_certificate(der) for der in seal.signer.certificate_chain]
+        writer.add(layout.CHAIN, b"".join(one.public_bytes(serialization.Encoding.PEM) for one in chain))
+        writer.add(layout.LOG_KEYS, f"{key.public.vkey}\n".encode())
+        writer.add(layout.CHECKPOINT, key.sign(head).encode())
+        writer.add(layout.EVENTS, _lines({"index": n, "entry": one.decode()} for n, one in enumerate(entries)))
+        writer.add(layout.PROOFS, _lines(_proof(leaves, index) for index in range(len(leaves))))
+        writer.add(layout.CONSISTENCY, b"")
+        writer.add(layout.ANCHORS, b"")
+        writer.add("footage/1-master.label.json", seal.statement(statement(subjects, footage.PREDICATE, label)))
+        writer.stream("footage/1-master.mp4", size, blocks)
+        for kind, number, content in (("application-form", NUMBER, data), ("retrieval-record", RECORD, record)):
+            _document(writer, seal, kind, number, content)
+        for place, act in enumerate(acts, 1):
+            name = f"decisions/{place:02d}-decision-{act['statement']['stage']}.json"
+            writer.add(name, rfc8785.dumps({**act, "people": {}}))
+        writer.add(layout.CUSTODY, rfc8785.dumps({"entries": []}))
+        writer.add(layout.VERIFIER, pyz.build())
+        _manifest(writer, seal, head, [key.public.vkey], sealed_at)
+        writer.finish()
+
+
+def _document(writer: ArchiveWriter, seal: Seal, kind: str, number: str, data: bytes) -> None:
+    pdf = b"%PDF-1.7\nstream\n" + data
+    subjects = {f"{number}.pdf": _sha256([pdf]), f"{number}.json": _sha256([data])}
+    told = {"kind": kind, "number": number, "application": CASE, "madeAt": AT, "demo": False, "auditCheckpoint": None}
+    writer.add(f"documents/{number}.pdf", pdf)
+    writer.add(f"documents/{number}.json", data)
+    writer.add(f"documents/{number}.label.json", seal.statement(statement(subjects, filed.PREDICATE, told)))
+
+
+def _manifest(writer: ArchiveWriter, seal: Seal, head: Checkpoint, keys: list[str], sealed_at: str) -> None:
+    told = {"application": NUMBER, "applicationId": CASE, "madeAt": AT}
+    members = [
+        {
+            "name": one.name,
+            "size": one.size,
+            "sha256": sha256,
+            "crc32": f"{one.crc:08x}",
+            "role": layout.role_of(one.name),
+        }
+        for one, sha256 in writer.written
+    ]
+    manifest: dict[str, Any] = {"format": layout.FORMAT, **told, "footage": "clear", "members": members}
+    sha256 = writer.add(layout.MANIFEST, rfc8785.dumps(manifest))
+    root = base64.b64encode(head.root).decode()
+    checkpoint: dict[str, Any] = {"origin": head.origin, "size": head.size, "root": root}
+    predicate: dict[str, Any] = {
+        **told,
+        "sealedAt": sealed_at,
+        "checkpoint": checkpoint,
+        "logKeys": keys,
+        "demo": False,
+    }
+    writer.add(layout.SIGNED, seal.statement(statement({layout.MANIFEST: sha256}, package.PREDICATE, predicate)))
+
+
+def _act(stage: str, outcome: str, form: str) -> dict[str, Any]:
+    said: dict[str, Any] = {
+        "kind": "decision",
+        "stage": stage,
+        "round": 0,
+        "form": form,
+        "outcome": outcome,
+        "person": PERSON,
+    }
+    signature = {"method": "password", "person": PERSON, "sha256": _sha256([rfc8785.dumps(said)]), "signedAt": AT}
+    return {"statement": said, "signature": signature}
+
+
+def _event(action: str, kind: str, subject: str, **detail: Any) -> bytes:
+    actor = {"id": PERSON, "kind": "person"}
+    told: dict[str, Any] = {"action": action, "actor": actor, "application": CASE, "at": AT, "detail": detail}
+    return rfc8785.dumps({**told, "subject": {"id": subject, "kind": kind}})
+
+
+def _proof(leaves: list[bytes], index: int) -> dict[str, Any]:
+    return {"index": index, "size": len(leaves), "hashes": [one.hex() for one in _path(leaves, index)]}
+
+
+def _path(leaves: list[bytes], index: int) -> Iterator[bytes]:
+    """RFC 6962, 2.1.1, as it stands there."""
+    if len(leaves) < 2:
+        return
+    split = 1 << (len(leaves) - 1).bit_length() - 1
+    if index < split:
+        yield from _path(leaves[:split], index)
+        yield merkle.root(leaves[split:])
+    else:
+        yield from _path(leaves[split:], index - split)
+        yield merkle.root(leaves[:split])
+
+
+def _sha256(blocks: Iterable[bytes]) -> str:
+    digest = hashlib.sha256()
+    for block in blocks:
+        digest.update(block)
+    return digest.hexdigest()
+
+
+def _lines(values: Iterable[dict[str, Any]]) -> bytes:
+    return b"".join(rfc8785.dumps(value) + b"\n" for value in values)

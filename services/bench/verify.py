@@ -1,0 +1,62 @@
+"""``bench verify``: an evidence package checked as ``footage-desk verify`` does; the peer is sha256sum on the file."""
+
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from services.bench import small_case
+from services.bench.figures import MIB, Peer, told
+from services.bench.memory import Peak
+from services.runtime.errors import Fatal
+from services.vault.log_key import ensure_log_key
+from services.vault.seal import Seal
+from services.vault.signing import ensure_seal_key
+from services.verifier.report import UNKNOWN
+
+GIGABYTE = 1e9
+
+
+def measure(folder: Path, *, size: int, runs: int) -> dict[str, Any]:
+    """Check a package with so much footage in a process of its own, start of Python included."""
+    path = folder / "package.zip"
+    now = datetime.now(UTC)
+    seal = Seal(ensure_seal_key(folder / "seal", "bench", now))
+    small_case.write(path, seal, ensure_log_key(folder / "log"), [os.urandom(MIB)] * (size // MIB), now.isoformat())
+    length = path.stat().st_size
+    verify = [sys.executable, "-m", "services.verifier", str(path)]
+    peer = shutil.which("sha256sum")
+    seconds, others, peaks = [], [], []
+    _run(verify, UNKNOWN)  # so that both find the file in memory
+    for _ in range(runs):
+        took, peak = _run(verify, UNKNOWN)
+        seconds.append(took)
+        peaks.append(peak)
+        if peer is not None:
+            others.append(_run([peer, str(path)], 0)[0])
+    figures: dict[str, Any] = {
+        "bytes": length,
+        "gigabytes_per_second": length / GIGABYTE / statistics.median(seconds),
+        "peak_mib": max(peaks) / MIB,
+    }
+    if peer is None:
+        return told("verify", seconds, None, missing="There is no peer: this machine lacks sha256sum.", **figures)
+    theirs = {"gigabytes_per_second": length / GIGABYTE / statistics.median(others)}
+    return told("verify", seconds, Peer("sha256sum package.zip", others), faster=True, of_peer=theirs, **figures)
+
+
+def _run(command: list[str], wanted: int) -> tuple[float, int]:
+    """Seconds and the peak of memory; raises Fatal where it ended otherwise than it has to."""
+    started = perf_counter()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:  # noqa: S603 - our own
+        with Peak(process.pid) as peak:
+            said = process.communicate()[0]
+        took = perf_counter() - started
+    if process.returncode != wanted:
+        raise Fatal(f"{command[0]} ended with {process.returncode}: {said.decode(errors='replace')[-2000:]}")
+    return took, peak.bytes
