@@ -11,9 +11,16 @@ from services.runtime.worker import Worker, discover
 TABLE = Path(__file__).parents[2] / "charts" / "footage-desk" / "files" / "access.json"
 
 # What a handler asks for by parameter name, and what the chart calls it.
-NAMES = {"store": "store", "replica_store": "replica", "loan_keys": "loanKeys", "recorders": "recorders"}
+NAMES = {
+    "store": "store",
+    "replica_store": "replica",
+    "loan_keys": "loanKeys",
+    "recorders": "recorders",
+    "seal": "sealKey",
+}
 # Who writes the outbox sends notices; who watches over sign-ins has the key of second factors and asks the provider.
-PORTAL = ("loanKeysRead", "mail", "portalKey", "provider", "recipients", "recorders", "store")
+# The head of the audit trail is signed beside the acts; whose labels are ours, the check of a case asks.
+PORTAL = ("loanKeysRead", "logKey", "mail", "portalKey", "provider", "recipients", "recorders", "sealChain", "store")
 
 
 def needs(worker: Worker) -> list[str]:

@@ -1,25 +1,33 @@
-"""The vault's keys, made on the first start, and its recipients apart for those that only encrypt.
+"""The vault's keys and the seal, made on the first start, and apart what of them is public, for whoever needs no key.
 
-The escrow's file, escrow-identity-TAKE-OFFLINE.txt in the volume vault-keys, belongs in a safe: docs/sealing.md.
+The files escrow-identity-TAKE-OFFLINE.txt (volume vault-keys) and seal-root-TAKE-OFFLINE.pem (volume seal-key)
+belong in a safe: docs/sealing.md.
 """
 
+import os
 import shutil
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 from services.vault.keys import ESCROW_FILE, ESCROW_RECIPIENT_FILE, VAULT_RECIPIENT_FILE, ensure_keys
+from services.vault.signing import CHAIN_FILE, ROOT_FILE, ensure_seal_key
 
-VAULT, RECIPIENTS = Path("/keys/vault"), Path("/keys/recipients")
+KEYS = Path("/keys")
 
 
-def main(vault: Path, recipients: Path) -> None:
-    """Make what is missing; say so as long as the escrow's key lies here."""
+def main(keys: Path) -> None:
+    """Make what is missing; say so as long as a key that belongs offline lies here."""
+    vault, recipients, seal, chain = (keys / name for name in ("vault", "recipients", "seal", "seal-chain"))
     ensure_keys(vault)
+    ensure_seal_key(seal, os.environ.get("FOOTAGE_DESK_ORGANISATION") or "本单位", datetime.now(UTC))
     for name in (VAULT_RECIPIENT_FILE, ESCROW_RECIPIENT_FILE):
         shutil.copyfile(vault / name, recipients / name)
-    if (vault / ESCROW_FILE).exists():
-        sys.stderr.write(f"Take {vault / ESCROW_FILE} offline and delete it: nothing here needs it.\n")
+    shutil.copyfile(seal / CHAIN_FILE, chain / CHAIN_FILE)
+    for path in (vault / ESCROW_FILE, seal / ROOT_FILE):
+        if path.exists():
+            sys.stderr.write(f"Take {path} offline and delete it: nothing here needs it.\n")
 
 
 if __name__ == "__main__":
-    main(*(Path(name) for name in sys.argv[1:])) if len(sys.argv) > 1 else main(VAULT, RECIPIENTS)
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else KEYS)

@@ -52,5 +52,5 @@ def own_seals(folder: Path) -> OwnSeals:
     chains = [read_chain(path) for path in (newest, *sorted((folder / OLDER).glob("*.pem")))]
     return OwnSeals(
         frozenset(chain.root_fingerprint for chain in chains),
-        min(chain.leaf.not_valid_before_utc for chain in chains) + BEFORE,
+        min(chain.root.not_valid_before_utc for chain in chains) + BEFORE,
     )

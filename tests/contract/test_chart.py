@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,26 +13,29 @@ from chart_render import CHART, ROOT, SETS, parts, rendered
 from services.runtime.settings import Settings, variable
 from services.runtime.worker import discover
 from services.vault.keys import LoanKeys, ensure_keys
+from services.vault.log_key import ensure_log_key
 from services.vault.secret_box import KeyFileBox
+from services.vault.signing import ensure_seal_key
 
 TOOLS = ROOT / "deploy" / "chart"
 BOOKS = {"footage-desk-database"}
 STORE, REPLICA = {"footage-desk-store"}, {"footage-desk-replica"}
 VAULT, PORTAL = {"footage-desk-vault"}, {"footage-desk-portal-key"}
+SEAL, LOG = {"footage-desk-seal"}, {"footage-desk-log"}
 NOTICES = {"footage-desk-mail", "footage-desk-webhook"}
 PROVIDER = {"footage-desk-oidc"}
 RECORDERS = {"10.20.0.0/16", "10.21.0.0/16"}
 
 # Which secrets each part of the city is given. Whoever widens this says why.
 SECRETS = {
-    "portal": BOOKS | STORE | PORTAL | NOTICES | PROVIDER,
+    "portal": BOOKS | STORE | PORTAL | LOG | NOTICES | PROVIDER,
     "worker-process": BOOKS,
     "worker-preserve-footage": BOOKS | STORE,
-    "worker-retrieve-footage": BOOKS | STORE,
+    "worker-retrieve-footage": BOOKS | STORE | SEAL,
     "worker-back-up-footage": BOOKS | STORE | REPLICA,
-    "worker-encrypt-copy": BOOKS | STORE | REPLICA | VAULT,
+    "worker-encrypt-copy": BOOKS | STORE | REPLICA | VAULT | SEAL,
     "worker-inspect-return": BOOKS | STORE,
-    "worker-closing": BOOKS | STORE | REPLICA,
+    "worker-closing": BOOKS | STORE | REPLICA | SEAL,
     "migrate": BOOKS,
     "deploy-models": set(),
     "backup": BOOKS | STORE | REPLICA,
@@ -57,18 +61,18 @@ def test_only_who_asks_recorders_reaches_their_networks() -> None:
 
 def test_each_part_reaches_the_ports_that_it_speaks_to() -> None:
     names, gateway, database, store, recorders, mail, webhook = 53, 26500, 5432, 9000, {80, 443, 554}, 587, 443
-    provider = 8443
+    provider, stamps = 8443, 80
     process, footage = {names, gateway, database}, {names, gateway, database, store}
 
     assert {name: part.ports for name, part in parts("city").items()} == {
-        "portal": footage | recorders | {mail, webhook, provider},
+        "portal": footage | recorders | {mail, webhook, provider, stamps},
         "worker-process": process,
         "worker-preserve-footage": footage | recorders,
-        "worker-retrieve-footage": footage | recorders,
+        "worker-retrieve-footage": footage | recorders | {stamps},
         "worker-back-up-footage": footage,
-        "worker-encrypt-copy": footage,
+        "worker-encrypt-copy": footage | {stamps},
         "worker-inspect-return": footage,
-        "worker-closing": footage,
+        "worker-closing": footage | {stamps},
         "migrate": {names, database},
         "deploy-models": {names, gateway},
         "backup": {names, database, store},
@@ -197,9 +201,13 @@ def test_keys_are_laid_out_as_the_house_demands(tmp_path: Path) -> None:
     for folder in (given / "portal", volume, keys):
         folder.mkdir(parents=True, mode=0o777)
     ensure_keys(given / "vault")
+    ensure_seal_key(given / "seal", "本单位", datetime.now(UTC))
+    (given / "seal" / "seal-root-TAKE-OFFLINE.pem").unlink()
+    ensure_log_key(given / "log")
     (given / "portal" / "secrets.key").write_text("ab" * 32 + "\n")
     (given / "vault" / "vault-identity.txt").chmod(0o440)
     names = ["vault/vault-identity.txt", "vault/vault-recipient.txt", "vault/escrow-recipient.txt"]
+    names += ["seal/seal-chain.pem", "seal/seal-key.pem", "log/log-key.pem"]
 
     def lay_out(loans: str) -> None:
         places = ["--given", given, "--keys", keys, "--volume", volume, "--loans", loans]
@@ -213,6 +221,8 @@ def test_keys_are_laid_out_as_the_house_demands(tmp_path: Path) -> None:
 
     assert ensure_keys(keys / "vault").unwrapper() is not None
     assert not (keys / "vault" / "escrow-identity-TAKE-OFFLINE.txt").exists()
+    assert ensure_seal_key(keys / "seal", "本单位", datetime.now(UTC)).sign(bytes(32))
+    assert ensure_log_key(keys / "log").public == ensure_log_key(given / "log").public
     assert LoanKeys(keys / "loans").create("copy-1") == copy
     box = KeyFileBox(keys / "portal" / "secrets.key")
     assert box.open(box.seal("secret", "test"), "test") == "secret"

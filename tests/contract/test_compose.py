@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from image_layout import DOCKERFILE, variables
 
 from services.runtime.settings import Settings, variable
 from services.vault.keys import recipients_in
+from services.vault.seal import own_seals
+from services.vault.signing import ensure_seal_key
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -59,6 +62,9 @@ def test_each_part_is_given_its_secrets_and_no_other() -> None:
         assert ("/keys/vault" in mounted) == ("recipients" in needed), name
         assert ("/keys/loans" in mounted) == bool({"loanKeys", "loanKeysRead"} & needed), name
         assert ("/keys/portal" in mounted) == (name == "portal")
+        assert (mounted.get("/keys/seal") == "seal-key") == ("sealKey" in needed), name
+        assert (mounted.get("/keys/seal") == "seal-chain") == ("sealChain" in needed), name
+        assert ("/keys/log" in mounted) == ("logKey" in needed), name
         assert ("/mnt/recorders" in mounted) == ("recorders" in needed), name
         assert ("outside" in SERVICES[name]["networks"]) == ("recorders" in needed), name
 
@@ -159,17 +165,21 @@ def test_who_waits_for_a_part_waits_for_one_there_is() -> None:
 
 
 def test_the_keys_are_made_once_and_the_recipients_lie_apart(tmp_path: Path) -> None:
-    vault, recipients = tmp_path / "vault", tmp_path / "recipients"
-    recipients.mkdir(mode=0o700)
+    vault, recipients, seal, chain = (tmp_path / name for name in ("vault", "recipients", "seal", "seal-chain"))
+    for folder in (recipients, chain):
+        folder.mkdir(mode=0o700)
 
     def make() -> str:
-        script = [sys.executable, DEPLOY / "compose" / "make_keys.py", vault, recipients]
+        script = [sys.executable, DEPLOY / "compose" / "make_keys.py", tmp_path]
         return subprocess.run(script, check=True, capture_output=True, text=True).stderr
 
     assert "offline" in make()
     first = recipients_in(recipients)
     (vault / "escrow-identity-TAKE-OFFLINE.txt").unlink()
+    (seal / "seal-root-TAKE-OFFLINE.pem").unlink()
 
     assert make() == ""
     assert recipients_in(recipients) == first == recipients_in(vault)
     assert sorted(path.name for path in recipients.iterdir()) == ["escrow-recipient.txt", "vault-recipient.txt"]
+    assert [path.name for path in chain.iterdir()] == ["seal-chain.pem"]
+    assert own_seals(chain).has_made(ensure_seal_key(seal, "本单位", datetime.now(UTC)).chain)

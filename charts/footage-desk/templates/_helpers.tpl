@@ -74,6 +74,8 @@ app.kubernetes.io/part-of: footage-desk
   "replica" $v.replica.secret
   "vault" $v.vault.identity
   "portal" $v.portal.key
+  "seal" $v.seal.key
+  "log" $v.auditLog.key
   "oidc" $v.portal.oidc.secret
   "mail" $v.portal.mail.secret
   "webhook" $v.portal.webhook.secret | toJson }}

@@ -56,6 +56,9 @@
     {{- end }}
   {{- end }}
 {{- end }}
+{{- if and $v.seal.timeStamp.url (or (has "sealKey" .access) (has "logKey" .access)) }}
+{{ include "footage-desk.to" (dict "to" $n.timeStampTo "port" (include "footage-desk.urlPort" $v.seal.timeStamp.url)) }}
+{{- end }}
 {{- if and (has "mail" .access) $v.portal.mail.host }}
 {{ include "footage-desk.to" (dict "to" $n.mailTo "port" $v.portal.mail.port) }}
 {{- end }}

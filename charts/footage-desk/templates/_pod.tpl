@@ -55,6 +55,12 @@
     {{- end }}
   {{- end }}
 {{- end }}
+{{- if or (has "sealKey" .access) (has "logKey" .access) }}
+  {{- with $v.seal.timeStamp }}
+    {{- if .url }}{{- $_ := set $env "FOOTAGE_DESK_TIME_STAMP_URL" (dict "value" .url) }}{{- end }}
+    {{- if .trusted }}{{- $_ := set $env "FOOTAGE_DESK_TIME_STAMP_TRUSTED_FILE" (dict "value" "/keys/seal/time-stamp-trusted.pem") }}{{- end }}
+  {{- end }}
+{{- end }}
 {{- if has "mail" .access }}
   {{- with $v.portal.mail }}
     {{- if .host }}
@@ -92,6 +98,13 @@
 {{- if has "recipients" .access }}{{- $names = concat $names (list "vault/vault-recipient.txt" "vault/escrow-recipient.txt") }}{{- end }}
 {{- if has "vaultKey" .access }}{{- $names = append $names "vault/vault-identity.txt" }}{{- end }}
 {{- if has "portalKey" .access }}{{- $names = append $names "portal/secrets.key" }}{{- end }}
+{{- if or (has "sealKey" .access) (has "sealChain" .access) }}{{- $names = append $names "seal/seal-chain.pem" }}{{- end }}
+{{- if has "sealKey" .access }}{{- $names = append $names "seal/seal-key.pem" }}{{- end }}
+{{- if and .root.Values.seal.timeStamp.trusted (or (has "sealKey" .access) (has "logKey" .access)) }}{{- $names = append $names "seal/time-stamp-trusted.pem" }}{{- end }}
+{{- if has "logKey" .access }}
+  {{- $names = append $names "log/log-key.pem" }}
+  {{- if .root.Values.auditLog.formerKeys }}{{- $names = append $names "log/log-vkeys.txt" }}{{- end }}
+{{- end }}
 {{- $names | toJson }}
 {{- end }}
 
@@ -200,6 +213,33 @@
           name: {{ $ref.name }}
           items: [{key: {{ $ref.key }}, path: portal/secrets.key}]
       {{- end }}
+      {{- if or (has "sealKey" .access) (has "sealChain" .access) }}
+      - configMap:
+          name: {{ $full }}-recipients
+          items: [{key: seal-chain.pem, path: seal/seal-chain.pem}]
+      {{- end }}
+      {{- if and $v.seal.timeStamp.trusted (or (has "sealKey" .access) (has "logKey" .access)) }}
+      - configMap:
+          name: {{ $full }}-recipients
+          items: [{key: time-stamp-trusted.pem, path: seal/time-stamp-trusted.pem}]
+      {{- end }}
+      {{- if has "sealKey" .access }}
+      {{- $ref := include "footage-desk.secretRef" (dict "root" .root "name" "seal") | fromJson }}
+      - secret:
+          name: {{ $ref.name }}
+          items: [{key: {{ $ref.key }}, path: seal/seal-key.pem}]
+      {{- end }}
+      {{- if has "logKey" .access }}
+      {{- $ref := include "footage-desk.secretRef" (dict "root" .root "name" "log") | fromJson }}
+      - secret:
+          name: {{ $ref.name }}
+          items: [{key: {{ $ref.key }}, path: log/log-key.pem}]
+      {{- if $v.auditLog.formerKeys }}
+      - configMap:
+          name: {{ $full }}-recipients
+          items: [{key: log-vkeys.txt, path: log/log-vkeys.txt}]
+      {{- end }}
+      {{- end }}
 {{- end }}
 {{- if $loans }}
 - name: loan-keys
@@ -293,6 +333,6 @@ topologySpreadConstraints:
 
 {{/* A change of what a pod reads once, at its start, starts it again. */}}
 {{- define "footage-desk.checksums" -}}
-checksum/config: {{ list .Values.config .Values.vault.recipient .Values.vault.escrowRecipient (.Files.Get "files/lay_out_keys.py") | toJson | sha256sum }}
+checksum/config: {{ list .Values.config .Values.vault.recipient .Values.vault.escrowRecipient .Values.seal.chain .Values.seal.timeStamp.trusted .Values.auditLog.formerKeys (.Files.Get "files/lay_out_keys.py") | toJson | sha256sum }}
 checksum/secrets: {{ include "footage-desk.secrets" . | sha256sum }}
 {{- end }}

@@ -40,7 +40,7 @@
 {{- if and $v.store.endpoint (eq (lower $v.store.endpoint) (lower $v.replica.endpoint)) }}
   {{- $wrong = append $wrong "replica.endpoint is store.endpoint: set it to another server, a backup beside the original is none." }}
 {{- end }}
-{{- $asked := dict "database.secret" $v.database.secret "store.secret" $v.store.secret "replica.secret" $v.replica.secret "vault.identity" $v.vault.identity "portal.key" $v.portal.key }}
+{{- $asked := dict "database.secret" $v.database.secret "store.secret" $v.store.secret "replica.secret" $v.replica.secret "vault.identity" $v.vault.identity "portal.key" $v.portal.key "seal.key" $v.seal.key "auditLog.key" $v.auditLog.key }}
 {{- range $path, $secret := $asked }}
   {{- if not (include "footage-desk.hasSecret" $secret) }}
     {{- $wrong = append $wrong (printf "%s is not set: name an existingSecret with its existingSecretKey, or give an inlineSecret for a trial." $path) }}
@@ -55,6 +55,9 @@
   {{- $wrong = append $wrong "vault.recipient and vault.escrowRecipient are not both set: make two pairs with age-keygen, set what `age-keygen -y` prints (age1…), and lock the escrow's identity away." }}
 {{- else if eq $v.vault.recipient $v.vault.escrowRecipient }}
   {{- $wrong = append $wrong "vault.escrowRecipient is vault.recipient: make the escrow a pair of its own, or losing one loses both." }}
+{{- end }}
+{{- if not (contains "BEGIN CERTIFICATE" $v.seal.chain) }}
+  {{- $wrong = append $wrong "seal.chain is not set: make the seal with `footage-desk keys make` and set what seal/seal-chain.pem holds." }}
 {{- end }}
 {{- if $v.portal.enabled }}
   {{- if not $v.portal.publicUrl }}
