@@ -208,8 +208,14 @@ async def sweep(house: House, *, all_open: bool) -> None:
 def _log_head(house: House) -> LogHead:
     settings = house.settings
     key = ensure_log_key(settings.keys / LOG_FOLDER, settings.log_origin)
-    every, anchor_every = settings.checkpoint_every, settings.anchor_every
-    return LogHead(house.register, key, house.store, every=every, anchor_every=anchor_every)
+    return LogHead(
+        house.register,
+        key,
+        house.store,
+        every=settings.checkpoint_every,
+        anchor_every=settings.anchor_every,
+        time_stamper=house.time_stamper,
+    )
 
 
 async def _keep_sweeping(house: House) -> None:

@@ -26,6 +26,7 @@ from services.engine import main as engine_main
 from services.engine.errors import DataDirectoryInUse
 from services.evidence import commands as evidence
 from services.house import START, House, check_models, occupied_house, open_register
+from services.keeping import audit_commands as audit
 from services.keeping import commands as keeping
 from services.register import schema
 from services.runtime.channel import open_channel
@@ -336,5 +337,6 @@ def _accounts(accounts: list[Account]) -> Table:
 designing.add_to(app, _sentences)
 keeping.add_to(app, _settings, _sentences, _plainly)
 evidence.add_to(app, _settings, _sentences, _plainly)
+app.add_typer(audit.commands(_settings, _sentences, _plainly), name="audit")
 app.add_typer(bench.commands(_settings, _sentences, _plainly), name="bench")
 operating.add_to(app, _settings, _sentences, _plainly)

@@ -14,6 +14,7 @@ from services.keeping.backup import CLOCK, Say, told
 from services.keeping.bundle import Bundle
 from services.keeping.key_archive import Archived
 from services.keeping.premises import ACTOR, Premises
+from services.portal.log_head import FOLDER as CHECKPOINTS
 from services.register import audit, schema
 from services.register.documents import NumberSeries
 from services.register.unit import Unit, connect
@@ -242,5 +243,6 @@ def _record(unit: Unit, bundle: Bundle, compared: inventory.Compared, left_out: 
         objects_as_they_were=compared.same,
         objects_missing_or_changed=len(compared.faults),
         objects_newer=len(compared.newer),
+        checkpoints_lost=[name for name in compared.newer if name.startswith(CHECKPOINTS)],
         loan_keys_left_destroyed=sorted(left_out),
     )

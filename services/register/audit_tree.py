@@ -48,7 +48,11 @@ def append(session: Session, events: "Sequence[AuditEvent]") -> None:
     if not events:
         return
     session.flush()  # whatever may have to wait for another unit does so before the trail is locked
-    connection = session.connection()
+    append_in(session.connection(), events)
+
+
+def append_in(connection: Connection, events: "Sequence[AuditEvent]") -> None:
+    """As ``append``, where nothing is left to flush."""
     if connection.dialect.name == "postgresql":
         _do(connection, "SELECT pg_advisory_xact_lock(?)", (LOCK,))
     size = int(_do(connection, SIZE).scalar_one())

@@ -6,7 +6,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, MetaData
+from sqlalchemy import Connection, Engine, MetaData
 
 from services.register import (  # noqa: F401 - importing a book enters its tables
     agreement_texts,
@@ -72,8 +72,13 @@ def migrate(engine: Engine, revision: str = "head") -> None:
 
 def check(unit: Unit) -> str:
     """Which schema the database has; raises Fatal when it is not the newest."""
+    return check_in(unit.session.connection())
+
+
+def check_in(connection: Connection) -> str:
+    """As ``check``."""
     newest = ScriptDirectory(str(migrations())).get_current_head()
-    present = MigrationContext.configure(unit.session.connection()).get_current_revision()
+    present = MigrationContext.configure(connection).get_current_revision()
     if present == newest:
         return newest or "none"
     if present is None:

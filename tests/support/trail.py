@@ -1,0 +1,55 @@
+"""An audit trail of some events with signed heads, and hands that change it behind the register's back."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import text
+
+from services.register import audit, checkpoints, schema
+from services.register.rules import Rules
+from services.register.unit import Actor, Register, Unit
+from services.runtime.clock import FixedClock
+from services.vault.log_key import LogKey
+
+NOON = datetime(2031, 3, 4, 12, 0, 0, 250_000, tzinfo=UTC)
+ACTOR = Actor("system", "test")
+TABLES = ("audit_events", "audit_nodes", "audit_checkpoints", "audit_anchors")
+
+
+@dataclass
+class Trail:
+    """Books at ``url`` with nothing in them but the trail."""
+
+    url: str
+    key: LogKey
+    register: Register = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.register = Register(self.url, FixedClock(NOON), Rules(max_use_days=30))
+        schema.migrate(self.register.engine)
+
+    def grow(self, by: int, *, first: int = 0, action: str = "tried", case: str | None = None, **detail: Any) -> None:
+        def record(unit: Unit, number: int) -> None:
+            audit.record(unit, action, "test", f"“{number}”", application_id=case, count=number, **detail)
+
+        for number in range(first, first + by):
+            self.register.run_now(ACTOR, record, number)
+
+    def sign(self) -> str:
+        row = self.register.run_now(ACTOR, checkpoints.sign, self.key.origin, self.key.sign)
+        assert row is not None
+        return row.note
+
+    def tamper(self, *statements: str, **values: object) -> None:
+        """Take the triggers away, as whoever holds the database can, and do as one likes."""
+        postgres = self.register.engine.dialect.name == "postgresql"
+        with self.register.engine.begin() as connection:
+            for table in TABLES:
+                for verb in ("only_grows",) if postgres else ("no_update", "no_delete"):
+                    connection.execute(
+                        text(f"DROP TRIGGER IF EXISTS {table}_{verb}" + (f" ON {table}" if postgres else ""))
+                    )
+            for statement in statements:
+                names = {name: value for name, value in values.items() if f":{name}" in statement}
+                connection.execute(text(statement), names)
