@@ -23,6 +23,7 @@ from services.register.unit import Actor, Register, Unit
 from services.runtime.errors import Refused, Retryable
 from services.runtime.settings import Settings
 
+USUAL_PORTS = {"https": 443, "http": 80}
 Secret = Annotated[SecretStr, Field(min_length=1, max_length=1000)]
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Base64url = Annotated[str, Field(min_length=1, max_length=8192, pattern="^[A-Za-z0-9_-]+$")]
@@ -119,7 +120,8 @@ def place_of(settings: Settings) -> Place | None:
     try:
         ip_address(host)
     except ValueError:
-        return Place(host, f"{address.scheme}://{address.netloc}".lower()) if host else None
+        usual = f":{USUAL_PORTS.get(address.scheme)}"  # browsers leave it out
+        return Place(host, f"{address.scheme}://{address.netloc.lower().removesuffix(usual)}") if host else None
     return None
 
 
