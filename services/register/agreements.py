@@ -1,5 +1,6 @@
 """Confidentiality agreements: no task, key or view without a valid one (R59)."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,6 +15,7 @@ from services.register.unit import Unit
 from services.runtime.errors import Refused
 
 TERM = timedelta(days=365)
+KIND = "confidentiality-agreement"
 
 
 class Agreement(Base):
@@ -35,6 +37,12 @@ def mine(unit: Unit) -> list[Agreement]:
     return list(unit.session.scalars(query))
 
 
+def papers(unit: Unit, signed: Sequence[Agreement]) -> dict[str, str]:
+    """The number of the document that each of these is on, by the agreement's id; older ones have none."""
+    found = (documents.of_subject(unit, KIND, one.id) for one in signed)
+    return {str(one.subject_id): one.number for one in found if one is not None}
+
+
 def sign(unit: Unit, version: str, proof: Proof) -> Agreement:
     """The acting person signs the agreement of the present version for a year; Refused for an older version."""
     if version != unit.rules.agreement_version:
@@ -53,7 +61,7 @@ def sign(unit: Unit, version: str, proof: Proof) -> Agreement:
         expires_at=signed_at + TERM,
     )
     statement = {
-        "kind": "confidentiality-agreement",
+        "kind": KIND,
         "agreement": agreement.id,
         "person": unit.actor.id,
         "version": version,
@@ -64,9 +72,7 @@ def sign(unit: Unit, version: str, proof: Proof) -> Agreement:
     agreement.statement_sha256, agreement.signature = signed.sha256, signed.signature
     unit.session.add(agreement)
     audit.record(unit, "agreement-signed", "agreement", agreement.id, version=version, statement_sha256=signed.sha256)
-    documents.write_once(
-        unit, "confidentiality-agreement", agreement.id, lambda: _content(unit, agreement), application_id=None
-    )
+    documents.write_once(unit, KIND, agreement.id, lambda: _content(unit, agreement), application_id=None)
     return agreement
 
 

@@ -1,5 +1,7 @@
 """My confidentiality agreements: without a valid one there is no task, no key and no view (R59)."""
 
+from collections.abc import Sequence
+
 from fastapi import APIRouter
 
 from services.portal.api.dependencies import Books
@@ -8,6 +10,7 @@ from services.portal.api.session import Acting
 from services.portal.api.shapes import Answer, Line, Moment
 from services.portal.api.signing import Signing, signed
 from services.register import agreements
+from services.register.agreements import Agreement
 from services.register.unit import Unit
 from services.register.valid_agreements import valid_agreement
 
@@ -21,11 +24,14 @@ class AgreementBody(Signing):
 
 
 class AgreementAnswer(Answer):
+    """``document`` is the number that it is printed under; older ones have none."""
+
     id: str
     version: str
     signed_at: Moment
     expires_at: Moment
     ended_at: Moment | None
+    document: str | None = None
 
 
 class AgreementsAnswer(Answer):
@@ -44,7 +50,7 @@ async def my_agreements(actor: Acting, books: Books) -> AgreementsAnswer:
         return AgreementsAnswer(
             version=unit.rules.agreement_version,
             valid=valid_agreement(unit, unit.actor.id) is not None,
-            signed=[AgreementAnswer.model_validate(row) for row in agreements.mine(unit)],
+            signed=_answers(unit, agreements.mine(unit)),
         )
 
     return await books.run(actor, read)
@@ -53,5 +59,14 @@ async def my_agreements(actor: Acting, books: Books) -> AgreementsAnswer:
 @router.post("", status_code=201, responses=signed(401, 403, 409))
 async def sign_agreement(agreement: AgreementBody, actor: Acting, books: Books) -> AgreementAnswer:
     """Sign the present agreement for a year."""
-    row = await books.run(actor, agreements.sign, agreement.version, agreement.proof())
-    return AgreementAnswer.model_validate(row)
+
+    def act(unit: Unit) -> AgreementAnswer:
+        [answer] = _answers(unit, [agreements.sign(unit, agreement.version, agreement.proof())])
+        return answer
+
+    return await books.run(actor, act)
+
+
+def _answers(unit: Unit, signed: Sequence[Agreement]) -> list[AgreementAnswer]:
+    papers = agreements.papers(unit, signed)
+    return [AgreementAnswer.model_validate(one).model_copy(update={"document": papers.get(one.id)}) for one in signed]

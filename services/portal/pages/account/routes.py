@@ -282,10 +282,12 @@ async def _agreement(
     visitor: Visitor, books: Register, typed: TypedForm | None = None, refusal: Refused | None = None
 ) -> Response:
     def read(unit: Unit) -> dict[str, Any]:
+        signed = agreements.mine(unit)
         return {
             "text": agreement_texts.present_text(unit),
             "valid": valid_agreements.valid_agreement(unit, unit.actor.id),
-            "signed": agreements.mine(unit),
+            "signed": signed,
+            "papers": agreements.papers(unit, signed),
         }
 
     facts = await books.run(visitor.actor, read)
