@@ -98,6 +98,7 @@ HAPPENINGS: Mapping[str, tuple[str, str]] = {
     "custody-resumed": ("使用期限变更，恢复访问", "The use period was changed and access resumed"),
     "custody-lost": ("保管人报告副本遗失", "The custodian reported a loss"),
     "custody-returned": ("保管人归还副本", "The custodian returned the copies"),
+    "return-signed": ("保管人签署归还声明", "The custodian signed the attestation of the return"),
     "custody-inspected": ("核对归还的副本", "The return was examined"),
     "custody-violation": ("登记违规：{kind}", "A violation was recorded: {kind}"),
     "custody-ended": ("保管结束", "The custody ended"),
