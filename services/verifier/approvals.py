@@ -9,7 +9,7 @@ from services.verifier import layout
 from services.verifier.assertions import check_assertion
 from services.verifier.canonical import canonical
 from services.verifier.invalid import Invalid
-from services.verifier.package import Package, moment
+from services.verifier.package import Package, moment, number_of
 from services.verifier.report import Report
 from services.verifier.trail import Event, Trail
 
@@ -62,7 +62,7 @@ def examine(package: Package, trail: Trail, report: Report) -> None:
 
 def _number(package: Package) -> str:
     try:
-        return str(package.form["number"])
+        return number_of(package.form)
     except (Invalid, LookupError, TypeError):
         return ""
 

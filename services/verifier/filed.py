@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from services.verifier import layout
 from services.verifier.envelopes import Opened
 from services.verifier.invalid import Invalid
-from services.verifier.package import Package
+from services.verifier.package import Package, number_of
 from services.verifier.report import Report
 from services.verifier.trail import Trail
 
@@ -32,7 +32,7 @@ def _check(package: Package, trail: Trail, name: str) -> str:
     if opened.statement["predicateType"] != PREDICATE:
         raise Invalid("it is signed as something else than a document")
     _check_subjects(package, opened, stem)
-    if layout.file_name(told["number"]) != stem or data["number"] != told["number"]:
+    if layout.file_name(told["number"]) != stem or number_of(data) != told["number"]:
         raise Invalid(f"it is the document {told['number']!r:.60} and lies here as {stem}")
     if told["demo"] != data["demo"]:
         raise Invalid("label and document differ in whether it is a demonstration's")
@@ -85,7 +85,7 @@ def _carries(pdf: bytes, data: bytes) -> bool:
 
 def _complete(package: Package, trail: Trail) -> str:
     """Whatever the audit events say was written is here, whole."""
-    here = {(data["number"], package.hashes[f"documents/{stem}.json"]) for stem, data in package.documents.items()}
+    here = {(number_of(data), package.hashes[f"documents/{stem}.json"]) for stem, data in package.documents.items()}
     for event in trail.events:
         written = event.action.endswith("-written") and event.told["subject"]["kind"] == "document"
         if written and (event.subject, event.detail["sha256"]) not in here:

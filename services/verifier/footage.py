@@ -7,7 +7,7 @@ from typing import Any
 from services.verifier import layout
 from services.verifier.envelopes import Opened
 from services.verifier.invalid import Invalid
-from services.verifier.package import Package
+from services.verifier.package import Package, number_of
 from services.verifier.report import Report
 from services.verifier.trail import Event, Trail
 
@@ -73,8 +73,8 @@ def _check_key(opened: Opened, event: Event) -> None:
 
 
 def _check_application(package: Package, number: Any) -> None:
-    if number != package.form["number"] and not str(number).startswith(f"{package.predicate['application']}/"):
-        raise Invalid(f"it is of the application {number!r:.60}, and the package of {package.predicate['application']}")
+    if number != number_of(package.form):
+        raise Invalid(f"it is of the application {number!r:.60}, and the package of {number_of(package.form)}")
 
 
 def _form_document(package: Package) -> tuple[str, str]:

@@ -209,6 +209,12 @@ def _read(package: Package, one: dict[str, Any]) -> str:
     return digest.hexdigest()
 
 
+def number_of(document: dict[str, Any]) -> str:
+    """The number of a document by its data; a form that was corrected has its round behind the application's number."""
+    round_ = document.get("round", 0)
+    return f"{document['number']}/{round_}" if round_ else str(document["number"])
+
+
 def moment(text: Any) -> datetime:
     """A moment with its offset; raises Invalid for a text that is none."""
     try:
