@@ -32,6 +32,9 @@ class Somebody:
     async def get(self, path: str, **parameters: Any) -> Any:
         return _answer(await self._http.get(path, params=parameters or None))
 
+    async def get_bytes(self, path: str) -> bytes:
+        return _right(await self._http.get(path)).content
+
     async def post(self, path: str, body: dict[str, Any] | None = None) -> Any:
         return _answer(await self._http.post(path, json=body or {}))
 
@@ -95,10 +98,14 @@ async def wait_for(what: str, look: Callable[[], Awaitable[Any]], patience: time
 
 
 def _answer(response: httpx.Response) -> Any:
+    return _right(response).json() if response.content else None
+
+
+def _right(response: httpx.Response) -> httpx.Response:
     if response.is_error:
         problem = response.json() if response.headers.get("content-type", "").startswith("application/json") else {}
         raise Stuck(
             f"{response.request.method} {response.request.url.path} answered {response.status_code}: "
             f"{problem.get('en', response.text[:200])}"
         )
-    return response.json() if response.content else None
+    return response

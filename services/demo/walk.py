@@ -185,7 +185,9 @@ async def _keep_documents(walk: Walk, case: Case, closed: dict[str, Any]) -> Non
     reader = await case.people("wulei")
     for document in closed["documents"]:
         content = await reader.get(f"/api/documents/{document['number']}")
-        (documents / f"{document['number'].replace('/', '-')}.json").write_text(_pretty(content), encoding="utf-8")
+        path = documents / document["number"].replace("/", "-")
+        path.with_suffix(".json").write_text(_pretty(content), encoding="utf-8")
+        path.with_suffix(".pdf").write_bytes(await reader.get_bytes(f"/api/documents/{document['number']}/pdf"))
 
 
 def _keep_results(walk: Walk, copies: list[proof.Issued]) -> None:
@@ -235,6 +237,6 @@ def _report(walk: Walk, case: Case, took: timedelta) -> int:
     held = bool(walk.checks) and all(check.held for check in walk.checks)
     walk.console.print(f"{case.number}: {len(walk.steps)} steps, {len(walk.checks)} checks, {took.seconds} s.")
     walk.console.print(f"Sealed copies and labels are in {walk.results}/copies.", soft_wrap=True)
-    walk.console.print(f"Form and retrieval records are in {walk.results}/documents.", soft_wrap=True)
+    walk.console.print(f"The documents, as PDF/A and as data, are in {walk.results}/documents.", soft_wrap=True)
     walk.console.print("[green]Everything holds.[/]" if held else "[red]Something does not hold.[/]")
     return 0 if held else 1
