@@ -28,6 +28,7 @@ from services.evidence import commands as evidence
 from services.house import START, House, check_models, occupied_house, open_register
 from services.keeping import audit_commands as audit
 from services.keeping import commands as keeping
+from services.keeping import key_commands as keys
 from services.register import schema
 from services.runtime.channel import open_channel
 from services.runtime.clock import SystemClock
@@ -338,5 +339,6 @@ designing.add_to(app, _sentences)
 keeping.add_to(app, _settings, _sentences, _plainly)
 evidence.add_to(app, _settings, _sentences, _plainly)
 app.add_typer(audit.commands(_settings, _sentences, _plainly), name="audit")
+app.add_typer(keys.commands(_settings, _sentences, _plainly), name="keys")
 app.add_typer(bench.commands(_settings, _sentences, _plainly), name="bench")
 operating.add_to(app, _settings, _sentences, _plainly)

@@ -3,6 +3,7 @@
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from services.house import check_models
 from services.portal.notifying.check import check_mail, check_webhook
 from services.portal.provider.check import check_provider
 from services.recorders.registry import Places, open_recorder, places_of
-from services.register import schema
+from services.register import key_events, schema
 from services.register.cameras import BROUGHT, Recorder
 from services.register.rules import rules_of
 from services.register.unit import Actor, Register
@@ -25,10 +26,13 @@ from services.runtime.settings import Settings, SettingsError, variable
 from services.runtime.stores import StoreSettings
 from services.runtime.threads import run_in_thread
 from services.vault.key_files import make_key_folder
-from services.vault.keys import ensure_keys
+from services.vault.keys import ESCROW_FILE, ensure_keys
+from services.vault.signing import ROOT_FILE, ensure_seal_key
 from services.vault.stores import open_store
+from services.vault.time_stamping import HttpTimeStamper, NotGranted, read_trusted
 
 ACTOR = Actor("system", "doctor")
+DRILL_EVERY = timedelta(days=366)
 
 
 @dataclass(frozen=True)
@@ -53,8 +57,28 @@ async def examine(settings: Settings, unknown: Sequence[str], *, portal: bool = 
     books = _there(settings) and all(line.well for line in lines if line.part == "database")
     lines.append(_use_period(await _max_use_days(settings) if books else settings.max_use_days))
     if books:
+        lines.append(await _line("escrow drill", partial(_drilled, settings)))
         lines += await _recorders(settings)
     return lines
+
+
+async def _drilled(settings: Settings) -> str:
+    """When masters were last opened with the escrow key; Fatal where there are some, and none was for a year."""
+    clock = data_folder.clock_of(settings.data_dir, demo=settings.demo)
+    register = Register(settings.database, clock, rules_of(settings))
+    try:
+        last = await register.run(ACTOR, key_events.last_drill)
+        first = await register.run(ACTOR, key_events.first_master_at)
+    finally:
+        register.close()
+    since = last or first
+    told = "never" if last is None else f"on {last:%Y-%m-%d}"
+    if since is not None and clock.now() - since > DRILL_EVERY:
+        raise Fatal(
+            f"the escrow key opened masters {told}, and not within a year: take it from the safe and run "
+            "footage-desk keys drill --identity FILE"
+        )
+    return f"the escrow key opened masters {told}; try it once a year with footage-desk keys drill"
 
 
 async def _line(part: str, look: Callable[[], Awaitable[str]]) -> Line:
@@ -82,8 +106,9 @@ def _looks(settings: Settings, portal: bool) -> list[tuple[str, Callable[[], Awa
     async def keys() -> str:
         if not portal:
             await run_in_thread(ensure_keys, settings.keys / "vault")
+            await run_in_thread(ensure_seal_key, settings.keys / "seal", settings.organisation, datetime.now(UTC))
         await run_in_thread(make_key_folder, settings.keys / "loans")
-        return f"keys in {settings.keys}, readable by this account alone; keep the escrow identity offline"
+        return f"keys in {settings.keys}, readable by this account alone{_belongs_offline(settings)}"
 
     async def models() -> str:
         await run_in_thread(check_models, settings.models_dir)
@@ -101,7 +126,24 @@ def _looks(settings: Settings, portal: bool) -> list[tuple[str, Callable[[], Awa
         ("mail", lambda: check_mail(settings)),
         ("webhook", lambda: check_webhook(settings)),
         ("sign-in", lambda: check_provider(settings)),
+        *([("time stamps", lambda: _time_stamps(settings))] if settings.time_stamp_url is not None else []),
     ]
+
+
+def _belongs_offline(settings: Settings) -> str:
+    places = (settings.keys / "vault" / ESCROW_FILE, settings.keys / "seal" / ROOT_FILE)
+    here = [str(path) for path in places if path.exists()]
+    return f"; take {' and '.join(here)} offline and delete what lies here" if here else "; escrow and root are offline"
+
+
+async def _time_stamps(settings: Settings) -> str:
+    stamper = HttpTimeStamper(str(settings.time_stamp_url), read_trusted(settings.time_stamp_trusted_file))
+    try:
+        await run_in_thread(stamper.check)
+    except NotGranted as error:
+        name = variable("time_stamp_url")
+        raise Fatal(f"no time stamp from {settings.time_stamp_url}: {error}; correct {name}, or reach it") from error
+    return f"{settings.time_stamp_url} stamps what is sealed"
 
 
 def _use_period(days: int | None) -> Line:

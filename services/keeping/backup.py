@@ -140,7 +140,7 @@ def _back_up_keys(place: Premises, wanted: Wanted, made_at: str, say: Say) -> No
     if wanted.keys is not None:
         files = key_archive.lasting(keys)
         key_archive.write(wanted.keys, key_archive.LASTING, files, wanted.recipients, made_at)
-        say(f"{len(files)} key files are in {wanted.keys}, encrypted. Loan keys and the escrow key are not among them.")
+        say(f"{len(files)} key files are in {wanted.keys}, encrypted, without loan keys and what belongs offline.")
     else:
         say("No lasting keys were backed up: without them no master opens, except with the escrow key.")
     if wanted.loan_keys is not None:
@@ -152,8 +152,8 @@ def _back_up_keys(place: Premises, wanted: Wanted, made_at: str, say: Say) -> No
         )
     else:
         say("No loan keys were backed up: after a loss, copies that are lent now cannot be opened; masters can.")
-    if key_archive.escrow_is_here(keys):
-        say("The escrow key still lies on this machine and is in no backup: take it offline.")
+    for path in key_archive.still_here(keys):
+        say(f"{path} still lies on this machine and is in no backup: take it offline.")
 
 
 def _record(unit: Unit, manifest: str) -> None:

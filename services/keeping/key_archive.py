@@ -1,8 +1,9 @@
 """Keys apart from the books: one age file for the keys that last, another for the loan keys that live now.
 
-Both hold a JSON object, ``age -d`` opens them. The escrow identity is in neither: it belongs offline. A file of loan
-keys is only as good as the newest one: it is replaced by the next, and a key that was destroyed does not come back
-from an old one, because the restored books, the marks in the folder and the hold on the copy's object are asked first.
+Both hold a JSON object, ``age -d`` opens them. Neither holds what belongs offline: escrow identity, root of the seal.
+A file of loan keys is only as good as the newest one: it is replaced by the next, and a key that was destroyed does not
+come back from an old one, because the restored books, the marks in the folder and the hold on the copy's object are
+asked first.
 """
 
 import json
@@ -18,8 +19,10 @@ from services.runtime.errors import Fatal
 from services.vault.age import AgeError, Encryptor, KeyInvalid, Reader
 from services.vault.key_files import make_key_folder, read_key_file, shred, write_key_file
 from services.vault.keys import ESCROW_FILE, FileIdentity, LoanKeys
+from services.vault.signing import ROOT_FILE
 
 LOANS = "loans"
+OFFLINE = (ESCROW_FILE, ROOT_FILE)
 LASTING, LIVING = "keys", "loan-keys"
 _KEY = ".key"
 
@@ -33,11 +36,11 @@ class Archived:
 
 
 def lasting(keys: Path) -> dict[str, tuple[str, int]]:
-    """Every key file but loan keys and the escrow identity."""
+    """Every key file but loan keys and what belongs offline."""
     found = {}
     for path in sorted(keys.rglob("*")):
         name = path.relative_to(keys)
-        if path.is_file() and name.parts[0] != LOANS and path.name != ESCROW_FILE and not path.name.startswith("."):
+        if path.is_file() and name.parts[0] != LOANS and path.name not in OFFLINE and not path.name.startswith("."):
             found[name.as_posix()] = (_text(path), path.stat().st_mode & 0o777)
     return found
 
@@ -48,8 +51,9 @@ def living(keys: Path) -> dict[str, tuple[str, int]]:
     return {f"{LOANS}/{path.name}": (_text(path), 0o600) for path in paths if not path.name.startswith(".")}
 
 
-def escrow_is_here(keys: Path) -> bool:
-    return any(keys.rglob(ESCROW_FILE))
+def still_here(keys: Path) -> list[Path]:
+    """The files that belong offline and lie there yet."""
+    return sorted(path for name in OFFLINE for path in keys.rglob(name))
 
 
 def check_recipients(recipients: Sequence[str]) -> None:
@@ -129,8 +133,8 @@ def put_back(keys: Path, archived: Archived) -> int:
     make_key_folder(keys)
     written = 0
     for name, (text, mode) in archived.files.items():
-        folder = (keys / name).parent
-        make_key_folder(folder)
+        for folder in reversed((keys / name).relative_to(keys).parents):
+            make_key_folder(keys / folder)
         written += write_key_file(keys / name, text, mode=mode)
     return written
 

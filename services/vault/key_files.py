@@ -65,6 +65,21 @@ def write_key_file(path: Path, text: str, *, mode: int = _MODE) -> bool:
     return True
 
 
+def replace_key_file(path: Path, text: str, *, mode: int = _MODE) -> None:
+    """Put the text in the place of what is there; at any moment the file is whole, the old one or the new one."""
+    waiting = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    descriptor = os.open(waiting, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(descriptor)
+        waiting.replace(path)
+    finally:
+        waiting.unlink(missing_ok=True)
+    sync_folder(path.parent)
+
+
 def shred(path: Path) -> bool:
     """Overwrite and remove the file, each step on the disk before the next; False when there was none."""
     try:

@@ -1,23 +1,24 @@
 """The vault's keys: where they lie, who may read them, and how a loan key is destroyed (docs/sealing.md, "Encryption").
 
-Labels, documents and checkpoints are signed from the evidence release on: `Signer` is what they will be signed
-through, and nothing is signed without one.
+What signs labels and documents is a `Signer` (`signing.py`); the audit trail's key is apart from it (`log_key.py`).
 """
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from services.runtime.errors import Fatal, Retryable
-from services.vault.age import KeyInvalid, Stanza, Unwrapper, X25519Identity, generate_identity
+from services.vault.age import KeyInvalid, NotARecipient, Stanza, Unwrapper, X25519Identity, generate_identity
 from services.vault.key_files import (
     KeyUnusable,
     leftovers,
     make_key_folder,
     read_key_file,
     remove_second_names,
+    replace_key_file,
     shred,
     write_key_file,
 )
@@ -74,18 +75,39 @@ class FileIdentity:
         return self._load().unwrap(stanzas)
 
     def _load(self) -> X25519Identity:
-        lines = [line.strip() for line in read_key_file(self._path).splitlines()]
-        keys = [line for line in lines if line and not line.startswith("#")]
+        keys = key_lines(self._path)
         if len(keys) != 1:
             raise KeyUnusable(
                 f"the key file {self._path} holds {len(keys)} keys: it has to hold one AGE-SECRET-KEY-1… line."
             )
-        try:
-            return X25519Identity(keys[0])
-        except KeyInvalid as error:
-            raise KeyUnusable(
-                f"the key file {self._path} cannot be used ({error}): restore it from its backup."
-            ) from error
+        return _identity(keys[0], self._path)
+
+
+class FileIdentities:
+    """The identities in a file of mode 0600, the newest first, read when they are used; an `Unwrapper`.
+
+    What was sealed to one that was replaced opens as well.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Raises Fatal when others may read the file, when it is missing, or when it holds no identity."""
+        self._path = path
+        self._load()
+
+    @property
+    def recipients(self) -> tuple[str, ...]:
+        return tuple(one.recipient for one in self._load())
+
+    def unwrap(self, stanzas: Sequence[Stanza]) -> bytes:
+        for identity in self._load():
+            with suppress(NotARecipient):
+                return identity.unwrap(stanzas)
+        raise NotARecipient(
+            f"the file was not encrypted to any key in {self._path}: open it with the one it was made for."
+        )
+
+    def _load(self) -> list[X25519Identity]:
+        return [_identity(line, self._path) for line in key_lines(self._path)]
 
 
 class LoanKeys:
@@ -154,7 +176,7 @@ class VaultKeys:
 
     def unwrapper(self) -> Unwrapper:
         """The vault's key, which opens masters; raises Fatal where it is not on this machine."""
-        return FileIdentity(self.identity_file)
+        return FileIdentities(self.identity_file)
 
 
 def ensure_keys(directory: Path) -> VaultKeys:
@@ -176,11 +198,35 @@ def ensure_keys(directory: Path) -> VaultKeys:
         (directory / ESCROW_RECIPIENT_FILE).read_text().strip(),
         directory / VAULT_FILE,
     )
-    if keys.identity_file.exists() and FileIdentity(keys.identity_file).recipient != keys.vault_recipient:
+    # A rotation that died has entered the new identity and not yet its recipient: what is sealed then opens as well.
+    if keys.identity_file.exists() and keys.vault_recipient not in FileIdentities(keys.identity_file).recipients:
         raise KeyUnusable(
             f"{directory / VAULT_RECIPIENT_FILE} does not belong to {keys.identity_file}: restore both files from the "
             "same backup, or masters would be encrypted to a key that is not here."
         )
+    return keys
+
+
+def rotate_vault(directory: Path) -> tuple[str, str]:
+    """A new vault key: masters are sealed to it from now on, and those sealed before open as before.
+
+    The recipients before and after. Raises KeyUnusable where the vault's key is not here.
+    """
+    path = directory / VAULT_FILE
+    before = FileIdentities(path).recipients[0]
+    identity, recipient = generate_identity()
+    notes = [line for line in read_key_file(path).splitlines() if line.startswith("#")]
+    replace_key_file(path, "\n".join([*notes, identity, *key_lines(path)]) + "\n")
+    replace_key_file(directory / VAULT_RECIPIENT_FILE, f"{recipient}\n", mode=0o644)
+    return before, recipient
+
+
+def key_lines(path: Path) -> list[str]:
+    """The lines of an identity file that are keys; raises KeyUnusable where it has none."""
+    lines = [line.strip() for line in read_key_file(path).splitlines()]
+    keys = [line for line in lines if line and not line.startswith("#")]
+    if not keys:
+        raise KeyUnusable(f"the key file {path} holds 0 keys: it has to hold one AGE-SECRET-KEY-1… line.")
     return keys
 
 
@@ -200,6 +246,13 @@ def recipients_in(directory: Path) -> tuple[str, str]:
             runbook=KeyUnusable.runbook,
         ) from error
     return vault, escrow
+
+
+def _identity(line: str, path: Path) -> X25519Identity:
+    try:
+        return X25519Identity(line)
+    except KeyInvalid as error:
+        raise KeyUnusable(f"the key file {path} cannot be used ({error}): restore it from its backup.") from error
 
 
 def _make_pair(identity_file: Path, recipient_file: Path, note: str) -> None:

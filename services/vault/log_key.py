@@ -9,7 +9,14 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from services.vault.folder_files import sync_folder
-from services.vault.key_files import KeyUnusable, make_key_folder, read_key_file, remove_second_names, write_key_file
+from services.vault.key_files import (
+    KeyUnusable,
+    make_key_folder,
+    read_key_file,
+    remove_second_names,
+    shred,
+    write_key_file,
+)
 from services.verifier.invalid import Invalid
 from services.verifier.notes import Checkpoint, VerifierKey, keys_of, signed
 
@@ -40,6 +47,7 @@ class LogKey:
 def ensure_log_key(folder: Path, origin: str | None = None) -> LogKey:
     """The key in ``folder``, made when there is none; its public half is entered in the list beside it.
 
+    Without an ``origin`` the log keeps the name that its first key gave it.
     Raises Fatal for a key that others may read or that is broken: a log that goes on under another key says so.
     """
     make_key_folder(folder)
@@ -50,9 +58,17 @@ def ensure_log_key(folder: Path, origin: str | None = None) -> LogKey:
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
         write_key_file(path, made.decode())
-    key = LogKey(_read(path), origin)
+    known = public_keys(folder)
+    key = LogKey(_read(path), origin or (known[-1].name if known else None))
     _enter(folder / PUBLIC_FILE, key.public)
     return key
+
+
+def rotate_log(folder: Path, origin: str | None = None) -> tuple[VerifierKey, VerifierKey]:
+    """A new key in the place of the one there, which is destroyed; the list keeps both. The old one and the new one."""
+    before = ensure_log_key(folder, origin).public
+    shred(folder / KEY_FILE)
+    return before, ensure_log_key(folder, origin).public
 
 
 def public_keys(folder: Path) -> list[VerifierKey]:

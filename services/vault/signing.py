@@ -21,13 +21,16 @@ from services.vault.key_files import (
     make_key_folder,
     read_key_file,
     remove_second_names,
+    replace_key_file,
+    shred,
     write_key_file,
 )
-from services.verifier.chains import Chain, seal_chain
+from services.verifier.chains import Chain, key_id, seal_chain
 from services.verifier.invalid import Invalid
 
 KEY_FILE = "seal-key.pem"
 CHAIN_FILE = "seal-chain.pem"
+NEXT_FILE = "seal-key-next.pem"
 ROOT_FILE = "seal-root-TAKE-OFFLINE.pem"
 OLDER = "older"  # a folder of the chains that were replaced
 ROOT_LASTS = timedelta(days=20 * 365 + 5)
@@ -73,13 +76,15 @@ class FileSigner:
 
     def _key(self) -> ec.EllipticCurvePrivateKey:
         wanted = self.chain.key_id
-        key = read_key(self.folder / KEY_FILE)
-        if key_id_of(key) != wanted:
-            raise KeyUnusable(
-                f"{self.folder / CHAIN_FILE} does not belong to {KEY_FILE}: restore both files from the same backup, "
-                "or nobody could check what is signed."
-            )
-        return key
+        # A rotation puts the chain in its place first, and the key then: in between the key has another name.
+        waiting = self.folder / NEXT_FILE
+        for path in (self.folder / KEY_FILE, *([waiting] if waiting.exists() else [])):
+            if key_id_of(key := read_key(path)) == wanted:
+                return key
+        raise KeyUnusable(
+            f"{self.folder / CHAIN_FILE} does not belong to {KEY_FILE}: restore both files from the same backup, "
+            "or nobody could check what is signed."
+        )
 
 
 def ensure_seal_key(folder: Path, organisation: str, now: datetime) -> FileSigner:
@@ -100,10 +105,39 @@ def ensure_seal_key(folder: Path, organisation: str, now: datetime) -> FileSigne
     for name in (KEY_FILE, ROOT_FILE):
         # Whoever takes the root offline takes the file that has its name, and no other may be left.
         remove_second_names(folder / name)
+    _end_rotation(folder)
     signer = FileSigner(folder)
     if (folder / KEY_FILE).exists():
         signer.sign(bytes(32))
     return signer
+
+
+def rotate_seal(folder: Path, root_file: Path, now: datetime) -> tuple[Chain, Chain]:
+    """A new seal key under the same root; what was sealed before is checked as before, and the old key is destroyed.
+
+    The chains before and after. ``root_file``: the root's key, from wherever it lies. Raises KeyUnusable.
+    """
+    _end_rotation(folder)
+    before = FileSigner(folder).chain
+    root = read_key(root_file)
+    if key_id_of(root) != key_id(before.root):
+        raise KeyUnusable(f"{root_file} is not the key of the root in {folder / CHAIN_FILE}: name the one that is.")
+    leaf = _key_in(folder / NEXT_FILE)
+    make_key_folder(folder / OLDER)
+    write_chain(folder / OLDER / f"{before.seal_fingerprint[:16]}.pem", before.certificates)
+    certificates = [issue_leaf(root, before.root, leaf, now), before.root]
+    replace_key_file(folder / CHAIN_FILE, _pem(certificates), mode=0o644)
+    _end_rotation(folder)
+    return before, FileSigner(folder).chain
+
+
+def _end_rotation(folder: Path) -> None:
+    """Put the new key in its place where its chain is; before that it waits, and the next rotation takes it."""
+    waiting = folder / NEXT_FILE
+    if waiting.exists() and key_id_of(read_key(waiting)) == read_chain(folder / CHAIN_FILE).key_id:
+        remove_second_names(waiting)
+        shred(folder / KEY_FILE)
+        waiting.replace(folder / KEY_FILE)
 
 
 def read_chain(path: Path) -> Chain:
@@ -122,8 +156,11 @@ def read_chain(path: Path) -> Chain:
 
 
 def write_chain(path: Path, certificates: Sequence[x509.Certificate]) -> None:
-    text = "".join(one.public_bytes(serialization.Encoding.PEM).decode() for one in certificates)
-    write_key_file(path, text, mode=0o644)
+    write_key_file(path, _pem(certificates), mode=0o644)
+
+
+def _pem(certificates: Sequence[x509.Certificate]) -> str:
+    return "".join(one.public_bytes(serialization.Encoding.PEM).decode() for one in certificates)
 
 
 def read_key(path: Path) -> ec.EllipticCurvePrivateKey:

@@ -29,7 +29,7 @@ def opened(house: House) -> set[str]:
         ("inspect-return", {"store"}),
         ("back-up-footage", {"store", "replica"}),
         ("retrieve-footage", {"store", "vault", "seal"}),
-        ("re-archive", {"store", "replica"}),
+        ("re-archive", {"store", "replica", "seal"}),
     ],
 )
 def test_a_worker_opens_the_stores_and_keys_that_it_asks_for(house: House, job_type: str, asked_for: set[str]) -> None:
