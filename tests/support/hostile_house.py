@@ -195,7 +195,7 @@ class HostileHouse(ReviewDesk):
     def _returned(self, application_id: str, copy_id: str, hand_over_id: str) -> None:
         download_id = self._held(application_id, copy_id, hand_over_id)
         fate = Fate(download_id, "destroyed", hostile("returns.note"))
-        given = {"return_to": "security", "fates": [fate], "no_other_copies": True, "password": PASSWORD}
+        given = {"return_to": "security", "fates": [fate], "no_other_copies": True, "proof": Proof(password=PASSWORD)}
         self.run(returns.give_back, hand_over_id, **given, by="keeper")
         self.run(returns.inspected, application_id, hand_over_id, {copy_id: True})
         self.opened(application_id, "return-inspection", hand_over_id=hand_over_id)

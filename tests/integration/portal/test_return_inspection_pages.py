@@ -43,7 +43,7 @@ def came_back(desk: ReviewDesk, *, matches: bool = True, by: str = "drafter") ->
         return_to="security",
         fates=[Fate(download.id, "destroyed", f"已粉碎 {HOSTILE}")],
         no_other_copies=True,
-        password=PASSWORD,
+        proof=Proof(password=PASSWORD),
         by="keeper",
     )
     desk.run(returns.inspected, application_id, hand_over_id, {copy_id: matches})

@@ -4,7 +4,6 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,8 +26,8 @@ pytestmark = pytest.mark.requirement("R25", "R52")
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[ReviewDesk]:
-    desk = ReviewDesk(f"sqlite:///{tmp_path / 'register.db'}")
+def desk(any_database_url: str) -> Iterator[ReviewDesk]:
+    desk = ReviewDesk(any_database_url)
     yield desk
     desk.close()
 
