@@ -1,6 +1,7 @@
 """``verify PACKAGE [--trust FINGERPRINT]…``: arguments, the lines of the report, and the exit code."""
 
 import argparse
+import io
 import json
 import sys
 from collections.abc import Callable, Sequence
@@ -38,6 +39,9 @@ def main(arguments: Sequence[str] | None = None, name: str = "verify") -> int:
     )
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     parser.add_argument("--lang", choices=("both", "zh", "en"), default="both", help="the language of the lines")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without Chinese still shows the rest
     told = parser.parse_args(arguments)
     report = examine(told.package, told.trust)
     write = sys.stdout.write

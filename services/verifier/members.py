@@ -8,6 +8,7 @@ the reader writes them again from what it has read and compares, so that a byte 
 import os
 import re
 import struct
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,7 +95,9 @@ class Archive:
 
     def __init__(self, path: Path) -> None:
         """Raises OSError for a file that cannot be read, Invalid for one whose structure is not a package's."""
+        self._path = path
         self._file = path.open("rb", buffering=0)
+        self._one_reads = threading.Lock()
         try:
             self.size = os.fstat(self._file.fileno()).st_size
             self.members = self._read_structure()
@@ -121,22 +124,29 @@ class Archive:
     def blocks(self, member: Member) -> Iterator[memoryview]:
         """A member's bytes, block by block, in memory that is used again. Several threads may read at once."""
         buffer = memoryview(bytearray(BLOCK))
-        place, left = member.start, member.size
-        while left:
-            got = os.preadv(self._file.fileno(), [buffer[: min(BLOCK, left)]], place)
-            if got == 0:
-                raise Invalid("the file ended while it was read")
-            yield buffer[:got]
-            place, left = place + got, left - got
+        left = member.size
+        # A place of its own in the file for each reader; reading at a place is not to be had on every system.
+        with self._path.open("rb", buffering=0) as file:
+            if not os.path.samestat(os.fstat(file.fileno()), os.fstat(self._file.fileno())):
+                raise Invalid("the file was exchanged while it was read")
+            file.seek(member.start)
+            while left:
+                got = file.readinto(buffer[: min(BLOCK, left)])
+                if not got:
+                    raise Invalid("the file ended while it was read")
+                yield buffer[:got]
+                left -= got
 
     def _at(self, offset: int, length: int) -> bytes:
         parts, left = [], length
-        while left:
-            part = os.pread(self._file.fileno(), left, offset)
-            if not part:
-                raise Invalid("the file ended while it was read")
-            parts.append(part)
-            offset, left = offset + len(part), left - len(part)
+        with self._one_reads:
+            self._file.seek(offset)
+            while left:
+                part = self._file.read(left)
+                if not part:
+                    raise Invalid("the file ended while it was read")
+                parts.append(part)
+                left -= len(part)
         return b"".join(parts)
 
     def _read_structure(self) -> list[Member]:

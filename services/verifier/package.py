@@ -178,7 +178,7 @@ def _signed(package: Package) -> Opened:
 def _stamped(opened: Opened) -> str:
     if opened.signed_at is None:
         return f"says it was made at {opened.predicate['madeAt']}"
-    return f"time stamp of {opened.signed_at.isoformat()}"
+    return f"an authority saw it at {opened.signed_at.isoformat()}"
 
 
 def _reading(package: Package) -> Iterator[tuple[str, Any]]:

@@ -25,6 +25,8 @@ TITLES = {
     "custody": ("保管记录与审计事件一致", "the custody log is whole, and the audit events' own"),
     "return": ("归还与检查", "the return and its inspection"),
     "loan-keys": ("借用密钥已销毁", "the loan keys were destroyed"),
+    "time-stamps": ("第三方时间戳", "time stamps of an authority (RFC 3161)"),
+    "demo": ("演示", "a demonstration"),
     "times": ("各步骤先后有序", "the steps follow one another in time"),
 }
 
@@ -40,7 +42,7 @@ ENDS = {
         "Everything holds, signed by a key that is trusted here.",
     ),
     1: (
-        "有不成立之处，见上面标为 FAIL 的各行。",
+        "有不成立之处，见上面标为不成立（FAIL）的各行。",
         "Something does not hold: see the lines that say FAIL.",
     ),
     2: (
