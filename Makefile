@@ -4,6 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SEED ?= 1
 PROMTOOL ?= $(firstword $(shell command -v promtool) $(wildcard $(HOME)/.cache/footage-desk-tools/bin/promtool))
+CHECK_LOG := $(or $(FOOTAGE_DESK_TOOLS),$(HOME)/.cache/footage-desk-tools)/bin/check-log
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-test run demo test test-alone test-together lint rules-test bpmn-lint chart-test chart-docs chart-golden \
 	recorder-docs chaos test-zeebe clean
@@ -27,7 +28,7 @@ setup: .venv/.installed ## make the environment in .venv/
 		{ cat .venv/install.log; exit 1; }
 	@touch $@
 
-setup-test: .venv/.tested deploy/bpmn/node_modules/.package-lock.json tests/provider/node_modules/.package-lock.json
+setup-test: .venv/.tested deploy/bpmn/node_modules/.package-lock.json tests/provider/node_modules/.package-lock.json $(CHECK_LOG)
 
 .venv/.tested: .venv/.installed requirements-test.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-test.lock
@@ -40,6 +41,11 @@ deploy/bpmn/node_modules/.package-lock.json: deploy/bpmn/package-lock.json
 
 tests/provider/node_modules/.package-lock.json: tests/provider/package-lock.json
 	cd tests/provider && npm ci --silent --no-audit --no-fund
+
+# The second implementation of the audit trail's log; without Go its test is skipped.
+$(CHECK_LOG): tests/second/log/main.go tests/second/log/go.mod tests/second/log/go.sum
+	@if command -v go >/dev/null; then cd tests/second/log && GOFLAGS=-mod=readonly go build -o $@ .; \
+		else echo "Go is not there: the test that compares the audit trail with Go's own log is skipped."; fi
 
 run: setup ## run everything on this machine with demo data, and print address and accounts
 	@$(BIN)/footage-desk run --demo --cases

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from services.bench import books, clip, relay
+from services.bench import books, clip, relay, trail
 from services.bench import seal as sealing
 from services.bench import verify as verifying
 from services.bench.figures import size_of
@@ -120,6 +120,18 @@ def commands(
         with sentences(), _folder(folder) as place:
             url = _database(database_url, place)
             tell(asyncio.run(relay.measure(url, place, messages=messages, runs=runs)))
+
+    @app.command("audit")
+    def append(
+        events: Annotated[int, typer.Option(min=2, help="How many the trail has that is recomputed.")] = 100_000,
+        appends: Annotated[int, typer.Option(min=100, help="How many are appended in each run.")] = 2000,
+        folder: Folder = None,
+        database_url: Database = None,
+        runs: Runs = 3,
+    ) -> None:
+        """Append to the audit trail, prove events, recompute it; the peer is a hash chain with a signature a row."""
+        with sentences(), _folder(folder) as place:
+            tell(trail.measure(_database(database_url, place), events=events, appends=appends, runs=runs))
 
     return app
 

@@ -4,11 +4,14 @@ Events are numbered and put into the tree just before their unit commits, under 
 numbers have no holes, a unit that fails leaves none, and no unit waits for the lock while another waits for its rows.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from sqlalchemy import Connection, CursorResult
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from services.register.base import Base
@@ -24,7 +27,6 @@ LOCK = 0x666F_6F74_6167_6501  # of PostgreSQL's advisory locks; SQLite has one w
 SIZE = "SELECT coalesce(max(seq), 0) FROM audit_events"
 LEAF = "SELECT seq, leaf_sha256 FROM audit_events WHERE seq = ?"
 NODE = "SELECT level, position, sha256 FROM audit_nodes WHERE level = ? AND position = ?"
-SQLITE_MOMENT = "%Y-%m-%d %H:%M:%S.%f"  # as SQLAlchemy keeps one
 INSERT_EVENT = (
     "INSERT INTO audit_events (seq, at, actor_kind, actor_id, action, subject_kind, subject_id, application_id, entry, "
     "leaf_sha256) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -54,14 +56,14 @@ def append(session: Session, events: "Sequence[AuditEvent]") -> None:
 def append_in(connection: Connection, events: "Sequence[AuditEvent]") -> None:
     """As ``append``, where nothing is left to flush."""
     if connection.dialect.name == "postgresql":
-        _do(connection, "SELECT pg_advisory_xact_lock(?)", (LOCK,))
-    size = int(_do(connection, SIZE).scalar_one())
+        connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
+    size = size_in(connection)
     for seq, event in enumerate(events, size + 1):
         event.seq = seq
-    _do(connection, INSERT_EVENT, [_row(connection, event) for event in events])
+    _insert(connection, INSERT_EVENT, [_row(connection, event) for event in events])
     leaves = [bytes.fromhex(event.leaf_sha256) for event in events]
     if nodes := grown(size, leaves, _edge(connection, size, len(leaves))):
-        _do(connection, INSERT_NODE, nodes)
+        _insert(connection, INSERT_NODE, nodes)
 
 
 def grown(size: int, leaves: Iterable[bytes], edge: Mapping[int, bytes]) -> list[tuple[int, int, bytes]]:
@@ -101,7 +103,8 @@ def consistency(unit: "Unit", old: int, new: int) -> dict[str, Any]:
 
 
 def size_in(connection: Connection) -> int:
-    return int(_do(connection, SIZE).scalar_one())
+    [[size]] = _rows(connection, SIZE)
+    return int(size)
 
 
 def root_in(connection: Connection, of: int) -> bytes:
@@ -173,12 +176,12 @@ def _read(connection: Connection, wanted: Sequence[tuple[int, int]]) -> dict[tup
     leaves = [position for level, position in wanted if not level]
     if nodes:
         values = tuple(number for one in nodes for number in one)
-        for row in _do(connection, " UNION ALL ".join([NODE] * len(nodes)), values):
-            found[row.level, row.position] = bytes(row.sha256)
+        for level, position, node in _rows(connection, " UNION ALL ".join([NODE] * len(nodes)), values):
+            found[level, position] = bytes(node)
     if leaves:
         values = tuple(position + 1 for position in leaves)
-        for row in _do(connection, " UNION ALL ".join([LEAF] * len(leaves)), values):
-            found[0, row.seq - 1] = bytes.fromhex(row.leaf_sha256)
+        for seq, leaf in _rows(connection, " UNION ALL ".join([LEAF] * len(leaves)), values):
+            found[0, seq - 1] = bytes.fromhex(leaf)
     for level, position in wanted:
         if (level, position) not in found:
             what = f"node {position} of level {level}" if level else f"event {position + 1}"
@@ -202,7 +205,7 @@ def _row(connection: Connection, event: "AuditEvent") -> tuple[Any, ...]:
     at = event.at.astimezone(UTC)
     return (
         event.seq,
-        at.strftime(SQLITE_MOMENT) if connection.dialect.name == "sqlite" else at,
+        at.isoformat(" ", "microseconds")[:26] if connection.dialect.name == "sqlite" else at,  # as SQLAlchemy does
         event.actor_kind,
         event.actor_id,
         event.action,
@@ -214,8 +217,29 @@ def _row(connection: Connection, event: "AuditEvent") -> tuple[Any, ...]:
     )
 
 
-def _do(connection: Connection, statement: str, values: Any = None) -> CursorResult[Any]:
-    """Straight to the driver: each unit appends, and SQLAlchemy's own statements cost several times as much."""
-    if connection.dialect.name == "postgresql":
-        statement = statement.replace("?", "%s")
-    return connection.exec_driver_sql(statement, values)
+def _rows(connection: Connection, statement: str, values: tuple[Any, ...] = ()) -> list[Any]:
+    if connection.dialect.name == "sqlite":
+        with _driver(connection) as cursor:
+            return cursor.execute(statement, values).fetchall()
+    return list(connection.exec_driver_sql(statement.replace("?", "%s"), values or None))
+
+
+def _insert(connection: Connection, statement: str, rows: list[tuple[Any, ...]]) -> None:
+    if connection.dialect.name == "sqlite":
+        with _driver(connection) as cursor:
+            cursor.executemany(statement, rows)
+    else:
+        connection.exec_driver_sql(statement.replace("?", "%s"), rows)
+
+
+@contextmanager
+def _driver(connection: Connection) -> Iterator[sqlite3.Cursor]:
+    """SQLite's own cursor: each unit appends, and SQLAlchemy's statements would take most of the time that it takes."""
+    cursor = connection.connection.cursor()
+    try:
+        yield cast(sqlite3.Cursor, cursor)
+    except sqlite3.Error as error:
+        told = DBAPIError.instance("append to the audit trail", None, error, sqlite3.Error, hide_parameters=True)
+        raise told from error
+    finally:
+        cursor.close()

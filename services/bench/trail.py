@@ -1,0 +1,151 @@
+"""The audit trail: events appended durably, proofs made and checked, all of it recomputed; the peer is a hash chain.
+
+The peer keeps the same entries in the same database, each row with the hash of the one before and with a signature of
+its own (Ed25519): that costs about as much, and proves no event without showing all others.
+"""
+
+import hashlib
+import random
+import statistics
+from datetime import UTC, datetime
+from functools import partial
+from types import SimpleNamespace
+from typing import Any, cast
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy import Column, Connection, Integer, LargeBinary, MetaData, String, Table
+
+from services.bench.figures import Peer, timed_now, told
+from services.keeping.books import snapshot
+from services.keeping.trail_check import recompute
+from services.register import audit, audit_tree, schema
+from services.register.audit import AuditEvent
+from services.register.base import new_id
+from services.register.unit import Actor, Unit, connect
+from services.runtime.errors import Fatal
+from services.verifier import merkle
+
+AT_ONCE = (10, 100)
+PROOFS = 500
+FILLED_BY = 5000  # events in one transaction while the trail is filled
+SEED = 6962
+_PEER = "a chain: the same entries, one row in each commit, with the hash of the row before and an Ed25519 signature"
+
+_rows = Table(
+    "bench_chain",
+    MetaData(),
+    Column("id", Integer, primary_key=True),
+    Column("entry", String),
+    Column("sha256", LargeBinary),
+    Column("signature", LargeBinary),
+)
+
+
+def measure(url: str, *, events: int, appends: int, runs: int) -> dict[str, Any]:
+    """``appends`` one by one, ``runs`` times, each beside its peer; then ``events`` are proved and recomputed.
+
+    ``url``: an empty database.
+    """
+    engine = connect(url)
+    try:
+        schema.migrate(engine)
+        _rows.create(engine)
+        seconds, peers = [], []
+        with engine.connect() as connection:
+            for _ in range(runs):
+                one_by_one, chained = _events(appends), _events(appends)
+                seconds.append(timed_now(partial(_append, connection, one_by_one, 1)))
+                peers.append(timed_now(partial(_chain, connection, chained)))
+            together: dict[str, Any] = {}
+            for width in AT_ONCE:
+                many = _events(appends)
+                took = timed_now(partial(_append, connection, many, width))
+                together[f"appends_per_second_{width}_at_once"] = appends / took
+            _fill(connection, events)
+            connection.rollback()
+            proving, levels = _prove(connection)
+        recomputed = _recompute(url)
+    finally:
+        engine.dispose()
+    return told(
+        "audit",
+        seconds,
+        Peer(_PEER, peers),
+        of_peer={"appends_per_second": appends / statistics.median(peers)},
+        database=engine.dialect.name,
+        appends_per_second=appends / statistics.median(seconds),
+        **together,
+        events=recomputed[0],
+        proof_and_check_milliseconds=proving * 1000,
+        hashes_of_a_proof=levels,
+        recomputed_seconds=recomputed[1],
+        recomputed_per_second=recomputed[0] / recomputed[1],
+    )
+
+
+def _events(count: int) -> list[AuditEvent]:
+    """Events as a viewing leaves them, not appended yet."""
+    unit = SimpleNamespace(actor=Actor("person", new_id()), now=datetime.now(UTC), events=[])
+    case, copy, viewing = new_id(), new_id(), new_id()
+    for number in range(count):
+        detail = {"viewing": viewing, "start": number << 20, "end": (number + 1) << 20, "reads": number}
+        audit.record(cast(Unit, unit), "footage-read", "copy", copy, application_id=case, **detail)
+    return cast("list[AuditEvent]", unit.events)
+
+
+def _append(connection: Connection, events: list[AuditEvent], width: int) -> None:
+    for start in range(0, len(events), width):
+        with connection.begin():
+            audit_tree.append_in(connection, events[start : start + width])
+
+
+def _chain(connection: Connection, events: list[AuditEvent]) -> None:
+    key, before = Ed25519PrivateKey.generate(), bytes(32)
+    statement = "INSERT INTO bench_chain (entry, sha256, signature) VALUES (?, ?, ?)"
+    if connection.dialect.name == "postgresql":
+        statement = statement.replace("?", "%s")
+    for event in events:
+        before = hashlib.sha256(before + event.entry.encode()).digest()
+        with connection.begin():
+            connection.exec_driver_sql(statement, (event.entry, before, key.sign(before)))
+
+
+def _fill(connection: Connection, events: int) -> None:
+    connection.rollback()
+    while (missing := events - audit_tree.size_in(connection)) > 0:
+        connection.rollback()
+        _append(connection, _events(min(missing, FILLED_BY)), FILLED_BY)
+    connection.rollback()
+
+
+def _prove(connection: Connection) -> tuple[float, int]:
+    """Median seconds to prove an event and check the proof, and how many hashes the longest had."""
+    size = audit_tree.size_in(connection)
+    root, chosen = audit_tree.root_in(connection, size), random.Random(SEED)  # noqa: S311  # no secret
+    seconds, longest = [], 0
+    for _ in range(PROOFS):
+        index = chosen.randrange(size)
+        leaf = merkle.leaf_hash(_entry(connection, index + 1).encode())
+
+        def prove(index: int = index, leaf: bytes = leaf) -> None:
+            nonlocal longest
+            hashes = audit_tree.inclusion_in(connection, index, size)
+            merkle.verify_inclusion(leaf, index, size, hashes, root)
+            longest = max(longest, len(hashes))
+
+        seconds.append(timed_now(prove))
+    connection.rollback()
+    return statistics.median(seconds), longest
+
+
+def _entry(connection: Connection, seq: int) -> str:
+    return str(connection.execute(AuditEvent.__table__.select().where(AuditEvent.seq == seq)).one().entry)
+
+
+def _recompute(url: str) -> tuple[int, float]:
+    with snapshot(url) as connection:
+        done: list[Any] = []
+        seconds = timed_now(lambda: done.append(recompute(connection)))
+    if done[0].faults:
+        raise Fatal(f"the trail that was measured is not sound: {done[0].faults[0]}")
+    return done[0].size, seconds

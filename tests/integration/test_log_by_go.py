@@ -1,0 +1,84 @@
+"""Go's transparency log, which the world's Go modules rely on, opens our checkpoints and checks our proofs."""
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy import select
+from trail import Trail
+
+from services.register import audit, audit_tree
+from services.register.audit import AuditEvent
+from services.register.unit import Actor, Unit
+from services.vault.log_key import LogKey
+
+CHECK_LOG = Path(os.environ.get("FOOTAGE_DESK_TOOLS", "~/.cache/footage-desk-tools")).expanduser() / "bin" / "check-log"
+ACTOR = Actor("system", "test")
+GROWTH = (1, 1, 5, 250, 767, 1000, 1003)  # 1024 and 2024 among the sizes
+STEP = 37
+
+
+@pytest.fixture(scope="module")
+def given(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    trail = Trail(f"sqlite:///{tmp_path_factory.mktemp('log') / 'books.db'}", LogKey(Ed25519PrivateKey.generate()))
+
+    def grow(unit: Unit, by: int) -> None:
+        for number in range(by):
+            audit.record(unit, "tried", "test", "录像", number=number)
+
+    notes = []
+    for by in GROWTH:
+        trail.register.run_now(ACTOR, grow, by)
+        notes.append(trail.sign())
+    sizes = [sum(GROWTH[: index + 1]) for index in range(len(GROWTH))]
+
+    def told(unit: Unit) -> dict[str, Any]:
+        entries = list(unit.session.scalars(select(AuditEvent.entry).order_by(AuditEvent.seq)))
+        return {
+            "vkey": trail.key.public.vkey,
+            "entries": entries,
+            "checkpoints": notes,
+            "inclusion": [
+                audit_tree.inclusion(unit, index, size) for size in sizes for index in {*range(0, size, STEP), size - 1}
+            ],
+            "consistency": [audit_tree.consistency(unit, old, new) for new in sizes for old in sizes if old <= new],
+        }
+
+    try:
+        return trail.register.run_now(ACTOR, told)
+    finally:
+        trail.register.close()
+
+
+def check(given: dict[str, Any]) -> subprocess.CompletedProcess[str]:
+    if not CHECK_LOG.exists() and shutil.which("go") is None:
+        pytest.skip("Go is not there, and make setup-test builds the second implementation with it")
+    assert CHECK_LOG.exists(), "run make setup-test: it builds the second implementation"
+    return subprocess.run([CHECK_LOG], input=json.dumps(given), capture_output=True, text=True, check=False, timeout=60)
+
+
+@pytest.mark.requirement("R52")
+def test_another_implementation_takes_every_checkpoint_and_every_proof(given: dict[str, Any]) -> None:
+    done = check(given)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == [str(len(given[name])) for name in ("checkpoints", "inclusion", "consistency")]
+
+
+@pytest.mark.requirement("R52")
+@pytest.mark.parametrize("what", ["entries", "checkpoints", "inclusion", "consistency"])
+def test_and_takes_nothing_that_was_changed(given: dict[str, Any], what: str) -> None:
+    changed = json.loads(json.dumps(given))
+    if what == "entries":
+        changed[what][700] += " "
+    elif what == "checkpoints":
+        changed[what][3] = changed[what][3].replace("257\n", "256\n")
+    else:
+        changed[what][-2]["hashes"][-1] = "00" * 32
+    done = check(changed)
+    assert done.returncode == 1
+    assert done.stderr
