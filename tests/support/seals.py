@@ -32,9 +32,13 @@ class MemorySigner:
         return r.to_bytes(32) + s.to_bytes(32)
 
 
-@cache
 def signer(name: str = "本单位") -> MemorySigner:
     """The same for the same name."""
+    return _made(name)
+
+
+@cache
+def _made(name: str) -> MemorySigner:
     key = new_key()
     chain = issue_chain(new_key(), key, name, datetime.now(UTC))
     return MemorySigner(key, tuple(der(one) for one in chain))
