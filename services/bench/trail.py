@@ -7,6 +7,7 @@ its own (Ed25519): that costs about as much, and proves no event without showing
 import hashlib
 import random
 import statistics
+import time
 from datetime import UTC, datetime
 from functools import partial
 from types import SimpleNamespace
@@ -52,9 +53,12 @@ def measure(url: str, *, events: int, appends: int, runs: int) -> dict[str, Any]
         _rows.create(engine)
         seconds, peers = [], []
         with engine.connect() as connection:
+            processor = 0.0
             for _ in range(runs):
                 one_by_one, chained = _events(appends), _events(appends)
+                started = time.process_time()
                 seconds.append(timed_now(partial(_append, connection, one_by_one, 1)))
+                processor += time.process_time() - started
                 peers.append(timed_now(partial(_chain, connection, chained)))
             together: dict[str, Any] = {}
             for width in AT_ONCE:
@@ -78,7 +82,9 @@ def measure(url: str, *, events: int, appends: int, runs: int) -> dict[str, Any]
         events=recomputed[0],
         proof_and_check_milliseconds=proving * 1000,
         hashes_of_a_proof=levels,
+        processor_microseconds_of_an_append=processor / runs / appends * 1e6,
         recomputed_seconds=recomputed[1],
+        recomputed_processor_seconds=recomputed[2],
         recomputed_per_second=recomputed[0] / recomputed[1],
     )
 
@@ -142,10 +148,13 @@ def _entry(connection: Connection, seq: int) -> str:
     return str(connection.execute(AuditEvent.__table__.select().where(AuditEvent.seq == seq)).one().entry)
 
 
-def _recompute(url: str) -> tuple[int, float]:
+def _recompute(url: str) -> tuple[int, float, float]:
+    """How many events, the seconds that it took, and those of the processor."""
     with snapshot(url) as connection:
         done: list[Any] = []
+        started = time.process_time()
         seconds = timed_now(lambda: done.append(recompute(connection)))
+        processor = time.process_time() - started
     if done[0].faults:
         raise Fatal(f"the trail that was measured is not sound: {done[0].faults[0]}")
-    return done[0].size, seconds
+    return done[0].size, seconds, processor

@@ -11,6 +11,7 @@ from sqlalchemy import ForeignKey, func, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.register import audit_tree
+from services.register.audit import AuditEvent
 from services.register.audit_tree import STANDS_STILL
 from services.register.base import Base
 from services.register.unit import Unit
@@ -59,6 +60,14 @@ def told(unit: Unit) -> dict[str, Any] | None:
     """The newest as labels, documents and decisions name it; None where none was signed yet."""
     row = newest(unit)
     return None if row is None else {"origin": row.origin, "size": row.size, "root": row.root}
+
+
+def lag(unit: Unit) -> timedelta:
+    """For how long the oldest event that no checkpoint covers has waited for one; nothing where all are covered."""
+    row = newest(unit)
+    first = select(AuditEvent.at).where(AuditEvent.seq == (row.size if row is not None else 0) + 1)
+    at = unit.session.scalar(first)
+    return unit.now - at if at is not None else timedelta()
 
 
 def sign(unit: Unit, origin: str, by: Sign) -> AuditCheckpoint | None:

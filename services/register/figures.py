@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from sqlalchemy import case, func, select
 
-from services.register import cases, measurements
+from services.register import cases, checkpoints, measurements
 from services.register.applications import Application
 from services.register.audit import AuditEvent
 from services.register.cameras import BROUGHT, Recorder
@@ -48,6 +48,7 @@ def count(unit: Unit) -> None:
     metrics.OUTBOX_LAG.set((unit.now - oldest).total_seconds() if oldest else 0)
     _notices(unit)
     metrics.AUDIT_SIZE.set(unit.session.scalar(select(func.max(AuditEvent.seq))) or 0)
+    metrics.CHECKPOINT_LAG.set(checkpoints.lag(unit).total_seconds())
     _recorders(unit)
     metrics.BOOKS_COUNTED.set_to_current_time()
 

@@ -153,6 +153,11 @@ RECORDER_ANSWERS = Gauge(
 OUTBOX_LAG = Gauge(
     "footage_desk_outbox_lag_seconds", "Age of the oldest message that waits for the engine", registry=BOOKS
 )
+CHECKPOINT_LAG = Gauge(
+    "footage_desk_checkpoint_lag_seconds",
+    "Age of the oldest event of the audit trail that no signed checkpoint covers",
+    registry=BOOKS,
+)
 NOTICES_WAITING = Gauge(
     "footage_desk_notices_waiting", "Notices that wait to leave the portal", ["channel"], registry=BOOKS
 )

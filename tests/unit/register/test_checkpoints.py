@@ -99,3 +99,13 @@ def test_a_checkpoint_is_put_away_once_an_hour(register: Register) -> None:
     assert two.size == 2
     [anchor] = register.run_now(ACTOR, checkpoints.anchors)
     assert (anchor.size, anchor.sha256, anchor.token) == (1, one.sha256, b"stamp")
+
+
+def test_the_oldest_event_without_a_checkpoint_is_what_counts_as_lag(register: Register) -> None:
+    assert register.run_now(ACTOR, checkpoints.lag) == timedelta()
+    grow(register, 2)
+    register.clock = FixedClock(NOON + HOUR)
+    grow(register)
+    assert register.run_now(ACTOR, checkpoints.lag) == HOUR
+    sign(register)
+    assert register.run_now(ACTOR, checkpoints.lag) == timedelta()
