@@ -1,8 +1,8 @@
 """The font of the documents, and what it cannot show: that is written as a code point, never left out (R28).
 
-The font is Noto Serif SC, shipped whole: it has every Chinese character of GBK, of the basic CJK block and of extension
-A. One that it lacks, or that would be unseen (a control, a mark of direction), is told as 〔U+20BB7〕; the data attached
-to the document hold the character itself.
+The font is Noto Serif SC, shipped whole: it has every Chinese character of GBK, of the basic CJK block and of
+extension A. One that it lacks, or that would be unseen (a control, a mark of direction), is told as 〔U+20BB7〕; the
+data attached to the document hold the character itself.
 """
 
 import re

@@ -3,11 +3,6 @@
 from services.papers.sheet import Facts, Line, Listing, Pairs, Part, Prose, Signatures, cell, joined, mark
 from services.papers.telling import Told
 
-PROMISE = (
-    "本人已收到上列副本，核对无误；按批准的用途、范围和期限使用，妥善保管，建立保管记录，"
-    "不复制、不转发、不提供给无关人员；发现问题及时与安全保卫部门沟通，不擅自处理；期满按时归还。"
-)
-
 
 def lay_out(receipt: Told) -> list[Part]:
     terms: Pairs = [
@@ -27,9 +22,14 @@ def lay_out(receipt: Told) -> list[Part]:
     return [
         Facts("一、移交条件", terms),
         copies_listing("二、移交副本", receipt),
-        Prose("三、承诺", PROMISE),
+        Prose("三、使用条件", _conditions(receipt)),
         Signatures("四、签收", [receipt.signature("保管人", at="acceptedAt", statement="statement")]),
     ]
+
+
+def _conditions(receipt: Told) -> str:
+    numbered = [f"{number}. {text}" for number, text in enumerate(receipt.get("conditions", ()), 1)]
+    return "\n".join([*numbered, receipt.text("undertaking")])
 
 
 def copies_listing(title: str, told: Told) -> Listing:

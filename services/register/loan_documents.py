@@ -21,6 +21,18 @@ from services.register.reviews import Decision, Review
 from services.register.stages import STAGES
 from services.register.unit import Unit
 
+# What the custodian has before the eyes when signing, as the page of the receipt shows it.
+CONDITIONS = (
+    "只按注明的用途和批准的方式使用；用于其他用途须另行申请。",
+    "不得给申请未列明的人员看；不得转发、复制、翻拍或公开。",
+    "不得剪辑修改。副本已封存，任何改动都会被发现。",
+    "妥善保管：丢失、损坏或泄露由使用部门承担责任。",
+    "丢失、损坏或泄露须立即报告。发现录像有问题，请告知安全保卫部门，不得自行处理。",
+    "用完即还，最迟在到期日归还，并逐一说明每次下载的去向。",
+    "每次查看都记录姓名、时间和所读内容，画面带有您姓名的水印。",
+)
+UNDERTAKING = "我已阅读并将遵守上述使用条件，自即时起对这些副本负保管责任。"
+
 
 def write_receipt(unit: Unit, hand_over: HandOver, review: Review) -> Document:
     """The receipt that the custodian has signed with the decision of ``review``."""
@@ -40,6 +52,8 @@ def write_receipt(unit: Unit, hand_over: HandOver, review: Review) -> Document:
             "placeOfUse": application.place_of_use,
             "recipients": [{"name": name} for name in recipients.names(unit, application)],
             "conditionsVersion": hand_over.conditions_version,
+            "conditions": list(CONDITIONS),
+            "undertaking": UNDERTAKING,
             "agreement": None if agreement is None else _agreement(unit, agreement),
             "by": _person(unit, decision.decided_by),
             "statement": decision.statement_sha256,

@@ -92,6 +92,7 @@ RECEIPT: dict[str, Any] = {
         "recipients": [],
     },
     **{"agreement": {"version": "2026", "document": "XY-2031-000001"}, "conditionsVersion": "2026-01"},
+    **{"conditions": ["只按批准的用途使用。", "用完即还。"], "undertaking": "我已阅读上述使用条件。"},
 }
 LOG: dict[str, Any] = {
     **LOAN,

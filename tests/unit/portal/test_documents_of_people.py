@@ -1,15 +1,18 @@
 """The PDF of a document over HTTP: for whom, as what, and that each reading is on the trail (R28, R59, F20)."""
 
 import json
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from babel.messages.pofile import read_po
 from custody_browser import Browser
 from custody_desk import PASSWORD, Desk, film
 from portal_client import MODELS
 
-from services.register import agreements
+from services.portal.pages import custody
+from services.register import agreements, loan_documents
 from services.register.audit import AuditEvent
 from services.register.documents import Document
 from services.register.signatures import Proof
@@ -81,3 +84,14 @@ async def test_an_agreement_is_for_its_signer_and_those_who_supervise(desk: Desk
     assert f'href="{path}"' in page
     listed = (await browsers["custodian"].get("/api/agreements")).json()["signed"]
     assert sorted(one["document"] or "" for one in listed) == ["", document.number]
+
+
+@pytest.mark.requirement("R41", "R46")
+def test_the_receipt_prints_the_conditions_that_its_page_shows() -> None:
+    folder = Path(custody.__file__).parent
+    chinese = {one.id: one.string for one in read_po((folder / "zh.po").open("rb")) if one.id}
+    conditions = (folder / "parts.html").read_text(encoding="utf-8").split("macro conditions")[1].split("endmacro")[0]
+    shown = re.findall(r'<li>{{ _\("([^"]+)"\) }}', conditions)
+
+    assert [chinese[one] for one in shown] == list(loan_documents.CONDITIONS)
+    assert loan_documents.UNDERTAKING in chinese.values()
