@@ -10,7 +10,7 @@ from vault_bench import NOON, Bench, given, span
 
 from services.vault.camera_signature import ABSENT, ABSENT_SO_FAR, LOOKED_AT, PRESENT, UUID, CameraSignature
 
-SEI = b"\x06\x05\x18" + UUID + b"\xaa\xbb\x80"
+SEI = b"\x06\x05\x18" + UUID + b"\xaa\xbb" * 4 + b"\x80"
 
 
 def seen(*pieces: bytes) -> str:
