@@ -1,5 +1,7 @@
 """The case page: what it shows of a case, to whom, and what its check finds of what the vault holds."""
 
+import io
+import json
 import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -11,6 +13,7 @@ import pytest
 from custody_browser import Browser
 from custody_desk import Case, Desk, film
 from portal_client import MODELS
+from seals import seal
 
 from services.portal.api.standing import verifier
 from services.register import integrity
@@ -23,6 +26,8 @@ from services.register.masters import Master
 from services.register.notices import Notice
 from services.register.reviews import Decision
 from services.runtime.errors import Refused, Retryable
+from services.vault.labels import label_key
+from services.vault.seal import OwnSeals, own_seals
 
 EVIL = '<script>alert("x")</script><img src=x onerror=alert(1)>'
 
@@ -247,6 +252,45 @@ async def test_a_removed_object_and_a_changed_document_are_found(desk: Desk, cas
     desk.store.delete(*where)
 
     assert faults(await verified(security, case))["copy"] == ["missing"]
+
+
+def relabel(desk: Desk, content: bytes) -> None:
+    """Another label for the master."""
+    [master] = desk.rows(Master)
+    where, key = master.sealed["bucket"], label_key(master.sealed["key"])
+    facts = desk.store.stat(where, key)
+    assert facts is not None
+    desk.store.delete(where, key, facts.version_id)
+    desk.store.put(where, key, io.BytesIO(content), metadata={})
+
+
+@pytest.mark.requirement("R37", "R53")
+async def test_a_label_under_a_strange_seal_is_damage_and_one_from_before_seals_is_none(desk: Desk, case: Case) -> None:
+    ours = desk.root / "seal"
+    security = await browser_of(desk, "security", own_seals=lambda: own_seals(ours))
+    assert faults(await verified(security, case)) == {}
+    [master] = desk.rows(Master)
+    told = desk.label_of(master.sealed)
+
+    relabel(desk, seal("a stranger").statement(told))
+    assert faults(await verified(security, case)) == {"master": ["label-seal"]}
+    assert "The seal on its label is broken, or is not ours." in (await security.get(f"/cases/{case.id}")).text
+
+    since = desk.clock.now() + timedelta(days=1)  # labels were not signed yet when this one was written
+    later = OwnSeals(own_seals(ours).roots, since)
+    old = await browser_of(desk, "security", own_seals=lambda: later)
+    relabel(desk, json.dumps(told).encode())
+    found = await verified(old, case)
+    assert (found["outcome"], faults(found)) == ("intact", {})
+    assert [one["remarks"] for one in found["objects"] if one["kind"] == "master"] == [["label-unsigned"]]
+    assert (
+        "Its label is unsigned: it was written before labels were sealed." in (await old.get(f"/cases/{case.id}")).text
+    )
+
+    nowhere = await browser_of(desk, "security", own_seals=lambda: own_seals(desk.root / "nowhere"))
+    assert (await verified(nowhere, case))["outcome"] == "unfinished", "whose seals are ours is not known there"
+    for browser in (security, old, nowhere):
+        await browser.client.aclose()
 
 
 async def test_one_check_of_a_case_runs_at_a_time(desk: Desk, case: Case, security: Browser) -> None:
