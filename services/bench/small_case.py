@@ -81,6 +81,8 @@ def _document(writer: ArchiveWriter, seal: Seal, kind: str, number: str, data: b
     pdf = b"%PDF-1.7\nstream\n" + data
     subjects = {f"{number}.pdf": _sha256([pdf]), f"{number}.json": _sha256([data])}
     told = {"kind": kind, "number": number, "application": CASE, "madeAt": AT, "demo": False, "auditCheckpoint": None}
+    if kind == "retrieval-record":
+        told["item"] = ITEM
     writer.add(f"documents/{number}.pdf", pdf)
     writer.add(f"documents/{number}.json", data)
     writer.add(f"documents/{number}.label.json", seal.statement(statement(subjects, filed.PREDICATE, told)))

@@ -21,7 +21,7 @@ def documents(store: Store, seal: Seal, case: CaseFile) -> dict[str, bytes]:
     for document in case.documents:
         stem = f"documents/{file_name(document.number)}"
         data = document.content.encode()
-        pdf, label = _stored(store, document) or _made(seal, document, data)
+        pdf, label = _stored(store, document) or _made(seal, case, document, data)
         found |= {f"{stem}.pdf": pdf, f"{stem}.json": data, f"{stem}.label.json": label}
     return found
 
@@ -39,19 +39,20 @@ def _stored(store: Store, document: Document) -> tuple[bytes, bytes] | None:
         return None
 
 
-def _made(seal: Seal, document: Document, data: bytes) -> tuple[bytes, bytes]:
+def _made(seal: Seal, case: CaseFile, document: Document, data: bytes) -> tuple[bytes, bytes]:
     pdf = render(document.kind, document.number, document.content, document.sha256, document.made_at)
     subjects = {
         f"{document.number}.pdf": hashlib.sha256(pdf).hexdigest(),
         f"{document.number}.json": hashlib.sha256(data).hexdigest(),
     }
+    head = case.checkpoint
     predicate = {
         "kind": document.kind,
         "number": document.number,
-        "application": document.application_id,
+        "application": case.number,
         **({"item": document.item_id} if document.item_id else {}),
         "madeAt": document.made_at.isoformat(),
         "demo": document.demo,
-        "auditCheckpoint": None,
+        "auditCheckpoint": {"origin": head.origin, "size": head.size, "root": head.root_base64},
     }
     return pdf, seal.statement(statement(subjects, PREDICATE, predicate))

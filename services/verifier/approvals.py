@@ -126,8 +126,18 @@ def _approvals(package: Package, trail: Trail, acts: list[Act]) -> Iterator[tupl
                     raise Invalid(f"it was decided after the retrieval (event {event.index})")
 
         yield stage, look
+    for act in acts:
+        if _is_of_round(act, form) and act.statement["form"] != sha256:
+            yield act.name, _fails("it was decided for another form than the one that was filed")
     if form["secondPerson"] and retrieved:
         yield "second person", lambda: _check_second(last.get("storage-release"), acts)
+
+
+def _fails(sentence: str) -> Callable[[], None]:
+    def fail() -> None:
+        raise Invalid(sentence)
+
+    return fail
 
 
 def _is_of_round(act: Act, form: Mapping[str, Any]) -> bool:

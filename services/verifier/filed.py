@@ -38,6 +38,8 @@ def _check(package: Package, trail: Trail, name: str) -> str:
         raise Invalid("label and document differ in whether it is a demonstration's")
     if told["application"] not in (package.application_id, package.predicate["application"]):
         raise Invalid("it is a document of another case")
+    if told["kind"] == "retrieval-record" and told.get("item") != data["item"]:
+        raise Invalid("label and record are of different items")
     written = f"{told['kind']}-written"
     hashes = {event.detail["sha256"] for event in trail.of(written) if event.subject == told["number"]}
     if package.hashes[f"documents/{stem}.json"] not in hashes:
