@@ -3,8 +3,10 @@
 import json
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import asdict
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Concatenate, ParamSpec, TypeVar
 
 import typer
 from sqlalchemy import Connection, select
@@ -13,15 +15,16 @@ from services.keeping import trail_heads
 from services.keeping.books import snapshot
 from services.keeping.trail_check import Trail, recompute
 from services.keeping.trail_heads import Heads
-from services.register import audit_tree, checkpoints, schema
+from services.register import audit_tree, checkpoints, schema, sightings
 from services.register.applications import Application
 from services.register.audit import AuditEvent
 from services.register.checkpoints import AuditCheckpoint
 from services.register.rules import rules_of
-from services.register.unit import Actor, Register
+from services.register.unit import Actor, Register, Unit
 from services.runtime import data_folder
 from services.runtime.errors import Fatal, Retryable
 from services.runtime.settings import Settings, SettingsError
+from services.runtime.spans import Span
 from services.vault.log_key import FOLDER, ensure_log_key, public_keys
 from services.vault.stores import open_store
 from services.verifier.invalid import Invalid
@@ -29,6 +32,8 @@ from services.verifier.notes import key_of
 
 ACTOR = Actor("system", "log")
 Say = Callable[[str], None]
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 def commands(
@@ -87,6 +92,19 @@ def commands(
             proofs = _proofs(connection, _numbers(connection, event, application))
         say(json.dumps(proofs, ensure_ascii=False, indent=1))
 
+    @app.command()
+    def seen(
+        camera: Annotated[str, typer.Argument(help="The camera's id, as its page's address shows it.")],
+        start: Annotated[str, typer.Argument(help="A moment with its zone, such as 2031-03-04T12:00:00+08:00.")],
+        minutes: Annotated[int, typer.Option(min=1, help="For how long from then on.")] = 1,
+    ) -> None:
+        """Print who saw a stretch of a camera's footage, by the recorder's own time, as JSON. Asking is an event."""
+        loaded = settings()
+        with sentences():
+            span = _span(start, minutes)
+            found = _act(loaded, sightings.of, camera, span)
+        say(json.dumps([{**asdict(one), "at": one.at.isoformat()} for one in found], ensure_ascii=False, indent=1))
+
     return app
 
 
@@ -141,17 +159,31 @@ def _tell(trail: Trail, found: Heads, say: Say) -> bool:
 def _sign(settings: Settings) -> str:
     """The note of the newest checkpoint, which is signed now where the trail has grown."""
     key = ensure_log_key(settings.keys / FOLDER, settings.log_origin)
+    signed = _act(settings, checkpoints.sign, key.origin, key.sign)
+    newest = signed or _act(settings, checkpoints.newest)
+    if newest is None:
+        raise Fatal("no checkpoint was signed | the audit trail | it has no event yet | sign after the first act")
+    return newest.note
+
+
+def _act(settings: Settings, act: Callable[Concatenate[Unit, P], R], *arguments: P.args, **named: P.kwargs) -> R:
     clock = data_folder.clock_of(settings.data_dir, demo=settings.demo)
     register = Register(settings.database, clock, rules_of(settings))
     try:
         register.run_now(ACTOR, schema.check)
-        signed = register.run_now(ACTOR, checkpoints.sign, key.origin, key.sign)
-        newest = signed or register.run_now(ACTOR, checkpoints.newest)
+        return register.run_now(ACTOR, act, *arguments, **named)
     finally:
         register.close()
-    if newest is None:
-        raise Fatal("no checkpoint was signed | the audit trail | it has no event yet | sign after the first act")
-    return newest.note
+
+
+def _span(start: str, minutes: int) -> Span:
+    try:
+        begin = datetime.fromisoformat(start)
+    except ValueError:
+        begin = datetime.min  # noqa: DTZ901  # told below
+    if begin.tzinfo is None:
+        raise Fatal(f"{start} is no moment with a zone: write one such as 2031-03-04T12:00:00+08:00.")
+    return Span(begin, begin + timedelta(minutes=minutes))
 
 
 def _write(path: Path, note: str) -> None:

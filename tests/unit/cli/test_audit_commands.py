@@ -182,3 +182,14 @@ def test_all_events_of_a_case_are_proved_by_its_number(desk: Desk) -> None:
     told = desk.audit("prove", "--application", "SQ-2031-000001")
     assert told.exit_code == 0, told.output
     assert [event["index"] for event in json.loads(told.output)["events"]] == [2, 3]
+
+
+def test_who_saw_a_minute_is_printed_and_asking_is_an_event(desk: Desk) -> None:
+    told = desk.audit("seen", "camera-1", "2031-03-04T12:00:00+08:00", "--minutes", "5")
+    assert told.exit_code == 0, told.output
+    assert json.loads(told.output) == []
+    assert desk.audit("checkpoint").exit_code == 0
+    [event] = json.loads(desk.audit("prove", "1").output)["events"]
+    assert '"action":"sightings-read"' in event["entry"]
+    for wrong in ("soon", "2031-03-04T12:00:00"):
+        assert desk.audit("seen", "camera-1", wrong).exit_code == 1
