@@ -164,6 +164,7 @@ NOTICES_WAITING = Gauge(
 AUDIT_SIZE = Gauge("footage_desk_audit_size", "Events in the audit trail", registry=BOOKS)
 
 JOB_ACTIONS = ("activated", "completed", "failed", "bpmn-error")
+STAMP_OUTCOMES = ("granted", "failed")
 NOTICE_OUTCOMES = ("delivered", "tried", "failed")
 
 for _outcome in ("complete", "partial", "missing", "unreadable"):
@@ -172,7 +173,7 @@ for _outcome in ("complete", "partial", "missing", "unreadable"):
 SEALINGS.labels("failed")
 for _outcome in ("kept", "failed"):
     PRESERVATIONS.labels(_outcome)
-for _outcome in ("granted", "failed"):
+for _outcome in STAMP_OUTCOMES:
     TIME_STAMPS.labels(_outcome)
 for _reason in ("away", "conflict"):
     REGISTER_FAILURES.labels(_reason)

@@ -158,6 +158,7 @@ def test_every_value_that_a_label_is_compared_with_occurs() -> None:
         ("zeebe_element_instance_events_total", "action"): set(ELEMENT_ACTIONS.values()),
         ("zeebe_incident_events_total", "action"): set(INCIDENT_ACTIONS.values()),
         ("footage_desk_notices_total", "outcome"): set(metrics.NOTICE_OUTCOMES),
+        ("footage_desk_time_stamps_total", "outcome"): set(metrics.STAMP_OUTCOMES),
         ("footage_desk_register_failures_total", "reason"): {"away", "conflict"},
         ("footage_desk_applications", "state"): set(STATES),
         **{(name, "outcome"): values for name, values in outcomes.items()},
