@@ -76,6 +76,7 @@ def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (("clip", "--size", "1MiB"), "mebibytes_per_second"),
         (("register", "--applications", "2"), "applications_submitted_per_day"),
         (("relay", "--messages", "3"), "messages_per_hour"),
+        (("audit", "--events", "300", "--appends", "100"), "recomputed_per_second"),
     ],
 )
 def test_a_benchmark_tells_its_figure_and_the_ratio_to_its_peer(
