@@ -1,18 +1,19 @@
 """A passkey in Chromium: added in the account, and a review decided with it after its words were shown (R25)."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from lent_case import offered
 from main_job import Somebody
 from playwright.sync_api import Browser, Page, expect
 from review_desk import PASSWORD, ReviewDesk
 from served import served
 
 from services.portal.app import create_app
-from services.register import signed_acts
+from services.register import filing, signed_acts
 from services.register.passkeys import Passkey
 from services.register.reviews import Decision
 from services.runtime import models
@@ -46,8 +47,8 @@ def desk(tmp_path: Path) -> Iterator[ReviewDesk]:
 
 
 @pytest.fixture
-def head(tmp_path: Path, desk: ReviewDesk, browser: Browser) -> Iterator[Page]:
-    """The head's browser, with an authenticator that knows who is before it."""
+def browsers(tmp_path: Path, desk: ReviewDesk, browser: Browser) -> Iterator[Callable[[str], Page]]:
+    """A person's browser, with an authenticator that knows who is before it, and the passkey that was added there."""
     bpmn = Path(__file__).parents[2] / "bpmn"
     dependencies = {
         "register": desk.register,
@@ -61,13 +62,22 @@ def head(tmp_path: Path, desk: ReviewDesk, browser: Browser) -> Iterator[Page]:
         origin = f"http://localhost:{urlsplit(address).port}"
         app.state.dependencies["settings"] = Settings(data_dir=tmp_path, public_url=origin)
         context = browser.new_context(base_url=origin, viewport={"width": 1100, "height": 1000}, locale="zh-CN")
-        assert context.request.post("/api/sign-in", data={"login": "head", "password": PASSWORD}).ok
-        page = context.new_page()
-        devtools = context.new_cdp_session(page)
-        devtools.send("WebAuthn.enable")
-        devtools.send("WebAuthn.addVirtualAuthenticator", {"options": AUTHENTICATOR})
-        yield page
+
+        def opened(login: str) -> Page:
+            assert context.request.post("/api/sign-in", data={"login": login, "password": PASSWORD}).ok
+            page = context.new_page()
+            devtools = context.new_cdp_session(page)
+            devtools.send("WebAuthn.enable")
+            devtools.send("WebAuthn.addVirtualAuthenticator", {"options": AUTHENTICATOR})
+            return page
+
+        yield opened
         context.close()
+
+
+@pytest.fixture
+def head(browsers: Callable[[str], Page]) -> Page:
+    return browsers("head")
 
 
 def test_a_review_is_decided_with_a_passkey_after_its_words_were_shown(desk: ReviewDesk, head: Page) -> None:
@@ -124,6 +134,31 @@ def test_what_is_refused_is_said_beside_the_signature_and_nothing_typed_is_lost(
     head.get_by_label("用通行密钥签字").uncheck()
     expect(head.locator("[name=password]")).to_be_visible()
     assert desk.all(Decision) == []
+
+
+def test_a_receipt_is_signed_in_the_one_form_of_two(desk: ReviewDesk, browsers: Callable[[str], Page]) -> None:
+    application_id = desk.submitted()
+    desk.approved(application_id)
+    desk.run(filing.file, application_id, filing.Classification("ordinary", False, False, False, 15))
+    _, _, hand_over_id = desk.run(offered, application_id)
+    desk.opened(application_id, "receipt", hand_over_id=hand_over_id)
+    keeper = browsers("keeper")
+    keeper.goto("/account/passkeys")
+    keeper.fill("[name=name]", "key")
+    keeper.fill("[name=password]", PASSWORD)
+    keeper.get_by_role("button", name="添加", exact=True).click()
+    expect(keeper.locator("table input[name=name]")).to_have_value("key")
+
+    keeper.goto(f"/hand-overs/{hand_over_id}")
+    accept = keeper.locator(f"form[action$='{hand_over_id}/accept']")
+    for box in accept.locator("input[type=checkbox]").all():
+        box.check()
+    accept.locator("button").last.click()
+    expect(keeper.get_by_role("dialog")).to_contain_text("归还期限")
+    keeper.get_by_role("dialog").get_by_role("button", name="用通行密钥签字").click()
+    expect(keeper.locator("#accept")).to_have_count(0)
+
+    assert desk.the(Decision, stage="receipt").signature["method"] == "passkey"
 
 
 def sha256_of(statement: str) -> str:
