@@ -8,11 +8,10 @@ from collections import deque
 from dataclasses import dataclass
 
 import av
-from av.packet import Packet
-from av.stream import Stream
 from av.video.codeccontext import VideoCodecContext
 
 from services.vault.clip_place import Relation
+from services.vault.clip_sample import Held, Sample, content, packet_of
 from services.vault.clip_source import Unsupported
 from services.vault.clip_streams import Tracks
 from services.vault.clip_track import SECOND, Extent
@@ -32,7 +31,7 @@ class Timed:
     change with it.
     """
 
-    packet: "Packet[Stream]"
+    packet: Held
     dts: int
     pts: int
     length: int
@@ -44,7 +43,7 @@ class Timed:
         return bool(self.packet.is_keyframe)
 
 
-def decodes(tracks: Tracks, packet: "Packet[Stream]") -> bool:
+def decodes(tracks: Tracks, held: Held) -> bool:
     """Whether a key frame gives a whole picture."""
     source = tracks.video.codec_context
     context = av.CodecContext.create(source.name, "r")
@@ -54,7 +53,7 @@ def decodes(tracks: Tracks, packet: "Packet[Stream]") -> bool:
     context.thread_count = 1
     context.options = {"err_detect": "explode"}
     try:
-        frames = [*context.decode(packet), *context.decode(None)]
+        frames = [*context.decode(packet_of(held)), *context.decode(None)]
     except av.FFmpegError:
         return False
     return bool(frames) and not any(frame.is_corrupt for frame in frames)
@@ -145,7 +144,7 @@ class Cutter:
         """Whether an overlapping picture is left out: it repeats what is written, or nothing leads to it."""
         if self._again:
             return self._is_there(timed)
-        self._repeated.append(memoryview(timed.packet))
+        self._repeated.append(content(timed.packet))
         distance = self._written_end - (timed.dts + timed.length)
         if abs(distance) <= 2 * SECOND and self._ends_alike() and self._writer.accepts(self._current()):
             # The same pictures in both segments: what comes after them follows without a seam.
@@ -159,7 +158,7 @@ class Cutter:
     def _is_there(self, timed: Timed) -> bool:
         """As ``_repeats``, where the same segment comes again: its times tell, for they are the same."""
         if timed.dts + timed.length // 2 < self._written_end:
-            self._repeated.append(memoryview(timed.packet))
+            self._repeated.append(content(timed.packet))
             return True
         self._overlapping = False
         same = bool(self._repeated) and bytes(self._repeated[-1]) == bytes(self._written[-1])
@@ -225,7 +224,7 @@ class Cutter:
             self._tracks, self._key, self._flowing = timed.tracks, timed.tracks.key, False
 
     def _start_run(self, timed: Timed) -> None:
-        self._writer.begin(self._current(), timed.dts, timed.pts)
+        self._writer.begin(self._current(), timed.dts, timed.pts, plain=isinstance(timed.packet, Sample))
         self._flowing = True
 
     def _current(self) -> Tracks:
@@ -236,7 +235,7 @@ class Cutter:
     def _put(self, timed: Timed) -> None:
         if timed.key and self._checked is None:
             self._checked = decodes(self._current(), timed.packet)
-        self._written.append(memoryview(timed.packet))
+        self._written.append(content(timed.packet))
         self._written_end = timed.dts + timed.length
         if timed.shown is not None:
             self._extent.add(timed.shown + self._shift, timed.length)
