@@ -17,7 +17,7 @@ from services.vault.clip_streams import Scale, Tracks
 from services.vault.clip_tables import Row, table
 from services.vault.clip_units import leads
 
-LARGEST = 32 << 20  # bytes of a fragment whose pictures are looked at before any is passed on
+LARGEST = 16 << 20  # bytes of a fragment whose pictures are looked at before any is passed on
 _BETWEEN = {b"ftyp", b"styp", b"moov", b"free", b"skip"}  # boxes that say nothing of the pictures behind them
 
 

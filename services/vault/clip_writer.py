@@ -224,7 +224,8 @@ class Writer:
         if run is None:
             raise RuntimeError("a packet came before its run was begun")
         base = run.bases[kind]
-        dts, pts = _ticks(dts_ns - self.zero_ns, base), _ticks(pts_ns - self.zero_ns, base)
+        dts = _ticks(dts_ns - self.zero_ns, base)
+        pts = dts if pts_ns == dts_ns else _ticks(pts_ns - self.zero_ns, base)
         # Rounding at a join may put two packets on one tick; a muxer wants them to rise.
         dts = max(dts, run.last_dts.get(kind, dts - 1) + 1)
         run.last_dts[kind] = dts

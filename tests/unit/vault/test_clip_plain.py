@@ -121,6 +121,13 @@ def test_times_that_leap_are_the_same(monkeypatch: pytest.MonkeyPatch, time: int
     assert_same(monkeypatch, [sound, bytes(body), sound], [0, 4, 8], (0, 14))
 
 
+def test_a_large_fragment_is_left_to_the_library(monkeypatch: pytest.MonkeyPatch, passed: list[Sample]) -> None:
+    monkeypatch.setattr(clip_fragments, "LARGEST", 1000)
+    body = film(shoot("h264"), "fmp4").body
+    assert assert_same(monkeypatch, [body] * 2, [0, 4], (0, 8))["packets"] == 80
+    assert passed == []
+
+
 def test_a_table_that_is_laid_out_otherwise_is_left_to_the_library() -> None:
     body = film(shoot("h264"), "fmp4").body
     held = {box.kind: body[box.start : box.end] for box in boxes(body)}
