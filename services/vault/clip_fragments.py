@@ -6,6 +6,7 @@ that is otherwise, the media library reads the rest of the segment.
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import islice
 
 from av.container import InputContainer
 
@@ -15,7 +16,7 @@ from services.vault.clip_sample import Sample
 from services.vault.clip_source import Damaged, Source
 from services.vault.clip_streams import Scale, Tracks
 from services.vault.clip_tables import Row, table
-from services.vault.clip_units import leads
+from services.vault.clip_units import complete, leads
 
 LARGEST = 16 << 20  # bytes of a fragment whose pictures are looked at before any is passed on
 _BETWEEN = {b"ftyp", b"styp", b"moov", b"free", b"skip"}  # boxes that say nothing of the pictures behind them
@@ -94,12 +95,17 @@ class Fragmented(Boxed):
         self._source = source
         self._stretch = _Stretch(source)
         self._index = b""  # the boxes before the first fragment
-        self._end: int | None = None  # decoding time at which the last fragment ends
+        self._before = b""  # the moof of the last fragment
+        self._whole: list[Row] = []  # its pictures
+        self._end: int | None = None  # decoding time at which they end
         self._scale = Scale.of(tracks.video)
         self._latest = tracks  # with what key frames have changed
 
     def packets(self) -> Iterator[Read]:
         """In the order of the segment; raises Damaged."""
+        if not complete(self.tracks.codec, self.tracks.sets):
+            yield from self._otherwise([])
+            return
         while (head := self._stretch.copied(8)) is not None:
             size, kind = int.from_bytes(head[:4], "big"), head[4:]
             fits = 8 <= size <= LARGEST_INDEX and (kind == b"moof" or kind in _BETWEEN)
@@ -142,7 +148,7 @@ class Fragmented(Boxed):
             if leads(self._latest.codec, view, self._latest.length_width) is not row.key:
                 return None
             pictures.append((row, sample))
-        self._end = rows[-1].dts + rows[-1].duration
+        self._before, self._whole, self._end = box, rows, rows[-1].dts + rows[-1].duration
         return pictures
 
     def _read(self, row: Row, sample: Sample) -> Read:
@@ -155,11 +161,19 @@ class Fragmented(Boxed):
         return Read(sample, dts, pts, scale.ns(row.duration), tracks=self._latest if row.key else None)
 
     def _otherwise(self, taken: list[bytes | memoryview]) -> Iterator[Read]:
-        """The rest of the segment, read by the library from the boxes before the first fragment and this one on."""
-        rest = b"".join((self._index, *taken, self._stretch.rest()))
+        """The rest of the segment, read by the library.
+
+        It is given the boxes before the first fragment, the fragment before without its pictures' bytes, since a
+        damaged one may have to go on where that ended, and what follows.
+        """
+        empty = sum(row.size for row in self._whole)
+        head = (8 + empty).to_bytes(4, "big") + b"mdat" if self._before else b""
+        rest = b"".join((self._index, self._before, head, bytes(empty), *taken, self._stretch.rest()))
         container = self._source.continued(_Remainder(rest, self._source))
         if not container.streams.video:
             raise Damaged("the segment has no picture track")
         read = Boxed(container, replace(self._latest, video=container.streams.video[0]))
+        number = self.tracks.video.id
+        self.counted[number] = self.counted.get(number, 0) - len(self._whole)
         read.counted = self.counted
-        yield from read.packets()
+        yield from islice(read.packets(), len(self._whole), None)

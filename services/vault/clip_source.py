@@ -203,7 +203,8 @@ class Source:
                     self._media_begun |= self.movie is not None
                 elif kind == "moov" and self.movie is None and contents is not None:
                     self.movie = read_movie(contents)
-                    self.plain = defaults(contents) if self.movie.fragmented and not self._media_first else None
+                    plain = defaults(contents) if not self._media_first else None
+                    self.plain = plain if plain is not None and plain.track in self.movie.tracks else None
                 elif kind == "moof" and self.movie is not None and contents is not None:
                     for run in read_fragment(contents, self.movie):
                         self.declared_samples[run.track] = self.declared_samples.get(run.track, 0) + run.samples

@@ -119,6 +119,11 @@ def recorded_sets(codec: str, record: bytes) -> list[bytes]:
     return parameter_sets(codec, found)
 
 
+def complete(codec: str, sets: Sequence[bytes]) -> bool:
+    """Whether they are all kinds of parameter sets that a decoder needs."""
+    return frozenset(_kind(codec, one) for one in sets) == _SETS.get(codec)
+
+
 def _take(record: bytes, place: int, count: int, found: list[bytes]) -> int:
     for _ in range(count):
         length = int.from_bytes(record[place : place + 2], "big")

@@ -19,6 +19,7 @@ from av.stream import Stream
 from services.runtime.boxes import BoxWalk
 from services.vault.clip_moof import Entry, Pieces, moof
 from services.vault.clip_sample import Held, packet_of
+from services.vault.clip_source import Damaged
 from services.vault.clip_streams import Tracks, described_sound
 
 BUFFER = 1 << 20  # of the muxer: a fragment leaves in few pieces
@@ -142,6 +143,8 @@ class _PlainRun(_Run):
         self._offsets = False
 
     def put(self, held: Held, kind: str, dts: int, pts: int, *, begins: bool) -> None:
+        if (held.duration or 0) < 0:
+            raise Damaged("its pictures last less than no time")
         if self._entries:
             last = self._entries[-1]
             if dts - last.dts >= _FARTHEST:
