@@ -39,6 +39,10 @@ class Target(StrEnum):
 
 
 Into = Annotated[Target, typer.Option(help="A folder, an S3 server that is started, or the store of the settings.")]
+_SEALING = {
+    "seal": "Seal footage as retrieve-footage does; the peer is the pipeline that a user would type for the same work.",
+    "issue": "Issue a copy of a master, cut at both ends, as encrypt-copy does; the peer is the pipeline for it.",
+}
 
 
 def commands(
@@ -50,63 +54,42 @@ def commands(
     def tell(result: dict[str, Any]) -> None:
         say(json.dumps(result, indent=1))
 
-    @app.command("seal")
-    def seal(  # noqa: PLR0917 - each is an option of the command line
-        size: Size = "256MiB",
-        store: Into = Target.folder,
-        tls: Tls = False,
-        megabits: Megabits = 8,
-        at_once: AtOnce = 1,
-        folder: Folder = None,
-        runs: Runs = 3,
-    ) -> None:
-        """Seal footage as retrieve-footage does; the peer is the pipeline that a user would type for the same work."""
-        sealing_of("seal", size, store, tls, megabits, at_once, folder, runs)
+    def sealing_of(what: str) -> Callable[..., None]:
+        def measure(  # noqa: PLR0917 - each is an option of the command line
+            size: Size = "256MiB",
+            store: Into = Target.folder,
+            tls: Tls = False,
+            megabits: Megabits = 8,
+            at_once: AtOnce = 1,
+            folder: Folder = None,
+            runs: Runs = 3,
+        ) -> None:
+            with sentences(), _folder(folder) as place:
+                known = settings().store if store is Target.settings else None
+                tell(
+                    sealing.measure(
+                        place,
+                        what=what,
+                        size=size_of(size),
+                        megabits=megabits,
+                        at_once=at_once,
+                        runs=runs,
+                        store=store,
+                        tls=tls,
+                        settings=known,
+                    )
+                )
 
-    @app.command("issue")
-    def issue(  # noqa: PLR0917 - each is an option of the command line
-        size: Size = "256MiB",
-        store: Into = Target.folder,
-        tls: Tls = False,
-        megabits: Megabits = 8,
-        at_once: AtOnce = 1,
-        folder: Folder = None,
-        runs: Runs = 3,
-    ) -> None:
-        """Issue a copy of a master, cut at both ends, as encrypt-copy does; the peer is the pipeline for it."""
-        sealing_of("issue", size, store, tls, megabits, at_once, folder, runs)
+        return measure
+
+    for what, words in _SEALING.items():
+        app.command(what, help=words)(sealing_of(what))
 
     @app.command("clip")
     def cut(size: Size = "256MiB", megabits: Megabits = 8, folder: Folder = None, runs: Runs = 3) -> None:
         """Cut fragmented MP4 in the clip process alone; the peer is ffmpeg on the same bytes."""
         with sentences(), _folder(folder) as place:
             tell(asyncio.run(clip.measure(place, size=size_of(size), megabits=megabits, runs=runs)))
-
-    def sealing_of(  # noqa: PLR0917 - each is an option of the command line
-        what: str,
-        size: str,
-        store: Target,
-        tls: bool,
-        megabits: float,
-        at_once: int,
-        folder: Path | None,
-        runs: int,
-    ) -> None:
-        with sentences(), _folder(folder) as place:
-            known = settings().store if store is Target.settings else None
-            tell(
-                sealing.measure(
-                    place,
-                    what=what,
-                    size=size_of(size),
-                    megabits=megabits,
-                    at_once=at_once,
-                    runs=runs,
-                    store=store,
-                    tls=tls,
-                    settings=known,
-                )
-            )
 
     @app.command("register")
     def register(

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 DOES: Mapping[str, str] = {
     "back-up-footage": "移交之前，把母本另存一份到别处，并读回核对哈希",
-    "encrypt-copy": "按批准的时间段截取副本，用专用借用密钥加密",
+    "encrypt-copy": "按检索的时间段截取副本，用专用借用密钥加密",
     "escalate-review": "审核到期未办，替补人员也可以办理",
     "escalate-to-management": "确定由哪些管理层人员审批，并通知他们",
     "expire-application": "期限内已收到补正的，继续办理；没有收到的，申请作废",

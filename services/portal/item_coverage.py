@@ -13,10 +13,11 @@ from services.runtime.spans import Span, covered_share, gaps
 
 @dataclass(frozen=True)
 class ItemCoverage:
-    """``share`` is 0 to 1 of the granted span; ``asked_now`` is False where the vault answers. None of it is known
-    where ``trouble`` says why, in Chinese and English."""
+    """``share`` is 0 to 1 of ``searched``, as a retrieval is judged; ``asked_now`` is False where the vault answers.
+    None of it is known where ``trouble`` says why, in Chinese and English."""
 
     item: SheetItem
+    searched: Span
     covered: list[Span]
     gaps: list[Span]
     share: float
@@ -30,7 +31,7 @@ async def look(places: Sequence[Place], recorders: OpenRecorder) -> list[ItemCov
 
 
 async def _one(place: Place, recorders: OpenRecorder) -> ItemCoverage:
-    asked = place.item.granted
+    asked = place.searched
     if place.covered is not None:
         return _measured(place, place.covered, asked_now=False)
     try:
@@ -40,17 +41,17 @@ async def _one(place: Place, recorders: OpenRecorder) -> ItemCoverage:
             "录像机目前无法连接，请稍后刷新。",
             "The recorder cannot be reached at the moment: reload the page later.",
         )
-        return ItemCoverage(place.item, [], [], 0.0, True, trouble)
+        return ItemCoverage(place.item, asked, [], [], 0.0, True, trouble)
     except WrongChannel:
         trouble = (
             "录像机没有这个通道，请联系管理员核对摄像头。",
             "The recorder has no such channel: have the administrator check the camera.",
         )
-        return ItemCoverage(place.item, [], [], 0.0, True, trouble)
+        return ItemCoverage(place.item, asked, [], [], 0.0, True, trouble)
     return _measured(place, held.covered, asked_now=True)
 
 
 def _measured(place: Place, held: Sequence[Span], *, asked_now: bool) -> ItemCoverage:
-    asked = place.item.granted
+    asked = place.searched
     covered = [part for span in held if (part := span.intersect(asked)) is not None]
-    return ItemCoverage(place.item, covered, gaps(asked, covered), covered_share(asked, covered), asked_now)
+    return ItemCoverage(place.item, asked, covered, gaps(asked, covered), covered_share(asked, covered), asked_now)

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from services.portal.words import words
+from services.portal.words import word, words
 from services.register import local_times
 
 
@@ -21,6 +21,11 @@ def moment(told: str, zone: str, *, exact: bool = False) -> str:
     return f"{text} ({local.isoformat()[-6:]})" if twice else text
 
 
+def line(text: str, zone: str) -> str:
+    """A line of a record, its moments as people read them in ``zone``."""
+    return word("zh", text, lambda told: moment(told, zone, exact=True))
+
+
 _environment = Environment(
     loader=PackageLoader("services.portal", "templates/print"),
     autoescape=True,
@@ -30,6 +35,7 @@ _environment = Environment(
 )
 _environment.filters["word"] = words
 _environment.filters["moment"] = moment
+_environment.filters["line"] = line
 
 
 def page(kind: str, number: str, sha256: str, content: dict[str, Any]) -> str:

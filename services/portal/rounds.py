@@ -5,8 +5,8 @@ answers is told what it need not protect any more: portals reach the recorders, 
 """
 
 import asyncio
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 
 from services.portal.api.dependencies import OpenRecorder
@@ -17,7 +17,7 @@ from services.register.cameras import Recorder
 from services.register.protections import Due
 from services.register.recorder_book import Found
 from services.register.unit import Actor, Register
-from services.runtime.errors import Fatal, Retryable
+from services.runtime.errors import Retryable
 from services.runtime.failures import stack
 from services.runtime.logs import get_logger
 
@@ -41,7 +41,8 @@ class Round:
         self._recorders = recorders
         self._every = every
         self._patience = patience
-        self._asking: dict[str, asyncio.Task[None]] = {}
+        self._asking: set[str] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
 
     async def run(self) -> None:
@@ -54,7 +55,7 @@ class Round:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), LOOK.total_seconds())
         finally:
-            for task in self._asking.values():
+            for task in self._tasks:
                 task.cancel()
 
     def wake(self) -> None:
@@ -72,17 +73,20 @@ class Round:
                 await self._silent(row, AWAY)
                 continue
             task = asyncio.create_task(self._ask(row), name=f"ask recorder {row.id}")
-            self._asking[row.id] = task
+            self._asking.add(row.id)
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
             begun.append(task)
         return begun
 
     async def _ask(self, row: Recorder) -> None:
         answer = asyncio.create_task(look(self._recorders, row, (), self._register.clock.now()))
+        answers = False
         try:
             in_time, _ = await asyncio.wait({answer}, timeout=self._patience)
             if not in_time:
                 await self._silent(row, AWAY)
-            await self._book(row, await answer)
+            answers = await self._book(row, await answer)
         except Retryable as error:
             log.warning("a recorder's answer waits for its next turn", recorder=row.id, cause=str(error))
         except Exception as error:  # noqa: BLE001  # whatever a recorder does, the others' turns go on
@@ -93,35 +97,46 @@ class Round:
                 await self._silent(row, AWAY)
         finally:
             answer.cancel()
-            del self._asking[row.id]
+            self._asking.remove(row.id)
             self.wake()
+        if answers:  # what it is told now holds no place, and keeps it from no turn
+            await self._release(row)
 
-    async def _book(self, row: Recorder, tested: Tested) -> None:
+    async def _book(self, row: Recorder, tested: Tested) -> bool:
+        """Write down what came of it; whether it answers."""
         if tested.facts is None or not tested.facts.reachable:
             await self._silent(row, tested.found[0])
-        else:
-            await self._release(row)
-            await self._register.run(ACTOR, recorder_rounds.answered, row.id, tested.facts)
+            return False
+        await self._register.run(ACTOR, recorder_rounds.answered, row.id, tested.facts)
+        return True
 
     async def _release(self, row: Recorder) -> None:
         """Let it overwrite again what no case needs any more; what it does not take now, it is told next time."""
-        due = await self._register.run(ACTOR, protections.due, row.id)
-        try:
+        with _telling(row):
+            due = await self._register.run(ACTOR, protections.due, row.id)
             async with asyncio.timeout(self._patience):
                 for one in due:
-                    await self._release_one(row, one)
-        except (Retryable, Fatal, TimeoutError) as error:
-            log.warning("a protection could not be released", recorder=row.id, cause=type(error).__name__)
+                    with _telling(row):
+                        await self._release_one(row, one)
 
     async def _release_one(self, row: Recorder, due: Due) -> None:
         opened = self._recorders(row.kind, {name: str(value) for name, value in row.configuration.items()})
         with suppress(WrongChannel):  # there is nothing left to let go
             await opened.release(due.channel, due.span)
-        await self._register.run(ACTOR, protections.released, [due.protection_id])
+        await self._register.run(ACTOR, protections.released, [due])
 
     async def _silent(self, row: Recorder, wrong: Found) -> None:
         log.warning("a recorder does not answer", recorder=row.id, cause=wrong.code)
         await self._register.run(ACTOR, recorder_rounds.silent, row.id, wrong)
+
+
+@contextmanager
+def _telling(row: Recorder) -> Iterator[None]:
+    """Tell of a release that fails, whatever it fails with: the recorder has answered, and the others go on."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001  # see above
+        log.warning("a protection could not be released", recorder=row.id, cause=type(error).__name__)
 
 
 async def keep_asking(

@@ -1,6 +1,7 @@
 """Codes of the register in Chinese and English, as pages and printed documents show them."""
 
 import re
+from collections.abc import Callable
 from typing import Literal
 
 from services.register.stages import STAGES
@@ -262,7 +263,7 @@ LINES = tuple(
             "the recorder's clock is off by {} ms",
         ),
         (
-            r"the recorder's clock differs by (-?\d+) ms, more than is searched for: .*",
+            r"the recorder's clock differs by (-?\d+ ± \d+) ms, more than is searched for: .*",
             "录像机时钟与标准时间相差 {} 毫秒，超出放宽检索的范围：请安全保卫部门确认所指的时间",
             "the recorder's clock differs by {} ms, more than is searched for: Security has to say which time is meant",
         ),
@@ -276,10 +277,14 @@ LINES = tuple(
 )
 
 
-def _line(language: Literal["zh", "en"], text: str) -> str | None:
+MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\S+")
+
+
+def _line(language: Literal["zh", "en"], text: str, printed: Callable[[str], str]) -> str | None:
     for pattern, zh, en in LINES:
         if found := pattern.fullmatch(text):
-            return (zh if language == "zh" else en).format(*found.groups())
+            values = (printed(value) if MOMENT.fullmatch(value) else value for value in found.groups())
+            return (zh if language == "zh" else en).format(*values)
     return None
 
 
@@ -288,12 +293,15 @@ def has_word(code: str) -> bool:
     return code in WORDS or STAGES.words(code) is not None
 
 
-def word(language: Literal["zh", "en"], code: str | bool | None) -> str:
-    """The word for a code in this language; a code without one is shown as it is."""
+def word(language: Literal["zh", "en"], code: str | bool | None, printed: Callable[[str], str] = str) -> str:
+    """The word for a code in this language; a code without one is shown as it is.
+
+    ``printed`` writes the moments (ISO 8601) that a line of a record holds.
+    """
     found = WORDS.get(code)
     if found is not None:
         return found[0 if language == "zh" else 1]
-    if isinstance(code, str) and (line := _line(language, code)) is not None:
+    if isinstance(code, str) and (line := _line(language, code, printed)) is not None:
         return line
     words_ = STAGES.words(code) if isinstance(code, str) else None
     return str(code) if words_ is None else getattr(words_, language)

@@ -46,6 +46,10 @@ class NothingRecorded(Exception):
     """The recorder is sound and holds nothing at that moment."""
 
 
+class OutOfReach(NothingRecorded):
+    """The recorder has something at that moment, in a recording too large to be read for one picture."""
+
+
 @dataclass(frozen=True)
 class Segment:
     """A piece of footage as the recorder keeps it.

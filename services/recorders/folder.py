@@ -4,19 +4,19 @@ Names are believed for the start only: how far a segment reaches is measured in 
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from services.recorders.base import NothingRecorded, OutsideRoots, RecorderDown, RecorderFacts, Segment, WrongChannel
+from services.recorders.clock import Clock
 from services.recorders.layout import MediaMtxLayout
 from services.recorders.layout_files import BOXES, JOIN, File, Layout
 from services.recorders.layout_frigate import FrigateLayout
 from services.recorders.layout_plain import PatternError, PlainLayout
-from services.recorders.shapes import LAYOUTS
+from services.recorders.shapes import LAYOUTS, zone_of
 from services.recorders.snapshot import picture, picture_in
 from services.runtime.errors import Fatal
 from services.runtime.spans import Span, merge
@@ -24,15 +24,6 @@ from services.runtime.threads import run_in_thread
 
 R = TypeVar("R")
 READ = 1 << 20
-
-
-@dataclass(frozen=True)
-class Clock:
-    """What is known of the recorder's clock: set by whoever measured it, a folder cannot be asked."""
-
-    offset_ms: int | None
-    method: str
-    uncertainty_ms: int | None
 
 
 class FolderRecorder:
@@ -70,8 +61,9 @@ class FolderRecorder:
         root = Path(configuration["root"])
         offset = _number(configuration, "clock_offset_ms")
         method = configuration.get("clock_method", "unknown" if offset is None else "configured")
+        # Set by whoever measured it: a folder cannot be asked.
         clock = Clock(offset, method, _number(configuration, "clock_uncertainty_ms"))
-        zone = _zone(configuration.get("zone", "UTC"))
+        zone = zone_of(configuration, "folder")
         identity = configuration.get("identity", str(root))
         layout, pattern = configuration.get("layout", "mediamtx"), configuration.get("pattern", "")
         return cls(root, zone, clock, identity, roots, layout=layout, pattern=pattern)
@@ -224,10 +216,3 @@ def _number(configuration: Mapping[str, str], name: str) -> int | None:
         return int(text)
     except ValueError as error:
         raise Fatal(f"A folder recorder's {name} is {text!r}: set a whole number of milliseconds.") from error
-
-
-def _zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError) as error:
-        raise Fatal(f"A folder recorder's zone is {name!r}: set an IANA name such as Asia/Shanghai.") from error

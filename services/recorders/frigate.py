@@ -15,11 +15,12 @@ from typing import Any
 from urllib.parse import quote
 
 from services.recorders.base import RecorderDown, RecorderFacts, Segment, WrongChannel
+from services.recorders.clock import Clock
 from services.recorders.frigate_export import Exports
 from services.recorders.frigate_web import FrigateWeb
 from services.recorders.shapes import ADDRESS, IDENTITY, PARALLEL, PASSWORD, USER, Field, Shape
 from services.recorders.snapshot import picture_in
-from services.recorders.web import PATIENCE, Clock
+from services.recorders.web import PATIENCE
 from services.recorders.whole_seconds import SLACK, runs_of
 from services.runtime.addresses import Guard
 from services.runtime.errors import Fatal
@@ -190,7 +191,9 @@ class FrigateRecorder:
                 row = _row(one)
                 if row is None:
                     raise self._web.down("not-a-recorder", f"its answer to {path} holds what is no recording")
-                found.setdefault(row.start, row)
+                known = found.setdefault(row.start, row)
+                if row.duration > known.duration:
+                    found[row.start] = row
             after = before
         return [found[start] for start in sorted(found) if found[start].duration]
 

@@ -8,12 +8,11 @@ from typing import Any
 import httpx
 
 from services.recorders.base import RecorderDown
-from services.recorders.web import PAGE, Answer, Web, bound
+from services.recorders.web import PAGE, Answer, Web, bound, head_of
 from services.runtime.addresses import Guard
 from services.runtime.iterators import closing
 
 COOKIE = "frigate_token"
-LOOKED_AT = 64  # bytes of footage that tell it from a page
 
 
 class Token(httpx.Auth):
@@ -116,7 +115,7 @@ class FrigateWeb:
         for _ in range(2):
             try:
                 async with closing(self._web.read(path, ranges=True, gone=(404,))) as chunks:
-                    head = await _head(chunks)
+                    head = await head_of(chunks)
                     if not head.lstrip().lower().startswith(PAGE):
                         yield head
                         async for chunk in chunks:
@@ -138,12 +137,3 @@ class FrigateWeb:
     def _page(self, path: str) -> RecorderDown:
         code = "not-a-recorder" if self._token is None else "login"
         return self._web.down(code, f"it answered {path} with a page for people, such as a login page")
-
-
-async def _head(chunks: AsyncIterator[bytes]) -> bytes:
-    head = b""
-    async for chunk in chunks:
-        head += chunk
-        if len(head) >= LOOKED_AT:
-            break
-    return head

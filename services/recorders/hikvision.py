@@ -7,16 +7,16 @@ that does not cannot be told apart, and what is cut from a whole one is cut here
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from services.recorders import markup
 from services.recorders.base import RecorderDown, RecorderFacts, Segment, WrongChannel
+from services.recorders.clock import Clock
 from services.recorders.hikvision_search import Match, Search
 from services.recorders.hikvision_times import DeviceTimes
 from services.recorders.hikvision_web import HikvisionWeb
-from services.recorders.shapes import ADDRESS, IDENTITY, PARALLEL, PASSWORD, USER, Field, Shape
+from services.recorders.shapes import ADDRESS, IDENTITY, PARALLEL, PASSWORD, USER, Field, Shape, zone_of
 from services.recorders.snapshot import picture_in
-from services.recorders.web import PATIENCE, Clock
+from services.recorders.web import PATIENCE
 from services.runtime.addresses import Guard
 from services.runtime.errors import Fatal
 from services.runtime.spans import Span, merge
@@ -71,12 +71,7 @@ class HikvisionRecorder:
         meaning = told.get("times", DEVICE)
         if meaning not in (DEVICE, TRUE):
             raise Fatal(f"A Hikvision recorder's times are {meaning!r}: set {DEVICE} or {TRUE}.")
-        try:
-            zone = ZoneInfo(told.get("zone", ""))
-        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-            raise Fatal(
-                f"A Hikvision recorder's zone is {told.get('zone', '')!r}: set an IANA name such as Asia/Shanghai."
-            ) from error
+        zone = zone_of(told, "Hikvision", "")
         user, password, identity = (told.get(name, "") for name in ("user", "password", "identity"))
         web = HikvisionWeb(told["address"], guard, user=user, password=password, identity=identity, patience=patience)
         return cls(web, DeviceTimes(zone, meaning == TRUE), identity)

@@ -115,12 +115,13 @@ class Search:
 
     async def _page(self, question: _Question, after: datetime | None = None) -> _Page:
         while True:
-            other = self._spelling + 1 < len(SPELLINGS)
-            body = question.written(*SPELLINGS[self._spelling])
+            tried = self._spelling
+            other = tried + 1 < len(SPELLINGS)
+            body = question.written(*SPELLINGS[tried])
             root = await self._web.document("POST", PATH, told=body, unsuited=(400,) if other else ())
             if root is not None:
                 return self._read(root, question.track, after)
-            self._spelling += 1
+            self._spelling = max(self._spelling, tried + 1)  # another search may have learnt it meanwhile
 
     def _read(self, root: markup.Node, track: int, after: datetime | None) -> _Page:
         status = (markup.text(root, "responseStatusStrg") or markup.text(root, "responseStatusString")).upper()

@@ -9,14 +9,13 @@ import httpx
 
 from services.recorders import markup
 from services.recorders.base import RecorderDown
-from services.recorders.web import PAGE, Answer, Body, Web
+from services.recorders.web import PAGE, Answer, Body, Web, head_of
 from services.runtime.addresses import Guard
 
 DOWNLOAD = "/ISAPI/ContentMgmt/download"
 XML = {"Content-Type": "application/xml", "Accept": "*/*"}
 REFUSED = (400, 403, 404, 405)  # with a ResponseStatus that says why
 LARGEST_REFUSAL = 1 << 16
-LOOKED_AT = 64  # bytes of footage that tell it from a page and from XML
 DEVICE_BUSY = "2"  # statusCode of a ResponseStatus
 _REASON = re.compile(r"[A-Za-z0-9]{1,60}")
 
@@ -78,7 +77,7 @@ class HikvisionWeb:
                 self._web.stream(method, DOWNLOAD, headers=XML, content=told, accept=(200, *REFUSED)) as answer,
                 aclosing(answer.chunks),
             ):
-                head = await _head(answer)
+                head = await head_of(answer.chunks)
                 kind = head.lstrip()[:20].lower()
                 if answer.status == 200 and not kind.startswith((*PAGE, b"<?xml", b"<responsestatus")):
                     yield head
@@ -121,15 +120,6 @@ class HikvisionWeb:
 
     def _page(self, path: str) -> RecorderDown:
         return self.down("not-a-recorder", f"it answered {path} with a page for people, such as a login page")
-
-
-async def _head(answer: Body) -> bytes:
-    head = b""
-    async for chunk in answer.chunks:
-        head += chunk
-        if len(head) >= LOOKED_AT:
-            break
-    return head
 
 
 async def _rest(answer: Body) -> bytes:

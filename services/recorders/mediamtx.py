@@ -13,16 +13,17 @@ from functools import partial
 from itertools import count
 from typing import Any
 from urllib.parse import quote
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 import httpx
 
 from services.recorders import shapes
 from services.recorders.base import RecorderDown, RecorderFacts, Segment, WrongChannel
+from services.recorders.clock import Clock
 from services.recorders.layout_files import JOIN
 from services.recorders.shapes import Field, Shape
 from services.recorders.snapshot import picture_in
-from services.recorders.web import PATIENCE, Answer, Clock, Web
+from services.recorders.web import PATIENCE, Answer, Web
 from services.runtime.addresses import Guard
 from services.runtime.errors import Fatal
 from services.runtime.spans import Span, merge
@@ -61,12 +62,7 @@ SHAPE = Shape(
             "未填管理接口地址时查看这些通道，用逗号分隔，例如 gate,hall。",
             "Looked at where no API address is given; with commas between, such as gate,hall.",
         ),
-        Field(
-            *("zone", "zone", "时区", "time zone"),
-            "它给出的时间没有时区时按此时区理解。",
-            "For times that it gives without a zone.",
-            default="UTC",
-        ),
+        shapes.ZONE,
         shapes.IDENTITY,
         shapes.PARALLEL,
     ),
@@ -98,7 +94,7 @@ class MediamtxRecorder:
 
         names = tuple(name.strip() for name in told.get("channels", "").split(",") if name.strip())
         api = web(told["api_address"]) if told.get("api_address") else None
-        return cls(web(told["address"]), api, _zone(told.get("zone", "UTC")), names)
+        return cls(web(told["address"]), api, shapes.zone_of(told, "MediaMTX"), names)
 
     async def probe(self) -> RecorderFacts:
         oldest: dict[str, datetime] = {}
@@ -248,7 +244,7 @@ class MediamtxRecorder:
                     if item["segments"]
                 }
                 pages = int(told["pageCount"])
-            except (TypeError, KeyError, ValueError) as error:
+            except (TypeError, KeyError, ValueError, OverflowError) as error:
                 raise api.down("not-a-recorder", f"its answer to {path} is none of MediaMTX") from error
             again = found.keys() <= oldest.keys()
             oldest |= found
@@ -260,13 +256,6 @@ class MediamtxRecorder:
         answer = await api.ask("GET", "/v3/info", accept=(200, 404))  # older ones do not tell
         told = api.parsed(answer, "/v3/info") if answer.status == 200 else None
         return str(told.get("version", "")) if isinstance(told, dict) else ""
-
-
-def _zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError) as error:
-        raise Fatal(f"A MediaMTX recorder's zone is {name!r}: set an IANA name such as Asia/Shanghai.") from error
 
 
 def _joined(before: list[Span], after: list[Span]) -> list[Span]:

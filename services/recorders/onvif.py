@@ -11,19 +11,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 from xml.sax.saxutils import escape
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import httpx
 from lxml import etree
 
 from services.recorders import markup, shapes
 from services.recorders.base import RecorderDown, RecorderFacts, ReplayUnsupported, Segment, WrongChannel
+from services.recorders.clock import Clock
 from services.recorders.layout_files import JOIN
 from services.recorders.markup import Node
 from services.recorders.onvif_history import TRACK_STATE, Change, Recording, Times, change, recorded, recording
 from services.recorders.onvif_soap import DEVICE, REPLAY, SEARCH, Soap
 from services.recorders.shapes import Field, Shape
-from services.recorders.web import PATIENCE, Clock, Web
+from services.recorders.web import PATIENCE, Web
 from services.runtime.addresses import AddressRefused, Guard
 from services.runtime.errors import Fatal
 from services.runtime.spans import Span, merge
@@ -39,7 +39,7 @@ _STREAM = (
 
 SHAPE = Shape(
     "onvif",
-    "ONVIF 录像机（可查询，不能取回录像）",
+    "ONVIF 录像机（仅可查询）",
     "ONVIF recorder (can be asked, gives no footage back)",
     (
         Field(
@@ -58,12 +58,7 @@ SHAPE = Shape(
             default="utc",
             choices=("utc", "device"),
         ),
-        Field(
-            *("zone", "zone", "时区", "time zone"),
-            "它给出的时间没有时区时按此时区理解。",
-            "For times that it gives without a zone.",
-            default="UTC",
-        ),
+        shapes.ZONE,
         shapes.IDENTITY,
         shapes.PARALLEL,
     ),
@@ -87,10 +82,7 @@ class OnvifRecorder:
         parts = urlsplit(told.get("address", ""))
         if not parts.netloc:
             raise Fatal("An ONVIF recorder has no address: set where it answers.")
-        try:
-            zone = ZoneInfo(told.get("zone", "UTC"))
-        except (ZoneInfoNotFoundError, ValueError) as error:
-            raise Fatal("An ONVIF recorder's zone is none: set an IANA name such as Asia/Shanghai.") from error
+        zone = shapes.zone_of(told, "ONVIF")
         address = f"{parts.scheme}://{parts.netloc}"
         user, password = told.get("user", ""), told.get("password", "")
         auth = httpx.DigestAuth(user, password) if user else None

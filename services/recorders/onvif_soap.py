@@ -14,8 +14,9 @@ from xml.sax.saxutils import escape
 
 from services.recorders import markup
 from services.recorders.base import RecorderDown
+from services.recorders.clock import Clock
 from services.recorders.markup import Node
-from services.recorders.web import Answer, Clock, Web
+from services.recorders.web import Answer, Web
 
 DEVICE = "http://www.onvif.org/ver10/device/wsdl"
 SEARCH = "http://www.onvif.org/ver10/search/wsdl"

@@ -59,7 +59,9 @@ ANYWHERE = Places()
 PARALLEL_FETCHES = 2
 
 Key = tuple[str, frozenset[tuple[str, str]]]
-_semaphores: RunVar[dict[Key, anyio.Semaphore]] = RunVar("footage_desk_recorders")
+FETCH, PICTURE = "fetch", "picture"
+# Of this process: several workers each have as many places.
+_semaphores: RunVar[dict[tuple[str, *Key], anyio.Semaphore]] = RunVar("footage_desk_recorders")
 
 
 def places_of(settings: Settings) -> Places:
@@ -99,7 +101,7 @@ class Bounded:
         return await self._recorder.coverage(channel, span)
 
     async def fetch(self, channel: str, span: Span) -> AsyncIterator[Segment]:
-        semaphore = self._semaphore()
+        semaphore = self._semaphore(FETCH, self._places)
         with metrics.FETCHES_WAITING.labels(self._key[0]).track_inprogress():
             await semaphore.acquire()
         try:
@@ -110,7 +112,9 @@ class Bounded:
             semaphore.release()
 
     async def snapshot(self, channel: str, at: datetime) -> bytes:
-        return await self._recorder.snapshot(channel, at)
+        # A place of its own: fetches hold theirs for hours, and a picture is waited for.
+        async with self._semaphore(PICTURE, 1):
+            return await self._recorder.snapshot(channel, at)
 
     async def protect(self, channel: str, span: Span) -> bool:
         return await self._recorder.protect(channel, span)
@@ -118,10 +122,10 @@ class Bounded:
     async def release(self, channel: str, span: Span) -> None:
         await self._recorder.release(channel, span)
 
-    def _semaphore(self) -> anyio.Semaphore:
+    def _semaphore(self, what: str, places: int) -> anyio.Semaphore:
         try:
             known = _semaphores.get()
         except LookupError:
             known = {}
             _semaphores.set(known)
-        return known.setdefault(self._key, anyio.Semaphore(self._places))
+        return known.setdefault((what, *self._key), anyio.Semaphore(places))

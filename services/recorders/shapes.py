@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from services.recorders.layout_plain import Pattern, PatternError
-from services.runtime.errors import Refused
+from services.runtime.errors import Fatal, Refused
 
 FieldKind = Literal["text", "secret", "whole", "zone", "folder", "address", "choice", "pattern"]
 LONGEST = 500
@@ -84,8 +84,8 @@ class Field:
 
 PARALLEL = Field(
     *("parallel_fetches", "whole", "同时读取数", "fetches at once"),
-    "录像机同时最多提供几段录像。",
-    "How many recordings it gives back at the same time.",
+    "录像机同时最多提供几段录像；每个调取进程各自计算。",
+    "How many recordings it gives back at the same time, to each process that fetches.",
     default="2",
     least=1,
     most=16,
@@ -101,6 +101,12 @@ ADDRESS = Field(
 )
 USER = Field(*("user", "text", "用户名", "user"))
 PASSWORD = Field(*("password", "secret", "密码", "password"))
+ZONE = Field(
+    *("zone", "zone", "时区", "time zone"),
+    "它给出的时间没有时区时按此时区理解。",
+    "For times that it gives without a zone.",
+    default="UTC",
+)
 IDENTITY = Field(
     *("identity", "text", "标识", "identity"),
     "记录上用的标识，例如序列号。",
@@ -150,6 +156,15 @@ class Shape:
             if value:
                 checked[field.name] = value
         return checked
+
+
+def zone_of(told: Mapping[str, str], kind: str, default: str = "UTC") -> ZoneInfo:
+    """The zone in a configuration. Raises Fatal with what to mend."""
+    name = told.get("zone", default)
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:  # OSError: a name that is a folder, or too long
+        raise Fatal(f"The zone of a {kind} recorder is {name!r}: set an IANA name such as Asia/Shanghai.") from error
 
 
 LAYOUTS = ("mediamtx", "frigate", "plain")

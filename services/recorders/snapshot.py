@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from services.recorders.base import NothingRecorded, Segment
+from services.recorders.base import NothingRecorded, OutOfReach, Segment
 from services.runtime.confined import answer_of
 from services.runtime.iterators import closing
 from services.runtime.threads import run_in_thread
@@ -31,8 +31,9 @@ async def picture(path: Path, offset: timedelta) -> bytes:
 async def picture_in(segments: AsyncIterator[Segment], at: datetime) -> bytes:
     """The picture shown at that moment, as JPEG, out of the first of these segments that has one.
 
-    Raises NothingRecorded, and what the segments' streams raise.
+    Raises NothingRecorded, OutOfReach, and what the segments' streams raise.
     """
+    large = False
     async for segment in segments:
         held, cut = bytearray(), False
         async with closing(segment.open()) as chunks:
@@ -43,7 +44,10 @@ async def picture_in(segments: AsyncIterator[Segment], at: datetime) -> bytes:
                     break
         offset = max(0.0, (at - segment.span.start).total_seconds())
         told = (str(offset), segment.container, *(["cut"] if cut else []))
-        output = await answer_of("services.recorders.snapshot_process", *told, given=bytes(held), seconds=TIMEOUT)
+        output = await answer_of("services.recorders.snapshot_process", *told, given=held, seconds=TIMEOUT)
         if output and len(output) <= LARGEST:
             return output
+        large = large or cut
+    if large:
+        raise OutOfReach(f"The recording at {at.isoformat()} is too large to be read for one picture.")
     raise NothingRecorded(f"No picture can be decoded at {at.isoformat()}.")

@@ -6,6 +6,7 @@ people are seen. Nothing that was told in confidence, and no address with its qu
 
 import json
 import ssl
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Generator, Iterator, Mapping
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -13,39 +14,25 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+import anyio
 import httpx
 
 from services.recorders.base import OutsideRoots, RecorderDown
+from services.recorders.clock import Clock
 from services.runtime.addresses import AddressRefused, Guard, guarded_client
 
 LARGEST_ANSWER = 16 << 20  # bytes of a list; footage is streamed
 PATIENCE = 30.0  # seconds without a byte
+LONGEST_ANSWER = 10  # times the patience that a list may take as a whole
+LEAST = 1024  # bytes a second that footage comes at, or it is as good as none
 RESUMES = 3  # times that a broken transfer is taken up again where the recorder gives ranges
 PAGE = (b"<!doctype html", b"<html")
+LOOKED_AT = 64  # bytes of footage that tell it from a page and from XML
 BUSY = (429, 500, 502, 503, 504)
 
 
 class BrokenOff(RecorderDown):
     """The recorder stopped in the middle of an answer."""
-
-
-@dataclass(frozen=True)
-class Clock:
-    """A recorder's clock minus true time, how that was measured, and how far it may be off; None: not measured."""
-
-    offset_ms: int | None = None
-    method: str = "unknown"
-    uncertainty_ms: int | None = None
-
-    @classmethod
-    def of(cls, shown: datetime, asked: datetime, answered: datetime, *, resolution: timedelta, method: str) -> "Clock":
-        """From the time that a recorder showed at some moment between ``asked`` and ``answered``, both true.
-
-        ``resolution`` is the step of what it shows, which it has rounded down to.
-        """
-        half, trip = resolution / 2, (answered - asked) / 2
-        offset = shown + half - (asked + trip)
-        return cls(_milliseconds(offset), method, _milliseconds(half + trip))
 
 
 @dataclass(frozen=True)
@@ -109,6 +96,12 @@ async def _bound_challenge(response: httpx.Response) -> None:
         bound(response)
 
 
+def goes_on(body: Body, came: int, total: int | None) -> bool:
+    """Whether it is the rest of what ``came``: from there on, and of a file that is as large as it was before."""
+    told = body.headers.get("content-range", "")
+    return told.startswith(f"bytes {came}-") and (total is None or told.endswith(("/*", f"/{total}")))
+
+
 class Web:
     """The HTTP side of one recorder. Every method raises RecorderDown, by whose ``code`` a form tells what to do:
 
@@ -143,16 +136,21 @@ class Web:
         accept: Collection[int] = (200,),
     ) -> Answer:
         """The whole answer, whose status is one of ``accept``; ``path`` begins with / and is escaped already."""
-        asked = datetime.now(UTC)
-        async with self.stream(
-            method, path, params=params, headers=headers, content=content, form=form, accept=accept
-        ) as body:
-            answered = datetime.now(UTC)
-            pieces = bytearray()
-            async for chunk in body.chunks:
-                pieces += chunk
-                if len(pieces) > LARGEST_ANSWER:
-                    raise self.down("not-a-recorder", f"its answer to {path} is larger than {LARGEST_ANSWER >> 20} MiB")
+        asked, pieces = datetime.now(UTC), bytearray()
+        try:
+            with anyio.fail_after(LONGEST_ANSWER * self._patience):
+                async with self.stream(
+                    method, path, params=params, headers=headers, content=content, form=form, accept=accept
+                ) as body:
+                    answered = datetime.now(UTC)
+                    async for chunk in body.chunks:
+                        pieces += chunk
+                        if len(pieces) > LARGEST_ANSWER:
+                            cause = f"its answer to {path} is larger than {LARGEST_ANSWER >> 20} MiB"
+                            raise self.down("not-a-recorder", cause)
+        except TimeoutError as error:
+            cause = f"its answer to {path} did not end within {LONGEST_ANSWER * self._patience:g} s"
+            raise self.down("silent", cause) from error
         clock = _dated(body.headers.get("date"), asked, answered)
         return Answer(body.status, body.headers, bytes(pieces), asked, answered, clock)
 
@@ -206,6 +204,7 @@ class Web:
         ``gone`` are the statuses that say that what is listed is not there: no byte comes, and none is missed here.
         """
         came, tries = 0, 0
+        total: int | None = None
         while True:
             asked = dict(headers or {}) | ({"Range": f"bytes={came}-"} if came else {})
             try:
@@ -214,10 +213,11 @@ class Web:
                 ) as body:
                     if body.status in gone:
                         return
-                    if came and not body.headers.get("content-range", "").startswith(f"bytes {came}-"):
+                    if came and not goes_on(body, came, total):
                         raise self.down(
                             "not-a-recorder", f"it was asked for {path} from byte {came} and sent another part"
                         )
+                    total = total if came else body.size
                     async for chunk in body.chunks:
                         came += len(chunk)
                         yield chunk
@@ -235,9 +235,16 @@ class Web:
 
     async def _chunks(self, response: httpx.Response, path: str) -> AsyncGenerator[bytes, None]:
         with self._told(path, began=True):
+            since, waited, came = time.monotonic(), 0.0, 0
             # As they come: chunks made to a size would be lost with a transfer that breaks off.
             async for chunk in response.aiter_bytes():
+                came, waited = came + len(chunk), waited + time.monotonic() - since
+                if waited > LONGEST_ANSWER * self._patience:
+                    if came < LEAST * waited:
+                        raise self.down("broken-off", f"{path} comes too slowly to ever end")
+                    waited, came = 0.0, 0
                 yield chunk
+                since = time.monotonic()  # what the reader takes of the time is not the recorder's
 
     @contextmanager
     def _told(self, path: str, *, began: bool = False) -> Iterator[None]:
@@ -271,6 +278,16 @@ class Web:
         return self.down("not-a-recorder", f"it answered {status} to {path}")
 
 
+async def head_of(chunks: AsyncIterator[bytes]) -> bytes:
+    """So much of a body that a page can be told from footage."""
+    head = b""
+    async for chunk in chunks:
+        head += chunk
+        if len(head) >= LOOKED_AT:
+            break
+    return head
+
+
 class _Answering(httpx.Auth):
     """Signs as another does; a challenge that it cannot understand is told as one of HTTP's errors."""
 
@@ -292,7 +309,3 @@ def _dated(text: str | None, asked: datetime, answered: datetime) -> Clock:
     if shown.tzinfo is None:
         return Clock()
     return Clock.of(shown, asked, answered, resolution=timedelta(seconds=1), method="http-date")
-
-
-def _milliseconds(length: timedelta) -> int:
-    return round(length / timedelta(milliseconds=1))

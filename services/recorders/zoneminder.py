@@ -14,11 +14,12 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from services.recorders import shapes
 from services.recorders.base import RecorderDown, RecorderFacts, Segment, WrongChannel
+from services.recorders.clock import Clock
 from services.recorders.layout_files import JOIN
 from services.recorders.media_length import Lengths, measure
 from services.recorders.shapes import Field, Shape
 from services.recorders.snapshot import picture_in
-from services.recorders.web import PATIENCE, Clock
+from services.recorders.web import PATIENCE
 from services.recorders.zoneminder_events import SECOND, WHEN, Event, Row, bounds, placed, rows_of
 from services.recorders.zoneminder_web import ZoneMinderWeb
 from services.runtime.addresses import Guard
@@ -75,11 +76,7 @@ class ZoneMinderRecorder:
         """Keys as in SHAPE; raises Fatal with what to mend."""
         if not told.get("address"):
             raise Fatal("A ZoneMinder recorder has no address: set that of its pages, such as http://192.168.1.20/zm.")
-        name = told.get("zone", "UTC")
-        try:
-            zone = ZoneInfo(name)
-        except (ZoneInfoNotFoundError, ValueError) as error:
-            raise Fatal(f"A ZoneMinder recorder's zone is {name!r}: set an IANA name such as Asia/Shanghai.") from error
+        zone = shapes.zone_of(told, "ZoneMinder")
         web = ZoneMinderWeb(
             told["address"],
             guard,
@@ -129,19 +126,24 @@ class ZoneMinderRecorder:
     async def protect(self, channel: str, span: Span) -> bool:
         """Archive the events, which its filters spare as they come; False where the user may not edit events."""
         rows = [event.row for event in await self._events(channel, span)]
+        saved: list[bool] = []
         try:
-            saved = [row.archived or await self._edit(row, archived=True, notes=row.notes + MARK) for row in rows]
+            for row in rows:
+                saved.append(row.archived or await self._edit(row, archived=True, notes=row.notes + MARK))
         except RecorderDown as error:
-            if error.code != "forbidden":
+            # Told that it cannot, nobody would let go of the events that were archived before.
+            if error.code != "forbidden" or any(saved):
                 raise
             return False
         return bool(saved) and all(saved)
 
     async def release(self, channel: str, span: Span) -> None:
         """Only what was archived from here is let go."""
-        for event in await self._events(channel, span):
-            if event.row.archived and MARK in event.row.notes:
-                await self._edit(event.row, archived=False, notes=event.row.notes.replace(MARK, ""))
+        rows = [event.row for event in await self._events(channel, span)]
+        ours = [row for row in rows if row.archived and MARK in row.notes]
+        saved = [await self._edit(row, archived=False, notes=row.notes.replace(MARK, "")) for row in ours]
+        if not all(saved):
+            raise self.web.down("busy", "it did not save that events are archived no more")
 
     async def _edit(self, row: Row, *, archived: bool, notes: str) -> bool:
         form = {"Event[Archived]": str(int(archived)), "Event[Notes]": notes}
@@ -265,7 +267,7 @@ class ZoneMinderRecorder:
         name = told.get("tz") if answer.status == 200 and isinstance(told, dict) else None
         try:
             own = ZoneInfo(str(name)) if name else self.zone
-        except (ZoneInfoNotFoundError, ValueError):
+        except (ZoneInfoNotFoundError, ValueError, OSError):
             own = self.zone  # a name that is not known here says nothing
         days = [datetime.now(UTC) + timedelta(days=days) for days in range(0, 365, 30)]
         if any(day.astimezone(own).utcoffset() != day.astimezone(self.zone).utcoffset() for day in days):

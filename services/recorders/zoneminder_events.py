@@ -62,7 +62,10 @@ class Event:
 def rows_of(told: Any, channel: str) -> list[Row]:
     """The channel's rows of a page, whatever else it holds; raises KeyError, TypeError and ValueError."""
     events = (one["Event"] for one in told["events"])
-    return [Row.of(event) for event in events if str(event["MonitorId"]) == channel]
+    rows = [Row.of(event) for event in events if str(event["MonitorId"]) == channel]
+    if any(not 1970 < row.start.year < 9999 for row in rows):
+        raise ValueError("an event begins at no time")  # and reckoning with it would run over
+    return rows
 
 
 @dataclass(frozen=True)

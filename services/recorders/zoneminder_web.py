@@ -11,7 +11,7 @@ from typing import Any
 import anyio
 
 from services.recorders.base import RecorderDown
-from services.recorders.web import PATIENCE, RESUMES, Answer, Body, BrokenOff, Web
+from services.recorders.web import PATIENCE, RESUMES, Answer, Body, BrokenOff, Web, goes_on
 from services.runtime.addresses import Guard
 
 LOGIN = "/api/host/login.json"
@@ -76,13 +76,15 @@ class ZoneMinderWeb:
     async def file(self, event: int) -> AsyncIterator[bytes]:
         """An event's file, nothing where it is not there. What breaks off is taken up again RESUMES times."""
         came = tries = 0
+        total: int | None = None
         while True:
             try:
                 async with self._video(event, came) as body:
                     if body is None:
                         return
-                    if came and not body.headers.get("content-range", "").startswith(f"bytes {came}-"):
+                    if came and not goes_on(body, came, total):
                         raise self.down("not-a-recorder", f"it was asked for byte {came} on and sent another part")
+                    total = total if came else body.size
                     async for chunk in body.chunks:
                         came += len(chunk)
                         yield chunk

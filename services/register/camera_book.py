@@ -5,7 +5,7 @@ from typing import Literal
 
 from sqlalchemy import Select, func, select
 
-from services.register import administration, audit, recorder_book
+from services.register import administration, audit, reaches, recorder_book
 from services.register.base import new_id
 from services.register.cameras import BROUGHT, Camera, CameraPicture, Recorder
 from services.register.listing import EVERYTHING, Listing
@@ -95,6 +95,7 @@ def change(unit: Unit, camera_id: str, entry: Entry) -> Camera:
         recorder_book.nothing_waits(unit, Camera.id == camera_id)
         # What was learned of the other footage tells nothing of this one.
         row.fingerprint = row.oldest_frame_at = row.oldest_measured_at = None
+        reaches.forget(unit, camera_id)
     for name, value in asdict(entry).items():
         setattr(row, name, value)
     audit.record(unit, "camera-changed", "camera", camera_id, old=old, new=asdict(entry))

@@ -38,6 +38,11 @@ class Recorder(Base):
     last_error: Mapped[dict[str, Any] | None]
     active: Mapped[bool] = mapped_column(default=True, server_default=text("true"))
 
+    @property
+    def tells_its_time(self) -> bool:
+        """Whether it told its time when it was asked last: what a person compares would not stand."""
+        return self.clock_method in {"api-time", "http-date"}
+
 
 class Camera(Base):
     """One channel of a recorder. ``fingerprint`` tells this camera's footage from another's (sealing.Coverage)."""

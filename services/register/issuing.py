@@ -1,11 +1,12 @@
 """What an issued copy is made from (R4, R29, R36)."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from services.register import masters, measurements
 from services.register.applications import Application, Item
-from services.register.retrieval_records import record_of, searched_span
+from services.register.retrieval_records import granted_span, record_of, release_of, searched_span
 from services.register.unit import Unit
 from services.runtime.errors import Fatal
 from services.runtime.spans import Span
@@ -13,11 +14,14 @@ from services.runtime.spans import Span
 
 @dataclass(frozen=True)
 class Task:
-    """A master as it was sealed, and the span that may leave it: what was granted, by both readings of the recorder's
-    clock, as its record says."""
+    """A master as it was sealed, and the span that may leave it.
+
+    ``searched`` is where the granted span was looked for by both readings of the recorder's clock, as its record says,
+    and no more of it than the release was signed over: a clock that was measured afterwards widens no copy.
+    """
 
     master: dict[str, Any]
-    granted: Span
+    searched: Span
     channel: str
     form_number: str
     record_number: str
@@ -36,8 +40,21 @@ def task(unit: Unit, application_id: str, item_id: str) -> Task:
     item = unit.session.get_one(Item, item_id)
     return Task(
         dict(master.sealed),
-        searched_span(item, record),
+        _bounded(unit, item, searched_span(item, record)),
         measurements.source_of(unit, item).channel,
         application.number,
         record.number,
     )
+
+
+def _bounded(unit: Unit, item: Item, searched: Span) -> Span:
+    """What of the searched span the release said would be searched; the granted one where it said nothing (R4, R34)."""
+    granted, release = granted_span(item), release_of(unit, item.application_id)
+    for line in release.signature.get("statement", {}).get("granted", ()) if release is not None else ():
+        if line["item"] == item.id and "searched" in line and _span(line) == granted:
+            return searched.intersect(_span(line["searched"])) or granted
+    return granted
+
+
+def _span(told: dict[str, Any]) -> Span:
+    return Span(datetime.fromisoformat(told["from"]), datetime.fromisoformat(told["to"]))

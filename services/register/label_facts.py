@@ -44,6 +44,7 @@ def facts_for(unit: Unit, item_id: str, kind: Kind) -> LabelFacts:
         "item": {"id": item.id, "position": item.position},
         "source": content["source"],
         "recorderClock": content["recorderClock"],
+        "asked": content["asked"],
         "searched": content.get("searched", content["asked"]),
         # a copy is cut from the master: what the recorder itself gave is told here
         "recorderSegments": content["obtained"]["sources"],

@@ -7,10 +7,10 @@ until it has heard.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
-from sqlalchemy import ForeignKey, or_, select
+from sqlalchemy import ColumnElement, ForeignKey, Select, and_, or_, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.register import audit
@@ -22,17 +22,24 @@ from services.runtime.errors import Fatal
 from services.runtime.spans import Span
 
 Answer = Literal["protected", "cannot", "failed"]
+# A recorder may lock whole events only: letting one go reaches that far beyond the span. ZoneMinder ends an event after
+# ten minutes unless it is set otherwise.
+LONGEST_EVENT = timedelta(hours=1)
 
 
 class Protection(Base):
-    """``outcome`` is None while the recorder has not answered; only what it cannot do needs no release."""
+    """``outcome`` is None while the recorder has not answered; only what it cannot do needs no release.
+
+    Recorder and channel are those that were asked, wherever the camera is moved later.
+    """
 
     __tablename__ = "protections"
 
     id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
     application_id: Mapped[str] = mapped_column(ForeignKey("applications.id"), index=True)
     item_id: Mapped[str] = mapped_column(ForeignKey("items.id"), index=True)
-    camera_id: Mapped[str] = mapped_column(ForeignKey("cameras.id"), index=True)
+    recorder_id: Mapped[str] = mapped_column(ForeignKey("recorders.id"), index=True)
+    channel: Mapped[str]
     span_start: Mapped[datetime]
     span_end: Mapped[datetime]
     asked_at: Mapped[datetime]
@@ -48,6 +55,7 @@ class Due:
     protection_id: str
     channel: str
     span: Span
+    outcome: str | None  # as it was known when it fell due
 
 
 def begin(unit: Unit, application_id: str, item_id: str, camera_id: str, span: Span) -> str | None:
@@ -60,8 +68,12 @@ def begin(unit: Unit, application_id: str, item_id: str, camera_id: str, span: S
         )
     if application.closed_at is not None or application.withdrawn_at is not None:
         return None
+    camera = unit.session.get_one(Camera, camera_id)
     known = select(Protection).where(
-        Protection.item_id == item_id, Protection.camera_id == camera_id, Protection.ended_at.is_(None)
+        Protection.item_id == item_id,
+        Protection.recorder_id == camera.recorder_id,
+        Protection.channel == camera.channel,
+        Protection.ended_at.is_(None),
     )
     for row in unit.session.scalars(known):
         if row.span_start <= span.start and span.end <= row.span_end:
@@ -70,7 +82,8 @@ def begin(unit: Unit, application_id: str, item_id: str, camera_id: str, span: S
         id=new_id(),
         application_id=application_id,
         item_id=item_id,
-        camera_id=camera_id,
+        recorder_id=camera.recorder_id,
+        channel=camera.channel,
         span_start=span.start,
         span_end=span.end,
         asked_at=unit.now,
@@ -81,8 +94,10 @@ def begin(unit: Unit, application_id: str, item_id: str, camera_id: str, span: S
 
 def answered(unit: Unit, protection_id: str, outcome: Answer) -> None:
     """What the recorder answered. A failure may have protected it all the same, so it is released like the others."""
-    row = unit.session.get_one(Protection, protection_id)
+    row = unit.session.get_one(Protection, protection_id, with_for_update=True)
     row.outcome = outcome
+    if outcome != "cannot":
+        row.released_at = None  # what was released while the recorder was still being asked, it has locked since
     audit.record(
         unit,
         "recorder-protection",
@@ -106,28 +121,27 @@ def end(unit: Unit, application_id: str) -> None:
 def due(unit: Unit, recorder_id: str) -> list[Due]:
     """What a recorder is to let go; a span that another case still protects stays."""
     ended = (
-        select(Protection, Camera.channel)
-        .join(Camera, Camera.id == Protection.camera_id)
-        .where(
-            Camera.recorder_id == recorder_id,
-            Protection.ended_at.is_not(None),
-            Protection.released_at.is_(None),
-            or_(Protection.outcome.is_(None), Protection.outcome != "cannot"),
-        )
+        select(Protection)
+        .where(Protection.recorder_id == recorder_id, _unreleased())
         .order_by(Protection.ended_at, Protection.id)
     )
     return [
-        Due(row.id, channel, Span(row.span_start, row.span_end))
-        for row, channel in unit.session.execute(ended)
+        Due(row.id, row.channel, Span(row.span_start, row.span_end), row.outcome)
+        for row in unit.session.scalars(ended)
         if not _shared(unit, row)
     ]
 
 
-def released(unit: Unit, protection_ids: Sequence[str]) -> None:
-    """The recorder has let them go."""
-    for protection_id in protection_ids:
-        row = unit.session.get_one(Protection, protection_id)
-        if row.released_at is None:
+def recorders_due() -> Select[str]:
+    """The ids of the recorders that are to let something go; one that was retired is told as well."""
+    return select(Protection.recorder_id).where(_unreleased())
+
+
+def released(unit: Unit, those: Sequence[Due]) -> None:
+    """The recorder has let them go. One that it answered for meanwhile stays due: it may have locked it after that."""
+    for one in those:
+        row = unit.session.get_one(Protection, one.protection_id, with_for_update=True)
+        if row.released_at is None and row.outcome == one.outcome:
             row.released_at = unit.now
             audit.record(unit, "recorder-protection-released", "item", row.item_id, application_id=row.application_id)
 
@@ -138,12 +152,21 @@ def of_item(unit: Unit, item_id: str) -> list[Protection]:
     return list(unit.session.scalars(query))
 
 
+def _unreleased() -> ColumnElement[bool]:
+    return and_(Protection.ended_at.is_not(None), Protection.released_at.is_(None), _may_be_locked())
+
+
+def _may_be_locked() -> ColumnElement[bool]:
+    return or_(Protection.outcome.is_(None), Protection.outcome != "cannot")
+
+
 def _shared(unit: Unit, row: Protection) -> bool:
     query = select(Protection.id).where(
-        Protection.camera_id == row.camera_id,
+        Protection.recorder_id == row.recorder_id,
+        Protection.channel == row.channel,
         Protection.ended_at.is_(None),
-        Protection.span_start < row.span_end,
-        Protection.span_end > row.span_start,
-        or_(Protection.outcome.is_(None), Protection.outcome != "cannot"),
+        Protection.span_start < row.span_end + LONGEST_EVENT,
+        Protection.span_end > row.span_start - LONGEST_EVENT,
+        _may_be_locked(),
     )
     return unit.session.scalar(query.limit(1)) is not None

@@ -10,7 +10,8 @@ from services.register.cameras import Camera
 from services.register.unit import Unit
 
 KEPT = timedelta(days=60)
-AGO = timedelta(days=7)  # what the reach of now is held against
+# What the reach of now is held against: a week ago, or the last measurement of the two days before.
+AGO, AT_MOST = timedelta(days=7), timedelta(days=9)
 
 
 class Reach(Base):
@@ -41,13 +42,19 @@ def measured(unit: Unit, camera: Camera, oldest: datetime) -> None:
         row.measured_at, row.oldest_frame_at = unit.now, oldest
 
 
+def forget(unit: Unit, camera_id: str) -> None:
+    """The camera shows other footage from now on: how far back the former one reached tells nothing of it."""
+    unit.session.execute(delete(Reach).where(Reach.camera_id == camera_id))
+
+
 def change(unit: Unit, camera: Camera) -> timedelta | None:
     """How much further back the camera can be seen than a week ago; negative: less. None where that is not known."""
     if camera.oldest_frame_at is None or camera.oldest_measured_at is None:
         return None
+    first, last = ((camera.oldest_measured_at - ago).date().isoformat() for ago in (AT_MOST, AGO))
     before = unit.session.scalar(
         select(Reach)
-        .where(Reach.camera_id == camera.id, Reach.day <= (camera.oldest_measured_at - AGO).date().isoformat())
+        .where(Reach.camera_id == camera.id, Reach.day.between(first, last))
         .order_by(Reach.day.desc())
         .limit(1)
     )

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from sqlalchemy import or_, select
 
-from services.register import measurements, recorder_book
+from services.register import measurements, protections, recorder_book
 from services.register.cameras import BROUGHT, Recorder
 from services.register.measurements import Measured
 from services.register.recorder_book import Found
@@ -15,11 +15,14 @@ from services.register.unit import Unit
 
 
 def take(unit: Unit, every: timedelta) -> Recorder | None:
-    """The recorder in use that nobody has asked for longest, leased to the caller; None when none is due."""
+    """The recorder in use that nobody has asked for longest, leased to the caller; None when none is due.
+
+    One that was retired is asked as long as it still locks footage for a case that has ended.
+    """
     query = (
         select(Recorder)
         .where(
-            Recorder.active,
+            or_(Recorder.active, Recorder.id.in_(protections.recorders_due())),
             Recorder.kind != BROUGHT,
             or_(Recorder.asked_at.is_(None), Recorder.asked_at <= unit.now - every),
         )

@@ -107,7 +107,7 @@ def order(unit: Unit, application_id: str, item_id: str) -> Order:
             f"could not retrieve | item {item_id} of application {application_id} | there is no filed approved form, "
             "and nothing is retrieved without one (R29) | file the application first, then resolve the incident"
         )
-    release = _release(unit, application_id)
+    release = release_of(unit, application_id)
     if release is None:
         raise Fatal(
             f"could not retrieve | item {item_id} of application {application.number} | no operator has released it, "
@@ -314,7 +314,7 @@ def _filed_form(unit: Unit, application_id: str) -> Document | None:
     )
 
 
-def _release(unit: Unit, application_id: str) -> Decision | None:
+def release_of(unit: Unit, application_id: str) -> Decision | None:
     """The storage office's latest decision on the case, where it is a release."""
     latest = unit.session.scalar(
         select(Decision)

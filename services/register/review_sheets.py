@@ -13,7 +13,7 @@ from services.register.cameras import BROUGHT, Camera, Recorder
 from services.register.copies import Copy
 from services.register.custody import HandOver
 from services.register.people import Person
-from services.register.retrieval_records import granted_span
+from services.register.retrieval_records import granted_span, record_of, searched_span
 from services.register.reviews import Review
 from services.register.unit import Unit
 from services.runtime.errors import NotFound
@@ -66,11 +66,15 @@ class SheetItem:
 
 @dataclass(frozen=True)
 class Place:
-    """Where an item's footage is on its recorder; ``covered`` is known already where the vault has it."""
+    """Where an item's footage is on its recorder; ``covered`` is known already where the vault has it.
+
+    ``searched`` is what has to be there: by its record where it was retrieved, else by the clock as it is known now.
+    """
 
     item: SheetItem
     source: measurements.Source
     covered: list[Span] | None
+    searched: Span
 
 
 @dataclass(frozen=True)
@@ -124,10 +128,7 @@ def places(unit: Unit, review_id: str) -> list[Place]:
     if review is None:
         raise NotFound("审核", "review", review_id)
     visibility.readable(unit, review)
-    return [
-        Place(_item(unit, item), measurements.source_of(unit, item), _in_vault(unit, item))
-        for item in preservations.items_in_scope(unit, review.application_id)
-    ]
+    return [_place(unit, item) for item in preservations.items_in_scope(unit, review.application_id)]
 
 
 def return_of(unit: Unit, review_id: str) -> ReturnSheet:
@@ -195,6 +196,12 @@ def _item(unit: Unit, item: Item) -> SheetItem:
         coverage=item.coverage,
         reference_picture=reference_pictures.shown(unit, camera.id),
     )
+
+
+def _place(unit: Unit, item: Item) -> Place:
+    shown, record = _item(unit, item), record_of(unit, item.id)
+    searched = shown.searched if record is None else searched_span(item, record)
+    return Place(shown, measurements.source_of(unit, item), _in_vault(unit, item), searched)
 
 
 def _in_vault(unit: Unit, item: Item) -> list[Span] | None:

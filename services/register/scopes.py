@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from services.register import audit, preservations
+from services.register import audit, clocks, preservations
 from services.register.applications import WAYS_OF_USE, Application, Item
-from services.register.cameras import Camera, Recorder
+from services.register.cameras import BROUGHT, Camera, Recorder
 from services.register.stages import Stage
 from services.register.unit import Unit
 from services.runtime.errors import Refused
+from services.runtime.spans import Span
 
 
 @dataclass(frozen=True)
@@ -143,19 +144,25 @@ def way_of_use(application: Application, wanted: str | None) -> str:
 
 
 def granted(unit: Unit, application: Application) -> list[dict[str, Any]]:
-    """Camera, span and clock offset of each item as they stand now: what a decision is signed over (R34)."""
+    """Camera, span and clock of each item as they stand now: what a decision is signed over (R34).
+
+    ``searched`` is where it would be looked for because of that clock: a copy holds no more than the release says.
+    """
     lines = []
     for item in preservations.items_in_scope(unit, application.id):
         camera = unit.session.get_one(Camera, item.camera_id)
         recorder = unit.session.get_one(Recorder, camera.recorder_id)
+        span = Span(item.granted_start or item.asked_start, item.granted_end or item.asked_end)
+        searched = span if recorder.kind == BROUGHT else clocks.searched(span, clocks.of(recorder))
         lines.append(
             {
                 "item": item.id,
                 "position": item.position,
                 "camera": camera.id,
-                "from": (item.granted_start or item.asked_start).isoformat(),
-                "to": (item.granted_end or item.asked_end).isoformat(),
+                "from": span.start.isoformat(),
+                "to": span.end.isoformat(),
                 "clockOffsetMs": recorder.clock_offset_ms,
+                "searched": {"from": searched.start.isoformat(), "to": searched.end.isoformat()},
             }
         )
     return lines

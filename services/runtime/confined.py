@@ -7,18 +7,18 @@ from typing import IO
 from services.runtime.confine import clean_environment
 
 
-async def answer_of(module: str, *arguments: str, given: bytes | IO[bytes], seconds: float) -> bytes:
+async def answer_of(module: str, *arguments: str, given: bytes | bytearray | IO[bytes], seconds: float) -> bytes:
     """What ``python -m module arguments`` makes of ``given``; nothing where it fails or takes longer than that."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-I", "-m", module, *arguments),
-        stdin=asyncio.subprocess.PIPE if isinstance(given, bytes) else given,
+        stdin=asyncio.subprocess.PIPE if isinstance(given, (bytes, bytearray)) else given,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
         env=clean_environment(),
     )
     try:
         async with asyncio.timeout(seconds):
-            output, _ = await process.communicate(given if isinstance(given, bytes) else None)
+            output, _ = await process.communicate(given if isinstance(given, (bytes, bytearray)) else None)
     except TimeoutError:
         return b""
     finally:

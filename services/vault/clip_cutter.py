@@ -1,4 +1,4 @@
-"""Which packets go into a clip (docs/sealing.md; docs/sealing.md).
+"""Which packets go into a clip (docs/sealing.md).
 
 From the key frame before the asked start up to the asked end in decoding order; gaps stay gaps; what overlaps is left
 out and counted; no packet is changed.

@@ -42,9 +42,7 @@ def cut(pipe: BinaryIO, out: BinaryIO, tell: BinaryIO) -> None:
     sources = []
     try:
         while (source := next_source(pipe, job.window)) is not None:
-            report = Segment(source, cutter, placement).copy()
-            sources.append(report)
-            emit({"reached": report.lost_from_ns})
+            sources.append(Segment(source, cutter, placement).copy())
         writer.end_run()
     except Unsupported as refusal:
         emit({"refused": str(refusal)})

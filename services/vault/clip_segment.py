@@ -21,7 +21,6 @@ class SourceReport:
 
     name: str
     problem: str | None = None
-    first_ns: int | None = None
     lost_from_ns: int | None = None
     garbled: int = 0  # pictures whose bytes do not fit their own headers
     pictures: list[list[int]] = field(default_factory=list)  # covered spans
@@ -126,7 +125,6 @@ class Segment:
         elif pts < self._first[1]:  # an open group: its first pictures are shown before its key frame
             self._delay = min(self._delay or 0, pts - self._first[0])
         report = self._report
-        report.first_ns = pts if report.first_ns is None else min(pts, report.first_ns)
         self._hangs = not one.good or (self._hangs and one.tracks is None)
         report.garbled += not one.good
         shown = None if self._hangs else dts + (self._delay or 0)

@@ -12,6 +12,7 @@ import json
 import secrets
 import shutil
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -194,7 +195,11 @@ class FolderStore:
                 if entry.name.rpartition(".")[0] == name
             ]
             for entry in left:
-                shutil.rmtree(entry)
+                # Out of its writer's way first: one that still lives must not fill what is being emptied.
+                aside = entry.with_name(f"{name}.{secrets.token_hex(8)}")
+                with suppress(FileNotFoundError):  # its writer, or another sweep, was first
+                    entry.rename(aside)
+                    shutil.rmtree(aside)
         return len(left)
 
     def _publish(self, work: Path, target: Path, bucket: str, key: str) -> None:

@@ -1,7 +1,7 @@
 """The label of a sealed object (R37): an in-toto Statement v1 that lies beside it, and the same said to people.
 
 Subjects are the SHA-256 of the ciphertext and of the footage; the predicate says where the footage comes from, when,
-by whom, and what of the asked span it holds. The bytes are canonical JSON (RFC 8785), so that the same facts always
+by whom, and what of the searched span it holds. The bytes are canonical JSON (RFC 8785), so that the same facts always
 give the same hash.
 """
 
@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 import rfc8785
 
+from services.runtime.spans import Span
 from services.vault.coverage import span_to_json
 from services.vault.sealing import Sealed
 
@@ -60,13 +61,17 @@ class ClockReading:
 
 @dataclass(frozen=True)
 class Retrieval:
-    """Under what authority, by whom and when. ``record_number`` is None before the record has one."""
+    """Under what authority, by whom and when. ``record_number`` is None before the record has one.
+
+    ``asked`` is the form's span; None where what was searched is just that.
+    """
 
     application_number: str
     record_number: str | None
     operator: str
     retrieved_at: datetime
     audit_checkpoint: str | None = None
+    asked: Span | None = None
 
 
 # What "complete" rests on. Pictures are copied and not decoded, so a changed bit inside one is not seen.
@@ -112,7 +117,8 @@ def build_label(sealed: Sealed, origin: Origin, clock: ClockReading, retrieval: 
                 },
             },
             "outcome": sealed.outcome,
-            "asked": span_to_json(coverage.asked),
+            "asked": span_to_json(retrieval.asked or coverage.asked),
+            "searched": span_to_json(coverage.asked),
             "covered": [span_to_json(span) for span in coverage.covered],
             "gaps": [span_to_json(span) for span in coverage.gaps],
             "lost": [span_to_json(span) for span in coverage.lost],
@@ -127,6 +133,7 @@ def build_label(sealed: Sealed, origin: Origin, clock: ClockReading, retrieval: 
             "requested": span_to_json(coverage.requested or coverage.asked),
             "trimmedBeforeMs": coverage.trimmed_before_ms,
             "trimmedAfterMs": coverage.trimmed_after_ms,
+            "driftMs": coverage.drift_ms,
             "packets": coverage.packets,
             "droppedPackets": coverage.dropped_packets,
             "codecs": list(coverage.codecs),
@@ -174,10 +181,12 @@ def printable(label: Mapping[str, Any]) -> list[tuple[str, str, str]]:
             _span([true["firstFrame"], true["lastFrame"]], zone) if true["firstFrame"] else "—",
         ),
         ("申请时段", "Asked span", _span(told["asked"], zone)),
+        ("检索时段", "Searched span", _span(told["searched"], zone)),
         ("实有时段", "Covered", "; ".join(_span(span, zone) for span in told["covered"])),
         ("缺失时段", "Gaps", "; ".join(_span(span, zone) for span in told["gaps"]) or "—"),
         ("前置/后置", "Lead-in / tail", f"{told['leadInMs']} ms / {told['tailMs']} ms"),
         ("另取后裁去", "Fetched and cut off", f"{told['trimmedBeforeMs']} ms / {told['trimmedAfterMs']} ms"),
+        ("为接合而移动", "Moved to join", f"{told['driftMs']} ms"),
         ("编码", "Codecs", ", ".join(told["codecs"])),
         ("调取人", "Operator", told["operator"]),
         ("调取时间", "Retrieved at", _time(told["retrievedAt"], zone)),

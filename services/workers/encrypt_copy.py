@@ -1,4 +1,4 @@
-"""encrypt-copy: the issued copy, cut to the granted span, under a loan key of its own (R4, R36, R37)."""
+"""encrypt-copy: the issued copy, cut to what was searched, under a loan key of its own (R4, R36, R37)."""
 
 from dataclasses import dataclass
 
@@ -72,7 +72,7 @@ async def _issue(
         master.location,
         await run_in_thread(vault_keys.unwrapper),
         master.sha256_plain,
-        task.granted,
+        task.searched,
         coverage=master.coverage,
         channel=task.channel,
         recipients=[recipient],

@@ -12,6 +12,7 @@ from services.register import label_facts
 from services.register.label_facts import Kind, LabelFacts
 from services.register.retrieval_records import Order
 from services.register.unit import Actor, Register
+from services.runtime.spans import Span
 from services.runtime.threads import run_in_thread
 from services.vault.labels import CONTENT_TYPE, ClockReading, Origin, Retrieval, build_label, canonical, label_key
 from services.vault.sealing import Sealed
@@ -105,6 +106,7 @@ def _bytes(sealed: Sealed, facts: dict[str, Any]) -> bytes:
             record_number=facts["recordNumber"],
             operator=facts["operator"]["name"],
             retrieved_at=datetime.fromisoformat(facts["retrievedAt"]),
+            asked=Span(*(datetime.fromisoformat(facts["asked"][name]) for name in ("start", "end"))),
         ),
     )
     # What the books know beyond the vault's own statement: item, copy, second persons, class, form.

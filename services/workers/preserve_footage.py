@@ -45,13 +45,13 @@ async def handle(
     work = _Work(command, register, store, vault_keys, recorders)
     if await register.run(ACTOR, lambda unit: unit.rules.preserve) != "never":
         await work.measure()
-    await work.ask()
     preserved, needs = await register.run(ACTOR, preservations.needs, command.application_id)
     failures = 0
     for need in needs:
         kept = await work.try_to_preserve(need)
         preserved += int(kept)
         failures += int(not kept)
+    await work.ask()  # after what is at risk: a recorder that hangs takes its time for each item
     return Result(preserved, failures)
 
 

@@ -42,8 +42,12 @@ def measure(sealed: Sealed, granted: Span, window: Span) -> Holding:
 
 
 def _searched(sealed: Span, granted: Span, window: Span) -> Span:
-    """The window, without the little by which it differs from the one that was sealed; never less than is granted."""
-    if window.start < sealed.start - SLACK or sealed.end + SLACK < window.end:
+    """The window, without the little by which it differs from the one that was sealed; never less than is granted.
+
+    Where nothing was widened when it was sealed, the clock was not known: then there is no measurement to differ from.
+    """
+    widened = sealed.start < granted.start or granted.end < sealed.end
+    if not widened or window.start < sealed.start - SLACK or sealed.end + SLACK < window.end:
         return window
     start = min(granted.start, max(window.start, sealed.start))
     return Span(start, max(granted.end, min(window.end, sealed.end)))

@@ -150,8 +150,8 @@ class _Retrieval:
     def _tell_clock(self) -> None:
         if self.clock.too_far:
             self.difficulties.append(
-                f"the recorder's clock differs by {self.clock.offset_ms} ms, more than is searched for: Security has "
-                "to say which time is meant"
+                f"the recorder's clock differs by {self.clock.offset_ms} ± {self.clock.uncertainty_ms or 0} ms, more "
+                "than is searched for: Security has to say which time is meant"
             )
         elif self.clock.offset_ms:
             self.difficulties.append(f"the recorder's clock is off by {self.clock.offset_ms} ms")

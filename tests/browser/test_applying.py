@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import unquote_plus
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -162,7 +163,9 @@ def test_what_is_typed_after_the_session_has_ended_is_there_after_signing_in(dra
     page.wait_for_url("**/sign-in?next=*")
     page.fill("[name=login]", "drafter")
     page.fill("[name=password]", PASSWORD)
-    page.locator("main button").first.click()
+    # The draft was saved before, and says so until this is saved too.
+    with page.expect_response(lambda answer: REASON in unquote_plus(answer.request.post_data or "")):
+        page.locator("main button").first.click()
 
     expect(page.locator("[name=reason]")).to_have_value(REASON)
     drafter.saved()

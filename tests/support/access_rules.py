@@ -95,7 +95,9 @@ RULES = {
     "GET /api/reviews/{review_id}/return": Rule(NONE),  # the review is a release; test_return_inspection_pages
     "GET /api/storage": Rule(STORAGE, EVERYONE - STORAGE),
     "POST /api/storage/recorders/{recorder_id}/clock": Rule(
-        frozenset({"operator"}), EVERYONE - {"operator"}, body={"shown": "2031-03-04T12:00:00Z"}
+        frozenset({"operator"}),
+        EVERYONE - {"operator"},
+        body={"shown": "2031-03-04T12:00:00Z", "true": "2031-03-04T12:00:00Z"},
     ),
     "POST /api/storage/recorders/{recorder_id}/measure": Rule(frozenset({"operator"}), EVERYONE - {"operator"}),
     "POST /api/reviews/{review_id}/claim": Rule(frozenset({"operator"}), SEE - {"operator"}),

@@ -20,7 +20,7 @@ from argon2 import PasswordHasher
 from footage_maker import Camera as FilmedCamera
 
 from services.recorders.registry import open_recorder
-from services.register import attempts, copies, documents, hand_overs, masters, preservations, returns, schema
+from services.register import attempts, copies, documents, hand_overs, masters, preservations, returns, schema, scopes
 from services.register.agreements import Agreement
 from services.register.applications import Application, Item, Revision
 from services.register.archive import Return
@@ -403,7 +403,7 @@ def _release(unit: Unit, case_id: str, job_key: int) -> None:
             variables={},
             form_sha256=forms_sha256(case_id),
             statement_sha256="0" * 64,
-            signature={},
+            signature={"statement": {"granted": scopes.granted(unit, unit.session.get_one(Application, case_id))}},
         )
     )
 

@@ -165,7 +165,9 @@ PAGES = {
     "GET /storage/recorders": Rule(STORAGE, EVERYONE - STORAGE),
     "GET /storage/work": Rule(STORAGE, EVERYONE - STORAGE),
     "POST /storage/recorders/{recorder_id}/clock": Rule(
-        frozenset({"operator"}), EVERYONE - {"operator"}, body={"shown": "2031-03-04T12:00:00", "within": "2"}
+        frozenset({"operator"}),
+        EVERYONE - {"operator"},
+        body={"shown": "2031-03-04T12:00:00", "true": "2031-03-04T12:00:00", "within": "2"},
     ),
     "POST /storage/recorders/{recorder_id}/measure": Rule(frozenset({"operator"}), EVERYONE - {"operator"}),
     "POST /sign-out": Rule(EVERYONE),

@@ -8,7 +8,7 @@ from services.portal.api.dependencies import Books, GivenRecorders
 from services.portal.api.errors import USUAL, problems_beside
 from services.portal.api.session import Acting
 from services.portal.api.shapes import Moment
-from services.recorders.base import NothingRecorded, ReplayUnsupported
+from services.recorders.base import NothingRecorded, OutOfReach, ReplayUnsupported
 from services.register import pictures
 from services.runtime.errors import Refused
 
@@ -30,6 +30,14 @@ async def picture(
     configuration = {name: str(value) for name, value in sight.source.configuration.items()}
     try:
         image = await recorders(sight.source.kind, configuration).snapshot(sight.source.channel, sight.at)
+    except OutOfReach as error:
+        raise Refused(
+            "picture-out-of-reach",
+            "该段录像文件太大，取不到这一时刻的画面，请改选靠近其开头的时刻。",
+            "The recording is too large to be read for this picture: choose a moment nearer to its beginning.",
+            status=404,
+            field="at",
+        ) from error
     except NothingRecorded as error:
         raise Refused(
             "no-picture",

@@ -24,8 +24,8 @@ class CoverageTrouble(Answer):
 class ItemCoverageAnswer(Answer):
     """One item: its granted span, what exists of it, and its recorder's clock. ``asked_now``: the recorder said so.
 
-    ``searched…`` is where it is looked for because of that clock; ``clock_too_far``: the granted span alone, and
-    somebody has to say which time is meant.
+    ``searched…`` is where it is looked for because of that clock: ``covered``, ``gaps`` and ``share`` are of that.
+    ``clock_too_far``: the granted span alone, and somebody has to say which time is meant.
     """
 
     item_id: str
@@ -122,8 +122,8 @@ def _coverage(one: item_coverage.ItemCoverage) -> ItemCoverageAnswer:
         clock_method=recorder.clock_method,
         clock_uncertainty_ms=recorder.clock_uncertainty_ms,
         measured_at=recorder.clock_measured_at,
-        searched_start=item.searched.start,
-        searched_end=item.searched.end,
+        searched_start=one.searched.start,
+        searched_end=one.searched.end,
         clock_too_far=item.clock_too_far,
     )
 

@@ -66,10 +66,10 @@ class WorkAnswer(Answer):
 
 
 class ClockBody(Body):
-    """``shown`` is what the picture showed at the true time ``true``, left out: now."""
+    """``shown`` is what the picture showed at the true time ``true``."""
 
     shown: Moment
-    true: Moment | None = None
+    true: Moment
     uncertainty_ms: Annotated[int, Field(ge=1000, le=600_000)] = 2000
 
 
@@ -154,7 +154,7 @@ async def compare_clock(recorder_id: str, body: ClockBody, actor: Acting, books:
 
     def keep(unit: Unit) -> RecorderAnswer:
         uncertainty = timedelta(milliseconds=body.uncertainty_ms)
-        clocks.compare(unit, recorder_id, body.shown, body.true or unit.now, uncertainty)
+        clocks.compare(unit, recorder_id, body.shown, body.true, uncertainty)
         return _recorder(storage_office.watched(unit, recorder_id))
 
     return await books.run(actor, keep)

@@ -56,6 +56,7 @@ def environment(language: Language) -> Environment:
         said=partial(said, language),
         duration=partial(duration, language),
         moment=moment,
+        line=partial(line, language),
         stretch=stretch,
         day=day,
         urgency=urgency,
@@ -132,6 +133,16 @@ def moment(context: Context, when: datetime | str | None, zone: str | None = Non
     local = _aware(when).astimezone(ZoneInfo(zone or context["default_zone"]))
     text = local.strftime("%Y-%m-%d %H:%M:%S" if exact else "%Y-%m-%d %H:%M")
     return Markup('<time datetime="{}">{} <small>{}</small></time>').format(local.isoformat(), text, offset(local))
+
+
+def line(language: Language, text: str, zone: str) -> str:
+    """A line of a record, its moments to the second in ``zone`` (an IANA name), with the offset."""
+
+    def printed(told: str) -> str:
+        local = _aware(told).astimezone(ZoneInfo(zone))
+        return f"{local:%Y-%m-%d %H:%M:%S} {offset(local)}"
+
+    return words.word(language, text, printed)
 
 
 @pass_context

@@ -8,7 +8,8 @@ import pytest
 
 from services.portal import recorder_forms
 from services.recorders.base import OutsideRoots
-from services.recorders.folder import Clock, FolderRecorder
+from services.recorders.clock import Clock
+from services.recorders.folder import FolderRecorder
 from services.recorders.registry import KINDS, Kind, Places
 from services.recorders.shapes import Field, Shape
 from services.runtime.addresses import Guard, parse_networks

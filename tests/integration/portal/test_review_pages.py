@@ -311,6 +311,8 @@ async def test_a_reviewer_sees_where_the_clock_leads_the_search_and_when_it_does
     start, end = (datetime.fromisoformat(told[name]) for name in ("searchedStart", "searchedEnd"))
     assert start <= datetime.fromisoformat(told["start"])
     assert end >= datetime.fromisoformat(told["end"]) + timedelta(seconds=90)
+    assert "现有与缺失按整个检索时段计算" in page
+    assert datetime.fromisoformat(told["gaps"][-1]["end"]) == end, "what the search lacks is told before it is decided"
 
     page, told = await look(-3_600_000)
     assert "录像机时钟偏差过大" in page

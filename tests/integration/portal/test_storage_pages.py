@@ -164,7 +164,8 @@ async def test_an_operator_compares_the_clock_in_a_picture(desk: ReviewDesk, por
     zone = desk.the(Recorder, id="recorder").zone
     now = desk.clock.now().astimezone(ZoneInfo(zone)).replace(tzinfo=None)
 
-    typed = {"shown": (now + timedelta(seconds=75)).isoformat(timespec="seconds"), "within": "3", "listed": "true"}
+    shown, true = ((now + timedelta(seconds=more)).isoformat(timespec="seconds") for more in (75, 0))
+    typed = {"shown": shown, "true": true, "within": "3", "listed": "true"}
     done = await operator.post("/storage/recorders/recorder/clock", data=typed)
     assert done.headers["location"] == "/storage/recorders"
     page = text_of(await operator.get("/storage/recorders"))
@@ -176,10 +177,26 @@ async def test_an_operator_compares_the_clock_in_a_picture(desk: ReviewDesk, por
     row = desk.the(Recorder, id="recorder")
     assert (row.clock_offset_ms, row.clock_method, row.clock_uncertainty_ms) == (0, "picture", 1000)
 
-    for wrong in ({"shown": "noon"}, {"shown": earlier, "within": "0"}, {"shown": earlier, "within": "x"}, {}):
+    both = {"shown": earlier, "true": earlier}
+    for wrong in ({**both, "shown": "noon"}, {**both, "within": "0"}, {**both, "within": "x"}, {"shown": earlier}, {}):
         refused = await operator.post("/storage/recorders/recorder/clock", data=wrong)
         assert (refused.status_code, "请核对两个时间和误差" in text_of(refused)) == (422, True), wrong
     assert (await operator.post("/storage/recorders/none/clock", data=typed)).status_code == 404
+
+
+@pytest.mark.requirement("R34")
+@pytest.mark.parametrize(
+    ("method", "offered"),
+    [*((told, True) for told in (None, "unknown", "configured", "picture")), ("api-time", False), ("http-date", False)],
+)
+async def test_the_clock_in_a_picture_is_compared_where_the_recorder_tells_no_time(
+    desk: ReviewDesk, portal: Portal, method: str | None, offered: bool
+) -> None:
+    desk.run(lambda unit: [setattr(row, "clock_method", method) for row in unit.session.query(Recorder)])
+    operator = await portal.signed_in("operator")
+
+    for page in [(await operator.get(path)).text for path in ("/storage", "/storage/recorders")]:
+        assert ("/storage/recorders/recorder/clock" in page, "录像机自行报告时间" in page) == (offered, not offered)
 
 
 async def test_the_clock_in_a_picture_is_compared_by_the_api_too(desk: ReviewDesk, portal: Portal) -> None:
@@ -192,6 +209,8 @@ async def test_the_clock_in_a_picture_is_compared_by_the_api_too(desk: ReviewDes
     assert (answer["clockOffsetMs"], answer["clockMethod"], answer["clockUncertaintyMs"]) == (-8000, "picture", 1500)
     [recorder] = (await operator.get("/api/storage")).json()["recorders"]
     assert recorder["clockMeasuredAt"] is not None
+    del told["true"]
+    assert (await operator.post("/api/storage/recorders/recorder/clock", json=told)).status_code == 422
 
 
 @pytest.mark.requirement("R34")

@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 from stream_faults import FaultyRecorder, FaultyWay, FullDisk
+from urllib3 import Retry
 
 from services.bench.camera import CHANNEL, span_of
 from services.bench.footage import encode
@@ -34,7 +35,7 @@ from services.vault.stores import open_store
 
 SEED = 20261125
 EACH = 10  # of each kind on each side: a hundred in all
-AT_ONCE = 8
+AT_ONCE = 2
 COUNT = 2
 PART = 5 << 20  # the smallest that a server takes
 SECRET, RECIPIENT = generate_identity()
@@ -48,7 +49,7 @@ def places_of(kind: str, size: int) -> list[int]:
 @pytest.fixture(scope="module")
 def segment(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     path = tmp_path_factory.mktemp("footage") / "segment.mp4"
-    encode(path, 3)
+    assert COUNT * encode(path, 2.4) > PART  # an upload of two parts, and no larger: a hundred are sealed twice
     return path.read_bytes()
 
 
@@ -56,6 +57,12 @@ def segment(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that a few MiB are an upload in parts."""
     monkeypatch.setattr(s3_parts, "PART_BYTES", PART)
+
+
+@pytest.fixture(autouse=True)
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The client tries again as often as ever; a server that is gone stays so until the case mends it."""
+    monkeypatch.setattr(Retry, "get_backoff_time", lambda _: 0.0)
 
 
 @pytest.fixture

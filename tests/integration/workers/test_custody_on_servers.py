@@ -1,14 +1,15 @@
 """A case's footage from the recorder to the archive on PostgreSQL and S3, and an end that leaves nothing there."""
 
+import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from custody_desk import Desk, film
 
+from services.bench.s3_server import S3Server
 from services.register.copies import Copy
 from services.register.masters import Master
-from services.runtime.stores import S3Store
 from services.vault.keys import KeyGone
 from services.vault.store import StoreLocked
 from services.vault.stores import open_store
@@ -18,9 +19,10 @@ pytestmark = [pytest.mark.postgres, pytest.mark.s3]
 
 
 @pytest.fixture
-def desk(tmp_path: Path, postgres_database: Callable[[], str], s3_place: S3Store) -> Iterator[Desk]:
+def desk(tmp_path: Path, postgres_database: Callable[[], str], s3_server: S3Server) -> Iterator[Desk]:
     desk = Desk(tmp_path, film(tmp_path / "filmed"), database_url=postgres_database())
-    desk.store = open_store(s3_place)
+    desk.store = open_store(s3_server.place(f"custody-{secrets.token_hex(4)}"))
+    desk.store.ensure()
     yield desk
     desk.register.close()
 

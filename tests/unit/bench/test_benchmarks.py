@@ -13,6 +13,7 @@ from whole_footage import MADE_FOR
 from whole_house import prepare_books
 
 from services import cli
+from services.bench import clip, seal
 from services.bench.footage import encode
 from services.bench.recording import Recording
 from services.runtime.stores import FolderStore
@@ -28,6 +29,25 @@ def measured(*arguments: str) -> dict[str, Any]:
     assert ended.exit_code == 0, ended.output
     result: dict[str, Any] = json.loads(ended.stdout)
     return result
+
+
+@pytest.fixture(scope="session")
+def noise(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Footage for every case: encoding takes longer than what is tested."""
+    path = tmp_path_factory.mktemp("noise") / "segment.mp4"
+    encode(path, 1)
+    return path
+
+
+@pytest.fixture(autouse=True)
+def encoded(noise: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hands the footage in where a benchmark would encode its own."""
+
+    def copied(path: Path, megabits: float) -> int:
+        return Path(shutil.copyfile(noise, path)).stat().st_size
+
+    for module in (seal, clip):
+        monkeypatch.setattr(module, "encode", copied)
 
 
 @pytest.fixture
@@ -69,7 +89,7 @@ def test_a_benchmark_tells_its_figure_and_the_ratio_to_its_peer(
     assert result[figure] > 0
     ours, theirs = result["seconds"], result["peer"]["seconds"]
     faster = arguments[0] in ("seal", "issue", "clip")
-    assert result["ratio"] == pytest.approx(theirs / ours if faster else ours / theirs, rel=0.2)
+    assert result["ratio"] == pytest.approx(theirs / ours if faster else ours / theirs, rel=0.2, abs=0.006)
     assert list(place.iterdir()) == []
     assert [name for name in result if f"`{name}`" not in PAGE] == []
 
@@ -110,14 +130,13 @@ def test_what_is_no_size_is_told(size: str) -> None:
     assert f"{size} is no size" in ended.stderr
 
 
-def test_a_recording_is_its_segments_one_after_another(tmp_path: Path) -> None:
-    encode(tmp_path / "segment.mp4", 1)
-    recording = Recording((tmp_path / "segment.mp4").read_bytes())
+def test_a_recording_is_its_segments_one_after_another(noise: Path, tmp_path: Path) -> None:
+    recording = Recording(noise.read_bytes())
     whole = b"".join(recording.repeated(3))
     (tmp_path / "whole.mp4").write_bytes(whole)
 
     assert len(whole) == recording.size(3)
-    one = packet_hashes(str(tmp_path / "segment.mp4"))
+    one = packet_hashes(str(noise))
     assert packet_hashes(str(tmp_path / "whole.mp4")) == one * 3
     with av.open(str(tmp_path / "whole.mp4")) as container:
         times = [packet.dts for packet in container.demux(video=0) if packet.dts is not None]

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from services import recorders
-from services.portal import words
+from services.portal import printing, words
+from services.portal.pages import templates
 from services.portal.recorder_test import DOWN, look
 from services.recorders.base import RecorderDown
 from services.recorders.registry import KINDS
@@ -64,8 +65,8 @@ def test_each_kind_has_its_name_on_the_pages(kind: str) -> None:
         ("promised and not given: 2031-03-04T12:00:00+00:00 to 2031-03-04T12:00:04+00:00", "录像机报有而未给出"),
         ("gone since it was handed in: 2031-03-04T12:00:00+00:00 to 2031-03-04T12:00:04+00:00", "提交申请后已不在"),
         (
-            "the recorder's clock differs by 3600000 ms, more than is searched for: Security has to say which time is "
-            "meant",
+            "the recorder's clock differs by 3600000 ± 500 ms, more than is searched for: Security has to say which "
+            "time is meant",
             "请安全保卫部门确认所指的时间",
         ),
     ],
@@ -73,3 +74,12 @@ def test_each_kind_has_its_name_on_the_pages(kind: str) -> None:
 def test_lines_of_a_record_that_hold_values_are_read_in_both_languages(line: str, zh: str) -> None:
     assert zh in words.word("zh", line)
     assert words.word("en", line) == line
+
+
+def test_moments_in_a_line_of_a_record_are_told_in_the_zone_of_the_recorder() -> None:
+    line = "promised and not given: 2031-03-04T12:00:00+00:00 to 2031-03-04T12:00:04+00:00"
+
+    printed = printing.line(line, "Asia/Shanghai")
+    assert printed == "录像机报有而未给出：2031-03-04 20:00:00.000 至 2031-03-04 20:00:04.000"
+    shown = templates.line("en", line, "Asia/Shanghai")
+    assert shown == "promised and not given: 2031-03-04 20:00:00 UTC+8 to 2031-03-04 20:00:04 UTC+8"

@@ -16,7 +16,8 @@ from services.recorders.base import RecorderDown, RecorderFacts, WrongChannel
 from services.register import figures, protections, recorder_rounds
 from services.register.applications import Item
 from services.register.audit import AuditEvent
-from services.register.cameras import Recorder
+from services.register.cameras import Camera, Recorder
+from services.register.protections import Protection
 from services.register.recorder_book import Found
 from services.register.unit import EVERY_COMMIT, Unit
 from services.runtime import metrics
@@ -38,6 +39,7 @@ class Recorders:
     asked: list[str] = field(default_factory=list)
     released: list[tuple[str, Span]] = field(default_factory=list)
     keeps: Exception | None = None
+    keeps_one: dict[str, Exception] = field(default_factory=dict)  # by channel
     at_once: int = 0
     most_at_once: int = 0
 
@@ -69,8 +71,9 @@ class Asked:
         return []
 
     async def release(self, channel: str, span: Span) -> None:
-        if self.recorders.keeps is not None:
-            raise self.recorders.keeps
+        keeps = self.recorders.keeps_one.get(channel, self.recorders.keeps)
+        if keeps is not None:
+            raise keeps
         self.recorders.released.append((channel, span))
 
 
@@ -213,6 +216,17 @@ async def test_no_more_are_asked_at_once_than_there_are_places(desk: ReviewDesk)
     assert sorted(recorders.asked) == sorted([*names, "R"])
 
 
+def ended(desk: ReviewDesk) -> Span:
+    """A case that has ended while its footage was locked where the camera is now."""
+    application_id = desk.submitted()
+    item = desk.all(Item, application_id=application_id)[0]
+    span = Span(item.asked_start, item.asked_end)
+    begun = desk.run(protections.begin, application_id, item.id, item.camera_id, span)
+    desk.run(protections.answered, begun, "protected")
+    desk.run(protections.end, application_id)
+    return span
+
+
 async def test_a_recorder_is_told_what_no_case_protects_any_more_until_it_has_heard(desk: ReviewDesk) -> None:
     application_id = desk.submitted()
     item = desk.all(Item, application_id=application_id)[0]
@@ -224,18 +238,72 @@ async def test_a_recorder_is_told_what_no_case_protects_any_more_until_it_has_he
     assert recorders.released == [], "the case still needs it"
 
     desk.run(protections.end, application_id)
-    for recorders.keeps in (RecorderDown("busy"), Fatal("no right to it"), TimeoutError()):
+    for recorders.keeps in (RecorderDown("busy"), Fatal("no right to it"), TimeoutError(), ValueError("odd")):
         desk.clock.turn(EVERY)
         await go_round(round_)
-        assert desk.the(Recorder, id="recorder").last_seen_at == desk.clock.now(), "its answer counts all the same"
-        assert desk.the(protections.Protection).released_at is None
+        row = desk.the(Recorder, id="recorder")
+        assert (row.last_seen_at, row.last_error) == (desk.clock.now(), None), "its answer counts all the same"
+        assert desk.the(Protection).released_at is None
 
     recorders.keeps = None
     for _ in range(2):
         desk.clock.turn(EVERY)
         await go_round(round_)
     assert recorders.released == [("gate", span)]
-    assert desk.the(protections.Protection).released_at is not None
+    assert desk.the(Protection).released_at is not None
+
+
+async def test_a_release_that_fails_keeps_no_other_from_being_told(desk: ReviewDesk) -> None:
+    recorders = Recorders(keeps_one={"gate": RecorderDown("busy")})
+    ended(desk)
+    desk.run(lambda unit: setattr(unit.session.get_one(Camera, "camera"), "channel", "yard"))
+    ended(desk)
+
+    await go_round(Round(desk.register, recorders, EVERY))
+
+    assert [channel for channel, _ in recorders.released] == ["yard"]
+    assert {row.channel: row.released_at is None for row in desk.all(Protection)} == {"gate": True, "yard": False}
+
+
+async def test_the_answer_is_in_the_books_before_anything_is_released(desk: ReviewDesk) -> None:
+    ended(desk)
+    seen = []
+
+    @dataclass
+    class Looks(Asked):
+        async def release(self, channel: str, span: Span) -> None:
+            seen.append(row_of(desk).last_seen_at)
+
+    def opened(_kind: str, _configuration: Mapping[str, str], /) -> Any:
+        return Looks(Recorders(), "R")
+
+    await go_round(Round(desk.register, opened, EVERY))
+
+    assert seen == [desk.clock.now()]
+
+
+async def test_the_recorder_that_locked_it_is_told_though_it_was_retired_and_its_camera_moved(
+    any_database_url: str,
+) -> None:
+    desk = ReviewDesk(any_database_url)
+    enter(desk, "other")
+    recorders = Recorders()
+    round_ = Round(desk.register, recorders, EVERY)
+    span = ended(desk)
+
+    def move_and_retire(unit: Unit) -> None:
+        camera = unit.session.get_one(Camera, "camera")
+        camera.recorder_id, camera.channel = "other", "7"
+        unit.session.get_one(Recorder, "recorder").active = False
+
+    desk.run(move_and_retire)
+    await go_round(round_)
+    desk.clock.turn(EVERY)
+    await go_round(round_)
+
+    assert recorders.released == [("gate", span)]
+    assert recorders.asked.count("R") == 1, "it has heard, and is not asked any more"
+    desk.close()
 
 
 async def test_a_channel_that_is_gone_has_nothing_to_let_go(desk: ReviewDesk) -> None:
@@ -246,7 +314,7 @@ async def test_a_channel_that_is_gone_has_nothing_to_let_go(desk: ReviewDesk) ->
 
     await go_round(Round(desk.register, Recorders(keeps=WrongChannel("none")), EVERY))
 
-    assert desk.the(protections.Protection).released_at is not None
+    assert desk.the(Protection).released_at is not None
 
 
 async def test_a_turned_clock_is_noticed_at_once(desk: ReviewDesk) -> None:

@@ -269,7 +269,7 @@ async def test_a_list_that_is_none_is_named_and_the_recorder_told_as_down(
     server = MediamtxServer({"cam1": [filmed]}, change={"/list": always(reply)})
     async with server.running() as address:
         with pytest.raises(RecorderDown) as down:
-            await recorder(address, 1 if reply.hangs else 10).coverage("cam1", ASKED)
+            await recorder(address, 3 if reply.hangs else 10).coverage("cam1", ASKED)
     assert down.value.code == code
     assert "arc-pass" not in str(down.value)
 

@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,7 +12,8 @@ import pytest
 from notice_servers import certificate
 
 from services.recorders.base import OutsideRoots, RecorderDown
-from services.recorders.web import BrokenOff, Clock, Web
+from services.recorders.clock import Clock
+from services.recorders.web import BrokenOff, Web
 from services.runtime.addresses import Guard, parse_networks
 
 LOOPBACK = Guard(parse_networks("127.0.0.0/8"), ("http", "https"))
@@ -187,3 +188,40 @@ async def test_a_challenge_without_end_is_not_read_to_its_end(monkeypatch: pytes
         with pytest.raises(RecorderDown) as down:
             await digest.ask("GET", "/list")
     assert down.value.code == "unreachable"
+
+
+async def test_an_answer_that_only_drips_is_not_waited_for() -> None:
+    drops = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(says("200 OK", length=100_000))
+        while not drops.is_set() and not writer.is_closing():
+            writer.write(b".")
+            with suppress(TimeoutError):
+                await asyncio.wait_for(drops.wait(), 0.05)
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    dripping = web(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", patience=0.2)
+    try:
+        with pytest.raises(RecorderDown) as down:
+            await dripping.ask("GET", "/list")
+        assert down.value.code in ("silent", "broken-off")
+        with pytest.raises(BrokenOff):
+            [chunk async for chunk in dripping.read("/file")]
+    finally:
+        drops.set()
+        server.close()
+        await server.wait_closed()
+
+
+async def test_a_transfer_does_not_go_on_with_a_file_that_has_changed() -> None:
+    def respond(head: str) -> bytes:
+        if "Range:" in head:
+            return says("206 Partial", b"newer", headers="Content-Range: bytes 5-9/999\r\n")
+        return says("200 OK", b"first", length=10)
+
+    async with answering(respond) as address:
+        with pytest.raises(RecorderDown, match="another part"):
+            [chunk async for chunk in web(address).read("/file", ranges=True)]

@@ -221,6 +221,8 @@ def test_a_camera_that_reaches_less_far_back_than_a_week_ago_is_known(any_regist
     assert measured(timedelta(days=20, hours=1)) is None
     register.clock.turn(timedelta(days=7))
     assert measured(timedelta(days=12, hours=1)) == timedelta(days=-8)
+    register.clock.turn(timedelta(days=10))
+    assert measured(timedelta(days=13)) is None, "ten days ago is not a week ago"
     register.clock.turn(timedelta(days=70))
     measured(timedelta(days=13))
     assert register.run_now(CLERK, lambda unit: unit.session.query(reaches.Reach).count()) == 1, "old ones are dropped"

@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 from review_desk import ReviewDesk
 
-from services.register import camera_book, camera_import, recorder_book
+from services.register import camera_book, camera_import, reaches, recorder_book
 from services.register.applications import Item
 from services.register.audit import AuditEvent
 from services.register.cameras import Camera, Recorder
 from services.register.listing import Listing
+from services.register.unit import Unit
 from services.runtime.errors import NotFound, Refused
 
 ENTRY = recorder_book.Entry(
@@ -106,12 +107,19 @@ def test_what_cases_point_to_is_retired_when_nothing_waits_and_never_deleted(des
 
 
 def test_another_channel_is_other_footage_and_forgets_what_was_learned(desk: ReviewDesk) -> None:
-    desk.run(lambda unit: setattr(unit.session.get(Camera, "camera"), "fingerprint", "abc"))
+    def learn(unit: Unit) -> None:
+        row = unit.session.get_one(Camera, "camera")
+        row.fingerprint = "abc"
+        reaches.measured(unit, row, unit.now)
+
+    desk.run(learn)
     desk.run(camera_book.change, "camera", camera(channel="gate", name_zh="正门"), by="admin")
     assert desk.the(Camera, id="camera").fingerprint == "abc"
+    assert len(desk.all(reaches.Reach)) == 1
 
     desk.run(camera_book.change, "camera", camera(channel="other"), by="admin")
     assert desk.the(Camera, id="camera").fingerprint is None
+    assert desk.all(reaches.Reach) == []
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ async def test_label_names_both_hashes_and_the_whole_origin(sealed: Sealed) -> N
         "uncertaintyMs": 200,
         "measuredAt": None,
     }
-    assert told["asked"] == ["2026-03-01T12:00:01+00:00", "2026-03-01T12:00:13+00:00"]
+    assert told["asked"] == told["searched"] == ["2026-03-01T12:00:01+00:00", "2026-03-01T12:00:13+00:00"]
     assert told["gaps"] == [["2026-03-01T12:00:04+00:00", "2026-03-01T12:00:10+00:00"]]
     assert told["outcome"] == "partial"
     assert [one["sha256"] for one in told["sources"]] == [one.sha256 for one in sealed.coverage.sources]
@@ -81,6 +81,16 @@ async def test_printed_label_shows_times_with_their_zone(sealed: Sealed) -> None
     assert shown[1].startswith("2026-03-01 20:00:01.000+08:00 (Asia/Shanghai) – ")
     assert true[1].startswith("2026-03-01 20:00:02.500+08:00 (Asia/Shanghai) – "), "the recorder is slow by 1.5 s"
     assert rows["SHA-256 of the footage"][1] == sealed.sha256_plain
+
+
+@pytest.mark.requirement("R4", "R37")
+async def test_printed_label_tells_what_was_asked_for_from_what_was_searched(sealed: Sealed) -> None:
+    label = build_label(sealed, ORIGIN, CLOCK, replace(RETRIEVAL, asked=span(3, 12)))
+    rows = {english: (chinese, value) for chinese, english, value in printable(label)}
+    asked, searched = rows["Asked span"], rows["Searched span"]
+    assert (asked[0], searched[0]) == ("申请时段", "检索时段")
+    assert asked[1].startswith("2026-03-01 20:00:03.000+08:00 (Asia/Shanghai) – 2026-03-01 20:00:12.000")
+    assert searched[1].startswith("2026-03-01 20:00:01.000+08:00 (Asia/Shanghai) – 2026-03-01 20:00:13.000")
 
 
 async def test_clock_that_was_not_measured_is_printed_so(sealed: Sealed) -> None:

@@ -109,3 +109,22 @@ def test_settings_open_the_store_they_name(tmp_path: Path) -> None:
     store = open_store(places.FolderStore(tmp_path, "test"))
     assert isinstance(store, FolderStore)
     assert str(tmp_path) in store.describe()
+
+
+def test_a_sweep_takes_the_place_from_a_writer_that_still_lives(store: FolderStore) -> None:
+    class Swept:
+        swept: int | None = None
+
+        def read(self, _size: int) -> bytes:
+            if self.swept is None:
+                self.swept = store.sweep("masters", "1/1")
+                return b"footage"
+            return b""
+
+    source = Swept()
+    with pytest.raises(StoreRefused):
+        store.put("masters", "1/1", source, metadata={})
+
+    assert source.swept == 1
+    assert store.stat("masters", "1/1") is None
+    assert store.sweep("masters", "1/1") == 0

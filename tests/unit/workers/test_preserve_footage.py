@@ -6,6 +6,7 @@ from datetime import timedelta
 from unittest.mock import patch
 
 import pytest
+from asked_recorder import Asked
 from custody_desk import ASKED, Case, Desk
 
 from services.register import attempts, preservations
@@ -96,6 +97,20 @@ async def test_one_camera_s_trouble_does_not_keep_the_others_from_being_preserve
     under(desk, preserve="always")
 
     assert await preserve(desk, desk.case("dark", "gate")) == Result(1, 1)
+
+
+async def test_what_is_at_risk_is_preserved_before_the_recorders_are_asked_what_they_have(desk: Desk) -> None:
+    under(desk, preserve="always")
+    preserved = []
+
+    def promises(spans: list[Span]) -> list[Span]:
+        preserved.append(len(desk.rows(Preservation)))
+        return spans
+
+    Asked.of(desk, promises=promises)
+    await preserve(desk, desk.case("gate"))
+
+    assert preserved == [0, 1]
 
 
 async def test_a_second_round_preserves_what_its_new_scope_needs(desk: Desk) -> None:

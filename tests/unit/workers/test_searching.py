@@ -93,6 +93,7 @@ async def test_the_search_goes_by_both_readings_of_the_clock(
     desk: Desk, offset: int, before: float, after: float
 ) -> None:
     asked = Asked.of(desk, clock=(offset, "api-time", 500))
+    desk.change(Recorder, "recorder", clock_offset_ms=offset, clock_method="api-time", clock_uncertainty_ms=500)
     case = desk.case("gate", span=INNER).approve()
 
     assert await retrieve(desk, case) == 1.0
@@ -140,7 +141,7 @@ async def test_a_clock_that_is_too_far_off_widens_nothing_and_is_for_security_to
     assert asked.fetched == [widened(INNER, PADDING, PADDING)]
     assert record(desk)["searched"] == told(INNER)
     [line] = record(desk)["difficulties"]
-    assert line.startswith("the recorder's clock differs by -3600000 ms, more than is searched for: Security")
+    assert line.startswith("the recorder's clock differs by -3600000 ± 500 ms, more than is searched for: Security")
 
 
 @pytest.mark.requirement("R34")
@@ -168,6 +169,19 @@ async def test_a_quarantine_is_not_held_against_a_measurement_that_differs_a_lit
     asked.clock = (1600, "http-date", 700)
     assert await retrieve(desk, case) == 1.0
     assert record(desk)["searched"] == told(widened(INNER, 0.5, 1.5)), "what was searched then"
+
+
+@pytest.mark.requirement("R34")
+async def test_a_quarantine_that_was_searched_by_no_clock_is_held_against_all_of_the_search(desk: Desk) -> None:
+    asked = Asked.of(desk)
+    case = desk.case("gate", span=INNER).approve()
+    await desk.work(preserve_footage, application_id=case.id)
+    for path in (desk.recordings / "gate").iterdir():
+        path.unlink()
+
+    asked.clock = (1000, "api-time", 500)
+    assert await retrieve(desk, case) < 1.0
+    assert record(desk)["searched"] == told(widened(INNER, 0.5, 1.5))
 
 
 async def test_a_quarantine_that_was_searched_by_the_wrong_time_is_partial(desk: Desk) -> None:
@@ -325,9 +339,59 @@ async def test_a_protection_ends_with_its_case_and_is_due_until_the_recorder_has
     assert desk.do(protections.begin, case.id, case.item(), "camera-gate", INNER) is None, "the case has ended"
 
     for _ in range(2):
-        desk.do(protections.released, [one.protection_id for one in due])
+        desk.do(protections.released, due)
     assert desk.do(protections.due, "recorder") == []
     assert [event.action for event in desk.rows(AuditEvent)].count("recorder-protection-released") == 2
+
+
+async def test_what_lies_within_one_event_of_a_protected_span_stays(desk: Desk) -> None:
+    case, near, far = (desk.case("gate", span=INNER) for _ in range(3))
+    apart = protections.LONGEST_EVENT
+    length = INNER.end - INNER.start
+    later = (length + apart - SECOND, 2 * (length + apart))
+    spans = [INNER, *(Span(INNER.start + by, INNER.end + by) for by in later)]
+    begun = [
+        desk.do(protections.begin, one.id, one.item(), "camera-gate", span)
+        for one, span in zip((case, near, far), spans, strict=True)
+    ]
+
+    def due() -> list[str]:
+        return [one.protection_id for one in desk.do(protections.due, "recorder")]
+
+    desk.do(protections.end, case.id)
+    assert due() == [], "one event may hold something of both"
+    desk.do(protections.end, near.id)
+    assert sorted(due()) == sorted(begun[:2]), "no event reaches from the last one to these"
+
+
+@pytest.mark.parametrize(("outcome", "still"), [("protected", 1), ("failed", 1), ("cannot", 0)])
+async def test_what_was_released_while_the_recorder_was_still_being_asked_is_released_again(
+    desk: Desk, outcome: protections.Answer, still: int
+) -> None:
+    case = desk.case("gate", span=INNER)
+    begun = desk.do(protections.begin, case.id, case.item(), "camera-gate", INNER)
+    desk.do(protections.end, case.id)
+    desk.do(protections.released, desk.do(protections.due, "recorder"))
+    assert desk.do(protections.due, "recorder") == []
+
+    desk.do(protections.answered, begun, outcome)
+
+    assert len(desk.do(protections.due, "recorder")) == still
+
+
+async def test_a_release_does_not_count_where_the_answer_came_meanwhile(desk: Desk) -> None:
+    case = desk.case("gate", span=INNER)
+    begun = desk.do(protections.begin, case.id, case.item(), "camera-gate", INNER)
+    desk.do(protections.end, case.id)
+    told = desk.do(protections.due, "recorder")
+
+    desk.do(protections.answered, begun, "protected")
+    desk.do(protections.released, told)
+
+    again = desk.do(protections.due, "recorder")
+    assert [one.protection_id for one in again] == [begun]
+    desk.do(protections.released, again)
+    assert desk.do(protections.due, "recorder") == []
 
 
 async def test_a_protection_whose_answer_was_never_heard_is_released_like_the_others(desk: Desk) -> None:

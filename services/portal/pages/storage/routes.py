@@ -58,7 +58,7 @@ async def compare_clock(recorder_id: str, visitor: Visiting, books: Books, typed
 
     def keep(unit: Unit) -> tuple[str, int | None]:
         row = clocks.to_compare(unit, recorder_id)
-        true = clocks.read_off(typed.text("true"), row.zone, unit.now) if typed.text("true") else unit.now
+        true = clocks.read_off(typed.text("true"), row.zone, unit.now)
         shown = clocks.read_off(typed.text("shown"), row.zone, true)
         seconds = int(within) if within.isascii() and within.isdecimal() and len(within) < 4 else 0
         kept = clocks.compare(unit, recorder_id, shown, true, timedelta(seconds=seconds))

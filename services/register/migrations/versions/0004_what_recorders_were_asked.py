@@ -25,7 +25,8 @@ def upgrade() -> None:
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("application_id", sa.String(), nullable=False),
         sa.Column("item_id", sa.String(), nullable=False),
-        sa.Column("camera_id", sa.String(), nullable=False),
+        sa.Column("recorder_id", sa.String(), nullable=False),
+        sa.Column("channel", sa.String(), nullable=False),
         sa.Column("span_start", Moment(), nullable=False),
         sa.Column("span_end", Moment(), nullable=False),
         sa.Column("asked_at", Moment(), nullable=False),
@@ -33,14 +34,14 @@ def upgrade() -> None:
         sa.Column("ended_at", Moment(), nullable=True),
         sa.Column("released_at", Moment(), nullable=True),
         sa.ForeignKeyConstraint(["application_id"], ["applications.id"], name=op.f("fk_protections_application_id")),
-        sa.ForeignKeyConstraint(["camera_id"], ["cameras.id"], name=op.f("fk_protections_camera_id")),
         sa.ForeignKeyConstraint(["item_id"], ["items.id"], name=op.f("fk_protections_item_id")),
+        sa.ForeignKeyConstraint(["recorder_id"], ["recorders.id"], name=op.f("fk_protections_recorder_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_protections")),
     )
     with op.batch_alter_table("protections", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_protections_application_id"), ["application_id"], unique=False)
-        batch_op.create_index(batch_op.f("ix_protections_camera_id"), ["camera_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_protections_item_id"), ["item_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_protections_recorder_id"), ["recorder_id"], unique=False)
 
     op.create_table(
         "reaches",
