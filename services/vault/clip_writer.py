@@ -143,8 +143,6 @@ class _PlainRun(_Run):
         self._offsets = False
 
     def put(self, held: Held, kind: str, dts: int, pts: int, *, begins: bool) -> None:
-        if (held.duration or 0) < 0:
-            raise Damaged("its pictures last less than no time")
         if self._entries:
             last = self._entries[-1]
             if dts - last.dts >= _FARTHEST:
@@ -229,6 +227,8 @@ class Writer:
         base = run.bases[kind]
         dts = _ticks(dts_ns - self.zero_ns, base)
         pts = dts if pts_ns == dts_ns else _ticks(pts_ns - self.zero_ns, base)
+        if not 0 <= (packet.duration or 0) <= _FARTHEST or pts - dts > _FARTHEST:
+            raise Damaged("its times are further apart than MP4 can say")
         # Rounding at a join may put two packets on one tick; a muxer wants them to rise.
         dts = max(dts, run.last_dts.get(kind, dts - 1) + 1)
         run.last_dts[kind] = dts
