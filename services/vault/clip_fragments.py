@@ -4,22 +4,25 @@ Only where the layout is the plainest (``clip_tables``), and each picture is wha
 that is otherwise, the media library reads the rest of the segment.
 """
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 
+import av
 from av.container import InputContainer
 
 from services.runtime.boxes import LARGEST_INDEX
 from services.vault.clip_packets import Boxed, Read, Unpacked
 from services.vault.clip_sample import Sample
-from services.vault.clip_source import Damaged, Source
+from services.vault.clip_source import BOXED, Damaged, Once, Source
 from services.vault.clip_streams import Scale, Tracks
 from services.vault.clip_tables import Row, table
-from services.vault.clip_units import complete, leads
+from services.vault.clip_units import complete, is_whole, leads
 
 LARGEST = 16 << 20  # bytes of a fragment whose pictures are looked at before any is passed on
-_BETWEEN = {b"ftyp", b"styp", b"moov", b"free", b"skip"}  # boxes that say nothing of the pictures behind them
+_PROVEN: set[tuple[str, bytes]] = set()  # records with which the library finds what the tables say
+_BETWEEN = {b"ftyp", b"styp", b"moov", b"free", b"skip", b"mfra"}  # boxes that say nothing of the pictures behind them
 
 
 def reader(container: InputContainer, tracks: Tracks, source: Source) -> "Fragmented | Boxed | Unpacked":
@@ -33,16 +36,22 @@ class _Stretch:
     """The source's bytes in order, in the pieces they came in."""
 
     def __init__(self, source: Source) -> None:
+        self.lengths: list[int] = []  # of the pieces
         self._source = source
         self._piece = b""
         self._at = 0
+
+    def _next(self) -> bytes:
+        piece = self._source.piece()
+        self.lengths.append(len(piece))
+        return piece
 
     def take(self, size: int) -> tuple[bytes, int] | None:
         """So many bytes: a piece, and where they begin in it; None where fewer are left, which stay."""
         piece, at = self._piece, self._at
         if len(piece) - at < size:
             if at == len(piece):
-                piece, at = self._source.piece(), 0
+                piece, at = self._next(), 0
             if len(piece) - at < size:
                 return self._across(piece[at:], size)
         self._piece, self._at = piece, at + size
@@ -51,7 +60,7 @@ class _Stretch:
     def _across(self, begun: bytes, size: int) -> tuple[bytes, int] | None:
         parts, missing = [begun], size - len(begun)
         while missing > 0:
-            piece = self._source.piece()
+            piece = self._next()
             if not piece:
                 self._piece, self._at = b"".join(parts), 0
                 return None
@@ -70,20 +79,39 @@ class _Stretch:
         return left
 
 
-class _Remainder:
-    """Reads like a file: bytes that were taken, then what the source has left."""
+class _Again:
+    """Reads like a file: the segment from its beginning, but for pictures that were passed on, of which there are
+    zeros.
 
-    def __init__(self, taken: bytes, source: Source) -> None:
-        self._taken = taken
-        self._at = 0
+    It comes in the pieces that it came in, of ``lengths``: how far the library can go back hangs on how much it read at
+    once.
+    """
+
+    def __init__(self, parts: Sequence[bytes | memoryview | int], lengths: Iterable[int], source: Source) -> None:
+        self._parts = deque(parts)  # a number is that of zeros
+        self._lengths = deque(lengths)
         self._source = source
 
     def read(self, size: int) -> bytes:
-        if self._at == len(self._taken):
+        while self._lengths and not self._lengths[0]:
+            self._lengths.popleft()
+        if not self._lengths:
             return self._source.read(size)
-        part = self._taken[self._at : self._at + size]
-        self._at += len(part)
-        return part
+        wanted = min(size, self._lengths[0])
+        self._lengths[0] -= wanted
+        got: list[bytes] = []
+        while wanted:
+            part = self._parts.popleft()
+            rest: int | memoryview
+            if isinstance(part, int):
+                taken, rest = bytes(min(part, wanted)), max(0, part - wanted)
+            else:
+                taken, rest = bytes(part[:wanted]), memoryview(part)[wanted:]
+            if rest:
+                self._parts.appendleft(rest)
+            wanted -= len(taken)
+            got.append(taken)
+        return b"".join(got)
 
 
 class Fragmented(Boxed):
@@ -94,28 +122,29 @@ class Fragmented(Boxed):
         super().__init__(container, tracks)
         self._source = source
         self._stretch = _Stretch(source)
-        self._index = b""  # the boxes before the first fragment
-        self._before = b""  # the moof of the last fragment
-        self._whole: list[Row] = []  # its pictures
-        self._end: int | None = None  # decoding time at which they end
+        self._past: list[bytes | int] = []  # the boxes that were read, and how many bytes of pictures lay between
+        self._held = 0  # bytes of these boxes
+        self._given = 0  # pictures
+        self._end = 0  # decoding time at which they end
         self._scale = Scale.of(tracks.video)
         self._latest = tracks  # with what key frames have changed
 
     def packets(self) -> Iterator[Read]:
         """In the order of the segment; raises Damaged."""
-        if not complete(self.tracks.codec, self.tracks.sets):
+        codec, record = self.tracks.codec, self.tracks.record
+        if not (complete(codec, self.tracks.sets) and is_whole(codec, record)):
             yield from self._otherwise([])
             return
         while (head := self._stretch.copied(8)) is not None:
             size, kind = int.from_bytes(head[:4], "big"), head[4:]
             fits = 8 <= size <= LARGEST_INDEX and (kind == b"moof" or kind in _BETWEEN)
             body = self._stretch.copied(size - 8) if fits else None
-            if body is None:
-                yield from self._otherwise([head])
+            if body is None or self._held > LARGEST_INDEX:
+                yield from self._otherwise([head] if body is None else [head, body])
                 return
             box = head + body
             if kind != b"moof":
-                self._index += box if self._end is None else b""
+                self._keep(box)
                 continue
             taken: list[bytes | memoryview] = [box]
             pictures = self._pictures(box, taken)
@@ -125,10 +154,12 @@ class Fragmented(Boxed):
             for row, sample in pictures:
                 yield self._read(row, sample)
 
-    def _pictures(self, box: bytes, taken: list[bytes | memoryview]) -> list[tuple[Row, Sample]] | None:
+    def _pictures(  # noqa: PLR0911 - each is a way to be laid out otherwise
+        self, box: bytes, taken: list[bytes | memoryview]
+    ) -> list[tuple[Row, Sample]] | None:
         """The pictures of a whole fragment; None where it is not the plainest. What was read of it is in ``taken``."""
         rows = None if self._source.plain is None else table(box, self._source.plain)
-        if rows is None or (self._end or 0) > rows[0].dts:
+        if rows is None or self._end > rows[0].dts:
             return None
         whole = sum(row.size for row in rows)
         head = self._stretch.copied(8) if whole <= LARGEST else None
@@ -148,8 +179,32 @@ class Fragmented(Boxed):
             if leads(self._latest.codec, view, self._latest.length_width) is not row.key:
                 return None
             pictures.append((row, sample))
-        self._before, self._whole, self._end = box, rows, rows[-1].dts + rows[-1].duration
+        if not (self._given or self._proven(rows, taken)):
+            return None
+        self._keep(box, head, whole)
+        self._given += len(rows)
+        self._end = rows[-1].dts + rows[-1].duration
         return pictures
+
+    def _proven(self, rows: list[Row], taken: list[bytes | memoryview]) -> bool:
+        """Whether the library finds the same in the first fragment; asked once for each record of the pictures."""
+        key = self.tracks.codec, self.tracks.record
+        if key in _PROVEN:
+            return True
+        parts = [bytes(one) for one in (*self._past, *taken)]
+        try:
+            with self._source.opened(Once(b"".join(parts)), BOXED) as container:
+                packets = [one for one in container.demux(*container.streams.video) if one.size]
+                found = [(one.size, one.dts, one.pts, one.duration, one.is_keyframe) for one in packets]
+        except (av.FFmpegError, ValueError):
+            return False
+        if found == [(row.size, row.dts, row.pts, row.duration, row.key) for row in rows]:
+            _PROVEN.add(key)
+        return key in _PROVEN
+
+    def _keep(self, *read: bytes | int) -> None:
+        self._past += read
+        self._held += sum(len(one) for one in read if not isinstance(one, int))
 
     def _read(self, row: Row, sample: Sample) -> Read:
         number, scale = self.tracks.video.id, self._scale
@@ -163,17 +218,15 @@ class Fragmented(Boxed):
     def _otherwise(self, taken: list[bytes | memoryview]) -> Iterator[Read]:
         """The rest of the segment, read by the library.
 
-        It is given the boxes before the first fragment, the fragment before without its pictures' bytes, since a
-        damaged one may have to go on where that ended, and what follows.
+        It goes through the fragments before once more, and so knows all that it would know: what it makes of a damaged
+        one hangs on those.
         """
-        empty = sum(row.size for row in self._whole)
-        head = (8 + empty).to_bytes(4, "big") + b"mdat" if self._before else b""
-        rest = b"".join((self._index, self._before, head, bytes(empty), *taken, self._stretch.rest()))
-        container = self._source.continued(_Remainder(rest, self._source))
+        parts = [*self._past, *taken, self._stretch.rest()]
+        container = self._source.continued(_Again(parts, self._stretch.lengths, self._source))
         if not container.streams.video:
             raise Damaged("the segment has no picture track")
         read = Boxed(container, replace(self._latest, video=container.streams.video[0]))
         number = self.tracks.video.id
-        self.counted[number] = self.counted.get(number, 0) - len(self._whole)
+        self.counted[number] = self.counted.get(number, 0) - self._given
         read.counted = self.counted
-        yield from islice(read.packets(), len(self._whole), None)
+        yield from islice(read.packets(), self._given, None)

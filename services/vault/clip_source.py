@@ -40,7 +40,7 @@ class Foreign(Exception):
     """The footage is another camera's."""
 
 
-_BOXED = {"advanced_editlist": "0", "probesize": "32", "skip_frame": "all"}
+BOXED = {"advanced_editlist": "0", "probesize": "32", "skip_frame": "all"}
 _WALKS: dict[str, type[CellWalk | ElementWalk | PackWalk]] = {"mkv": ElementWalk, "ts": CellWalk, "ps": PackWalk}
 
 
@@ -111,18 +111,19 @@ class Source:
                 file = self._begun(self.boxes)
             # Edit lists must not hide packets. The index says all that a copy needs, so no picture is decoded to learn
             # more: that took most of the time.
-            options = _BOXED
+            options = BOXED
         else:
             self._wait_for_head()
             self.recognised = begins(container, self._head)
         if not self.recognised:
             raise Damaged(_what_it_is(self._head, container))
         try:
-            return self._opened(file, options)
+            return self.opened(file, options)
         except (av.FFmpegError, ValueError) as error:
             raise Damaged(f"the segment does not open: {error}") from error
 
-    def _opened(self, file: object, options: dict[str, str]) -> InputContainer:
+    def opened(self, file: object, options: dict[str, str]) -> InputContainer:
+        """A file of the segment's kind; raises ValueError and FFmpegError."""
         # The format is fixed so that nothing is guessed from hostile bytes.
         given = FORMATS[self.heading.container]
         return av.open(file, "r", format=given, options=options, buffer_size=BUFFER, io_open=_no_other_files)
@@ -130,7 +131,7 @@ class Source:
     def continued(self, file: object) -> InputContainer:
         """The rest of the segment as a media container, there as long as the source; raises Damaged and FFmpegError."""
         try:
-            self._continued = self._opened(file, _BOXED)
+            self._continued = self.opened(file, BOXED)
         except ValueError as error:
             raise Damaged(str(error)) from error
         return self._continued

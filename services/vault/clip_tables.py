@@ -11,7 +11,9 @@ from services.runtime.boxes import Box, BoxError, boxes, descend
 _BASE_OFFSET, _DESCRIPTION, _DURATION, _SIZE, _FLAGS, _EMPTY = 0x01, 0x02, 0x08, 0x10, 0x20, 0x010000
 _AT, _FIRST_FLAGS, _EACH_DURATION, _EACH_SIZE, _EACH_FLAGS, _EACH_OFFSET = 0x01, 0x04, 0x100, 0x200, 0x400, 0x800
 _NO_KEY = 0x01010000  # depends on others, is no sync sample
-_CODINGS = {b"avc1", b"hvc1", b"hev1"}
+_CODINGS = (["avc1"], ["hvc1"], ["hev1"])
+_ONE = bytes(7) + b"\1"  # the only sample description, of version 0
+_TABLES = {"stts", "stsc", "stco", "co64", "ctts", "stss"}  # of samples outside of fragments
 _LATEST = 1 << 62  # a time that no recorder means
 
 
@@ -48,8 +50,11 @@ def defaults(moov: bytes) -> Defaults | None:
         held = dict(table)
         if len(table) != len(held) or not {"stsd", "stsz"} <= set(held) or _number(moov, held["stsz"], 8):
             return None
+        if any(kind in _TABLES and _number(moov, box, 4) for kind, box in table):
+            return None
         stsd = held["stsd"]
-        if _number(moov, stsd, 4) != 1 or moov[stsd.body + 12 : stsd.body + 16] not in _CODINGS:
+        entries = list(boxes(moov, stsd.body + 8, stsd.end))
+        if moov[stsd.body : stsd.body + 8] != _ONE or [one.kind for one in entries] not in _CODINGS:
             return None
         track, description, duration, size, flags = struct.unpack_from(">5I", moov, trexes[0].body + 4)
     except (BoxError, struct.error, StopIteration):

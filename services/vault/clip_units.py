@@ -119,6 +119,31 @@ def recorded_sets(codec: str, record: bytes) -> list[bytes]:
     return parameter_sets(codec, found)
 
 
+def is_whole(codec: str, record: bytes) -> bool:
+    """Whether a configuration record holds what it says and no more."""
+    if codec == "h264":
+        place = _passed(record, 6, record[5] & 0x1F) if len(record) > 5 else None
+        place = _passed(record, place + 1, record[place]) if place is not None and place < len(record) else None
+        # Behind the sets, high profiles tell the depth of colours, and that there are no extensions.
+        return place is not None and record[0] == 1 and (place == len(record) or record[place + 3 :] == b"\0")
+    place = 23 if len(record) > 22 else None
+    for _ in range(record[22] if place is not None else 0):
+        if place is None or place + 3 > len(record):
+            return False
+        place = _passed(record, place + 3, int.from_bytes(record[place + 1 : place + 3], "big"))
+    return place == len(record)
+
+
+def _passed(record: bytes, place: int, count: int) -> int | None:
+    """Where so many sets end; None where one is empty or does not fit."""
+    for _ in range(count):
+        length = int.from_bytes(record[place : place + 2], "big")
+        place += 2 + length
+        if not length or place > len(record):
+            return None
+    return place
+
+
 def complete(codec: str, sets: Sequence[bytes]) -> bool:
     """Whether they are all kinds of parameter sets that a decoder needs."""
     return frozenset(_kind(codec, one) for one in sets) == _SETS.get(codec)
