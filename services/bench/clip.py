@@ -4,7 +4,7 @@ import shutil
 import statistics
 import subprocess
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,10 @@ _FFMPEG = "ffmpeg -i - -c copy -movflags frag_keyframe+empty_moov+default_base_m
 class _Footage:
     data: bytes
     count: int
+    pieces: list[bytes] = field(init=False)  # cut once: to copy them is no part of what is measured
+
+    def __post_init__(self) -> None:
+        self.pieces = [self.data[start : start + PIECE] for start in range(0, len(self.data), PIECE)]
 
     async def segments(self) -> AsyncIterator[Segment]:
         for number in range(self.count):
@@ -32,8 +36,8 @@ class _Footage:
             yield Segment(str(number), CHANNEL, span_of(number), size, "fmp4", self._bytes)
 
     async def _bytes(self) -> AsyncIterator[bytes]:
-        for start in range(0, len(self.data), PIECE):
-            yield self.data[start : start + PIECE]
+        for piece in self.pieces:
+            yield piece
 
 
 async def measure(folder: Path, *, size: int, megabits: float, runs: int) -> dict[str, Any]:

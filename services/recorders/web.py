@@ -7,12 +7,12 @@ people are seen. Nothing that was told in confidence, and no address with its qu
 import json
 import ssl
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Collection, Generator, Iterator, Mapping
-from contextlib import aclosing, asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Generator, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import anyio
 import httpx
@@ -64,6 +64,19 @@ class Body:
     headers: httpx.Headers
     size: int | None
     chunks: AsyncGenerator[bytes, None]
+
+
+Begin = Callable[[int], AbstractAsyncContextManager[Body | None]]
+
+
+class Request(TypedDict, total=False):
+    """What goes with a request. ``accept`` are the statuses that are an answer, 200 unless given."""
+
+    params: Mapping[str, str | int] | None
+    headers: Mapping[str, str] | None
+    content: bytes | None
+    form: Mapping[str, str] | None
+    accept: Collection[int]
 
 
 class _Bounded(httpx.AsyncByteStream):
@@ -124,24 +137,12 @@ class Web:
         self._auth = _Answering(auth) if auth is not None else None
         self._patience = patience
 
-    async def ask(
-        self,
-        method: str,
-        path: str,
-        *,
-        params: Mapping[str, str | int] | None = None,
-        headers: Mapping[str, str] | None = None,
-        content: bytes | None = None,
-        form: Mapping[str, str] | None = None,
-        accept: Collection[int] = (200,),
-    ) -> Answer:
-        """The whole answer, whose status is one of ``accept``; ``path`` begins with / and is escaped already."""
+    async def ask(self, method: str, path: str, **request: Unpack[Request]) -> Answer:
+        """The whole answer; ``path`` begins with / and is escaped already."""
         asked, pieces = datetime.now(UTC), bytearray()
         try:
             with anyio.fail_after(LONGEST_ANSWER * self._patience):
-                async with self.stream(
-                    method, path, params=params, headers=headers, content=content, form=form, accept=accept
-                ) as body:
+                async with self.stream(method, path, **request) as body:
                     answered = datetime.now(UTC)
                     async for chunk in body.chunks:
                         pieces += chunk
@@ -164,25 +165,18 @@ class Web:
             raise self.down("not-a-recorder", f"its answer to {path} is no JSON") from error
 
     @asynccontextmanager
-    async def stream(
-        self,
-        method: str,
-        path: str,
-        *,
-        params: Mapping[str, str | int] | None = None,
-        headers: Mapping[str, str] | None = None,
-        content: bytes | None = None,
-        form: Mapping[str, str] | None = None,
-        accept: Collection[int] = (200,),
-    ) -> AsyncIterator[Body]:
+    async def stream(self, method: str, path: str, **request: Unpack[Request]) -> AsyncIterator[Body]:
         """An answer as it comes; raises BrokenOff from its chunks where fewer bytes come than were told."""
-        request: dict[str, Any] = {"params": params, "headers": headers, "content": content, "data": form}
         with self._told(path):
             async with guarded_client(self._guard, timeout=self._patience) as client:
                 client.event_hooks = {"response": [_bound_challenge]}
-                given = {name: value for name, value in request.items() if value is not None}
+                given: dict[str, Any] = {
+                    {"form": "data"}.get(name, name): value
+                    for name, value in request.items()
+                    if name != "accept" and value is not None
+                }
                 async with client.stream(method, self._address + path, auth=self._auth, **given) as response:
-                    if response.status_code not in accept:
+                    if response.status_code not in request.get("accept", (200,)):
                         raise self._refusal(response, path)
                     size = response.headers.get("content-length", "")
                     known = int(size) if size.isdecimal() and "content-encoding" not in response.headers else None
@@ -203,15 +197,29 @@ class Web:
 
         ``gone`` are the statuses that say that what is listed is not there: no byte comes, and none is missed here.
         """
+
+        @asynccontextmanager
+        async def begin(came: int) -> AsyncIterator[Body | None]:
+            asked = dict(headers or {}) | ({"Range": f"bytes={came}-"} if came else {})
+            accept = (206,) if came else (200, *gone)
+            async with self.stream("GET", path, params=params, headers=asked, accept=accept) as body:
+                yield None if body.status in gone else body
+
+        async with aclosing(self.resumed(path, begin, ranges=ranges)) as chunks:
+            async for chunk in chunks:
+                yield chunk
+
+    async def resumed(self, path: str, begin: Begin, *, ranges: bool = True) -> AsyncGenerator[bytes, None]:
+        """What ``begin`` gives from byte 0 on, and with ``ranges`` RESUMES times from the byte at which it broke off.
+
+        It gives None where there is nothing.
+        """
         came, tries = 0, 0
         total: int | None = None
         while True:
-            asked = dict(headers or {}) | ({"Range": f"bytes={came}-"} if came else {})
             try:
-                async with self.stream(
-                    "GET", path, params=params, headers=asked, accept=(206,) if came else (200, *gone)
-                ) as body:
-                    if body.status in gone:
+                async with begin(came) as body:
+                    if body is None:
                         return
                     if came and not goes_on(body, came, total):
                         raise self.down(

@@ -4,14 +4,15 @@ The token goes along as ``?token=``, the only way that view_video knows; no text
 """
 
 from collections.abc import AsyncIterator, Collection, Mapping
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
+from functools import partial
 from time import monotonic
 from typing import Any
 
 import anyio
 
 from services.recorders.base import RecorderDown
-from services.recorders.web import PATIENCE, RESUMES, Answer, Body, BrokenOff, Web, goes_on
+from services.recorders.web import PATIENCE, Answer, Body, Web
 from services.runtime.addresses import Guard
 
 LOGIN = "/api/host/login.json"
@@ -75,24 +76,9 @@ class ZoneMinderWeb:
 
     async def file(self, event: int) -> AsyncIterator[bytes]:
         """An event's file, nothing where it is not there. What breaks off is taken up again RESUMES times."""
-        came = tries = 0
-        total: int | None = None
-        while True:
-            try:
-                async with self._video(event, came) as body:
-                    if body is None:
-                        return
-                    if came and not goes_on(body, came, total):
-                        raise self.down("not-a-recorder", f"it was asked for byte {came} on and sent another part")
-                    total = total if came else body.size
-                    async for chunk in body.chunks:
-                        came += len(chunk)
-                        yield chunk
-                return
-            except BrokenOff:
-                tries += 1
-                if tries > RESUMES:
-                    raise
+        async with aclosing(self._web.resumed(VIDEO, partial(self._video, event))) as chunks:
+            async for chunk in chunks:
+                yield chunk
 
     @asynccontextmanager
     async def _video(self, event: int, first: int = 0, last: int | None = None) -> AsyncIterator[Body | None]:

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from types import TracebackType
 from typing import Any, Protocol, TypeVar
 
@@ -21,11 +22,11 @@ from services.runtime.errors import Fatal, Retryable
 from services.runtime.iterators import closing
 from services.runtime.spans import Span
 from services.vault.coverage import Fragment, Part, WrongFootage
+from services.vault.feed import Feed
 from services.vault.framing import LARGEST_FRAME, Heading, Job, frame, head, in_nanoseconds, moment, nanoseconds, pack
 
 CONTAINERS = ("mp4", "fmp4", "mov", "mkv", "ts", "ps")
 READ = 1 << 20
-AHEAD = 4 << 20  # bytes that wait for the clip process, so that neither it nor the recorder waits for a turn
 T = TypeVar("T")
 
 
@@ -125,24 +126,26 @@ class Clip:
     async def __aenter__(self) -> "Clip":
         reading, writing = os.pipe()
         self._output, output = os.pipe()
+        input_, feeding = os.pipe()
         try:
             self._process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-I", "-m", "services.vault.clip_process"),
                 *(str(writing), str(self.limits.memory), str(self.limits.cpu_seconds)),
-                stdin=asyncio.subprocess.PIPE,
+                stdin=input_,
                 stdout=output,
                 stderr=asyncio.subprocess.PIPE,
                 pass_fds=(writing,),
                 env=clean_environment(),
             )
         except BaseException:
-            os.close(reading)
-            os.close(self._output)
+            for end in (reading, self._output, feeding):
+                os.close(end)
             raise
         finally:
-            os.close(writing)
-            os.close(output)
-        self._feeding = asyncio.create_task(self._feed())
+            for end in (writing, output, input_):
+                os.close(end)
+        self._feed = Feed(feeding)
+        self._feeding = asyncio.create_task(self._feed_all())
         self._listening = asyncio.create_task(self._listen(reading))
         self._complaints = asyncio.create_task(self._collect_complaints())
         return self
@@ -155,6 +158,7 @@ class Clip:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        self._feed.end()
         await self._process.wait()
         os.close(self._output)
 
@@ -193,18 +197,14 @@ class Clip:
             )
         self._understand(told)
 
-    async def _feed(self) -> None:
-        stdin = self._process.stdin
-        if stdin is None:
-            raise ClipFailed("the clip process has no input")
-        stdin.transport.set_write_buffer_limits(AHEAD)
+    async def _feed_all(self) -> None:
         try:
             start, end = nanoseconds(self.asked.start), nanoseconds(self.asked.end)
-            stdin.write(pack(b"J", Job(start, end, in_nanoseconds(self.join), self.limits.window)))
+            await self._feed.put(pack(b"J", Job(start, end, in_nanoseconds(self.join), self.limits.window)))
             async with closing(self.segments) as segments:
                 async for segment in segments:
-                    await self._feed_segment(stdin, segment)
-            stdin.close()
+                    await self._feed_segment(segment)
+            await self._feed.finish()
         except (BrokenPipeError, ConnectionResetError):
             # Either the process has ended by itself, and its report or its status says why; or the segment's own
             # connection broke, and then nothing would ever end it.
@@ -214,25 +214,25 @@ class Clip:
             self.stop()
             raise
 
-    async def _feed_segment(self, stdin: asyncio.StreamWriter, segment: SegmentLike) -> None:
+    async def _feed_segment(self, segment: SegmentLike) -> None:
         self._check(segment)
         taken = Taken(segment.name, segment.span, segment.size)
         self.taken.append(taken)
         digest = hashlib.sha256()
         zero, step = nanoseconds(self.zero(segment)), in_nanoseconds(segment.step)
-        stdin.write(pack(b"S", Heading(segment.name, zero, segment.container, segment.size, step)))
+        feed = self._feed
+        await feed.put(pack(b"S", Heading(segment.name, zero, segment.container, segment.size, step)))
         async with closing(segment.open()) as chunks:
             async for chunk in chunks:
-                digest.update(chunk)
                 taken.size += len(chunk)
                 for start in range(0, len(chunk), LARGEST_FRAME):
-                    piece = chunk[start : start + LARGEST_FRAME]
-                    stdin.write(head(b"D", len(piece)))
-                    stdin.write(piece)
-                    await stdin.drain()
-        taken.sha256 = digest.hexdigest()
-        stdin.write(frame(b"E"))
-        await stdin.drain()
+                    piece = memoryview(chunk)[start : start + LARGEST_FRAME]
+                    await feed.put(head(b"D", len(piece)), piece, then=partial(digest.update, piece))
+
+        def hashed() -> None:
+            taken.sha256 = digest.hexdigest()
+
+        await feed.put(frame(b"E"), then=hashed)
 
     def _check(self, segment: SegmentLike) -> None:
         if segment.channel != self.channel:

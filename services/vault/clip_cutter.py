@@ -5,14 +5,15 @@ out and counted; no packet is changed.
 """
 
 from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import av
 from av.packet import Packet
-from av.stream import Stream
 from av.video.codeccontext import VideoCodecContext
 
 from services.vault.clip_place import Relation
+from services.vault.clip_sample import Held, Sample, content
 from services.vault.clip_source import Unsupported
 from services.vault.clip_streams import Tracks
 from services.vault.clip_track import SECOND, Extent
@@ -32,7 +33,7 @@ class Timed:
     change with it.
     """
 
-    packet: "Packet[Stream]"
+    packet: Held
     dts: int
     pts: int
     length: int
@@ -44,17 +45,16 @@ class Timed:
         return bool(self.packet.is_keyframe)
 
 
-def decodes(tracks: Tracks, packet: "Packet[Stream]") -> bool:
+def decodes(codec: str, record: bytes, picture: bytes) -> bool:
     """Whether a key frame gives a whole picture."""
-    source = tracks.video.codec_context
-    context = av.CodecContext.create(source.name, "r")
+    context = av.CodecContext.create(codec, "r")
     if not isinstance(context, VideoCodecContext):
         return False
-    context.extradata = tracks.record or None
+    context.extradata = record or None
     context.thread_count = 1
     context.options = {"err_detect": "explode"}
     try:
-        frames = [*context.decode(packet), *context.decode(None)]
+        frames = [*context.decode(Packet(picture)), *context.decode(None)]
     except av.FFmpegError:
         return False
     return bool(frames) and not any(frame.is_corrupt for frame in frames)
@@ -73,7 +73,8 @@ class Cutter:
         self._tracks: Tracks | None = None  # of the segment that is open
         self._key: tuple[object, ...] | None = None
         self._extent = Extent()
-        self._checked: bool | None = None
+        self._decoder = ThreadPoolExecutor(max_workers=1)  # decodes while the segment's other pictures are copied
+        self._checked: Future[bool] | None = None
         self._begun = False  # the asked start was reached
         self._flowing = False  # the next picture follows what is written, and need not be a key frame
         self._overlapping = False
@@ -114,7 +115,8 @@ class Cutter:
         if not self._begun and self._reach() > self._job.start_ns:
             self._open_group()
         self._tracks = None
-        return False if self._without_key and not self._extent.spans else self._checked
+        checked = None if self._checked is None else self._checked.result()
+        return False if self._without_key and not self._extent.spans else checked
 
     def picture(self, timed: Timed) -> None:
         """The next picture in decoding order."""
@@ -145,7 +147,7 @@ class Cutter:
         """Whether an overlapping picture is left out: it repeats what is written, or nothing leads to it."""
         if self._again:
             return self._is_there(timed)
-        self._repeated.append(memoryview(timed.packet))
+        self._repeated.append(content(timed.packet))
         distance = self._written_end - (timed.dts + timed.length)
         if abs(distance) <= 2 * SECOND and self._ends_alike() and self._writer.accepts(self._current()):
             # The same pictures in both segments: what comes after them follows without a seam.
@@ -159,7 +161,7 @@ class Cutter:
     def _is_there(self, timed: Timed) -> bool:
         """As ``_repeats``, where the same segment comes again: its times tell, for they are the same."""
         if timed.dts + timed.length // 2 < self._written_end:
-            self._repeated.append(memoryview(timed.packet))
+            self._repeated.append(content(timed.packet))
             return True
         self._overlapping = False
         same = bool(self._repeated) and bytes(self._repeated[-1]) == bytes(self._written[-1])
@@ -225,7 +227,7 @@ class Cutter:
             self._tracks, self._key, self._flowing = timed.tracks, timed.tracks.key, False
 
     def _start_run(self, timed: Timed) -> None:
-        self._writer.begin(self._current(), timed.dts, timed.pts)
+        self._writer.begin(self._current(), timed.dts, timed.pts, plain=isinstance(timed.packet, Sample))
         self._flowing = True
 
     def _current(self) -> Tracks:
@@ -235,8 +237,9 @@ class Cutter:
 
     def _put(self, timed: Timed) -> None:
         if timed.key and self._checked is None:
-            self._checked = decodes(self._current(), timed.packet)
-        self._written.append(memoryview(timed.packet))
+            tracks = self._current()
+            self._checked = self._decoder.submit(decodes, tracks.codec, tracks.record, bytes(content(timed.packet)))
+        self._written.append(content(timed.packet))
         self._written_end = timed.dts + timed.length
         if timed.shown is not None:
             self._extent.add(timed.shown + self._shift, timed.length)

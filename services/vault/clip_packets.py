@@ -7,6 +7,7 @@ from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Stream
 
+from services.vault.clip_sample import Held
 from services.vault.clip_source import Damaged, Source
 from services.vault.clip_streams import Scale, Tracks
 from services.vault.clip_units import (
@@ -33,18 +34,13 @@ class Read:
     ``good``: its bytes fit their own headers. ``tracks`` goes with each key frame.
     """
 
-    packet: "Packet[Stream]"
+    packet: Held
     dts: int
     pts: int
     length: int
     sound: bool = False
     good: bool = True
     tracks: Tracks | None = None
-
-
-def reader(container: InputContainer, tracks: Tracks, source: Source) -> "Boxed | Unpacked":
-    """Reads what the source's container holds; raises Damaged."""
-    return Unpacked(container, tracks, source) if source.boxes is None else Boxed(container, tracks)
 
 
 def _chosen(container: InputContainer, tracks: Tracks) -> "Iterator[Packet[Stream]]":

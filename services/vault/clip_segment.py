@@ -7,7 +7,8 @@ import av
 from av.container import InputContainer
 
 from services.vault.clip_cutter import Cutter, Timed
-from services.vault.clip_packets import Read, reader
+from services.vault.clip_fragments import reader
+from services.vault.clip_packets import Read
 from services.vault.clip_place import Placement
 from services.vault.clip_source import Damaged, Source, Unsupported
 from services.vault.clip_streams import Tracks, choose_tracks

@@ -4,6 +4,7 @@ from collections import deque
 from statistics import median
 
 SECOND = 1_000_000_000
+RECENT = 25  # frames that tell what is usual
 SEAM = SECOND // 20  # a hole no longer than this is the roughness of time stamps
 
 
@@ -16,7 +17,8 @@ class Extent:
 
     def __init__(self) -> None:
         self.spans: list[list[int]] = []
-        self._recent: deque[int] = deque(maxlen=25)
+        self._recent: deque[int] = deque(maxlen=RECENT)
+        self._alike = 0  # how many of the last durations were the same
 
     @property
     def end(self) -> int | None:
@@ -25,6 +27,9 @@ class Extent:
     def usual(self, duration: int) -> int:
         """What a frame of that stated duration counts for."""
         if duration > 0:
+            self._alike = self._alike + 1 if self._recent and self._recent[-1] == duration else 1
+            if self._alike > RECENT:
+                return duration  # all of them, and so the middle one too
             self._recent.append(duration)
         if not self._recent:
             return SECOND // 25

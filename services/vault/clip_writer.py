@@ -7,17 +7,19 @@ keeps its own duration; the runs of a part share its first boxes (ftyp, moov), w
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import BinaryIO
 
 import av
 from av.container import OutputContainer
-from av.packet import Packet
 from av.stream import Stream
 
 from services.runtime.boxes import BoxWalk
+from services.vault.clip_moof import Entry, Pieces, moof
+from services.vault.clip_sample import Held, packet_of
+from services.vault.clip_source import Damaged
 from services.vault.clip_streams import Tracks, described_sound
 
 BUFFER = 1 << 20  # of the muxer: a fragment leaves in few pieces
@@ -27,6 +29,7 @@ _OPTIONS = {
     "use_editlist": "0",
     "avoid_negative_ts": "disabled",
 }
+_FARTHEST = (1 << 31) - 1  # ticks from one picture to the next
 SHORTEST_US = 1_000_000  # of a fragment, where every picture is a key frame
 
 
@@ -50,6 +53,7 @@ class _Sink:
     def __init__(self, pipe: BinaryIO, start: int, *, continued: bool, times: deque[int]) -> None:
         self._pipe = pipe
         self._walk = BoxWalk()
+        self._start = start
         self._shift = start  # what to add to an offset in the run to have it in the clip
         self._held: bytearray | None = bytearray()  # until the first boxes are whole
         self._continued = continued
@@ -85,7 +89,14 @@ class _Sink:
             self.fragments.append((self._times.popleft(), start + self._shift, head + size))
             self._moof = None
 
-    def _out(self, data: bytes) -> None:
+    def fragment(self, head: bytes, size: int, pieces: Iterable[memoryview]) -> None:
+        """Write a whole fragment past the muxer: its ``moof``, and the pictures behind it."""
+        self.fragments.append((self._times.popleft(), self._start + self.written, len(head) + 8 + size))
+        self._out(head + (8 + size).to_bytes(4, "big") + b"mdat")
+        for piece in pieces:
+            self._out(piece)
+
+    def _out(self, data: bytes | memoryview) -> None:
         self._pipe.write(data)
         self.written += len(data)
 
@@ -97,8 +108,20 @@ class _Run:
     streams: dict[str, Stream]
     bases: dict[str, Fraction]  # time bases of the packets that come
     shortest_us: int  # a key frame begins a fragment once the one before has lasted so long
+    number: int  # of the first fragment in the clip
     last_dts: dict[str, int] = field(default_factory=dict)
     fragment_dts: int | None = None  # of the first picture of the open fragment
+
+    def put(self, held: Held, kind: str, dts: int, pts: int, *, begins: bool) -> None:
+        """Write one packet at these ticks; ``begins``: a fragment begins with it."""
+        packet = packet_of(held)
+        packet.dts, packet.pts = dts, pts
+        packet.time_base = self.bases[kind]
+        packet.stream = self.streams[kind]
+        self.container.mux_one(packet)
+
+    def close(self) -> None:
+        self.container.close()
 
     def begins_fragment(self, dts: int) -> bool:
         """Whether the muxer begins one with this key frame: counted as it counts."""
@@ -108,6 +131,39 @@ class _Run:
                 return False
         self.fragment_dts = dts
         return True
+
+
+@dataclass
+class _PlainRun(_Run):
+    """A run of pictures only, whose fragments are put together here: what the muxer writes are its first boxes."""
+
+    def __post_init__(self) -> None:
+        self._entries: list[Entry] = []
+        self._pieces = Pieces()
+        self._offsets = False
+
+    def put(self, held: Held, kind: str, dts: int, pts: int, *, begins: bool) -> None:
+        if self._entries:
+            last = self._entries[-1]
+            if dts - last.dts >= _FARTHEST:
+                dts = pts = last.dts + 1  # as the muxer has it
+            last.duration = dts - last.dts
+        if begins:
+            self._flush()
+        self._offsets |= pts != dts
+        self._entries.append(Entry(held.size, dts, pts - dts, bool(held.is_keyframe), held.duration or 0))
+        self._pieces.add(held)
+
+    def close(self) -> None:
+        self._flush()
+        self.container.close()
+
+    def _flush(self) -> None:
+        if self._entries:
+            size = self._pieces.size
+            self.sink.fragment(moof(self.number, self._entries, offsets=self._offsets), size, self._pieces.take())
+            self.number += 1
+            self._entries.clear()
 
 
 class Writer:
@@ -130,8 +186,11 @@ class Writer:
         """Whether the open run can take these streams' packets."""
         return self._run is not None and self._key == tracks.key
 
-    def begin(self, tracks: Tracks, first_dts_ns: int, first_pts_ns: int) -> None:
-        """Start a run, and a part where the streams have changed; the first packet must be a key frame."""
+    def begin(self, tracks: Tracks, first_dts_ns: int, first_pts_ns: int, *, plain: bool = False) -> None:
+        """Start a run, and a part where the streams have changed; the first packet must be a key frame.
+
+        ``plain``: its pictures are where they came, and shall not be copied if that can be.
+        """
         self.end_run()
         if not self.parts:
             self.zero_ns, self.first_ns = first_dts_ns, first_pts_ns
@@ -155,25 +214,31 @@ class Writer:
             audio.codec_context.extradata = tracks.sound or None
             streams["audio"] = audio
             bases["audio"] = tracks.audio.time_base or Fraction(1, 90_000)
-        self._run = _Run(container, sink, streams, bases, shortest)
+        kind = _PlainRun if plain and tracks.audio is None and kept(bases["video"]) else _Run
+        self._run = kind(container, sink, streams, bases, shortest, self._fragments + 1)
+        if kind is _PlainRun:
+            container.start_encoding()
 
-    def write(self, packet: "Packet[Stream]", kind: str, dts_ns: int, pts_ns: int) -> None:
+    def write(self, packet: Held, kind: str, dts_ns: int, pts_ns: int) -> None:
         """Copy one packet, bytes untouched, to its place on the wall clock."""
         run = self._run
         if run is None:
             raise RuntimeError("a packet came before its run was begun")
         base = run.bases[kind]
-        dts, pts = _ticks(dts_ns - self.zero_ns, base), _ticks(pts_ns - self.zero_ns, base)
+        dts = _ticks(dts_ns - self.zero_ns, base)
+        pts = dts if pts_ns == dts_ns else _ticks(pts_ns - self.zero_ns, base)
+        if not 0 <= (packet.duration or 0) <= _FARTHEST or pts - dts > _FARTHEST:
+            raise Damaged("its times are further apart than MP4 can say")
         # Rounding at a join may put two packets on one tick; a muxer wants them to rise.
         dts = max(dts, run.last_dts.get(kind, dts - 1) + 1)
         run.last_dts[kind] = dts
-        packet.dts, packet.pts = dts, max(pts, dts)
-        packet.stream = run.streams[kind]
+        begins = False
         if kind == "video":
             self.parts[-1].last_ns = max(self.parts[-1].last_ns, pts_ns)
-            if packet.is_keyframe and run.begins_fragment(dts):
+            begins = bool(packet.is_keyframe) and run.begins_fragment(dts)
+            if begins:
                 self._times.append((pts_ns - self.first_ns) // 1_000_000)
-        run.container.mux_one(packet)
+        run.put(packet, kind, dts, max(pts, dts), begins=begins)
         self.packets += 1
         if run.sink.fragments:
             self._report(run)
@@ -183,7 +248,7 @@ class Writer:
         run, self._run = self._run, None
         if run is None:
             return
-        run.container.close()
+        run.close()
         self._report(run)
         part = self.parts[-1]
         part.init = part.init or run.sink.init
@@ -201,3 +266,8 @@ class Writer:
 def _ticks(ns: int, base: Fraction) -> int:
     scale = 1_000_000_000 * base.numerator
     return (ns * base.denominator + scale // 2) // scale
+
+
+def kept(base: Fraction) -> bool:
+    """Whether the library's muxer counts pictures in the same ticks; it doubles those longer than a ten-thousandth."""
+    return base.numerator == 1 and 10_000 <= base.denominator < 1 << 31

@@ -10,9 +10,8 @@ Each part goes with its SHA-256 as a checksum: not every server compares what it
 import base64
 import contextlib
 import hashlib
-import mmap
-from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import cast
 
@@ -21,13 +20,14 @@ from minio.datatypes import CompleteMultipartUploadResult
 from minio.helpers import genheaders
 from minio.xml import Element, SubElement, getbytes
 
+from services.vault.filling import buffer as new_buffer
+from services.vault.filling import failed, fill
 from services.vault.s3_answers import answers
 from services.vault.s3_client import CHECKSUM
 from services.vault.store import Source, StoreDown, StoreRefused
 
 PART_BYTES = 8 << 20  # 8 to 64 MiB were equally fast, and two are held
 LARGER_FROM = 2000  # later parts are twice as large, so that the 10 000 that there may be make 140 GiB
-_READ = 2 << 20
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,8 @@ class Upload:
     def put(self, source: Source, *, metadata: Mapping[str, str], legal_hold: bool, content_type: str) -> Put:
         """Raises the store's errors, and whatever the source raises as it is; then no upload is left behind."""
         headers = genheaders(dict(metadata), None, None, None, legal_hold) | {"Content-Type": content_type}
-        buffer = _buffer(1)
-        filled = _fill(buffer, source)
+        buffer = new_buffer(part_bytes(1))
+        filled = fill(buffer, source)
         if filled < len(buffer):
             with answers(self._server, self._act):
                 whole = bytes(buffer[:filled])
@@ -75,7 +75,7 @@ class Upload:
         """Send ``first``, which is full, and all that follows it."""
         parts: list[_Part] = []
         size = 0
-        buffer, other = first, _buffer(2)
+        buffer, other = first, new_buffer(part_bytes(2))
         filled = len(buffer)
         with ThreadPoolExecutor(1, thread_name_prefix="vault-part") as sender:
             while filled:
@@ -83,8 +83,8 @@ class Upload:
                 sending = sender.submit(self._send_part, upload_id, buffer[:filled], number)
                 size += filled
                 if len(other) < part_bytes(number + 1):
-                    other = _buffer(number + 1)
-                filled = _fill(other, source, until=_failed(sending)) if filled == len(buffer) else 0
+                    other = new_buffer(part_bytes(number + 1))
+                filled = fill(other, source, until=failed(sending)) if filled == len(buffer) else 0
                 parts.append(sending.result())
                 buffer, other = other, buffer
         return parts, size
@@ -131,21 +131,3 @@ def _sha256(data: bytes | memoryview) -> str:
 def part_bytes(number: int) -> int:
     """How large the part of that number is, unless it is the last; they count from 1."""
     return PART_BYTES if number < LARGER_FROM else 2 * PART_BYTES
-
-
-def _buffer(number: int) -> memoryview:
-    # Of the system: what a small object does not fill is never taken, and all of it is given back.
-    return memoryview(mmap.mmap(-1, part_bytes(number)))
-
-
-def _failed(sending: "Future[_Part]") -> Callable[[], bool]:
-    return lambda: sending.done() and sending.exception() is not None
-
-
-def _fill(buffer: memoryview, source: Source, *, until: Callable[[], bool] = lambda: False) -> int:
-    """How many bytes the source had for the buffer; fewer than fit only at its end, or where ``until`` says so."""
-    filled = 0
-    while filled < len(buffer) and not until() and (piece := source.read(min(_READ, len(buffer) - filled))):
-        buffer[filled : filled + len(piece)] = piece
-        filled += len(piece)
-    return filled

@@ -3,7 +3,6 @@
 from services.runtime import stores as places
 from services.runtime.clock import Clock
 from services.vault.folder import FolderStore
-from services.vault.s3 import S3Store
 from services.vault.store import Store
 
 
@@ -14,4 +13,6 @@ def open_store(place: places.StoreSettings, clock: Clock | None = None) -> Store
     """
     if isinstance(place, places.FolderStore):
         return FolderStore(place.path, place.prefix, clock)
+    from services.vault.s3 import S3Store  # noqa: PLC0415 - its client takes longest to load of all, and a folder needs none
+
     return S3Store(place)

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -49,6 +50,7 @@ class CipherSource:
         self.size = 0
         self._conveyor = conveyor
         self._encryptor = Encryptor(recipients)
+        self._hasher = ThreadPoolExecutor(1, thread_name_prefix="vault-hash")
         self._ready = self._encryptor.header
         self._place = 0
         self._ended = False
@@ -72,15 +74,22 @@ class CipherSource:
         self.size += len(taken)
         return taken
 
+    def close(self) -> None:
+        """Nothing is read any more."""
+        self._hasher.shutdown(wait=False)
+
     def _seal(self) -> bytes:
         chunk = self._conveyor.take()
         if chunk is None:
             self._ended = True
             return self._encryptor.finish()
-        self.plain.update(chunk)
-        self.signature.look(chunk)
         self.plain_size += len(chunk)
-        return self._encryptor.update(chunk)
+        # Beside one another: neither needs the interpreter. The chunk is there until the next one is taken.
+        hashing = self._hasher.submit(self.plain.update, chunk)
+        self.signature.look(chunk)
+        sealed = self._encryptor.update(chunk)
+        hashing.result()
+        return sealed
 
 
 async def upload(
@@ -121,6 +130,8 @@ async def upload(
         await settle(put)
         await _take_back(store, bucket, key, None if put.exception() else put.result())
         raise
+    finally:
+        source.close()
     return Uploaded(
         version_id=stored.version_id,
         size=stored.size,

@@ -16,6 +16,8 @@ from typing import Any
 
 from lxml import etree
 
+from recorders.raw_server import listening
+
 USER, PASSWORD = "archivist", "pa&ss<w0rd>"
 NAMESPACES = (
     'xmlns:SOAP-ENV="http://www.w3.org/2003/05/soap-envelope" xmlns:tds="http://www.onvif.org/ver10/device/wsdl"'
@@ -240,9 +242,8 @@ def fault(code: str, subcode: str, reason: str) -> str:
 @asynccontextmanager
 async def serving(device: OnvifDevice, *, instead: dict[str, bytes | None] | None = None) -> AsyncIterator[str]:
     """The device's address. ``instead`` gives whole HTTP answers by operation; None: it hangs."""
-    over = asyncio.Event()
 
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, over: asyncio.Event) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
         length = re.search(r"(?i)content-length: (\d+)", head)
         body = await reader.readexactly(int(length[1]) if length else 0)
@@ -256,15 +257,9 @@ async def serving(device: OnvifDevice, *, instead: dict[str, bytes | None] | Non
         else:
             writer.write(says(*device.answer(head, body)))
         await writer.drain()
-        writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    try:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    finally:
-        over.set()
-        server.close()
-        await server.wait_closed()
+    async with listening(serve) as address:
+        yield address
 
 
 def says(status: str, body: str = "", *, headers: str = "", length: int | None = None) -> bytes:

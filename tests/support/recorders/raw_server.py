@@ -1,12 +1,13 @@
 """A small HTTP server whose answers may be as wrong as recorders' are: lengths that lie, bytes that stop, nothing."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 CHUNKED = "chunked"
+Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter, asyncio.Event], Awaitable[None]]
 
 
 @dataclass(frozen=True)
@@ -41,27 +42,37 @@ class Reply:
 @asynccontextmanager
 async def serving(answer: Callable[[Request], Reply]) -> AsyncIterator[str]:
     """The address of the server, for as long as the block runs; it gives one answer for each connection."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, over: asyncio.Event) -> None:
+        reply = answer(await _request(reader))
+        writer.write(_head(reply))
+        body = reply.body if reply.cut is None else reply.body[: reply.cut]
+        if reply.length == CHUNKED:
+            ended = reply.cut is None and not reply.hangs
+            body = b"%x\r\n%s\r\n" % (len(body), body) * bool(body) + (b"0\r\n\r\n" if ended else b"")
+        writer.write(body)
+        await writer.drain()
+        if reply.hangs:
+            await over.wait()
+
+    async with listening(serve) as address:
+        yield address
+
+
+@asynccontextmanager
+async def listening(serve: Serve) -> AsyncIterator[str]:
+    """The address at which each connection is served so; its event is set when the block ends."""
     over = asyncio.Event()
 
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            request = await _request(reader)
-            reply = answer(request)
-            writer.write(_head(reply))
-            body = reply.body if reply.cut is None else reply.body[: reply.cut]
-            if reply.length == CHUNKED:
-                ended = reply.cut is None and not reply.hangs
-                body = b"%x\r\n%s\r\n" % (len(body), body) * bool(body) + (b"0\r\n\r\n" if ended else b"")
-            writer.write(body)
-            await writer.drain()
-            if reply.hangs:
-                await over.wait()
+            await serve(reader, writer, over)
         except (ConnectionError, asyncio.IncompleteReadError):
             pass  # whoever asked has gone
         finally:
             writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    server = await asyncio.start_server(connected, "127.0.0.1", 0)
     try:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     finally:

@@ -12,7 +12,7 @@ from films import Film, assert_honest, film
 from footage_formats import shoot
 from recorders.behaviours import Behaviour
 from recorders.hikvision_server import PAGE, PASSWORD, USER, HikvisionServer, Recording, refusal, xml
-from recorders.judged import judged
+from recorders.judged import assert_login_refused, judged
 from recorders.raw_server import Reply, Request
 from vault_bench import NOON, Bench, at, span
 
@@ -308,11 +308,7 @@ async def test_a_login_page_is_answered_by_one_login(
 )
 async def test_a_wrong_password_is_told_without_it(server: HikvisionServer) -> None:
     async with opened(server, password="gu3ssed") as recorder:
-        assert not (await recorder.probe()).reachable
-        with pytest.raises(RecorderDown) as down:
-            await recorder.coverage("1", ASKED)
-    assert down.value.code == "login"
-    assert "gu3ssed" not in str(down.value)
+        await assert_login_refused(recorder, "1", ASKED, "gu3ssed")
 
 
 @pytest.mark.recorder_answer(

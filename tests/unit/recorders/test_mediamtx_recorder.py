@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from footage_maker import Camera, Written, truncate
 from recorders.behaviours import Behaviour, cannot_happen
-from recorders.judged import judged
+from recorders.judged import assert_login_refused, judged
 from recorders.mediamtx_server import MediamtxServer, muxed
 from recorders.raw_server import Reply, Request
 from vault_bench import NOON, Bench, at, span, wanted
@@ -383,12 +383,7 @@ async def test_a_recording_in_progress_counts_up_to_now(bench: Bench, filmed: li
 )
 async def test_a_wrong_password_is_told(filmed: list[Written]) -> None:
     async with MediamtxServer({"cam1": [filmed]}).running() as address:
-        wrong = recorder(address, password="gue55")
-        assert (await wrong.probe()).reachable is False
-        with pytest.raises(RecorderDown) as down:
-            await wrong.coverage("-", ASKED)
-    assert down.value.code == "login"
-    assert "gue55" not in str(down.value)
+        await assert_login_refused(recorder(address, password="gu3ssed"), "-", ASKED, "gu3ssed")
 
 
 async def test_a_probe_measures_clock_and_oldest_frames(bench: Bench, filmed: list[Written]) -> None:

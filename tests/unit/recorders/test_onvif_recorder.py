@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from recorders.behaviours import Behaviour, cannot_happen
+from recorders.judged import assert_login_refused
 from recorders.onvif_server import PASSWORD, USER, Held, OnvifDevice, fault, says, serving, utc
 from vault_bench import at, span
 
@@ -262,11 +263,7 @@ async def test_user_and_password_go_to_no_other_host() -> None:
 )
 async def test_wrong_password_is_told() -> None:
     async with serving(device()) as address:
-        wrong = recorder(address, password="another")
-        with pytest.raises(RecorderDown) as caught:
-            await wrong.coverage("REC_1", span(0, 60))
-        assert caught.value.code == "login"
-        assert not (await wrong.probe()).reachable
+        await assert_login_refused(recorder(address, password="gu3ssed"), "REC_1", span(0, 60), "gu3ssed")
     assert (await fails(says("401 Unauthorized", headers='WWW-Authenticate: Basic realm="x"\r\n'))).code == "login"
 
 

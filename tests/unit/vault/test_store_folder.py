@@ -1,11 +1,16 @@
 """What only the folder store can get wrong: crashes, the disk, its own clock, and folders that are not its own."""
 
 import errno
+import fcntl
+import hashlib
 import io
 import os
+import random
 import stat
 from datetime import UTC, datetime, timedelta
+from io import FileIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +18,7 @@ from services.runtime import stores as places
 from services.runtime.clock import FixedClock
 from services.vault import folder_files
 from services.vault.folder import FolderStore
+from services.vault.folder_files import BUFFER
 from services.vault.store import StoreConflict, StoreDown, StoreLocked, StoreRefused
 from services.vault.stores import open_store
 
@@ -86,6 +92,31 @@ def test_a_full_disk_is_tried_again_later_and_leaves_nothing(
     with pytest.raises(StoreDown, match=r"masters/1/1.*No space left"):
         store.put("masters", "1/1", io.BytesIO(b"footage"), metadata={})
     assert list((tmp_path / "store" / "test-masters" / "unfinished").iterdir()) == []
+
+
+@pytest.mark.parametrize("over", [-BUFFER, -BUFFER + 1, -1, 0, 1, BUFFER - 1, BUFFER, BUFFER + 5])
+@pytest.mark.parametrize("aligned", [True, False], ids=["past the cache", "through the cache"])
+def test_objects_around_a_buffer_are_whole(
+    store: FolderStore, monkeypatch: pytest.MonkeyPatch, over: int, aligned: bool
+) -> None:
+    class Picky(FileIO):
+        """Of a file system that takes the switch, and then no such write."""
+
+        def write(self, data: Any) -> int:
+            if fcntl.fcntl(self.fileno(), fcntl.F_GETFL) & os.O_DIRECT:
+                raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+            return super().write(data[:700_001])
+
+    if not aligned:
+
+        def opened(path: Path, mode: str, buffering: int = -1, opener: Any = None) -> Any:
+            return open(path, mode, opener=opener) if buffering else Picky(path, mode, opener=opener)
+
+        monkeypatch.setattr(folder_files, "open", opened, raising=False)
+    body = random.Random(over).randbytes(BUFFER + over)  # noqa: S311 - bytes, no secret
+    stored = store.put("masters", "1/1", io.BytesIO(body), metadata={})
+    assert (stored.size, stored.etag) == (len(body), hashlib.sha256(body).hexdigest())
+    assert b"".join(store.get("masters", "1/1")) == body
 
 
 def test_a_folder_without_the_rules_is_refused(tmp_path: Path) -> None:

@@ -1,0 +1,105 @@
+"""Into the clip process: a pipe that is written to, and the footage hashed, by a thread beside the event loop."""
+
+import asyncio
+import fcntl
+import os
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from queue import SimpleQueue
+
+AHEAD = 2 << 20  # bytes that wait for the thread, so that neither it nor the recorder waits for a turn
+WIDTH = 1 << 20  # of the pipe, where the system lets it be so wide
+_TOLD = 1 << 18  # bytes after which the loop is told
+Then = Callable[[], None]
+
+
+class Feed:
+    """Takes what is to be written to ``descriptor``, which it closes at the end. For the loop, but ``_run``."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._loop = asyncio.get_running_loop()
+        self._queue: SimpleQueue[tuple[tuple[bytes | memoryview, ...], Then | None] | None] = SimpleQueue()
+        self._ahead = 0
+        self._waiting: asyncio.Future[None] | None = None
+        self._ended: asyncio.Future[None] = self._loop.create_future()
+        self._error: OSError | None = None
+        threading.Thread(target=self._run, daemon=True, name="clip-feed").start()
+
+    async def put(self, *parts: bytes | memoryview, then: Then | None = None) -> None:
+        """Write these, and do ``then``, in the thread; waits where much is waiting. Raises what the pipe raised."""
+        if self._error is not None:
+            raise self._error
+        self._ahead += sum(map(len, parts))
+        self._queue.put((parts, then))
+        while self._ahead > AHEAD and self._error is None:
+            self._waiting = self._loop.create_future()
+            await self._waiting
+
+    async def finish(self) -> None:
+        """Wait until all is written; raises what the pipe raised."""
+        self._queue.put(None)
+        await asyncio.shield(self._ended)
+        if self._error is not None:
+            raise self._error
+
+    def end(self) -> None:
+        """Let the thread end, whose reader has ended."""
+        self._queue.put(None)
+
+    def _run(self) -> None:
+        error: OSError | None = None
+        if hasattr(fcntl, "F_SETPIPE_SZ"):
+            with suppress(OSError):  # a system may forbid it
+                fcntl.fcntl(self._descriptor, fcntl.F_SETPIPE_SZ, WIDTH)
+        written = 0
+        while (item := self._queue.get()) is not None:
+            if error is not None:
+                continue
+            parts, then = item
+            try:
+                written += _write(self._descriptor, parts)
+            except OSError as broken:
+                error = broken
+                self._tell(self._broke, broken)
+                continue
+            if then is not None:
+                then()
+            if written >= _TOLD or self._queue.empty():
+                self._tell(self._passed, written)
+                written = 0
+        os.close(self._descriptor)
+        self._tell(self._end)
+
+    def _tell(self, function: Callable[..., None], *arguments: object) -> None:
+        with suppress(RuntimeError):  # the loop has ended, and nobody waits
+            self._loop.call_soon_threadsafe(function, *arguments)
+
+    def _passed(self, size: int) -> None:
+        self._ahead -= size
+        self._wake()
+
+    def _broke(self, error: OSError) -> None:
+        self._error = error
+        self._wake()
+
+    def _end(self) -> None:
+        if not self._ended.done():
+            self._ended.set_result(None)
+
+    def _wake(self) -> None:
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)
+
+
+def _write(descriptor: int, parts: tuple[bytes | memoryview, ...]) -> int:
+    left = [memoryview(part) for part in parts]
+    whole = sum(map(len, left))
+    while left:
+        written = os.writev(descriptor, left)
+        while left and written >= len(left[0]):
+            written -= len(left.pop(0))
+        if written:
+            left[0] = left[0][written:]
+    return whole

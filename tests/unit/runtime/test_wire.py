@@ -1,0 +1,160 @@
+"""HTTP in a thread of its own: bodies however they are framed, what breaks behind good bytes, and threads that end."""
+
+import asyncio
+import socket
+import ssl
+import struct
+import threading
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from notice_servers import certificate
+
+from services.runtime.wire import PIECE, Wire
+
+BODY = bytes(range(256)) * 8192 * 2  # some pieces
+TOLD = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n"
+Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Coroutine[Any, Any, None]]
+
+
+@asynccontextmanager
+async def client_of(serve: Serve, *, tls: tuple[ssl.SSLContext, ssl.SSLContext] | None = None) -> AsyncIterator[Any]:
+    """A client of a server that does this with each connection whose request has come."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await reader.readuntil(b"\r\n\r\n")
+            await serve(reader, writer)
+        except ConnectionError:
+            pass
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0, ssl=tls[0] if tls else None)
+    port = server.sockets[0].getsockname()[1]
+    base = f"{'https' if tls else 'http'}://127.0.0.1:{port}"
+    trust = tls[1] if tls else ssl.create_default_context()
+    async with httpx.AsyncClient(transport=Wire(trust), base_url=base, timeout=5) as client:
+        yield client
+    server.close()
+    await server.wait_closed()
+
+
+async def no_threads() -> None:
+    """Wait until the threads have ended: nothing but their connection held them."""
+    for thread in threading.enumerate():
+        if thread.name == "wire":
+            await asyncio.to_thread(thread.join, 4)
+            assert not thread.is_alive()
+
+
+def sends(*parts: bytes) -> Serve:
+    async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for part in parts:
+            writer.write(part)
+            await writer.drain()
+
+    return serve
+
+
+def chunked(body: bytes) -> bytes:
+    pieces = (body[start : start + 70_001] for start in range(0, len(body), 70_001))
+    return b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        TOLD % len(BODY) + BODY,
+        b"HTTP/1.1 103 Early Hints\r\n\r\n" + TOLD % len(BODY) + BODY + b"more than was told",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunked(BODY),
+        b"HTTP/1.1 200 OK\r\n\r\n" + BODY,
+    ],
+    ids=["told", "told and more", "chunked", "to its end"],
+)
+async def test_a_body_is_what_was_sent_however_it_is_framed(answer: bytes) -> None:
+    async with client_of(sends(answer)) as client:
+        assert (await client.get("/")).content == BODY
+    await no_threads()
+
+
+@pytest.mark.parametrize(("method", "status"), [("HEAD", "200 OK"), ("GET", "204 No Content"), ("GET", "304 Same")])
+async def test_an_answer_without_a_body_ends_with_its_head(method: str, status: str) -> None:
+    async with client_of(sends(f"HTTP/1.1 {status}\r\nContent-Length: 9\r\n\r\n".encode())) as client:
+        assert (await client.request(method, "/")).content == b""
+
+
+async def test_tls_is_read_in_its_small_records(tmp_path: Path) -> None:
+    made = certificate(tmp_path)
+    trust = ssl.create_default_context(cafile=made.authority)
+    async with client_of(sends(TOLD % len(BODY), BODY), tls=(made.context, trust)) as client:
+        assert (await client.get("/")).content == BODY
+
+
+@pytest.mark.parametrize("head", [TOLD % (len(BODY) + 1), b"HTTP/1.1 200 OK\r\n\r\n"], ids=["told", "to its end"])
+async def test_what_came_is_there_before_a_connection_breaks(head: bytes) -> None:
+    async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(head + BODY)
+        await writer.drain()
+        await went.wait()
+        line: socket.socket = writer.get_extra_info("socket")
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    went, got = asyncio.Event(), bytearray()
+
+    async def read(response: httpx.Response) -> None:
+        async for piece in response.aiter_bytes():
+            got.extend(piece)
+            if len(got) == len(BODY):
+                went.set()
+
+    async with client_of(serve) as client, client.stream("GET", "/") as response:
+        with pytest.raises((httpx.ReadError, httpx.RemoteProtocolError)):
+            await read(response)
+    assert bytes(got) == BODY
+    await no_threads()
+
+
+async def test_a_body_that_nobody_reads_to_its_end_holds_no_thread() -> None:
+    async with client_of(sends(TOLD % (64 * PIECE), *[bytes(PIECE)] * 64)) as client:
+        async with client.stream("GET", "/") as response:
+            async for _ in response.aiter_bytes():
+                break
+        await no_threads()
+
+
+@pytest.mark.parametrize("begun", [b"", TOLD % 9 + b"few"], ids=["before the head", "in the body"])
+async def test_one_who_waits_no_longer_holds_no_thread(begun: bytes) -> None:
+    async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(begun)
+        await writer.drain()
+        came.set()
+        await over.wait()
+
+    came, over = asyncio.Event(), asyncio.Event()
+    async with client_of(serve) as client:
+        asking = asyncio.create_task(client.get("/"))
+        await came.wait()
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+        await no_threads()
+        over.set()
+
+
+@pytest.mark.parametrize("begun", [b"", TOLD % 9 + b"few"], ids=["before the head", "in the body"])
+async def test_silence_is_a_time_out(begun: bytes) -> None:
+    async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(begun)
+        await writer.drain()
+        await over.wait()
+
+    over = asyncio.Event()
+    async with client_of(serve) as client:
+        with pytest.raises(httpx.ReadTimeout):
+            await client.get("/", timeout=0.05)
+        over.set()
