@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from services.evidence import package as packaging
 from services.evidence.package import Made
@@ -16,6 +17,7 @@ from services.house import House, open_house
 from services.runtime.settings import Settings
 from services.verifier import main as verifying
 from services.verifier.layout import file_name
+from services.verifier.report import BROKEN, UNKNOWN
 
 Say = Callable[[str], None]
 
@@ -26,6 +28,14 @@ class Footage(StrEnum):
     clear = "clear"
     sealed = "sealed"
     hash = "hash"
+
+
+class Lang(StrEnum):
+    """The languages of the report."""
+
+    both = "both"
+    zh = "zh"
+    en = "en"
 
 
 def add_to(
@@ -57,13 +67,35 @@ def add_to(
             made = packaging.make(sources_of(house, identity), number, target, footage.value)
         told(made, say)
 
-    @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
-    def verify(context: typer.Context) -> None:
-        """Check an evidence package, with no network and no database: verify PACKAGE [--trust FINGERPRINT]… [--json].
+    @app.command(cls=_EndsWithOne)
+    def verify(
+        package: Annotated[Path, typer.Argument(help="The ZIP that you were given.")],
+        trust: Annotated[
+            list[str] | None,
+            typer.Option(help="A fingerprint of root, seal or log key that came to you another way; may be repeated."),
+        ] = None,
+        json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+        lang: Annotated[Lang, typer.Option(help="The language of the lines.")] = Lang.both,
+    ) -> None:
+        """Check an evidence package, with no network and no database: one line for each check.
 
         Ends with 0 when all holds under a key that is trusted, 2 when all holds under an unknown key, else with 1.
         """
-        raise typer.Exit(verifying.main(context.args, "footage-desk verify"))
+        options = [f"--trust={one}" for one in trust or ()] + (["--json"] if json else []) + [f"--lang={lang.value}"]
+        raise typer.Exit(verifying.main([*options, "--", str(package)], "footage-desk verify"))
+
+
+class _EndsWithOne(TyperCommand):
+    """A wrong call ends with 1, for 2 means that the package is sound."""
+
+    def make_context(self, *arguments: Any, **named: Any) -> Any:
+        try:
+            return super().make_context(*arguments, **named)
+        except Exception as error:
+            # typer carries click within itself: what says that a call was wrong is told by the code it would end with
+            if getattr(error, "exit_code", None) == UNKNOWN:
+                vars(error)["exit_code"] = BROKEN
+            raise
 
 
 @contextmanager

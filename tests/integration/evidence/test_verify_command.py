@@ -25,6 +25,15 @@ def test_the_command_ends_as_the_report_does(made: Made) -> None:
     assert run.invoke(app, ["verify", str(made.clear)]).exit_code == 2
     assert run.invoke(app, ["verify", str(made.clear), "--trust", f"sha256:{root}"]).exit_code == 0
     assert run.invoke(app, ["verify", str(made.clear), "--trust", "0" * 64]).exit_code == 1
+    assert run.invoke(app, ["verify", str(made.clear), "--trust", root, "--trust", "--json"]).exit_code == 1
+
+
+@pytest.mark.parametrize("arguments", [[], ["missing.zip"], ["a.zip", "b.zip"], ["a.zip", "--what"], ["--trust"]])
+def test_a_wrong_call_of_the_command_ends_with_one(arguments: list[str]) -> None:
+    ended = run.invoke(app, ["verify", *arguments])
+
+    assert ended.exit_code == 1
+    assert ended.output
 
 
 @pytest.mark.parametrize("arguments", [[], ["missing.zip"], ["missing.zip", "--lang", "fr"], ["a", "b"], ["--what"]])
