@@ -19,7 +19,7 @@ from services.evidence.archive import ArchiveWriter, new_archive
 from services.evidence.case_file import CaseFile, Footage
 from services.register import audit, checkpoints
 from services.register.unit import Actor, Register, Unit
-from services.runtime.errors import Fatal
+from services.runtime.errors import Fatal, Retryable
 from services.vault.age import AgeError, Unwrapper
 from services.vault.envelopes import statement
 from services.vault.labels import label_key
@@ -86,8 +86,13 @@ def make(sources: Sources, number: str, target: Path, how: How = "clear", actor:
 
 
 def _read(sources: Sources, application_id: str, actor: Actor) -> CaseFile:
-    for _ in range(TRIES):
-        note = sources.register.run_now(actor, _signed_head, sources.log_key)
+    for left in reversed(range(TRIES)):
+        try:
+            note = sources.register.run_now(actor, _signed_head, sources.log_key)
+        except Retryable:  # the portal has signed the same head at the same moment
+            if not left:
+                raise
+            continue
         case = sources.register.run_now(actor, case_file.read, application_id, note)
         if case is not None:
             return case

@@ -6,7 +6,7 @@ from services.evidence.package import Sources
 from services.house import House
 from services.runtime.errors import Fatal
 from services.vault import log_key, signing
-from services.vault.keys import FileIdentity
+from services.vault.keys import VAULT_FILE, FileIdentities
 
 
 def sources_of(house: House, identity: Path | None = None) -> Sources:
@@ -28,5 +28,5 @@ def sources_of(house: House, identity: Path | None = None) -> Sources:
         seal=house.seal,
         log_key=key,
         log_keys=tuple(log_key.public_keys(log)),
-        unwrapper=(lambda: FileIdentity(identity)) if identity is not None else house.vault_keys.unwrapper,
+        unwrapper=lambda: FileIdentities(identity or house.settings.keys / "vault" / VAULT_FILE),
     )
