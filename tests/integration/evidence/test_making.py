@@ -1,10 +1,11 @@
 """Making a package: what is refused, and that nothing stays of one that failed."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from desk_people import People
+from evidence_case import anchor, lend
 from whole_desk import open_desk
 from whole_footage import MADE_FOR, Footage
 from whole_house import Places
@@ -56,6 +57,25 @@ async def test_a_package_is_made_while_the_case_goes_on_or_not_at_all(
         assert target.stat().st_mode & 0o077 == 0
         with pytest.raises(Fatal, match="never overwritten"):
             await run_in_thread(package.make, sources, number, target)
+
+
+@pytest.mark.postgres
+async def test_a_package_is_made_from_books_on_postgresql(
+    tmp_path: Path, case_footage: Footage, postgres_database: Callable[[], str]
+) -> None:
+    places = Places(tmp_path, case_footage, database_url=postgres_database())
+    async with open_desk(People, places, moment=MADE_FOR) as desk:
+        ensure_log_key(desk.settings.keys / FOLDER)
+        _ = desk.house.seal
+        sources = sources_of(desk.house)
+        case = await lend(desk, sources, ("cam1",))
+        await anchor(desk, sources)
+        number = str(desk.application(case).number)
+
+        made = await run_in_thread(package.make, sources, number, tmp_path / "case.zip")
+
+        report = examine(made.path, [made.fingerprints["root"]])
+        assert (report.failed, report.exit_code) == ([], 0)
 
 
 def test_nothing_stays_of_a_package_whose_footage_stops(tmp_path: Path) -> None:
