@@ -1,0 +1,57 @@
+"""A package whose signatures an authority has seen: the stamps are checked, and the authority is named."""
+
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+
+import package_tampering as tampering
+import pytest
+import rfc3161_client
+from time_authority import Authority
+
+from services.bench import small_case
+from services.vault.log_key import ensure_log_key
+from services.vault.seal import Seal
+from services.vault.signing import ensure_seal_key
+from services.verifier import layout
+from services.verifier.examination import examine
+from services.verifier.timestamps import token_of_reply
+
+pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="the authority is made of openssl")
+
+
+class Stamper:
+    """Asks the authority without a network."""
+
+    def __init__(self, folder: Path) -> None:
+        self._authority = Authority(folder)
+
+    def stamp(self, data: bytes) -> bytes:
+        query = rfc3161_client.TimestampRequestBuilder(data, rfc3161_client.HashAlgorithm.SHA256).build()
+        return token_of_reply(self._authority.answer(query.as_bytes()))
+
+
+@pytest.mark.requirement("R52")
+def test_the_authority_is_named_and_its_token_belongs_to_the_signature(tmp_path: Path) -> None:
+    now = datetime.now(UTC)
+    signer = ensure_seal_key(tmp_path / "seal", "stamped", now)
+    seal, key = Seal(signer, Stamper(tmp_path / "authority")), ensure_log_key(tmp_path / "log")
+    for name in ("one.zip", "two.zip"):
+        small_case.write(tmp_path / name, seal, key, [name.encode()], now.isoformat())
+
+    report = examine(tmp_path / "one.zip")
+
+    assert (report.failed, report.exit_code) == ([], 2)
+    [line] = [line for line in report.lines if line.check == "time-stamps"]
+    assert line.found.startswith("4 of 4 by ")
+    assert "sha256:" in line.found
+    other = tampering.read(tmp_path / "two.zip")[layout.SIGNED]
+    changed = tampering.write(tmp_path / "changed.zip", with_token_of(tampering.read(tmp_path / "one.zip"), other))
+    assert examine(changed).failed[0].check == "manifest-signed"
+
+
+def with_token_of(contents: tampering.Contents, other: bytes) -> tampering.Contents:
+    """The manifest's signature with the time stamp of another one."""
+    start, end = b'"rfc3161":"', b'"'
+    own = contents[layout.SIGNED].split(start)[1].split(end)[0]
+    return {**contents, layout.SIGNED: contents[layout.SIGNED].replace(own, other.split(start)[1].split(end)[0])}
