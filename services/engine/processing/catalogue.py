@@ -4,7 +4,8 @@ from collections import OrderedDict
 from typing import TypeVar
 
 from services.engine.model.bpmn import Process
-from services.engine.model.dmn import DecisionRequirements, parse_dmn
+from services.engine.model.decisions import DecisionRequirements
+from services.engine.model.dmn import parse_dmn
 from services.engine.model.parse import parse_bpmn
 from services.engine.state.decisions import Requirements
 from services.engine.state.store import Store
