@@ -58,7 +58,10 @@ class EventReader:
         if reader is not None:
             return reader()
         what = local(definition).removesuffix("EventDefinition")
-        self._problems.append(f"Element '{identity}': the event type '{what}' is not supported.")
+        self._problems.append(
+            f"Element '{identity}': the event type '{what}' is not supported; use a message, timer, signal, error or"
+            " escalation."
+        )
         return Event(EventKind.NONE)
 
     def _message(self, identity: str, xml: etree._Element) -> Event:
