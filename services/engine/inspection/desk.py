@@ -39,9 +39,9 @@ class Desk:
         found: list[ElementLine] = await self._writer.read(lambda store: looks.elements(store, definition_key))
         return found
 
-    async def model(self, definition_key: int) -> bytes | None:
-        """The BPMN file of one version."""
-        found: bytes | None = await self._writer.read(lambda store: looks.model(store, definition_key))
+    async def model(self, definition_key: int) -> tuple[str, bytes] | None:
+        """The process id and the BPMN file of one version."""
+        found: tuple[str, bytes] | None = await self._writer.read(lambda store: looks.model(store, definition_key))
         return found
 
     async def instances(self, **wanted: Any) -> Sequence[InstanceLine]:

@@ -56,10 +56,10 @@ def elements(store: Store, definition_key: int) -> list[ElementLine]:
     ]
 
 
-def model(store: Store, definition_key: int) -> bytes | None:
-    """The BPMN file of one version."""
+def model(store: Store, definition_key: int) -> tuple[str, bytes] | None:
+    """The process id and the BPMN file of one version."""
     found = store.definitions.get(definition_key)
-    return None if found is None else found.content
+    return None if found is None else (found.process_id, found.content)
 
 
 def instances(store: Store, wanted: Wanted) -> list[InstanceLine]:
