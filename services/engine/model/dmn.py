@@ -25,8 +25,11 @@ _ZEEBE = "{http://camunda.org/schema/zeebe/1.0}"
 _NCNAME = re.compile(r"[^\W\d][\w.\-]*")
 
 
-def parse_dmn(content: bytes) -> DecisionRequirements:
-    """Raises InvalidModel with a sentence for each thing that is wrong or not supported."""
+def parse_dmn(content: bytes, *, deployed: bool = False) -> DecisionRequirements:
+    """Raises InvalidModel with a sentence for each thing that is wrong or not supported.
+
+    With `deployed` the file was taken before: it is read as it is, because rules that came later do not undo that.
+    """
     parser = etree.XMLParser(resolve_entities=False, no_network=True, remove_comments=True, remove_pis=True)
     try:
         root = etree.fromstring(content, parser)
@@ -35,7 +38,7 @@ def parse_dmn(content: bytes) -> DecisionRequirements:
     name = etree.QName(root)
     if name.localname != "definitions" or name.namespace not in NAMESPACES:
         raise InvalidModel([f"The file is not DMN 1.1 to 1.5: its outermost element is '{root.tag}'."])
-    return _Reader(root, str(name.namespace)).requirements()
+    return _Reader(root, str(name.namespace)).requirements(deployed=deployed)
 
 
 class _Reader:
@@ -49,7 +52,7 @@ class _Reader:
         self._kinds = {element.get("id"): etree.QName(element).localname for element in root.iter(f"{self._prefix}*")}
         self._logic = LogicReader(self._prefix, self._text, self._problems)
 
-    def requirements(self) -> DecisionRequirements:
+    def requirements(self, *, deployed: bool) -> DecisionRequirements:
         identity, name = self._root.get("id", ""), self._root.get("name", "")
         if not identity:
             self._problems.append("The definitions need an id; it names the decision requirements.")
@@ -66,7 +69,7 @@ class _Reader:
         models = {one.id: one for one in knowledge}
         if not self._problems:
             self._problems.extend(_graph_problems(found, models))
-        if self._problems:
+        if self._problems and not deployed:
             raise InvalidModel(self._problems)
         return DecisionRequirements(identity, name, self._root.get("namespace", ""), found, models)
 

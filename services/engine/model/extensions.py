@@ -49,6 +49,10 @@ class ExtensionReader:
         if kind == Kind.USER_TASK:
             return JobDefinition(Expression(USER_TASK_JOB), Expression("1"), self._headers(identity, xml))
         definition = extension(xml, "taskDefinition")
+        event = xml.find(BPMN + "messageEventDefinition")
+        if definition is None and event is not None and extension(event, "taskDefinition") is not None:
+            definition = extension(event, "taskDefinition")
+            self._problems.append(f"Element '{identity}': the task definition belongs to the event, not inside it.")
         if definition is None:
             return None
         type_text = definition.get("type") or ""

@@ -138,7 +138,7 @@ REFUSED = {
             + f"{DEFINITION}</bpmn:extensionElements></bpmn:messageEventDefinition></bpmn:endEvent>",
             "s>t",
         ),
-        "Element 't': a message that is sent needs a task definition with a job type",
+        "Element 't': the task definition belongs to the event, not inside it",
     ),
     "a transaction": (whole('<bpmn:transaction id="x" />'), "'x': 'transaction' is not supported; draw an embedded"),
     "a complex gateway": (whole('<bpmn:complexGateway id="x" />'), "'complexGateway' is not supported; draw exclusive"),
@@ -192,6 +192,12 @@ def test_refused_with_a_sentence(what: str) -> None:
 @pytest.mark.parametrize("what", sorted(TAKEN))
 def test_taken(what: str) -> None:
     assert parse_bpmn(TAKEN[what])
+
+
+def test_what_was_deployed_before_a_rule_came_is_still_read() -> None:
+    content, _ = REFUSED["a boundary event whose flow it does not name"]
+
+    assert parse_bpmn(content, deployed=True)[0].elements["b"].outgoing
 
 
 def test_a_flow_to_what_is_not_supported_is_no_problem_of_its_own() -> None:
