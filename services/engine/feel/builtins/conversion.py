@@ -40,8 +40,8 @@ def time(source: Value) -> Value:
     return source if isinstance(source, Time) else None
 
 
-@builtin("time", "hour: number", "minute: number", "second: number", "offset: duration?")
-def time_of(hour: Decimal, minute: Decimal, second: Decimal, offset: DayTime | YearMonths | None = None) -> Value:
+@builtin("time", "hour: number", "minute: number", "second: number", "offset: any?")
+def time_of(hour: Decimal, minute: Decimal, second: Decimal, offset: Value = None) -> Value:
     if not (0 <= hour < 24 and 0 <= minute < 60 and 0 <= second < 60):
         return None
     nanos = (int(hour) * 3600 + int(minute) * 60) * NANOS + int(second * NANOS)
