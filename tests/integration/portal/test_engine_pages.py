@@ -87,13 +87,16 @@ async def test_an_incident_is_retried_by_an_administrator_and_the_trail_says_so(
     browser, (looked_at, keys) = await portal.signed_in("admin"), engine
     path = f"/admin/engine/incidents/{keys['incident_key']}/retry"
 
-    wrong = await browser.post(path, data={"retries": "0"})
-    done = await browser.post(path, data={"retries": "2"})
-    again = await browser.post(path, data={"retries": "2"})
+    token = {"csrf_token": browser.headers.pop("X-CSRF-Token")}  # as a form carries it
+    bare = await browser.post(path, data={"retries": "2"})
+    wrong = await browser.post(path, data={"retries": "0", **token})
+    done = await browser.post(path, data={"retries": "2", **token})
+    again = await browser.post(path, data={"retries": "2", **token})
     [job] = await looked_at.jobs(text=keys["job_key"])
-    more = await browser.post(f"/admin/engine/jobs/{keys['job_key']}/retries", data={"retries": "9"})
+    more = await browser.post(f"/admin/engine/jobs/{keys['job_key']}/retries", data={"retries": "9", **token})
     [after] = (await browser.get(f"/api/admin/engine/jobs?text={keys['job_key']}")).json()
 
+    assert bare.status_code == 403
     assert (wrong.status_code, done.status_code, again.status_code, more.status_code) == (422, 303, 404, 303)
     assert done.headers["location"] == f"/admin/engine/instances/{keys['instance_key']}"
     assert (job.state, job.retries) == ("ACTIVATABLE", 2)  # type: ignore[attr-defined]  # a line of a job

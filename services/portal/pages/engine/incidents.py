@@ -8,10 +8,11 @@ from fastapi.responses import Response
 
 from services.portal import engine_desk, tables
 from services.portal.api.dependencies import Books
-from services.portal.api.engine import GivenEngine, RetriesBody
+from services.portal.api.engine import RetriesBody
 from services.portal.api.shapes import Identifier
 from services.portal.engine_desk import IncidentAnswer
 from services.portal.pages import lists
+from services.portal.pages.engine.given import GivenEngine
 from services.portal.pages.engine.instances import Listed, process_choices
 from services.portal.pages.engine.names import Names, names_of
 from services.portal.pages.forms import Typed

@@ -8,9 +8,9 @@ from fastapi.responses import Response
 from pydantic import Field
 
 from services.portal import tables
-from services.portal.api.engine import GivenEngine
 from services.portal.engine_desk import EngineDesk, InstanceLineAnswer, ProcessAnswer
 from services.portal.pages import lists
+from services.portal.pages.engine.given import GivenEngine
 from services.portal.pages.engine.names import Names, names_of
 from services.portal.pages.lists import Text
 from services.portal.pages.visitor import Visiting, Visitor

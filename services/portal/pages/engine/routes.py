@@ -8,7 +8,7 @@ from fastapi.responses import Response
 
 from services.portal import engine_desk
 from services.portal.api.dependencies import Books, GivenSettings
-from services.portal.api.engine import GivenEngine, allow
+from services.portal.api.engine import allow
 from services.portal.api.shapes import Identifier
 from services.portal.engine_desk import (
     ElementAnswer,
@@ -19,6 +19,7 @@ from services.portal.engine_desk import (
     VariableAnswer,
 )
 from services.portal.pages.engine import incidents, instances, jobs
+from services.portal.pages.engine.given import GivenEngine
 from services.portal.pages.engine.names import names_of
 from services.portal.pages.visitor import Visiting, Visitor
 from services.runtime.settings import Settings
