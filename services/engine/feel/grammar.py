@@ -125,11 +125,14 @@ class Parser(ValueParser):
             node = Conjunction(node, self._comparison())
         return node
 
-    def _comparison(self) -> Node:
+    def _comparison(self) -> Node:  # noqa: PLR0911 - one for each operator
         if self.at(*_COMPARISONS):
             return self._one_sided()
         left = self.additive()
         if operator := self.accept(*_COMPARISONS):
+            if operator in ("=", "!=") and self.at("<", "<=", ">", ">="):
+                self.extensions.append("a range as an operand")
+                return Comparison(operator, left, self._one_sided())
             return Comparison(operator, left, self.additive())
         if self.accept_word("between"):
             low = self.additive()

@@ -56,7 +56,7 @@ class ValueParser(Cursor):
                 if filtered is None:
                     return node
                 node = filtered
-            elif self.at("(") and not isinstance(node, Literal):
+            elif self.at("("):
                 self.extensions.append("a call of what an expression gives")
                 node = CallValue(node, self._arguments())
             else:

@@ -96,7 +96,7 @@ def years_and_months_duration(start: Date | DateTime, end: Date | DateTime) -> V
 @builtin("number", "from: any", "grouping separator: string?", "decimal separator: string?")
 def number(source: Value, grouping: str | None = None, decimal: str | None = None) -> Value:
     if isinstance(source, Decimal):
-        return source
+        return source if grouping is None and decimal is None else None
     if not isinstance(source, str) or grouping not in (None, " ", ",", ".") or decimal not in (None, ",", "."):
         return None
     if grouping is not None and grouping == decimal:
