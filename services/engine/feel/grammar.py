@@ -178,10 +178,20 @@ class Parser(ValueParser):
         return (self._test(test),)
 
     def _tests(self) -> tuple[UnaryTest, ...]:
-        tests = [self._test(self.expression())]
+        tests = [self._one_test()]
         while self.accept(","):
-            tests.append(self._test(self.expression()))
+            tests.append(self._one_test())
         return tuple(tests)
+
+    def _one_test(self) -> UnaryTest:
+        begins_range = self.at("<", "<=", ">", ">=", "[", "]")
+        node = self.expression()
+        first = node
+        while isinstance(first, Conjunction | Disjunction):
+            first = first.left
+        if begins_range and first is not node and isinstance(first, RangeNode):
+            self.extensions.append("a test that goes on behind a range")
+        return self._test(node)
 
     def _test(self, node: Node) -> UnaryTest:
         return UnaryTest(node, reads_input(node))

@@ -4,7 +4,6 @@ What the engine does not evaluate is refused with a sentence that names the id, 
 ids that are no XML names or used twice, references to nothing, requirements that go round in circles.
 """
 
-import re
 from collections.abc import Iterator, Mapping
 
 from lxml import etree
@@ -12,6 +11,7 @@ from lxml import etree
 from services.engine.errors import InvalidModel
 from services.engine.model.boxed import LogicReader
 from services.engine.model.decisions import BoxedFunction, BoxedInvocation, Decision, DecisionRequirements, Knowledge
+from services.engine.model.dmn_schema import schema_problems
 from services.engine.model.dmn_text import DmnText
 
 NAMESPACES = (
@@ -22,7 +22,6 @@ NAMESPACES = (
     "https://www.omg.org/spec/DMN/20230324/MODEL/",
 )
 _ZEEBE = "{http://camunda.org/schema/zeebe/1.0}"
-_NCNAME = re.compile(r"[^\W\d][\w.\-]*")
 
 
 def parse_dmn(content: bytes, *, deployed: bool = False) -> DecisionRequirements:
@@ -58,7 +57,7 @@ class _Reader:
             self._problems.append("The definitions need an id; it names the decision requirements.")
         if not name:
             self._problems.append("The definitions need a name.")
-        self._problems.extend(_id_problems(self._root, self._prefix))
+        self._problems.extend(schema_problems(self._root, self._prefix))
         for element in self._children("import"):
             self._problems.append(f"The import of '{element.get('namespace')}' is not supported: use one file.")
         knowledge = [self._knowledge(element) for element in self._children("businessKnowledgeModel")]
@@ -118,7 +117,9 @@ class _Reader:
 
     def _required(self, element: etree._Element, where: str, kind: str, reference: str) -> Iterator[str]:
         for required in element.iterfind(f"{self._prefix}{kind}/{self._prefix}{reference}"):
-            target, _, identity = required.get("href", "").partition("#")
+            target, hash_sign, identity = required.get("href", "").partition("#")
+            if not hash_sign:
+                target, identity = "", target
             if target and target != self._root.get("namespace"):
                 self._problems.append(f"{where} requires '{target}' of another file; use one file.")
             found = self._kinds.get(identity)
@@ -132,19 +133,6 @@ class _Reader:
 
     def _children(self, name: str) -> Iterator[etree._Element]:
         return self._root.iterchildren(self._prefix + name)
-
-
-def _id_problems(root: etree._Element, prefix: str) -> Iterator[str]:
-    seen: set[str] = set()
-    for element in root.iter(prefix + "*"):
-        identity = element.get("id")
-        if identity is None:
-            continue
-        if not _NCNAME.fullmatch(identity):
-            yield f"The id '{identity}' is no valid XML name: begin with a letter, go on with letters, digits, '-_.'."
-        if identity in seen:
-            yield f"The id '{identity}' is used twice; give each element its own."
-        seen.add(identity)
 
 
 def _graph_problems(decisions: Mapping[str, Decision], models: Mapping[str, Knowledge]) -> Iterator[str]:

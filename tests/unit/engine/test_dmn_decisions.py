@@ -169,7 +169,9 @@ def test_the_answer_holds_inputs_matched_rules_and_outputs() -> None:
 def test_columns_without_a_label_go_by_expression_and_name_and_with_one_by_label() -> None:
     column = '<output id="o" name="y" label="Result"/>'
     content = definitions(table([(["-"], ["1"])], ["x + 1000000000 + 2000000000 + 3000000000"], [column]))
-    decision = evaluate(content.replace(b'label="x', b'title="x'), {"x": 1}).evaluated[0]
+    decision = evaluate(content.replace(b'label="x + 1000000000 + 2000000000 + 3000000000"', b""), {"x": 1}).evaluated[
+        0
+    ]
     assert decision.inputs[0].name == "x + 1000000000 + 2000000000 + "
     assert decision.matched_rules[0].outputs[0].name == "Result"
 

@@ -98,6 +98,55 @@ def test_is_refused_with_a_sentence(content: str, sentence: str) -> None:
     assert any(sentence in problem for problem in caught.value.problems), caught.value.problems
 
 
+ENTRIES = RULE.replace('<rule id="r">', "").replace("</rule>", "")
+OUTPUT = '<output id="o" name="y"/>'
+INPUT_ENTRY, OUTPUT_ENTRY = ENTRIES[: ENTRIES.index("<outputEntry>")], ENTRIES[ENTRIES.index("<outputEntry>") :]
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (decision(LITERAL + "<thing/>"), "Element 'd': a 'decision' cannot hold 'thing'"),
+        (literal("1") + "<thing/>", "Element 'drg': a 'definitions' cannot hold 'thing'"),
+        (decision(LITERAL, 'id="d" name="D" colour="red"'), "Element 'd': a 'decision' has no attribute 'colour'"),
+        (decision(LITERAL + '<variable name="d"/>'), "Element 'd': 'variable' stands too late"),
+        (decision(LITERAL * 2), "Element 'd': only one 'literalExpression' can stand in it"),
+        (decision("<informationRequirement/>" + LITERAL), "a 'informationRequirement' needs 'requiredDecision'"),
+        (decision("hello" + LITERAL), "Element 'd': the text 'hello' stands between its elements"),
+        (decision('<z:a xmlns:z="z"/>' + LITERAL), "Element 'd': 'a' belongs inside 'extensionElements'"),
+        (table(OUTPUT + INPUT + RULE), "Element 'd', 'decisionTable': 'input' stands too late"),
+        (
+            table(INPUT + OUTPUT + f'<rule id="r">{OUTPUT_ENTRY}{INPUT_ENTRY}</rule>'),
+            "'r': 'inputEntry' stands too late",
+        ),
+        (
+            table(INPUT + OUTPUT + RULE.replace("<text>1</text></inputEntry>", "</inputEntry>")),
+            "Element 'e': a 'inputEntry' needs 'text'",
+        ),
+        (literal("1") + '<inputData id="x"/>', "Element 'x': an 'inputData' needs a name"),
+    ],
+)
+def test_what_the_schema_forbids_is_refused(content: str, sentence: str) -> None:
+    with pytest.raises(InvalidModel) as caught:
+        parse_dmn(f"{HEAD}{content}</definitions>".encode())
+    assert any(sentence in problem for problem in caught.value.problems), caught.value.problems
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        decision('<extensionElements><z:a xmlns:z="z"/></extensionElements>' + LITERAL),
+        decision(LITERAL, 'id="d" name="D" z:a="1" xmlns:z="z"'),
+        decision("<description>why</description><question>what</question><variable name='d'/>" + LITERAL),
+        '<itemDefinition id="t" name="t"><typeRef>string</typeRef></itemDefinition>' + literal("1"),
+        literal("1") + '<knowledgeSource id="k" name="k"/>',
+        table(INPUT + OUTPUT + '<annotation name="a"/>' + RULE, 'preferredOrientation="Rule-as-Row"'),
+    ],
+)
+def test_what_the_schema_allows_is_taken(content: str) -> None:
+    parse_dmn(f"{HEAD}{content}</definitions>".encode())
+
+
 FUNCTION = "<functionDefinition><formalParameter name='n'/>{}</functionDefinition>"
 FOR_CAMUNDA = HEAD.replace(
     "<definitions ",
