@@ -25,11 +25,7 @@ def processes(store: Store) -> list[ProcessLine]:
     """The newest version of each process and every other that somebody runs, by process id, newest first."""
     versions = store.overview.versions()
     newest = {v.process_id: key for key, v in versions.items() if not v.deleted}
-    counted = {
-        s.definition_key: s
-        for s in store.overview.standings()
-        if s.definition_key in versions and s.element_id == versions[s.definition_key].process_id
-    }
+    counted = store.overview.counts()
     stuck = _instances_stuck(store)
     return [
         ProcessLine(
@@ -37,7 +33,7 @@ def processes(store: Store) -> list[ProcessLine]:
             version.process_id,
             version.version,
             version.resource_name,
-            (counted[key].total if key in counted else 0) - stuck.get(key, 0),
+            max(0, counted.get(key, 0) - stuck.get(key, 0)),
             stuck.get(key, 0),
             newest.get(version.process_id) == key,
         )
@@ -48,12 +44,7 @@ def processes(store: Store) -> list[ProcessLine]:
 
 def elements(store: Store, definition_key: int) -> list[ElementLine]:
     """The elements of one version at which something stands, the process itself not among them."""
-    version = store.overview.versions().get(definition_key)
-    return [
-        ElementLine(s.element_id, s.total - s.stuck, s.stuck)
-        for s in store.overview.standings()
-        if s.definition_key == definition_key and version is not None and s.element_id != version.process_id
-    ]
+    return [ElementLine(s.element_id, s.total - s.stuck, s.stuck) for s in store.overview.standings(definition_key)]
 
 
 def model(store: Store, definition_key: int) -> tuple[str, bytes] | None:

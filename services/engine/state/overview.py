@@ -44,9 +44,8 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How many stand at an element of a version now; ``stuck`` of them with an incident."""
+    """How many stand at an element now; ``stuck`` of them with an incident."""
 
-    definition_key: int
     element_id: str
     total: int
     stuck: int
@@ -75,13 +74,20 @@ class Overview:
         found = self._connection.execute(select(*columns).order_by(definitions.c.key))
         return {row.key: Version(*row) for row in found}
 
-    def standings(self) -> list[Standing]:
-        """All elements at which something stands, processes as wholes too."""
+    def counts(self) -> dict[int, int]:
+        """How many instances of each version run, by its key."""
+        own = nodes.c.key == nodes.c.instance_key
+        query = select(nodes.c.definition_key, func.count()).where(own).group_by(nodes.c.definition_key)
+        return {row[0]: row[1] for row in self._connection.execute(query)}
+
+    def standings(self, definition_key: int) -> list[Standing]:
+        """The elements of a version at which something stands; reads all that runs, so it is asked seldom."""
         stuck = nodes.c.key.in_(select(incidents.c.node_key))
         query = (
-            select(nodes.c.definition_key, nodes.c.element_id, func.count(), func.sum(case((stuck, 1), else_=0)))
+            select(nodes.c.element_id, func.count(), func.sum(case((stuck, 1), else_=0)))
+            .where(nodes.c.definition_key == definition_key, nodes.c.key != nodes.c.instance_key)
             .where(or_(nodes.c.kind != _BODY, stuck))  # a body stands where each of its instances does
-            .group_by(nodes.c.definition_key, nodes.c.element_id)
+            .group_by(nodes.c.element_id)
         )
         return [Standing(*row) for row in self._connection.execute(query)]
 

@@ -40,7 +40,7 @@ function count(parts, { elementId, active, incidents, href, told: label }) {
     badge.textContent = number;
     link.append(badge);
   }
-  parts.overlays.add(elementId, { position: { bottom: 12, left: -12 }, html: link });
+  parts.overlays.add(elementId, { position: { top: -12, left: -12 }, html: link });
 }
 
 async function draw() {
