@@ -135,7 +135,7 @@ class _Reader:
             elif tag in _KINDS:
                 self._element(child, _KINDS[tag], scope)
             elif tag not in _WITHOUT_MEANING:
-                instead = _INSTEAD.get(tag, "use the elements that the designers' guide lists")
+                instead = _INSTEAD.get(tag, "use tasks, call activities, subprocesses, gateways and events")
                 self._problems.append(f"Element '{child.get('id')}': '{tag}' is not supported; {instead}.")
                 self._refused.add(child.get("id") or "")
 
@@ -159,7 +159,9 @@ class _Reader:
             kind = Kind.EVENT_SUB_PROCESS
         self._refuse_extensions(xml)
         if xml.get("isForCompensation") == "true":
-            self._problems.append(f"Element '{identity}': compensation is not supported.")
+            self._problems.append(
+                f"Element '{identity}': compensation is not supported; draw what undoes it as a path of its own."
+            )
         if xml.find(BPMN + "standardLoopCharacteristics") is not None:
             self._problems.append(
                 f"Element '{identity}': a standard loop is not supported; draw the loop or use multi-instance."

@@ -86,7 +86,7 @@ REFUSED = {
         whole(boundary('cancelActivity="maybe"'), flows=f"{FLOWS} b>e"),
         "Element 'b': the attribute 'cancelActivity' is true or false, not 'maybe'",
     ),
-    "an element nobody knows": (whole("<bpmn:thing />"), "'thing' is not supported; use the elements that"),
+    "an element nobody knows": (whole("<bpmn:thing />"), "'thing' is not supported; use tasks, call activities"),
     "a root element nobody knows": (
         whole(before="<bpmn:thing />"),
         "Element 'd': a 'definitions' cannot hold 'thing'; take it out",
