@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from services import bootstrap, doctor, operating
+from services import bootstrap, doctor, inspecting, operating
 from services import policy as policy_book
 from services.bench import commands as bench
 from services.bootstrap import Addresses, Parts, Ready
@@ -22,8 +22,6 @@ from services.demo import organisation, situations, walk
 from services.demo.organisation import Account
 from services.demo.people import Stuck
 from services.designers import commands as designing
-from services.engine import main as engine_main
-from services.engine.errors import DataDirectoryInUse
 from services.evidence import commands as evidence
 from services.house import START, House, check_models, occupied_house, open_register
 from services.keeping import audit_commands as audit
@@ -135,28 +133,6 @@ def worker(
         _leave(str(error), 2)
     with _opened(_apart("worker"), apart=True) as house:
         _finish(bootstrap.run_until_signalled(house, parts, _ready("The worker")))
-
-
-@app.command()
-def engine(
-    address: Annotated[str, typer.Option(help="Where the gateway listens.")] = "127.0.0.1:26500",
-    data: Annotated[Path | None, typer.Option(help="The folder of its state; in memory when not given.")] = None,
-    management: Annotated[str | None, typer.Option(help="Where health, metrics and incidents answer.")] = None,
-    controlled_clock: Annotated[bool, typer.Option("--controlled-clock", help="A clock that can be turned.")] = False,
-    records: Annotated[Path | None, typer.Option(help="A file that gets every record, one JSON object a line.")] = None,
-) -> None:
-    """Run the embedded engine by itself, speaking Zeebe's gateway protocol. Set ZEEBE_ADDRESS to it elsewhere."""
-    try:
-        engine_main.run(
-            typer.echo,
-            address,
-            data=data,
-            management=management,
-            controlled_clock=controlled_clock,
-            records=records,
-        )
-    except (DataDirectoryInUse, RuntimeError) as error:
-        _leave(f"The engine could not start at {address}: {error}", 1)
 
 
 @app.command()
@@ -342,3 +318,4 @@ app.add_typer(audit.commands(_settings, _sentences, _plainly), name="audit")
 app.add_typer(keys.commands(_settings, _sentences, _plainly), name="keys")
 app.add_typer(bench.commands(_settings, _sentences, _plainly), name="bench")
 operating.add_to(app, _settings, _sentences, _plainly)
+app.add_typer(inspecting.commands(_settings, _sentences, _plainly), name="engine")

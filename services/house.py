@@ -11,6 +11,7 @@ from fastapi import FastAPI
 
 from services.portal.api.dependencies import OpenRecorder
 from services.portal.app import create_app
+from services.portal.engine_desk import EngineDesk
 from services.portal.provider.provider import Provider
 from services.recorders.registry import open_recorder, places_of
 from services.register import review_tasks, schema, stage_file
@@ -52,6 +53,7 @@ class House:
     given_replica: Store | None = None
     on_turn: list[Callable[[], None]] = field(default_factory=list)
     doctor: Callable[[], Awaitable[Sequence[object]]] | None = None  # what the portal may ask, where it is given
+    engine: EngineDesk | None = None  # likewise, where the engine runs in this process
 
     def __post_init__(self) -> None:
         use_models(self.settings.models_dir)
@@ -101,6 +103,8 @@ class House:
         given = {**self._for_all, "store": self.store}
         if self.settings.oidc_issuer is not None:
             given["provider"] = Provider(self.settings, self.register.real)
+        if self.engine is not None:
+            given["engine"] = self.engine
         return given
 
     @property

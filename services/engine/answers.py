@@ -83,12 +83,12 @@ def decision_answer(evaluation: Evaluation) -> pb.EvaluateDecisionResponse:
 
 
 def _evaluated(evaluated: EvaluatedDecision, evaluation: Evaluation) -> pb.EvaluatedDecision:
-    version = evaluation.versions[evaluated.id]
+    version = evaluation.versions.get(evaluated.id)  # a business knowledge model has none, which Zeebe tells as -1
     return pb.EvaluatedDecision(
-        decisionKey=version.key,
+        decisionKey=version.key if version is not None else -1,
         decisionId=evaluated.id,
         decisionName=evaluated.name,
-        decisionVersion=version.version,
+        decisionVersion=version.version if version is not None else -1,
         decisionType=evaluated.type,
         decisionOutput=_json(evaluated.output),
         tenantId=DEFAULT_TENANT,

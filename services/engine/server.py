@@ -8,6 +8,8 @@ from pathlib import Path
 from services.engine.clock import ControlledClock, EngineClock
 from services.engine.figures import Figures
 from services.engine.gateway import start_gateway
+from services.engine.inspection.desk import Desk
+from services.engine.inspection.door import Door
 from services.engine.management import Management
 from services.engine.state.records import Record
 from services.engine.writer import Writer
@@ -41,6 +43,8 @@ class EngineServer:
         self._management_address = management
         self._management: Management | None = None
         self.writer = Writer(data, self._controlled or clock, records, retention)
+        self.desk = Desk(self.writer)
+        self._door = Door(self.desk, data) if data is not None else None
         self.figures = Figures(data, lambda: self.writer.failures)
         self.writer.listen(self.figures.hear)
         self.writer.listen(_tell_incidents)
@@ -57,6 +61,8 @@ class EngineServer:
         if self._management_address is not None:
             self._management = Management(self.writer, self.figures, self._controlled)
             await self._management.start(self._management_address)
+        if self._door is not None:
+            await self._door.open()
         return bound
 
     async def stop(self) -> None:
@@ -65,6 +71,8 @@ class EngineServer:
         await self._gateway.stop(grace=_GRACE_SECONDS)
         if self._management is not None:
             await self._management.stop()
+        if self._door is not None:
+            await self._door.close()
         await self.writer.stop()
 
     @property

@@ -104,6 +104,12 @@ HAPPENINGS: Mapping[str, tuple[str, str]] = {
     "custody-violation": ("登记违规：{kind}", "A violation was recorded: {kind}"),
     "custody-ended": ("保管结束", "The custody ended"),
     "violation-opened": ("登记违规：{kind}", "A violation was opened: {kind}"),
+    # the process engine
+    "incident-retry-ordered": (
+        "管理员要求重试失败的步骤",
+        "An administrator had a failed step tried again",
+    ),
+    "job-retries-set": ("管理员设定任务可重试 {retries} 次", "An administrator let a job be tried {retries} times"),
     # notices
     "delivery-escalated": ("通知未送达，已上报", "A notice could not be delivered and was escalated"),
     "delivery-given-up": ("通知最终未能送达", "A notice was never delivered"),

@@ -138,16 +138,19 @@ def read(paths: Iterable[Path]) -> dict[str, Model]:
     for path in paths:
         content = path.read_bytes()
         try:
-            root = _parsed(content)
+            found |= parse(content)
         except etree.XMLSyntaxError as error:
             raise Fatal(
                 f"could not read the model | {path} | it is no XML: {error.msg} | "
                 "correct that line, or save the model anew in Camunda Modeler"
             ) from error
-        for process in root.iter(BPMN + "process"):
-            model = _model(process, content)
-            found[model.process_id] = model
     return found
+
+
+def parse(content: bytes) -> dict[str, Model]:
+    """The processes of one BPMN file, by process id; etree.XMLSyntaxError for what is no XML."""
+    found = (_model(process, content) for process in _parsed(content).iter(BPMN + "process"))
+    return {model.process_id: model for model in found}
 
 
 def _model(process: etree._Element, content: bytes) -> Model:

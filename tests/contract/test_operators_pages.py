@@ -78,7 +78,7 @@ def wrong_with(arguments: list[str]) -> str | None:
     """Why our program would not know what to do with these words; None when it would."""
     command: Any = typer.main.get_command(cli.app)
     name, words = PROGRAM, list(arguments)
-    while isinstance(command, TyperGroup) and words:
+    while isinstance(command, TyperGroup) and words and not words[0].startswith("--"):
         name, command = words[0], command.commands.get(words.pop(0))
         if command is None:
             return f"there is no command {name}"

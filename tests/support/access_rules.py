@@ -150,6 +150,18 @@ RULES = {
     "POST /api/account/recovery-codes": Rule(EVERYONE, body={"password": PASSWORD}),
     "POST /api/account/sessions/end-others": Rule(EVERYONE),
     "POST /api/account/sessions/{session_id}/end": Rule(NONE),  # of somebody else; one's own in test_own_account
+    "GET /api/admin/engine/processes": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "GET /api/admin/engine/processes/{definition_key}/elements": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "GET /api/admin/engine/processes/{definition_key}/model": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "GET /api/admin/engine/instances": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "GET /api/admin/engine/instances/{instance_key}": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "GET /api/admin/engine/instances/{instance_key}/variables": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "GET /api/admin/engine/incidents": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "POST /api/admin/engine/incidents/{incident_key}/retry": Rule(
+        ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"retries": 2}
+    ),
+    "GET /api/admin/engine/jobs": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "POST /api/admin/engine/jobs/{job_key}/retries": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"retries": 2}),
     "GET /api/people": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "POST /api/people": Rule(
         ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"login": "?", "name": "x", "departmentId": "works"}

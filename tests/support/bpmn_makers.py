@@ -1,5 +1,8 @@
 """Small diagrams for the engine's tests, written as short as they can be."""
 
+from lxml import etree
+
+_BPMN = "{http://www.omg.org/spec/BPMN/20100524/MODEL}"
 _HEAD = (
     '<?xml version="1.0" encoding="UTF-8"?>'
     '<bpmn:definitions xmlns:bpmn="http://www.omg.org/spec/BPMN/20100524/MODEL" '
@@ -15,7 +18,25 @@ def diagram(inside: str, flows: str = "", process_id: str = "p", before: str = "
         for pair in flows.split()
     )
     text = f'{_HEAD}{before}<bpmn:process id="{process_id}" isExecutable="true">{inside}{sequence}</bpmn:process>'
-    return f"{text}</bpmn:definitions>".encode()
+    return with_ends(f"{text}</bpmn:definitions>".encode())
+
+
+def with_ends(content: bytes) -> bytes:
+    """The diagram with `incoming` and `outgoing` in each element, as a modeler writes them, unless there are any."""
+    root = etree.fromstring(content)
+    nodes = {element.get("id"): element for element in root.iter(f"{_BPMN}*") if element.tag != f"{_BPMN}sequenceFlow"}
+    if any(True for _ in root.iter(f"{_BPMN}incoming", f"{_BPMN}outgoing")):
+        return content
+    for flow in reversed(list(root.iterfind(f".//{_BPMN}sequenceFlow[@id]"))):
+        for end, reference in (("outgoing", flow.get("sourceRef")), ("incoming", flow.get("targetRef"))):
+            node = nodes.get(reference)
+            if node is not None and node is not root and node.tag != f"{_BPMN}process":
+                before = node.findall(f"{_BPMN}documentation") + node.findall(f"{_BPMN}extensionElements")
+                before += node.findall(f"{_BPMN}incoming") if end == "outgoing" else []
+                named = etree.Element(f"{_BPMN}{end}")
+                named.text = flow.get("id")
+                node.insert(len(before), named)
+    return etree.tostring(root, xml_declaration=True, encoding="UTF-8")
 
 
 def start(identity: str = "s") -> str:

@@ -112,6 +112,16 @@ PAGES = {
     "GET /admin/departments/{department_id}": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "POST /admin/departments/{department_id}": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body=DEPARTMENT),
     "GET /admin/doctor": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "GET /admin/engine": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "GET /admin/engine/incidents": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "POST /admin/engine/incidents/{incident_key}/retry": Rule(
+        ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"retries": "2"}
+    ),
+    "GET /admin/engine/instances": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "GET /admin/engine/instances/{instance_key}": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "GET /admin/engine/instances/{instance_key}/variables": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "GET /admin/engine/jobs": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "POST /admin/engine/jobs/{job_key}/retries": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"retries": "2"}),
     "GET /admin/people": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "GET /admin/people.csv": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "GET /admin/people/new": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),

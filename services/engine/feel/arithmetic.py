@@ -84,8 +84,14 @@ def power(left: Value, right: Value) -> Value:
     if isinstance(left, Decimal) and isinstance(right, Decimal):
         if right == 0:
             return Decimal(1)
-        return DECIMAL.power(left, right)
+        result = DECIMAL.power(left, right)
+        return result if right == right.to_integral_value() else _short(result)
     return None
+
+
+def _short(number: Decimal) -> Decimal:
+    """Without the zeros that fill an exact root up to 34 digits."""
+    return Decimal(int(number)) if number == number.to_integral_value() else number
 
 
 def negate(value: Value) -> Value:
@@ -126,10 +132,10 @@ def _between(left: Value, right: Value) -> Value:
     first, second = _moment(left), _moment(right)
     if first is None or second is None:
         return None
-    # a date beside a date and time with a zone is that day's midnight in UTC (DMN 1.3, table 53)
-    if isinstance(left, Date) and second.zone is not None:
+    # a date beside a date and time is that day's midnight in UTC (DMN 1.3, table 53), so the other needs a zone
+    if isinstance(left, Date):
         first = replace(first, zone=_UTC)
-    if isinstance(right, Date) and first.zone is not None:
+    if isinstance(right, Date):
         second = replace(second, zone=_UTC)
     if (first.zone is None) != (second.zone is None):
         return None

@@ -33,7 +33,7 @@ class Call(Node):
         if isinstance(defined, Function):
             return call_function(defined, values, self.arguments.names)
         try:
-            return call_builtin(self.name, values, self.arguments.names, scope.now)
+            return call_builtin(self.name, values, self.arguments.names, scope.now, strict=scope.strict)
         except CallFailed:
             if scope.strict:
                 raise

@@ -21,6 +21,7 @@ class Cursor:
         self.extensions: list[str] = []
         self.bracket_depth = 0
         self.range_end_depth = -1  # the depth at which the end of a range is being read
+        self.range_operands = 0  # ranges where Camunda's grammar has an operand
         self._tokens: dict[int, Token] = {}
 
     def token_at(self, position: int) -> Token:
@@ -145,6 +146,8 @@ class Cursor:
                 break
         if not words or token.kind is not Kind.SYMBOL or token.text != ":":
             return None
+        if self.peek().kind is Kind.STRING:
+            self.extensions.append(f"the argument name '{words[0]}' in quotes")
         self.position = token.end
         return " ".join(words)
 

@@ -38,7 +38,12 @@ class Parser(ValueParser):
     def whole_expression(self) -> Node:
         node = self.expression()
         self.expect_end()
+        self._note_range_operands()
         return node
+
+    def _note_range_operands(self) -> None:
+        if self.range_operands > 0:
+            self.extensions.append("a range as an operand")
 
     def whole_unary_tests(self) -> UnaryTestList:
         if self.peek().kind is Kind.END:
@@ -51,10 +56,12 @@ class Parser(ValueParser):
             self.advance()
             tests = self._tests()
             if self.accept(")") and self.peek().kind is Kind.END:
+                self._note_range_operands()
                 return UnaryTestList(tests, negated=True)
-            self.position = start
+            self.position, self.range_operands = start, 0
         tests = self._tests()
         self.expect_end()
+        self._note_range_operands()
         return UnaryTestList(tests)
 
     def expression(self) -> Node:
@@ -118,11 +125,14 @@ class Parser(ValueParser):
             node = Conjunction(node, self._comparison())
         return node
 
-    def _comparison(self) -> Node:
+    def _comparison(self) -> Node:  # noqa: PLR0911 - one for each operator
         if self.at(*_COMPARISONS):
             return self._one_sided()
         left = self.additive()
         if operator := self.accept(*_COMPARISONS):
+            if operator in ("=", "!=") and self.at("<", "<=", ">", ">="):
+                self.extensions.append("a range as an operand")
+                return Comparison(operator, left, self._one_sided())
             return Comparison(operator, left, self.additive())
         if self.accept_word("between"):
             low = self.additive()
@@ -134,7 +144,12 @@ class Parser(ValueParser):
             return InstanceOf(left, parse_type(self))
         if self.accept_word("in"):
             return In(left, UnaryTestList(self._in_tests()))
+        self._take_range(left)
         return left
+
+    def _take_range(self, node: Node) -> None:
+        if isinstance(node, RangeNode):
+            self.range_operands -= 1
 
     def _one_sided(self) -> Node:
         """`> 5`: a test of the input, or the range of what is greater."""
@@ -150,19 +165,33 @@ class Parser(ValueParser):
         return Comparison("!=", InputValue(), bound)
 
     def _in_tests(self) -> tuple[UnaryTest, ...]:
-        start = self.position
+        start, operands = self.position, self.range_operands
         if self.accept("("):
             tests = self._tests()
             if self.accept(")"):
                 return tests
-            self.position = start  # an open range `(1..5)`, or a value in brackets
-        return (self._test(self._one_sided() if self.at(*_COMPARISONS) else self.additive()),)
+            self.position, self.range_operands = start, operands  # an open range `(1..5)`, or a value in brackets
+        if self.at(*_COMPARISONS):
+            return (self._test(self._one_sided()),)
+        test = self.additive()
+        self._take_range(test)
+        return (self._test(test),)
 
     def _tests(self) -> tuple[UnaryTest, ...]:
-        tests = [self._test(self.expression())]
+        tests = [self._one_test()]
         while self.accept(","):
-            tests.append(self._test(self.expression()))
+            tests.append(self._one_test())
         return tuple(tests)
+
+    def _one_test(self) -> UnaryTest:
+        begins_range = self.at("<", "<=", ">", ">=", "[", "]")
+        node = self.expression()
+        first = node
+        while isinstance(first, Conjunction | Disjunction):
+            first = first.left
+        if begins_range and first is not node and isinstance(first, RangeNode):
+            self.extensions.append("a test that goes on behind a range")
+        return self._test(node)
 
     def _test(self, node: Node) -> UnaryTest:
         return UnaryTest(node, reads_input(node))

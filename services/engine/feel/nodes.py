@@ -11,7 +11,8 @@ from services.engine.feel import arithmetic
 from services.engine.feel.errors import CallFailed, FeelEvaluationError
 from services.engine.feel.properties import property_of
 from services.engine.feel.scope import INPUT_NAME, INPUT_SYMBOL, Missing, Scope
-from services.engine.feel.values import Function, Range, Value, compare, equal, includes
+from services.engine.feel.types import Type
+from services.engine.feel.values import Function, Range, Value, compare, equal, includes, type_name
 
 ARITHMETIC: dict[str, Callable[[Value, Value], Value]] = {
     "+": arithmetic.add,
@@ -208,15 +209,27 @@ class FunctionDefinition(Node):
     """`body` is None for an external (Java) function, which always gives null here, as in Zeebe."""
 
     params: tuple[str, ...]
+    types: tuple[Type, ...]
     body: Node | None
 
     def evaluate(self, scope: Scope) -> Value:
         def call(values: Sequence[Value]) -> Value:
-            if self.body is None:
+            fitting = all(value is None or kind.holds(value) for kind, value in zip(self.types, values, strict=True))
+            if self.body is None or not fitting:
                 return None
-            return self.body.evaluate(Scope(dict(zip(self.params, values, strict=False)), scope))
+            return self.body.evaluate(Scope(dict(zip(self.params, values, strict=True)), scope))
 
-        return Function(self.params, call)
+        return Function(self.params, call, self.types, static_type(self.body))
+
+
+def static_type(node: Node | None) -> Type | None:
+    """The type of what a node gives, where its text tells."""
+    if isinstance(node, Literal) and node.value is not None:
+        return Type(type_name(node.value))
+    if isinstance(node, ContextNode):
+        entries = [(key, static_type(value)) for key, value in node.entries]
+        return Type("context", entries=tuple((key, kind) for key, kind in entries if kind is not None))
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,13 +239,15 @@ class UnaryTest(Node):
     test: Node
     reads_input: bool
 
-    def evaluate(self, scope: Scope) -> Value:
+    def evaluate(self, scope: Scope) -> Value:  # noqa: PLR0911 - one for each kind of test
         value = scope.get(INPUT_SYMBOL)
         result = self.test.evaluate(scope)
         if self.reads_input:
             return result if isinstance(result, bool) else None
         if isinstance(self.test, Literal):
             return equal(value, result)
+        if isinstance(self.test, RangeNode) and result is None:
+            return None  # a comparison with null holds for nothing, null included
         if isinstance(result, bool):
             return result if result or value is None else equal(value, result) is True
         if isinstance(result, Range):

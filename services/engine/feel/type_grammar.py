@@ -8,20 +8,24 @@ from services.engine.feel.types import TYPE_NAMES, Type
 def parse_type(cursor: Cursor) -> Type:
     """Reads a type; what is inside angle brackets goes beyond Camunda's grammar."""
     for name in TYPE_NAMES:
-        if cursor.accept_phrase((name,)) or _accept_hyphened(cursor, name):
+        if cursor.accept_phrase((name,)):
+            return Type(name)
+        if _accept_hyphened(cursor, name):
+            cursor.extensions.append(f"the type '{name}'")
             return Type(name)
     token = cursor.peek()
     if token.kind not in (Kind.WORD, Kind.QUOTED_NAME):
         raise cursor.error("a type is expected")
     name = cursor.advance().text
+    if name == "null":
+        cursor.extensions.append("the type 'null'")
     while cursor.accept("."):
         name += "." + cursor.advance().text
     if cursor.peek().text != "<" or name not in ("list", "context", "function", "range"):
         return Type(name)
     cursor.extensions.append(f"the type '{name}<…>'")
     cursor.expect("<")
-    result = _inner(cursor, name)
-    return result
+    return _inner(cursor, name)
 
 
 def _inner(cursor: Cursor, name: str) -> Type:
@@ -36,12 +40,12 @@ def _inner(cursor: Cursor, name: str) -> Type:
             entries.append((key, parse_type(cursor)))
             cursor.accept(",")
         return Type(name, entries=tuple(entries))
+    params: list[Type] = []
     while not cursor.accept(">"):
-        parse_type(cursor)
+        params.append(parse_type(cursor))
         cursor.accept(",")
-    if cursor.accept("->"):
-        parse_type(cursor)
-    return Type(name)
+    result = parse_type(cursor) if cursor.accept("->") else None
+    return Type(name, result, params=tuple(params))
 
 
 def _accept_hyphened(cursor: Cursor, name: str) -> bool:

@@ -1,5 +1,6 @@
 """The tight part of the grammar: literals, names, calls, paths, filters, brackets and what they hold."""
 
+import unicodedata
 from abc import abstractmethod
 from decimal import Decimal
 
@@ -7,7 +8,7 @@ from services.engine.feel.calls import Arguments, Call, CallPath, CallValue, Ins
 from services.engine.feel.cursor import Cursor
 from services.engine.feel.errors import FeelSyntaxError
 from services.engine.feel.iteration import Filter
-from services.engine.feel.lexer import Kind
+from services.engine.feel.lexer import RESERVED, Kind
 from services.engine.feel.nodes import (
     Between,
     Comparison,
@@ -25,6 +26,7 @@ from services.engine.feel.nodes import (
 from services.engine.feel.properties import SPACED_PROPERTIES
 from services.engine.feel.temporal_text import parse_temporal
 from services.engine.feel.type_grammar import parse_type
+from services.engine.feel.types import ANY, Type
 from services.engine.feel.values import Value
 
 _CONSTANTS: dict[str, Value] = {"null": None, "true": True, "false": False}
@@ -54,7 +56,7 @@ class ValueParser(Cursor):
                 if filtered is None:
                     return node
                 node = filtered
-            elif self.at("(") and not isinstance(node, Literal):
+            elif self.at("("):
                 self.extensions.append("a call of what an expression gives")
                 node = CallValue(node, self._arguments())
             else:
@@ -66,12 +68,16 @@ class ValueParser(Cursor):
             return Path(source, spaced)
         called = self.called_name()
         if called:
+            if not _is_qualified_name(source):
+                self.extensions.append("a call of a function inside what an expression gives")
             return CallPath(source, called, self._arguments())
+        if self.at_word(*RESERVED):
+            self.extensions.append(f"the property '{self.peek().text}' without backticks")
         return Path(source, self.name(any_word=True))
 
     def _filter(self, source: Node) -> Node | None:
         """None where the bracket closes a range: `[1..5[`."""
-        start, depth = self.position, self.bracket_depth
+        start, depth, operands = self.position, self.bracket_depth, self.range_operands
         try:
             self.open_bracket()
             condition = self.expression()
@@ -79,7 +85,7 @@ class ValueParser(Cursor):
         except FeelSyntaxError:
             if self.range_end_depth != depth:
                 raise
-            self.position, self.bracket_depth = start, depth
+            self.position, self.bracket_depth, self.range_operands = start, depth, operands
             return None
         probed = not isinstance(condition, Comparison | Between | InstanceOf | In | Call | CallPath | Literal)
         return Filter(source, condition, probed)
@@ -118,6 +124,8 @@ class ValueParser(Cursor):
             return Literal(_CONSTANTS[self.advance().text])
         if token.text == "function":
             return self._function()
+        if any(unicodedata.category(char) == "So" for char in token.text):
+            self.extensions.append(f"the name '{token.text}' without backticks")
         return Name(self.name())
 
     def _bracketed(self) -> Node:
@@ -144,6 +152,7 @@ class ValueParser(Cursor):
         end = self.additive()
         self.range_end_depth = outer
         closing = self.close_bracket("]", ")", "[")
+        self.range_operands += 1
         return RangeNode(start, end, opening == "[", closing == "]")
 
     def _context(self) -> Node:
@@ -159,26 +168,27 @@ class ValueParser(Cursor):
     def _function(self) -> Node:
         self.advance()
         self.expect("(")
-        params: list[str] = []
+        params: list[tuple[str, Type]] = []
         if not self.at(")"):
             params.append(self._parameter())
             while self.accept(","):
                 params.append(self._parameter())
         self.expect(")")
+        names, types = tuple(name for name, _ in params), tuple(kind for _, kind in params)
         if self.at_word("external") and self.peek_second().text == "{":
             self.advance()
             self._context()
-            return FunctionDefinition(tuple(params), None)
-        return FunctionDefinition(tuple(params), self.expression())
+            return FunctionDefinition(names, types, None)
+        return FunctionDefinition(names, types, self.expression())
 
-    def _parameter(self) -> str:
+    def _parameter(self) -> tuple[str, Type]:
         words = [self.name()]
         while self.is_name(self.peek()):
             words.append(self.name())
-        if self.accept(":"):
-            self.extensions.append("a parameter with a type")
-            parse_type(self)
-        return " ".join(words)
+        if not self.accept(":"):
+            return " ".join(words), ANY
+        self.extensions.append("a parameter with a type")
+        return " ".join(words), parse_type(self)
 
     def _arguments(self) -> Arguments:
         self.open_bracket()
@@ -198,3 +208,8 @@ class ValueParser(Cursor):
             raise self.error("arguments are given either all by name or all by position, but")
         self.close_bracket(")")
         return Arguments(tuple(values), tuple(names))
+
+
+def _is_qualified_name(node: Node) -> bool:
+    """A name, or a path of names, which is all that Camunda calls a function of."""
+    return isinstance(node, Name) or (isinstance(node, Path) and _is_qualified_name(node.source))

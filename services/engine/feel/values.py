@@ -7,8 +7,12 @@ values come from `temporal`. Ranges and functions are the classes below. Values 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Context, Decimal, DivisionByZero, InvalidOperation, Overflow
+from typing import TYPE_CHECKING
 
 from services.engine.feel.temporal import Date, DateTime, DayTime, Time, YearMonths
+
+if TYPE_CHECKING:
+    from services.engine.feel.types import Type
 
 Value = object
 
@@ -30,10 +34,15 @@ class Range:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Function:
-    """A function a model defines, or a built-in taken as a value. `call` gets one value for each parameter."""
+    """A function a model defines, or a built-in taken as a value. `call` gets one value for each parameter.
+
+    `types` are those of the parameters, empty where none is declared; `result` is None where the type is not known.
+    """
 
     params: tuple[str, ...]
     call: Callable[[Sequence[Value]], Value]
+    types: "tuple[Type, ...]" = ()
+    result: "Type | None" = None
 
 
 def type_name(value: Value) -> str:

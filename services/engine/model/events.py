@@ -17,6 +17,11 @@ _EVENTS = {
     Kind.BOUNDARY_EVENT,
     Kind.END_EVENT,
 }
+_INSTEAD = {
+    "compensate": "draw what undoes it as a path of its own",
+    "conditional": "use a message from whoever knows, or a timer with a gateway behind it",
+    "cancel": "use an error end event, and an error boundary event on the subprocess",
+}
 _TIMERS = {"timeDate": TimerKind.DATE, "timeDuration": TimerKind.DURATION, "timeCycle": TimerKind.CYCLE}
 _PARSERS = {TimerKind.DATE: parse_date, TimerKind.DURATION: parse_duration, TimerKind.CYCLE: parse_cycle}
 
@@ -58,7 +63,8 @@ class EventReader:
         if reader is not None:
             return reader()
         what = local(definition).removesuffix("EventDefinition")
-        self._problems.append(f"Element '{identity}': the event type '{what}' is not supported.")
+        instead = _INSTEAD.get(what, "use a message, timer, signal, error or escalation")
+        self._problems.append(f"Element '{identity}': the event type '{what}' is not supported; {instead}.")
         return Event(EventKind.NONE)
 
     def _message(self, identity: str, xml: etree._Element) -> Event:

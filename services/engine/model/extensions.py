@@ -10,7 +10,6 @@ from services.engine.model.expression import Expression, parse_expression
 from services.engine.model.xml import BPMN, ZEEBE, extension
 
 USER_TASK_JOB = "io.camunda.zeebe:userTask"
-_JOB_KINDS = {Kind.SERVICE_TASK, Kind.SEND_TASK, Kind.SCRIPT_TASK, Kind.BUSINESS_RULE_TASK}
 _NAMED = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")  # a variable, or a property of one
 _PATH = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*(\.[a-zA-Z_][a-zA-Z0-9_]*)*")  # what the broker takes
 _RESERVED = {"null", "true", "false", "function", "if", "then", "else", "for", "between", "instance", "of"}
@@ -49,10 +48,11 @@ class ExtensionReader:
     def job(self, identity: str, kind: Kind, xml: etree._Element) -> JobDefinition | None:
         if kind == Kind.USER_TASK:
             return JobDefinition(Expression(USER_TASK_JOB), Expression("1"), self._headers(identity, xml))
-        owner = xml if kind in _JOB_KINDS else xml.find(BPMN + "messageEventDefinition")
         definition = extension(xml, "taskDefinition")
-        if definition is None and owner is not None and owner is not xml:
-            definition = extension(owner, "taskDefinition")
+        event = xml.find(BPMN + "messageEventDefinition")
+        if definition is None and event is not None and extension(event, "taskDefinition") is not None:
+            definition = extension(event, "taskDefinition")
+            self._problems.append(f"Element '{identity}': the task definition belongs to the event, not inside it.")
         if definition is None:
             return None
         type_text = definition.get("type") or ""
@@ -92,7 +92,8 @@ class ExtensionReader:
                 continue
             if not _PATH.fullmatch(target) or target in _RESERVED:
                 self._problems.append(f"Element '{identity}': '{target}' is not a variable name or path to map to.")
-            found.append(Mapping(self.expression(identity, f"{which} source", source), tuple(target.split("."))))
+            read = self.formula if which == "output" else self.expression
+            found.append(Mapping(read(identity, f"{which} source", source), tuple(target.split("."))))
         return tuple(found)
 
     def loop(self, identity: str, xml: etree._Element) -> Loop | None:
@@ -135,8 +136,14 @@ class ExtensionReader:
             self._problems.append(f"Element '{identity}': the called decision needs a resultVariable.")
         binding = zeebe.get("bindingType") or "latest"
         if binding not in list(Binding):
-            self._problems.append(f"Element '{identity}': the binding type '{binding}' is not known.")
+            self._problems.append(
+                f"Element '{identity}': the binding type '{binding}' is not known; use one of {', '.join(Binding)}."
+            )
             binding = "latest"
+        if (binding == Binding.VERSION_TAG) != bool(zeebe.get("versionTag")):
+            self._problems.append(
+                f"Element '{identity}': a versionTag and the binding type 'versionTag' belong together; give both."
+            )
         return Called(
             self.expression(identity, attribute, target),
             Binding(binding),

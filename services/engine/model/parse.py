@@ -10,6 +10,7 @@ from services.engine.model.checks import check_flows, check_process
 from services.engine.model.events import EventReader
 from services.engine.model.extensions import ExtensionReader
 from services.engine.model.loops import check_loops
+from services.engine.model.schema import schema_problems
 from services.engine.model.xml import BPMN, ZEEBE, bpmn_children, local, parse_definitions
 
 _KINDS = {
@@ -50,20 +51,35 @@ _WITHOUT_MEANING = {
     "multiInstanceLoopCharacteristics",
     "standardLoopCharacteristics",
 }
+_INSTEAD = {
+    "transaction": "draw an embedded subprocess",
+    "adHocSubProcess": "draw its tasks in an embedded subprocess, with gateways that choose among them",
+    "complexGateway": "draw exclusive, parallel or inclusive gateways",
+    "choreographyTask": "draw send and receive tasks",
+    "subChoreography": "draw send and receive tasks",
+    "callChoreography": "draw send and receive tasks",
+}
 _REFUSED_EXTENSIONS = {
     "userTask": "Camunda user tasks need REST; draw a service task and a receive task",
-    "executionListeners": "execution listeners are not supported",
-    "taskListeners": "task listeners are not supported",
+    "executionListeners": "execution listeners are not supported; draw a service task before or behind it",
+    "taskListeners": "task listeners are not supported; draw a service task before or behind it",
 }
 
 
-def parse_bpmn(content: bytes) -> list[Process]:
-    """The executable processes of a file; raises InvalidModel with every problem found."""
+def parse_bpmn(content: bytes, *, deployed: bool = False) -> list[Process]:
+    """The executable processes of a file; raises InvalidModel with every problem found.
+
+    With ``deployed`` the file was taken before: it is read as it is, because rules that came later do not undo that.
+    """
     root = parse_definitions(content)
-    problems: list[str] = []
+    problems = [] if deployed else list(schema_problems(root))
+    if problems:
+        raise InvalidModel(problems)
     processes = [
         _Reader(root, p, problems).process() for p in root.findall(BPMN + "process") if p.get("isExecutable") == "true"
     ]
+    if deployed:
+        return processes
     if not processes and not problems:
         problems.append('The file has no process with isExecutable="true".')
     for process in [] if problems else processes:
@@ -84,6 +100,7 @@ class _Reader:
         self._events = EventReader(root, problems)
         self._elements: dict[str, Element] = {}
         self._flows: list[Flow] = []
+        self._refused: set[str] = set()
 
     def process(self) -> Process:
         identity = self._process.get("id") or ""
@@ -118,7 +135,9 @@ class _Reader:
             elif tag in _KINDS:
                 self._element(child, _KINDS[tag], scope)
             elif tag not in _WITHOUT_MEANING:
-                self._problems.append(f"Element '{child.get('id')}': '{tag}' is not supported.")
+                instead = _INSTEAD.get(tag, "use tasks, call activities, subprocesses, gateways and events")
+                self._problems.append(f"Element '{child.get('id')}': '{tag}' is not supported; {instead}.")
+                self._refused.add(child.get("id") or "")
 
     def _flow(self, xml: etree._Element) -> None:
         condition = xml.find(BPMN + "conditionExpression")
@@ -140,7 +159,9 @@ class _Reader:
             kind = Kind.EVENT_SUB_PROCESS
         self._refuse_extensions(xml)
         if xml.get("isForCompensation") == "true":
-            self._problems.append(f"Element '{identity}': compensation is not supported.")
+            self._problems.append(
+                f"Element '{identity}': compensation is not supported; draw what undoes it as a path of its own."
+            )
         if xml.find(BPMN + "standardLoopCharacteristics") is not None:
             self._problems.append(
                 f"Element '{identity}': a standard loop is not supported; draw the loop or use multi-instance."
@@ -174,7 +195,7 @@ class _Reader:
         """Give every element its flows, its boundary events and, for scopes, its starts."""
         for flow in self._flows:
             for end in (flow.source, flow.target):
-                if end not in self._elements:
+                if end not in self._elements and end not in self._refused:
                     self._problems.append(f"Element '{flow.id}': the flow refers to '{end}', which does not exist.")
         for identity, element in list(self._elements.items()):
             inside = [e for e in self._elements.values() if e.scope == identity] if element.kind in SCOPES else []

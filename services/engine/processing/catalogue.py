@@ -4,7 +4,8 @@ from collections import OrderedDict
 from typing import TypeVar
 
 from services.engine.model.bpmn import Process
-from services.engine.model.dmn import DecisionRequirements, parse_dmn
+from services.engine.model.decisions import DecisionRequirements
+from services.engine.model.dmn import parse_dmn
 from services.engine.model.parse import parse_bpmn
 from services.engine.state.decisions import Requirements
 from services.engine.state.store import Store
@@ -29,7 +30,7 @@ class Catalogue:
             definition = self._store.definitions.get(definition_key)
             if definition is None:
                 raise LookupError(f"no process is deployed with key {definition_key}")
-            process = next(p for p in parse_bpmn(definition.content) if p.id == definition.process_id)
+            process = next(p for p in parse_bpmn(definition.content, deployed=True) if p.id == definition.process_id)
         _keep(self._processes, definition_key, process)
         return process
 
@@ -40,7 +41,7 @@ class Catalogue:
             requirements = self._store.decisions.requirements(requirements_key)
             if requirements is None:
                 raise LookupError(f"no decisions are deployed with key {requirements_key}")
-            found = (requirements, parse_dmn(requirements.content))
+            found = (requirements, parse_dmn(requirements.content, deployed=True))
         _keep(self._decisions, requirements_key, found)
         return found
 

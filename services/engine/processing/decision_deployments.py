@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from services.engine.model.dmn import DecisionRequirements, parse_dmn
+from services.engine.model.decisions import DecisionRequirements
+from services.engine.model.dmn import parse_dmn
 from services.engine.processing.work import Work
 from services.engine.state.decisions import DecisionVersion, Requirements
 

@@ -1,10 +1,11 @@
 """Deploying and deleting processes and decisions. A refused deployment leaves nothing behind."""
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from services.engine.errors import InvalidModel, Reason, Rejection
-from services.engine.model.bpmn import Process
+from services.engine.model.bpmn import Binding, Kind, Process
 from services.engine.model.parse import parse_bpmn
 from services.engine.processing.decision_deployments import (
     DeployedDecisions,
@@ -76,12 +77,30 @@ def _read(resources: list[Resource]) -> tuple[list[tuple[Resource, list[Process]
             if process.id in owners:
                 problems.append(f"The process id '{process.id}' is in '{owners[process.id]}' and in '{resource.name}'.")
             owners[process.id] = resource.name
+    decisions = {identity for table in tables for identity in table.model.decisions}
+    for resource, processes in models:
+        for process in processes:
+            problems.extend(f"'{resource.name}': {text}" for text in _unbound(process, set(owners), decisions))
     if problems:
         raise Rejection(
             Reason.INVALID_ARGUMENT,
             "Expected to deploy new resources, but encountered the following errors:\n" + "\n".join(problems),
         )
     return models, tables
+
+
+def _unbound(process: Process, processes: set[str], decisions: set[str]) -> Iterator[str]:
+    """What is bound to this very deployment must be in it (Zeebe's rule for the binding type 'deployment')."""
+    for element in process.elements.values():
+        if element.called is None or element.called.binding != Binding.DEPLOYMENT:
+            continue
+        target = element.called.id.text
+        what, there = ("process", processes) if element.kind == Kind.CALL_ACTIVITY else ("decision", decisions)
+        if target not in there:
+            yield (
+                f"Element '{element.id}': it is bound to this deployment, which has no {what} with the id '{target}';"
+                " deploy both together, or bind it to the latest version."
+            )
 
 
 def _unchanged(work: Work, resource: Resource, process: Process) -> Definition | None:

@@ -96,6 +96,12 @@ class Instances:
         document = self._connection.execute(_SELECT, {"instance": key}).scalar()
         return None if document is None else _from_document(json.loads(document))
 
+    def look(self, key: int) -> Instance | None:
+        """The instance, to be read and left as it is."""
+        if key in self._changed:
+            return self._changed[key]
+        return self._loaded.get(key) or self._load(key)
+
     def add(self, instance: Instance) -> None:
         self._changed[instance.key] = instance
 
@@ -127,7 +133,7 @@ class Instances:
             if gone := instance.indexed - current:
                 self._connection.execute(_UNINDEX, [{"node": n} for n in gone])
             if new := current - instance.indexed:
-                self._connection.execute(insert(nodes), [{"key": n, "instance_key": key} for n in new])
+                self._connection.execute(_INDEX, [_index_row(instance, instance.nodes[n]) for n in new])
             instance.indexed = current
             self._loaded[key] = instance
             self._loaded.move_to_end(key)
@@ -145,9 +151,20 @@ class Instances:
 _SELECT = select(instances.c.document).where(instances.c.key == bindparam("instance"))
 _DELETE = delete(instances).where(instances.c.key == bindparam("instance"))
 _OWNER = select(nodes.c.instance_key).where(nodes.c.key == bindparam("node"))
+_INDEX = insert(nodes)
 _UNINDEX = delete(nodes).where(nodes.c.key == bindparam("node"))
 _INSERT = upsert(instances)
 _UPSERT = _INSERT.on_conflict_do_update(index_elements=["key"], set_={"document": _INSERT.excluded.document})
+
+
+def _index_row(instance: Instance, node: Node) -> dict[str, Any]:
+    return {
+        "key": node.key,
+        "instance_key": instance.key,
+        "definition_key": instance.definition_key,
+        "element_id": node.element_id,
+        "kind": node.kind,
+    }
 
 
 def _to_document(instance: Instance) -> str:

@@ -15,6 +15,8 @@ from services.engine.state.incidents import Incidents
 from services.engine.state.instances import Instances
 from services.engine.state.jobs import Jobs
 from services.engine.state.messages import Messages
+from services.engine.state.migration import migrate
+from services.engine.state.overview import Overview
 from services.engine.state.records import Record, Records
 from services.engine.state.signals import Signals, Starts
 from services.engine.state.tables import counters, metadata
@@ -36,6 +38,7 @@ class Store:
         try:
             self._connection = self._engine.connect()
             metadata.create_all(self._connection)
+            migrate(self._connection)
             self._connection.commit()
         except OperationalError as error:
             self._engine.dispose()
@@ -54,6 +57,7 @@ class Store:
         self.definitions = Definitions(self._connection)
         self.decisions = Decisions(self._connection)
         self.records = Records(self._connection)
+        self.overview = Overview(self._connection)
         self._read_counters()
         self._connection.rollback()
 

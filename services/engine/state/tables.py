@@ -1,6 +1,6 @@
 """The tables of the engine's own SQLite file. Times are milliseconds since 1970, values are JSON texts."""
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, String, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, String, Table, Text, text
 
 metadata = MetaData()
 
@@ -61,7 +61,15 @@ Index("decisions_by_id", decisions.c.decision_id, decisions.c.version)
 
 instances = Table("instances", metadata, _key(primary=True), Column("document", Text, nullable=False))
 
-nodes = Table("nodes", metadata, _key(primary=True), _key("instance_key"))
+nodes = Table(
+    "nodes",
+    metadata,
+    _key(primary=True),
+    _key("instance_key"),
+    Column("definition_key", BigInteger),  # these three for who looks on: how many stand at which element
+    Column("element_id", String),
+    Column("kind", String),
+)
 
 jobs = Table(
     "jobs",
@@ -192,3 +200,8 @@ records = Table(
     Column("value", Text, nullable=False),
 )
 Index("records_by_instance", records.c.instance_key, records.c.position)
+INSTANCE_ENDED = (
+    "\"key\" = instance_key AND value_type = 'PROCESS_INSTANCE' "
+    "AND intent IN ('ELEMENT_COMPLETED', 'ELEMENT_TERMINATED')"
+)
+ENDS = Index("records_of_ends", records.c.position, sqlite_where=text(INSTANCE_ENDED))

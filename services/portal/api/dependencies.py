@@ -1,7 +1,7 @@
 """How a route gets what it works with: declare a parameter of one of these types, such as ``books: Books``.
 
 ``create_app`` is given the objects by name: register, settings, store, loan_keys, vault_recipients, recorders;
-turn_clock in a demo, provider where people sign in at one.
+turn_clock in a demo, provider where people sign in at one, doctor and engine where this process has them.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import schemathesis
 from access_rules import ROLES, RULES, SIGNED, Rule
+from engine_looked_at import with_one_stuck
 from fastapi import FastAPI
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -95,7 +96,8 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> House:
     folder = tmp_path_factory.mktemp("house")
     books = folder / "register.db"
     desk = ReviewDesk(f"sqlite:///{books}")
-    known = {**lend(desk), **besides(desk)}
+    engine, keys = with_one_stuck()
+    known = {**lend(desk), **besides(desk), **keys}
     fields = {
         **{camel(name): value for name, value in known.items()},
         "custodianId": "keeper",
@@ -116,6 +118,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> House:
             "recorders": lambda _kind, _configuration: lens,
             "models": MODELS,
             "doctor": nothing_wrong,
+            "engine": engine,
             "turn_clock": lambda by: NOON + by,
         }
     )

@@ -10,6 +10,9 @@ INPUT = '<input id="i"><inputExpression><text>x</text></inputExpression></input>
 RULE = '<rule id="r"><inputEntry id="e"><text>1</text></inputEntry><outputEntry><text>1</text></outputEntry></rule>'
 
 
+LITERAL = "<literalExpression><text>1</text></literalExpression>"
+
+
 def decision(content: str, attributes: str = 'id="d" name="D"') -> str:
     return f"<decision {attributes}>{content}</decision>"
 
@@ -27,20 +30,48 @@ def literal(expression: str, attributes: str = "") -> str:
     [
         ("", "no decision"),
         (decision(""), "Decision 'd' has no logic"),
-        (decision("<context/>"), "Decision 'd': the boxed expression 'context'"),
-        (decision("<invocation/>"), "'invocation' is not supported"),
-        ('<businessKnowledgeModel id="b" name="B"/>' + literal("1"), "Business knowledge model 'b'"),
+        (decision("<context/>"), "Decision 'd': the context has no entry"),
+        (decision("<context><contextEntry/></context>"), "entry '' of the context has no expression"),
+        (decision("<conditional/>"), "Decision 'd': the boxed expression 'conditional' is not supported"),
+        (decision("<invocation/>"), "Decision 'd': the invocation names no business knowledge model"),
+        (
+            decision("<invocation><literalExpression><text>b</text></literalExpression></invocation>"),
+            "Decision 'd' calls 'b': require the business knowledge model",
+        ),
+        (
+            decision("<relation><column name='a'/><row/></relation>"),
+            "Decision 'd': row 1 of the relation has 0 expressions, the relation 1 columns",
+        ),
+        ('<businessKnowledgeModel name="B"/>' + literal("1"), "Business knowledge model 'B' needs an id and a name"),
+        (
+            '<businessKnowledgeModel id="b" name="B"><knowledgeRequirement><requiredKnowledge href="#b"/>'
+            "</knowledgeRequirement></businessKnowledgeModel>" + literal("1"),
+            "Business knowledge model 'b' requires itself",
+        ),
+        (
+            decision(
+                '<knowledgeRequirement><requiredKnowledge href="#gone"/></knowledgeRequirement>'
+                "<literalExpression><text>1</text></literalExpression>"
+            ),
+            "requires the business knowledge model 'gone', which the file does not have",
+        ),
+        (literal("1") + literal("2"), "The id 'd' is used twice"),
+        (literal("1") + decision(LITERAL, 'id="1d" name="E"'), "The id '1d' is no valid XML name"),
         ('<import namespace="other" importType="x"/>' + literal("1"), "import of 'other'"),
         (literal("1 +"), "Decision 'd': The expression '1 +' cannot be read"),
         (literal(""), "Decision 'd': the expression must not be empty"),
         (literal("1", 'expressionLanguage="groovy"'), "language 'groovy' is not supported"),
-        (literal("x instance of list&lt;number&gt;"), "Camunda's FEEL"),
         (decision("<literalExpression><text>1</text></literalExpression>", 'name="D"'), "'D' needs an id"),
         (decision("<literalExpression><text>1</text></literalExpression>", 'id="d"'), "Decision 'd' needs a name"),
         (table(INPUT + '<output id="o" name="y"/>' + RULE, 'hitPolicy="BEST"'), "Decision 'd': the hit policy 'BEST'"),
         (table(INPUT + '<output name="y"/>', 'hitPolicy="COLLECT" aggregation="AVG"'), "the aggregation 'AVG'"),
         (table(INPUT + '<output name="y"/><output name="z"/>', 'hitPolicy="COLLECT" aggregation="SUM"'), "one output"),
         (table(INPUT + '<output name="y"/><output/>'), "each output of several needs a name"),
+        (table(INPUT + '<output name="y"/><output name="y"/>'), "two outputs have the same name"),
+        (
+            table(INPUT + '<output name="y"/>' + RULE.replace("<text>1</text></outputEntry>", "<text/></outputEntry>")),
+            "Decision 'd', rule 'r': the expression must not be empty; write null",
+        ),
         (table(INPUT), "has no output"),
         (table('<input id="i"/><output name="y"/>'), "input 'i' has no expression"),
         (table(INPUT + INPUT + '<output name="y"/>' + RULE), "rule 'r' has 1 input and 1 output entries"),
@@ -64,6 +95,85 @@ def literal(expression: str, attributes: str = "") -> str:
 def test_is_refused_with_a_sentence(content: str, sentence: str) -> None:
     with pytest.raises(InvalidModel) as caught:
         parse_dmn(f"{HEAD}{content}</definitions>".encode())
+    assert any(sentence in problem for problem in caught.value.problems), caught.value.problems
+
+
+ENTRIES = RULE.replace('<rule id="r">', "").replace("</rule>", "")
+OUTPUT = '<output id="o" name="y"/>'
+INPUT_ENTRY, OUTPUT_ENTRY = ENTRIES[: ENTRIES.index("<outputEntry>")], ENTRIES[ENTRIES.index("<outputEntry>") :]
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (decision(LITERAL + "<thing/>"), "Element 'd': a 'decision' cannot hold 'thing'"),
+        (literal("1") + "<thing/>", "Element 'drg': a 'definitions' cannot hold 'thing'"),
+        (decision(LITERAL, 'id="d" name="D" colour="red"'), "Element 'd': a 'decision' has no attribute 'colour'"),
+        (decision(LITERAL + '<variable name="d"/>'), "Element 'd': 'variable' stands too late"),
+        (decision(LITERAL * 2), "Element 'd': only one 'literalExpression' can stand in it"),
+        (decision("<informationRequirement/>" + LITERAL), "a 'informationRequirement' needs 'requiredDecision'"),
+        (decision("hello" + LITERAL), "Element 'd': the text 'hello' stands between its elements"),
+        (decision('<z:a xmlns:z="z"/>' + LITERAL), "Element 'd': 'a' belongs inside 'extensionElements'"),
+        (table(OUTPUT + INPUT + RULE), "Element 'd', 'decisionTable': 'input' stands too late"),
+        (
+            table(INPUT + OUTPUT + f'<rule id="r">{OUTPUT_ENTRY}{INPUT_ENTRY}</rule>'),
+            "'r': 'inputEntry' stands too late",
+        ),
+        (
+            table(INPUT + OUTPUT + RULE.replace("<text>1</text></inputEntry>", "</inputEntry>")),
+            "Element 'e': a 'inputEntry' needs 'text'",
+        ),
+        (literal("1") + '<inputData id="x"/>', "Element 'x': an 'inputData' needs a name"),
+    ],
+)
+def test_what_the_schema_forbids_is_refused(content: str, sentence: str) -> None:
+    with pytest.raises(InvalidModel) as caught:
+        parse_dmn(f"{HEAD}{content}</definitions>".encode())
+    assert any(sentence in problem for problem in caught.value.problems), caught.value.problems
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        decision('<extensionElements><z:a xmlns:z="z"/></extensionElements>' + LITERAL),
+        decision(LITERAL, 'id="d" name="D" z:a="1" xmlns:z="z"'),
+        decision("<description>why</description><question>what</question><variable name='d'/>" + LITERAL),
+        '<itemDefinition id="t" name="t"><typeRef>string</typeRef></itemDefinition>' + literal("1"),
+        literal("1") + '<knowledgeSource id="k" name="k"/>',
+        table(INPUT + OUTPUT + '<annotation name="a"/>' + RULE, 'preferredOrientation="Rule-as-Row"'),
+    ],
+)
+def test_what_the_schema_allows_is_taken(content: str) -> None:
+    parse_dmn(f"{HEAD}{content}</definitions>".encode())
+
+
+FUNCTION = "<functionDefinition><formalParameter name='n'/>{}</functionDefinition>"
+FOR_CAMUNDA = HEAD.replace(
+    "<definitions ",
+    '<definitions xmlns:m="http://camunda.org/schema/modeler/1.0" m:executionPlatform="Camunda Cloud" ',
+)
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (literal("x instance of list&lt;number&gt;"), "uses the type 'list<…>', which Camunda's FEEL does not have"),
+        (decision(FUNCTION.format(LITERAL)), "Zeebe evaluates no decision that is a function"),
+        (
+            decision(f"<list>{FUNCTION.format('<list>' + LITERAL + '</list>')}</list>"),
+            "Zeebe takes a function definition with a literal expression only",
+        ),
+        (
+            f'<businessKnowledgeModel id="b" name="B"><encapsulatedLogic>{FUNCTION.format(LITERAL)}</encapsulatedLogic>'
+            "</businessKnowledgeModel>" + literal("1"),
+            "Zeebe takes neither a function nor an invocation as its logic",
+        ),
+    ],
+)
+def test_a_file_made_for_camunda_is_held_to_what_zeebe_reads(content: str, sentence: str) -> None:
+    parse_dmn(f"{HEAD}{content}</definitions>".encode())
+    with pytest.raises(InvalidModel) as caught:
+        parse_dmn(f"{FOR_CAMUNDA}{content}</definitions>".encode())
     assert any(sentence in problem for problem in caught.value.problems), caught.value.problems
 
 

@@ -239,6 +239,8 @@ CONVERSION: Cases = [
     ('number("1,000.5", ",")', "1000.5"),
     ('number("1,5", ",", ",")', "null"),
     ('number("1 e 3")', "null"),
+    ("number(11.5)", "11.5"),
+    ('number(11.5, ".", ",")', "null"),
     ('number(from: "1.000,5", grouping separator: ".", decimal separator: ",")', "1000.5"),
     ("string(1.10)", '"1.10"'),
     ("string(null)", "null"),

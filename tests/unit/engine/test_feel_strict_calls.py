@@ -30,6 +30,23 @@ def test_what_such_a_call_is_part_of_may_go_on_without_it(text: str, value: obje
     assert compile_expression(text).evaluate({}, strict=True) == value
 
 
+@pytest.mark.parametrize(
+    ("text", "elsewhere"),
+    [
+        ('count("x")', 1),
+        ("count({a: 1})", 1),
+        ("odd([1])", True),
+        ('substring("foobar", 5, null)', "ar"),
+        ('list contains("x", "x")', True),
+    ],
+)
+def test_a_single_value_is_no_list_in_a_diagram_as_camunda_has_it(text: str, elsewhere: object) -> None:
+    """DMN 1.3 (10.3.2.9.4) coerces, and so do decisions; Camunda does not."""
+    with pytest.raises(FeelEvaluationError, match="does not take these arguments"):
+        compile_expression(text).evaluate({}, strict=True)
+    assert compile_expression(text).evaluate({}) == elsewhere
+
+
 @pytest.mark.parametrize("text", [*FAIL, *(text for text, _ in GO_ON)])
 def test_it_is_null_otherwise(text: str) -> None:
     compile_expression(text).evaluate({})

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from urllib.parse import urljoin
 
 import pytest
+from engine_looked_at import with_one_stuck
+from fastapi import APIRouter
 from fastapi.routing import APIRoute
 from portal_client import Portal
 from review_desk import ReviewDesk
@@ -19,12 +21,18 @@ READER = {"/admin": "admin", "/storage": "operator", "/register": "reviewer"}
 def lists() -> Iterator[tuple[str, type[Wanted]]]:
     """The addresses whose question is a list's."""
     for router in pages.routers():
-        for route in router.routes:
-            if isinstance(route, APIRoute):
-                for parameter in route.dependant.query_params:
-                    kind = parameter.field_info.annotation
-                    if isinstance(kind, type) and issubclass(kind, Wanted) and not route.path.endswith(".csv"):
-                        yield route.path, kind
+        yield from _lists_of(router, "")
+
+
+def _lists_of(router: APIRouter, before: str) -> Iterator[tuple[str, type[Wanted]]]:
+    for route in router.routes:
+        if isinstance(inner := getattr(route, "original_router", None), APIRouter):  # included, and kept as it is
+            yield from _lists_of(inner, before + router.prefix)
+        if isinstance(route, APIRoute):
+            for parameter in route.dependant.query_params:
+                kind = parameter.field_info.annotation
+                if isinstance(kind, type) and issubclass(kind, Wanted) and not route.path.endswith(".csv"):
+                    yield before + route.path, kind
 
 
 LISTS = {path: kind for path, kind in lists() if "{" not in path}
@@ -35,12 +43,15 @@ def reader(path: str) -> str:
 
 
 def test_the_lists_are_found() -> None:
-    assert {"/register", "/register/copies-out", "/register/next-overwritten"} <= set(LISTS)
+    own = {"/register", "/register/copies-out", "/register/next-overwritten"}
+    included = {"/admin/recorders", "/admin/engine/instances", "/admin/engine/incidents", "/admin/engine/jobs"}
+    assert own | included <= set(LISTS)
 
 
 @pytest.mark.parametrize("path", LISTS)
 async def test_each_order_of_a_list_is_an_answer(desk: ReviewDesk, portal: Portal, path: str) -> None:
     desk.submitted()
+    portal.app.state.dependencies["engine"] = with_one_stuck()[0]
     browser = await portal.signed_in(reader(path))
 
     for sort in LISTS[path].SORTS:
@@ -55,6 +66,7 @@ async def test_each_order_of_a_list_is_an_answer(desk: ReviewDesk, portal: Porta
 @pytest.mark.parametrize("path", LISTS)
 async def test_a_list_is_searched_and_what_was_looked_for_stays(desk: ReviewDesk, portal: Portal, path: str) -> None:
     desk.submitted()
+    portal.app.state.dependencies["engine"] = with_one_stuck()[0]
     browser = await portal.signed_in(reader(path))
 
     found = await browser.get(f"{path}?text=no%20such%20%25%20thing")

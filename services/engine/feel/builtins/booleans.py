@@ -21,9 +21,9 @@ def get_or_else(value: Value, default: Value) -> Value:
     return default if value is None else value
 
 
-@builtin("assert", "value: any", "condition: any", "cause: string?")
-def assert_condition(value: Value, condition: Value, cause: str | None = None) -> Value:
+@builtin("assert", "value: any", "condition: any", "cause: any?")
+def assert_condition(value: Value, condition: Value, cause: Value = None) -> Value:
     """Fails the whole evaluation where the condition is not true."""
     if condition is True:
         return value
-    raise FeelEvaluationError(cause or "The condition is not fulfilled")
+    raise FeelEvaluationError(cause if isinstance(cause, str) else "The condition is not fulfilled")

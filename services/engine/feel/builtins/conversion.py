@@ -40,8 +40,8 @@ def time(source: Value) -> Value:
     return source if isinstance(source, Time) else None
 
 
-@builtin("time", "hour: number", "minute: number", "second: number", "offset: duration?")
-def time_of(hour: Decimal, minute: Decimal, second: Decimal, offset: DayTime | YearMonths | None = None) -> Value:
+@builtin("time", "hour: number", "minute: number", "second: number", "offset: any?")
+def time_of(hour: Decimal, minute: Decimal, second: Decimal, offset: Value = None) -> Value:
     if not (0 <= hour < 24 and 0 <= minute < 60 and 0 <= second < 60):
         return None
     nanos = (int(hour) * 3600 + int(minute) * 60) * NANOS + int(second * NANOS)
@@ -96,7 +96,7 @@ def years_and_months_duration(start: Date | DateTime, end: Date | DateTime) -> V
 @builtin("number", "from: any", "grouping separator: string?", "decimal separator: string?")
 def number(source: Value, grouping: str | None = None, decimal: str | None = None) -> Value:
     if isinstance(source, Decimal):
-        return source
+        return source if grouping is None and decimal is None else None
     if not isinstance(source, str) or grouping not in (None, " ", ",", ".") or decimal not in (None, ",", "."):
         return None
     if grouping is not None and grouping == decimal:

@@ -77,18 +77,16 @@ def concatenate(*lists: Value) -> Value:
 
 @builtin("insert before", "list: list", "position: number", "newItem: any")
 def insert_before(items: list[Value], position: Decimal, new_item: Value) -> Value:
+    """Behind the last item for a position past the end, as Camunda has it."""
     index = _index(items, position)
-    if index is None or index > len(items):
-        return None
-    return [*items[:index], new_item, *items[index:]]
+    return None if index is None else [*items[:index], new_item, *items[index:]]
 
 
 @builtin("remove", "list: list", "position: number")
 def remove(items: list[Value], position: Decimal) -> Value:
+    """The list as it is for a position past the end, as Camunda has it."""
     index = _index(items, position)
-    if index is None or index >= len(items):
-        return None
-    return [*items[:index], *items[index + 1 :]]
+    return None if index is None else [*items[:index], *items[index + 1 :]]
 
 
 @builtin("list replace", "list: list", "match: function", "newItem: any")

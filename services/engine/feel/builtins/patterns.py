@@ -1,9 +1,10 @@
 """Regular expressions as Camunda's functions take them (java.util.regex), on Python's own."""
 
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 
-_FLAGS = {"s": re.DOTALL, "m": re.MULTILINE, "i": re.IGNORECASE, "x": re.VERBOSE}
+_FLAGS = {"s": re.DOTALL, "m": re.MULTILINE, "i": re.IGNORECASE}
 _REFERENCE = re.compile(r"\\(.)|\$(\d)|\$\{(\w+)\}", re.DOTALL)
 # classes of XPath and Java that Python writes otherwise; each is what stands inside a [...]
 _PROPERTIES = {
@@ -24,13 +25,63 @@ def compile_pattern(pattern: str, flags: str | None = None) -> re.Pattern[str]:
     for letter in letters:
         value |= _FLAGS.get(letter, re.NOFLAG)
     try:
-        return re.compile(re.escape(pattern) if "q" in letters else _python_pattern(pattern), value)
+        return re.compile(re.escape(pattern) if "q" in letters else _python_pattern(pattern, letters), value)
     except re.error as error:
         raise ValueError(f"'{pattern}' is not a pattern: {error}.") from error
 
 
-def _python_pattern(pattern: str) -> str:
-    return _PROPERTY.sub(_property, pattern).replace("(?<", "(?P<").replace("(?P<=", "(?<=").replace("(?P<!", "(?<!")
+def _python_pattern(pattern: str, flags: str) -> str:
+    if "x" in flags:
+        pattern = _without_space(pattern)
+    pattern = "".join(_python_parts(_PROPERTY.sub(_property, pattern), dot_all="s" in flags))
+    return pattern.replace("(?<", "(?P<").replace("(?P<=", "(?<=").replace("(?P<!", "(?<!")
+
+
+def _without_space(pattern: str) -> str:
+    """The flag x takes blanks out, but not those inside a character class (XPath functions, 5.6.1.1)."""
+    kept: list[str] = []
+    depth = 0
+    for position, char in enumerate(pattern):
+        escaped = position > 0 and pattern[position - 1] == "\\"
+        depth += (char == "[" and not escaped) - (char == "]" and not escaped and depth > 0)
+        if depth or not char.isspace():
+            kept.append(char)
+    return "".join(kept)
+
+
+def _python_parts(pattern: str, *, dot_all: bool) -> Iterator[str]:
+    """Piece by piece: `.` matches no line end, `[A-Z-[OI]]` is a difference. ValueError for `[\\1]`."""
+    position = 0
+    while position < len(pattern):
+        char = pattern[position]
+        if char == "\\":
+            yield pattern[position : position + 2]
+            position += 2
+        elif char == "[":
+            position, text = _class(pattern, position)
+            yield text
+        else:
+            yield r"[^\n\r]" if char == "." and not dot_all else char
+            position += 1
+
+
+def _class(pattern: str, start: int) -> tuple[int, str]:
+    """The character class that begins at `start`: the position behind it, and what Python writes for it."""
+    position = start + (2 if pattern.startswith("[^", start) else 1)
+    first = position
+    while position < len(pattern):
+        if pattern[position] == "\\":
+            if pattern[position + 1 : position + 2].isdigit():
+                raise ValueError(f"A back reference stands inside a character class of '{pattern}'.")
+            position += 2
+        elif pattern.startswith("-[", position) and "]]" in pattern[position:]:
+            end, taken = _class(pattern, position + 1)
+            return end + 1, f"(?:(?!{taken}){pattern[start:position]}])"
+        elif pattern[position] == "]" and position > first:
+            return position + 1, pattern[start : position + 1]
+        else:
+            position += 1
+    return position, pattern[start:position]
 
 
 def _property(match: re.Match[str]) -> str:

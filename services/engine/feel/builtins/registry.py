@@ -73,16 +73,16 @@ class Builtin:
             return set(names) <= set(known) and needed <= set(names)
         return count >= self.required and (self.variadic or count <= len(self.params))
 
-    def arguments(self, values: Sequence[Value], names: Sequence[str]) -> list[Value] | None:
-        """One value for each parameter, coerced to its type; None where one does not fit."""
+    def arguments(self, values: Sequence[Value], names: Sequence[str], *, strict: bool) -> list[Value] | None:
+        """One value for each parameter, coerced to its type unless ``strict``; None where one does not fit."""
         if names:
             given = dict(zip(names, values, strict=True))
             values = [given.get(param.name) for param in self.params]
         arguments: list[Value] = []
         for number, value in enumerate(values):
             param = self.params[min(number, len(self.params) - 1)]
-            fitting = param.coerce(value)
-            if not param.fits(fitting):
+            fitting = value if strict else param.coerce(value)
+            if not param.fits(fitting) or (strict and value is None and param.kind != "any" and not names):
                 return None
             arguments.append(fitting)
         return arguments
@@ -106,15 +106,19 @@ def _param(spec: str) -> Param:
     return Param(name, kind.removesuffix("?"), kind.endswith("?"))
 
 
-def call_builtin(name: str, values: Sequence[Value], names: Sequence[str], now: Now) -> Value:
-    """Calls the first overload that the arguments fit; null where it gives no result. CallFailed where none fits."""
+def call_builtin(name: str, values: Sequence[Value], names: Sequence[str], now: Now, *, strict: bool = False) -> Value:
+    """Calls the first overload that the arguments fit; null where it gives no result. CallFailed where none fits.
+
+    DMN takes a single value for a list, a list of one item for that item, and null for what may be left out; Camunda
+    does not. With ``strict`` it goes as Camunda has it.
+    """
     overloads = _OVERLOADS.get(name, [])
     if names:  # `(range, point)` and `(point, range)` have the same names: the order written tells them apart
         overloads = sorted(overloads, key=lambda overload: [param.name for param in overload.params] != list(names))
     for overload in overloads:
         if not overload.takes(len(values), names):
             continue
-        arguments = overload.arguments(values, names)
+        arguments = overload.arguments(values, names, strict=strict)
         if arguments is None:
             continue
         try:

@@ -109,12 +109,12 @@ def to_base64(value: str) -> Value:
     return base64.b64encode(value.encode()).decode()
 
 
-@builtin("string join", "list: list", "delimiter: string?", "prefix: string?", "suffix: string?")
+@builtin("string join", "list: list", "delimiter: any?", "prefix: string?", "suffix: string?")
 def string_join(
-    items: list[Value], delimiter: str | None = None, prefix: str | None = None, suffix: str | None = None
+    items: list[Value], delimiter: Value = None, prefix: str | None = None, suffix: str | None = None
 ) -> Value:
     """Nulls are left out; an item that is neither null nor a string makes the result null."""
     texts = [item for item in items if item is not None]
-    if not all(isinstance(item, str) for item in texts):
+    if not all(isinstance(item, str) for item in [*texts, delimiter or ""]):
         return None
-    return (prefix or "") + (delimiter or "").join(str(item) for item in texts) + (suffix or "")
+    return (prefix or "") + str(delimiter or "").join(str(item) for item in texts) + (suffix or "")

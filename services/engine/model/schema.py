@@ -1,0 +1,245 @@
+"""What BPMN's schema asks of a file, and what Zeebe asks beyond it before it looks at a process.
+
+A broker checks each file against the XML schema of BPMN 2.0 and refuses it as a whole; so the same is asked here: ids,
+references, the attributes and children that an element may have, their order and number. What is outside BPMN's
+namespace is free as attribute, and as element inside ``extensionElements``.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+
+from lxml import etree
+
+from services.engine.model.xml import BPMN, ZEEBE, local
+
+_NCNAME = re.compile(r"[^\W\d][\w.\-]*")
+_BOOLEANS = {"true", "false", "1", "0"}
+
+# children that come first, in this order; what is not named here is a flow element, an artifact, or stands anywhere
+_ORDER = {
+    name: rank
+    for rank, names in enumerate(
+        [
+            "documentation",
+            "extensionElements",
+            "auditing monitoring categoryValueRef incoming",
+            "outgoing",
+            "ioSpecification property dataInputAssociation dataOutputAssociation",
+            "standardLoopCharacteristics multiInstanceLoopCharacteristics laneSet",
+        ]
+    )
+    for name in names.split()
+}
+_FLOW_ELEMENT, _ARTIFACT = 10, 11
+_ARTIFACTS = {"association", "group", "textAnnotation"}
+_ONCE = {
+    "extensionElements", "auditing", "monitoring", "ioSpecification", "standardLoopCharacteristics",
+    "multiInstanceLoopCharacteristics", "conditionExpression", "completionCondition", "timeDate", "timeDuration",
+    "timeCycle", "script",
+}  # fmt: skip
+
+_ACTIVITY = "isForCompensation? startQuantity completionQuantity default"
+# the attributes of an element beside id and, for most, name; `?` marks those that are true or false
+_ATTRIBUTES = {
+    "definitions": "name targetNamespace expressionLanguage typeLanguage exporter exporterVersion",
+    "process": "name processType isClosed? isExecutable? definitionalCollaborationRef",
+    "task": _ACTIVITY,
+    "manualTask": _ACTIVITY,
+    "serviceTask": f"{_ACTIVITY} implementation operationRef",
+    "sendTask": f"{_ACTIVITY} implementation messageRef operationRef",
+    "receiveTask": f"{_ACTIVITY} implementation instantiate? messageRef operationRef",
+    "userTask": f"{_ACTIVITY} implementation",
+    "scriptTask": f"{_ACTIVITY} scriptFormat",
+    "businessRuleTask": f"{_ACTIVITY} implementation",
+    "callActivity": f"{_ACTIVITY} calledElement",
+    "subProcess": f"{_ACTIVITY} triggeredByEvent?",
+    "exclusiveGateway": "gatewayDirection default",
+    "inclusiveGateway": "gatewayDirection default",
+    "parallelGateway": "gatewayDirection",
+    "eventBasedGateway": "gatewayDirection instantiate? eventGatewayType",
+    "startEvent": "parallelMultiple? isInterrupting?",
+    "intermediateCatchEvent": "parallelMultiple?",
+    "boundaryEvent": "parallelMultiple? cancelActivity? attachedToRef",
+    "intermediateThrowEvent": "",
+    "endEvent": "",
+    "sequenceFlow": "sourceRef targetRef isImmediate?",
+    "multiInstanceLoopCharacteristics": "isSequential? behavior oneBehaviorEventRef noneBehaviorEventRef",
+    "messageEventDefinition": "messageRef",
+    "timerEventDefinition": "",
+    "signalEventDefinition": "signalRef",
+    "errorEventDefinition": "errorRef",
+    "escalationEventDefinition": "escalationRef",
+    "linkEventDefinition": "",
+    "terminateEventDefinition": "",
+    "compensateEventDefinition": "waitForCompletion? activityRef",
+    "message": "itemRef",
+    "signal": "structureRef",
+    "error": "errorCode structureRef",
+    "escalation": "escalationCode structureRef",
+}
+_WITHOUT_NAME = frozenset(
+    name for name in _ATTRIBUTES if name.endswith("EventDefinition") and name != "linkEventDefinition"
+) | {"multiInstanceLoopCharacteristics"}
+_REQUIRED = {"sequenceFlow": ("sourceRef", "targetRef"), "boundaryEvent": ("attachedToRef",)}
+_REFERENCES = ("default", "dataObjectRef", "dataStoreRef")
+# what may stand in an element; a name that is in none of these is no element of BPMN that a process can hold
+_BASE = "documentation extensionElements"
+_NODE = f"{_BASE} auditing monitoring categoryValueRef incoming outgoing"
+_DEFINITIONS = (
+    "cancelEventDefinition compensateEventDefinition conditionalEventDefinition errorEventDefinition"
+    " escalationEventDefinition linkEventDefinition messageEventDefinition signalEventDefinition"
+    " terminateEventDefinition timerEventDefinition"
+)
+_IN_ACTIVITY = (
+    f"{_NODE} ioSpecification property dataInputAssociation dataOutputAssociation resourceRole performer humanPerformer"
+    " potentialOwner standardLoopCharacteristics multiInstanceLoopCharacteristics"
+)
+_IN_CATCH = f"{_NODE} property dataOutput dataOutputAssociation outputSet {_DEFINITIONS} eventDefinitionRef"
+_IN_THROW = f"{_NODE} property dataInput dataInputAssociation inputSet {_DEFINITIONS} eventDefinitionRef"
+_CHILDREN = {
+    "task manualTask serviceTask sendTask receiveTask businessRuleTask callActivity": _IN_ACTIVITY,
+    "userTask": f"{_IN_ACTIVITY} rendering",
+    "scriptTask": f"{_IN_ACTIVITY} script",
+    "exclusiveGateway inclusiveGateway parallelGateway eventBasedGateway": _NODE,
+    "startEvent intermediateCatchEvent boundaryEvent": _IN_CATCH,
+    "intermediateThrowEvent endEvent": _IN_THROW,
+    "sequenceFlow": f"{_BASE} auditing monitoring categoryValueRef conditionExpression",
+    "message signal error escalation": _BASE,
+    "definitions": "import extension message signal error escalation process collaboration category"
+    " itemDefinition dataStore resource interface relationship endPoint correlationProperty partnerEntity partnerRole"
+    " choreography conversation globalConversation globalChoreographyTask globalTask globalUserTask globalScriptTask"
+    f" globalManualTask globalBusinessRuleTask {_DEFINITIONS}",
+}
+_ALLOWED = {name: frozenset(children.split()) for names, children in _CHILDREN.items() for name in names.split()}
+_WITHOUT_TEXT = frozenset(_ALLOWED) | {"process", "subProcess", "extensionElements"}
+# what Zeebe takes once in the extension elements of one element
+_EXTENSIONS_ONCE = frozenset(
+    f"{ZEEBE}{name}"
+    for name in [
+        "taskDefinition", "taskHeaders", "ioMapping", "calledElement", "calledDecision", "script", "subscription",
+        "loopCharacteristics", "versionTag", "assignmentDefinition", "taskSchedule", "formDefinition",
+        "priorityDefinition", "linkedResources",
+    ]
+)  # fmt: skip
+
+
+def schema_problems(root: etree._Element) -> Iterator[str]:
+    """A sentence for each thing that a broker's reading of the XML would refuse."""
+    if not root.get("targetNamespace"):
+        yield "The definitions need a targetNamespace."
+    kinds: dict[str, str] = {}
+    elements = list(_elements(root))
+    for element in elements:
+        identity = element.get("id")
+        if identity is not None:
+            if not _NCNAME.fullmatch(identity):
+                yield (
+                    f"Element '{identity}': the id is not a valid XML name; begin with a letter or '_', go on with"
+                    " letters, digits, '.', '-' and '_'."
+                )
+            if identity in kinds:
+                yield f"Element '{identity}': the id is used twice; give each element its own."
+            kinds[identity] = local(element)
+    for element in elements:
+        yield from _attribute_problems(element, kinds)
+        yield from _child_problems(element)
+        yield from _reference_problems(element, kinds)
+        if local(element) == "extensionElements":
+            yield from _extension_problems(element)
+
+
+def _elements(element: etree._Element) -> Iterator[etree._Element]:
+    """The elements of BPMN, without what extensions hold."""
+    if isinstance(element.tag, str) and element.tag.startswith(BPMN):
+        yield element
+        if element.tag != BPMN + "extensionElements":
+            for child in element:
+                yield from _elements(child)
+
+
+def _named(element: etree._Element) -> str:
+    """How a sentence begins that is about this element, or about the next one around it that has an id."""
+    owner: etree._Element | None = element
+    while owner is not None and not owner.get("id"):
+        owner = owner.getparent()
+    tag = local(element)
+    if owner is None:
+        return f"A '{tag}'"
+    return f"Element '{owner.get('id')}'" + ("" if owner is element else f", '{tag}'")
+
+
+def _attribute_problems(element: etree._Element, kinds: dict[str, str]) -> Iterator[str]:
+    tag = local(element)
+    if tag in ("process", "sequenceFlow") and not element.get("id"):
+        yield f"A '{tag}' has no id; give it one."
+    if tag not in _ATTRIBUTES:
+        return
+    names = ("id " if tag in _WITHOUT_NAME else "id name ") + _ATTRIBUTES[tag]
+    allowed = {name.rstrip("?"): name.endswith("?") for name in names.split()}
+    for name, value in ((str(key), str(text)) for key, text in element.attrib.items()):
+        if name.startswith("{"):
+            continue
+        if name not in allowed:
+            yield f"{_named(element)}: a '{tag}' has no attribute '{name}'; take it out."
+        elif allowed[name] and value.strip() not in _BOOLEANS:
+            yield f"{_named(element)}: the attribute '{name}' is true or false, not '{value}'."
+    for name in _REQUIRED.get(tag, ()):
+        if not element.get(name):
+            yield f"{_named(element)}: a '{tag}' needs the attribute '{name}'."
+
+
+def _child_problems(element: etree._Element) -> Iterator[str]:
+    tag = local(element)
+    names = [local(child) for child in element if isinstance(child.tag, str) and child.tag.startswith(BPMN)]
+    for name, count in Counter(names).items():
+        if count > 1 and name in _ONCE:
+            yield f"{_named(element)}: '{name}' can stand in it once, not {count} times; keep one."
+        if name not in _ALLOWED.get(tag, {name}):
+            yield f"{_named(element)}: a '{tag}' cannot hold '{name}'; take it out."
+    yield from _order_problems(element, names)
+    if tag in _WITHOUT_TEXT:
+        texts = [element.text, *(child.tail for child in element)]
+        text = next((text.strip() for text in texts if text and text.strip()), "")
+        if text:
+            yield f"{_named(element)}: the text '{text[:40]}' stands between its elements; take it out."
+    if tag in _WITHOUT_TEXT - {"extensionElements", "definitions"}:
+        foreign = next((c for c in element if isinstance(c.tag, str) and not c.tag.startswith(BPMN)), None)
+        if foreign is not None:
+            yield f"{_named(element)}: '{local(foreign)}' belongs inside 'extensionElements'."
+
+
+def _order_problems(element: etree._Element, names: list[str]) -> Iterator[str]:
+    rank = -1
+    for name in names:
+        place = _ARTIFACT if name in _ARTIFACTS else _ORDER.get(name, _FLOW_ELEMENT)
+        if place < rank:
+            yield f"{_named(element)}: '{name}' stands too late; the BPMN schema wants it earlier."
+            return
+        rank = place
+
+
+def _extension_problems(element: etree._Element) -> Iterator[str]:
+    for tag, count in Counter(child.tag for child in element).items():
+        if count > 1 and tag in _EXTENSIONS_ONCE:
+            yield f"{_named(element)}: it has {count} elements 'zeebe:{etree.QName(tag).localname}'; keep one."
+    form = element.find(ZEEBE + "formDefinition")
+    if form is not None and sum(bool(form.get(name)) for name in ("formId", "formKey", "externalReference")) != 1:
+        yield f"{_named(element)}: the form definition needs either a formId or a formKey."
+
+
+def _reference_problems(element: etree._Element, kinds: dict[str, str]) -> Iterator[str]:
+    tag = local(element)
+    for name in _REFERENCES:
+        reference = element.get(name)
+        if reference is not None and reference not in kinds:
+            yield f"{_named(element)}: '{name}' refers to '{reference}', which does not exist."
+    if tag in ("outgoing", "flowNodeRef"):
+        reference = (element.text or "").strip()
+        if reference not in kinds:
+            yield f"{_named(element)} refers to '{reference}', which does not exist."
+    outgoing = len(element.findall(BPMN + "outgoing"))
+    if tag == "eventBasedGateway" and outgoing < 2:
+        yield f"{_named(element)}: an event-based gateway needs two outgoing flows, each named in an 'outgoing'."
+    if tag == "boundaryEvent" and not outgoing and element.find(BPMN + "compensateEventDefinition") is None:
+        yield f"{_named(element)}: a boundary event needs an outgoing flow, named in an 'outgoing'."

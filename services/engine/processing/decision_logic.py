@@ -1,0 +1,280 @@
+"""Evaluates what stands inside decisions and business knowledge models."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from services.engine.feel import Expression, FeelEvaluationError, compile_expression, to_json
+from services.engine.feel.values import Function
+from services.engine.model.decisions import (
+    Aggregation,
+    BoxedContext,
+    BoxedFunction,
+    BoxedInvocation,
+    BoxedList,
+    BoxedRelation,
+    DecisionTable,
+    HitPolicy,
+    Knowledge,
+    Logic,
+    Rule,
+)
+
+Now = Callable[[], datetime]
+Row = dict[str, object]
+Variables = Mapping[str, object]
+
+_AGGREGATES = {
+    Aggregation.SUM: compile_expression("sum(values)"),
+    Aggregation.MIN: compile_expression("min(values)"),
+    Aggregation.MAX: compile_expression("max(values)"),
+}
+_NAME_LENGTH = 30  # of an input without a label, which goes by its expression
+_SAME = compile_expression("first = other")
+_TYPES = {
+    "string": "string",
+    "number": "number",
+    "boolean": "boolean",
+    "time": "time",
+    "date": "date",
+    "dateTime": "date and time",
+    "dayTimeDuration": "days and time duration",
+    "yearMonthDuration": "years and months duration",
+}
+_TYPE_TESTS = {name: compile_expression(f"value instance of {name}") for name in _TYPES.values()}
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluatedInput:
+    """`name` is the label, or the expression where there is none; `value` is JSON-like, as all values here."""
+
+    id: str
+    name: str
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluatedOutput:
+    id: str
+    name: str
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class MatchedRule:
+    """`index` counts from 1."""
+
+    id: str
+    index: int
+    outputs: tuple[EvaluatedOutput, ...]
+
+
+class Failure(Exception):
+    """Logic that has no result; the message says why."""
+
+
+@dataclass(slots=True)
+class Trace:
+    """What a decision table read and which rules matched, filled while it is evaluated."""
+
+    inputs: list[EvaluatedInput]
+    matched: list[MatchedRule]
+
+
+class LogicEvaluation:
+    """Evaluates logic with the variables it sees; `called` is told of each call of a business knowledge model."""
+
+    def __init__(
+        self, knowledge: Mapping[str, Knowledge], now: Now, called: Callable[[Knowledge, object, Trace], None]
+    ) -> None:
+        self._knowledge = knowledge
+        self._by_name = {one.name: one for one in knowledge.values()}
+        self._now = now
+        self._called = called
+
+    def value(self, logic: Logic, variables: Variables, trace: Trace) -> object:  # noqa: PLR0911 - one for each kind
+        """The FEEL value; raises Failure. `trace` is filled where the logic itself is a decision table."""
+        match logic:
+            case Expression():
+                return self._expression(logic, variables)
+            case DecisionTable():
+                return self._table(logic, variables, trace)
+            case BoxedContext():
+                return self._context(logic, variables)
+            case BoxedList():
+                return [self._inner(item, variables) for item in logic.items]
+            case BoxedRelation():
+                return [{name: self._inner(cell, variables) for name, cell in row} for row in logic.rows]
+            case BoxedFunction():
+                return self._function(logic, variables)
+            case BoxedInvocation():
+                return self._invocation(logic, variables)
+
+    def functions(self, required: Sequence[str], variables: Variables) -> dict[str, object]:
+        """The business knowledge models of these ids by their names, as functions that see the variables."""
+        models = [self._knowledge[identity] for identity in required if identity in self._knowledge]
+        return {model.name: self._knowledge_function(model, variables) for model in models}
+
+    def _inner(self, logic: Logic, variables: Variables) -> object:
+        return self.value(logic, variables, Trace([], []))
+
+    def _expression(self, expression: Expression, variables: Variables) -> object:
+        try:
+            return expression.evaluate(variables, now=self._now)
+        except FeelEvaluationError as error:
+            raise Failure(f"failed to evaluate expression '{expression.text}': {error}") from error
+
+    # boxed expressions
+
+    def _context(self, logic: BoxedContext, variables: Variables) -> object:
+        result: Row = {}
+        for name, entry in logic.entries:
+            result[name] = self._inner(entry, {**variables, **result})
+        return result if logic.result is None else self._inner(logic.result, {**variables, **result})
+
+    def _function(self, logic: BoxedFunction, variables: Variables) -> Function:
+        def call(values: Sequence[object]) -> object:
+            try:
+                arguments = _arguments(logic, values)
+                return None if logic.body is None else self._inner(logic.body, {**variables, **arguments})
+            except Failure:
+                return None
+
+        return Function(tuple(name for name, _ in logic.params), call)
+
+    def _invocation(self, logic: BoxedInvocation, variables: Variables) -> object:
+        model = self._by_name.get(logic.knowledge)
+        if model is None:
+            raise Failure(f"no BKM found with name '{logic.knowledge}'")
+        given = {name: self._inner(value, variables) for name, value in logic.bindings}
+        missing = next((name for name, _ in model.function.params if name not in given), None)
+        if missing is not None:
+            raise Failure(f"no parameter found with name '{missing}'")
+        return self._evaluate_knowledge(model, [given[name] for name, _ in model.function.params], variables)
+
+    # business knowledge models
+
+    def _knowledge_function(self, model: Knowledge, variables: Variables) -> Function:
+        def call(values: Sequence[object]) -> object:
+            try:
+                return self._evaluate_knowledge(model, values, variables)
+            except Failure:
+                return None
+
+        return Function(tuple(name for name, _ in model.function.params), call)
+
+    def _evaluate_knowledge(self, model: Knowledge, values: Sequence[object], variables: Variables) -> object:
+        arguments = _arguments(model.function, values)
+        if model.function.body is None:
+            return None
+        trace = Trace([], [])
+        inside = {**variables, **self.functions(model.required, variables), **arguments}
+        result = self.value(model.function.body, inside, trace)
+        self._called(model, result, trace)
+        return result
+
+    # decision tables
+
+    def _table(self, table: DecisionTable, variables: Variables, trace: Trace) -> object:
+        values = [self._expression(column.expression, variables) for column in table.inputs]
+        trace.inputs.extend(
+            EvaluatedInput(column.id, column.label or column.expression.text[:_NAME_LENGTH], to_json(value))
+            for column, value in zip(table.inputs, values, strict=True)
+        )
+        rows: list[Row] = []
+        for index, rule in enumerate(table.rules, 1):
+            if not self._matches(rule, values, variables):
+                continue
+            outputs = [self._expression(entry, variables) for entry in rule.outputs]
+            trace.matched.append(_matched_rule(table, rule, index, outputs))
+            rows.append({column.name: value for column, value in zip(table.outputs, outputs, strict=True)})
+            if table.hit_policy is HitPolicy.FIRST:
+                break
+        return _apply_hit_policy(table, rows) if rows else self._default(table, variables)
+
+    def _matches(self, rule: Rule, values: Sequence[object], variables: Variables) -> bool:
+        try:
+            return all(
+                test.matches(value, variables, self._now) for test, value in zip(rule.tests, values, strict=True)
+            )
+        except FeelEvaluationError as error:
+            raise Failure(f"failed to evaluate an input entry of rule '{rule.id}': {error}") from error
+
+    def _default(self, table: DecisionTable, variables: Variables) -> object:
+        """What a table gives when no rule matches: its default output entries, else null."""
+        found = {
+            column.name: self._expression(column.default, variables)
+            for column in table.outputs
+            if column.default is not None
+        }
+        return _row_value(found) if found else None
+
+
+def _arguments(function: BoxedFunction, values: Sequence[object]) -> Row:
+    return {name: typed(value, kind) for (name, kind), value in zip(function.params, values, strict=True)}
+
+
+def _matched_rule(table: DecisionTable, rule: Rule, index: int, values: Sequence[object]) -> MatchedRule:
+    columns = zip(table.outputs, values, strict=True)
+    return MatchedRule(
+        rule.id,
+        index,
+        tuple(EvaluatedOutput(column.id, column.label or column.name, to_json(value)) for column, value in columns),
+    )
+
+
+def _row_value(row: Row) -> object:
+    """The value alone for one output, a context for several."""
+    return next(iter(row.values())) if len(row) == 1 else row
+
+
+def _apply_hit_policy(table: DecisionTable, rows: list[Row]) -> object:
+    """The result of a table, at least one rule of which matched."""
+    match table.hit_policy:
+        case HitPolicy.UNIQUE if len(rows) > 1:
+            raise Failure(f"multiple values aren't allowed for UNIQUE hit policy. found: {to_json(list(rows))}")
+        case HitPolicy.ANY if not all(_SAME.evaluate({"first": rows[0], "other": row}) for row in rows[1:]):
+            raise Failure(f"different values aren't allowed for ANY hit policy. found: {to_json(list(rows))}")
+        case HitPolicy.PRIORITY:
+            return _row_value(_by_priority(table, rows)[0])
+        case HitPolicy.OUTPUT_ORDER:
+            return [_row_value(row) for row in _by_priority(table, rows)]
+        case HitPolicy.RULE_ORDER:
+            return [_row_value(row) for row in rows]
+        case HitPolicy.COLLECT:
+            return _collect(table.aggregation, [_row_value(row) for row in rows])
+    return _row_value(rows[0])
+
+
+def _collect(aggregation: Aggregation | None, values: list[object]) -> object:
+    if aggregation is None:
+        return values
+    if aggregation is Aggregation.COUNT:
+        return Decimal(len(values))
+    for value in values:
+        if not isinstance(value, Decimal):
+            raise Failure(f"expected number but found '{to_json(value)}'")
+    return _AGGREGATES[aggregation].evaluate({"values": values})
+
+
+def _by_priority(table: DecisionTable, rows: list[Row]) -> list[Row]:
+    """Sorted by the outputs' lists of values, the first output counting most; what is not listed comes last."""
+
+    def priority(row: Row) -> list[int]:
+        places = []
+        for column in table.outputs:
+            text = str(row[column.name])
+            places.append(column.values.index(text) if text in column.values else len(column.values))
+        return places
+
+    return sorted(rows, key=priority)
+
+
+def typed(value: object, type_ref: str) -> object:
+    """The value, if it is null or of the type that the decision's variable declares."""
+    name = _TYPES.get(type_ref.removeprefix("feel:"))
+    if name is None or value is None or _TYPE_TESTS[name].evaluate({"value": value}) is True:
+        return value
+    raise Failure(f"expected '{type_ref}' but found '{to_json(value)}'")

@@ -1,0 +1,49 @@
+"""Bringing a file that an earlier version wrote to this one's tables; ``user_version`` tells how far it is."""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from services.engine.state.tables import ENDS, instances
+
+_AT_ONCE = 500
+_KINDS = {"definition_key": "BIGINT", "element_id": "VARCHAR", "kind": "VARCHAR"}
+
+
+def migrate(connection: Connection) -> None:
+    """Take the steps that the file has not had; a new file has had none, and finds nothing to do in them."""
+    taken = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
+    for step in _STEPS[taken:]:
+        step(connection)
+    if taken < len(_STEPS):
+        connection.exec_driver_sql(f"PRAGMA user_version = {len(_STEPS)}")
+
+
+def _name_nodes(connection: Connection) -> None:
+    """1: each running element tells in the index what it is; the newest ended instances are found by an index."""
+    ENDS.create(connection, checkfirst=True)
+    there = {row.name for row in connection.exec_driver_sql("PRAGMA table_info(nodes)")}
+    missing = [name for name in ("definition_key", "element_id", "kind") if name not in there]
+    for name in missing:
+        connection.exec_driver_sql(f"ALTER TABLE nodes ADD COLUMN {name} {_KINDS[name]}")
+    if missing:
+        update = "UPDATE nodes SET definition_key = ?, element_id = ?, kind = ? WHERE key = ?"
+        for rows in _nodes_of_documents(connection):
+            connection.exec_driver_sql(update, rows)
+
+
+def _nodes_of_documents(connection: Connection) -> Iterator[list[tuple[Any, ...]]]:
+    last = 0
+    while True:
+        query = select(instances).where(instances.c.key > last).order_by(instances.c.key).limit(_AT_ONCE)
+        found = connection.execute(query).all()
+        if not found:
+            return
+        last = found[-1].key
+        documents = [json.loads(row.document) for row in found]
+        yield [(d["definition"], n["element_id"], n["kind"], n["key"]) for d in documents for n in d["nodes"]]
+
+
+_STEPS: Sequence[Callable[[Connection], None]] = (_name_nodes,)

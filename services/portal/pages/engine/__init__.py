@@ -1,0 +1,1 @@
+"""The process engine for administrators: what Operate shows where Camunda runs the processes."""

@@ -1,0 +1,191 @@
+"""Looking on: what runs, where, and what stopped it; the same from a running engine, its socket, and its file."""
+
+import asyncio
+import json
+import socket
+import sqlite3
+import stat
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bpmn_makers import ONE_JOB
+from engine_desk import CoreDesk, Running, running_engine
+from pyzeebe.proto import gateway_pb2 as pb
+
+from services.engine.inspection import looks
+from services.engine.inspection.door import SOCKET_NAME
+from services.engine.inspection.visit import CannotAsk, ask
+from services.engine.processing import instances, jobs
+from services.engine.state.overview import Wanted
+from services.engine.state.store import FILE_NAME
+
+CALLER = ONE_JOB.replace(b'id="one-job"', b'id="caller"')
+
+
+def failed(desk: CoreDesk, text: str = "a | b | c | d") -> int:
+    """The key of the next job's incident."""
+    [given] = desk.fetch("work", 1)
+    desk.do(lambda work: jobs.fail_job(work, given.job.key, retries=0, backoff=0, text=text, variables={}))
+    return given.job.key
+
+
+def test_instances_are_counted_at_each_element_and_those_with_an_incident_apart() -> None:
+    desk = CoreDesk()
+    desk.deploy(ONE_JOB)
+    for _ in range(3):
+        desk.create("one-job")
+    failed(desk)
+
+    [process] = looks.processes(desk.store)
+    [element] = looks.elements(desk.store, process.definition_key)
+
+    assert (process.process_id, process.version, process.active, process.incidents, process.latest) == (
+        "one-job", 1, 2, 1, True,
+    )  # fmt: skip
+    assert (element.active, element.incidents) == (2, 1)
+
+
+def test_instances_are_found_by_process_element_state_and_key() -> None:
+    desk = CoreDesk()
+    desk.deploy(ONE_JOB, CALLER)
+    one, other = desk.create("one-job", a=1), desk.create("caller")
+    desk.turn(seconds=5)
+    [task] = {job.element_id for job in looks.jobs(desk.store, Wanted(process="one-job"))}
+    failed(desk)
+
+    def found(**wanted: Any) -> list[int]:
+        return [line.key for line in looks.instances(desk.store, Wanted(**wanted))]
+
+    assert found() == [other.key, one.key]
+    assert found(descending=False) == [one.key, other.key]
+    assert found(limit=1, offset=1) == [one.key]
+    assert found(process="one-job") == found(state="incident") == found(text=str(one.key)) == [one.key]
+    assert found(state="active") == found(text="caller") == [other.key]
+    assert found(element=task) == [other.key, one.key]
+    assert found(element="elsewhere") == found(text="100%") == found(state="ended") == []
+
+
+def test_an_instance_that_has_ended_is_told_from_its_records() -> None:
+    desk = CoreDesk()
+    desk.deploy(ONE_JOB)
+    done, cancelled = desk.create("one-job", a=1), desk.create("one-job")
+    desk.turn(seconds=7)
+    desk.complete(desk.fetch("work", 1)[0].job.key, b="two")
+    desk.do(lambda work: instances.cancel(work, cancelled.key))
+
+    lines = looks.instances(desk.store, Wanted(state="ended"))
+    view = looks.instance(desk.store, done.key)
+
+    assert [(line.key, line.state) for line in lines] == [(cancelled.key, "terminated"), (done.key, "completed")]
+    assert view is not None
+    assert view.line.began is not None
+    assert view.line.ended is not None
+    assert (view.line.ended - view.line.began).total_seconds() == 7
+    assert next((p.element_id, p.how) for p in view.passages) == ("one-job", "completed")
+    assert {p.how for p in view.passages} == {"completed"}
+    assert view.whole
+    assert not view.places
+    task = next(p.element_id for p in view.passages if p.kind == "SERVICE_TASK")
+    for wanted in ({"text": str(done.key)}, {"element": task, "text": str(done.key)}):
+        assert [line.key for line in looks.instances(desk.store, Wanted(state="ended", **wanted))] == [done.key]
+    assert looks.instances(desk.store, Wanted(state="ended", process="none")) == []
+    assert looks.instance(desk.store, 1) is None
+
+
+async def test_a_running_engine_answers_at_its_socket_to_its_own_account_alone(tmp_path: Path) -> None:
+    async with running_engine(tmp_path) as engine:
+        incident = await stuck(engine)
+        door = tmp_path / SOCKET_NAME
+
+        [line] = await asked(tmp_path, "incidents", process="one-job")
+        view = await asked(tmp_path, "instance", key=line["instance_key"])
+        variables = await asked(tmp_path, "variables", instance_key=line["instance_key"])
+        refused = await asked(tmp_path, "retry", incident_key=1, retries=2)
+        done = await asked(tmp_path, "retry", incident_key=incident, retries=2)
+        [job] = await asked(tmp_path, "jobs", type="work")
+
+        assert stat.S_IMODE(door.stat().st_mode) == 0o600
+        assert (line["key"], line["message"], line["retries"]) == (incident, "a | b | c | d", 0)
+        assert [place["incident"] for place in view["places"]] == [True]
+        assert view["places"][0]["awaits"] == [{"kind": "job", "name": "work", "due": None, "key": line["job_key"]}]
+        assert [(v["name"], json.loads(v["value"])) for v in variables] == [("of", "the case")]
+        assert "no such incident" in refused
+        assert done is None
+        assert (job["state"], job["retries"]) == ("ACTIVATABLE", 2)
+        assert await asked(tmp_path, "incidents") == []
+        with pytest.raises(CannotAsk, match="no question of ours"):
+            await asked(tmp_path, "incidents", colour="red")
+        with pytest.raises(CannotAsk, match="no question of ours"):
+            await asked(tmp_path, "_act")
+    assert not door.exists()
+
+
+async def test_an_engine_that_does_not_run_is_read_from_its_file_and_is_not_acted_on(tmp_path: Path) -> None:
+    async with running_engine(tmp_path) as engine:
+        incident = await stuck(engine)
+    with closing(socket.socket(socket.AF_UNIX)) as left_over:
+        left_over.bind(str(tmp_path / SOCKET_NAME))  # of an engine that was killed
+
+    [line] = ask(tmp_path, "incidents")
+
+    assert line["key"] == incident
+    with pytest.raises(CannotAsk, match="start it first"):
+        ask(tmp_path, "retry", incident_key=incident, retries=1)
+    with pytest.raises(CannotAsk, match="--data"):
+        ask(tmp_path / "none", "incidents")
+    assert not (tmp_path / "none").exists()
+    async with running_engine(tmp_path):
+        assert len(await asked(tmp_path, "incidents")) == 1
+
+
+async def test_an_engine_whose_folder_cannot_have_a_socket_runs_all_the_same(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    deep = tmp_path / ("d" * 100)
+
+    async with running_engine(deep) as engine:
+        await stuck(engine)
+        assert "cannot ask this engine" in caplog.text
+        with pytest.raises(CannotAsk):
+            await asked(deep, "incidents")
+
+
+async def test_a_file_from_before_the_index_named_its_elements_is_brought_up_to_date(tmp_path: Path) -> None:
+    async with running_engine(tmp_path) as engine:
+        await stuck(engine)
+    with closing(sqlite3.connect(tmp_path / FILE_NAME)) as file:
+        for column in ("definition_key", "element_id", "kind"):
+            file.execute(f"ALTER TABLE nodes DROP COLUMN {column}")
+        file.execute("DROP INDEX records_of_ends")
+        file.execute("PRAGMA user_version = 0")
+        file.commit()
+
+    async with running_engine(tmp_path) as engine:
+        [process] = await engine.server.desk.processes()
+        [element] = await engine.server.desk.elements(process.definition_key)
+        [line] = await engine.server.desk.incidents()
+        assert await engine.server.desk.retry(line.key, 1) is None
+        [job] = await engine.fetch("work")
+        await engine.stub.CompleteJob(pb.CompleteJobRequest(jobKey=job.key))
+        ended = await engine.server.desk.instances(state="ended")
+
+    assert (process.active, process.incidents, element.incidents) == (0, 1, 1)
+    assert [one.state for one in ended] == ["completed"]
+
+
+async def stuck(engine: Running) -> int:
+    """The key of the incident of an instance of its own."""
+    await engine.deploy(ONE_JOB)
+    await engine.stub.CreateProcessInstance(
+        pb.CreateProcessInstanceRequest(bpmnProcessId="one-job", version=-1, variables='{"of": "the case"}')
+    )
+    [job] = await engine.fetch("work")
+    await engine.stub.FailJob(pb.FailJobRequest(jobKey=job.key, retries=0, errorMessage="a | b | c | d"))
+    [incident] = await engine.server.desk.incidents()
+    return incident.key
+
+
+async def asked(folder: Path, question: str, **given: Any) -> Any:
+    return await asyncio.to_thread(ask, folder, question, **given)
