@@ -22,12 +22,16 @@ Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Coroutine[Any, An
 
 
 @asynccontextmanager
-async def client_of(serve: Serve, *, tls: tuple[ssl.SSLContext, ssl.SSLContext] | None = None) -> AsyncIterator[Any]:
+async def client_of(
+    serve: Serve, *, tls: tuple[ssl.SSLContext, ssl.SSLContext] | None = None, heads: list[bytes] | None = None
+) -> AsyncIterator[Any]:
     """A client of a server that does this with each connection whose request has come."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            await reader.readuntil(b"\r\n\r\n")
+            head = await reader.readuntil(b"\r\n\r\n")
+            if heads is not None:
+                heads.append(head)
             await serve(reader, writer)
         except ConnectionError:
             pass
@@ -86,6 +90,52 @@ async def test_a_body_is_what_was_sent_however_it_is_framed(answer: bytes) -> No
 async def test_an_answer_without_a_body_ends_with_its_head(method: str, status: str) -> None:
     async with client_of(sends(f"HTTP/1.1 {status}\r\nContent-Length: 9\r\n\r\n".encode())) as client:
         assert (await client.request(method, "/")).content == b""
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"Content-Length: 4\r\nContent-Length: 5",
+        b"Content-Length: 4 bytes",
+        b"Transfer-Encoding: gzip",
+        b"Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked",
+        b"no header\r\nContent-Length: 5",
+        b": nameless\r\nContent-Length: 5",
+        b" continued\r\nContent-Length: 5",
+    ],
+)
+async def test_a_head_that_leaves_the_end_of_its_body_open_is_no_answer(head: bytes) -> None:
+    async with client_of(sends(b"HTTP/1.1 200 OK\r\n" + head + b"\r\n\r\nbody")) as client:
+        with pytest.raises(httpx.RemoteProtocolError):
+            await client.get("/")
+    await no_threads()
+
+
+async def test_another_protocol_is_no_answer() -> None:
+    async with client_of(sends(b"HTTP/1.1 101 Other\r\nUpgrade: other\r\n\r\n")) as client:
+        with pytest.raises(httpx.RemoteProtocolError):
+            await client.get("/")
+
+
+async def test_headers_go_and_come_as_they_are() -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        bodies.append(await reader.readexactly(4))
+        writer.write(b"HTTP/1.1 200 F\xfcr dich\r\nSet-Cookie: a=1\r\nSet-Cookie: b=\xfc\r\n")
+        writer.write(b"Content-Type: multipart/mixed\r\nContent-Length: 0\r\n\r\n")
+        await writer.drain()
+
+    heads: list[bytes] = []
+    bodies: list[bytes] = []
+    given = [("Host", "else.where"), ("X-Twice", "1"), ("x-twice", "2"), ("Content-Length", "4")]
+    async with client_of(serve, heads=heads) as client:
+        client.headers.clear()
+        response = await client.post("/a%2Fb?c", content=b"body", headers=given)
+    assert heads == [
+        b"POST /a%2Fb?c HTTP/1.1\r\nHost: else.where\r\nX-Twice: 1\r\nx-twice: 2\r\nContent-Length: 4\r\n\r\n"
+    ]
+    assert bodies == [b"body"]
+    assert response.headers.raw[:2] == [(b"Set-Cookie", b"a=1"), (b"Set-Cookie", b"b=\xfc")]
+    assert response.extensions["reason_phrase"] == b"F\xfcr dich"
 
 
 async def test_tls_is_read_in_its_small_records(tmp_path: Path) -> None:
