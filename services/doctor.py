@@ -30,9 +30,11 @@ from services.vault.keys import ESCROW_FILE, ensure_keys
 from services.vault.signing import ROOT_FILE, ensure_seal_key
 from services.vault.stores import open_store
 from services.vault.time_stamping import HttpTimeStamper, NotGranted, read_trusted
+from services.verifier.chains import Chain
 
 ACTOR = Actor("system", "doctor")
 DRILL_EVERY = timedelta(days=366)
+SEAL_WARNED = timedelta(days=180)  # before the seal key's certificate is over
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,9 @@ def _looks(settings: Settings, portal: bool) -> list[tuple[str, Callable[[], Awa
     async def keys() -> str:
         if not portal:
             await run_in_thread(ensure_keys, settings.keys / "vault")
-            await run_in_thread(ensure_seal_key, settings.keys / "seal", settings.organisation, datetime.now(UTC))
+            folder, now = settings.keys / "seal", datetime.now(UTC)
+            signer = await run_in_thread(ensure_seal_key, folder, settings.organisation, now)
+            _seal_lasts(signer.chain, now)
         await run_in_thread(make_key_folder, settings.keys / "loans")
         return f"keys in {settings.keys}, readable by this account alone{_belongs_offline(settings)}"
 
@@ -128,6 +132,16 @@ def _looks(settings: Settings, portal: bool) -> list[tuple[str, Callable[[], Awa
         ("sign-in", lambda: check_provider(settings)),
         *([("time stamps", lambda: _time_stamps(settings))] if settings.time_stamp_url is not None else []),
     ]
+
+
+def _seal_lasts(chain: Chain, now: datetime) -> None:
+    """Raises Fatal some months before the seal key's certificate is over: nothing is sealed after that."""
+    ends = chain.leaf.not_valid_after_utc
+    if ends - now < SEAL_WARNED:
+        raise Fatal(
+            f"the seal key's certificate holds until {ends:%Y-%m-%d}, and nothing is sealed after that: take the "
+            "root's key from the safe and run footage-desk keys rotate seal --root FILE"
+        )
 
 
 def _belongs_offline(settings: Settings) -> str:

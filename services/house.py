@@ -76,7 +76,7 @@ class House:
     def seal(self) -> Seal:
         """Its key is made when a worker first asks for it. Certificates go by real time, as what checks them does."""
         signer = ensure_seal_key(self.settings.keys / "seal", self.settings.organisation, self.register.real.now())
-        return Seal(signer, self.time_stamper)
+        return Seal(signer, self.time_stamper, self.register.real)
 
     @cached_property
     def time_stamper(self) -> TimeStamper | None:

@@ -1,17 +1,18 @@
 """The organisation's seal as workers are given it, and what of what lies in the store it takes for its own."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from services.runtime.clock import Clock, SystemClock
 from services.runtime.errors import Retryable
 from services.vault.envelopes import TimeStamper, seal_statement
 from services.vault.key_files import KeyUnusable
 from services.vault.keys import Signer
 from services.vault.signing import BEFORE, CHAIN_FILE, OLDER, read_chain
-from services.verifier.chains import Chain
+from services.verifier.chains import Chain, seal_chain
 
 
 @dataclass(frozen=True)
@@ -20,9 +21,20 @@ class Seal:
 
     signer: Signer
     time_stamper: TimeStamper | None = None
+    real: Clock = field(default_factory=SystemClock)  # certificates go by real time, whatever a demo's clock shows
 
     def statement(self, told: Mapping[str, Any]) -> bytes:
-        """The statement in its envelope. Blocks: call it in a thread. Raises as `seal_statement` does."""
+        """The statement in its envelope. Blocks: call it in a thread. Raises as `seal_statement` does.
+
+        KeyUnusable too once a certificate is over: no package holds that is sealed after it.
+        """
+        chain = seal_chain(self.signer.certificate_chain)
+        ends = min(one.not_valid_after_utc for one in chain.certificates)
+        if self.real.now() > ends:
+            raise KeyUnusable(
+                f"nothing was sealed | the seal key's certificate | it held until {ends:%Y-%m-%d} | make a new seal "
+                "key with footage-desk keys rotate seal --root FILE, or set this machine's clock right"
+            )
         return seal_statement(told, self.signer, self.time_stamper)
 
 

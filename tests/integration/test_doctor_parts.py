@@ -1,7 +1,7 @@
 """The doctor: each part that is not well says in a sentence what to do, and the parts that are say what they are."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from services.register.unit import Actor
 from services.runtime.clock import TurnedClock
 from services.runtime.settings import Settings, unknown_variables
 from services.vault.keys import ensure_keys
+from services.vault.signing import LEAF_LASTS, ensure_seal_key
 
 NOBODY = "127.0.0.1:1"
 
@@ -52,6 +53,15 @@ async def test_a_portal_that_runs_apart_is_asked_for_no_vault_key_and_no_replica
     assert "replica" not in {line.part for line in lines}
     assert not (tmp_path / "replica").exists()
     assert not (tmp_path / "keys" / "vault").exists()
+
+
+async def test_the_seal_key_is_to_be_replaced_some_months_before_its_certificate_is_over(tmp_path: Path) -> None:
+    made = datetime.now(UTC) - LEAF_LASTS + doctor.SEAL_WARNED - timedelta(days=1)
+    ensure_seal_key(tmp_path / "keys" / "seal", "某某局", made)
+
+    said = await sentence("keys", settings(tmp_path))
+
+    assert "footage-desk keys rotate seal --root FILE" in said
 
 
 async def test_the_use_period_has_no_default(tmp_path: Path) -> None:

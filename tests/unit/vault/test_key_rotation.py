@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from services.runtime.clock import FixedClock
 from services.runtime.errors import Fatal
 from services.vault import signing
 from services.vault.age import Encryptor, NotARecipient, Reader, generate_identity
 from services.vault.envelopes import open_envelope, statement
+from services.vault.key_files import KeyUnusable
 from services.vault.keys import VAULT_FILE, VAULT_RECIPIENT_FILE, Unwrapper, ensure_keys, rotate_vault
 from services.vault.log_key import KEY_FILE as LOG_KEY_FILE
 from services.vault.log_key import ensure_log_key, public_keys, rotate_log
@@ -122,6 +124,20 @@ def test_a_rotation_of_the_seal_that_died_signs_on_and_is_finished(
     rotate_seal(seal_folder, seal_folder / ROOT_FILE, NOW)
     assert not (seal_folder / NEXT_FILE).exists()
     assert open_envelope(Seal(FileSigner(seal_folder)).statement(TOLD))
+
+
+@pytest.mark.requirement("R47")
+def test_nothing_is_sealed_once_the_certificate_is_over_until_the_key_is_replaced(seal_folder: Path) -> None:
+    clock = FixedClock(FileSigner(seal_folder).chain.leaf.not_valid_after_utc)
+    seal = Seal(FileSigner(seal_folder), real=clock)
+    seal.statement(TOLD)
+
+    clock.turn(timedelta(seconds=1))
+    with pytest.raises(KeyUnusable, match="footage-desk keys rotate seal"):
+        seal.statement(TOLD)
+    rotate_seal(seal_folder, seal_folder / ROOT_FILE, clock.now())
+
+    assert open_envelope(seal.statement(TOLD))
 
 
 def test_a_seal_under_another_root_is_ours_where_its_chain_was_kept(seal_folder: Path, tmp_path: Path) -> None:
