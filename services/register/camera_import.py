@@ -46,7 +46,7 @@ def take(unit: Unit, content: bytes, *, dry_run: bool) -> Tried:
     wrong: list[Wrong] = []
     seen: set[tuple[str, str]] = set()
     recorders = {row.name: row for row in unit.session.scalars(select(Recorder).where(Recorder.active))}
-    with unit.session.begin_nested() as nested:
+    with unit.savepoint() as nested:
         for line, cells in _rows(content):
             try:
                 entry = _entry(cells, recorders)

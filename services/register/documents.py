@@ -63,7 +63,7 @@ def next_number(unit: Unit, kind: str) -> str:
     series = unit.session.get(NumberSeries, (prefix, year), with_for_update=True)
     if series is None:
         # two units that open a year at the same moment: one inserts, the other waits for it and counts on
-        with suppress(IntegrityError), unit.session.begin_nested():
+        with suppress(IntegrityError), unit.savepoint():
             unit.session.add(NumberSeries(prefix=prefix, year=year, last=0))
         series = unit.session.get_one(NumberSeries, (prefix, year), with_for_update=True, populate_existing=True)
     series.last += 1

@@ -1,8 +1,8 @@
 """The unit of work: one transaction, one moment, one actor. Committed here and nowhere else."""
 
 import threading
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property, partial
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, TypeVar
 import anyio.to_thread
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
-from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.orm import Session, SessionTransaction, sessionmaker
 
 from services.register import audit_tree
 from services.register.rule_book import RuleBook
@@ -62,6 +62,19 @@ class Unit:
     def rules(self) -> Rules:
         """The rules that hold when the unit first looks: the environment's with the book's changes over them."""
         return self.read_rules(self.session)
+
+    @contextmanager
+    def savepoint(self) -> Iterator[SessionTransaction]:
+        """A part that an error, or its ``rollback``, undoes alone; the audit trail has no event of it then."""
+        before, kept = len(self.events), False
+        try:
+            with self.session.begin_nested() as nested:
+                yield nested
+                stands = nested.is_active
+            kept = stands
+        finally:
+            if not kept:
+                del self.events[before:]
 
 
 class Register:

@@ -1,13 +1,14 @@
 """The unit of work: all or nothing, one moment, and a schema that is what the tables say."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import func, select
-from sqlalchemy.exc import StatementError
+from sqlalchemy.exc import IntegrityError, StatementError
 
 from services.register import audit, schema
 from services.register.audit import AuditEvent
@@ -52,6 +53,28 @@ def test_an_act_and_its_audit_event_are_kept_together_or_not_at_all(register: Re
 
     events = register.run_now(ACTOR, lambda unit: list(unit.session.scalars(select(AuditEvent.subject_id))))
     assert events == ["two"]
+
+
+@pytest.mark.requirement("R52")
+@pytest.mark.parametrize("by", ["rollback", "error", "flush"])
+def test_a_part_of_an_act_that_is_undone_leaves_no_event(register: Register, by: str) -> None:
+    def act(unit: Unit) -> None:
+        department(unit, "before")
+        with suppress(RuntimeError, IntegrityError), unit.savepoint() as nested:
+            department(unit, "undone" if by != "flush" else "before")
+            if by == "rollback":
+                nested.rollback()
+            elif by == "error":
+                raise RuntimeError("in the middle")
+        with unit.savepoint():
+            department(unit, "after")
+
+    register.run_now(ACTOR, act)
+
+    in_order = select(AuditEvent.subject_id).order_by(AuditEvent.seq)
+    events = register.run_now(ACTOR, lambda unit: list(unit.session.scalars(in_order)))
+    assert events == ["before", "after"]
+    assert register.run_now(ACTOR, lambda unit: set(unit.session.scalars(select(Department.id)))) == set(events)
 
 
 def test_whoever_comes_second_is_told_to_try_again(register: Register) -> None:
