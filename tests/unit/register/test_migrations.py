@@ -1,5 +1,7 @@
 """Books of an earlier version come to this one with everything that is in them."""
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,6 +13,7 @@ from services.register.cameras import Recorder
 from services.register.rules import Rules
 from services.register.unit import Actor, Register
 from services.runtime.clock import FixedClock
+from services.runtime.errors import Retryable
 from services.verifier import merkle
 
 NOON = datetime(2031, 3, 4, 12, 0, tzinfo=UTC)
@@ -67,6 +70,38 @@ def test_events_of_before_the_tree_are_numbered_without_holes_and_put_into_it(an
     for node in nodes:
         under = leaves[node.position << node.level : (node.position + 1) << node.level]
         assert bytes(node.sha256) == merkle.root(under)
+    register.close()
+
+
+@pytest.mark.postgres
+@pytest.mark.requirement("R52")
+def test_an_act_of_the_release_before_ends_before_the_tree_is_made_or_is_refused(
+    postgres_database: Callable[[], str],
+) -> None:
+    register = Register(postgres_database(), FixedClock(NOON), Rules(max_use_days=30))
+    schema.migrate(register.engine, "0004")
+    columns = "at, actor_kind, actor_id, action, subject_kind, subject_id, entry, leaf_sha256"
+    leaf = merkle.leaf_hash(b"{}").hex()
+    insert = text(f"INSERT INTO audit_events ({columns}) VALUES (now(), '', '', '', '', '', '{{}}', '{leaf}')")  # noqa: S608
+    waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'audit_events'::regclass")
+    with ThreadPoolExecutor(1) as pool, register.engine.connect() as looking, register.engine.connect() as act:
+        looking.execution_options(isolation_level="AUTOCOMMIT")
+        act.execute(insert)
+        migration = pool.submit(schema.migrate, register.engine)
+        while not looking.execute(waiting).scalar_one():
+            assert not migration.done()
+        act.execute(insert)
+        act.commit()
+        migration.result()
+
+    register.run_now(Actor("system", "test"), lambda unit: audit.record(unit, "tried", "test", "one"))
+    with register.engine.connect() as connection:
+        assert connection.execute(text("SELECT seq FROM audit_events ORDER BY seq")).scalars().all() == [1, 2, 3]
+        nodes = connection.execute(text("SELECT level, position, sha256 FROM audit_nodes")).all()
+    assert [(node.level, node.position) for node in nodes] == [(1, 0)]
+    assert bytes(nodes[0].sha256) == merkle.node_hash(bytes.fromhex(leaf), bytes.fromhex(leaf))
+    with pytest.raises(Retryable, match="newer release: replace this part"):
+        register.run_now(Actor("system", "test"), lambda unit: unit.session.execute(insert) and None)
     register.close()
 
 

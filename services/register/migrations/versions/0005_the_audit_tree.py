@@ -19,9 +19,13 @@ depends_on = None
 GROWING = ("audit_events", "audit_nodes", "audit_checkpoints", "audit_anchors")
 AT_ONCE = 1000
 REFUSAL = "the audit trail only grows"
+NEWER = "the books are those of a newer release: replace this part by one of that release"
 
 
 def upgrade() -> None:
+    if op.get_bind().dialect.name == "postgresql":
+        # An act of the release before may be open: its event comes before the tree is made, or not at all.
+        op.execute("LOCK TABLE audit_events IN ACCESS EXCLUSIVE MODE")
     nodes = op.create_table(
         "audit_nodes",
         sa.Column("level", Whole, autoincrement=False, nullable=False),
@@ -63,6 +67,15 @@ def upgrade() -> None:
             "CREATE FUNCTION audit_only_grows() RETURNS trigger LANGUAGE plpgsql AS "
             f"$$ BEGIN RAISE EXCEPTION '{REFUSAL}: % of %', TG_OP, TG_TABLE_NAME; END $$"
         )
+        # Parts of the release before give no number. By this code they take the books for away, say why, and try again.
+        op.execute(
+            "CREATE FUNCTION audit_numbered() RETURNS trigger LANGUAGE plpgsql AS "
+            f"$$ BEGIN RAISE EXCEPTION '{NEWER}' USING ERRCODE = 'cannot_connect_now'; END $$"
+        )
+        op.execute(
+            "CREATE TRIGGER audit_events_numbered BEFORE INSERT ON audit_events "
+            "FOR EACH ROW WHEN (NEW.seq IS NULL) EXECUTE FUNCTION audit_numbered()"
+        )
         for table in GROWING:
             op.execute(
                 f"CREATE TRIGGER {table}_only_grows BEFORE UPDATE OR DELETE OR TRUNCATE ON {table} "
@@ -82,6 +95,8 @@ def downgrade() -> None:
         for table in GROWING:
             op.execute(f"DROP TRIGGER {table}_only_grows ON {table}")
         op.execute("DROP FUNCTION audit_only_grows()")
+        op.execute("DROP TRIGGER audit_events_numbered ON audit_events")
+        op.execute("DROP FUNCTION audit_numbered()")
         op.execute("CREATE SEQUENCE audit_events_seq_seq AS bigint OWNED BY audit_events.seq")
         op.execute("SELECT setval('audit_events_seq_seq', (SELECT coalesce(max(seq), 0) + 1 FROM audit_events), false)")
         op.execute("ALTER TABLE audit_events ALTER COLUMN seq SET DEFAULT nextval('audit_events_seq_seq')")
