@@ -65,9 +65,10 @@ def told(unit: Unit) -> dict[str, Any] | None:
 def lag(unit: Unit) -> timedelta:
     """For how long the oldest event that no checkpoint covers has waited for one; nothing where all are covered."""
     row = newest(unit)
-    first = select(AuditEvent.at).where(AuditEvent.seq == (row.size if row is not None else 0) + 1)
+    # By its moment, not its number: where the clock was set back, the first event is of later than now.
+    first = select(func.min(AuditEvent.at)).where(AuditEvent.seq > (row.size if row is not None else 0))
     at = unit.session.scalar(first)
-    return unit.now - at if at is not None else timedelta()
+    return max(unit.now - at, timedelta()) if at is not None else timedelta()
 
 
 def sign(unit: Unit, origin: str, by: Sign) -> AuditCheckpoint | None:
@@ -107,8 +108,8 @@ def to_anchor(unit: Unit, every: timedelta) -> Due | None:
     row = newest(unit)
     if row is None or unit.session.get(AuditAnchor, row.size) is not None:
         return None
-    last = unit.session.scalar(select(func.max(AuditAnchor.anchored_at)))
-    if last is not None and last > unit.now - every:
+    last = unit.session.scalar(select(AuditAnchor.anchored_at).order_by(AuditAnchor.size.desc()).limit(1))
+    if last is not None and unit.now - every < last <= unit.now:  # one of later than now: the clock was set back
         return None
     return Due(row.size, row.note, unit.now + unit.rules.important_retention)
 

@@ -101,6 +101,33 @@ def test_a_checkpoint_is_put_away_once_an_hour(register: Register) -> None:
     assert (anchor.size, anchor.sha256, anchor.token) == (1, one.sha256, b"stamp")
 
 
+def test_a_clock_that_was_set_back_hinders_no_anchor_and_hides_no_lag(register: Register) -> None:
+    def due() -> Due | None:
+        return register.run_now(ACTOR, checkpoints.to_anchor, HOUR)
+
+    def anchor(size: int) -> None:
+        grow(register)
+        sign(register)
+        one = due()
+        assert one is not None
+        register.run_now(ACTOR, checkpoints.anchored, one, "documents", f"checkpoints/{size}", "v1", token=None)
+
+    anchor(1)
+    grow(register)
+    register.clock = FixedClock(NOON - 24 * HOUR)
+    assert register.run_now(ACTOR, checkpoints.lag) == timedelta()
+    grow(register)
+    register.clock = FixedClock(NOON - 23 * HOUR)
+    assert register.run_now(ACTOR, checkpoints.lag) == HOUR
+
+    anchor(4)
+    grow(register)
+    sign(register)
+    assert due() is None
+    register.clock = FixedClock(NOON - 22 * HOUR)
+    assert due() is not None
+
+
 def test_the_oldest_event_without_a_checkpoint_is_what_counts_as_lag(register: Register) -> None:
     assert register.run_now(ACTOR, checkpoints.lag) == timedelta()
     grow(register, 2)
