@@ -1,7 +1,6 @@
 """The custody log against the audit events, the return, the loan keys' end, and the order of the steps in time."""
 
 import hashlib
-from datetime import timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -10,10 +9,9 @@ from services.verifier.canonical import canonical
 from services.verifier.invalid import Invalid
 from services.verifier.package import Package, moment
 from services.verifier.report import Report
-from services.verifier.trail import Event, Trail
+from services.verifier.trail import CLOCKS_APART, Event, Trail
 
 NOTHING_BEFORE = "0" * 64
-CLOCKS_APART = timedelta(minutes=5)  # of the machines that write the events of one case
 # In this order, as far as each was reached; an application that was corrected was submitted more than once.
 STEPS = (
     "application-submitted",

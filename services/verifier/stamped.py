@@ -25,8 +25,7 @@ def _authorities(package: Package) -> str:
     names = [name for role in LABELS for name in package.named(role)]
     for opened in (package.opened, *(_quietly(package, name) for name in names)):
         if opened is not None and opened.time_stamp is not None:
-            stamp = opened.time_stamp
-            who = f"{stamp.authority} (its chain ends at sha256:{stamp.chain.root_fingerprint})"
+            who = opened.time_stamp.who
             found[who] = found.get(who, 0) + 1
     if not found:
         return "none: when something was signed, the house alone says"

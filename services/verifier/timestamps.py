@@ -61,6 +61,11 @@ class TimeStamp:
         """By the name in its certificate."""
         return self.chain.leaf.subject.rfc4514_string()
 
+    @property
+    def who(self) -> str:
+        """The authority, with what a reader can know it by."""
+        return f"{self.authority} (its chain ends at sha256:{self.chain.root_fingerprint})"
+
 
 @dataclass(frozen=True)
 class _Signer:

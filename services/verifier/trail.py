@@ -5,6 +5,7 @@ import binascii
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -13,10 +14,11 @@ from services.verifier.canonical import read
 from services.verifier.invalid import Invalid
 from services.verifier.merkle import leaf_hash, verify_consistency, verify_inclusion
 from services.verifier.notes import Checkpoint, VerifierKey, key_of, open_checkpoint
-from services.verifier.package import Package
+from services.verifier.package import Package, moment
 from services.verifier.report import Report
 from services.verifier.timestamps import check_token
 
+CLOCKS_APART = timedelta(minutes=5)  # of the machines that write the events of one case
 _FIELDS = {"action", "actor", "application", "at", "detail", "subject"}
 
 
@@ -68,7 +70,7 @@ class Trail:
 
 @dataclass(frozen=True)
 class Named:
-    """A checkpoint that a label, a document or a decision names; ``of`` is the member that does."""
+    """A checkpoint that a label, a document or a decision names, or that was anchored; ``of`` is what does."""
 
     of: str
     told: Any
@@ -88,7 +90,7 @@ def examine(package: Package, report: Report) -> Trail:
     report.each("inclusion", _inclusions(package, trail), layout.PROOFS)
     report.each("consistency", _consistencies(package, trail, _named(package)), layout.CONSISTENCY)
     with report.check("anchors", layout.ANCHORS) as finding:
-        finding.text = _anchors(package, trail.head())
+        finding.text = _anchors(package, trail)
         finding.noted = finding.text.startswith("none")
     return trail
 
@@ -181,11 +183,13 @@ def _consistencies(package: Package, trail: Trail, named: list[Named]) -> Iterat
 
 
 def _named(package: Package) -> list[Named]:
-    """What the signed statements and the decisions name; what cannot be read is told by their own checks."""
+    """What signed statements and decisions name, and what was anchored; what cannot be read, their own checks tell."""
     found = []
     for role in ("master-label", "copy-label", "document-label", "decision"):
         for name in package.named(role):
             found.append(Named(name, _quietly(partial(_checkpoint_named, package, name, role))))
+    for line in _quietly(lambda: package.lines(layout.ANCHORS)) or []:
+        found.append(Named(layout.ANCHORS, _quietly(partial(_checkpoint_anchored, package, line))))
     return [one for one in found if isinstance(one.told, dict)]
 
 
@@ -205,20 +209,39 @@ def _quietly(look: Callable[[], Any]) -> Any:
         return None
 
 
-def _anchors(package: Package, head: Checkpoint) -> str:
+def _checkpoint_anchored(package: Package, line: Any) -> dict[str, Any]:
+    found, _ = open_checkpoint(line["note"], _keys(package))
+    return {"origin": found.origin, "size": found.size, "root": found.root_base64}
+
+
+def _anchors(package: Package, trail: Trail) -> str:
+    """Each is the note that it tells of, and its time fits the events; its tree is one of the consistency proofs."""
     lines = package.lines(layout.ANCHORS)
-    stamped = 0
+    stamps: dict[str, int] = {}
     for line in lines:
-        note = line["note"]
-        checkpoint, _ = open_checkpoint(note, _keys(package))
-        if checkpoint.size > head.size:
-            raise Invalid(f"the anchor at {line['key']!r:.100} holds a checkpoint that is newer than the package's")
+        _check_anchor(package, trail, line)
         if line["token"] is not None:
-            check_token(_base64(line["token"]), note.encode())
-            stamped += 1
+            who = check_token(_base64(line["token"]), line["note"].encode()).who
+            stamps[who] = stamps.get(who, 0) + 1
     if not lines:
         return "none: nobody else has seen an earlier checkpoint"
-    return f"{len(lines)} in the locked store, {stamped} with a time stamp"
+    told = [f"{len(lines)} lie in the locked store, the books say"]
+    told += [f"{count} with a time stamp by {who}" for who, count in stamps.items()]
+    return "; ".join(told)
+
+
+def _check_anchor(package: Package, trail: Trail, line: dict[str, Any]) -> None:
+    checkpoint, _ = open_checkpoint(line["note"], _keys(package))
+    if checkpoint.size > trail.head().size:
+        raise Invalid(f"the anchor at {line['key']!r:.100} holds a checkpoint that is newer than the package's")
+    told = (line["size"], line["sha256"], line["key"])
+    if told != (checkpoint.size, hashlib.sha256(line["note"].encode()).hexdigest(), f"checkpoints/{checkpoint.size}"):
+        raise Invalid(f"the anchor at {line['key']!r:.100} tells size, SHA-256 or place of another note than its own")
+    at = moment(line["anchoredAt"])
+    if any(moment(one.at) - CLOCKS_APART > at for one in trail.events if one.index < checkpoint.size):
+        raise Invalid(f"the anchor at {line['key']!r:.100} is of {at.isoformat()}, and holds events of later than that")
+    if at > moment(package.predicate["madeAt"]) + CLOCKS_APART:
+        raise Invalid(f"the anchor at {line['key']!r:.100} is of {at.isoformat()}, later than the package")
 
 
 def _proofs(package: Package, member: str, by: str) -> dict[int, dict[str, Any]]:

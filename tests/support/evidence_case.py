@@ -17,7 +17,7 @@ from services.portal.log_head import LogHead
 from services.register import audit_tree
 from services.register.unit import Unit
 from services.runtime.threads import run_in_thread
-from services.vault.log_key import FOLDER, ensure_log_key
+from services.vault.log_key import FOLDER, LogKey, ensure_log_key
 from services.vault.seal import Seal
 from services.verifier.notes import read_checkpoint
 
@@ -37,6 +37,7 @@ class Made:
     other: Path
     fingerprints: dict[str, str]
     seal: Seal
+    log_key: LogKey
     earlier: str
     earlier_proofs: dict[int, dict[str, object]]
 
@@ -66,6 +67,7 @@ async def made_in(folder: Path, footage: Footage, books: Path) -> Made:
             other=await make(numbers[1], "clear", "other.zip"),
             fingerprints=made.fingerprints,
             seal=sources.seal,
+            log_key=sources.log_key,
             earlier=earlier,
             earlier_proofs=desk.look(proofs_for, earlier),
         )

@@ -15,7 +15,7 @@ from package_tampering import Contents, relabelled, resealed
 from services.verifier import layout
 from services.verifier.envelopes import open_envelope
 from services.verifier.examination import examine
-from services.verifier.notes import read_checkpoint
+from services.verifier.notes import Checkpoint, read_checkpoint
 
 Change = Callable[[Contents, Made], Contents]
 
@@ -233,6 +233,22 @@ def the_earlier_checkpoint_alone(contents: Contents, made: Made) -> Contents:
     return {**contents, layout.CHECKPOINT: made.earlier.encode()}
 
 
+def an_anchor_of_another_tree(contents: Contents, made: Made) -> Contents:
+    """Signed by the log key, over a root that the log never had."""
+    [anchor] = lines(contents[layout.ANCHORS])
+    anchor["note"] = made.log_key.sign(Checkpoint(made.log_key.origin, anchor["size"], bytes(32)))
+    anchor["sha256"] = hashlib.sha256(anchor["note"].encode()).hexdigest()
+    return {**contents, layout.ANCHORS: joined([anchor])}
+
+
+def an_anchor_that_tells(name: str, value: Any) -> Change:
+    def change(contents: Contents, made: Made) -> Contents:
+        [anchor] = lines(contents[layout.ANCHORS])
+        return {**contents, layout.ANCHORS: joined([{**anchor, name: value}])}
+
+    return change
+
+
 CHANGES: list[tuple[Change, str]] = [
     (an_event_changed, "inclusion"),
     (events_swapped, "events"),
@@ -263,6 +279,12 @@ CHANGES: list[tuple[Change, str]] = [
     (a_document_left_out, "documents-complete"),
     (another_chain, "chain"),
     (another_log_key, "checkpoint"),
+    (an_anchor_of_another_tree, "consistency"),
+    (an_anchor_that_tells("size", 1), "anchors"),
+    (an_anchor_that_tells("sha256", "0" * 64), "anchors"),
+    (an_anchor_that_tells("key", "checkpoints/1"), "anchors"),
+    (an_anchor_that_tells("anchoredAt", "1999-01-01T00:00:00+00:00"), "anchors"),
+    (an_anchor_that_tells("anchoredAt", "2099-01-01T00:00:00+00:00"), "anchors"),
     (the_earlier_checkpoint, "checkpoint-stated"),
     (the_earlier_checkpoint_alone, "inclusion"),
 ]
