@@ -1,5 +1,6 @@
 """Passkeys: keys in a person's phone, computer or token that sign for them (WebAuthn, user verification required)."""
 
+import hashlib
 import secrets
 from dataclasses import dataclass
 from datetime import datetime
@@ -140,6 +141,7 @@ def finish(unit: Unit, person_id: str, enrolment_id: str, made: dict[str, str], 
         )
         key = decoded_public_key_to_cryptography(decode_credential_public_key(sound.credential_public_key))
         pem = key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+        der = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     except (WebAuthnException, ValueError) as error:
         raise Refused(
             "passkey-unsound",
@@ -164,7 +166,16 @@ def finish(unit: Unit, person_id: str, enrolment_id: str, made: dict[str, str], 
         sign_count=sound.sign_count,
     )
     unit.session.add(passkey)
-    audit.record(unit, "passkey-added", "passkey", passkey.id, person=person_id, proved_by=passkey.proved_by)
+    audit.record(
+        unit,
+        "passkey-added",
+        "passkey",
+        passkey.id,
+        person=person_id,
+        proved_by=passkey.proved_by,
+        credential_id=credential_id,
+        public_key_sha256=hashlib.sha256(der).hexdigest(),
+    )
     return passkey
 
 

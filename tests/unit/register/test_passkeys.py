@@ -11,6 +11,7 @@ import pytest
 import rfc8785
 import webauthn
 from authenticator import Authenticator
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 from passkey_desk import PLACE, add, asked, preparing, proof, shown
 from review_desk import PASSWORD, ReviewDesk
 from soft_passkey import ORIGIN, RP_ID, USER_PRESENT, SoftPasskey
@@ -269,7 +270,12 @@ def test_an_enrolment_is_sound_verified_and_taken_once(desk: ReviewDesk) -> None
     with pytest.raises(Refused) as caught:
         desk.run(passkeys.finish, "head", begun.id, {**made, "attestationObject": "AAAA"}, "x", by="head")
     assert caught.value.code == "passkey-unsound"
-    desk.run(passkeys.finish, "head", begun.id, made, "x", by="head")
+    kept = desk.run(passkeys.finish, "head", begun.id, made, "x", by="head")
+    [added] = desk.all(AuditEvent, action="passkey-added")
+    detail = json.loads(added.entry)["detail"]
+    der = load_pem_public_key(kept.public_key.encode()).public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    assert detail["public_key_sha256"] == hashlib.sha256(der).hexdigest()
+    assert detail["credential_id"] == kept.credential_id
     with pytest.raises(Refused, match="used already"):
         desk.run(passkeys.finish, "head", begun.id, made, "x", by="head")
     assert code(passkey) == "passkey-known"
