@@ -102,12 +102,12 @@ def read(unit: Unit, application_id: str, note: str) -> CaseFile | None:
         given_back=_given_back(unit, application_id, hand_over),
         anchors=[],
     )
-    read_file.anchors = list(_anchors(unit, read_file.events[0].seq))
+    size = read_file.checkpoint.size
+    read_file.anchors = list(_anchors(unit, read_file.events[0].seq, size))
     people = {entry.person_id for entry in read_file.custody} | {act.statement.get("standsInFor") for act in acts}
     for person_id in people - {None}:
         person = unit.session.get(Person, person_id)
         read_file.names[str(person_id)] = person.name if person is not None else str(person_id)
-    size = read_file.checkpoint.size
     since = select(func.max(AuditEvent.seq)).where(AuditEvent.application_id == application_id)
     return None if (unit.session.scalar(since) or 0) > size else read_file
 
@@ -173,10 +173,11 @@ def _given_back(unit: Unit, application_id: str, hand_over: HandOver | None) -> 
     }
 
 
-def _anchors(unit: Unit, since: int) -> Iterator[dict[str, Any]]:
-    """Those that hold the case's first event, or more."""
+def _anchors(unit: Unit, since: int, until: int) -> Iterator[dict[str, Any]]:
+    """Those that hold the case's first event, or more; not one that was signed after the package's checkpoint."""
     rows = select(AuditAnchor, AuditCheckpoint.note).join(AuditCheckpoint, AuditCheckpoint.size == AuditAnchor.size)
-    for anchor, note in unit.session.execute(rows.where(AuditAnchor.size >= since).order_by(AuditAnchor.size)):
+    within = AuditAnchor.size.between(since, until)
+    for anchor, note in unit.session.execute(rows.where(within).order_by(AuditAnchor.size)):
         yield {
             "size": anchor.size,
             "bucket": anchor.bucket,

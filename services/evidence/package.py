@@ -104,7 +104,7 @@ def _read(sources: Sources, application_id: str, actor: Actor) -> CaseFile:
 
 def _signed_head(unit: Unit, key: LogKey) -> str:
     """The checkpoint of the trail as it stands."""
-    row = checkpoints.sign(unit, key.origin, key.sign) or checkpoints.newest(unit)
+    row = checkpoints.sign(unit, key.known, key.sign) or checkpoints.newest(unit)
     if row is None:
         raise Fatal("no package was made | the audit trail | it has nothing in it | look at the database")
     return row.note
@@ -147,11 +147,11 @@ def _write(writer: ArchiveWriter, sources: Sources, case: CaseFile, how: How) ->
 
 
 def _write_trail(writer: ArchiveWriter, sources: Sources, case: CaseFile, envelopes: list[bytes]) -> None:
-    """The checkpoint, the events with their proofs, and the way from each earlier checkpoint that is named."""
+    """The checkpoint, the events with their proofs, and the way from each earlier one that is named or anchored."""
     size = case.checkpoint.size
     named = [_checkpoint_of(data) for data in envelopes]
     named += [act.statement.get("auditCheckpoint") for act in case.acts]
-    olds = sorted({one["size"] for one in named if one is not None})
+    olds = sorted({one["size"] for one in (*named, *case.anchors) if one is not None})
     indexes = [event.seq - 1 for event in case.events]
     inclusions, consistencies = sources.register.run_now(ACTOR, case_file.proofs, indexes, olds, size)
     writer.add(layout.CHECKPOINT, case.note.encode())

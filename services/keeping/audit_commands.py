@@ -53,6 +53,13 @@ def commands(
         without_store: Annotated[
             bool, typer.Option("--without-store", help="Do not look for the checkpoints under a lock in the store.")
         ] = False,
+        accept_restores: Annotated[
+            bool,
+            typer.Option(
+                "--accept-restores",
+                help="Take what the books say a restore has lost for no fault: where you know of that restore.",
+            ),
+        ] = False,
     ) -> None:
         """Recompute the audit trail from its rows, and compare it with every head that was ever signed.
 
@@ -62,6 +69,8 @@ def commands(
         with sentences(), _books(loaded) as connection:
             found = _heads(connection, loaded, known or [], key or [], say, without_store=without_store)
             trail = recompute(connection, found.heads)
+            if not accept_restores:
+                found.doubt_restores()
             well = _tell(trail, found, say)
         raise typer.Exit(0 if well else 1)
 
@@ -159,7 +168,7 @@ def _tell(trail: Trail, found: Heads, say: Say) -> bool:
 def _sign(settings: Settings) -> str:
     """The note of the newest checkpoint, which is signed now where the trail has grown."""
     key = ensure_log_key(settings.keys / FOLDER, settings.log_origin)
-    signed = _act(settings, checkpoints.sign, key.origin, key.sign)
+    signed = _act(settings, checkpoints.sign, key.known, key.sign)
     newest = signed or _act(settings, checkpoints.newest)
     if newest is None:
         raise Fatal("no checkpoint was signed | the audit trail | it has no event yet | sign after the first act")

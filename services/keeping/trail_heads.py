@@ -33,6 +33,14 @@ class Heads:
     lost: list[str] = field(default_factory=list)  # heads of a history that a restore has ended, and says so
     in_store: int = 0
 
+    def doubt_restores(self) -> None:
+        """Whoever can write the books can write that a restore has lost a head: it is a fault until a person knows."""
+        self.faults += [
+            f"the checkpoint in the store at {BUCKET}/{key}: the books say that a restore has lost it; where you know "
+            "of that restore, say --accept-restores"
+            for key in self.lost
+        ]
+
     def take(self, what: str, note: str, keys: Sequence[VerifierKey]) -> Head | None:
         try:
             head = Head(what, open_checkpoint(note, keys)[0])

@@ -59,7 +59,7 @@ class LogHead:
     async def sign(self) -> AuditCheckpoint | None:
         """Sign what has come since; None where nothing has, or where it failed: that is logged, and shows as lag."""
         try:
-            return await self._register.run(ACTOR, checkpoints.sign, self._key.origin, self._key.sign)
+            return await self._register.run(ACTOR, checkpoints.sign, self._key.known, self._key.sign)
         except Retryable as error:
             log.warning("no checkpoint was signed", cause=str(error))
         except Fatal as error:

@@ -2,7 +2,7 @@
 
 import base64
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,9 +16,11 @@ from services.register.audit_tree import STANDS_STILL
 from services.register.base import Base
 from services.register.unit import Unit
 from services.runtime.errors import Fatal
-from services.verifier.notes import Checkpoint
+from services.verifier.invalid import Invalid
+from services.verifier.notes import Checkpoint, VerifierKey, open_checkpoint
 
 Sign = Callable[[Checkpoint], str]
+LATE = "checkpoint-late"
 
 
 class AuditCheckpoint(Base):
@@ -71,14 +73,18 @@ def lag(unit: Unit) -> timedelta:
     return max(unit.now - at, timedelta()) if at is not None else timedelta()
 
 
-def sign(unit: Unit, origin: str, by: Sign) -> AuditCheckpoint | None:
+def sign(unit: Unit, known: Sequence[VerifierKey], by: Sign) -> AuditCheckpoint | None:
     """Sign the tree as it stands; None when it is signed already or has nothing in it.
 
-    Raises Fatal for a tree that does not go on from the one signed last: the log signs no second history.
+    ``known``: the keys that have signed for this log, first the one that ``by`` signs with, whose name is the origin.
+    Raises Fatal for a tree that does not go on from the one signed last, the log signs no second history, and where
+    none of the keys has signed that one: the keys' folder was lost, and nobody could check across the gap.
     """
+    origin = known[0].name
     size = audit_tree.size(unit)
     before = newest(unit)
     if before is not None:
+        _check_known(before, known)
         _check_goes_on(unit, before, size)
     if size == (before.size if before is not None else 0):
         return None
@@ -134,6 +140,17 @@ def anchored(unit: Unit, due: Due, bucket: str, key: str, version_id: str, *, to
 def anchors(unit: Unit) -> list[AuditAnchor]:
     """All of them, the smallest first."""
     return list(unit.session.scalars(select(AuditAnchor).order_by(AuditAnchor.size)))
+
+
+def _check_known(before: AuditCheckpoint, known: Sequence[VerifierKey]) -> None:
+    try:
+        open_checkpoint(before.note, known)
+    except Invalid as error:
+        raise Fatal(
+            f"no checkpoint was signed | the audit trail | no key of log-vkeys.txt has signed its newest checkpoint, "
+            f"of {before.size} events: this is another log key | restore the folder log of the keys from its backup",
+            runbook=LATE,
+        ) from error
 
 
 def _check_goes_on(unit: Unit, before: AuditCheckpoint, size: int) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import secrets
+from collections.abc import Sequence
 from pathlib import Path
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -28,12 +29,15 @@ PUBLIC_FILE = "log-vkeys.txt"
 class LogKey:
     """The key and the name that checkpoints bear."""
 
-    def __init__(self, private: Ed25519PrivateKey, origin: str | None = None) -> None:
-        """``origin``: without one, a name that the key itself gives."""
+    def __init__(
+        self, private: Ed25519PrivateKey, origin: str | None = None, before: Sequence[VerifierKey] = ()
+    ) -> None:
+        """``origin``: without one, a name that the key itself gives; ``before``: keys that have signed for the log."""
         self._private = private
         public = private.public_key().public_bytes_raw()
         fingerprint = VerifierKey("", public).fingerprint.removeprefix("sha256:")
         self.public = VerifierKey(origin or f"footage-desk.local/{fingerprint[:16]}", public)
+        self.known = (self.public, *(one for one in before if one != self.public))
 
     @property
     def origin(self) -> str:
@@ -59,7 +63,7 @@ def ensure_log_key(folder: Path, origin: str | None = None) -> LogKey:
         )
         write_key_file(path, made.decode())
     known = public_keys(folder)
-    key = LogKey(_read(path), origin or (known[-1].name if known else None))
+    key = LogKey(_read(path), origin or (known[-1].name if known else None), known)
     _enter(folder / PUBLIC_FILE, key.public)
     return key
 

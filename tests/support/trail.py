@@ -37,7 +37,7 @@ class Trail:
             self.register.run_now(ACTOR, record, number)
 
     def sign(self) -> str:
-        row = self.register.run_now(ACTOR, checkpoints.sign, self.key.origin, self.key.sign)
+        row = self.register.run_now(ACTOR, checkpoints.sign, self.key.known, self.key.sign)
         assert row is not None
         return row.note
 

@@ -1,7 +1,9 @@
 """Making a package: what is refused, and that nothing stays of one that failed."""
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 from desk_people import People
@@ -17,6 +19,7 @@ from services.runtime.errors import Fatal
 from services.runtime.threads import run_in_thread
 from services.vault.age import X25519Identity, generate_identity
 from services.vault.log_key import FOLDER, ensure_log_key
+from services.verifier import layout
 from services.verifier.examination import examine
 
 
@@ -76,6 +79,13 @@ async def test_a_package_is_made_from_books_on_postgresql(
 
         report = examine(made.path, [made.fingerprints["root"]])
         assert (report.failed, report.exit_code) == ([], 0)
+        with ZipFile(made.path) as archive:
+            anchored, proved = (
+                {json.loads(line)[name] for line in archive.read(member).splitlines()}
+                for member, name in ((layout.ANCHORS, "size"), (layout.CONSISTENCY, "old"))
+            )
+        assert anchored
+        assert anchored <= proved
 
 
 def test_nothing_stays_of_a_package_whose_footage_stops(tmp_path: Path) -> None:

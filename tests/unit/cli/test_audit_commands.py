@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -87,7 +88,7 @@ def test_books_that_were_rolled_back_are_found_by_the_store_and_by_a_kept_checkp
         assert "is of 5 events, and there are 3" in told.output
 
 
-def test_what_a_restore_has_said_to_be_lost_is_no_fault(desk: Desk) -> None:
+def test_what_a_restore_is_said_to_have_lost_is_no_fault_for_whoever_knows_of_it(desk: Desk) -> None:
     desk.put("checkpoints/9", "a history that is gone")
     told = desk.audit("verify")
     assert told.exit_code == 1
@@ -95,8 +96,24 @@ def test_what_a_restore_has_said_to_be_lost_is_no_fault(desk: Desk) -> None:
 
     desk.trail.grow(1, action="books-restored", checkpoints_lost=["checkpoints/9"])
     told = desk.audit("verify")
+    assert told.exit_code == 1
+    assert "✗ the checkpoint in the store at documents/checkpoints/9: the books say that a restore" in told.output
+    told = desk.audit("verify", "--accept-restores")
     assert told.exit_code == 0
     assert "1 more in the store" in told.output
+
+
+def test_a_log_whose_keys_were_lost_is_not_begun_anew(desk: Desk) -> None:
+    desk.trail.grow(2)
+    desk.trail.sign()
+    folder = desk.settings.keys / FOLDER
+    folder.rename(folder.with_name("kept"))
+    told = desk.audit("checkpoint")
+    assert told.exit_code == 1
+    assert "restore the folder log of the keys from its backup" in told.output
+    shutil.rmtree(folder)
+    folder.with_name("kept").rename(folder)
+    assert desk.audit("checkpoint").exit_code == 0
 
 
 def test_a_checkpoint_in_the_store_is_as_it_was_put_there_and_stays_under_its_lock(desk: Desk) -> None:

@@ -35,7 +35,7 @@ def grow(register: Register, by: int = 1) -> None:
 
 
 def sign(register: Register) -> AuditCheckpoint | None:
-    return register.run_now(ACTOR, checkpoints.sign, KEY.origin, KEY.sign)
+    return register.run_now(ACTOR, checkpoints.sign, KEY.known, KEY.sign)
 
 
 @pytest.mark.requirement("R52")
@@ -55,6 +55,24 @@ def test_the_head_is_signed_when_the_trail_has_grown(register: Register) -> None
     assert register.run_now(ACTOR, checkpoints.told) == {"origin": KEY.origin, "size": 5, "root": row.root}
     assert register.run_now(ACTOR, checkpoints.of_size, 3) is not None
     assert register.run_now(ACTOR, checkpoints.of_size, 4) is None
+
+
+@pytest.mark.requirement("R52")
+def test_another_key_signs_on_where_the_one_before_is_known_and_not_where_it_was_lost(register: Register) -> None:
+    grow(register)
+    sign(register)
+    lost = LogKey(Ed25519PrivateKey.generate(), KEY.origin)
+    for size in (1, 2):
+        with pytest.raises(Fatal, match="restore the folder log") as caught:
+            register.run_now(ACTOR, checkpoints.sign, lost.known, lost.sign)
+        assert caught.value.runbook == "checkpoint-late"
+        if size == 1:
+            grow(register)
+
+    replaced = LogKey(Ed25519PrivateKey.generate(), KEY.origin, KEY.known)
+    row = register.run_now(ACTOR, checkpoints.sign, replaced.known, replaced.sign)
+    assert row is not None
+    assert notes.open_checkpoint(row.note, [replaced.public])[0].size == 2
 
 
 @pytest.mark.requirement("R52")
