@@ -1,10 +1,10 @@
-"""The custody log against the audit events, the return, the loan keys' end, and the order of the steps in time."""
+"""The custody log against the audit events, the loan keys' end, and the order of the steps in time."""
 
 import hashlib
 from itertools import pairwise
 from typing import Any
 
-from services.verifier import layout
+from services.verifier import layout, returned
 from services.verifier.canonical import canonical
 from services.verifier.invalid import Invalid
 from services.verifier.package import Package, moment
@@ -33,7 +33,7 @@ def examine(package: Package, trail: Trail, report: Report) -> None:
         _check_events(entries, [event for event in trail.events if _tells_of_entry(event)])
         finding.text = f"{len(entries)} entries"
     with report.check("return", layout.RETURN) as finding:
-        finding.text = _check_return(package, trail)
+        finding.text = returned.check(package, trail)
         finding.noted = layout.RETURN not in package.contents
     with report.check("loan-keys", layout.EVENTS) as finding:
         finding.text, finding.noted = _loan_keys(trail)
@@ -70,28 +70,6 @@ def _check_events(entries: list[dict[str, Any]], events: list[Event]) -> None:
 def _tells_of_entry(event: Event) -> bool:
     """The log was also written as a document, and read."""
     return event.action.startswith("custody-") and not event.action.startswith("custody-log-")
-
-
-def _check_return(package: Package, trail: Trail) -> str:
-    returned = trail.of("custody-returned")
-    if layout.RETURN not in package.contents:
-        if returned:
-            raise Invalid("the copies were returned, and the return is not in the package")
-        return "there was no return"
-    told = package.json(layout.RETURN)
-    if not returned:
-        raise Invalid("no audit event tells of a return")
-    if told["statementSha256"] != returned[-1].detail.get("statement_sha256") and told["statementSha256"] not in {
-        event.detail.get("statement_sha256") for event in trail.events
-    }:
-        raise Invalid("the return was signed over another statement than the audit event tells")
-    inspection = told["inspection"]
-    if inspection is None:
-        return "returned, not inspected yet"
-    differ = sorted(copy for copy, matches in inspection["hashes"].items() if not matches)
-    if differ:
-        return f"the bytes of {len(differ)} copies differed at the inspection, {len(inspection['findings'])} findings"
-    return f"{len(inspection['hashes'])} copies as they were issued, {len(inspection['findings'])} findings"
 
 
 def _loan_keys(trail: Trail) -> tuple[str, bool]:

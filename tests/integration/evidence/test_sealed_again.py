@@ -249,6 +249,34 @@ def an_anchor_that_tells(name: str, value: Any) -> Change:
     return change
 
 
+def a_return(**changes: Any) -> Change:
+    return lambda contents, made: edited(contents, layout.RETURN, lambda told: told.update(changes))
+
+
+def an_inspection(**changes: Any) -> Change:
+    return lambda contents, made: edited(contents, layout.RETURN, lambda told: told["inspection"].update(changes))
+
+
+def an_inspection_that_found_other_bytes(contents: Contents, made: Made) -> Contents:
+    def change(told: Any) -> None:
+        told["inspection"]["hashes"] = dict.fromkeys(told["inspection"]["hashes"], False)
+
+    return edited(contents, layout.RETURN, change)
+
+
+def a_return_over_somebodys_decision(contents: Contents, made: Made) -> Contents:
+    """A statement of this case that an audit event tells of, and no return."""
+    sha256 = json.loads(contents[one(contents, "decisions/", "preliminary.json")])["signature"]["sha256"]
+    return a_return(statementSha256=sha256)(contents, made)
+
+
+def findings_that_no_document_tells(contents: Contents, made: Made) -> Contents:
+    """As many as the custody log counts, without the document that has their words."""
+    gone = one(contents, "documents/GH", ".pdf")[: -len("pdf")]
+    left = without_events(contents, lambda entry: entry["action"] == "return-inspection-written")
+    return {name: data for name, data in left.items() if not name.startswith(gone)}
+
+
 CHANGES: list[tuple[Change, str]] = [
     (an_event_changed, "inclusion"),
     (events_swapped, "events"),
@@ -268,6 +296,18 @@ CHANGES: list[tuple[Change, str]] = [
     (a_custody_entry_left_out, "custody"),
     (another_return, "return"),
     (no_return, "return"),
+    (a_return_over_somebodys_decision, "return"),
+    (a_return(returnedBy="somebody"), "return"),
+    (a_return(returnedAt="2001-01-01T00:00:00+00:00"), "return"),
+    (a_return(returnTo="storage"), "return"),
+    (a_return(handOver="another"), "return"),
+    (a_return(attestation={"downloads": {}, "noOtherCopies": False}), "return"),
+    (a_return(inspection=None), "return"),
+    (a_return(archived={"inOrder": False, "disposeAfter": "2099-01-01T00:00:00+00:00"}), "return"),
+    (an_inspection_that_found_other_bytes, "return"),
+    (an_inspection(inspectedAt="2001-01-01T00:00:00+00:00"), "return"),
+    (an_inspection(findings=[{"code": "returned-late", "days": 3}]), "return"),
+    (findings_that_no_document_tells, "return"),
     (other_footage, "label"),
     (footage_of_the_other_item, "label"),
     (footage_left_out, "footage-complete"),

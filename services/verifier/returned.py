@@ -1,0 +1,108 @@
+"""The return and its inspection: as signed, as the custody log has them, and as the inspection's document tells."""
+
+from typing import Any
+
+from services.verifier import layout
+from services.verifier.invalid import Invalid
+from services.verifier.package import Package
+from services.verifier.trail import Trail
+
+INSPECTION = "return-inspection"
+
+
+def check(package: Package, trail: Trail) -> str:
+    """What there is to say of it; the entries of the custody log are compared with the audit events elsewhere."""
+    back, inspected = _entry(package, "returned"), _entry(package, "inspected")
+    if layout.RETURN not in package.contents:
+        if back is not None or trail.of("custody-returned"):
+            raise Invalid("the copies were returned, and the return is not in the package")
+        return "there was no return"
+    told = package.json(layout.RETURN)
+    if back is None or not trail.of("custody-returned"):
+        raise Invalid("no audit event tells of a return")
+    _check_signed(package, trail, told, back)
+    _check_archived(trail, told["archived"])
+    inspection = told["inspection"]
+    if (inspection is None) != (inspected is None):
+        raise Invalid("return and custody log differ in whether there was an inspection")
+    if inspection is None or inspected is None:
+        return "returned, not inspected yet"
+    _check_inspection(package, trail, told, inspected)
+    differ = sorted(copy for copy, matches in inspection["hashes"].items() if not matches)
+    if differ:
+        return f"the bytes of {len(differ)} copies differed at the inspection, {len(inspection['findings'])} findings"
+    return f"{len(inspection['hashes'])} copies as they were issued, {len(inspection['findings'])} findings"
+
+
+def _entry(package: Package, event: str) -> dict[str, Any] | None:
+    found = [one for one in package.json(layout.CUSTODY)["entries"] if one["event"] == event]
+    if len(found) > 1:
+        raise Invalid(f"the custody log has {len(found)} entries of the kind {event}")
+    return found[0] if found else None
+
+
+def _check_signed(package: Package, trail: Trail, told: dict[str, Any], entry: dict[str, Any]) -> None:
+    """The same return in the log's entry, in the event of the signature, and in the statement that was signed."""
+    sha256 = told["statementSha256"]
+    signed = {one.detail["statement_sha256"] for one in trail.of("return-signed") if one.subject == told["handOver"]}
+    if sha256 != entry["detail"]["statement_sha256"] or sha256 not in signed:
+        raise Invalid("the return was signed over another statement than the audit event tells")
+    written = (entry["handOver"], entry["person"], entry["at"], entry["detail"]["return_to"])
+    if written != (told["handOver"], told["returnedBy"], told["returnedAt"], told["returnTo"]):
+        raise Invalid("the custody log tells of a return by somebody else, at another time or to another place")
+    statement = _statement(package, sha256)
+    for name, wanted in (
+        ("kind", "return"),
+        ("handOver", told["handOver"]),
+        ("person", told["returnedBy"]),
+        ("returnTo", told["returnTo"]),
+        ("attestation", told["attestation"]),
+    ):
+        if statement[name] != wanted:
+            raise Invalid(f"return and signed statement differ in {name}")
+
+
+def _statement(package: Package, sha256: str) -> dict[str, Any]:
+    """Whether it has this hash is checked with the signatures."""
+    for name in package.named("decision"):
+        act = package.json(name)
+        if act["signature"]["sha256"] == sha256:
+            statement: dict[str, Any] = act["statement"]
+            return statement
+    raise Invalid("the statement that the return was signed over is not in the package")
+
+
+def _check_inspection(package: Package, trail: Trail, told: dict[str, Any], entry: dict[str, Any]) -> None:
+    inspection = told["inspection"]
+    written = (entry["handOver"], entry["at"], entry["detail"]["hashes"], entry["detail"]["findings"])
+    findings = len(inspection["findings"])
+    if written != (told["handOver"], inspection["inspectedAt"], inspection["hashes"], findings):
+        raise Invalid("the custody log tells of an inspection with another end")
+    paper = _paper(package, told["handOver"])
+    if paper is None:
+        if trail.of("case-closed"):
+            raise Invalid("the case is closed, and the document of the inspection is not in the package")
+        return
+    there = (paper["inspectedAt"], {one["id"]: one["matches"] for one in paper["copies"]}, paper["findings"])
+    if there != (inspection["inspectedAt"], inspection["hashes"], inspection["findings"]):
+        raise Invalid(f"the document {paper['number']} tells of an inspection with another end")
+    if paper["return"]["statement"] != told["statementSha256"]:
+        raise Invalid(f"the document {paper['number']} tells of another return")
+
+
+def _paper(package: Package, hand_over: str) -> dict[str, Any] | None:
+    for stem, data in package.documents.items():
+        kind = package.envelope(f"documents/{stem}.label.json").predicate["kind"]
+        if kind == INSPECTION and data["handOver"] == hand_over:
+            return data
+    return None
+
+
+def _check_archived(trail: Trail, archived: Any) -> None:
+    events = trail.of("master-archived")
+    if archived is None or not events:
+        return
+    for event in events:
+        if (event.detail["in_order"], event.detail["dispose_after"]) == (archived["inOrder"], archived["disposeAfter"]):
+            return
+    raise Invalid("the audit events tell that the footage was archived in another state, or for another time")
