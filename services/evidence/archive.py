@@ -54,6 +54,12 @@ class ArchiveWriter:
         directory = members.directory([member for member, _ in self.written])
         self._out.write(directory)
         self._out.write(members.end(len(self.written), len(directory), offset))
+        self._out.flush()
+
+
+def partial_of(target: Path) -> Path:
+    """Where a package lies until it has its name."""
+    return target.with_name(f".{target.name}.partial")
 
 
 @contextmanager
@@ -62,7 +68,7 @@ def new_archive(target: Path) -> Iterator[ArchiveWriter]:
 
     Raises Fatal where something is there, or where it cannot be written.
     """
-    partial = target.with_name(f".{target.name}.partial")
+    partial = partial_of(target)
     if target.exists():
         raise Fatal(
             f"no package was made | {target} | something is there, and a package is never overwritten | "

@@ -4,6 +4,7 @@ Footage streams from the store into the ZIP; whatever fails leaves no file. That
 """
 
 import hashlib
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -15,20 +16,22 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from services.evidence import case_file, papers_of, pyz, readme
-from services.evidence.archive import ArchiveWriter, new_archive
+from services.evidence.archive import ArchiveWriter, new_archive, partial_of
 from services.evidence.case_file import CaseFile, Footage
-from services.register import audit, checkpoints
+from services.evidence.papers_of import Paper
+from services.register import audit, checkpoints, documents, filed_documents
 from services.register.unit import Actor, Register, Unit
 from services.runtime.errors import Fatal, Retryable
 from services.vault.age import AgeError, Unwrapper
 from services.vault.envelopes import statement
-from services.vault.labels import label_key
+from services.vault.labels import label_key, read_label
 from services.vault.log_key import LogKey
 from services.vault.seal import Seal
 from services.vault.sealing import READ, open_sealed
 from services.vault.store import Store, StoreMissing
 from services.verifier import layout
 from services.verifier.envelopes import open_envelope
+from services.verifier.examination import examine
 from services.verifier.invalid import Invalid
 from services.verifier.notes import VerifierKey
 from services.verifier.package import PREDICATE
@@ -64,11 +67,13 @@ class Made:
 def make(sources: Sources, number: str, target: Path, how: How = "clear", actor: Actor = ACTOR) -> Made:
     """Write the package of the application to ``target``; raises Fatal or Retryable with a sentence."""
     application_id = sources.register.run_now(actor, case_file.find, number)
-    case = _read(sources, application_id, actor)
+    case, papers = _read(sources, application_id, actor)
+    _require_signatures(case)
     with new_archive(target) as writer:
-        _write(writer, sources, case, how)
+        _write(writer, sources, case, papers, how)
         sha256 = _seal(writer, sources, case, how, actor)
         writer.finish()
+        _check(partial_of(target), case.number)
         # Whoever reads the trail learns of every package that could have left.
         sources.register.run_now(actor, _book, case, sha256, how)
     chain = sources.seal.signer.certificate_chain
@@ -85,8 +90,14 @@ def make(sources: Sources, number: str, target: Path, how: How = "clear", actor:
     )
 
 
-def _read(sources: Sources, application_id: str, actor: Actor) -> CaseFile:
+def _read(sources: Sources, application_id: str, actor: Actor) -> tuple[CaseFile, dict[str, Paper]]:
+    """The case and the PDFs of its documents, whose hashes the trail tells before its head is signed."""
     for left in reversed(range(TRIES)):
+        papers = papers_of.papers(
+            sources.store, sources.register.run_now(actor, documents.of_application, application_id)
+        )
+        hashes = {number: paper.sha256 for number, paper in papers.items()}
+        sources.register.run_now(actor, filed_documents.book, hashes)
         try:
             note = sources.register.run_now(actor, _signed_head, sources.log_key)
         except Retryable:  # the portal has signed the same head at the same moment
@@ -94,12 +105,36 @@ def _read(sources: Sources, application_id: str, actor: Actor) -> CaseFile:
                 raise
             continue
         case = sources.register.run_now(actor, case_file.read, application_id, note)
-        if case is not None:
-            return case
+        if case is not None and {one.number for one in case.documents} <= set(papers):
+            return case, papers
     raise Fatal(
         f"no package was made | application {application_id} | something happened in the case each time it was read | "
         "try again in a while"
     )
+
+
+def _require_signatures(case: CaseFile) -> None:
+    """Raises Fatal where a signature was not kept whole, as some were not before this release."""
+    here = {act.signature["sha256"] for act in case.acts}
+    for event in case.events:
+        if json.loads(event.entry)["detail"].get("statement_sha256") not in {*here, None}:
+            raise Fatal(
+                f"no package was made | application {case.number} | the signature of the audit event {event.seq - 1} "
+                f"({event.action}) was not kept whole, as some were not before packages were made, and a package has "
+                "all of them | give out the case's documents one by one instead"
+            )
+
+
+def _check(path: Path, number: str) -> None:
+    """What does not hold is not given out; whether its key is trusted is for others to say."""
+    failed = examine(path).failed
+    if failed:
+        first = failed[0]
+        raise Fatal(
+            f"no package was made | application {number} | {len(failed)} checks of it do not hold, the first: "
+            f"{first.check} of {first.of}: {first.found} | run footage-desk audit verify and the integrity check of "
+            "the vault, and look at what they say of this case"
+        )
 
 
 def _signed_head(unit: Unit, key: LogKey) -> str:
@@ -123,14 +158,14 @@ def _book(unit: Unit, case: CaseFile, sha256: str, how: str) -> None:
     )
 
 
-def _write(writer: ArchiveWriter, sources: Sources, case: CaseFile, how: How) -> None:
+def _write(writer: ArchiveWriter, sources: Sources, case: CaseFile, made: dict[str, Paper], how: How) -> None:
     writer.add(layout.README, readme.text(case.number, case.organisation, how).encode())
     certificates = [x509.load_der_x509_certificate(der) for der in sources.seal.signer.certificate_chain]
     writer.add(layout.CHAIN, b"".join(one.public_bytes(serialization.Encoding.PEM) for one in certificates))
     writer.add(layout.LOG_KEYS, "".join(f"{key.vkey}\n" for key in sources.log_keys).encode())
     labels = {f"footage/{one.position}-master": (one, _label(sources.store, one)) for one in case.masters}
     labels |= {f"footage/{one.position}-copy-1": (one, _label(sources.store, one)) for one in case.copies}
-    papers = papers_of.documents(sources.store, sources.seal, case)
+    papers = papers_of.documents(sources.seal, case, made)
     acts = _acts(case)
     _write_trail(writer, sources, case, [*(data for _, data in labels.values()), *papers_of.labels(papers)])
     for stem, (footage, label) in labels.items():
@@ -197,8 +232,18 @@ def _label(store: Store, footage: Footage) -> bytes:
     except StoreMissing as error:
         raise _unlabelled(sealed.key, "its label is not in the store") from error
     except Invalid as error:
-        raise _unlabelled(sealed.key, f"its label is not signed as labels are now: {error}") from error
+        raise _unlabelled(sealed.key, _why_not(data, error)) from error
     return data
+
+
+def _why_not(data: bytes, error: Invalid) -> str:
+    try:
+        signed = read_label(data).chain is not None
+    except Invalid:
+        signed = True
+    if not signed:
+        return "it was sealed before labels were signed, and cases with such footage have no package"
+    return f"its label does not hold: {error}"
 
 
 def _unlabelled(key: str, why: str) -> Fatal:

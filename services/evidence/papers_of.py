@@ -1,7 +1,8 @@
 """The case's numbered documents for its package: as they lie in the vault, or made now where they are not there yet."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from services.evidence.case_file import CaseFile
 from services.papers import render
@@ -15,35 +16,55 @@ from services.verifier.layout import file_name
 BUCKET = "documents"
 
 
-def documents(store: Store, seal: Seal, case: CaseFile) -> dict[str, bytes]:
+@dataclass(frozen=True)
+class Paper:
+    """A PDF, and its label where both lie in the vault."""
+
+    pdf: bytes
+    label: bytes | None = None
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.pdf).hexdigest()
+
+
+def papers(store: Store, written: Iterable[Document]) -> dict[str, Paper]:
+    """Each document's, by number."""
+    return {document.number: _stored(store, document) or Paper(_rendered(document)) for document in written}
+
+
+def documents(seal: Seal, case: CaseFile, made: Mapping[str, Paper]) -> dict[str, bytes]:
     """Each document's data, PDF and label, by the names of their members."""
     found: dict[str, bytes] = {}
     for document in case.documents:
         stem = f"documents/{file_name(document.number)}"
-        data = document.content.encode()
-        pdf, label = _stored(store, document) or _made(seal, case, document, data)
+        data, paper = document.content.encode(), made[document.number]
+        pdf, label = paper.pdf, paper.label or _label(seal, case, document, paper)
         found |= {f"{stem}.pdf": pdf, f"{stem}.json": data, f"{stem}.label.json": label}
     return found
 
 
-def labels(papers: Mapping[str, bytes]) -> list[bytes]:
+def labels(members: Mapping[str, bytes]) -> list[bytes]:
     """The envelopes among them."""
-    return [data for name, data in papers.items() if name.endswith(".label.json")]
+    return [data for name, data in members.items() if name.endswith(".label.json")]
 
 
-def _stored(store: Store, document: Document) -> tuple[bytes, bytes] | None:
+def _stored(store: Store, document: Document) -> Paper | None:
     try:
         pdf = b"".join(store.get(BUCKET, f"{document.number}.pdf"))
-        return pdf, b"".join(store.get(BUCKET, f"{document.number}.label.json"))
+        return Paper(pdf, b"".join(store.get(BUCKET, f"{document.number}.label.json")))
     except StoreMissing:
         return None
 
 
-def _made(seal: Seal, case: CaseFile, document: Document, data: bytes) -> tuple[bytes, bytes]:
-    pdf = render(document.kind, document.number, document.content, document.sha256, document.made_at)
+def _rendered(document: Document) -> bytes:
+    return render(document.kind, document.number, document.content, document.sha256, document.made_at)
+
+
+def _label(seal: Seal, case: CaseFile, document: Document, paper: Paper) -> bytes:
     subjects = {
-        f"{document.number}.pdf": hashlib.sha256(pdf).hexdigest(),
-        f"{document.number}.json": hashlib.sha256(data).hexdigest(),
+        f"{document.number}.pdf": paper.sha256,
+        f"{document.number}.json": hashlib.sha256(document.content.encode()).hexdigest(),
     }
     head = case.checkpoint
     predicate = {
@@ -55,4 +76,4 @@ def _made(seal: Seal, case: CaseFile, document: Document, data: bytes) -> tuple[
         "demo": document.demo,
         "auditCheckpoint": {"origin": head.origin, "size": head.size, "root": head.root_base64},
     }
-    return pdf, seal.statement(statement(subjects, PREDICATE, predicate))
+    return seal.statement(statement(subjects, PREDICATE, predicate))

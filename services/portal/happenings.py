@@ -78,6 +78,7 @@ HAPPENINGS: Mapping[str, tuple[str, str]] = {
     "upload-removed": ("删除个人提交的文件", "A file that was brought was deleted"),
     "upload-swept": ("个人提交的文件已从对象存储清除", "A file that was brought was cleared from the vault"),
     "integrity-check-begun": ("开始完整性核验", "A check of integrity began"),
+    "document-filed": ("文书以 PDF 存档", "A document was filed as PDF"),
     "package-made": ("制作证据包", "Evidence package made"),
     "integrity-checked": ("完整性核验：{outcome}", "Check of integrity: {outcome}"),
     # custody

@@ -18,6 +18,7 @@ from services.register import (
     consents,
     copies,
     custody,
+    filed_documents,
     grants,
     loan_documents,
     masters,
@@ -221,13 +222,14 @@ def _end_loan(
     )
 
 
-def loan_ended(unit: Unit, application_id: str, effects: Effects, *, closed_as: str) -> None:
-    """Keys are destroyed, holds lifted, masters retained: book it and close the case."""
+def loan_ended(unit: Unit, application_id: str, effects: Effects, *, closed_as: str, pdfs: Mapping[str, str]) -> None:
+    """Keys are destroyed, holds lifted, masters retained, ``pdfs`` filed (SHA-256 by number): book it and close."""
     application = _locked(unit, application_id)
     for preservation_id in effects.marks.get("preservations", ()):
         _gone(unit, unit.session.get_one(Preservation, preservation_id), "quarantine-discarded")
     for copy_id in effects.marks.get("copies", ()):
         copies.key_destroyed(unit, copy_id)
+    filed_documents.book(unit, pdfs)
     upload_sources.gone(unit, effects.marks.get("uploads", ()), closed_as)
     attempts.swept(unit, [attempt.id for attempt in effects.sweep])
     _close(unit, application, closed_as)

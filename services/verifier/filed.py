@@ -44,6 +44,13 @@ def _check(package: Package, trail: Trail, name: str) -> str:
     hashes = {event.detail["sha256"] for event in trail.of(written) if event.subject == told["number"]}
     if package.hashes[f"documents/{stem}.json"] not in hashes:
         raise Invalid(f"no audit event ({written}) tells of a document with this number and this text")
+    pdfs = {
+        (event.detail["sha256"], event.detail["pdf_sha256"])
+        for event in trail.of("document-filed")
+        if event.subject == told["number"]
+    }
+    if tuple(package.hashes[f"documents/{stem}.{form}"] for form in ("json", "pdf")) not in pdfs:
+        raise Invalid("no audit event (document-filed) tells of this PDF")
     return f"{told['kind']} {told['number']}"
 
 

@@ -31,9 +31,18 @@ def file(store: Store, seal: Seal, effects: Effects, document: Document) -> Iter
     yield _put(store, document, label_key(document.number), sealed, CONTENT_TYPE)
 
 
+def pdf_sha256(store: Store, document: Document) -> str:
+    """Of the PDF as it lies there."""
+    return _sha256(store, f"{document.number}.pdf")
+
+
+def _sha256(store: Store, key: str) -> str:
+    return hashlib.sha256(b"".join(store.get(BUCKET, key))).hexdigest()
+
+
 def _told(store: Store, effects: Effects, document: Document) -> dict[str, Any]:
     names = (f"{document.number}.pdf", f"{document.number}.json")
-    subjects = {name: hashlib.sha256(b"".join(store.get(BUCKET, name))).hexdigest() for name in names}
+    subjects = {name: _sha256(store, name) for name in names}
     predicate: dict[str, Any] = {
         "kind": document.kind,
         "number": document.number,

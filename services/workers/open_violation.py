@@ -48,6 +48,6 @@ async def handle(
             "use overdue or loss in the process, then resolve the incident"
         )
     effects = await register.run(ACTOR, closing.lose, application_id, hand_over_id)
-    await vault_work.carry_out(effects, store, replica_store, loan_keys, seal)
-    await register.run(ACTOR, closing.loan_ended, application_id, effects, closed_as="copy-lost")
+    pdfs = await vault_work.carry_out(effects, store, replica_store, loan_keys, seal)
+    await register.run(ACTOR, closing.loan_ended, application_id, effects, closed_as="copy-lost", pdfs=pdfs)
     return Result(effects.violation_id)

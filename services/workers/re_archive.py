@@ -51,9 +51,9 @@ async def handle(
         command.hand_over_id,
         in_order=command.decision == "in-order",
     )
-    await vault_work.carry_out(effects, store, replica_store, loan_keys, seal)
+    pdfs = await vault_work.carry_out(effects, store, replica_store, loan_keys, seal)
     await register.run(
-        ACTOR, closing.loan_ended, command.application_id, effects, closed_as=CLOSED_AS[command.decision]
+        ACTOR, closing.loan_ended, command.application_id, effects, closed_as=CLOSED_AS[command.decision], pdfs=pdfs
     )
     if effects.retain_until is None:
         raise RuntimeError("a loan that has ended has a disposal date")

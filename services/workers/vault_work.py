@@ -75,17 +75,18 @@ async def discard(store: Store, bucket: str, key: str) -> None:
 
 async def carry_out(
     effects: Effects, store: Store, replica_store: Store | None, loan_keys: LoanKeys, seal: Seal | None = None
-) -> None:
+) -> dict[str, str]:
     """Do in the vault what the register has decided at the end of a case. Keys go first: they are what opens.
 
-    ``seal`` is for the documents that are filed, of cases that had a loan.
+    ``seal`` is for the documents that are filed, of cases that had a loan: the SHA-256 of their PDFs, by number.
     """
-    await run_in_thread(_carry_out, effects, store, replica_store, loan_keys, seal)
+    return await run_in_thread(_carry_out, effects, store, replica_store, loan_keys, seal)
 
 
 def _carry_out(
     effects: Effects, store: Store, replica_store: Store | None, loan_keys: LoanKeys, seal: Seal | None
-) -> None:
+) -> dict[str, str]:
+    pdfs = {}
     for copy_id in effects.destroy_keys:
         loan_keys.destroy(copy_id)
     for attempt in effects.sweep:
@@ -103,8 +104,10 @@ def _carry_out(
         for document in effects.file:
             for one in filing_papers.file(store, seal, effects, document):
                 _keep(store, effects, one)
+            pdfs[document.number] = filing_papers.pdf_sha256(store, document)
     if replica_store is not None:
         _carry_out_replicas(effects, replica_store)
+    return pdfs
 
 
 def _carry_out_replicas(effects: Effects, replica_store: Store) -> None:
