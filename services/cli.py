@@ -23,7 +23,7 @@ from services.demo.organisation import Account
 from services.demo.people import Stuck
 from services.designers import commands as designing
 from services.evidence import commands as evidence
-from services.house import START, House, check_models, occupied_house, open_register
+from services.house import START, House, alone, check_models, occupied_house, open_register
 from services.keeping import audit_commands as audit
 from services.keeping import commands as keeping
 from services.keeping import key_commands as keys
@@ -158,7 +158,7 @@ def deploy() -> None:
 def migrate() -> None:
     """Bring the database to the newest schema. Running it again changes nothing."""
     loaded = _settings()
-    with _sentences():
+    with _sentences(), alone(loaded):
         register = open_register(loaded, SystemClock())
         try:
             register.run_now(START, lambda unit: unit.session.connection())

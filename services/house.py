@@ -1,7 +1,7 @@
 """The house: what workers and portal are given by name, built from the settings."""
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property, partial
@@ -175,11 +175,15 @@ def _opened(place: StoreSettings, clock: Clock) -> Store:
     return store
 
 
+def alone(settings: Settings) -> AbstractContextManager[None]:
+    """With SQLite nobody else is in the books meanwhile (Fatal)."""
+    return data_folder.only_process(settings.data_dir) if settings.database.startswith("sqlite") else nullcontext()
+
+
 @contextmanager
 def occupied_house(settings: Settings, *, apart: bool = False) -> Iterator[House]:
     """``open_house`` for as long as the block runs; with SQLite nobody else gets in before or meanwhile (Fatal)."""
-    alone = settings.database.startswith("sqlite")
-    with data_folder.only_process(settings.data_dir) if alone else nullcontext():
+    with alone(settings):
         house = open_house(settings, apart=apart)
         try:
             yield house

@@ -7,6 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from services import cli
+from services.runtime.data_folder import only_process
 from services.runtime.settings import Settings, variable
 from services.runtime.worker import discover
 
@@ -46,6 +47,14 @@ def test_every_command_says_what_it_does(command: str, runner: CliRunner) -> Non
     assert command in whole
     assert alone.exit_code == 0
     assert "." in alone.output
+
+
+def test_books_on_sqlite_are_not_migrated_while_a_process_is_in_them(runner: CliRunner, tmp_path: Path) -> None:
+    with only_process(tmp_path / "data"):
+        ended = runner.invoke(cli.app, ["migrate"])
+    assert ended.exit_code == 1
+    assert "another process uses this folder" in ended.stderr
+    assert runner.invoke(cli.app, ["migrate"]).exit_code == 0
 
 
 @pytest.mark.parametrize("name", WRONG)
