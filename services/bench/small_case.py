@@ -15,7 +15,7 @@ from services.evidence.archive import ArchiveWriter, new_archive
 from services.vault.envelopes import statement
 from services.vault.log_key import LogKey
 from services.vault.seal import Seal
-from services.verifier import approvals, filed, footage, layout, merkle, package
+from services.verifier import approvals, filed, footage, label_words, layout, merkle, package
 from services.verifier.notes import Checkpoint
 
 AT = "2031-03-04T12:00:00+00:00"
@@ -32,27 +32,18 @@ def write(target: Path, seal: Seal, key: LogKey, blocks: Sequence[bytes], sealed
     form |= {"managementNeeded": False, "secondPerson": False, "demo": False}
     form["decisions"] = [{"stage": act["statement"]["stage"], "statement": act["signature"]["sha256"]} for act in acts]
     data = rfc8785.dumps(form)
-    record = rfc8785.dumps({"number": RECORD, "item": ITEM, "demo": False})
+    told = _record(_sha256([data]))
+    record = rfc8785.dumps(told)
     entries = [
         *(_event("review-decided", "review", PERSON, statement_sha256=act["signature"]["sha256"]) for act in acts),
         _event("application-form-written", "document", NUMBER, sha256=_sha256([data])),
         _event("retrieval-record-written", "document", RECORD, sha256=_sha256([record])),
-        _event("footage-retrieved", "master", "master", key="key", sha256_plain=sha256, sha256_cipher="0" * 64),
+        *(_filed(number, content) for number, content in ((NUMBER, data), (RECORD, record))),
+        _event("footage-retrieved", "master", "master", **_retrieved(sha256)),
     ]
     leaves = [merkle.leaf_hash(entry) for entry in entries]
     head = Checkpoint(key.origin, len(leaves), merkle.root(leaves))
-    label = {
-        "applicationNumber": NUMBER,
-        "recordNumber": RECORD,
-        "camera": "camera",
-        "outcome": "complete",
-        "size": {"footage": size, "object": size},
-        "books": {
-            "formSha256": _sha256([data]),
-            "recordSha256": _sha256([record]),
-            "item": {"id": ITEM, "position": 1},
-        },
-    }
+    label = _label(told, _sha256([record]), size)
     subjects = {"masters/key": "0" * 64, "masters/key#footage": sha256}
     with new_archive(target) as writer:
         writer.add(layout.README, b"A package for measuring; its case never was.\n")
@@ -77,8 +68,53 @@ def write(target: Path, seal: Seal, key: LogKey, blocks: Sequence[bytes], sealed
         writer.finish()
 
 
+def _record(form_sha256: str) -> dict[str, Any]:
+    """As much of a retrieval record as labels are compared with."""
+    camera = {"nameZh": "摄像机", "nameEn": "camera", "channel": "1"}
+    recorder = {"kind": "folder", "name": "recorder", "make": None, "model": None, "identity": None}
+    span = {"start": AT, "end": AT}
+    return {
+        **dict.fromkeys(label_words.SAME),
+        "number": RECORD,
+        "item": ITEM,
+        "form": {"number": NUMBER, "sha256": form_sha256},
+        "demo": False,
+        "operator": {"id": PERSON, "name": "somebody"},
+        "source": {"site": "site", "camera": camera, "recorder": recorder},
+        "recorderClock": {"zone": "UTC", "offsetMs": None, "method": None, "uncertaintyMs": None},
+        "asked": span,
+        "searched": span,
+        "obtained": {**dict.fromkeys(label_words.MASTERS), "asked": [AT, AT]},
+        "cameraSignature": "absent",
+        "finishedAt": AT,
+    }
+
+
+def _label(record: dict[str, Any], record_sha256: str, size: int) -> dict[str, Any]:
+    books = {
+        **label_words.of_record(record),
+        "kind": "master",
+        "recordNumber": RECORD,
+        "recordSha256": record_sha256,
+        "item": {"id": ITEM, "position": 1},
+    }
+    return {
+        **record["obtained"],
+        **label_words.said(books),
+        "searched": record["obtained"]["asked"],
+        "cameraSignature": record["cameraSignature"],
+        "outcome": "complete",
+        "size": {"footage": size, "object": size},
+        "books": books,
+    }
+
+
+def _retrieved(sha256: str) -> dict[str, Any]:
+    return {"item": ITEM, "outcome": "complete", "key": "key", "sha256_plain": sha256, "sha256_cipher": "0" * 64}
+
+
 def _document(writer: ArchiveWriter, seal: Seal, kind: str, number: str, data: bytes) -> None:
-    pdf = b"%PDF-1.7\nstream\n" + data
+    pdf = _pdf(data)
     subjects = {f"{number}.pdf": _sha256([pdf]), f"{number}.json": _sha256([data])}
     told = {"kind": kind, "number": number, "application": CASE, "madeAt": AT, "demo": False, "auditCheckpoint": None}
     if kind == "retrieval-record":
@@ -86,6 +122,14 @@ def _document(writer: ArchiveWriter, seal: Seal, kind: str, number: str, data: b
     writer.add(f"documents/{number}.pdf", pdf)
     writer.add(f"documents/{number}.json", data)
     writer.add(f"documents/{number}.label.json", seal.statement(statement(subjects, filed.PREDICATE, told)))
+
+
+def _pdf(data: bytes) -> bytes:
+    return b"%PDF-1.7\nstream\n" + data
+
+
+def _filed(number: str, data: bytes) -> bytes:
+    return _event("document-filed", "document", number, sha256=_sha256([data]), pdf_sha256=_sha256([_pdf(data)]))
 
 
 def _manifest(writer: ArchiveWriter, seal: Seal, head: Checkpoint, keys: list[str], sealed_at: str) -> None:

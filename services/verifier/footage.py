@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from services.verifier import layout
+from services.verifier import label_words, layout
 from services.verifier.envelopes import Opened
 from services.verifier.invalid import Invalid
 from services.verifier.package import Package, number_of
@@ -59,17 +59,25 @@ def _check_label(package: Package, trail: Trail, name: str, action: str) -> str:
         raise Invalid(f"its retrieval record {told['recordNumber']} is of another item")
     if package.hashes[f"documents/{layout.file_name(told['recordNumber'])}.json"] != books["recordSha256"]:
         raise Invalid(f"it was made for another text of the record {told['recordNumber']}")
+    label_words.check(package, opened, record, "copy" if action == "copy-made" else "master")
     for event in trail.of(action):
         if (event.detail["sha256_plain"], event.detail["sha256_cipher"]) == (plain, cipher):
-            _check_key(opened, event)
+            _check_event(opened, event)
             return f"{told['camera']}, {told['outcome']}"
     raise Invalid("no audit event tells of an object with its hashes")
 
 
-def _check_key(opened: Opened, event: Event) -> None:
-    key = str(event.detail["key"])
+def _check_event(opened: Opened, event: Event) -> None:
+    """Of this very object, of this item with this outcome, or of this copy."""
+    key, told, books = str(event.detail["key"]), opened.predicate, opened.predicate["books"]
     if not any(name.endswith(f"/{key}") for name in opened.subjects):
         raise Invalid(f"the audit event {event.index} tells of the object {key}, and the label of another one")
+    if event.action == "copy-made":
+        same = books["copy"] == event.subject
+    else:
+        same = (event.detail["item"], event.detail["outcome"]) == (books["item"]["id"], told["outcome"])
+    if not same:
+        raise Invalid(f"the audit event {event.index} tells of another item, copy or outcome than the label")
 
 
 def _check_application(package: Package, number: Any) -> None:

@@ -277,6 +277,22 @@ def findings_that_no_document_tells(contents: Contents, made: Made) -> Contents:
     return {name: data for name, data in left.items() if not name.startswith(gone)}
 
 
+MASTER, COPY = "footage/1-master.label.json", "footage/1-copy-1.label.json"
+EVER = ["2020-01-01T00:00:00+00:00", "2030-01-01T00:00:00+00:00"]
+
+
+def a_label_that_says(name: str, value: Any, of: str = MASTER) -> Change:
+    return lambda contents, made: {**contents, of: relabelled(contents[of], made.seal, **{name: value})}
+
+
+def a_label_whose_books_say(name: str, value: Any, of: str = MASTER) -> Change:
+    def change(contents: Contents, made: Made) -> Contents:
+        books = {**open_envelope(contents[of]).predicate["books"], name: value}
+        return {**contents, of: relabelled(contents[of], made.seal, books=books)}
+
+    return change
+
+
 CHANGES: list[tuple[Change, str]] = [
     (an_event_changed, "inclusion"),
     (events_swapped, "events"),
@@ -313,6 +329,19 @@ CHANGES: list[tuple[Change, str]] = [
     (footage_left_out, "footage-complete"),
     (footage_without_its_label, "footage-complete"),
     (a_label_of_another_application, "label"),
+    *((a_label_that_says(name, "another", MASTER), "label") for name in ("camera", "site", "channel", "operator")),
+    *((a_label_that_says(name, "another", COPY), "label") for name in ("camera", "operator", "outcome", "recorder")),
+    *((a_label_that_says(name, EVER[0]), "label") for name in ("retrievedAt", "firstFrame", "lastFrame")),
+    *((a_label_that_says(name, EVER), "label") for name in ("asked", "searched", "requested")),
+    *((a_label_that_says(name, [EVER], of), "label") for name in ("covered", "gaps") for of in (MASTER, COPY)),
+    (a_label_that_says("outcome", "partial"), "label"),
+    (a_label_that_says("recorder", {"make": "another"}), "label"),
+    (a_label_that_says("cameraSignature", "present"), "label"),
+    (a_label_whose_books_say("item", {"id": "another", "position": 1}), "label"),
+    (a_label_whose_books_say("operator", {"id": "somebody", "name": "else"}), "label"),
+    (a_label_whose_books_say("secondPersons", []), "label"),
+    (a_label_whose_books_say("copy", "another", COPY), "label"),
+    (a_label_whose_books_say("kind", "copy"), "label"),
     (a_label_that_names_a_root_that_never_was, "consistency"),
     (a_document_changed, "document"),
     (a_pdf_that_tells_something_else, "document-data"),

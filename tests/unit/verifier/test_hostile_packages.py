@@ -117,7 +117,10 @@ def test_a_pdf_that_unpacks_without_end_is_unpacked_as_far_as_its_data_are_long(
 
     report = examine(tampering.write(tmp_path / "package.zip", resealed(changed, seal)))
 
-    assert [(line.check, line.of) for line in report.failed] == [("document-data", f"{stem}.pdf")]
+    assert [(line.check, line.of) for line in report.failed] == [
+        ("document", f"{stem}.label.json"),
+        ("document-data", f"{stem}.pdf"),
+    ]
 
 
 def test_a_small_member_that_is_large_is_not_read(contents: Contents, seal: Seal, tmp_path: Path) -> None:

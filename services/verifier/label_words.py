@@ -1,0 +1,82 @@
+"""What a label says of its footage, against the retrieval record and the printed label, which are in the audit tree."""
+
+from typing import Any
+
+from services.verifier.envelopes import Opened
+from services.verifier.invalid import Invalid
+from services.verifier.package import Package
+
+# of the books' facts in a label, as the record and the printed label have them
+SAME = ("source", "recorderClock", "asked", "operator", "secondPersons", "tools", "organisation", "policyVersion")
+PRINTED = (*SAME, "searched", "item", "zone", "retrievedAt", "madeAt", "importance", "handling")
+# what was measured when it was sealed
+MEASURED = ("covered", "gaps", "leadInMs", "tailMs", "codecs", "firstFrame", "lastFrame", "driftMs")
+TRIMMED = ("trimmedBeforeMs", "trimmedAfterMs")
+MASTERS = (*MEASURED, *TRIMMED, "lost", "packets", "droppedPackets", "fingerprint", "problems", "requested", "sources")
+
+
+def check(package: Package, opened: Opened, record: dict[str, Any], kind: str) -> None:
+    """Raises Invalid for the first word that is another one. ``kind``: master or copy."""
+    told, books = opened.predicate, opened.predicate["books"]
+    if books["kind"] != kind:
+        raise Invalid(f"it says that it is of a {books['kind']!r:.20}, and lies here as that of a {kind}")
+    number = record["number"]
+    _compare(books, of_record(record), f"the record {number}")
+    _compare(told, said(books), f"the record {number}")
+    if kind == "master":  # a copy is measured anew when it is cut
+        obtained = record["obtained"]
+        measured = {**{name: obtained[name] for name in MASTERS}, "searched": obtained["asked"]}
+        _compare(told, {**measured, "cameraSignature": record["cameraSignature"]}, f"the record {number}")
+    cipher = next(sha256 for name, sha256 in opened.subjects.items() if not name.endswith("#footage"))
+    for data in package.documents.values():
+        if "object" in data and data["object"]["sha256Cipher"] == cipher:
+            _compare(books, {name: data[name] for name in PRINTED}, f"the printed label {data['number']}")
+            measured = {name: data["obtained"][name] for name in (*MEASURED, *TRIMMED)}
+            _compare(told, {**measured, "outcome": data["outcome"]}, f"the printed label {data['number']}")
+
+
+def of_record(record: dict[str, Any]) -> dict[str, Any]:
+    """The facts of the books that label and record have in common, as the label has them."""
+    return {
+        **{name: record[name] for name in SAME},
+        "demo": record["demo"],
+        "searched": record.get("searched", record["asked"]),
+        "recorderSegments": record["obtained"]["sources"],
+        "retrievedAt": record["finishedAt"],
+        "applicationNumber": record["form"]["number"],
+        "formSha256": record["form"]["sha256"],
+    }
+
+
+def said(books: dict[str, Any]) -> dict[str, Any]:
+    """What the label says to people of the books' facts, which are compared before."""
+    source, clock = books["source"], books["recorderClock"]
+    camera, recorder = source["camera"], source["recorder"]
+    return {
+        "applicationNumber": books["applicationNumber"],
+        "recordNumber": books["recordNumber"],
+        "operator": books["operator"]["name"],
+        "retrievedAt": books["retrievedAt"],
+        "site": source["site"],
+        "camera": f"{camera['nameZh']} {camera['nameEn']}",
+        "channel": camera["channel"],
+        "recorder": {
+            "make": recorder["make"] or recorder["kind"],
+            "model": recorder["model"] or "",
+            "identity": recorder["identity"] or recorder["name"],
+            "zone": clock["zone"],
+            "clock": {
+                "offsetMs": clock["offsetMs"],
+                "method": clock["method"] or "not measured",
+                "uncertaintyMs": clock["uncertaintyMs"],
+                "measuredAt": clock.get("measuredAt"),
+            },
+        },
+        "asked": [books["asked"]["start"], books["asked"]["end"]],
+    }
+
+
+def _compare(label: dict[str, Any], wanted: dict[str, Any], by: str) -> None:
+    for name, value in wanted.items():
+        if label[name] != value:
+            raise Invalid(f"label and {by} differ in {name}")
