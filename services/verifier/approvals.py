@@ -5,13 +5,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from services.verifier import layout
+from services.verifier import granted, layout, people
 from services.verifier.assertions import check_assertion
 from services.verifier.canonical import canonical
 from services.verifier.invalid import Invalid
 from services.verifier.package import Package, moment, number_of
 from services.verifier.report import Report
-from services.verifier.trail import Event, Trail
+from services.verifier.trail import CLOCKS_APART, Event, Trail
 
 NEEDED = {"preliminary": "approved", "security": "approved", "security-signature": "signed"}
 MANAGEMENT = {"management": "approved"}
@@ -50,14 +50,17 @@ def examine(package: Package, trail: Trail, report: Report) -> None:
         with report.check("decision", name) as finding:
             act = _act(package, name, by_hash)
             acts.append(act)
-            finding.text = _told(package, act)
+            finding.text, finding.noted = _told(package, act)
     with report.check("decisions-complete", layout.EVENTS) as finding:
         here = {package.json(name)["signature"]["sha256"] for name in package.named("decision")}
         for sha256, (event, *_) in by_hash.items():
             if sha256 not in here:
                 raise Invalid(f"the signature of the audit event {event.index} ({event.action}) is not in the package")
         finding.text = f"{len(here)} signatures"
+    people.examine_places(package, report)
     report.each("approvals", _approvals(package, trail, acts), "documents/" + layout.file_name(_number(package)))
+    decisions = [act.statement for act in acts if act.event.action == "review-decided" and "stage" in act.statement]
+    report.each("granted", granted.checks(package, decisions), "footage, records and forms")
 
 
 def _number(package: Package) -> str:
@@ -94,11 +97,11 @@ def _act(package: Package, name: str, by_hash: Mapping[str, list[Event]]) -> Act
     return Act(name, statement, str(signature["method"]), events[-1])
 
 
-def _told(package: Package, act: Act) -> str:
-    people = package.json(act.name)["people"]
+def _told(package: Package, act: Act) -> tuple[str, bool]:
     person = act.statement["person"]
+    name, noted = people.name_of(package, person, package.json(act.name)["people"].get(person))
     words = [act.statement.get("stage"), act.statement.get("outcome")]
-    return ", ".join([str(people.get(person, person)), *(str(word) for word in words if word), f"by {act.method}"])
+    return ", ".join([name, *(str(word) for word in words if word), f"by {act.method}"]), noted
 
 
 def _approvals(package: Package, trail: Trail, acts: list[Act]) -> Iterator[tuple[str, Callable[[], None]]]:
@@ -122,7 +125,7 @@ def _approvals(package: Package, trail: Trail, acts: list[Act]) -> Iterator[tupl
             if stage in before_filing and listed.get(stage, {}).get("statement") != _sha256(act):
                 raise Invalid("the filed form tells of another decision")
             for event in retrieved:
-                if event.index < act.event.index or moment(event.at) < moment(act.event.at):
+                if event.index < act.event.index or moment(event.at) < moment(act.event.at) - CLOCKS_APART:
                     raise Invalid(f"it was decided after the retrieval (event {event.index})")
 
         yield stage, look
