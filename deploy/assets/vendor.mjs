@@ -47,6 +47,24 @@ function licence(name) {
   return files.map((file) => readFileSync(join(folder, file), 'utf8').trim()).join('\n\n') || `${license}, ${by}`;
 }
 
+/** What a font says of its own rights in its name table, in English: copyright, trademark, licence. */
+function notice(font, name) {
+  const table = Array.from({ length: font.readUInt16BE(4) }, (_, at) => 12 + 16 * at).find(
+    (at) => font.toString('latin1', at, at + 4) === 'name',
+  );
+  const start = font.readUInt32BE(table + 8);
+  const texts = start + font.readUInt16BE(start + 4);
+  const rows = Array.from({ length: font.readUInt16BE(start + 2) }, (_, at) =>
+    Array.from({ length: 6 }, (__, field) => font.readUInt16BE(start + 6 + 12 * at + 2 * field)),
+  );
+  const said = [0, 7, 13].flatMap((wanted) =>
+    rows
+      .filter(([platform, , language, id]) => platform === 3 && language === 0x409 && id === wanted)
+      .map(([, , , , length, offset]) => Buffer.from(font.subarray(texts + offset, texts + offset + length)).swap16()),
+  );
+  return `${name} says of itself:\n\n${said.map((one) => one.toString('utf16le')).join('\n')}\n`;
+}
+
 // no source map comes along, so no browser need look for one
 const stripped = (bytes, name) =>
   name.endsWith('.ttf') ? bytes : Buffer.from(bytes.toString('utf8').replace(/\n\/\/# sourceMappingURL=.*\s*$/, '\n'));
@@ -56,6 +74,10 @@ for (const [target, packages] of Object.entries(WANTED)) {
   mkdirSync(target, { recursive: true });
   const manifest = Object.entries(packages).map(([name, files]) => {
     const texts = family(name).map((one) => `${one} ${told(one).version}\n\n${licence(one)}\n`);
+    for (const [from, to] of Object.entries(files).filter(([, one]) => one.endsWith('.ttf'))) {
+      // the package's text of the licence is not the font's own
+      texts.unshift(notice(readFileSync(join(modules, name, from)), to));
+    }
     const rule = `\n${'-'.repeat(80)}\n\n`;
     const all = { [`${name.split('/').pop()}.licence.txt`]: Buffer.from(texts.join(rule)) };
     for (const [from, to] of Object.entries(files)) all[to] = stripped(readFileSync(join(modules, name, from)), to);

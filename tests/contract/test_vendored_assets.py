@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,13 @@ def test_each_has_its_licence_beside_it(folder: Path, entry: dict[str, Any]) -> 
     assert entry["licence"]
     text = (folder / f"{entry['name'].split('/')[-1]}.licence.txt").read_text(encoding="utf-8")
     assert f"{entry['name']} {entry['version']}" in text
+
+
+def test_the_font_has_its_own_copyright_beside_it() -> None:
+    folder = ROOT / "services" / "papers" / "fonts"
+    [notice] = set(re.findall(rb"\(c\) [^.]*\.", (folder / "NotoSerifSC-Regular.ttf").read_bytes().replace(b"\0", b"")))
+    assert b"Adobe" in notice
+    assert notice.decode() in (folder / "noto-serif-sc.licence.txt").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: str(folder.name))
