@@ -19,7 +19,8 @@ from services.verifier import approvals, filed, footage, label_words, layout, me
 from services.verifier.notes import Checkpoint
 
 AT = "2031-03-04T12:00:00+00:00"
-CASE, NUMBER, RECORD, ITEM, PERSON = "case", "SQ-2031-000001", "DQ-2031-000001", "item", "somebody"
+CASE, NUMBER, RECORD = "case", "SQ-2031-000001", "DQ-2031-000001"
+ITEM, CAMERA, PERSON = "item", "camera", "somebody"
 STAGES = {**approvals.NEEDED, **approvals.RELEASE}
 
 
@@ -30,6 +31,7 @@ def write(target: Path, seal: Seal, key: LogKey, blocks: Sequence[bytes], sealed
     form: dict[str, Any] = {"number": NUMBER, "round": 0}
     acts = [_act(stage, outcome, _sha256([rfc8785.dumps(form)])) for stage, outcome in STAGES.items()]
     form |= {"managementNeeded": False, "secondPerson": False, "demo": False}
+    form["granted"] = {"items": [{"id": ITEM, "from": AT, "to": AT}], "wayOfUse": "view", "useDays": 1}
     form["decisions"] = [{"stage": act["statement"]["stage"], "statement": act["signature"]["sha256"]} for act in acts]
     data = rfc8785.dumps(form)
     told = _record(_sha256([data]))
@@ -70,7 +72,7 @@ def write(target: Path, seal: Seal, key: LogKey, blocks: Sequence[bytes], sealed
 
 def _record(form_sha256: str) -> dict[str, Any]:
     """As much of a retrieval record as labels are compared with."""
-    camera = {"nameZh": "摄像机", "nameEn": "camera", "channel": "1"}
+    camera = {"id": CAMERA, "nameZh": "摄像机", "nameEn": "camera", "channel": "1"}
     recorder = {"kind": "folder", "name": "recorder", "make": None, "model": None, "identity": None}
     span = {"start": AT, "end": AT}
     return {
@@ -166,6 +168,8 @@ def _act(stage: str, outcome: str, form: str) -> dict[str, Any]:
         "form": form,
         "outcome": outcome,
         "person": PERSON,
+        "granted": [{"item": ITEM, "camera": CAMERA, "from": AT, "to": AT}],
+        "variables": {"wayOfUse": "view", "usePeriodDays": 1},
     }
     signature = {"method": "password", "person": PERSON, "sha256": _sha256([rfc8785.dumps(said)]), "signedAt": AT}
     return {"statement": said, "signature": signature}

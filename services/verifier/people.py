@@ -5,9 +5,8 @@ from typing import Any
 
 from services.verifier import layout
 from services.verifier.assertions import check_assertion
-from services.verifier.invalid import Invalid
 from services.verifier.package import Package
-from services.verifier.report import Report
+from services.verifier.report import UNSHAPED, Report
 
 
 def name_of(package: Package, person: str, told: str | None) -> tuple[str, bool]:
@@ -52,6 +51,6 @@ def _where(package: Package, name: str) -> str | None:
     try:
         signature = package.json(name)["signature"]
         place = check_assertion(signature["passkey"], signature["sha256"])
-    except (Invalid, LookupError, TypeError, AttributeError):
+    except UNSHAPED:
         return None
     return f"{place.origin} (for {place.rp_id})"

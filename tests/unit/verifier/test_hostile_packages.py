@@ -137,3 +137,21 @@ def test_what_is_no_fingerprint_is_said_to_be_none(contents: Contents, tmp_path:
 
     assert report.exit_code == 1
     assert [line.check for line in report.failed] == ["trust"]
+
+
+@pytest.mark.parametrize(("minutes", "failed"), [(4, []), (6, ["approvals"] * len(small_case.STAGES))])
+def test_a_clock_that_is_a_little_ahead_makes_no_approval_late(
+    seal: Seal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, minutes: int, failed: list[str]
+) -> None:
+    event, ahead = small_case._event, f"2031-03-04T12:0{minutes}:00+00:00"
+
+    def decided_later(action: str, *told: Any, **detail: Any) -> bytes:
+        entry = json.loads(event(action, *told, **detail))
+        return rfc8785.dumps({**entry, "at": ahead} if action == "review-decided" else entry)
+
+    monkeypatch.setattr(small_case, "_event", decided_later)
+    now = datetime.now(UTC).isoformat()
+    small_case.write(tmp_path / "case.zip", seal, ensure_log_key(tmp_path / "log"), [b"footage"], now)
+
+    found = [line.check for line in examine(tmp_path / "case.zip").failed]
+    assert [check for check in found if check == "approvals"] == failed
