@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 from services.verifier import label_words, layout
 from services.verifier.envelopes import Opened
 from services.verifier.invalid import Invalid
 from services.verifier.package import Package, number_of
-from services.verifier.report import Report
+from services.verifier.report import UNSHAPED, Report
 from services.verifier.trail import Event, Trail
 
 PREDICATE = "urn:footage-desk:label:v1"
@@ -21,6 +22,10 @@ def examine(package: Package, trail: Trail, report: Report) -> None:
         with report.check("label", name) as finding:
             finding.text = _check_label(package, trail, name, "footage-retrieved")
     report.each("label", _copies(package, trail), "copies")
+    late = _without_checkpoint(package, trail)
+    if late:
+        with report.check("label", ", ".join(late)) as finding:
+            finding.text, finding.noted = "names no checkpoint, and one of before was signed", True
     how = package.manifest["footage"]
     for name in package.named("master-label"):
         with report.check("footage", name) as finding:
@@ -122,12 +127,28 @@ def _check_bytes(package: Package, name: str, how: str) -> str:
     return f"{member.name}, {member.size} bytes, sha256 {wanted}"
 
 
+def _without_checkpoint(package: Package, trail: Trail) -> list[str]:
+    """Labels of objects that were made when the log had been signed, and that name none of its checkpoints."""
+    found = []
+    with suppress(*UNSHAPED):  # events and labels of other shapes are told by their own checks
+        made = {event.detail.get("sha256_cipher"): event.index for event in trail.of("footage-retrieved", "copy-made")}
+        for name in (*package.named("master-label"), *package.named("copy-label")):
+            opened = package.envelope(name)
+            index = max(made.get(sha256, 0) for sha256 in opened.subjects.values())
+            if opened.predicate.get("auditCheckpoint") is None and any(size <= index for size in trail.signed):
+                found.append(name)
+    return found
+
+
 def _complete(package: Package, trail: Trail) -> str:
     """Every master and copy that was made and not discarded has its label here, and every footage its label."""
-    labelled = {
-        role: {_hashes(package.envelope(name))[0] for name in package.named(role)}
+    hashes = {
+        role: [_hashes(package.envelope(name))[0] for name in package.named(role)]
         for role in ("master-label", "copy-label")
     }
+    labelled = {role: set(found) for role, found in hashes.items()}
+    if sum(map(len, labelled.values())) != sum(map(len, hashes.values())):
+        raise Invalid("two labels are of one object")
     gone = {event.subject for event in trail.of("master-discarded", "copy-discarded")}
     for action, role in (("footage-retrieved", "master-label"), ("copy-made", "copy-label")):
         for event in trail.of(action):

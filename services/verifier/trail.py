@@ -54,10 +54,14 @@ class Event:
 
 @dataclass
 class Trail:
-    """The events that are there, and the checkpoint that they are proven by; what did not hold is left out."""
+    """The events that are there, and the checkpoint that they are proven by; what did not hold is left out.
+
+    ``signed``: of how many events the log was when it was signed, as far as somebody names it.
+    """
 
     events: list[Event] = field(default_factory=list)
     checkpoint: Checkpoint | None = None
+    signed: list[int] = field(default_factory=list)
 
     def of(self, *actions: str) -> list[Event]:
         return [event for event in self.events if event.action in actions]
@@ -88,7 +92,9 @@ def examine(package: Package, report: Report) -> Trail:
         trail.events = _events(package)
         finding.text = f"{len(trail.events)} events"
     report.each("inclusion", _inclusions(package, trail), layout.PROOFS)
-    report.each("consistency", _consistencies(package, trail, _named(package)), layout.CONSISTENCY)
+    named = _named(package)
+    trail.signed = [size for one in named if isinstance(size := one.told.get("size"), int)]
+    report.each("consistency", _consistencies(package, trail, named), layout.CONSISTENCY)
     with report.check("anchors", layout.ANCHORS) as finding:
         finding.text = _anchors(package, trail)
         finding.noted = finding.text.startswith("none")

@@ -293,6 +293,10 @@ def a_label_whose_books_say(name: str, value: Any, of: str = MASTER) -> Change:
     return change
 
 
+def a_label_twice(contents: Contents, made: Made) -> Contents:
+    return {**contents, "footage/1-copy-2.label.json": contents[COPY]}
+
+
 CHANGES: list[tuple[Change, str]] = [
     (an_event_changed, "inclusion"),
     (events_swapped, "events"),
@@ -342,6 +346,7 @@ CHANGES: list[tuple[Change, str]] = [
     (a_label_whose_books_say("secondPersons", []), "label"),
     (a_label_whose_books_say("copy", "another", COPY), "label"),
     (a_label_whose_books_say("kind", "copy"), "label"),
+    (a_label_twice, "footage-complete"),
     (a_label_that_names_a_root_that_never_was, "consistency"),
     (a_document_changed, "document"),
     (a_pdf_that_tells_something_else, "document-data"),
@@ -407,6 +412,38 @@ def test_what_another_case_has_is_not_this_cases_even_under_the_seal(
             report = examine(tampering.write(tmp_path / "changed.zip", changed))
             assert report.exit_code == 1, member
             assert not {"manifest-signed", "bytes"} & {line.check for line in report.failed}
+
+
+def noted(contents: Contents, made: Made, path: Path) -> list[tuple[str, str, str]]:
+    """What the report on the changed package has to say, nothing in it failing."""
+    report = examine(tampering.write(path, resealed(contents, made.seal)), [made.fingerprints["root"]])
+    assert report.failed == []
+    return [(line.check, line.of, line.found) for line in report.lines if line.status == "note"]
+
+
+@pytest.mark.parametrize("name", [MASTER, COPY])
+def test_a_label_that_names_no_checkpoint_though_there_was_one_is_noted(
+    made: Made, contents: Contents, tmp_path: Path, name: str
+) -> None:
+    changed = a_label_that_says("auditCheckpoint", None, name)(contents, made)
+
+    assert {of for check, of, _ in noted(contents, made, tmp_path / "whole.zip") if check == "label"} == set()
+    assert {of for check, of, _ in noted(changed, made, tmp_path / "changed.zip") if check == "label"} == {name}
+
+
+def test_a_name_that_stands_beside_the_signature_alone_is_not_the_signers(
+    made: Made, contents: Contents, tmp_path: Path
+) -> None:
+    name = one(contents, "decisions/", "preliminary.json")
+    [own] = json.loads(contents[name])["people"].values()
+
+    def change(told: Any) -> None:
+        told["people"] = dict.fromkeys(told["people"], "Mallory")
+
+    told = noted(edited(contents, name, change), made, tmp_path / "changed.zip")
+
+    [found] = [text for check, of, text in told if (check, of) == ("decision", name)]
+    assert found.startswith(f"{own} (called 'Mallory' beside the signature alone)")
 
 
 def test_the_same_contents_sealed_again_hold(made: Made, contents: Contents, tmp_path: Path) -> None:
