@@ -1,7 +1,7 @@
 """The vault's keys and the seal, made on the first start, and apart what of them is public, for whoever needs no key.
 
-The files escrow-identity-TAKE-OFFLINE.txt (volume vault-keys) and seal-root-TAKE-OFFLINE.pem (volume seal-key)
-belong in a safe: docs/sealing.md.
+The files escrow-identity-TAKE-OFFLINE.txt (volume vault-keys) and seal-root-TAKE-OFFLINE.pem (volume seal-root, which
+no part mounts) belong in a safe: docs/sealing.md.
 """
 
 import os
@@ -10,6 +10,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+from services.vault.key_files import shred
 from services.vault.keys import ESCROW_FILE, ESCROW_RECIPIENT_FILE, VAULT_RECIPIENT_FILE, ensure_keys
 from services.vault.signing import CHAIN_FILE, ROOT_FILE, ensure_seal_key
 
@@ -18,13 +19,19 @@ KEYS = Path("/keys")
 
 def main(keys: Path) -> None:
     """Make what is missing; say so as long as a key that belongs offline lies here."""
-    vault, recipients, seal, chain = (keys / name for name in ("vault", "recipients", "seal", "seal-chain"))
+    names = ("vault", "recipients", "seal", "seal-chain", "seal-root")
+    vault, recipients, seal, chain, root = (keys / name for name in names)
     ensure_keys(vault)
     ensure_seal_key(seal, os.environ.get("FOOTAGE_DESK_ORGANISATION") or "本单位", datetime.now(UTC))
     for name in (VAULT_RECIPIENT_FILE, ESCROW_RECIPIENT_FILE):
         shutil.copyfile(vault / name, recipients / name)
     shutil.copyfile(seal / CHAIN_FILE, chain / CHAIN_FILE)
-    for path in (vault / ESCROW_FILE, seal / ROOT_FILE):
+    if (seal / ROOT_FILE).exists():
+        # whoever seals has no business with the key that vouches for it
+        shutil.copy2(seal / ROOT_FILE, root / ROOT_FILE)
+        os.sync()
+        shred(seal / ROOT_FILE)
+    for path in (vault / ESCROW_FILE, root / ROOT_FILE):
         if path.exists():
             sys.stderr.write(f"Take {path} offline and delete it: nothing here needs it.\n")
 

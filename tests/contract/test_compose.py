@@ -165,8 +165,9 @@ def test_who_waits_for_a_part_waits_for_one_there_is() -> None:
 
 
 def test_the_keys_are_made_once_and_the_recipients_lie_apart(tmp_path: Path) -> None:
-    vault, recipients, seal, chain = (tmp_path / name for name in ("vault", "recipients", "seal", "seal-chain"))
-    for folder in (recipients, chain):
+    names = ("vault", "recipients", "seal", "seal-chain", "seal-root")
+    vault, recipients, seal, chain, root = (tmp_path / name for name in names)
+    for folder in (recipients, chain, root):
         folder.mkdir(mode=0o700)
 
     def make() -> str:
@@ -176,7 +177,9 @@ def test_the_keys_are_made_once_and_the_recipients_lie_apart(tmp_path: Path) -> 
     assert "offline" in make()
     first = recipients_in(recipients)
     (vault / "escrow-identity-TAKE-OFFLINE.txt").unlink()
-    (seal / "seal-root-TAKE-OFFLINE.pem").unlink()
+    assert sorted(path.name for path in seal.iterdir()) == ["seal-chain.pem", "seal-key.pem"]
+    assert (root / "seal-root-TAKE-OFFLINE.pem").stat().st_mode & 0o077 == 0
+    (root / "seal-root-TAKE-OFFLINE.pem").unlink()
 
     assert make() == ""
     assert recipients_in(recipients) == first == recipients_in(vault)

@@ -87,7 +87,7 @@ class Machine:
         if "entrypoint" in self.services[name]:
             keys = self.root / name / "keys"
             script = compose_file.DEPLOY / "compose" / "make_keys.py"
-            whole = [sys.executable, str(script), str(keys / "vault"), str(keys / "recipients")]
+            whole = [sys.executable, str(script), str(keys)]
         else:
             whole = [str(PROGRAM), *command]
         done = subprocess.run(
