@@ -1,5 +1,7 @@
 """A package whose signatures an authority has seen: the stamps are checked, and the authority is named."""
 
+import base64
+import hashlib
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
@@ -7,6 +9,7 @@ from pathlib import Path
 import package_tampering as tampering
 import pytest
 import rfc3161_client
+import rfc8785
 from time_authority import Authority
 
 from services.bench import small_case
@@ -15,6 +18,7 @@ from services.vault.seal import Seal
 from services.vault.signing import ensure_seal_key
 from services.verifier import layout
 from services.verifier.examination import examine
+from services.verifier.notes import read_checkpoint
 from services.verifier.timestamps import token_of_reply
 
 pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="the authority is made of openssl")
@@ -55,3 +59,30 @@ def with_token_of(contents: tampering.Contents, other: bytes) -> tampering.Conte
     start, end = b'"rfc3161":"', b'"'
     own = contents[layout.SIGNED].split(start)[1].split(end)[0]
     return {**contents, layout.SIGNED: contents[layout.SIGNED].replace(own, other.split(start)[1].split(end)[0])}
+
+
+@pytest.mark.requirement("R52")
+def test_the_authority_that_has_stamped_an_anchor_is_named(tmp_path: Path) -> None:
+    now, stamper = datetime.now(UTC), Stamper(tmp_path / "authority")
+    seal, key = Seal(ensure_seal_key(tmp_path / "seal", "stamped", now)), ensure_log_key(tmp_path / "log")
+    small_case.write(tmp_path / "one.zip", seal, key, [b"footage"], now.isoformat())
+    contents = tampering.read(tmp_path / "one.zip")
+    note = contents[layout.CHECKPOINT]
+    size = read_checkpoint(note.decode()).size
+    anchor = {
+        "size": size,
+        "key": f"checkpoints/{size}",
+        "sha256": hashlib.sha256(note).hexdigest(),
+        "anchoredAt": small_case.AT,
+        "note": note.decode(),
+        "token": base64.b64encode(stamper.stamp(note)).decode(),
+    }
+    contents[layout.ANCHORS] = rfc8785.dumps(anchor) + b"\n"
+    contents[layout.CONSISTENCY] = rfc8785.dumps({"old": size, "new": size, "hashes": []}) + b"\n"
+
+    report = examine(tampering.write(tmp_path / "anchored.zip", tampering.resealed(contents, seal)))
+
+    assert report.failed == []
+    [line] = [line for line in report.lines if line.check == "anchors"]
+    assert line.found.startswith("1 lie in the locked store, the books say; 1 with a time stamp by ")
+    assert "sha256:" in line.found
