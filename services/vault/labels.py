@@ -20,9 +20,9 @@ from services.vault.envelopes import statement
 from services.vault.sealing import Sealed
 from services.verifier.chains import Chain
 from services.verifier.envelopes import is_envelope, open_envelope
+from services.verifier.footage import PREDICATE
 from services.verifier.invalid import Invalid
 
-PREDICATE = "urn:footage-desk:label:v1"
 _HASH = re.compile(r"[0-9a-f]{64}")
 
 

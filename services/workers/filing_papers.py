@@ -13,9 +13,9 @@ from services.vault.envelopes import CONTENT_TYPE, statement
 from services.vault.labels import label_key
 from services.vault.seal import Seal
 from services.vault.store import Store
+from services.verifier.filed import PREDICATE
 
 BUCKET = "documents"
-PREDICATE = "urn:footage-desk:document:v1"
 
 
 def file(store: Store, seal: Seal, effects: Effects, document: Document) -> Iterator[Kept]:
