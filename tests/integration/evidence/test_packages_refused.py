@@ -19,8 +19,8 @@ from services.evidence.sources import sources_of
 from services.register import signed_acts
 from services.runtime.errors import Fatal
 from services.runtime.threads import run_in_thread
-from services.vault.labels import PREDICATE
 from services.vault.log_key import FOLDER, ensure_log_key
+from services.verifier.footage import PREDICATE
 
 
 class UnsignedLabels:
