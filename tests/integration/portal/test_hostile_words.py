@@ -131,9 +131,11 @@ def look(answer: httpx.Response) -> tuple[Page, set[str], list[str]]:
         rows = [cell for row in csv.reader(io.StringIO(answer.text.removeprefix("\ufeff"))) for cell in row]
         wrong += [cell for cell in rows if cell.startswith(FORMULA)]
         return page, {match[1] for cell in rows for match in PLACE.finditer(cell)}, wrong
+    if kind == "application/pdf" and not disposition.startswith("attachment"):
+        wrong.append("a PDF that a browser opens within the portal")
     if answer.headers.get("x-content-type-options") != "nosniff" or kind not in (
-        "", "application/json", "application/xml", "image/jpeg", "video/mp4", "application/vnd.apple.mpegurl",
-        "application/octet-stream",
+        "", "application/json", "application/pdf", "application/xml", "image/jpeg", "video/mp4",
+        "application/vnd.apple.mpegurl", "application/octet-stream",
     ):  # fmt: skip
         wrong.append(f"{kind} is nothing that a browser leaves alone")
     return page, set(), wrong
@@ -172,6 +174,8 @@ NOT_REACHED = {
     "/admin/people/{person_id}/absences/{absence_id}/end", "/admin/cameras/{camera_id}/picture/remove", "/apply/save",
     "/reviews/{review_id}/confirm", "/reviews/{review_id}/put-back",
     "/account/agreement", "/hand-overs/{hand_over_id}/accept", "/hand-overs/{hand_over_id}/decline",
+    "/account/passkeys/{passkey_id}/rename", "/account/passkeys/{passkey_id}/remove",
+    "/admin/engine/incidents/{incident_key}/retry", "/admin/engine/jobs/{job_key}/retries",
 }  # fmt: skip
 MOST = 3  # addresses of one route that one role opens: links on pages lead to the same page of many things
 
