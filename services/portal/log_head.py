@@ -5,7 +5,7 @@ Only the portal does so, for it alone holds the log key. No act waits for it: it
 
 import asyncio
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import timedelta
 
@@ -44,6 +44,7 @@ class LogHead:
         self._every = every
         self._anchor_every = anchor_every
         self._time_stamper = time_stamper
+        self._swept = False
 
     async def run(self, on_turn: list[Callable[[], None]]) -> None:
         """Sign and anchor at once, then every so often and when the clock is turned, until cancelled."""
@@ -69,6 +70,9 @@ class LogHead:
     async def anchor(self) -> None:
         """Put the newest checkpoint under a lock when it is time; a store that is away is tried again next time."""
         try:
+            if not self._swept:
+                await run_in_thread(self._sweep, await self._register.run(ACTOR, checkpoints.unanchored))
+                self._swept = True
             due = await self._register.run(ACTOR, checkpoints.to_anchor, self._anchor_every)
             if due is not None:
                 key, version, token = await run_in_thread(self._put, due)
@@ -77,6 +81,11 @@ class LogHead:
             log.warning("no checkpoint was put under a lock", cause=str(error))
         except (Fatal, StoreConflict) as error:
             log.error("no checkpoint was put under a lock", cause=str(error))  # noqa: TRY400  # as above
+
+    def _sweep(self, sizes: Sequence[int]) -> None:
+        """Clear what a process that died while it wrote has left."""
+        for size in sizes:
+            self._store.sweep(BUCKET, f"{FOLDER}{size}")
 
     def _put(self, due: Due) -> tuple[str, str, bytes | None]:
         """Key, version and time stamp of the note's object, which may be there from a run that died."""

@@ -120,6 +120,12 @@ def to_anchor(unit: Unit, every: timedelta) -> Due | None:
     return Due(row.size, row.note, unit.now + unit.rules.important_retention)
 
 
+def unanchored(unit: Unit) -> list[int]:
+    """The sizes of the checkpoints since the last that was put under a lock; one may have been half put."""
+    last = unit.session.scalar(select(func.max(AuditAnchor.size))) or 0
+    return list(unit.session.scalars(select(AuditCheckpoint.size).where(AuditCheckpoint.size > last)))
+
+
 def anchored(unit: Unit, due: Due, bucket: str, key: str, version_id: str, *, token: bytes | None) -> None:
     """Enter where a checkpoint lies; another portal may have been first."""
     if unit.session.get(AuditAnchor, due.size) is None:

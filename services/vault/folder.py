@@ -182,7 +182,7 @@ class FolderStore:
                 gone = self._bucket(bucket) / "unfinished" / f"{target.name}.{secrets.token_hex(8)}"
                 target.rename(gone)
                 sync_folder(target.parent)
-                shutil.rmtree(gone)
+                _remove(gone)
         return True
 
     def sweep(self, bucket: str, key: str) -> int:
@@ -199,7 +199,7 @@ class FolderStore:
                 aside = entry.with_name(f"{name}.{secrets.token_hex(8)}")
                 with suppress(FileNotFoundError):  # its writer, or another sweep, was first
                     entry.rename(aside)
-                    shutil.rmtree(aside)
+                _remove(aside)
         return len(left)
 
     def _publish(self, work: Path, target: Path, bucket: str, key: str) -> None:
@@ -250,6 +250,13 @@ class FolderStore:
 
     def _now(self) -> datetime:
         return self._clock.now().astimezone(UTC)
+
+
+def _remove(folder: Path) -> None:
+    """Remove the folder; whoever sweeps meanwhile may be at it as well, or take it aside."""
+    while folder.exists():
+        with suppress(FileNotFoundError):
+            shutil.rmtree(folder)
 
 
 def _taken(bucket: str, key: str) -> StoreConflict:

@@ -16,7 +16,7 @@ import pytest
 
 from services.runtime import stores as places
 from services.runtime.clock import FixedClock
-from services.vault import folder_files
+from services.vault import folder, folder_files
 from services.vault.folder import FolderStore
 from services.vault.folder_files import BUFFER
 from services.vault.store import StoreConflict, StoreDown, StoreLocked, StoreRefused
@@ -159,3 +159,20 @@ def test_a_sweep_takes_the_place_from_a_writer_that_still_lives(store: FolderSto
     assert source.swept == 1
     assert store.stat("masters", "1/1") is None
     assert store.sweep("masters", "1/1") == 0
+
+
+def test_a_sweep_during_a_deletion_leaves_nothing_and_fails_nobody(
+    store: FolderStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored = store.put("masters", "1/1", io.BytesIO(b"footage"), metadata={})
+    remove = folder.shutil.rmtree
+
+    def swept_first(path: Path) -> None:
+        monkeypatch.undo()
+        assert store.sweep("masters", "1/1") == 1
+        remove(path)
+
+    monkeypatch.setattr(folder.shutil, "rmtree", swept_first)
+
+    assert store.delete("masters", "1/1", stored.version_id)
+    assert list((tmp_path / "store" / "test-masters" / "unfinished").iterdir()) == []
