@@ -28,9 +28,10 @@ _HEAD = (
     """',"at":"' || %s || '+00:00","detail":'"""
 )
 _TAIL = """',"subject":{"id":"' || subject_id || '","kind":"' || subject_kind || '"}}'"""
+_TAIL_LENGTH = "31 + length(subject_id) + length(subject_kind)"  # without a second concatenation
 _SQLITE_EVENTS = (
     f"SELECT seq, CAST(entry AS BLOB), leaf_sha256, instr(entry, {_HEAD % _SQLITE_AT}) = 1 AND "  # noqa: S608  # our own words
-    f"substr(entry, -length({_TAIL})) = {_TAIL} FROM audit_events WHERE seq > ? AND seq <= ? ORDER BY seq"
+    f"substr(entry, -({_TAIL_LENGTH})) = {_TAIL} FROM audit_events WHERE seq > ? AND seq <= ? ORDER BY seq"
 )
 _POSTGRES_EVENTS = (
     "SELECT seq, entry, leaf_sha256, starts_with(entry, head) AND right(entry, length(tail)) = tail FROM "  # noqa: S608  # as above
