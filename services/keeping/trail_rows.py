@@ -58,10 +58,10 @@ def events(connection: Connection, start: int, end: int) -> Events:
     return found._replace(entry=[str(entry).encode() for entry in found.entry]) if driver.postgres else found
 
 
-def nodes(connection: Connection, level: int, start: int, end: int) -> list[tuple[int, bytes]]:
+def nodes(connection: Connection, level: int, start: int, end: int) -> list[tuple[Any, ...]]:
     """Position and hash of the nodes of a level from ``start`` up to ``end``; those that are there."""
     with driver_of(connection, READ) as driver:
-        return [(position, bytes(node)) for position, node in driver.rows(_NODES, (level, start, end))]
+        return driver.rows(_NODES, (level, start, end))
 
 
 def disagreements(connection: Connection, seq: int, entry: bytes) -> Iterator[str]:
