@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from threading import Thread
+from typing import IO, cast
 
 from sqlalchemy import Connection
 
@@ -47,10 +48,12 @@ def help_with(connection: Connection, waiting: deque[Task], done: dict[int, Part
         suppress(BrokenPipeError),
         subprocess.Popen(COMMAND, stdin=pipe, stdout=pipe, stderr=nothing, text=True) as process,  # noqa: S603  # ours
     ):
-        print(json.dumps(address), file=process.stdin)
+        asking, answering = cast("tuple[IO[str], IO[str]]", (process.stdin, process.stdout))
+        asking.write(f"{json.dumps(address)}\n")
         for task in _taken(waiting.pop):
-            print(json.dumps(asdict(task)), file=process.stdin, flush=True)
-            answer = process.stdout.readline() if process.stdout else ""
+            asking.write(f"{json.dumps(asdict(task))}\n")
+            asking.flush()
+            answer = answering.readline()
             if not answer.endswith("\n"):
                 return
             done[task.start] = Part.from_json(answer)
