@@ -20,7 +20,7 @@ from sqlalchemy import Connection
 from services.keeping.trail_parts import Part, Task, recompute_part
 
 HELPED_FROM = 32  # parts: a helper takes most of a second to start
-MOST_HELPERS = 3  # each has some 90 MiB and a connection to the database
+MOST_HELPERS = 3  # each has some 110 MiB and a connection to the database
 COMMAND = (sys.executable, "-I", "-m", "services.keeping.trail_process")
 
 
