@@ -1,4 +1,4 @@
-"""The parts of a long audit trail, recomputed by this process and by others beside it, where there are processors.
+"""The parts of a long audit trail, recomputed by this process and by others beside it, where processors are free.
 
 A helper sees a later moment of the books than the caller. The trail only grows, so what the caller sees is in both, and
 what was changed in between is a fault whoever sees it. What a helper that fails has not done is done here.
@@ -27,7 +27,7 @@ COMMAND = (sys.executable, "-I", "-m", "services.keeping.trail_process")
 def recompute_parts(connection: Connection, tasks: Sequence[Task]) -> list[Part]:
     """In the order of the tasks. This process goes on from the first one, helpers go back from the last one."""
     waiting, done = deque(tasks), dict[int, Part]()
-    helpers = [Thread(target=help_with, args=(connection, waiting, done)) for _ in range(_helpers_for(len(tasks)))]
+    helpers = [Thread(target=help_with, args=(connection, waiting, done)) for _ in range(helpers_for(len(tasks)))]
     for helper in helpers:
         helper.start()
     try:
@@ -59,8 +59,12 @@ def help_with(connection: Connection, waiting: deque[Task], done: dict[int, Part
             done[task.start] = Part.from_json(answer)
 
 
-def _helpers_for(parts: int) -> int:
-    return min(len(os.sched_getaffinity(0)) - 1, MOST_HELPERS) if parts >= HELPED_FROM else 0
+def helpers_for(parts: int) -> int:
+    """One for each processor that neither this process nor another wants: where all are wanted it would only cost."""
+    if parts < HELPED_FROM:
+        return 0
+    wanted = max(1, round(os.getloadavg()[0]))
+    return max(0, min(len(os.sched_getaffinity(0)) - wanted, MOST_HELPERS))
 
 
 def _taken(take: Callable[[], Task]) -> Iterator[Task]:

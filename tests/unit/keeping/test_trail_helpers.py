@@ -35,6 +35,11 @@ def spoiled(any_database_url: str) -> Iterator[Trail]:
     trail.register.close()
 
 
+def processors(monkeypatch: pytest.MonkeyPatch, count: int, *, load: float) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(count)))
+    monkeypatch.setattr(os, "getloadavg", lambda: (load, load, load))
+
+
 @pytest.mark.requirement("R52")
 def test_a_helper_gives_what_this_process_gives(spoiled: Trail) -> None:
     waiting, done = deque(TASKS), dict[int, Part]()
@@ -50,7 +55,26 @@ def test_a_helper_that_fails_leaves_nothing_undone(spoiled: Trail, monkeypatch: 
     monkeypatch.setattr(trail_check, "WIDTH", 4)
     monkeypatch.setattr(trail_helpers, "HELPED_FROM", 1)
     monkeypatch.setattr(trail_helpers, "COMMAND", (sys.executable, "-I", "-c", code))
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
+    processors(monkeypatch, 2, load=0.9)
     with snapshot(spoiled.url) as connection:
         done = trail_check.recompute(connection)
     assert (done.size, done.faults) == (11, FAULTS)
+
+
+@pytest.mark.parametrize(
+    ("parts", "count", "load", "wanted"),
+    [
+        (31, 8, 0.0, 0),
+        (32, 1, 0.0, 0),
+        (32, 2, 1.2, 1),
+        (32, 2, 1.6, 0),
+        (32, 2, 9.0, 0),
+        (32, 4, 2.0, 2),
+        (32, 64, 1, 3),
+    ],
+)
+def test_a_long_trail_has_a_helper_for_each_processor_that_is_free(
+    monkeypatch: pytest.MonkeyPatch, parts: int, count: int, load: float, wanted: int
+) -> None:
+    processors(monkeypatch, count, load=load)
+    assert trail_helpers.helpers_for(parts) == wanted
