@@ -54,8 +54,8 @@ demo: setup ## take one application through every step, with no person
 	@$(BIN)/footage-desk demo
 
 test: setup-test lint bpmn-lint rules-test ## run every check and every test; starts PostgreSQL and an S3 server by itself
-	@command -v age >/dev/null || \
-		{ echo "The tests compare with the age command. Install it with: sudo apt-get install -y age"; exit 1; }
+	@for tool in age openssl unzip; do command -v $$tool >/dev/null || \
+		{ echo "The tests compare with the $$tool command. Install it with: sudo apt-get install -y $$tool"; exit 1; }; done
 	@[ -e /usr/bin/chromium ] || \
 		{ echo "The pages are tested in Debian's Chromium. Install it with: sudo apt-get install -y chromium fonts-wqy-microhei"; exit 1; }
 	@echo "Two halves of the tests run side by side; each is shown when it has ended, after 15 to 25 minutes on two cores."

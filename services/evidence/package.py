@@ -19,7 +19,7 @@ from services.evidence import case_file, papers_of, pyz, readme
 from services.evidence.archive import ArchiveWriter, new_archive, partial_of
 from services.evidence.case_file import CaseFile, Footage
 from services.evidence.papers_of import Paper
-from services.register import audit, checkpoints, documents, filed_documents
+from services.register import audit, checkpoints, custody, documents, filed_documents
 from services.register.unit import Actor, Register, Unit
 from services.runtime.errors import Fatal, Retryable
 from services.vault.age import AgeError, Unwrapper
@@ -175,7 +175,8 @@ def _write(writer: ArchiveWriter, sources: Sources, case: CaseFile, made: dict[s
     for name, data in (*papers.items(), *acts.items()):
         writer.add(name, data)
     people = {"people": case.names}
-    writer.add(layout.CUSTODY, rfc8785.dumps({"entries": [_entry(one) for one in case.custody], **people}))
+    entries = [{**custody.line_of(one), "sha256": one.sha256} for one in case.custody]
+    writer.add(layout.CUSTODY, rfc8785.dumps({"entries": entries, **people}))
     if case.given_back is not None:
         writer.add(layout.RETURN, rfc8785.dumps(case.given_back))
     writer.add(layout.VERIFIER, pyz.build())
@@ -291,21 +292,6 @@ def _acts(case: CaseFile) -> dict[str, bytes]:
             {"statement": act.statement, "signature": act.signature, "people": people}
         )
     return found
-
-
-def _entry(entry: Any) -> dict[str, Any]:
-    """A line of the custody log as it is hashed, with its hash."""
-    return {
-        "at": entry.at.isoformat(),
-        "copy": entry.copy_id,
-        "detail": entry.detail,
-        "event": entry.event,
-        "handOver": entry.hand_over_id,
-        "person": entry.person_id,
-        "previous": entry.previous_sha256,
-        "seq": entry.seq,
-        "sha256": entry.sha256,
-    }
 
 
 def _checkpoint_of(envelope: bytes) -> Any:

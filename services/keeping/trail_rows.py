@@ -12,7 +12,9 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, select
 
 from services.register.audit import AuditEvent
+from services.register.driver import driver_of
 
+READ = "read the audit trail"
 _SQLITE_AT = (
     "replace(CASE WHEN substr(at, 20) = '.000000' THEN substr(at, 1, 19) ELSE at END, ' ', 'T')"  # as isoformat has it
 )
@@ -26,14 +28,15 @@ _HEAD = (
     """',"at":"' || %s || '+00:00","detail":'"""
 )
 _TAIL = """',"subject":{"id":"' || subject_id || '","kind":"' || subject_kind || '"}}'"""
+_TAIL_LENGTH = "31 + length(subject_id) + length(subject_kind)"  # without a second concatenation
 _SQLITE_EVENTS = (
     f"SELECT seq, CAST(entry AS BLOB), leaf_sha256, instr(entry, {_HEAD % _SQLITE_AT}) = 1 AND "  # noqa: S608  # our own words
-    f"substr(entry, -length({_TAIL})) = {_TAIL} FROM audit_events WHERE seq > ? AND seq <= ? ORDER BY seq"
+    f"substr(entry, -({_TAIL_LENGTH})) = {_TAIL} FROM audit_events WHERE seq > ? AND seq <= ? ORDER BY seq"
 )
 _POSTGRES_EVENTS = (
     "SELECT seq, entry, leaf_sha256, starts_with(entry, head) AND right(entry, length(tail)) = tail FROM "  # noqa: S608  # as above
     f"(SELECT seq, entry, leaf_sha256, {_HEAD % _POSTGRES_AT} AS head, {_TAIL} AS tail "
-    "FROM audit_events WHERE seq > %s AND seq <= %s) AS told ORDER BY seq"
+    "FROM audit_events WHERE seq > ? AND seq <= ?) AS told ORDER BY seq"
 )
 _NODES = "SELECT position, sha256 FROM audit_nodes WHERE level = ? AND position >= ? AND position < ? ORDER BY position"
 
@@ -49,16 +52,16 @@ class Events(NamedTuple):
 
 def events(connection: Connection, start: int, end: int) -> Events:
     """The events ``start + 1`` to ``end``; those that are there."""
-    if connection.dialect.name == "sqlite":
-        return Events(*zip(*_rows(connection, _SQLITE_EVENTS, (start, end)), strict=True))
-    found = Events(*zip(*_rows(connection, _POSTGRES_EVENTS, (start, end)), strict=True))
-    return found._replace(entry=[str(entry).encode() for entry in found.entry])
+    with driver_of(connection, READ) as driver:
+        rows = driver.rows(_POSTGRES_EVENTS if driver.postgres else _SQLITE_EVENTS, (start, end))
+    found = Events(*zip(*rows, strict=True))
+    return found._replace(entry=[str(entry).encode() for entry in found.entry]) if driver.postgres else found
 
 
-def nodes(connection: Connection, level: int, start: int, end: int) -> list[tuple[int, bytes]]:
+def nodes(connection: Connection, level: int, start: int, end: int) -> list[tuple[Any, ...]]:
     """Position and hash of the nodes of a level from ``start`` up to ``end``; those that are there."""
-    statement = _NODES if connection.dialect.name == "sqlite" else _NODES.replace("?", "%s")
-    return [(position, bytes(node)) for position, node in _rows(connection, statement, (level, start, end))]
+    with driver_of(connection, READ) as driver:
+        return driver.rows(_NODES, (level, start, end))
 
 
 def disagreements(connection: Connection, seq: int, entry: bytes) -> Iterator[str]:
@@ -81,12 +84,3 @@ def disagreements(connection: Connection, seq: int, entry: bytes) -> Iterator[st
     for column, value in wanted.items():
         if kept[column] != value:
             yield f"its column {column} says {str(kept[column])!r}, its entry {str(value)!r}"
-
-
-def _rows(connection: Connection, statement: str, values: tuple[int, ...]) -> Any:
-    cursor = connection.connection.cursor()
-    try:
-        cursor.execute(statement, values)
-        return cursor.fetchall()
-    finally:
-        cursor.close()

@@ -4,17 +4,15 @@ Events are numbered and put into the tree just before their unit commits, under 
 numbers have no holes, a unit that fails leaves none, and no unit waits for the lock while another waits for its rows.
 """
 
-import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from services.register.base import Base
+from services.register.driver import Driver, driver_of
 from services.runtime.errors import Fatal
 from services.verifier.merkle import EMPTY, node_hash, root_of_edge
 
@@ -23,8 +21,9 @@ if TYPE_CHECKING:
     from services.register.unit import Unit
 
 STANDS_STILL = "audit-stands-still"
+READ = "read the audit tree"
 LOCK = 0x666F_6F74_6167_6501  # of PostgreSQL's advisory locks; SQLite has one writer anyway
-SIZE = "SELECT coalesce(max(seq), 0) FROM audit_events"
+LAST = "SELECT seq, leaf_sha256 FROM audit_events ORDER BY seq DESC LIMIT 1"
 LEAF = "SELECT seq, leaf_sha256 FROM audit_events WHERE seq = ?"
 NODE = "SELECT level, position, sha256 FROM audit_nodes WHERE level = ? AND position = ?"
 INSERT_EVENT = (
@@ -55,15 +54,16 @@ def append(session: Session, events: "Sequence[AuditEvent]") -> None:
 
 def append_in(connection: Connection, events: "Sequence[AuditEvent]") -> None:
     """As ``append``, where nothing is left to flush."""
-    if connection.dialect.name == "postgresql":
-        connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
-    size = size_in(connection)
-    for seq, event in enumerate(events, size + 1):
-        event.seq = seq
-    _insert(connection, INSERT_EVENT, [_row(connection, event) for event in events])
-    leaves = [bytes.fromhex(event.leaf_sha256) for event in events]
-    if nodes := grown(size, leaves, _edge(connection, size, len(leaves))):
-        _insert(connection, INSERT_NODE, nodes)
+    with driver_of(connection, "append to the audit trail") as driver:
+        if driver.postgres:
+            driver.rows("SELECT pg_advisory_xact_lock(?)", (LOCK,))
+        size, last = _last(driver)
+        for seq, event in enumerate(events, size + 1):
+            event.seq = seq
+        driver.insert(INSERT_EVENT, [_row(event, driver.postgres) for event in events])
+        leaves = [bytes.fromhex(event.leaf_sha256) for event in events]
+        if nodes := grown(size, leaves, _edge(driver, size, last, len(leaves))):
+            driver.insert(INSERT_NODE, nodes)
 
 
 def grown(size: int, leaves: Iterable[bytes], edge: Mapping[int, bytes]) -> list[tuple[int, int, bytes]]:
@@ -103,8 +103,8 @@ def consistency(unit: "Unit", old: int, new: int) -> dict[str, Any]:
 
 
 def size_in(connection: Connection) -> int:
-    [[size]] = _rows(connection, SIZE)
-    return int(size)
+    with driver_of(connection, READ) as driver:
+        return _last(driver)[0]
 
 
 def root_in(connection: Connection, of: int) -> bytes:
@@ -155,7 +155,8 @@ def _split(width: int) -> int:
 def _hashes(connection: Connection, spans: Sequence[tuple[int, int]]) -> list[bytes]:
     """The root over each span of events, from the complete subtrees that it is made of, read at once."""
     made_of = [_complete(start, end) for start, end in spans]
-    found = _read(connection, [one for parts in made_of for one in parts])
+    with driver_of(connection, READ) as driver:
+        found = _read(driver, [one for parts in made_of for one in parts])
     return [root_of_edge([found[one] for one in parts]) for parts in made_of]
 
 
@@ -169,18 +170,18 @@ def _complete(start: int, end: int) -> list[tuple[int, int]]:
     return parts
 
 
-def _read(connection: Connection, wanted: Sequence[tuple[int, int]]) -> dict[tuple[int, int], bytes]:
+def _read(driver: Driver, wanted: Sequence[tuple[int, int]]) -> dict[tuple[int, int], bytes]:
     """The hashes of these nodes and leaves (level 0). Raises Fatal where the books lack one."""
     found: dict[tuple[int, int], bytes] = {}
     nodes = [one for one in wanted if one[0]]
     leaves = [position for level, position in wanted if not level]
     if nodes:
         values = tuple(number for one in nodes for number in one)
-        for level, position, node in _rows(connection, " UNION ALL ".join([NODE] * len(nodes)), values):
+        for level, position, node in driver.rows(" UNION ALL ".join([NODE] * len(nodes)), values):
             found[level, position] = bytes(node)
     if leaves:
         values = tuple(position + 1 for position in leaves)
-        for seq, leaf in _rows(connection, " UNION ALL ".join([LEAF] * len(leaves)), values):
+        for seq, leaf in driver.rows(" UNION ALL ".join([LEAF] * len(leaves)), values):
             found[0, seq - 1] = bytes.fromhex(leaf)
     for level, position in wanted:
         if (level, position) not in found:
@@ -192,20 +193,31 @@ def _read(connection: Connection, wanted: Sequence[tuple[int, int]]) -> dict[tup
     return found
 
 
-def _edge(connection: Connection, size: int, more: int) -> dict[int, bytes]:
+def _last(driver: Driver) -> tuple[int, bytes]:
+    """How many events there are, and the leaf of the last; nothing where there is none."""
+    for size, leaf in driver.rows(LAST):
+        return size, bytes.fromhex(leaf)
+    return 0, b""
+
+
+def _edge(driver: Driver, size: int, last: bytes, more: int) -> dict[int, bytes]:
     """By level, the complete subtrees at the right edge that ``more`` events will join with their own."""
-    levels = [
-        level for level in range(size.bit_length()) if size >> level & 1 and size % (2 << level) + more >= 2 << level
-    ]
-    edge = _read(connection, [(level, (size >> level) - 1) for level in levels])
-    return {level: node for (level, _), node in edge.items()}
+    edge = {0: last} if size & 1 else {}
+    wanted, level = [], 1
+    while size >> level and size % (1 << level) + more >= 1 << level:  # else nothing is completed that joins there
+        if size >> level & 1 and size % (2 << level) + more >= 2 << level:
+            wanted.append((level, (size >> level) - 1))
+        level += 1
+    if wanted:
+        edge |= {level: node for (level, _), node in _read(driver, wanted).items()}
+    return edge
 
 
-def _row(connection: Connection, event: "AuditEvent") -> tuple[Any, ...]:
+def _row(event: "AuditEvent", postgres: bool) -> tuple[Any, ...]:
     at = event.at.astimezone(UTC)
     return (
         event.seq,
-        at.isoformat(" ", "microseconds")[:26] if connection.dialect.name == "sqlite" else at,  # as SQLAlchemy does
+        at if postgres else at.isoformat(" ", "microseconds")[:26],  # as SQLAlchemy does
         event.actor_kind,
         event.actor_id,
         event.action,
@@ -215,31 +227,3 @@ def _row(connection: Connection, event: "AuditEvent") -> tuple[Any, ...]:
         event.entry,
         event.leaf_sha256,
     )
-
-
-def _rows(connection: Connection, statement: str, values: tuple[Any, ...] = ()) -> list[Any]:
-    if connection.dialect.name == "sqlite":
-        with _driver(connection) as cursor:
-            return cursor.execute(statement, values).fetchall()
-    return list(connection.exec_driver_sql(statement.replace("?", "%s"), values or None))
-
-
-def _insert(connection: Connection, statement: str, rows: list[tuple[Any, ...]]) -> None:
-    if connection.dialect.name == "sqlite":
-        with _driver(connection) as cursor:
-            cursor.executemany(statement, rows)
-    else:
-        connection.exec_driver_sql(statement.replace("?", "%s"), rows)
-
-
-@contextmanager
-def _driver(connection: Connection) -> Iterator[sqlite3.Cursor]:
-    """SQLite's own cursor: each unit appends, and SQLAlchemy's statements would take most of the time that it takes."""
-    cursor = connection.connection.cursor()
-    try:
-        yield cast(sqlite3.Cursor, cursor)
-    except sqlite3.Error as error:
-        told = DBAPIError.instance("append to the audit trail", None, error, sqlite3.Error, hide_parameters=True)
-        raise told from error
-    finally:
-        cursor.close()

@@ -145,8 +145,9 @@ def broken_at(entries: Sequence[CustodyEntry]) -> int | None:
     return None
 
 
-def _hash(entry: CustodyEntry) -> str:
-    line = {
+def line_of(entry: CustodyEntry) -> dict[str, Any]:
+    """What is hashed of an entry."""
+    return {
         "at": entry.at.isoformat(),
         "copy": entry.copy_id,
         "detail": entry.detail,
@@ -156,4 +157,7 @@ def _hash(entry: CustodyEntry) -> str:
         "previous": entry.previous_sha256,
         "seq": entry.seq,
     }
-    return hashlib.sha256(rfc8785.dumps(line)).hexdigest()
+
+
+def _hash(entry: CustodyEntry) -> str:
+    return hashlib.sha256(rfc8785.dumps(line_of(entry))).hexdigest()

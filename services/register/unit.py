@@ -9,11 +9,12 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, TypeVar
 
 import anyio.to_thread
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.orm import Session, SessionTransaction, sessionmaker
 
 from services.register import audit_tree
+from services.register.driver import driver_of
 from services.register.rule_book import RuleBook
 from services.register.rules import Rules
 from services.runtime import metrics
@@ -28,6 +29,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 AWAY = "register-away"
+BEGIN = "BEGIN IMMEDIATE"
 EVERY_COMMIT = "commit"  # the topic of whoever wants to hear of all
 
 
@@ -173,8 +175,13 @@ def connect(url: str) -> Engine:
     engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"), hide_parameters=True)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
-        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+        event.listen(engine, "begin", _begin_as_writer)
     return engine
+
+
+def _begin_as_writer(connection: Connection) -> None:
+    with driver_of(connection, BEGIN) as driver:
+        driver.rows(BEGIN)
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

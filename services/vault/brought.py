@@ -5,13 +5,13 @@ it reaches the store. When it was recorded is said by people or by the file: unt
 ``ORIGIN``, and ``placed`` moves it to its moment.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from services.runtime.boxes import BoxError, BoxWalk, read_movie
 from services.runtime.spans import Span, covered_share, gaps
-from services.vault.clip import Limits
+from services.vault.clip import Limits, OwnSegment
 from services.vault.clip_source import FIRST_BOXES
 from services.vault.coverage import Coverage
 from services.vault.sealing import TOLERANCE_MS, Sealed, seal
@@ -78,19 +78,6 @@ class Brought:
         return self.sealed.coverage.asked.duration
 
 
-@dataclass(frozen=True)
-class _File:
-    """The file as the one segment that there is."""
-
-    name: str
-    channel: str
-    span: Span
-    size: int | None
-    container: str
-    open: Callable[[], AsyncIterator[bytes]]
-    step: timedelta = timedelta(0)
-
-
 async def receive(
     chunks: AsyncIterator[bytes],
     *,
@@ -110,7 +97,7 @@ async def receive(
     kind = what_it_is(await watched.begin())
     if kind is not None and kind not in _CONTAINERS:
         raise NotFootage(kind)
-    file = _File(name, name, Span(ORIGIN, ORIGIN + LONGEST), None, _CONTAINERS[kind], watched.stream)
+    file = OwnSegment(name, name, Span(ORIGIN, ORIGIN + LONGEST), None, _CONTAINERS[kind], watched.stream)
     sealed = await seal(
         _one(file),
         Span(ORIGIN - LONGEST, ORIGIN + LONGEST),
@@ -201,7 +188,7 @@ def _whole(sealed: Sealed) -> Sealed:
     )
 
 
-async def _one(file: _File) -> AsyncIterator[_File]:
+async def _one(file: OwnSegment) -> AsyncIterator[OwnSegment]:
     yield file
 
 

@@ -62,6 +62,19 @@ class SegmentLike(Protocol):
 
 
 @dataclass(frozen=True)
+class OwnSegment:
+    """A segment of what the vault has already."""
+
+    name: str
+    channel: str
+    span: Span
+    size: int | None
+    container: str
+    open: Callable[[], AsyncIterator[bytes]]
+    step: timedelta = timedelta(0)
+
+
+@dataclass(frozen=True)
 class Limits:
     """What the clip process may use: bytes of address space, bytes of one plain MP4, seconds of processor time."""
 

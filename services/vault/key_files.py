@@ -3,7 +3,8 @@
 import os
 import secrets
 import stat
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from services.runtime.errors import Fatal
@@ -49,24 +50,25 @@ def read_key_file(path: Path) -> str:
 
 def write_key_file(path: Path, text: str, *, mode: int = _MODE) -> bool:
     """Write the file, on the disk before its name is; False, and nothing changed, when it was there already."""
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     try:
-        with os.fdopen(descriptor, "w") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(descriptor)
-        path.hardlink_to(temporary)
+        with _on_disk(path, text, mode) as waiting:
+            path.hardlink_to(waiting)
     except FileExistsError:
         return False
-    finally:
-        temporary.unlink(missing_ok=True)
     sync_folder(path.parent)
     return True
 
 
 def replace_key_file(path: Path, text: str, *, mode: int = _MODE) -> None:
     """Put the text in the place of what is there; at any moment the file is whole, the old one or the new one."""
+    with _on_disk(path, text, mode) as waiting:
+        waiting.replace(path)
+    sync_folder(path.parent)
+
+
+@contextmanager
+def _on_disk(path: Path, text: str, mode: int) -> Iterator[Path]:
+    """A file beside ``path`` that has the text and waits for its name; it is gone afterwards."""
     waiting = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     descriptor = os.open(waiting, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     try:
@@ -74,10 +76,9 @@ def replace_key_file(path: Path, text: str, *, mode: int = _MODE) -> None:
             file.write(text)
             file.flush()
             os.fsync(descriptor)
-        waiting.replace(path)
+        yield waiting
     finally:
         waiting.unlink(missing_ok=True)
-    sync_folder(path.parent)
 
 
 def shred(path: Path) -> bool:

@@ -1,7 +1,5 @@
 """The log key: signs the heads of the audit trail (Ed25519), and is held by the portal alone (docs/sealing.md)."""
 
-import os
-import secrets
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,12 +7,12 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from services.vault.folder_files import sync_folder
 from services.vault.key_files import (
     KeyUnusable,
     make_key_folder,
     read_key_file,
     remove_second_names,
+    replace_key_file,
     shred,
     write_key_file,
 )
@@ -102,14 +100,4 @@ def _enter(path: Path, key: VerifierKey) -> None:
     if known[:1] == [key.vkey]:
         return
     lines = [key.vkey, *(one for one in known if one != key.vkey)]
-    waiting = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    descriptor = os.open(waiting, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
-    try:
-        with os.fdopen(descriptor, "w") as file:
-            file.write("".join(f"{line}\n" for line in lines))
-            file.flush()
-            os.fsync(descriptor)
-        waiting.replace(path)
-    finally:
-        waiting.unlink(missing_ok=True)
-    sync_folder(path.parent)
+    replace_key_file(path, "".join(f"{line}\n" for line in lines), mode=0o644)

@@ -18,7 +18,7 @@ from services.runtime.spans import Span
 from services.runtime.threads import run_in_thread
 from services.vault.age import Reader, Unwrapper
 from services.vault.camera_signature import NOT_EXAMINED
-from services.vault.clip import Clip, Limits, SegmentLike
+from services.vault.clip import Clip, Limits, OwnSegment, SegmentLike
 from services.vault.coverage import (
     Coverage,
     Fragment,
@@ -267,17 +267,6 @@ async def _seal_clip(
     )
 
 
-@dataclass(frozen=True)
-class _MasterPart:
-    name: str
-    channel: str
-    span: Span
-    size: int | None
-    container: str
-    open: Callable[[], AsyncIterator[bytes]]
-    step: timedelta = timedelta(0)
-
-
 class _Master:
     """A master's parts as segments, in order; ``sha256`` is right once all were read."""
 
@@ -304,7 +293,7 @@ class _Master:
                 f"record says {ends[-1]}. Restore it from the replica, then retry."
             )
         for number, part in enumerate(parts, 1):
-            yield _MasterPart(
+            yield OwnSegment(
                 name=f"{self._source.key}#{number}",
                 channel=self._channel,
                 span=part.span,

@@ -13,6 +13,7 @@ from services.register import decisions, documents, forms, review_tasks, schema,
 from services.register.agreements import Agreement
 from services.register.applications import Application
 from services.register.cameras import Camera, Recorder
+from services.register.custody import HandOver
 from services.register.decisions import Decided
 from services.register.forms import Form, ItemAsked
 from services.register.people import Absence, Department, Person, Post
@@ -161,6 +162,16 @@ class ReviewDesk:
 
     def filed(self, application_id: str) -> None:
         self.run(documents.write, "application-form", "SQ-2031-000777", {}, application_id=application_id)
+
+    def offered(self, application_id: str, **values: Any) -> None:
+        """A hand-over of the application's copy, which its custodian has a week to take up."""
+
+        def act(unit: Unit) -> None:
+            until = unit.now + timedelta(days=7)
+            values.update(custodian_id="keeper", offered_at=unit.now, take_up_until=until, use_days=20)
+            unit.session.add(HandOver(application_id=application_id, **values))
+
+        self.run(act)
 
     def classed(self, application_id: str, **values: Any) -> None:
         def act(unit: Unit) -> None:

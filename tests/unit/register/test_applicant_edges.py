@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from services.register import cases, completeness, copies, filing, forms, outbox, schema, security_check, submissions
+from services.register import cases, completeness, copies, filing, forms, outbox, security_check, submissions
 from services.register.applications import Application, Item
 from services.register.attempts import UploadAttempt
 from services.register.cameras import Camera, Recorder
@@ -20,9 +20,7 @@ from services.register.notices import Notice
 from services.register.outbox import OutboxMessage
 from services.register.people import Department, Person, Post
 from services.register.reviews import Decision, Finding, Review
-from services.register.rules import Rules
 from services.register.unit import Actor, Register, Unit
-from services.runtime.clock import FixedClock
 from services.runtime.errors import Refused
 
 NOON = datetime(2031, 3, 4, 12, 0, tzinfo=UTC)
@@ -43,12 +41,9 @@ FORM = Form(
 
 
 @pytest.fixture
-def register(any_database_url: str) -> Any:
-    register = Register(any_database_url, FixedClock(NOON), Rules(max_use_days=30))
-    schema.migrate(register.engine)
+def register(register: Register) -> Register:
     register.run_now(CLERK, _seed)
-    yield register
-    register.close()
+    return register
 
 
 def _seed(unit: Unit) -> None:

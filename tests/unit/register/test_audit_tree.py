@@ -1,32 +1,21 @@
 """The audit tree: numbers without holes whoever commits when, and proofs that hold for every event and every size."""
 
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import select, text
 
-from services.register import audit, audit_tree, schema
+from services.register import audit, audit_tree
 from services.register.audit import AuditEvent
 from services.register.people import Department
-from services.register.rules import Rules
 from services.register.unit import Actor, Register, Unit
-from services.runtime.clock import FixedClock
 from services.runtime.errors import Fatal, Retryable
 from services.verifier import merkle
 
 NOON = datetime(2031, 3, 4, 12, 0, tzinfo=UTC)
 ACTOR = Actor("system", "test")
-
-
-@pytest.fixture
-def register(any_database_url: str) -> Iterator[Register]:
-    register = Register(any_database_url, FixedClock(NOON), Rules(max_use_days=30))
-    schema.migrate(register.engine)
-    yield register
-    register.close()
 
 
 def record(unit: Unit, *names: str) -> list[int]:

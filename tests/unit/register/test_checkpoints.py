@@ -1,15 +1,13 @@
 """Checkpoints: signed when the trail has grown, never over another history, and anchored now and then."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import text
 
-from services.register import audit, audit_tree, checkpoints, schema
+from services.register import audit, audit_tree, checkpoints
 from services.register.checkpoints import AuditCheckpoint, Due
-from services.register.rules import Rules
 from services.register.unit import Actor, Register
 from services.runtime.clock import FixedClock
 from services.runtime.errors import Fatal
@@ -20,14 +18,6 @@ NOON = datetime(2031, 3, 4, 12, 0, tzinfo=UTC)
 ACTOR = Actor("system", "test")
 HOUR = timedelta(hours=1)
 KEY = LogKey(Ed25519PrivateKey.generate())
-
-
-@pytest.fixture
-def register(any_database_url: str) -> Iterator[Register]:
-    register = Register(any_database_url, FixedClock(NOON), Rules(max_use_days=30))
-    schema.migrate(register.engine)
-    yield register
-    register.close()
 
 
 def grow(register: Register, by: int = 1) -> None:

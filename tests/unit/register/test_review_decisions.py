@@ -12,7 +12,6 @@ from review_desk import NOON, PASSWORD, ReviewDesk
 from services.register import review_tasks, submissions
 from services.register.applications import Application, Item
 from services.register.audit import AuditEvent
-from services.register.custody import HandOver
 from services.register.messages import REVIEW_DECIDED
 from services.register.outbox import OutboxMessage
 from services.register.reviews import Confirmation, Decision, Review
@@ -441,18 +440,7 @@ def test_a_worker_decides_nothing(desk: ReviewDesk) -> None:
 @pytest.mark.requirement("R46", "R59")
 def test_a_receipt_is_not_decided_past_the_hand_over(desk: ReviewDesk) -> None:
     application_id = desk.submitted()
-    desk.run(
-        lambda unit: unit.session.add(
-            HandOver(
-                id="hand-over",
-                application_id=application_id,
-                custodian_id="keeper",
-                offered_at=unit.now,
-                take_up_until=unit.now + timedelta(days=7),
-                use_days=20,
-            )
-        )
-    )
+    desk.offered(application_id, id="hand-over")
     review_id = desk.opened(application_id, "receipt", hand_over_id="hand-over")
 
     for outcome in ("accepted", "declined"):

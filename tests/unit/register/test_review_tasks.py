@@ -11,7 +11,6 @@ from services.register import duties, escalation, inbox, outbox, review_tasks
 from services.register.applications import Application
 from services.register.audit import AuditEvent
 from services.register.cameras import Camera
-from services.register.custody import HandOver
 from services.register.notices import Notice
 from services.register.outbox import OutboxMessage
 from services.register.reviews import Review
@@ -85,18 +84,7 @@ def test_a_job_with_wrong_variables_is_an_incident(desk: ReviewDesk, stage: str,
 @pytest.mark.requirement("R46")
 def test_the_receipt_is_the_custodians_until_the_time_to_take_up_is_over(desk: ReviewDesk) -> None:
     application_id = desk.submitted()
-    desk.run(
-        lambda unit: unit.session.add(
-            HandOver(
-                id="hand-over",
-                application_id=application_id,
-                custodian_id="keeper",
-                offered_at=unit.now,
-                take_up_until=unit.now + timedelta(days=7),
-                use_days=20,
-            )
-        )
-    )
+    desk.offered(application_id, id="hand-over")
 
     review_id = desk.opened(application_id, "receipt", hand_over_id="hand-over")
     desk.run(review_tasks.escalate, review_id, 56)

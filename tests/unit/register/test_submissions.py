@@ -13,7 +13,6 @@ from review_desk import FORM, NOON, ReviewDesk
 
 from services.register import documents, opening, preservations, submissions
 from services.register.applications import Application, Item, Revision
-from services.register.custody import HandOver
 from services.register.forms import ItemAsked
 from services.register.outbox import OutboxMessage
 from services.runtime.errors import Fatal, NotFound, Refused
@@ -224,12 +223,5 @@ def test_nobody_withdraws_a_draft_or_what_was_handed_over(desk: ReviewDesk) -> N
     assert code_of(desk, submissions.withdraw, draft.id, "") == "not-running"
 
     application_id = desk.submitted()
-    hand_over = HandOver(
-        application_id=application_id,
-        custodian_id="keeper",
-        offered_at=NOON,
-        take_up_until=NOON + timedelta(days=7),
-        use_days=20,
-    )
-    desk.run(lambda unit: unit.session.add(hand_over))
+    desk.offered(application_id)
     assert code_of(desk, submissions.withdraw, application_id, "") == "handed-over"

@@ -1,6 +1,5 @@
 """The unit of work: all or nothing, one moment, and a schema that is what the tables say."""
 
-from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 
@@ -13,21 +12,11 @@ from sqlalchemy.exc import IntegrityError, StatementError
 from services.register import audit, schema
 from services.register.audit import AuditEvent
 from services.register.people import Department
-from services.register.rules import Rules
 from services.register.unit import EVERY_COMMIT, Actor, Register, Unit
-from services.runtime.clock import FixedClock
 from services.runtime.errors import Retryable
 
 NOON = datetime(2031, 3, 4, 12, 0, tzinfo=UTC)
 ACTOR = Actor("system", "test")
-
-
-@pytest.fixture
-def register(any_database_url: str) -> Iterator[Register]:
-    register = Register(any_database_url, FixedClock(NOON), Rules(max_use_days=30))
-    schema.migrate(register.engine)
-    yield register
-    register.close()
 
 
 def department(unit: Unit, key: str) -> None:

@@ -10,7 +10,6 @@ from review_desk import FORM, NOON, ReviewDesk
 from services.register import cases, submissions, visibility
 from services.register.applications import Application
 from services.register.audit import AuditEvent
-from services.register.custody import HandOver
 from services.register.forms import ItemAsked
 from services.runtime.errors import NotFound
 
@@ -31,18 +30,6 @@ def sees(desk: ReviewDesk, person: str, application_id: str) -> bool:
         return False
     assert application_id in listed
     return True
-
-
-def offered(desk: ReviewDesk, application_id: str, **values: Any) -> None:
-    hand_over = HandOver(
-        application_id=application_id,
-        custodian_id="keeper",
-        offered_at=NOON,
-        take_up_until=NOON + timedelta(days=7),
-        use_days=20,
-        **values,
-    )
-    desk.run(lambda unit: unit.session.add(hand_over))
 
 
 def state(desk: ReviewDesk, application_id: str) -> tuple[str, str | None]:
@@ -66,7 +53,7 @@ def test_a_part_in_the_case_opens_it(desk: ReviewDesk) -> None:
     application_id = desk.submitted()
     desk.filed(application_id)
     desk.opened(application_id, "management")
-    offered(desk, application_id)
+    desk.offered(application_id)
 
     assert [sees(desk, person, application_id) for person in ("operator", "manager", "keeper")] == [True] * 3
     assert not sees(desk, "admin", application_id)
@@ -143,7 +130,7 @@ def test_where_a_case_stands_follows_from_the_books(desk: ReviewDesk) -> None:
 )
 def test_where_the_copies_are(desk: ReviewDesk, values: dict[str, Any], code: str) -> None:
     application_id = desk.submitted()
-    offered(desk, application_id, **values)
+    desk.offered(application_id, **values)
 
     assert state(desk, application_id) == (code, None)
 
