@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import BinaryIO
+from typing import Protocol
 
 import av
 from av.container import OutputContainer
@@ -33,6 +33,12 @@ _FARTHEST = (1 << 31) - 1  # ticks from one picture to the next
 SHORTEST_US = 1_000_000  # of a fragment, where every picture is a key frame
 
 
+class Out(Protocol):
+    """Where the clip goes; what it is given may not change any more."""
+
+    def writelines(self, parts: Iterable[bytes | memoryview], /) -> None: ...
+
+
 @dataclass
 class Part:
     """Where a part lies in the clip; ``init`` is the length of its first boxes, ``container`` mp4 or mov."""
@@ -50,7 +56,7 @@ class Part:
 class _Sink:
     """Takes the muxer's bytes, leaves out the first boxes of a continued part, and notes each fragment."""
 
-    def __init__(self, pipe: BinaryIO, start: int, *, continued: bool, times: deque[int]) -> None:
+    def __init__(self, pipe: Out, start: int, *, continued: bool, times: deque[int]) -> None:
         self._pipe = pipe
         self._walk = BoxWalk()
         self._start = start
@@ -92,12 +98,12 @@ class _Sink:
     def fragment(self, head: bytes, size: int, pieces: Iterable[memoryview]) -> None:
         """Write a whole fragment past the muxer: its ``moof``, and the pictures behind it."""
         self.fragments.append((self._times.popleft(), self._start + self.written, len(head) + 8 + size))
-        self._out(head + (8 + size).to_bytes(4, "big") + b"mdat")
-        for piece in pieces:
-            self._out(piece)
+        head += (8 + size).to_bytes(4, "big") + b"mdat"
+        self._pipe.writelines((head, *pieces))
+        self.written += len(head) + size
 
-    def _out(self, data: bytes | memoryview) -> None:
-        self._pipe.write(data)
+    def _out(self, data: bytes) -> None:
+        self._pipe.writelines((data,))
         self.written += len(data)
 
 
@@ -169,7 +175,7 @@ class _PlainRun(_Run):
 class Writer:
     """Writes runs and parts one after another; ``emit`` is told of every fragment."""
 
-    def __init__(self, pipe: BinaryIO, emit: Callable[[dict[str, object]], None]) -> None:
+    def __init__(self, pipe: Out, emit: Callable[[dict[str, object]], None]) -> None:
         self.parts: list[Part] = []
         self.packets = 0
         self.zero_ns = 0  # wall-clock time of the clip's media time 0; 0 before the first run
