@@ -31,8 +31,10 @@ from services.vault.stores import open_store
 
 @dataclass(frozen=True)
 class Measured:
-    """One run of a command: seconds, the peak of its memory in bytes, what it printed, and seconds of the processor: its
-    own, and those of the server that was started as its store."""
+    """One run of a command: seconds, the peak of its memory in bytes, what it printed, and seconds of the processor.
+
+    ``store`` are those of the server that was started for it.
+    """
 
     seconds: float
     peak: int

@@ -18,7 +18,7 @@ from av.stream import Stream
 
 from services.runtime.boxes import BoxWalk
 from services.vault.clip_moof import Entry, Pieces, moof
-from services.vault.clip_sample import Held, packet_of
+from services.vault.clip_sample import Held, Sample, packet_of
 from services.vault.clip_source import Damaged
 from services.vault.clip_streams import Tracks, described_sound
 
@@ -160,6 +160,15 @@ class _PlainRun(_Run):
         self._entries.append(Entry(held.size, dts, pts - dts, bool(held.is_keyframe), held.duration or 0))
         self._pieces.add(held)
 
+    def follow(self, samples: list[Sample], ticks: list[int]) -> None:
+        """As ``put``, for many that begin no fragment, one right behind the other."""
+        last = self._entries[-1]
+        for sample, dts in zip(samples, ticks, strict=True):
+            last.duration = dts - last.dts
+            last = Entry(sample.size, dts, 0, False, sample.duration)
+            self._entries.append(last)
+            self._pieces.add(sample)
+
     def close(self) -> None:
         self._flush()
         self.container.close()
@@ -248,6 +257,24 @@ class Writer:
         self.packets += 1
         if run.sink.fragments:
             self._report(run)
+
+    def follow(self, samples: list[Sample], times: list[int]) -> bool:
+        """As ``write``, for pictures of one length right behind the last one, none of them a key frame or shown later
+        than it is decoded. False where they have to be written one by one, and none of them was."""
+        run = self._run
+        if not isinstance(run, _PlainRun):
+            return False
+        last, base, ticks = run.last_dts["video"], run.bases["video"], []
+        for at in times:
+            last = max(_ticks(at - self.zero_ns, base), last + 1)
+            ticks.append(last)
+        if samples[0].duration > _FARTHEST or ticks[-1] - run.last_dts["video"] >= _FARTHEST:
+            return False
+        run.last_dts["video"] = last
+        run.follow(samples, ticks)
+        self.parts[-1].last_ns = max(self.parts[-1].last_ns, times[-1])
+        self.packets += len(samples)
+        return True
 
     def end_run(self) -> None:
         """Close the muxer, if one is open, and account for what it wrote."""
