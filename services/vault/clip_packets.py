@@ -31,7 +31,7 @@ BACKWARDS_NS = 1_000_000_000
 class Followers:
     """The pictures of a fragment behind its first, as most cameras send them: shown when decoded, and all as long.
 
-    Times are as in ``Read``. Carried together they cost a third of what they cost one by one.
+    Times are as in ``Read``. Carried together they cost less than one by one.
     """
 
     samples: list[Sample]

@@ -9,6 +9,7 @@ import json
 import os
 import sys
 from dataclasses import asdict
+from time import monotonic
 from typing import BinaryIO
 
 import av
@@ -23,13 +24,21 @@ from services.vault.clip_writer import Out, Writer
 from services.vault.framing import Job, read_frame
 from services.vault.pipes import Outlet
 
+OFTEN = 0.1  # seconds after which fragments are told of: each time wakes the one who listens
+
 
 def cut(pipe: BinaryIO, out: Out, tell: BinaryIO) -> None:
     """Read a job and its segments from ``pipe``, write the clip to ``out`` and the report to ``tell``."""
 
+    told = 0.0
+
     def emit(line: dict[str, object]) -> None:
+        nonlocal told
         tell.write(json.dumps(line).encode() + b"\n")
-        tell.flush()
+        now = monotonic()
+        if "fragment" not in line or now - told > OFTEN:
+            tell.flush()
+            told = now
 
     got = read_frame(pipe)
     if got is None or got[0] != b"J":
