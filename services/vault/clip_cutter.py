@@ -24,7 +24,7 @@ RECALLED = 16  # pictures by which a repetition is recognised
 LONGEST_GROUP = 64 * 1024 * 1024  # bytes held while looking for the key frame before the asked start
 
 
-@dataclass
+@dataclass(slots=True)
 class Timed:
     """A packet with its place on the wall clock, in nanoseconds; ``length`` is how long it counts for.
 
@@ -132,6 +132,25 @@ class Cutter:
                 leads = self._reach() > self._job.start_ns or abs(timed.dts - self._held_end()) <= self._job.join_ns
                 self._open_group(leads=leads)
             self._append(timed)
+
+    def follow(self, samples: list[Sample], times: list[int], length: int, delay: int) -> bool:
+        """As ``picture``, for all of them, or for none, where it says False.
+
+        They come right behind the last one, each lasts until the next one and is shown ``delay`` behind its time, and
+        none is a key frame.
+        """
+        if self._overlapping or not (self._begun and self._flowing) or self._sound:
+            return False
+        times = [at + self._shift for at in times]
+        end = times[-1] + length
+        if times[-1] >= self._job.end_ns or not self._writer.follow(samples, times):
+            return False
+        self._written.extend(sample.view for sample in samples)
+        self._written_end = end
+        self._extent.add(times[0] + delay, end - times[0])
+        self.last_pts = max(times[-1], self.last_pts or 0)
+        self.last_end = max(end, self.last_end or 0)
+        return True
 
     def sound(self, timed: Timed) -> None:
         """The next packet of sound."""

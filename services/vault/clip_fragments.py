@@ -13,7 +13,7 @@ import av
 from av.container import InputContainer
 
 from services.runtime.boxes import LARGEST_INDEX
-from services.vault.clip_packets import Boxed, Read, Unpacked
+from services.vault.clip_packets import Boxed, Followers, Read, Unpacked
 from services.vault.clip_sample import Sample
 from services.vault.clip_source import BOXED, Damaged, Once, Source
 from services.vault.clip_streams import Scale, Tracks
@@ -151,8 +151,14 @@ class Fragmented(Boxed):
             if pictures is None:
                 yield from self._otherwise(taken)
                 return
-            for row, sample in pictures:
-                yield self._read(row, sample)
+            number = self.tracks.video.id
+            self.counted[number] = self.counted.get(number, 0) + len(pictures)
+            first = self._read(*pictures[0])
+            first.followers = self._followers(pictures)
+            yield first
+            if first.followers is None:
+                for row, sample in pictures[1:]:
+                    yield self._read(row, sample)
 
     def _pictures(  # noqa: PLR0911 - each is a way to be laid out otherwise
         self, box: bytes, taken: list[bytes | memoryview]
@@ -169,14 +175,14 @@ class Fragmented(Boxed):
         if head != (8 + whole).to_bytes(4, "big") + b"mdat":
             return None
         pictures = []
+        codec, width = self._latest.codec, self._latest.length_width
         for row in rows:
             got = self._stretch.take(row.size)
             if got is None:
                 return None
             sample = Sample(*got, row.size, row.duration, key=row.key)
-            view = sample.view
-            taken.append(view)
-            if leads(self._latest.codec, view, self._latest.length_width) is not row.key:
+            taken.append(sample.view)
+            if leads(codec, sample.view, width) is not row.key:
                 return None
             pictures.append((row, sample))
         if not (self._given or self._proven(rows, taken)):
@@ -207,13 +213,21 @@ class Fragmented(Boxed):
         self._held += sum(len(one) for one in read if not isinstance(one, int))
 
     def _read(self, row: Row, sample: Sample) -> Read:
-        number, scale = self.tracks.video.id, self._scale
-        self.counted[number] = self.counted.get(number, 0) + 1
+        scale = self._scale
         if row.key:
             self._latest = self._follow(self._latest, sample.view)
         dts = scale.ns(row.dts)
         pts = dts if row.pts == row.dts else scale.ns(row.pts)
         return Read(sample, dts, pts, scale.ns(row.duration), tracks=self._latest if row.key else None)
+
+    def _followers(self, pictures: list[tuple[Row, Sample]]) -> Followers | None:
+        """All but the first; None where they are not as such pictures are."""
+        rows = [row for row, _ in pictures[1:]]
+        if not rows or any(row.key or row.pts != row.dts or row.duration != rows[0].duration for row in rows):
+            return None
+        ns = self._scale.ns
+        samples = [sample for _, sample in pictures[1:]]
+        return Followers(samples, [ns(row.dts) for row in rows], ns(rows[0].duration))
 
     def _otherwise(self, taken: list[bytes | memoryview]) -> Iterator[Read]:
         """The rest of the segment, read by the library.

@@ -5,12 +5,11 @@ It parses what recorders send, so it may do nothing but read and write its pipes
 the footage is of a kind that is not handled, or {"foreign": sentence} where it is another camera's.
 """
 
-import fcntl
 import json
 import os
 import sys
-from contextlib import suppress
 from dataclasses import asdict
+from time import monotonic
 from typing import BinaryIO
 
 import av
@@ -21,16 +20,25 @@ from services.vault.clip_place import Placement
 from services.vault.clip_segment import Segment
 from services.vault.clip_source import Foreign, Unsupported, next_source
 from services.vault.clip_track import merged
-from services.vault.clip_writer import Writer
+from services.vault.clip_writer import Out, Writer
 from services.vault.framing import Job, read_frame
+from services.vault.pipes import Outlet
+
+OFTEN = 0.1  # seconds after which fragments are told of: each time wakes the one who listens
 
 
-def cut(pipe: BinaryIO, out: BinaryIO, tell: BinaryIO) -> None:
+def cut(pipe: BinaryIO, out: Out, tell: BinaryIO) -> None:
     """Read a job and its segments from ``pipe``, write the clip to ``out`` and the report to ``tell``."""
 
+    told = 0.0
+
     def emit(line: dict[str, object]) -> None:
+        nonlocal told
         tell.write(json.dumps(line).encode() + b"\n")
-        tell.flush()
+        now = monotonic()
+        if "fragment" not in line or now - told > OFTEN:
+            tell.flush()
+            told = now
 
     got = read_frame(pipe)
     if got is None or got[0] != b"J":
@@ -50,7 +58,6 @@ def cut(pipe: BinaryIO, out: BinaryIO, tell: BinaryIO) -> None:
     except Foreign as error:
         emit({"foreign": str(error)})
         return
-    out.flush()
     covered = merged([span for source in sources for span in source.pictures])
     emit(
         {
@@ -75,12 +82,10 @@ def main() -> None:
     report, memory, cpu_seconds = (int(argument) for argument in sys.argv[1:4])
     confine(Limits(memory=memory, cpu_seconds=cpu_seconds))
     av.logging.set_level(None)
-    if sys.platform == "linux":
-        for pipe in (sys.stdin, sys.stdout):
-            with suppress(OSError):  # a wider pipe saves turns between the processes; a system may forbid it
-                fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, 1 << 20)
+    out = Outlet(sys.stdout.fileno())
     with os.fdopen(report, "wb") as tell:
-        cut(sys.stdin.buffer, sys.stdout.buffer, tell)
+        cut(sys.stdin.buffer, out, tell)
+    os._exit(0)  # what is freed is written over, and the last bytes may not have been read yet
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from av.stream import Stream
 class Sample:
     """Stands in for the media library's packet, which would copy the bytes; ``duration`` in the track's ticks."""
 
-    __slots__ = ("duration", "is_keyframe", "piece", "size", "start")
+    __slots__ = ("duration", "is_keyframe", "piece", "size", "start", "view")
 
     def __init__(self, piece: bytes, start: int, size: int, duration: int, *, key: bool) -> None:
         self.piece = piece
@@ -17,10 +17,7 @@ class Sample:
         self.size = size
         self.duration = duration
         self.is_keyframe = key
-
-    @property
-    def view(self) -> memoryview:
-        return memoryview(self.piece)[self.start : self.start + self.size]
+        self.view = memoryview(piece)[start : start + size]
 
 
 Held: TypeAlias = "Packet[Stream] | Sample"

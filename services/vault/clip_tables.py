@@ -5,6 +5,8 @@ out in the plainest way. Whatever is laid out otherwise is left to the media lib
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import accumulate
+from typing import NamedTuple
 
 from services.runtime.boxes import Box, BoxError, boxes, descend
 
@@ -27,9 +29,8 @@ class Defaults:
     flags: int
 
 
-@dataclass(frozen=True)
-class Row:
-    """One picture; times in the track's ticks."""
+class Row(NamedTuple):
+    """One picture; times in the track's ticks. There are hundreds of thousands."""
 
     size: int
     dts: int
@@ -135,8 +136,8 @@ def _rows(moof: bytes, tfdt: Box, trun: Box, told: Defaults) -> list[Row] | None
     # What the library makes of offsets below zero, and of pictures without bytes or time, is left to it.
     if not all(durations) or not all(sizes) or max(durations) >> 31 or max(offsets) >> 31 or signed > 1:
         return None
-    rows = []
-    for size, duration, mark, offset in zip(sizes, durations, marks, offsets, strict=True):
-        rows.append(Row(size, dts, dts + offset, duration, not mark & _NO_KEY))
-        dts += duration
-    return rows
+    times = accumulate(durations[:-1], initial=dts)
+    return [
+        Row(size, at, at + offset, duration, not mark & _NO_KEY)
+        for size, at, offset, duration, mark in zip(sizes, times, offsets, durations, marks, strict=True)
+    ]

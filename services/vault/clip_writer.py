@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import BinaryIO
+from typing import Protocol
 
 import av
 from av.container import OutputContainer
@@ -18,7 +18,7 @@ from av.stream import Stream
 
 from services.runtime.boxes import BoxWalk
 from services.vault.clip_moof import Entry, Pieces, moof
-from services.vault.clip_sample import Held, packet_of
+from services.vault.clip_sample import Held, Sample, packet_of
 from services.vault.clip_source import Damaged
 from services.vault.clip_streams import Tracks, described_sound
 
@@ -31,6 +31,12 @@ _OPTIONS = {
 }
 _FARTHEST = (1 << 31) - 1  # ticks from one picture to the next
 SHORTEST_US = 1_000_000  # of a fragment, where every picture is a key frame
+
+
+class Out(Protocol):
+    """Where the clip goes; what it is given may not change any more."""
+
+    def writelines(self, parts: Iterable[bytes | memoryview], /) -> None: ...
 
 
 @dataclass
@@ -50,7 +56,7 @@ class Part:
 class _Sink:
     """Takes the muxer's bytes, leaves out the first boxes of a continued part, and notes each fragment."""
 
-    def __init__(self, pipe: BinaryIO, start: int, *, continued: bool, times: deque[int]) -> None:
+    def __init__(self, pipe: Out, start: int, *, continued: bool, times: deque[int]) -> None:
         self._pipe = pipe
         self._walk = BoxWalk()
         self._start = start
@@ -92,12 +98,12 @@ class _Sink:
     def fragment(self, head: bytes, size: int, pieces: Iterable[memoryview]) -> None:
         """Write a whole fragment past the muxer: its ``moof``, and the pictures behind it."""
         self.fragments.append((self._times.popleft(), self._start + self.written, len(head) + 8 + size))
-        self._out(head + (8 + size).to_bytes(4, "big") + b"mdat")
-        for piece in pieces:
-            self._out(piece)
+        head += (8 + size).to_bytes(4, "big") + b"mdat"
+        self._pipe.writelines((head, *pieces))
+        self.written += len(head) + size
 
-    def _out(self, data: bytes | memoryview) -> None:
-        self._pipe.write(data)
+    def _out(self, data: bytes) -> None:
+        self._pipe.writelines((data,))
         self.written += len(data)
 
 
@@ -154,6 +160,15 @@ class _PlainRun(_Run):
         self._entries.append(Entry(held.size, dts, pts - dts, bool(held.is_keyframe), held.duration or 0))
         self._pieces.add(held)
 
+    def follow(self, samples: list[Sample], ticks: list[int]) -> None:
+        """As ``put``, for many that begin no fragment, one right behind the other."""
+        last = self._entries[-1]
+        for sample, dts in zip(samples, ticks, strict=True):
+            last.duration = dts - last.dts
+            last = Entry(sample.size, dts, 0, False, sample.duration)
+            self._entries.append(last)
+            self._pieces.add(sample)
+
     def close(self) -> None:
         self._flush()
         self.container.close()
@@ -169,7 +184,7 @@ class _PlainRun(_Run):
 class Writer:
     """Writes runs and parts one after another; ``emit`` is told of every fragment."""
 
-    def __init__(self, pipe: BinaryIO, emit: Callable[[dict[str, object]], None]) -> None:
+    def __init__(self, pipe: Out, emit: Callable[[dict[str, object]], None]) -> None:
         self.parts: list[Part] = []
         self.packets = 0
         self.zero_ns = 0  # wall-clock time of the clip's media time 0; 0 before the first run
@@ -242,6 +257,24 @@ class Writer:
         self.packets += 1
         if run.sink.fragments:
             self._report(run)
+
+    def follow(self, samples: list[Sample], times: list[int]) -> bool:
+        """As ``write``, for pictures of one length right behind the last one, none of them a key frame or shown later
+        than it is decoded. False where they have to be written one by one, and none of them was."""
+        run = self._run
+        if not isinstance(run, _PlainRun):
+            return False
+        last, base, ticks = run.last_dts["video"], run.bases["video"], []
+        for at in times:
+            last = max(_ticks(at - self.zero_ns, base), last + 1)
+            ticks.append(last)
+        if samples[0].duration > _FARTHEST or ticks[-1] - run.last_dts["video"] >= _FARTHEST:
+            return False
+        run.last_dts["video"] = last
+        run.follow(samples, ticks)
+        self.parts[-1].last_ns = max(self.parts[-1].last_ns, times[-1])
+        self.packets += len(samples)
+        return True
 
     def end_run(self) -> None:
         """Close the muxer, if one is open, and account for what it wrote."""

@@ -1,15 +1,15 @@
 """Into the clip process: a pipe that is written to, and the footage hashed, by a thread beside the event loop."""
 
 import asyncio
-import fcntl
 import os
 import threading
 from collections.abc import Callable
 from contextlib import suppress
 from queue import SimpleQueue
 
+from services.vault.pipes import Outlet
+
 AHEAD = 2 << 20  # bytes that wait for the thread, so that neither it nor the recorder waits for a turn
-WIDTH = 1 << 20  # of the pipe, where the system lets it be so wide
 _TOLD = 1 << 18  # bytes after which the loop is told
 Then = Callable[[], None]
 
@@ -19,6 +19,7 @@ class Feed:
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
+        self._outlet = Outlet(descriptor)  # held until the reader has ended: what it has not read lies here
         self._loop = asyncio.get_running_loop()
         self._queue: SimpleQueue[tuple[tuple[bytes | memoryview, ...], Then | None] | None] = SimpleQueue()
         self._ahead = 0
@@ -50,20 +51,18 @@ class Feed:
 
     def _run(self) -> None:
         error: OSError | None = None
-        if hasattr(fcntl, "F_SETPIPE_SZ"):
-            with suppress(OSError):  # a system may forbid it
-                fcntl.fcntl(self._descriptor, fcntl.F_SETPIPE_SZ, WIDTH)
         written = 0
         while (item := self._queue.get()) is not None:
             if error is not None:
                 continue
             parts, then = item
             try:
-                written += _write(self._descriptor, parts)
+                self._outlet.writelines(parts)
             except OSError as broken:
                 error = broken
                 self._tell(self._broke, broken)
                 continue
+            written += sum(map(len, parts))
             if then is not None:
                 then()
             if written >= _TOLD or self._queue.empty():
@@ -91,15 +90,3 @@ class Feed:
     def _wake(self) -> None:
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_result(None)
-
-
-def _write(descriptor: int, parts: tuple[bytes | memoryview, ...]) -> int:
-    left = [memoryview(part) for part in parts]
-    whole = sum(map(len, left))
-    while left:
-        written = os.writev(descriptor, left)
-        while left and written >= len(left[0]):
-            written -= len(left.pop(0))
-        if written:
-            left[0] = left[0][written:]
-    return whole

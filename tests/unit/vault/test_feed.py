@@ -7,7 +7,8 @@ import random
 
 import pytest
 
-from services.vault.feed import AHEAD, WIDTH, Feed
+from services.vault.feed import AHEAD, Feed
+from services.vault.pipes import WIDTH
 
 
 async def test_what_is_put_comes_out_and_is_hashed() -> None:
