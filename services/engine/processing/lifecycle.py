@@ -88,9 +88,7 @@ def _enter(work: Work, step: Enter) -> None:
 def _use_tokens(found: At, element: Element, step: Enter) -> bool:
     """Take the tokens that let the element be entered; False while a join still waits, or if its scope ends."""
     scope = found.node
-    if scope.state != ACTIVATED or scope.ended:
-        return False
-    if scope.interrupted_by is not None and element.kind != Kind.EVENT_SUB_PROCESS:
+    if scope.ended or not _goes_on(found, element):
         return False
     needed = tokens_to_take(found.instance, found.process, scope, element, step.flow or BY_EVENT)
     for token in needed:
@@ -100,7 +98,22 @@ def _use_tokens(found: At, element: Element, step: Enter) -> bool:
     return bool(needed)
 
 
+def _goes_on(around: At, element: Element) -> bool:
+    """Whether the scope lets an element in it go on: it runs, and nothing but this element has interrupted it."""
+    scope = around.node
+    if scope.state != ACTIVATED or ended_early(scope):
+        return False
+    return scope.interrupted_by is None or around.process.elements[scope.interrupted_by].scope == element.id
+
+
+def ended_early(scope: Node) -> bool:
+    """A terminate end event has ended the scope; what a multi-instance ends early still finishes its step."""
+    return scope.ended and scope.kind != Kind.MULTI_INSTANCE_BODY
+
+
 def _complete(work: Work, at: At) -> None:
+    if at.element.kind != Kind.PROCESS and not _goes_on(work.at(at.instance, at.scope), at.element):
+        return
     if at.node.state == ACTIVATED:
         at.node.state = COMPLETING
         work.transition(at, "ELEMENT_COMPLETING")
@@ -207,7 +220,7 @@ def _process_ended(work: Work, at: At, *, completed_normally: bool) -> None:
     if caller is None:
         return
     caller.node.called = 0
-    if completed_normally:
+    if completed_normally and caller.node.state == ACTIVATED:
         caller.node.trigger = Trigger(caller.element.id, dict(at.node.variables))
         complete(work, caller)
     else:
