@@ -1,6 +1,6 @@
 """How events meet what else goes on in the same moment: interruptions, scopes that open, buffered messages."""
 
-from bpmn_makers import diagram, end, job, start
+from bpmn_makers import diagram, end, job, message, start
 from engine_desk import CoreDesk
 
 from services.engine.processing import messages
@@ -54,3 +54,29 @@ def test_what_stands_beside_a_terminate_end_is_terminated_though_it_was_about_to
     history = desk.history(desk.create("p"))
 
     assert history[-3:] == [("all", "COMPLETED"), ("beside", "TERMINATED"), ("p", "COMPLETED")]
+
+
+def test_what_a_scope_waits_for_begins_when_its_start_event_completes() -> None:
+    mapped = "<bpmn:extensionElements><zeebe:ioMapping>{}</zeebe:ioMapping></bpmn:extensionElements>"
+    begin = _event("startEvent", "i", mapped.format('<zeebe:output source="=k + 1" target="k" />'))
+    boundary = _event("boundaryEvent", "b", _MESSAGE.format("M"), 'attachedToRef="sub"')
+    desk = CoreDesk()
+    inside = start() + _sub("sub", begin + job("work"), "i>work") + boundary + job("after")
+    desk.deploy(diagram(inside, "s>sub b>after", before=message("M", "m", "=k")))
+    instance = desk.create("p", k=1)
+
+    _publish(desk, "m", "1")
+    assert ("sub", "TERMINATED") not in desk.history(instance)
+    _publish(desk, "m", "2")
+    assert ("sub", "TERMINATED") in desk.history(instance)
+
+
+def test_a_scope_that_cannot_wait_for_its_events_is_an_incident_of_its_start_event() -> None:
+    desk = CoreDesk()
+    inside = start() + job("work") + _handler(_MESSAGE.format("M"))
+    desk.deploy(diagram(inside, "s>work", before=message("M", "m", "=missing")))
+
+    history = desk.history(desk.create("p"))
+
+    assert desk.open_incidents() == [("s", "EXTRACT_VALUE_ERROR")]
+    assert history == [("p", "ACTIVATED"), ("s", "ACTIVATED")]

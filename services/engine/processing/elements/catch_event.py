@@ -13,7 +13,8 @@ from services.engine.state.instances import Trigger
 class StartEvent(Leaf):
     """The variables of what started it leave it by its output mappings, or all of them.
 
-    Those of an event that started the process are kept at its start event as well.
+    Those of an event that started the process are kept at its start event as well. What the scope waits for
+    begins when its start event completes.
     """
 
     def activate(self, work: Work, at: At) -> None:
@@ -23,6 +24,7 @@ class StartEvent(Leaf):
 
     def complete(self, work: Work, at: At) -> None:
         apply_outputs(work, at)
+        open_catches(work, work.at(at.instance, at.scope))
         lifecycle.completed(work, at)
 
 
