@@ -76,12 +76,6 @@ class Flow:
 
 
 @dataclass(frozen=True, slots=True)
-class Mapping:
-    source: Expression
-    target: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Event:
     """What an event waits for or throws.
 
@@ -135,7 +129,10 @@ class Script:
 
 @dataclass(frozen=True, slots=True)
 class Element:
-    """One element of a diagram with everything its processor needs; flows are in the order of the file."""
+    """One element of a diagram with everything its processor needs; flows are in the order of the file.
+
+    ``inputs`` and ``outputs`` give the variables of its mappings as one context.
+    """
 
     id: str
     kind: Kind
@@ -144,8 +141,8 @@ class Element:
     incoming: tuple[Flow, ...] = ()
     outgoing: tuple[Flow, ...] = ()
     default_flow: str | None = None
-    inputs: tuple[Mapping, ...] = ()
-    outputs: tuple[Mapping, ...] = ()
+    inputs: Expression | None = None
+    outputs: Expression | None = None
     event: Event | None = None
     interrupting: bool = True
     attached_to: str | None = None

@@ -5,8 +5,9 @@ import re
 from lxml import etree
 
 from services.engine.feel import FeelSyntaxError
-from services.engine.model.bpmn import Binding, Called, JobDefinition, Kind, Loop, Mapping, Script
+from services.engine.model.bpmn import Binding, Called, JobDefinition, Kind, Loop, Script
 from services.engine.model.expression import Expression, parse_expression
+from services.engine.model.mappings import mapping_context
 from services.engine.model.xml import BPMN, ZEEBE, extension
 
 USER_TASK_JOB = "io.camunda.zeebe:userTask"
@@ -77,14 +78,16 @@ class ExtensionReader:
                 headers.append((key, self.expression(identity, attribute, value)))
         return tuple(headers)
 
-    def mappings(self, identity: str, xml: etree._Element) -> tuple[tuple[Mapping, ...], tuple[Mapping, ...]]:
+    def mappings(self, identity: str, xml: etree._Element) -> tuple[Expression | None, Expression | None]:
+        """The contexts of the input and the output mappings; None where there are none."""
         io = extension(xml, "ioMapping")
         if io is None:
-            return (), ()
+            return None, None
         return self._mappings(identity, io, "input"), self._mappings(identity, io, "output")
 
-    def _mappings(self, identity: str, io: etree._Element, which: str) -> tuple[Mapping, ...]:
-        found = []
+    def _mappings(self, identity: str, io: etree._Element, which: str) -> Expression | None:
+        found: list[tuple[str, Expression]] = []
+        problems = len(self._problems)
         for xml in io.iterfind(ZEEBE + which):
             source, target = xml.get("source"), xml.get("target") or ""
             if source is None or not source.strip():
@@ -93,8 +96,10 @@ class ExtensionReader:
             if not _PATH.fullmatch(target) or target in _RESERVED:
                 self._problems.append(f"Element '{identity}': '{target}' is not a variable name or path to map to.")
             read = self.formula if which == "output" else self.expression
-            found.append(Mapping(read(identity, f"{which} source", source), tuple(target.split("."))))
-        return tuple(found)
+            found.append((target, read(identity, f"{which} source", source)))
+        if not found or len(self._problems) > problems:
+            return None
+        return self.expression(identity, f"{which} mappings", mapping_context(found, merging=which == "output"))
 
     def loop(self, identity: str, xml: etree._Element) -> Loop | None:
         loop = xml.find(BPMN + "multiInstanceLoopCharacteristics")
