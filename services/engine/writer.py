@@ -81,10 +81,14 @@ class Writer:
 
     async def submit(self, command: Command) -> Any:
         """Returns the command's answer once it is on disk; raises Rejection."""
+        return await self.tell(command)
+
+    def tell(self, command: Command) -> asyncio.Future[Any]:
+        """As ``submit``, for who goes on meanwhile; the command is applied even if nobody waits for the answer."""
         future: asyncio.Future[Any] = self._loop.create_future()
         self._queue.append((command, future))
         self._wake.set()
-        return await future
+        return future
 
     async def read(self, look: Callable[[Store], Any]) -> Any:
         """Look at what is on disk, between two batches."""
@@ -105,6 +109,10 @@ class Writer:
         waiters.discard(event)
         if not waiters:
             self._job_waiters.pop(job_type, None)
+
+    def is_shared(self, job_type: str) -> bool:
+        """Whether more than one worker wants jobs of the type."""
+        return len(self._job_waiters.get(job_type, ())) > 1
 
     async def submit_awaited(self, create: Command) -> tuple[Instance, asyncio.Future[dict[str, Any]]]:
         """Create an instance; returns it with the variables it will end with. Give those up with ``forget_result``."""

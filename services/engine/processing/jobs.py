@@ -18,6 +18,8 @@ from services.engine.state.instances import Trigger
 from services.engine.state.jobs import Job
 
 NO_CATCH = "NO_CATCH_EVENT_FOUND"
+_MOST_BYTES = 4 * 1024 * 1024 - 64 * 1024  # of one job: gRPC takes messages of 4 MiB
+_NUMBERS_BYTES = 128  # of a job's keys and counts in an answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,16 +106,23 @@ def cancel_jobs(work: Work, at: At) -> None:
 def activate_jobs(
     work: Work, job_type: str, *, worker: str, timeout: int, most: int, names: list[str], budget: int
 ) -> list[HandedOut]:
-    """Hand out the oldest jobs of a type for ``timeout`` ms, as many as fit into ``budget`` bytes of variables."""
+    """Hand out the oldest jobs of a type for ``timeout`` ms, as many as fit into ``budget`` bytes.
+
+    One that no message could hold becomes an incident; with less variables to fetch it can be resolved.
+    """
     handed_out: list[HandedOut] = []
     used = 0
     for job in work.store.jobs.activatable(job_type, most):
         at = given(work.find(job.instance_key, job.node_key))
         variables = visible_document(at.instance, at.node, names)
-        used += len(json.dumps(variables)) + len(job.headers)
+        size = len(json.dumps(variables, ensure_ascii=False).encode()) + len(job.headers.encode())
+        used += size + len(job_type) + len(worker) + len(job.element_id) + _NUMBERS_BYTES
         if handed_out and used > budget:
             work.available.add(job_type)
             break
+        if size > _MOST_BYTES:
+            _refuse_too_large(work, at, job)
+            continue
         job.state, job.worker, job.due = states.ACTIVATED, worker, at_most_latest(work.millis() + timeout)
         work.store.jobs.save(job)
         handed_out.append(HandedOut(job, at.instance.process_id, at.instance.version, variables))
@@ -129,6 +138,18 @@ def activate_jobs(
         }
         work.record(work.store.next_key(), "JOB_BATCH", "ACTIVATED", value)
     return handed_out
+
+
+def _refuse_too_large(work: Work, at: At, job: Job) -> None:
+    job.state = states.FAILED
+    work.store.jobs.save(job)
+    work.available.add(job.type)  # those behind it
+    trouble = Trouble(
+        ErrorType.MESSAGE_SIZE_EXCEEDED,
+        f"The job with key '{job.key}' cannot be activated, because it is larger than the message size that workers "
+        "can take (4 MB). Fetch fewer variables, or make their values smaller.",
+    )
+    work.incident(at, trouble, job_key=job.key)
 
 
 def complete_job(work: Work, key: int, variables: dict[str, Any]) -> None:
@@ -205,6 +226,14 @@ def update_timeout(work: Work, key: int, timeout: int) -> None:
     job.due = at_most_latest(work.millis() + timeout)
     work.store.jobs.save(job)
     _record(work, job, "TIMEOUT_UPDATED")
+
+
+def give_back(work: Work, keys: list[int]) -> None:
+    """Activated jobs that did not reach their worker may be fetched again at once, with the same retries."""
+    for key in keys:
+        job = work.store.jobs.get(key)
+        if job is not None and job.state == states.ACTIVATED:
+            _release(work, job, "YIELDED")
 
 
 def due_again(work: Work, key: int) -> None:

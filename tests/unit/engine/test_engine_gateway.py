@@ -1,4 +1,4 @@
-"""The gateway: status codes and sentences for wrong calls, long polls, streams, results."""
+"""The gateway: long polls, streams, results."""
 
 import json
 
@@ -6,69 +6,9 @@ import grpc
 import pytest
 from bpmn_makers import ONE_JOB, diagram, end, start
 from engine_desk import running_engine
-from google.protobuf.message import Message
 from pyzeebe.proto import gateway_pb2 as pb
 
-NOT_FOUND, INVALID = grpc.StatusCode.NOT_FOUND, grpc.StatusCode.INVALID_ARGUMENT
-CREATE, ACTIVATE = pb.CreateProcessInstanceRequest, pb.ActivateJobsRequest
-
-WRONG_CALLS: list[tuple[str, Message, grpc.StatusCode, str]] = [
-    ("CreateProcessInstance", CREATE(bpmnProcessId="x", version=-1), NOT_FOUND, "'x', but none found"),
-    ("CreateProcessInstance", CREATE(bpmnProcessId="one-job", version=9), NOT_FOUND, "version '9'"),
-    ("CreateProcessInstance", CREATE(processDefinitionKey=5), NOT_FOUND, "key '5'"),
-    ("CreateProcessInstance", CREATE(bpmnProcessId="one-job", version=-1, variables="[1]"), INVALID, "JSON object"),
-    (
-        "CreateProcessInstance",
-        CREATE(bpmnProcessId="one-job", version=-1, startInstructions=[{"elementId": "nope"}]),
-        INVALID,
-        "no element is found with id 'nope'",
-    ),
-    ("CancelProcessInstance", pb.CancelProcessInstanceRequest(processInstanceKey=5), NOT_FOUND, "'5'"),
-    ("SetVariables", pb.SetVariablesRequest(elementInstanceKey=5, variables="{}"), NOT_FOUND, "'5'"),
-    ("CompleteJob", pb.CompleteJobRequest(jobKey=5), NOT_FOUND, "no such job"),
-    ("FailJob", pb.FailJobRequest(jobKey=5, retries=1), NOT_FOUND, "no such job"),
-    ("ThrowError", pb.ThrowErrorRequest(jobKey=5, errorCode="E"), NOT_FOUND, "no such job"),
-    ("UpdateJobRetries", pb.UpdateJobRetriesRequest(jobKey=5, retries=1), NOT_FOUND, "no such job"),
-    ("UpdateJobTimeout", pb.UpdateJobTimeoutRequest(jobKey=5, timeout=1), NOT_FOUND, "no such job"),
-    ("ResolveIncident", pb.ResolveIncidentRequest(incidentKey=5), NOT_FOUND, "no such incident"),
-    ("DeleteResource", pb.DeleteResourceRequest(resourceKey=5), NOT_FOUND, "`5`"),
-    ("DeployResource", pb.DeployResourceRequest(), INVALID, "at least one resource"),
-    ("DeployResource", pb.DeployResourceRequest(resources=[{"name": "a.txt"}]), INVALID, "neither .bpmn nor .dmn"),
-    ("EvaluateDecision", pb.EvaluateDecisionRequest(decisionId="x"), INVALID, "but no decision found for id 'x'"),
-    ("EvaluateDecision", pb.EvaluateDecisionRequest(), INVALID, "either a decision id or"),
-    ("ModifyProcessInstance", pb.ModifyProcessInstanceRequest(processInstanceKey=5), NOT_FOUND, "key '5'"),
-    ("MigrateProcessInstance", pb.MigrateProcessInstanceRequest(), grpc.StatusCode.UNIMPLEMENTED, "keep their version"),
-]
-
-
-@pytest.mark.parametrize(("method", "request_", "status", "text"), WRONG_CALLS)
-async def test_a_wrong_call_is_answered_with_its_status_and_a_sentence(
-    method: str, request_: Message, status: grpc.StatusCode, text: str
-) -> None:
-    async with running_engine() as engine:
-        await engine.deploy(ONE_JOB)
-
-        with pytest.raises(grpc.aio.AioRpcError) as error:
-            await getattr(engine.stub, method)(request_)
-
-    assert error.value.code() == status
-    assert text in (error.value.details() or "")
-
-
-@pytest.mark.parametrize(
-    ("request_", "text"),
-    [
-        (ACTIVATE(type=" ", timeout=1, maxJobsToActivate=1), "type to be present"),
-        (ACTIVATE(type="t", timeout=0, maxJobsToActivate=1), "timeout to be greater than zero"),
-        (ACTIVATE(type="t", timeout=1, maxJobsToActivate=0), "maxJobsToActivate to be greater than zero"),
-    ],
-)
-async def test_a_fetch_that_asks_for_nothing_is_refused(request_: pb.ActivateJobsRequest, text: str) -> None:
-    async with running_engine() as engine:
-        with pytest.raises(grpc.aio.AioRpcError, match=text) as error:
-            _ = [answer async for answer in engine.stub.ActivateJobs(request_)]
-
-    assert error.value.code() == INVALID
+CREATE = pb.CreateProcessInstanceRequest
 
 
 async def test_a_long_poll_is_answered_as_soon_as_there_is_a_job() -> None:
