@@ -4,7 +4,7 @@ import pytest
 from bpmn_makers import diagram, job, start
 from engine_desk import CoreDesk
 
-from services.engine.processing import incidents, instances
+from services.engine.processing import incidents, instances, modification
 
 
 def _loop(attributes: str, more: str = "", *, sequential: bool = True) -> str:
@@ -137,3 +137,56 @@ def test_an_empty_job_type_is_an_incident() -> None:
     _resolve(desk, instance.key, kind="work")
 
     assert _finish(desk) == 1
+
+
+@pytest.mark.parametrize(("sequential", "jobs"), [(True, 1), (False, 3)])
+def test_the_number_of_instances_is_that_of_those_begun(*, sequential: bool, jobs: int) -> None:
+    condition = (
+        "<bpmn:completionCondition>=numberOfInstances = 1 or numberOfCompletedInstances = 3</bpmn:completionCondition>"
+    )
+    desk = CoreDesk()
+    desk.deploy(diagram(start() + _loop("", condition, sequential=sequential), "s>work"))
+    instance = desk.create("p", items=[1, 2, 3])
+
+    assert _finish(desk) == jobs
+    assert desk.history(instance)[-1] == ("p", "COMPLETED")
+
+
+@pytest.mark.parametrize("spoilt", ["text", {"a": 1, "b": 2}, [], None])
+def test_an_output_collection_that_is_spoilt_under_way_is_an_incident(spoilt: object) -> None:
+    desk = CoreDesk()
+    desk.deploy(diagram(start() + _loop('outputCollection="all" outputElement="=1"'), "s>work"))
+    instance = desk.create("p", items=[1, 2])
+    body = next(node for node in instance.nodes.values() if node.kind == "MULTI_INSTANCE_BODY")
+
+    desk.do(lambda work: instances.set_variables(work, body.key, {"all": spoilt}, local=True))
+    desk.complete(desk.fetch("work")[0].job.key)
+
+    assert desk.open_incidents() == [("work", "EXTRACT_VALUE_ERROR")]
+
+
+def test_an_instance_that_was_terminated_by_hand_is_counted() -> None:
+    condition = "<bpmn:completionCondition>=numberOfTerminatedInstances = 1</bpmn:completionCondition>"
+    desk = CoreDesk()
+    desk.deploy(diagram(start() + _loop("", condition, sequential=False), "s>work"))
+    instance = desk.create("p", items=[1, 2, 3])
+    first, second, _ = desk.fetch("work")
+
+    desk.do(lambda work: modification.modify(work, instance.key, [], [first.job.node_key]))
+    desk.complete(second.job.key)
+
+    assert desk.history(instance)[-1] == ("p", "COMPLETED")
+
+
+@pytest.mark.parametrize(("sequential", "items"), [(True, []), (False, [1]), (False, [1, 2, 3])])
+def test_a_loop_stays_open_when_its_collection_has_another_length_at_the_end(
+    items: list[int], *, sequential: bool
+) -> None:
+    desk = CoreDesk()
+    desk.deploy(diagram(start() + _loop("", sequential=sequential), "s>work"))
+    instance = desk.create("p", items=[1, 2])
+
+    desk.do(lambda work: instances.set_variables(work, instance.key, {"items": items}, local=False))
+    _finish(desk)
+
+    assert desk.history(instance)[-1] == ("work", "COMPLETED")
