@@ -10,7 +10,7 @@ from services.engine.processing import lifecycle
 from services.engine.processing.catching import open_catches
 from services.engine.processing.joins import BY_EVENT
 from services.engine.processing.variables import set_local
-from services.engine.processing.work import At, Enter, LookForMessage, LookForStart, Step, Terminate, Work
+from services.engine.processing.work import Activate, At, Complete, Enter, Step, Terminate, Work
 from services.engine.state.instances import ACTIVATED, Instance, Node, Trigger
 
 _UNSUPPORTED = frozenset({Kind.START_EVENT, Kind.BOUNDARY_EVENT, Kind.PROCESS})
@@ -160,10 +160,10 @@ def _take_all(work: Work, steps: list[Terminate]) -> None:
     work.steps.extend(steps)
     while work.steps:
         step = work.steps.popleft()
-        if isinstance(step, LookForMessage | LookForStart):
-            waiting.append(step)
-        else:
+        if isinstance(step, Enter | Activate | Complete | Terminate):
             lifecycle.take_step(work, step)
+        else:
+            waiting.append(step)
     work.steps.extend(waiting)
 
 

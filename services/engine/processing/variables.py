@@ -4,8 +4,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from services.engine.errors import ErrorType
-from services.engine.model.expression import Expression
+from services.engine.errors import ErrorType, Trouble
+from services.engine.model.expression import Expression, type_name
 from services.engine.processing.work import At, Work
 from services.engine.state.instances import Instance, Node
 
@@ -53,6 +53,18 @@ def evaluate(
     if expression.compiled is None:
         return expression.text
     return expression.evaluate(Visible(at.instance, node or at.node, extra), work.now, error_type)
+
+
+def evaluate_text(work: Work, at: At, expression: Expression) -> str:
+    """The text that an expression gives, seen from the element; raises Trouble where it gives something else."""
+    value = evaluate(work, at, expression)
+    if not isinstance(value, str):
+        raise Trouble(
+            ErrorType.EXTRACT_VALUE,
+            f"Expected result of the expression '{expression.text.removeprefix('=')}' to be 'STRING', "
+            f"but was '{type_name(value)}'.",
+        )
+    return value
 
 
 def visible_document(instance: Instance, node: Node, names: list[str] | None = None) -> dict[str, Any]:

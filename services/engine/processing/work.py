@@ -12,6 +12,7 @@ from services.engine.model.bpmn import Element, Kind, Process
 from services.engine.processing.catalogue import Catalogue
 from services.engine.state.incidents import Incident
 from services.engine.state.instances import Instance, Node, Trigger
+from services.engine.state.messages import Message
 from services.engine.state.records import Record
 from services.engine.state.store import Store
 
@@ -81,6 +82,22 @@ class LookForMessage:
 
 
 @dataclass(frozen=True, slots=True)
+class Correlate:
+    """A message comes to a subscription that it was chosen for."""
+
+    subscription_key: int
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class Broadcast:
+    """A signal that was thrown inside a process."""
+
+    name: str
+    variables: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class LookForStart:
     """A correlation key is free again: look for a message that waits to start the process."""
 
@@ -88,7 +105,7 @@ class LookForStart:
     correlation_key: str
 
 
-Step = Enter | Activate | Complete | Terminate | LookForMessage | LookForStart
+Step = Enter | Activate | Complete | Terminate | LookForMessage | Correlate | Broadcast | LookForStart
 
 
 class Processor(Protocol):
