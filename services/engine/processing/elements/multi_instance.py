@@ -42,7 +42,8 @@ class MultiInstanceBody(Scope):
             results = _with_output(at, loop.output_collection, given(child.node.memo)["index"], value)
             set_local(work, at.instance, at.node, {loop.output_collection: results})
         done = loop.condition is not None and self._is_satisfied(work, at, child, loop)
-        _items(work, at, loop)  # a collection that is none any more is told while the child can still be resumed
+        if loop.sequential:
+            _items(work, at, loop)  # a collection that is none any more is told while the child can still be resumed
         counts["completed"] += 1
         if done:
             at.node.ended = True
@@ -52,12 +53,10 @@ class MultiInstanceBody(Scope):
         if at.node.ended:
             if lifecycle.terminate_children(work, at):
                 lifecycle.complete(work, at)
-            return
-        items = _items(work, at, loop)
-        if loop.sequential and counts["entered"] < len(items):
+        elif loop.sequential and counts["entered"] < len(items := _items(work, at, loop)):
             self._enter(work, at, loop, items[counts["entered"]])
-        elif lifecycle.is_over(at.node) and counts["completed"] + counts["terminated"] == len(items):
-            lifecycle.complete(work, at)  # as in Zeebe, one whose collection has another length by now stays open
+        elif lifecycle.is_over(at.node):
+            lifecycle.complete(work, at)
 
     def child_terminated(self, work: Work, at: At) -> None:
         _counts(at)["terminated"] += 1
