@@ -71,8 +71,9 @@ def place(work: Work, root: At, activation: Activation) -> Enter:
     _set(work, root, activation, "")
     _set(work, root, activation, process.id)
     for around in reversed(list(_scopes(process, element))[:-1]):
-        scope = _running(instance, scope, around, activation.ancestor) or _open(work, root, scope, around)
-        _set(work, work.at(instance, scope), activation, around.id)
+        for _ in range(1 if around.loop is None else 2):  # a multi-instance is a scope around each of its instances
+            scope = _running(instance, scope, around, activation.ancestor) or _open(work, root, scope, around)
+            _set(work, work.at(instance, scope), activation, around.id)
     scope.tokens[BY_EVENT] = scope.tokens.get(BY_EVENT, 0) + 1
     local = {n: v for target, document in activation.variables if target == element.id for n, v in document.items()}
     trigger = Trigger(element.event_starts[0], {}) if element.kind == Kind.EVENT_SUB_PROCESS else None
