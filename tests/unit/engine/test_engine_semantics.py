@@ -123,6 +123,24 @@ def test_no_matching_flow_and_no_default_is_a_condition_error() -> None:
     assert desk.open_incidents() == [("g", "CONDITION_ERROR")]
 
 
+def test_an_inclusive_join_waits_for_nothing_that_comes_on_a_flow_that_has_a_token() -> None:
+    gateways = '<bpmn:parallelGateway id="f" /><bpmn:exclusiveGateway id="m" />'
+    flows = "".join(f'<bpmn:sequenceFlow id="{n}" sourceRef="f" targetRef="m" />' for n in ("one", "two"))
+    split = (
+        '<bpmn:inclusiveGateway id="i" default="f_i_work" /><bpmn:inclusiveGateway id="j" />'
+        '<bpmn:sequenceFlow id="never" sourceRef="i" targetRef="other">'
+        "<bpmn:conditionExpression>=false</bpmn:conditionExpression></bpmn:sequenceFlow>"
+    )
+    desk = CoreDesk()
+    inside = start() + gateways + flows + split + job("work") + job("other") + job("after")
+    desk.deploy(diagram(inside, "s>f m>i i>work work>j other>j j>after"))
+    desk.create("p")
+
+    desk.complete(desk.fetch("work", most=1)[0].job.key)
+
+    assert len(desk.fetch("after")) == 1
+
+
 def test_a_called_process_that_does_not_exist_is_an_incident_until_it_is_deployed() -> None:
     call = (
         '<bpmn:callActivity id="c"><bpmn:extensionElements><zeebe:calledElement processId="one-job" />'
