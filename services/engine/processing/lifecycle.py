@@ -69,19 +69,36 @@ def _enter(work: Work, step: Enter) -> None:
     found = work.find(step.instance_key, step.scope_key)
     if found is None:
         return
-    scope, element = found.node, found.process.elements[step.element_id]
-    if not _use_tokens(found, element, step):
-        return
+    element = found.process.elements[step.element_id]
+    if _use_tokens(found, element, step):
+        _begin(work, found, element, step.trigger, index=step.index, local=step.local)
+
+
+def begin_event(work: Work, around: At, event: Trigger) -> None:
+    """A boundary event has happened: it is activated in the same step."""
+    _begin(work, around, around.process.elements[event.element_id], event)
+
+
+def _begin(
+    work: Work,
+    found: At,
+    element: Element,
+    trigger: Trigger | None,
+    *,
+    index: int = 0,
+    local: Mapping[str, Any] | None = None,
+) -> None:
+    scope = found.node
     inner = scope.kind == Kind.MULTI_INSTANCE_BODY
     kind = Kind.MULTI_INSTANCE_BODY if element.loop is not None and not inner else element.kind
-    node = Node(work.store.next_key(), element.id, kind, scope.key, trigger=step.trigger)
-    if step.index:
-        node.memo = {"index": step.index}
+    node = Node(work.store.next_key(), element.id, kind, scope.key, trigger=trigger)
+    if index:
+        node.memo = {"index": index}
     found.instance.nodes[node.key] = node
     scope.children[node.key] = None
     at = At(found.instance, found.process, element, node)
     work.transition(at, "ELEMENT_ACTIVATING")
-    set_local(work, at.instance, node, step.local)
+    set_local(work, at.instance, node, local or {})
     _attempt(work, at, work.processor(node).activate)
 
 
@@ -173,11 +190,11 @@ def terminated(work: Work, at: At) -> None:
     if (
         interrupted
         and scope.state == ACTIVATED
-        and not scope.is_interrupted()
-        and not scope.ended
+        and scope.interrupted_by is None
+        and not ended_early(scope)
         and pending is not None
     ):
-        enter(work, at.instance, scope, pending.element_id, trigger=pending)
+        begin_event(work, work.at(at.instance, scope), pending)
         return
     _try_joins(work, at)
     around = work.at(at.instance, scope)

@@ -2,7 +2,7 @@
 
 from services.engine.model.bpmn import Element, Kind
 from services.engine.processing.catching import close_event_subprocesses
-from services.engine.processing.lifecycle import complete, ended_early, enter, terminate_children
+from services.engine.processing.lifecycle import begin_event, complete, ended_early, enter, terminate_children
 from services.engine.processing.work import At, Terminate, Work
 from services.engine.state.instances import ACTIVATED, Node, Trigger
 
@@ -44,7 +44,7 @@ def _boundary(work: Work, at: At, catching: Element, event: Trigger) -> None:
         at.node.pending = event
         work.steps.append(Terminate(at.instance.key, at.node.key))
     else:
-        enter(work, at.instance, at.scope, catching.id, trigger=event)
+        begin_event(work, work.at(at.instance, at.scope), event)
 
 
 def _event_subprocess(work: Work, at: At, start: Element, event: Trigger) -> None:

@@ -4,7 +4,7 @@ import pytest
 from bpmn_makers import diagram, end, job, message, start
 from engine_desk import CoreDesk
 
-from services.engine.processing import messages, signals
+from services.engine.processing import instances, messages, signals
 
 _MESSAGE = '<bpmn:messageEventDefinition messageRef="{}" />'
 _SIGNAL = '<bpmn:signalEventDefinition signalRef="{}" />'
@@ -216,5 +216,50 @@ def test_a_catch_event_has_input_mappings_that_its_message_is_asked_by() -> None
     instance = desk.create("p", k=1)
 
     _publish(desk, "m", "2")
+
+    assert ("p", "COMPLETED") in desk.history(instance)
+
+
+def test_a_boundary_event_is_there_before_the_scope_around_it_ends() -> None:
+    near = _event("boundaryEvent", "near", _SIGNAL.format("S"), 'attachedToRef="work" cancelActivity="false"')
+    far = _event("boundaryEvent", "far", _SIGNAL.format("S"), 'attachedToRef="sub"')
+    desk = CoreDesk()
+    inside = start() + _sub("sub", start("i") + job("work") + near + job("beside"), "i>work near>beside") + far + end()
+    desk.deploy(diagram(inside, "s>sub far>e", before=_DECLARED))
+    instance = desk.create("p")
+
+    desk.do(lambda work: signals.broadcast(work, "sig", {}))
+
+    history = desk.history(instance)
+    assert ("near", "ACTIVATED") in history
+    assert ("near", "TERMINATED") in history
+    assert ("beside", "ACTIVATED") not in history
+
+
+def test_a_cycle_follows_its_expression_after_each_firing() -> None:
+    cycle = '<bpmn:timerEventDefinition><bpmn:timeCycle>="R3/PT" + string(n) + "M"</bpmn:timeCycle>'
+    boundary = _event(
+        "boundaryEvent", "b", cycle + "</bpmn:timerEventDefinition>", 'attachedToRef="work" cancelActivity="false"'
+    )
+    desk = CoreDesk()
+    desk.deploy(diagram(start() + job("work") + boundary + end(), "s>work b>e"))
+    instance = desk.create("p", n=10)
+    desk.do(lambda work: instances.set_variables(work, instance.key, {"n": 2}, local=False))
+
+    fired = []
+    for _ in range(4):
+        fired.append(desk.history(instance).count(("b", "COMPLETED")))
+        desk.turn(minutes=10 if not fired[-1] else 2)
+
+    assert fired == [0, 1, 2, 3]
+
+
+def test_a_correlation_key_that_is_a_number_is_its_whole_part() -> None:
+    desk = CoreDesk()
+    inside = start() + _event("intermediateCatchEvent", "c", _MESSAGE.format("M")) + end()
+    desk.deploy(diagram(inside, "s>c c>e", before=message("M", "m", "=k")))
+    instance = desk.create("p", k=17.9)
+
+    _publish(desk, "m", "17")
 
     assert ("p", "COMPLETED") in desk.history(instance)
