@@ -1,5 +1,6 @@
 """Zeebe's extension elements: jobs, mappings, loops, called processes and decisions, scripts."""
 
+import json
 import re
 
 from lxml import etree
@@ -22,6 +23,7 @@ _USER_TASK_HEADERS = (
     ("taskSchedule", "followUpDate", "io.camunda.zeebe:followUpDate"),
     ("formDefinition", "formKey", "io.camunda.zeebe:formKey"),
 )
+_KEPT_HEADERS = {"io.camunda.zeebe:assignee", "io.camunda.zeebe:candidateGroups", "io.camunda.zeebe:formKey"}
 
 
 class ExtensionReader:
@@ -59,9 +61,12 @@ class ExtensionReader:
         type_text = definition.get("type") or ""
         if not type_text.strip():
             self._problems.append(f"Element '{identity}': the task definition needs a type.")
+        retries = definition.get("retries", "3")
+        if not retries.strip():
+            self._problems.append(f"Element '{identity}': the task definition needs a number of retries.")
         return JobDefinition(
             self.expression(identity, "job type", type_text),
-            self.expression(identity, "number of retries", definition.get("retries") or "3"),
+            self.expression(identity, "number of retries", retries),
             self._headers(identity, xml),
         )
 
@@ -69,14 +74,28 @@ class ExtensionReader:
         headers = [
             (h.get("key") or "", Expression(h.get("value") or ""))
             for h in xml.iterfind(f"{BPMN}extensionElements/{ZEEBE}taskHeaders/{ZEEBE}header")
-            if h.get("key")
+            if h.get("key") and h.get("value")
         ]
+        self._problems.extend(
+            f"Element '{identity}': the header '{key}' is kept for user tasks; use another key."
+            for key, _ in headers
+            if key in _KEPT_HEADERS
+        )
         for element, attribute, key in _USER_TASK_HEADERS:
             definition = extension(xml, element)
             value = definition.get(attribute) if definition is not None else None
             if value:
-                headers.append((key, self.expression(identity, attribute, value)))
+                headers.append((key, self._assignment(identity, attribute, value)))
         return tuple(headers)
+
+    def _assignment(self, identity: str, attribute: str, value: str) -> Expression:
+        """Candidates written as ``a, b`` are a list; a form key is taken as it is."""
+        if attribute == "formKey":
+            return Expression(value)
+        if attribute.startswith("candidate") and not value.strip().startswith("="):
+            names = [name.strip() for name in value.split(",")]
+            return Expression(json.dumps(names, ensure_ascii=False, separators=(",", ":")))
+        return self.expression(identity, attribute, value)
 
     def mappings(self, identity: str, xml: etree._Element) -> tuple[Expression | None, Expression | None]:
         """The contexts of the input and the output mappings; None where there are none."""
@@ -114,7 +133,7 @@ class ExtensionReader:
         if bool(output) != bool(zeebe.get("outputCollection")):
             self._problems.append(f"Element '{identity}': outputCollection and outputElement belong together.")
         plain = (output or "").strip().removeprefix("=").strip()
-        condition = loop.find(BPMN + "completionCondition")
+        condition = loop.findtext(BPMN + "completionCondition", "").strip()
         return Loop(
             loop.get("isSequential") == "true",
             self.formula(identity, "inputCollection", collection),
@@ -122,7 +141,7 @@ class ExtensionReader:
             zeebe.get("outputCollection") or None,
             self.formula(identity, "outputElement", output) if output else None,
             plain.partition(".")[0] if _NAMED.fullmatch(plain) else None,
-            None if condition is None else self.formula(identity, "completion condition", condition.text or ""),
+            self.expression(identity, "completion condition", condition) if condition else None,
         )
 
     def called(self, identity: str, kind: Kind, xml: etree._Element) -> Called | None:

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 from services.engine.clock import at_most_latest
@@ -54,15 +55,37 @@ def evaluate_job(work: Work, at: At) -> JobSpec:
             f"Expected result of the expression '{text}' to be a not-empty string, but was an empty string.",
         )
     retries = evaluate(work, at, definition.retries)
-    if isinstance(retries, str) and retries.strip().isdigit():
-        retries = int(retries)
+    if definition.retries.compiled is None:
+        retries = _number(retries)
     if isinstance(retries, bool) or not isinstance(retries, int | float):
         raise _unusable(definition.retries, "NUMBER", retries)
-    headers = {key: evaluate(work, at, value) for key, value in definition.headers}
-    texts = {
-        k: v if isinstance(v, str) else json.dumps(v, ensure_ascii=False) for k, v in headers.items() if v is not None
-    }
-    return JobSpec(job_type, int(retries), texts)
+    headers = {key: _header(work, at, key, value) for key, value in definition.headers}
+    return JobSpec(job_type, int(retries), {key: text for key, text in headers.items() if text})
+
+
+def _number(text: str) -> float | str:
+    """Plain text that is a number counts as one."""
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    return number if isfinite(number) else text
+
+
+def _header(work: Work, at: At, key: str, expression: Expression) -> str:
+    """The text of a header; candidates are a list of texts, dates may be left open. Raises Trouble."""
+    value = evaluate(work, at, expression)
+    if expression.compiled is None:
+        return str(value)
+    if value is None and key.endswith("Date"):
+        return ""
+    if "candidate" not in key:
+        if not isinstance(value, str):
+            raise _unusable(expression, "STRING", value)
+        return value
+    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+        raise _unusable(expression, "ARRAY", value)
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def _unusable(expression: Expression, wanted: str, value: object) -> Trouble:

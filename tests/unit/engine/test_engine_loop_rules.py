@@ -99,6 +99,16 @@ def test_an_output_element_that_is_a_property_keeps_its_variable_local() -> None
     assert desk.fetch("after")[0].variables == {"items": [1, 2], "all": [1, 2]}
 
 
+def test_a_completion_condition_that_is_no_expression_is_an_incident() -> None:
+    desk = CoreDesk()
+    desk.deploy(diagram(start() + _loop("", "<bpmn:completionCondition>done</bpmn:completionCondition>"), "s>work"))
+    desk.create("p", items=[1])
+
+    desk.complete(desk.fetch("work")[0].job.key)
+
+    assert desk.open_incidents() == [("work", "EXTRACT_VALUE_ERROR")]
+
+
 def test_a_completion_condition_that_is_no_boolean_is_an_incident_and_can_be_resumed() -> None:
     condition = "<bpmn:completionCondition>=done</bpmn:completionCondition>"
     desk = CoreDesk()

@@ -228,6 +228,24 @@ REFUSALS = {
         ),
         "'t': 'a-b' is not a variable name",
     ),
+    "a header kept for user tasks": (
+        diagram(
+            start()
+            + job(
+                "t",
+                more='<zeebe:taskHeaders><zeebe:header key="io.camunda.zeebe:formKey" value="f" /></zeebe:taskHeaders>',
+            )
+        ),
+        "'t': the header 'io.camunda.zeebe:formKey' is kept for user tasks",
+    ),
+    "retries left empty": (
+        diagram(
+            start()
+            + '<bpmn:serviceTask id="t"><bpmn:extensionElements><zeebe:taskDefinition type="t" retries=" " />'
+            + "</bpmn:extensionElements></bpmn:serviceTask>"
+        ),
+        "'t': the task definition needs a number of retries",
+    ),
     "a binding nobody knows": (
         diagram(
             start()

@@ -1,9 +1,12 @@
 """Tasks that end as soon as they begin, and what headers, retries and assignments a job gets."""
 
+import json
+
 import pytest
 from bpmn_makers import diagram, job, message, start
 from engine_desk import CoreDesk
 
+from services.engine.model.extensions import USER_TASK_JOB
 from services.engine.processing import messages
 
 _IO = (
@@ -38,3 +41,56 @@ def test_a_task_that_ends_at_once_waits_for_no_boundary_event_and_maps_only_what
 
     assert desk.fetch("beside") == []
     assert desk.fetch("after")[0].variables == variables
+
+
+def _task(definition: str, more: str = "", kind: str = "serviceTask") -> bytes:
+    task = f'<bpmn:{kind} id="t"><bpmn:extensionElements>{definition}{more}</bpmn:extensionElements></bpmn:{kind}>'
+    return diagram(start() + task, "s>t")
+
+
+@pytest.mark.parametrize(
+    ("retries", "left"), [("5", 5), ("-1", -1), ("2.9", 2), ("=n", 7), ("=t", None), ("many", None), ("=null", None)]
+)
+def test_retries_are_a_number(retries: str, left: int | None) -> None:
+    desk = CoreDesk()
+    desk.deploy(_task(f'<zeebe:taskDefinition type="work" retries="{retries}" />'))
+    desk.create("p", n=7, t="7")
+
+    assert [h.job.retries for h in desk.fetch("work")] == ([] if left is None else [left])
+    assert desk.open_incidents() == ([("t", "EXTRACT_VALUE_ERROR")] if left is None else [])
+
+
+def test_a_header_without_a_value_is_left_out() -> None:
+    headers = '<zeebe:header key="a" value="1" /><zeebe:header key="b" value="" /><zeebe:header key="c" />'
+    desk = CoreDesk()
+    desk.deploy(_task('<zeebe:taskDefinition type="work" />', f"<zeebe:taskHeaders>{headers}</zeebe:taskHeaders>"))
+    desk.create("p")
+
+    assert json.loads(desk.fetch("work")[0].job.headers) == {"a": "1"}
+
+
+ASSIGNMENTS = [
+    (
+        '<zeebe:assignmentDefinition assignee="42" candidateGroups="a, b" />',
+        {"assignee": "42", "candidateGroups": '["a","b"]'},
+    ),
+    ('<zeebe:assignmentDefinition candidateUsers="=names" />', {"candidateUsers": '["x","y"]'}),
+    (
+        '<zeebe:taskSchedule dueDate="=missing" followUpDate="2026-03-02T08:00:00Z" />',
+        {"followUpDate": "2026-03-02T08:00:00Z"},
+    ),
+    ('<zeebe:formDefinition formKey="=f" />', {"formKey": "=f"}),
+    ('<zeebe:assignmentDefinition assignee="=missing" />', None),
+    ('<zeebe:assignmentDefinition candidateGroups="=n" />', None),
+]
+
+
+@pytest.mark.parametrize(("definition", "headers"), ASSIGNMENTS)
+def test_a_user_task_tells_its_assignment_in_headers(definition: str, headers: dict[str, str] | None) -> None:
+    desk = CoreDesk()
+    desk.deploy(_task(definition, kind="userTask"))
+    desk.create("p", names=["x", "y"], n=1)
+
+    found = [json.loads(h.job.headers) for h in desk.fetch(USER_TASK_JOB)]
+    assert found == ([] if headers is None else [{f"io.camunda.zeebe:{k}": v for k, v in headers.items()}])
+    assert desk.open_incidents() == ([("t", "EXTRACT_VALUE_ERROR")] if headers is None else [])
