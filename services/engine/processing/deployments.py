@@ -11,6 +11,7 @@ from services.engine.processing.decision_deployments import (
     DeployedDecisions,
     DmnFile,
     deploy_dmn,
+    doubles,
     is_unchanged,
     read_dmn,
 )
@@ -77,6 +78,7 @@ def _read(resources: list[Resource]) -> tuple[list[tuple[Resource, list[Process]
             if process.id in owners:
                 problems.append(f"The process id '{process.id}' is in '{owners[process.id]}' and in '{resource.name}'.")
             owners[process.id] = resource.name
+    problems.extend(doubles(tables))
     decisions = {identity for table in tables for identity in table.model.decisions}
     for resource, processes in models:
         for process in processes:
