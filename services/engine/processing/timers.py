@@ -1,11 +1,11 @@
 """Timers that are due: they reach their element, or start a process, and cycles are set anew."""
 
-from services.engine.clock import from_millis, to_millis
+from services.engine.clock import LATEST_MILLIS, from_millis, to_millis
 from services.engine.model.bpmn import given
 from services.engine.model.timers import parse_cycle
 from services.engine.processing.catching import add_timer, record_timer
 from services.engine.processing.starting import start_by_event
-from services.engine.processing.triggering import trigger
+from services.engine.processing.triggering import can_trigger, trigger
 from services.engine.processing.variables import evaluate_text
 from services.engine.processing.work import At, Work
 from services.engine.state.instances import Trigger
@@ -17,20 +17,18 @@ def fire(work: Work, key: int) -> None:
     timer = work.store.timers.get(key)
     if timer is None or timer.due > work.millis():
         return
+    at = work.find(timer.instance_key, timer.node_key) if timer.instance_key else None
+    if at is not None and not can_trigger(at, at.process.elements[timer.element_id]):
+        work.store.timers.put_off(key, LATEST_MILLIS)  # it stays until its element, which does not come back, is gone
+        return
     work.store.timers.remove(key)
-    if not timer.instance_key:
-        record_timer(work, timer, "TRIGGERED")
+    record_timer(work, timer, "TRIGGERED")
+    if at is None:
         start_by_event(work, timer.definition_key, timer.element_id, {})
         _again(work, timer, timer.cycle)
         return
-    at = work.find(timer.instance_key, timer.node_key)
-    if at is None:
-        return
     at.node.timers.remove(key)
-    if not trigger(work, at, Trigger(timer.element_id, {})):
-        record_timer(work, timer, "CANCELED")  # its element is on the way out and cannot come back
-        return
-    record_timer(work, timer, "TRIGGERED")
+    trigger(work, at, Trigger(timer.element_id, {}))
     following = _again(work, timer, _cycle_now(work, at, timer))
     if following is not None:
         at.node.timers.append(following)
