@@ -1,0 +1,199 @@
+"""What the oracle of a random process makes of scopes and of events, whatever the blocks inside them are."""
+
+from collections.abc import Callable
+
+from random_process import Block, Boundary, Event, EventSubprocess, Process, Sequence
+from random_process_places import Place, Places, Then, Variables, Wait
+
+
+class Scopes(Places):
+    """Told what happens outside; each method lets happen all that follows."""
+
+    def __init__(self, process: Process, now: int) -> None:
+        super().__init__(now)
+        self._process = process
+        self.root = Place("p", handlers=process.handlers)
+
+    # --- what happens outside
+
+    def begin(self, variables: Variables) -> None:
+        self._start_process(self.root, self._process.body, variables)
+
+    def complete(self, wait: Wait, variables: Variables) -> None:
+        self._drop(wait)
+        wait.act(variables)
+
+    def fail(self, wait: Wait, variables: Variables, state: str, due: int) -> None:
+        wait.state, wait.due = state, due
+        wait.place.variables |= variables
+
+    def throw(self, wait: Wait, code: str, variables: Variables) -> None:
+        if not self._throw(wait.place, "error", code, variables)[0]:
+            wait.state = "thrown"
+
+    def resolve(self, wait: Wait) -> None:
+        if wait.kind == "job":
+            wait.state = "open"
+        else:
+            self._drop(wait)
+            wait.act({})
+
+    def publish(self, name: str, variables: Variables) -> None:
+        """Each process has the message once: the one that waits longest."""
+        had: set[str] = set()
+        for wait in [w for w in self.waits if w.kind == "message" and w.name == name]:
+            if wait in self.waits and wait.place.root.id not in had:
+                had.add(wait.place.root.id)
+                self._happen(wait, variables)
+
+    def signal(self, name: str, variables: Variables) -> None:
+        for wait in [w for w in self.waits if w.kind == "signal" and w.name == name]:
+            if wait in self.waits:
+                self._happen(wait, variables)
+
+    def turn(self, now: int) -> None:
+        self.now = now
+        for wait in self.waits:
+            if wait.state == "backing-off" and wait.due <= now:
+                wait.state = "open"
+        while due := sorted((w for w in self.waits if w.kind == "timer" and w.due <= now), key=lambda w: w.due):
+            for wait in due:
+                if wait in self.waits:
+                    self._happen(wait, {})
+
+    def set(self, place: Place, variables: Variables) -> None:
+        self._merge(place, variables)
+
+    def cancel(self) -> None:
+        self._kill(self.root)
+
+    # --- scopes
+
+    def _start_process(self, root: Place, body: Sequence, variables: Variables) -> None:
+        self.roots.append(root)
+        root.variables = dict(variables)
+        self._start_scope(root, body)
+
+    def _start_scope(self, place: Place, body: Sequence, rounds: int = 0) -> None:
+        self._count(place, "ACTIVATED")
+        for handler in place.handlers:
+            self._wait(handler.event, f"st_{handler.id}", place, lambda v, h=handler: self._handle(place, h, v))
+        place.tokens = 1
+        self._passed(f"st_{place.id}")
+        if rounds:
+            self._round(place, body, rounds)
+        else:
+            self._sequence(body, place, lambda reached: self._token_ended(place, f"e_{place.id}" if reached else ""))
+
+    def _round(self, place: Place, body: Sequence, rounds: int) -> None:
+        self._passed(f"m_{place.id}")
+
+        def again(reached: bool) -> None:
+            self._passed(f"q_{place.id}")
+            self._passed(f"b_{place.id}")
+            place.variables[f"n_{place.id}"] += 1
+            if place.variables[f"n_{place.id}"] < rounds:
+                self._round(place, body, rounds)
+            else:
+                self._token_ended(place, f"e_{place.id}")
+
+        self._sequence(body, place, again)
+
+    def _token_ended(self, scope: Place, end_event: str = "") -> None:
+        if end_event:
+            self._passed(end_event)
+        scope.tokens -= 1
+        if not scope.tokens:
+            self._end(scope)
+
+    def _handle(self, scope: Place, handler: EventSubprocess, variables: Variables) -> None:
+        """An event subprocess begins; what it begins with goes up to the process."""
+        if handler.event.interrupting:
+            starts = {f"st_{h.id}" for h in scope.handlers}
+            self._kill_inside(scope)
+            self.waits = [w for w in self.waits if w.place is not scope or w.element not in starts]
+            scope.interrupted, scope.tokens = True, 0
+        scope.tokens += 1
+        place = self._open(handler.id, scope, lambda reached: self._token_ended(scope))
+        self._merge(place, variables)
+        self._start_scope(place, handler.body)
+
+    # --- events
+
+    def _wait(
+        self, event: Event, element: str, place: Place, act: Callable[[Variables], None], *, once: bool | None = None
+    ) -> None:
+        if event.kind in ("error", "escalation"):
+            return
+        once = event.interrupting if once is None else once
+        self.waits.append(
+            Wait(event.kind, element, place, act, event.id, once, self.now + event.ms, event.ms, event.times)
+        )
+
+    def _happen(self, wait: Wait, variables: Variables) -> None:
+        if wait.once or wait.kind == "timer":
+            self._drop(wait)
+        if wait.kind == "timer" and wait.times > 1 and not wait.once:
+            due = wait.due + wait.period
+            due = due if due > self.now else self.now + wait.period
+            more = (wait.name, False, due, wait.period, wait.times - 1)
+            self.waits.append(Wait("timer", wait.element, wait.place, wait.act, *more))
+        wait.act(variables)
+
+    def _boundary(self, place: Place, boundary: Boundary, variables: Variables) -> None:
+        event, scope = boundary.event, place.around
+        assert scope is not None
+        if event.interrupting:
+            self._kill(place)
+        else:
+            scope.tokens += 1
+
+        def then(reached: bool) -> None:
+            if boundary.merges:
+                place.then(True)
+                return
+            if reached:
+                self._passed(f"e_{event.id}")
+            if event.interrupting:
+                place.then(False)
+            else:
+                self._token_ended(scope)
+
+        self._passed(event.id)
+        self._merge(scope, {} if event.kind == "error" else variables)
+        self._sequence(boundary.handler, scope, then)
+
+    def _throw(self, place: Place, kind: str, code: str, variables: Variables) -> tuple[bool, bool]:
+        """Whether it is caught, and whether that interrupts."""
+        came_from = ""
+        at: Place | None = place
+        while at is not None:
+            caller = at.root.caller
+            if kind == "error" and at.interrupted:
+                came_from, at = at.id, caller
+                continue
+            caught = self._catching(at, kind, code, came_from)
+            if isinstance(caught, EventSubprocess):
+                self._handle(at, caught, variables)
+            elif caught is not None:
+                self._boundary(at, caught, variables)
+            if caught is not None:
+                return True, caught.event.interrupting
+            came_from, at = at.id, caller if at.around is None or at.interrupted else at.around
+        return False, False
+
+    def _catching(self, at: Place, kind: str, code: str, came_from: str) -> EventSubprocess | Boundary | None:
+        handlers = () if at.interrupted else at.handlers
+        found: list[EventSubprocess | Boundary] = [h for h in handlers if h.id != came_from or not h.event.interrupting]
+        found = [c for c in (*found, *at.boundaries) if c.event.kind == kind and c.event.code in (None, code)]
+        return next((c for c in found if c.event.code is not None), next(iter(found), None))
+
+    def _sequence(self, blocks: Sequence, scope: Place, then: Then) -> None:
+        if not blocks:
+            then(True)
+            return
+        self._run(blocks[0], scope, lambda reached: self._sequence(blocks[1:], scope, then) if reached else then(False))
+
+    def _run(self, block: Block, scope: Place, then: Then) -> None:
+        """Run one block in its scope and call ``then``, at once or when what it waits for has happened."""
+        raise NotImplementedError(type(block).__name__)
