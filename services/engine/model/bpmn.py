@@ -66,12 +66,9 @@ class Binding(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """A sequence flow; ``position`` is its place in the file, which decides between true conditions."""
-
     id: str
     source: str
     target: str
-    position: int
     condition: Expression | None = None
 
 
@@ -129,8 +126,9 @@ class Script:
 
 @dataclass(frozen=True, slots=True)
 class Element:
-    """One element of a diagram with everything its processor needs; flows are in the order of the file.
+    """One element of a diagram with everything its processor needs.
 
+    As in Zeebe, what goes out of it and what is attached to it stands in the reverse order of the file.
     ``inputs`` and ``outputs`` give the variables of its mappings as one context.
     """
 

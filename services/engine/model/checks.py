@@ -212,7 +212,5 @@ def _gateway(process: Process, element: Element) -> Iterator[str]:
         return
     if element.default_flow is not None and element.default_flow not in flows:
         yield f"its default flow '{element.default_flow}' does not leave it"
-    elif element.default_flow is not None and flows[element.default_flow].condition is not None:
-        yield "its default flow must not have a condition"
     if len(flows) > 1 and any(f.condition is None and f.id != element.default_flow for f in flows.values()):
         yield "each of its flows needs a condition, or must be the default"

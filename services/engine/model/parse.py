@@ -148,7 +148,6 @@ class _Reader:
                 identity,
                 xml.get("sourceRef") or "",
                 xml.get("targetRef") or "",
-                len(self._flows),
                 None if text is None else self._extensions.formula(identity, "condition", text),
             )
         )
@@ -203,9 +202,9 @@ class _Reader:
             self._elements[identity] = replace(
                 element,
                 incoming=tuple(f for f in self._flows if f.target == identity),
-                outgoing=tuple(f for f in self._flows if f.source == identity),
-                boundaries=tuple(e.id for e in self._elements.values() if e.attached_to == identity),
+                outgoing=tuple(f for f in reversed(self._flows) if f.source == identity),
+                boundaries=tuple(e.id for e in reversed(self._elements.values()) if e.attached_to == identity),
                 none_start=next((e.id for e in starts if e.event and e.event.kind == EventKind.NONE), None),
                 event_starts=tuple(e.id for e in starts if e.event and e.event.kind != EventKind.NONE),
-                event_subprocesses=tuple(e.id for e in inside if e.kind == Kind.EVENT_SUB_PROCESS),
+                event_subprocesses=tuple(e.id for e in reversed(inside) if e.kind == Kind.EVENT_SUB_PROCESS),
             )

@@ -37,7 +37,7 @@ def test_what_stands_beside_an_interruption_is_terminated_though_it_was_about_to
     desk = CoreDesk()
     inside = start() + '<bpmn:parallelGateway id="g" /><bpmn:task id="beside" />' + end("e1")
     inside += _event("endEvent", "thrown", _ESCALATION.format("X")) + _handler(_ESCALATION.format("X"))
-    desk.deploy(diagram(inside, "s>g g>beside beside>e1 g>thrown", before=_DECLARED))
+    desk.deploy(diagram(inside, "s>g g>thrown g>beside beside>e1", before=_DECLARED))
 
     history = desk.history(desk.create("p"))
 
@@ -50,7 +50,7 @@ def test_what_stands_beside_a_terminate_end_is_terminated_though_it_was_about_to
     desk = CoreDesk()
     inside = start() + '<bpmn:parallelGateway id="g" /><bpmn:task id="beside" />' + end("e1")
     inside += _event("endEvent", "all", "<bpmn:terminateEventDefinition />")
-    desk.deploy(diagram(inside, "s>g g>all g>beside beside>e1"))
+    desk.deploy(diagram(inside, "s>g g>beside beside>e1 g>all"))
 
     history = desk.history(desk.create("p"))
 
