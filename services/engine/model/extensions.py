@@ -61,12 +61,9 @@ class ExtensionReader:
         type_text = definition.get("type") or ""
         if not type_text.strip():
             self._problems.append(f"Element '{identity}': the task definition needs a type.")
-        retries = definition.get("retries", "3")
-        if not retries.strip():
-            self._problems.append(f"Element '{identity}': the task definition needs a number of retries.")
         return JobDefinition(
             self.expression(identity, "job type", type_text),
-            self.expression(identity, "number of retries", retries),
+            self.expression(identity, "number of retries", definition.get("retries") or "3"),
             self._headers(identity, xml),
         )
 

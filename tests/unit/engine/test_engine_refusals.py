@@ -238,14 +238,6 @@ REFUSALS = {
         ),
         "'t': the header 'io.camunda.zeebe:formKey' is kept for user tasks",
     ),
-    "retries left empty": (
-        diagram(
-            start()
-            + '<bpmn:serviceTask id="t"><bpmn:extensionElements><zeebe:taskDefinition type="t" retries=" " />'
-            + "</bpmn:extensionElements></bpmn:serviceTask>"
-        ),
-        "'t': the task definition needs a number of retries",
-    ),
     "a binding nobody knows": (
         diagram(
             start()

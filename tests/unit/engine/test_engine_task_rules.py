@@ -49,7 +49,8 @@ def _task(definition: str, more: str = "", kind: str = "serviceTask") -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("retries", "left"), [("5", 5), ("-1", -1), ("2.9", 2), ("=n", 7), ("=t", None), ("many", None), ("=null", None)]
+    ("retries", "left"),
+    [("5", 5), ("", 3), ("-1", -1), ("2.9", 2), ("=n", 7), ("=t", None), ("many", None), ("=null", None)],
 )
 def test_retries_are_a_number(retries: str, left: int | None) -> None:
     desk = CoreDesk()
