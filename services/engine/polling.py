@@ -66,7 +66,7 @@ async def poll_jobs(writer: Writer, request: JobRequest, wait_ms: int, send: Sen
 
 
 async def stream_jobs(writer: Writer, request: JobRequest, send: Send) -> None:
-    """Send jobs as they come, until the client goes."""
+    """Send jobs as they come, until the client goes; several streams of a type take turns."""
     request.check("stream activated jobs")
     available = writer.watch_jobs(request.type)
     try:
@@ -78,7 +78,10 @@ async def stream_jobs(writer: Writer, request: JobRequest, send: Send) -> None:
                 while jobs:
                     await send(_message(jobs[0]))
                     del jobs[0]
-            if idle and not writer.stopping:
+            if not idle:
+                writer.unwatch_jobs(request.type, available)
+                available = writer.watch_jobs(request.type)  # behind the others
+            elif not writer.stopping:
                 await available.wait()
     finally:
         writer.unwatch_jobs(request.type, available)

@@ -35,7 +35,7 @@ class Writer:
         self._retention_ms = retention // timedelta(milliseconds=1)
         self._queue: list[tuple[Command, asyncio.Future[Any]]] = []
         self._wake = asyncio.Event()
-        self._job_waiters: dict[str, set[asyncio.Event]] = {}
+        self._job_waiters: dict[str, dict[asyncio.Event, None]] = {}
         self._results: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._expecting = 0
         self._file: IO[str] | None = None
@@ -99,14 +99,17 @@ class Writer:
         self._listeners.append(listener)
 
     def watch_jobs(self, job_type: str) -> asyncio.Event:
-        """An event that is set whenever a job of the type may be fetched; give it back with ``unwatch_jobs``."""
+        """An event that is set whenever a job of the type may be fetched, for who watches longest first.
+
+        Give it back with ``unwatch_jobs``.
+        """
         event = asyncio.Event()
-        self._job_waiters.setdefault(job_type, set()).add(event)
+        self._job_waiters.setdefault(job_type, {})[event] = None
         return event
 
     def unwatch_jobs(self, job_type: str, event: asyncio.Event) -> None:
-        waiters = self._job_waiters.get(job_type, set())
-        waiters.discard(event)
+        waiters = self._job_waiters.get(job_type, {})
+        waiters.pop(event, None)
         if not waiters:
             self._job_waiters.pop(job_type, None)
 
