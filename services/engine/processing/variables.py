@@ -101,8 +101,8 @@ def merge(work: Work, instance: Instance, node: Node, document: Mapping[str, Any
 
 
 def same(one: Any, other: Any) -> bool:
-    """Equal as JSON: 1 and true differ, 1 and 1.0 too."""
-    return bool(one == other) and json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
+    """Equal as written: 1 and true differ, 1 and 1.0 too, and what has its names in another order."""
+    return bool(one == other) and json.dumps(one) == json.dumps(other)
 
 
 def _put(work: Work, instance: Instance, node: Node, *, name: str, value: Any, intent: str) -> None:
