@@ -46,6 +46,7 @@ class EventKind(StrEnum):
     SIGNAL = "SIGNAL"
     ERROR = "ERROR"
     ESCALATION = "ESCALATION"
+    COMPENSATION = "COMPENSATION"
     LINK = "LINK"
     TERMINATE = "TERMINATE"
 
@@ -77,7 +78,8 @@ class Event:
     """What an event waits for or throws.
 
     ``name`` is a message's, signal's or link's; ``key`` a message's correlation key; ``code`` an error's or
-    escalation's (None catches every code); ``timer`` and ``timer_kind`` a timer's definition.
+    escalation's (None catches every code); ``timer`` and ``timer_kind`` a timer's definition; ``activity`` what a
+    compensation undoes (None = all that it reaches).
     """
 
     kind: EventKind
@@ -86,6 +88,7 @@ class Event:
     code: Expression | None = None
     timer: Expression | None = None
     timer_kind: TimerKind | None = None
+    activity: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +155,8 @@ class Element:
     none_start: str | None = None
     event_starts: tuple[str, ...] = ()
     event_subprocesses: tuple[str, ...] = ()
+    for_compensation: bool = False
+    handler: str | None = None  # of a compensation boundary event: what undoes the activity
 
     @property
     def catches(self) -> bool:

@@ -5,6 +5,7 @@ from typing import Any
 
 from services.engine.errors import Trouble
 from services.engine.model.bpmn import Element, Flow, Kind
+from services.engine.processing.compensation import forget, remember, settle
 from services.engine.processing.joins import BY_EVENT, tokens_to_take, waiting_joins
 from services.engine.processing.variables import set_local
 from services.engine.processing.work import Activate, At, Complete, Enter, LookForStart, Terminate, Work
@@ -71,7 +72,7 @@ def _enter(work: Work, step: Enter) -> None:
         return
     element = found.process.elements[step.element_id]
     if _use_tokens(found, element, step):
-        _begin(work, found, element, step.trigger, index=step.index, local=step.local)
+        _begin(work, found, element, step.trigger, index=step.index, local=step.local, node_key=step.node_key)
 
 
 def begin_event(work: Work, around: At, event: Trigger) -> None:
@@ -87,11 +88,12 @@ def _begin(
     *,
     index: int = 0,
     local: Mapping[str, Any] | None = None,
+    node_key: int = 0,
 ) -> None:
     scope = found.node
     inner = scope.kind == Kind.MULTI_INSTANCE_BODY
     kind = Kind.MULTI_INSTANCE_BODY if element.loop is not None and not inner else element.kind
-    node = Node(work.store.next_key(), element.id, kind, scope.key, trigger=trigger)
+    node = Node(node_key or work.store.next_key(), element.id, kind, scope.key, trigger=trigger)
     if index:
         node.memo = {"index": index}
     found.instance.nodes[node.key] = node
@@ -164,6 +166,7 @@ def completing_child(work: Work, at: At) -> None:
 
 def completed(work: Work, at: At, flows: tuple[Flow, ...] | None = None, trigger: Trigger | None = None) -> None:
     """The element is done: its tokens go on, or its scope looks whether it is done too."""
+    remember(work, at)
     work.transition(at, "ELEMENT_COMPLETED")
     if at.element.kind == Kind.PROCESS:
         _process_ended(work, at, completed_normally=True)
@@ -176,6 +179,7 @@ def completed(work: Work, at: At, flows: tuple[Flow, ...] | None = None, trigger
     if not taken:
         scope = work.at(at.instance, at.scope)
         work.processor(scope.node).child_completed(work, scope)
+    settle(work, at)
 
 
 def terminated(work: Work, at: At) -> None:
@@ -185,6 +189,7 @@ def terminated(work: Work, at: At) -> None:
         _process_ended(work, at, completed_normally=False)
         return
     _remove(at)
+    forget(work, at)
     scope, pending = at.scope, at.node.pending
     interrupted = pending is not None and at.process.elements[pending.element_id].kind == Kind.BOUNDARY_EVENT
     if (

@@ -52,6 +52,7 @@ class Enter:
     trigger: Trigger | None = None
     index: int = 0
     local: Mapping[str, Any] = field(default_factory=dict)
+    node_key: int = 0  # where it was promised before
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +107,10 @@ class LookForStart:
 
 
 Step = Enter | Activate | Complete | Terminate | LookForMessage | Correlate | Broadcast | LookForStart
+
+
+def _event_type(element: Element) -> str:
+    return "COMPENSATION" if element.for_compensation else "UNSPECIFIED"
 
 
 class Processor(Protocol):
@@ -185,7 +190,7 @@ class Work:
             "version": at.instance.version,
             "elementId": at.element.id,
             "bpmnElementType": at.node.kind,
-            "bpmnEventType": event.kind.value if event is not None else "UNSPECIFIED",
+            "bpmnEventType": event.kind.value if event is not None else _event_type(at.element),
             "flowScopeKey": at.node.scope or -1,
             "parentProcessInstanceKey": parent[0],
             "parentElementInstanceKey": parent[1],

@@ -36,10 +36,6 @@ REFUSALS = {
         "'g': 'complexGateway' is not",
     ),
     "a transaction": (diagram(start() + '<bpmn:transaction id="x" />'), "'x': 'transaction' is not supported"),
-    "compensation": (
-        diagram(start() + f'<bpmn:serviceTask id="t" isForCompensation="true">{_DEFINED}</bpmn:serviceTask>'),
-        "'t': compensation is not supported",
-    ),
     "a conditional event": (
         diagram(
             start()

@@ -1,4 +1,4 @@
-"""End events: none, message (a job), signal, error, escalation, terminate."""
+"""End events: none, message (a job), signal, error, escalation, compensation, terminate."""
 
 from services.engine.errors import ErrorType, Trouble
 from services.engine.model.bpmn import EventKind, given

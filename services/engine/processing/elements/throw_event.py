@@ -1,7 +1,8 @@
-"""Intermediate throw events: none, message (a job), signal, escalation, link."""
+"""Intermediate throw events: none, message (a job), signal, escalation, compensation, link."""
 
 from services.engine.model.bpmn import EventKind, given
 from services.engine.processing import lifecycle
+from services.engine.processing.compensation import compensate
 from services.engine.processing.elements.job_task import JobTask
 from services.engine.processing.escalations import throw_escalation
 from services.engine.processing.jobs import JobSpec
@@ -37,6 +38,8 @@ class ThrowEvent(JobTask):
         kind = given(at.element.event).kind
         if kind == EventKind.ESCALATION and throw_escalation(work, at, str(prepared)):
             return  # it is interrupted itself
+        if kind == EventKind.COMPENSATION and compensate(work, at):
+            return  # it waits for what undoes
         if kind == EventKind.SIGNAL:
             work.steps.append(Broadcast(str(prepared), dict(at.node.variables)))
         lifecycle.complete(work, at)
