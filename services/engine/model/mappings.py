@@ -40,7 +40,7 @@ def _written(context: _Context, path: tuple[str, ...], *, merging: bool) -> str:
             entries.append(f"{name}: {value}")
             continue
         inside = _written(value, (*path, name), merging=merging)
-        there = ".".join((*path, name))
+        there = ".".join(f"`{step}`" for step in (*path, name))
         entries.append(
             f"{name}: context merge(if {there} = null then {{}} else {there}, {inside})"
             if merging

@@ -17,6 +17,7 @@ OUTPUTS: list[tuple[list[tuple[str, str]], dict[str, Any]]] = [
     ([("=1", "box.b")], {"box": {"a": {"z": 0}, "b": 1}}),
     ([("=1", "box.a.b"), ("=2", "box.a.c")], {"box": {"a": {"z": 0, "b": 1, "c": 2}}}),
     ([("=1", "other.b")], {"other": {"b": 1}}),
+    ([("=1", "in.or.b"), ("=2", "in.c")], {"in": {"or": {"b": 1}, "c": 2}}),
     ([("=5", "box"), ("=1", "box.b")], {"box": {"a": {"z": 0}, "b": 1}}),
 ]
 
