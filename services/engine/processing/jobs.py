@@ -45,7 +45,7 @@ class HandedOut:
 def evaluate_job(work: Work, at: At) -> JobSpec:
     """Raises Trouble where type, retries or a header has no usable value."""
     definition = given(at.element.job)
-    job_type = evaluate(work, at, definition.type)
+    job_type = _typed(definition.type, evaluate(work, at, definition.type))
     if not isinstance(job_type, str):
         raise _unusable(definition.type, "STRING", job_type)
     if not job_type:
@@ -54,22 +54,22 @@ def evaluate_job(work: Work, at: At) -> JobSpec:
             ErrorType.EXTRACT_VALUE,
             f"Expected result of the expression '{text}' to be a not-empty string, but was an empty string.",
         )
-    retries = evaluate(work, at, definition.retries)
-    if definition.retries.compiled is None:
-        retries = _number(retries)
+    retries = _typed(definition.retries, evaluate(work, at, definition.retries))
     if isinstance(retries, bool) or not isinstance(retries, int | float):
         raise _unusable(definition.retries, "NUMBER", retries)
     headers = {key: _header(work, at, key, value) for key, value in definition.headers}
     return JobSpec(job_type, int(retries), {key: text for key, text in headers.items() if text})
 
 
-def _number(text: str) -> float | str:
-    """Plain text that is a number counts as one."""
+def _typed(expression: Expression, value: Any) -> Any:
+    """Plain text that is a number counts as one, as in Zeebe."""
+    if expression.compiled is not None:
+        return value
     try:
-        number = float(text)
+        number = float(value)
     except ValueError:
-        return text
-    return number if isfinite(number) else text
+        return value
+    return number if isfinite(number) else value
 
 
 def _header(work: Work, at: At, key: str, expression: Expression) -> str:

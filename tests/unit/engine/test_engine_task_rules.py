@@ -95,3 +95,11 @@ def test_a_user_task_tells_its_assignment_in_headers(definition: str, headers: d
     found = [json.loads(h.job.headers) for h in desk.fetch(USER_TASK_JOB)]
     assert found == ([] if headers is None else [{f"io.camunda.zeebe:{k}": v for k, v in headers.items()}])
     assert desk.open_incidents() == ([("t", "EXTRACT_VALUE_ERROR")] if headers is None else [])
+
+
+def test_a_job_type_written_as_a_number_is_no_text() -> None:
+    desk = CoreDesk()
+    desk.deploy(_task('<zeebe:taskDefinition type="42" />'))
+    desk.create("p")
+
+    assert desk.open_incidents() == [("t", "EXTRACT_VALUE_ERROR")]
