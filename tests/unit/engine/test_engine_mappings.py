@@ -60,3 +60,15 @@ def test_an_output_cannot_go_into_what_is_no_context() -> None:
     desk.complete(desk.fetch("work")[0].job.key)
 
     assert desk.open_incidents() == [("work", "IO_MAPPING_ERROR")]
+
+
+def test_a_link_maps_what_leaves_it() -> None:
+    mapped = f"<bpmn:extensionElements>{_mapped('output', [('=x + 1', 'y')])}</bpmn:extensionElements>"
+    link = '<bpmn:linkEventDefinition id="{}" name="there" />'
+    thrown = f'<bpmn:intermediateThrowEvent id="t">{mapped}{link.format("lt")}</bpmn:intermediateThrowEvent>'
+    caught = f'<bpmn:intermediateCatchEvent id="c">{link.format("lc")}</bpmn:intermediateCatchEvent>'
+    desk = CoreDesk()
+    desk.deploy(diagram(start() + thrown + caught + job("work"), "s>t c>work"))
+    desk.create("p", x=1)
+
+    assert desk.fetch("work")[0].variables == {"x": 1, "y": 2}

@@ -6,7 +6,7 @@ from services.engine.processing.compensation import compensate
 from services.engine.processing.elements.job_task import JobTask
 from services.engine.processing.escalations import throw_escalation
 from services.engine.processing.jobs import JobSpec
-from services.engine.processing.mappings import apply_inputs
+from services.engine.processing.mappings import apply_inputs, apply_outputs
 from services.engine.processing.variables import evaluate_text
 from services.engine.processing.work import At, Broadcast, Work
 
@@ -48,5 +48,6 @@ class ThrowEvent(JobTask):
         if given(at.element.event).kind != EventKind.LINK:
             super().complete(work, at)
             return
+        apply_outputs(work, at)
         lifecycle.enter(work, at.instance, at.scope, at.process.links[at.element.id][0])
         lifecycle.completed(work, at)
