@@ -57,9 +57,15 @@ class Activity(Block):
 
 @dataclass(frozen=True)
 class Job(Activity):
-    """With ``mapped`` only ``o_<id>`` leaves it."""
+    """With ``mapped`` only ``o_<id>`` leaves it.
+
+    One that ``needs`` a variable ``x_<id>`` cannot begin without it; one that ``owes`` cannot end before there is an
+    ``r_<id>``.
+    """
 
     mapped: bool = False
+    needs: bool = False
+    owes: bool = False
 
 
 @dataclass(frozen=True)
@@ -88,7 +94,7 @@ class Call(Activity):
 class Many(Activity):
     """A multi-instance of ``inner``, whose id it has; over with ``enough`` of them (0 = all)."""
 
-    inner: Job | Sub | Call
+    inner: Job | Receive | Sub | Call
     size: int
     sequential: bool
     enough: int = 0
@@ -247,7 +253,13 @@ class _Maker:
         return Event(identity, kind, interrupting, code, 60_000 + 7919 * self._count + 1000 * self._pick(3), times)
 
     def _job(self, depth: int, *, may_end: bool) -> Block:
-        return self._with_boundaries(Job(self._id("j"), self._chance(3)), depth, may_end=may_end)
+        return self._with_boundaries(self._plain_job(), depth, may_end=may_end)
+
+    def _plain_job(self) -> Job:
+        job = Job(self._id("j"), self._chance(3), self._chance(8), self._chance(6))
+        if job.needs and self._chance(2):
+            self._choices[f"x_{job.id}"] = 1
+        return job
 
     def _sub(self, depth: int, *, may_end: bool) -> Block:
         rounds = 2 if self._chance(3) else 0
@@ -259,14 +271,17 @@ class _Maker:
         return self._with_boundaries(call, depth, may_end=may_end)
 
     def _many(self, depth: int, *, may_end: bool) -> Block:
-        inner: Job | Sub | Call
-        match self._pick(2):
+        inner: Job | Receive | Sub | Call
+        match self._pick(3):
             case 0:
-                inner = Job(self._id("j"), self._chance(3))
+                inner = self._plain_job()
+            case 3:
+                inner = Receive(self._id("r"), self._event(("message",)))
             case 1:
                 inner = Sub(self._id("s"), self._inside(depth + 2), self._handlers(depth + 2))
             case _:
-                inner = Call(self._id("k"), self._inside(depth + 2))
+                # behind a job, so that its instances never take over each other's variables in one step
+                inner = Call(self._id("k"), (self._plain_job(), *self._inside(depth + 2)))
         enough = self._pick(2) if isinstance(inner, Job) else 0
         many = Many(inner.id, inner, self._pick(3), self._chance(2), enough)
         return self._with_boundaries(many, depth, may_end=may_end)
@@ -274,7 +289,7 @@ class _Maker:
     def _split(self, depth: int, *, joined: bool, inclusive: bool) -> Block:
         # what runs beside an inclusive gateway in a loop can reach it again and so would be waited for
         inclusive = inclusive and not (joined and self._repeated and self._beside)
-        number = 2 + self._pick(1)
+        number = 2 + self._pick(1) + inclusive
         around, self._beside = self._beside, True
         branches = tuple(
             self._sequence(depth + 1, may_end=inclusive or not joined, tail=not joined) for _ in range(number)
@@ -283,7 +298,7 @@ class _Maker:
         if not inclusive:
             return Fork(self._id("f"), branches, joined)
         some = Some(self._id("i"), branches, joined)
-        self._choices[f"x_{some.id}"] = self._pick(number - 1)
+        self._choices[f"x_{some.id}"] = number - 1 - self._pick(number - 1)
         return some
 
     def _choice(self, depth: int, *, may_end: bool) -> Block:
@@ -324,7 +339,9 @@ class _Maker:
     def _with_boundaries(
         self, activity: Activity, depth: int, *, may_end: bool, kinds: tuple[str, ...] = ("error", *CATCHING)
     ) -> Activity:
-        if isinstance(activity, Sub | Call) or (isinstance(activity, Many) and not isinstance(activity.inner, Job)):
+        if isinstance(activity, Sub | Call) or (
+            isinstance(activity, Many) and not isinstance(activity.inner, Job | Receive)
+        ):
             kinds = (*kinds, "escalation", "error")
         found: list[Boundary] = []
         while self._fuel > 0 and len(found) < 2 and self._chance(3):

@@ -46,17 +46,28 @@ class Oracle(Scopes):
             then(reached)
 
         place = self._open(block.id, scope, leave, is_body=isinstance(block, Many), boundaries=block.boundaries)
-        for boundary in block.boundaries:
+        self._enter(block, place)
+
+    def _enter(self, block: Activity, place: Place) -> None:
+        """Activate it, unless it needs a variable that is not there."""
+        job = block.inner if isinstance(block, Many) and not place.is_body else block
+        if isinstance(job, Job) and job.needs:
+            value = self._look_up(place, f"x_{block.id}")
+            if value is None:
+                self.waits.append(Wait("IO_MAPPING_ERROR", block.id, place, lambda v: self._enter(block, place)))
+                return
+            place.variables[f"l_{block.id}"] = value
+        for boundary in place.boundaries:
             self._wait(
                 boundary.event,
                 boundary.event.id,
                 place,
                 lambda v, b=boundary: self._boundary(place, b, v),
             )
-        if isinstance(block, Many):
+        if isinstance(block, Many) and place.is_body:
             self._many(block, place)
         else:
-            self._activity(block, place)
+            self._activity(job, place)
 
     def _activity(self, block: Activity, place: Place) -> None:
         if not isinstance(block, Sub):
@@ -71,7 +82,7 @@ class Oracle(Scopes):
             case Call():
                 child = Place(f"p_{block.id}", caller=place, handlers=block.handlers)
                 child.then = lambda reached: self._done(place, child.variables)
-                self._start_process(child, block.body, self._seen(place))
+                self._start_process(child, block.body, self.seen(place))
             case Sub():
                 place.handlers = block.handlers
                 if block.rounds:
@@ -79,9 +90,14 @@ class Oracle(Scopes):
                 self._start_scope(place, block.body, block.rounds)
 
     def _worked(self, job: Job, place: Place, variables: Variables) -> None:
-        if job.mapped:
+        if job.mapped or job.owes:
             place.variables |= variables
-            variables = {f"o_{job.id}": self._look_up(place, f"r_{job.id}")}
+            result = self._look_up(place, f"r_{job.id}")
+            place.stuck = job.owes and result is None
+            if place.stuck:
+                self.waits.append(Wait("IO_MAPPING_ERROR", job.id, place, lambda v: self._worked(job, place, {})))
+                return
+            variables = {f"o_{job.id}": result}
         self._done(place, variables)
 
     def _done(self, place: Place, variables: Variables) -> None:
@@ -100,7 +116,7 @@ class Oracle(Scopes):
             place.variables = {f"r_{block.id}": None} if is_job else {}
             place.variables |= {"loopCounter": number, f"it_{block.id}": number}
             place.completing = lambda: collect(number, place)
-            self._activity(block.inner, place)
+            self._enter(block, place)
 
         def collect(number: int, place: Place) -> None:
             results = list(body.variables[name])

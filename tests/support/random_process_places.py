@@ -28,6 +28,8 @@ class Place:
     handlers: tuple[EventSubprocess, ...] = ()
     tokens: int = 0
     interrupted: bool = False
+    stuck: bool = False
+    """It was to complete and cannot: nothing it waits for reaches it any more."""
 
     def chain(self) -> Iterator["Place"]:
         """Inside out, in one process instance."""
@@ -45,7 +47,7 @@ class Place:
 class Wait:
     """Something open: a job, timer, message, signal, or an element with an incident.
 
-    ``state`` of a job: open, failed, thrown or backing-off; ``code`` of a thrown one.
+    ``state`` of a job: open, failed, thrown or backing-off.
     """
 
     kind: str
@@ -60,6 +62,16 @@ class Wait:
     state: str = "open"
 
 
+@dataclass(eq=False)
+class Message:
+    """A message that is kept, and the processes that have had it."""
+
+    name: str
+    variables: Variables
+    deadline: int
+    had: set[str]
+
+
 class Places:
     """All that runs, with its variables, and how often each element (or its body) was begun and ended."""
 
@@ -67,6 +79,7 @@ class Places:
         self.waits: list[Wait] = []
         self.counts: Counter[tuple[str, bool, str]] = Counter()
         self.roots: list[Place] = []
+        self.messages: list[Message] = []
         self.now = now
 
     def _count(self, place: Place, *intents: str) -> None:
@@ -109,7 +122,8 @@ class Places:
     def _look_up(self, place: Place, name: str) -> Any:
         return next((p.variables[name] for p in place.chain() if name in p.variables), None)
 
-    def _seen(self, place: Place) -> Variables:
+    def seen(self, place: Place) -> Variables:
+        """All variables that are visible from it."""
         return {n: v for around in reversed(list(place.chain())) for n, v in around.variables.items()}
 
     def _merge(self, place: Place, variables: Variables) -> None:

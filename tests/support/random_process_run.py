@@ -10,8 +10,8 @@ from typing import Any
 from engine_desk import CoreDesk
 from random_process import ERROR_CODES, Process
 from random_process_oracle import Oracle
-from random_process_places import Wait
-from random_process_xml import diagram
+from random_process_places import Place, Wait
+from random_process_xml import diagram, names_of_messages
 from sqlalchemy import Table, select
 
 from services.engine.clock import to_millis
@@ -19,6 +19,7 @@ from services.engine.errors import Rejection
 from services.engine.processing import incidents, instances, jobs, messages, signals
 from services.engine.processing.work import Work
 from services.engine.state import tables
+from services.engine.state.instances import Instance
 from services.engine.state.records import Record
 
 LIVE = (
@@ -33,6 +34,7 @@ LIVE = (
     tables.start_locks,
     tables.incidents,
 )
+_ROWS = {table.name: select(table).order_by(table.primary_key.columns[0]) for table in LIVE}
 _MOST_ACTS = 150
 _COMMANDS: dict[str, Callable[..., Any]] = {
     "create": lambda work, variables: instances.create(work, instances.find_definition(work, 0, "p", -1), variables),
@@ -46,8 +48,8 @@ _COMMANDS: dict[str, Callable[..., Any]] = {
         work, job_type, worker="w", timeout=50_000, most=1, names=[], budget=1_000_000
     ),
     "resolve": incidents.resolve,
-    "publish": lambda work, name, variables: messages.publish(
-        work, name, "1", ttl=0, message_id="", variables=variables
+    "publish": lambda work, name, variables, ttl: messages.publish(
+        work, name, "1", ttl=ttl, message_id="", variables=variables
     ),
     "signal": signals.broadcast,
     "set": lambda work, key, variables: instances.set_variables(work, key, variables, local=False),
@@ -65,6 +67,16 @@ class Act:
 
     def __call__(self, work: Work) -> Any:
         return _COMMANDS[self.command](work, *self.given)
+
+
+def _plain(answer: Any) -> Any:
+    """To be compared with the answer of another run."""
+    match answer:
+        case Rejection():
+            return f"{answer.reason}: {answer}"
+        case Instance():
+            return answer.key
+    return answer
 
 
 class Engine:
@@ -90,12 +102,12 @@ class Engine:
             return
         batch = self.desk.core.apply(acts)
         self.records += batch.records
-        self.answers += [repr(a) if isinstance(a, Rejection) else None for a in batch.answers]
+        self.answers += [_plain(answer) for answer in batch.answers]
 
     def rows(self, table: Table) -> list[Any]:
         """In the order of their keys."""
         self.desk.store.begin()
-        found = list(self.desk.store._connection.execute(select(table).order_by(table.primary_key.columns[0])))
+        found = list(self.desk.store._connection.execute(_ROWS[table.name]))
         self.desk.store.rollback()
         return found
 
@@ -112,15 +124,20 @@ class Run:
         self.engine = Engine(self.content)
         self.oracle = Oracle(process, to_millis(self.engine.desk.clock.now()))
         self.acts: list[Act] = []
+        self.begun: list[tuple[int, Place]] = []
+        self._process = process
         self._choices = sorted(process.choices) or ["x"]
+        self._kept = names_of_messages(self.content)
         self._number = 0
-        self._begin(process.choices)
+        self._begin()
         for pick in picks:
             if not self.oracle.roots:
                 break
             self._any(pick)
         while self.oracle.roots:
             self._onward()
+        if self.oracle.messages:
+            self._turn(max(m.deadline for m in self.oracle.messages) - self.oracle.now)
 
     def groups(self, sizes: list[int]) -> Iterator[list[Act]]:
         """What was done, in groups of so many commands; the clock is turned between two groups."""
@@ -132,20 +149,20 @@ class Run:
             yield left[:most]
             left = left[most:]
 
-    def _begin(self, choices: dict[str, int]) -> None:
-        variables = {"k": "1", **choices}
-        self._do("create", variables)
-        self.oracle.begin(variables)
+    def _begin(self) -> None:
+        variables = {"k": "1", **self._process.choices}
+        key = self._do("create", variables)
+        self.begun.append((key, self.oracle.begin(variables)))
         self.check()
-        self.instance = next(r.key for r in self.engine.records if r.value_type == "PROCESS_INSTANCE")
 
-    def _do(self, command: str, *given: Any) -> None:
+    def _do(self, command: str, *given: Any) -> Any:
         act = Act(command, given)
         self.acts.append(act)
         self.engine.apply(act)
+        return self.engine.answers[-1]
 
     def _turn(self, ms: int) -> None:
-        act = Act(ms=ms)
+        act = Act(ms=max(1, ms))
         self.acts.append(act)
         self.engine.apply(act)
         self.oracle.turn(to_millis(self.engine.desk.clock.now()))
@@ -164,29 +181,33 @@ class Run:
         self.check()
 
     def _rarely(self, pick: int) -> None:
-        if pick % 5 == 0:
-            self._do("cancel", self.instance)
-            self.oracle.cancel()
-        elif pick % 5 == 1:
-            self._do("complete", self.instance, {})  # no job has this key
+        pick, what = divmod(pick, 6)
+        key, root = next(begun for begun in self.begun if begun[1] in self.oracle.roots)
+        if what == 0:
+            self._cancel()
+        elif what == 1:
+            self._do("complete", key, {})  # no job has this key
+        elif what == 2 and len(self.begun) == 1:
+            self._begin()
+        elif what == 3 and self._kept:
+            self._publish(self._kept[pick % len(self._kept)], 100_000)
         else:
-            name, value = self._choices[pick % len(self._choices)], pick % 3
-            self._do("set", self.instance, {name: value})
-            self.oracle.root.variables[name] = value
+            variables = {self._choices[pick % len(self._choices)]: pick % 3}
+            self._do("set", key, variables)
+            self.oracle.set(root, variables)
+
+    def _cancel(self) -> None:
+        key, root = next(begun for begun in self.begun if begun[1] in self.oracle.roots)
+        self._do("cancel", key)
+        self.oracle.cancel(root)
 
     def _onward(self) -> None:
         """What brings the process nearer to its end."""
-        if len(self.acts) > _MOST_ACTS or not self.oracle.waits:
-            self._do("cancel", self.instance)
-            self.oracle.cancel()
+        wait = min(self.oracle.waits, key=_urgency, default=None)
+        if len(self.acts) > _MOST_ACTS or wait is None or wait.kind == "UNHANDLED_ERROR_EVENT":
+            self._cancel()
         else:
-            kinds = ["job", "EXTRACT_VALUE_ERROR", "message", "signal", "timer", "UNHANDLED_ERROR_EVENT"]
-            wait = min(self.oracle.waits, key=lambda w: (w.state == "backing-off", not w.once, kinds.index(w.kind)))
-            if wait.kind == "UNHANDLED_ERROR_EVENT":
-                self._do("cancel", self.instance)
-                self.oracle.cancel()
-            else:
-                self._one(wait, 0)
+            self._one(wait, 0)
         self.check()
 
     def _one(self, wait: Wait, pick: int) -> None:
@@ -195,8 +216,7 @@ class Run:
             case "job":
                 self._job(wait, pick)
             case "message":
-                self._do("publish", wait.name, {f"g_{wait.name}": self._number})
-                self.oracle.publish(wait.name, {f"g_{wait.name}": self._number})
+                self._publish(wait.name, 0)
             case "signal":
                 self._do("signal", wait.name, {f"g_{wait.name}": self._number})
                 self.oracle.signal(wait.name, {f"g_{wait.name}": self._number})
@@ -205,10 +225,15 @@ class Run:
             case _:
                 self._resolve(wait, pick)
 
+    def _publish(self, name: str, ttl: int) -> None:
+        variables = {f"g_{name}": self._number}
+        self._do("publish", name, variables, ttl)
+        self.oracle.publish(name, variables, ttl)
+
     def _resolve(self, wait: Wait, pick: int) -> None:
         """An element's incident, with a cure or without."""
-        if wait.kind == "EXTRACT_VALUE_ERROR" and pick % 4 < 3:
-            cure = {f"x_{wait.element}": pick % 3}
+        if wait.kind != "UNHANDLED_ERROR_EVENT" and pick % 4 < 3:
+            cure = {f"{'r' if wait.place.stuck else 'x'}_{wait.element}": 1 + pick % 2}
             self._do("set", self._row(tables.incidents, wait).node_key, cure)
             self.oracle.set(wait.place, cure)
         self._do("resolve", self._row(tables.incidents, wait).key)
@@ -242,12 +267,22 @@ class Run:
                 self._do("throw", key, code, result)
                 self.oracle.throw(wait, code, result)
             case 11:
-                self._do("fetch", wait.element)
+                self._fetch(wait)
             case _:
+                if pick % 4 == 3:
+                    result = {}
                 if pick % 3 == 1:
                     result[self._choices[pick // 3 % len(self._choices)]] = pick % 2
                 self._do("complete", key, result)
                 self.oracle.complete(wait, result)
+
+    def _fetch(self, wait: Wait) -> None:
+        """The oldest job of the type, with all that it sees."""
+        same = [w for w in self.oracle.waits if (w.kind, w.element) == ("job", wait.element)]
+        keys = [row.key for row in self.engine.rows(tables.jobs) if row.element_id == wait.element]
+        for handed_out in self._do("fetch", wait.element):
+            seen = self.oracle.seen(same[keys.index(handed_out.job.key)].place)
+            _agree("variables of a job", handed_out.variables, seen)
 
     def _row(self, table: Table, wait: Wait) -> Any:
         """The one of the engine that is meant: of the same element, the oldest first."""
@@ -275,6 +310,16 @@ class Run:
         _agree("incidents", found, troubles)
         _agree("live instances", len(self.engine.rows(tables.instances)), len(self.oracle.roots))
         _agree("elements", counts(self.engine.records), self.oracle.counts)
+
+
+def _urgency(wait: Wait) -> tuple[bool, bool, bool, int]:
+    kinds = ["job", "EXTRACT_VALUE_ERROR", "IO_MAPPING_ERROR", "message", "signal", "timer", "UNHANDLED_ERROR_EVENT"]
+    return (
+        wait.place.stuck and not wait.kind.isupper(),
+        wait.state == "backing-off",
+        not wait.once,
+        kinds.index(wait.kind),
+    )
 
 
 def _agree(what: str, found: Any, expected: Any) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from random_process import Block, Boundary, Event, EventSubprocess, Process, Sequence
-from random_process_places import Place, Places, Then, Variables, Wait
+from random_process_places import Message, Place, Places, Then, Variables, Wait
 
 
 class Scopes(Places):
@@ -12,12 +12,13 @@ class Scopes(Places):
     def __init__(self, process: Process, now: int) -> None:
         super().__init__(now)
         self._process = process
-        self.root = Place("p", handlers=process.handlers)
 
     # --- what happens outside
 
-    def begin(self, variables: Variables) -> None:
-        self._start_process(self.root, self._process.body, variables)
+    def begin(self, variables: Variables) -> Place:
+        root = Place("p", handlers=self._process.handlers)
+        self._start_process(root, self._process.body, variables)
+        return root
 
     def complete(self, wait: Wait, variables: Variables) -> None:
         self._drop(wait)
@@ -38,17 +39,19 @@ class Scopes(Places):
             self._drop(wait)
             wait.act({})
 
-    def publish(self, name: str, variables: Variables) -> None:
+    def publish(self, name: str, variables: Variables, ttl: int = 0) -> None:
         """Each process has the message once: the one that waits longest."""
-        had: set[str] = set()
+        message = Message(name, variables, self.now + ttl, set())
         for wait in [w for w in self.waits if w.kind == "message" and w.name == name]:
-            if wait in self.waits and wait.place.root.id not in had:
-                had.add(wait.place.root.id)
+            if wait in self.waits and wait.place.root.id not in message.had and not wait.place.stuck:
+                message.had.add(wait.place.root.id)
                 self._happen(wait, variables)
+        if ttl:
+            self.messages.append(message)
 
     def signal(self, name: str, variables: Variables) -> None:
         for wait in [w for w in self.waits if w.kind == "signal" and w.name == name]:
-            if wait in self.waits:
+            if wait in self.waits and not wait.place.stuck:
                 self._happen(wait, variables)
 
     def turn(self, now: int) -> None:
@@ -56,16 +59,20 @@ class Scopes(Places):
         for wait in self.waits:
             if wait.state == "backing-off" and wait.due <= now:
                 wait.state = "open"
-        while due := sorted((w for w in self.waits if w.kind == "timer" and w.due <= now), key=lambda w: w.due):
+        while due := sorted((w for w in self.waits if w.kind == "timer" and self._is_due(w)), key=lambda w: w.due):
             for wait in due:
-                if wait in self.waits:
+                if wait in self.waits and self._is_due(wait):
                     self._happen(wait, {})
+        self.messages = [m for m in self.messages if m.deadline > now]
+
+    def _is_due(self, timer: Wait) -> bool:
+        return timer.due <= self.now and not timer.place.stuck
 
     def set(self, place: Place, variables: Variables) -> None:
         self._merge(place, variables)
 
-    def cancel(self) -> None:
-        self._kill(self.root)
+    def cancel(self, root: Place) -> None:
+        self._kill(root)
 
     # --- scopes
 
@@ -120,15 +127,16 @@ class Scopes(Places):
 
     # --- events
 
-    def _wait(
-        self, event: Event, element: str, place: Place, act: Callable[[Variables], None], *, once: bool | None = None
-    ) -> None:
+    def _wait(self, event: Event, element: str, place: Place, act: Callable[[Variables], None]) -> None:
         if event.kind in ("error", "escalation"):
             return
-        once = event.interrupting if once is None else once
-        self.waits.append(
-            Wait(event.kind, element, place, act, event.id, once, self.now + event.ms, event.ms, event.times)
-        )
+        wait = Wait(event.kind, element, place, act, event.id, event.interrupting, self.now + event.ms, event.ms)
+        wait.times = event.times
+        self.waits.append(wait)
+        kept = (m for m in self.messages if m.name == event.id and place.root.id not in m.had)
+        if event.kind == "message" and (message := next(kept, None)) is not None:
+            message.had.add(place.root.id)
+            self._happen(wait, message.variables)
 
     def _happen(self, wait: Wait, variables: Variables) -> None:
         if wait.once or wait.kind == "timer":
@@ -164,29 +172,22 @@ class Scopes(Places):
         self._sequence(boundary.handler, scope, then)
 
     def _throw(self, place: Place, kind: str, code: str, variables: Variables) -> tuple[bool, bool]:
-        """Whether it is caught, and whether that interrupts."""
-        came_from = ""
+        """Whether it is caught, and whether that interrupts.
+
+        A scope that an event subprocess has interrupted looks no further than the caller; an escalation may be caught
+        by an event of it that does nothing any more, as in Zeebe.
+        """
         at: Place | None = place
         while at is not None:
-            caller = at.root.caller
-            if kind == "error" and at.interrupted:
-                came_from, at = at.id, caller
-                continue
-            caught = self._catching(at, kind, code, came_from)
-            if isinstance(caught, EventSubprocess):
-                self._handle(at, caught, variables)
-            elif caught is not None:
+            caught = None if at.interrupted and kind == "error" else _catching(at, kind, code)
+            if isinstance(caught, Boundary):
                 self._boundary(at, caught, variables)
+            elif caught is not None and not at.interrupted:
+                self._handle(at, caught, variables)
             if caught is not None:
                 return True, caught.event.interrupting
-            came_from, at = at.id, caller if at.around is None or at.interrupted else at.around
+            at = at.root.caller if at.around is None or at.interrupted else at.around
         return False, False
-
-    def _catching(self, at: Place, kind: str, code: str, came_from: str) -> EventSubprocess | Boundary | None:
-        handlers = () if at.interrupted else at.handlers
-        found: list[EventSubprocess | Boundary] = [h for h in handlers if h.id != came_from or not h.event.interrupting]
-        found = [c for c in (*found, *at.boundaries) if c.event.kind == kind and c.event.code in (None, code)]
-        return next((c for c in found if c.event.code is not None), next(iter(found), None))
 
     def _sequence(self, blocks: Sequence, scope: Place, then: Then) -> None:
         if not blocks:
@@ -197,3 +198,9 @@ class Scopes(Places):
     def _run(self, block: Block, scope: Place, then: Then) -> None:
         """Run one block in its scope and call ``then``, at once or when what it waits for has happened."""
         raise NotImplementedError(type(block).__name__)
+
+
+def _catching(at: Place, kind: str, code: str) -> EventSubprocess | Boundary | None:
+    """The exact code comes first."""
+    found = [c for c in (*at.handlers, *at.boundaries) if c.event.kind == kind and c.event.code in (None, code)]
+    return next((c for c in found if c.event.code is not None), next(iter(found), None))

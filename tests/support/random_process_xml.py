@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from functools import singledispatchmethod
 
 from bpmn_makers import end, job, start, with_ends
+from lxml import etree
 from random_process import (
     ERROR_CODES,
     ESCALATION_CODES,
@@ -46,6 +47,13 @@ def diagram(process: Process) -> bytes:
     return with_ends(text.encode())
 
 
+def names_of_messages(content: bytes) -> list[str]:
+    """Of those that tokens wait for, which may be there before the token is."""
+    of_tokens = "//*[local-name()='receiveTask' or local-name()='intermediateCatchEvent']"
+    references = etree.fromstring(content).xpath(f"{of_tokens}/descendant-or-self::*/@messageRef")
+    return [str(reference).removeprefix("d_") for reference in references]
+
+
 def _element(tag: str, identity: str, inside: str = "", extensions: str = "", **attributes: str) -> str:
     told = "".join(f' {name}="{value}"' for name, value in attributes.items())
     extended = f"<bpmn:extensionElements>{extensions}</bpmn:extensionElements>" if extensions else ""
@@ -54,6 +62,18 @@ def _element(tag: str, identity: str, inside: str = "", extensions: str = "", **
 
 def _mapping(which: str, source: str, target: str) -> str:
     return f'<zeebe:{which} source="{source}" target="{target}" />'
+
+
+def _mappings(job: Job) -> str:
+    need, result = f"x_{job.id}", f"r_{job.id}"
+    mappings = _mapping("input", "=k", f"i_{job.id}") if job.mapped else ""
+    if job.needs:
+        mappings += _mapping("input", f"=assert({need}, {need} != null)", f"l_{job.id}")
+    if job.owes:
+        mappings += _mapping("output", f"=assert({result}, {result} != null)", f"o_{job.id}")
+    elif job.mapped:
+        mappings += _mapping("output", f"={result}", f"o_{job.id}")
+    return f"<zeebe:ioMapping>{mappings}</zeebe:ioMapping>" if mappings else ""
 
 
 class _Writer:
@@ -148,14 +168,12 @@ class _Writer:
             loop, activity = self._loop(block), block.inner
         match activity:
             case Job():
-                if activity.mapped:
-                    extensions = _mapping("input", "=k", f"i_{block.id}")
-                    extensions += _mapping("output", f"=r_{block.id}", f"o_{block.id}")
-                    extensions = f"<zeebe:ioMapping>{extensions}</zeebe:ioMapping>"
-                text = job(block.id, more=extensions).replace("</bpmn:serviceTask>", f"{loop}</bpmn:serviceTask>")
+                text = job(block.id, more=_mappings(activity)).replace(
+                    "</bpmn:serviceTask>", f"{loop}</bpmn:serviceTask>"
+                )
             case Receive():
                 self._declare(activity.event)
-                text = _element("receiveTask", block.id, messageRef=f"d_{activity.event.id}")
+                text = _element("receiveTask", block.id, loop, messageRef=f"d_{activity.event.id}")
             case Call():
                 called = self._called(activity)
                 text = _element("callActivity", block.id, loop, called)
