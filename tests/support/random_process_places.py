@@ -64,12 +64,12 @@ class Wait:
 
 @dataclass(eq=False)
 class Message:
-    """A message that is kept, and the processes that have had it."""
+    """A message; ``taken`` by the process."""
 
     name: str
     variables: Variables
     deadline: int
-    had: set[str]
+    taken: bool = False
 
 
 class Places:

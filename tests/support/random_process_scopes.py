@@ -40,14 +40,19 @@ class Scopes(Places):
             wait.act({})
 
     def publish(self, name: str, variables: Variables, ttl: int = 0) -> None:
-        """Each process has the message once: the one that waits longest."""
-        message = Message(name, variables, self.now + ttl, set())
-        for wait in [w for w in self.waits if w.kind == "message" and w.name == name]:
-            if wait in self.waits and wait.place.root.id not in message.had and not wait.place.stuck:
-                message.had.add(wait.place.root.id)
-                self._happen(wait, variables)
+        """A message goes to one process, as each has a name of its own, and there to what waits longest."""
+        message = Message(name, variables, self.now + ttl)
         if ttl:
             self.messages.append(message)
+        self._deliver(message, [w for w in self.waits if w.kind == "message" and w.name == name])
+
+    def _deliver(self, message: Message, waits: list[Wait]) -> None:
+        """What is stuck cannot take it; only a message that is kept goes on to the next."""
+        message.taken = bool(waits)
+        if waits and not waits[0].place.stuck:
+            self._happen(waits[0], message.variables)
+        elif waits and message in self.messages:
+            self._deliver(message, waits[1:])
 
     def signal(self, name: str, variables: Variables) -> None:
         for wait in [w for w in self.waits if w.kind == "signal" and w.name == name]:
@@ -133,10 +138,9 @@ class Scopes(Places):
         wait = Wait(event.kind, element, place, act, event.id, event.interrupting, self.now + event.ms, event.ms)
         wait.times = event.times
         self.waits.append(wait)
-        kept = (m for m in self.messages if m.name == event.id and place.root.id not in m.had)
-        if event.kind == "message" and (message := next(kept, None)) is not None:
-            message.had.add(place.root.id)
-            self._happen(wait, message.variables)
+        kept = next((m for m in self.messages if m.name == event.id and not m.taken), None)
+        if event.kind == "message" and kept is not None:
+            self._deliver(kept, [wait])
 
     def _happen(self, wait: Wait, variables: Variables) -> None:
         if wait.once or wait.kind == "timer":
