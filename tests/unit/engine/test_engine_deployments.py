@@ -1,6 +1,7 @@
-"""Deploying decisions: which ids may come twice, and what makes a new version."""
+"""Deploying several files: which ids may come twice, and what makes a new version."""
 
 import pytest
+from bpmn_makers import ONE_JOB, diagram, job, start
 from engine_desk import CoreDesk
 
 from services.engine.errors import Reason, Rejection
@@ -52,3 +53,20 @@ def test_a_deleted_version_gives_way_to_the_one_before_and_its_number_is_not_use
 
     assert _version(_deploy(desk, ("a.dmn", _dmn("r1", "d", 1)))) == 1
     assert _version(_deploy(desk, ("a.dmn", _dmn("r1", "d", 2)))) == 3
+
+
+@pytest.mark.parametrize(("binding", "versions"), [("latest", [1, 2, 1]), ("deployment", [2, 2, 2])])
+def test_what_is_unchanged_keeps_its_version_unless_the_files_are_bound_to_each_other(
+    binding: str, versions: list[int]
+) -> None:
+    called = f'<zeebe:calledElement processId="one-job" bindingType="{binding}" />'
+    call = f'<bpmn:callActivity id="c"><bpmn:extensionElements>{called}</bpmn:extensionElements></bpmn:callActivity>'
+    caller = ("caller.bpmn", diagram(start() + call, "s>c", process_id="caller"))
+    changed = diagram(start() + job("other"), "s>other", process_id="one-job")
+    table = ("a.dmn", _dmn("r1", "d", 1))
+    desk = CoreDesk()
+    _deploy(desk, caller, ("called.bpmn", ONE_JOB), table)
+
+    deployed = _deploy(desk, caller, ("called.bpmn", changed), table)
+
+    assert [process.version for process in deployed.processes] + [_version(deployed)] == versions
