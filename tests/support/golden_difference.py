@@ -99,8 +99,10 @@ def own_engine(folder: Path) -> Iterator[tuple[str, str, Path]]:
     )
     try:
         address = asyncio.run_coroutine_threadsafe(server.start(), loop).result(_START_SECONDS)
-        yield address, f"http://{server.management_address}/actuator/clock", records
-        asyncio.run_coroutine_threadsafe(server.stop(), loop).result(_START_SECONDS)
+        try:
+            yield address, f"http://{server.management_address}/actuator/clock", records
+        finally:
+            asyncio.run_coroutine_threadsafe(server.stop(), loop).result(_START_SECONDS)
     finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
