@@ -61,6 +61,7 @@ class Scopes(Places):
 
     def turn(self, now: int) -> None:
         self.now = now
+        self.messages = [m for m in self.messages if m.deadline > now]
         for wait in self.waits:
             if wait.state == "backing-off" and wait.due <= now:
                 wait.state = "open"
@@ -68,7 +69,6 @@ class Scopes(Places):
             for wait in due:
                 if wait in self.waits and self._is_due(wait):
                     self._happen(wait, {})
-        self.messages = [m for m in self.messages if m.deadline > now]
 
     def _is_due(self, timer: Wait) -> bool:
         return timer.due <= self.now and not timer.place.stuck
