@@ -35,7 +35,7 @@ class Writer:
         self._retention_ms = retention // timedelta(milliseconds=1)
         self._queue: list[tuple[Command, asyncio.Future[Any]]] = []
         self._wake = asyncio.Event()
-        self._job_waiters: dict[str, set[asyncio.Event]] = {}
+        self._job_waiters: dict[str, dict[asyncio.Event, None]] = {}
         self._results: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._expecting = 0
         self._file: IO[str] | None = None
@@ -81,10 +81,14 @@ class Writer:
 
     async def submit(self, command: Command) -> Any:
         """Returns the command's answer once it is on disk; raises Rejection."""
+        return await self.tell(command)
+
+    def tell(self, command: Command) -> asyncio.Future[Any]:
+        """As ``submit``, for who goes on meanwhile; the command is applied even if nobody waits for the answer."""
         future: asyncio.Future[Any] = self._loop.create_future()
         self._queue.append((command, future))
         self._wake.set()
-        return await future
+        return future
 
     async def read(self, look: Callable[[Store], Any]) -> Any:
         """Look at what is on disk, between two batches."""
@@ -95,16 +99,23 @@ class Writer:
         self._listeners.append(listener)
 
     def watch_jobs(self, job_type: str) -> asyncio.Event:
-        """An event that is set whenever a job of the type may be fetched; give it back with ``unwatch_jobs``."""
+        """An event that is set whenever a job of the type may be fetched, for who watches longest first.
+
+        Give it back with ``unwatch_jobs``.
+        """
         event = asyncio.Event()
-        self._job_waiters.setdefault(job_type, set()).add(event)
+        self._job_waiters.setdefault(job_type, {})[event] = None
         return event
 
     def unwatch_jobs(self, job_type: str, event: asyncio.Event) -> None:
-        waiters = self._job_waiters.get(job_type, set())
-        waiters.discard(event)
+        waiters = self._job_waiters.get(job_type, {})
+        waiters.pop(event, None)
         if not waiters:
             self._job_waiters.pop(job_type, None)
+
+    def is_shared(self, job_type: str) -> bool:
+        """Whether more than one worker wants jobs of the type."""
+        return len(self._job_waiters.get(job_type, ())) > 1
 
     async def submit_awaited(self, create: Command) -> tuple[Instance, asyncio.Future[dict[str, Any]]]:
         """Create an instance; returns it with the variables it will end with. Give those up with ``forget_result``."""

@@ -59,6 +59,10 @@ class Messages:
     def correlated(self, message_key: int, process_id: str) -> None:
         self._connection.execute(_CORRELATED, {"message_key": message_key, "process_id": process_id})
 
+    def uncorrelated(self, message_key: int, process_id: str) -> None:
+        """The process has not had the message after all."""
+        self._connection.execute(_RETURNED, {"message": message_key, "process": process_id})
+
     def due(self, now: int, limit: int) -> list[Message]:
         return [Message(*row) for row in self._connection.execute(_DUE, {"now": now, "most": limit})]
 
@@ -109,6 +113,7 @@ _DUE = (
 _NEXT = select(func.min(messages.c.deadline))
 _CORRELATED = insert(correlations)
 _UNCORRELATE = delete(correlations).where(correlations.c.message_key == bindparam("message"))
+_RETURNED = _UNCORRELATE.where(correlations.c.process_id == bindparam("process"))
 _SUBSCRIBE = insert(message_subscriptions)
 _SUBSCRIPTION = select(message_subscriptions).where(message_subscriptions.c.key == bindparam("subscription"))
 _UNSUBSCRIBE = delete(message_subscriptions).where(message_subscriptions.c.key == bindparam("subscription"))
