@@ -48,6 +48,7 @@ async def poll_jobs(writer: Writer, request: JobRequest, wait_ms: int) -> list[p
     seconds = _DEFAULT_WAIT_SECONDS if wait_ms == 0 else wait_ms / 1000
     deadline = asyncio.get_running_loop().time() + seconds
     available = writer.watch_jobs(request.type)
+    found: list[pb.ActivatedJob] = []
     try:
         while True:
             available.clear()
@@ -58,7 +59,7 @@ async def poll_jobs(writer: Writer, request: JobRequest, wait_ms: int) -> list[p
             with suppress(TimeoutError):
                 await asyncio.wait_for(available.wait(), left)
     finally:
-        writer.unwatch_jobs(request.type, available)
+        writer.unwatch_jobs(request.type, available, served=bool(found))
 
 
 async def stream_jobs(writer: Writer, request: JobRequest) -> AsyncIterator[pb.ActivatedJob]:
@@ -74,7 +75,7 @@ async def stream_jobs(writer: Writer, request: JobRequest) -> AsyncIterator[pb.A
             if not found and not writer.stopping:
                 await available.wait()
     finally:
-        writer.unwatch_jobs(request.type, available)
+        writer.unwatch_jobs(request.type, available, served=False)
 
 
 def stream_request(request: pb.StreamActivatedJobsRequest) -> JobRequest:

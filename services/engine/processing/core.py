@@ -1,6 +1,7 @@
 """The engine's core: applies commands to the state, all that wait together, and makes them durable at once."""
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +21,7 @@ Command = Callable[[Work], Any]
 MOST_STEPS = 100_000  # of one command; a loop without a wait state would never end
 _DUE_AT_ONCE = 100
 _PUT_OFF_MS = 60_000
+_PRUNED_AT_ONCE = 1000
 _log = logging.getLogger(__name__)
 
 
@@ -29,7 +31,7 @@ class Batch:
 
     answers: list[Any] = field(default_factory=list)
     records: list[Record] = field(default_factory=list)
-    available: set[str] = field(default_factory=set)
+    available: Counter[str] = field(default_factory=Counter)
     results: dict[int, dict[str, Any]] = field(default_factory=dict)
 
 
@@ -57,7 +59,7 @@ class Core:
             alone = self._alone(command)
             together.answers += alone.answers
             together.records += alone.records
-            together.available |= alone.available
+            together.available += alone.available
             together.results |= alone.results
         return together
 
@@ -84,7 +86,7 @@ class Core:
         for command in commands:
             work = Work(self._store, self._catalogue, self._clock, PROCESSORS)
             batch.answers.append(self._run(work, command))
-            batch.available |= work.available
+            batch.available += work.available
             batch.results |= work.results
         batch.records = self._store.commit()
         return batch
@@ -117,16 +119,15 @@ class Core:
     def apply_due(self) -> Batch:
         """Let happen what is due: timers first, then jobs that time out or end their back-off, then messages expire."""
         now = to_millis(self._clock.now())
-        self._store.begin()
+        next_due = self._store.next_due()
+        if next_due is None or next_due > now:
+            return Batch()
         due_timers = self._store.timers.due(now, _DUE_AT_ONCE)
         due_jobs = self._store.jobs.due(now, _DUE_AT_ONCE)
         due_messages = self._store.messages.due(now, _DUE_AT_ONCE)
-        self._store.rollback()
         commands: list[Command] = [_fire(t.key) for t in due_timers]
         commands += [_due_again(j.key) for j in due_jobs]
         commands += [_expire(m.key) for m in due_messages]
-        if not commands:
-            return Batch()
         batch = self.apply(commands)
         broken = [t.key for t, answer in zip(due_timers, batch.answers, strict=False) if isinstance(answer, Rejection)]
         if broken:
@@ -144,13 +145,12 @@ class Core:
         """The next moment (ms) at which something happens by itself."""
         return self._store.next_due()
 
-    def prune_records(self, before: int) -> None:
-        """Delete records of what happened before ``before`` (ms)."""
+    def prune_records(self, before: int) -> bool:
+        """Delete some records of what happened before ``before`` (ms); returns whether there may be more."""
         self._store.begin()
-        while self._store.records.prune(before):
-            self._store.commit()
-            self._store.begin()
-        self._store.rollback()
+        pruned = self._store.records.prune(before, _PRUNED_AT_ONCE)
+        self._store.commit()
+        return pruned == _PRUNED_AT_ONCE
 
 
 def _fire(key: int) -> Command:
