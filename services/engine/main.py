@@ -3,10 +3,11 @@
 import asyncio
 import signal
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 from services.engine.clock import SystemClock
-from services.engine.server import EngineServer
+from services.engine.server import DEFAULT_RETENTION, EngineServer
 
 
 def run(
@@ -17,8 +18,9 @@ def run(
     management: str | None = None,
     controlled_clock: bool = False,
     records: Path | None = None,
+    retention: timedelta = DEFAULT_RETENTION,
 ) -> None:
-    """Serve until SIGINT or SIGTERM and ``announce`` where; DataDirectoryInUse, or RuntimeError for a taken port."""
+    """Serve until SIGINT or SIGTERM and ``announce`` where; CannotOpen, or RuntimeError for a taken port."""
     server = EngineServer(
         data,
         SystemClock(),
@@ -26,6 +28,7 @@ def run(
         records=records,
         management=management,
         controlled_clock=controlled_clock,
+        retention=retention,
     )
     asyncio.run(_serve(server, announce))
 

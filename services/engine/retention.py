@@ -5,7 +5,6 @@ from datetime import timedelta
 
 from services.engine.processing.core import Core
 
-DEFAULT = timedelta(days=30)
 _EVERY_MS = 3_600_000
 _PAUSE = 0.05
 

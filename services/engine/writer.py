@@ -46,7 +46,7 @@ class Writer:
         self.stopping = False
 
     async def start(self) -> None:
-        """Raises DataDirectoryInUse."""
+        """Raises CannotOpen."""
         self._loop = asyncio.get_running_loop()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="engine-writer")
         try:

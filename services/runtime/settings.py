@@ -77,6 +77,9 @@ class Settings(NoticeSettings, ProviderSettings, EvidenceSettings):
     camunda_token_scope: str | None = _camunda("CAMUNDA_TOKEN_SCOPE", description="the OAuth scope, where one is asked")
     engine_host: str = Field("127.0.0.1", description="the address on which the embedded engine listens")
     engine_port: Port = Field(26500, description="a port from 0 to 65535 (0 takes a free one)")
+    engine_records_days: Days = Field(
+        30, description="for how many days the embedded engine keeps its records of what happened"
+    )
 
     store_folder: Path | None = Field(None, description="a folder for footage")
     store_endpoint: str | None = Field(None, description="host and port of an S3 server, without https://")

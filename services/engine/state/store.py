@@ -6,17 +6,17 @@ from typing import Any, cast
 
 from sqlalchemy import Engine, bindparam, create_engine, event, select
 from sqlalchemy.dialects.sqlite import insert as upsert
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import StaticPool
 
-from services.engine.errors import DataDirectoryInUse
+from services.engine.errors import DataDirectoryInUse, UnusableFile
 from services.engine.state.decisions import Decisions
 from services.engine.state.definitions import Definitions
 from services.engine.state.incidents import Incidents
 from services.engine.state.instances import Instances
 from services.engine.state.jobs import Jobs
 from services.engine.state.messages import Messages
-from services.engine.state.migration import migrate
+from services.engine.state.migration import is_newer, migrate
 from services.engine.state.overview import Overview
 from services.engine.state.records import Record, Records
 from services.engine.state.signals import Signals, Starts
@@ -25,6 +25,7 @@ from services.engine.state.tables import counters, metadata
 from services.engine.state.timers import Timers
 
 FILE_NAME = "engine.sqlite3"
+_DAMAGED = ("malformed", "not a database")
 _FIRST_KEY = 2**51  # keys of partition 1, as clients know them
 
 
@@ -35,22 +36,16 @@ class Store:
     """
 
     def __init__(self, directory: Path | None) -> None:
-        """Open or create the file in ``directory`` (None = in memory); raises DataDirectoryInUse."""
+        """Open or create the file in ``directory`` (None = in memory); raises CannotOpen."""
         self._engine = _sqlite(directory)
         try:
-            self._connection = self._engine.connect()
-            self._driver = cast(sqlite3.Connection, self._connection.connection.driver_connection)
-            self.begin()
-            metadata.create_all(self._connection)
-            migrate(self._connection)
-            self._driver.execute("COMMIT")
-        except OperationalError as error:
+            self._open()
+        except DatabaseError as error:
             self._engine.dispose()
-            if "locked" not in str(error):
-                raise
-            raise DataDirectoryInUse(
-                f"The engine's data in {directory} is open in another process; stop that one or use another directory."
-            ) from error
+            raise _refusal(directory, error) from error
+        except UnusableFile:
+            self.close()
+            raise
         self.instances = Instances(self._driver)
         self.jobs = Jobs(self._driver)
         self.timers = Timers(self._driver)
@@ -63,6 +58,16 @@ class Store:
         self.records = Records(self._driver)
         self.overview = Overview(self._connection)
         self._read_counters()
+
+    def _open(self) -> None:
+        self._connection = self._engine.connect()
+        self._driver = cast(sqlite3.Connection, self._connection.connection.driver_connection)
+        self.begin()
+        if is_newer(self._connection):
+            raise UnusableFile(f"{self._engine.url.database} was written by a newer version; use that version.")
+        metadata.create_all(self._connection)
+        migrate(self._connection)
+        self._driver.execute("COMMIT")
 
     def begin(self) -> None:
         if not self._driver.in_transaction:
@@ -129,6 +134,19 @@ _SAVE_COUNTERS = Statement(
     _INSERT.on_conflict_do_update(index_elements=["name"], set_={"value": _INSERT.excluded.value})
 )
 _COUNTERS = Statement(select(counters))
+
+
+def _refusal(directory: Path | None, error: DatabaseError) -> Exception:
+    """What an error at opening means."""
+    if "locked" in str(error):
+        return DataDirectoryInUse(
+            f"The engine's data in {directory} is open in another process; stop that one or use another directory."
+        )
+    if any(words in str(error) for words in _DAMAGED):
+        return UnusableFile(
+            f"{FILE_NAME} in {directory} is damaged or cut off ({error.orig}); restore it from a backup."
+        )
+    return error
 
 
 def _sqlite(directory: Path | None) -> Engine:
