@@ -1,0 +1,41 @@
+"""For each job that may be fetched one of those who wait is woken, and no job is left while somebody waits."""
+
+from services.engine.waiting import JobWaiters
+
+
+def test_as_many_are_woken_as_there_are_jobs_and_the_first_before_the_others() -> None:
+    waiters = JobWaiters()
+    first, second, third = (waiters.watch("work") for _ in range(3))
+    other = waiters.watch("other")
+
+    waiters.wake("work")
+    assert [one.is_set() for one in (first, second, third, other)] == [True, False, False, False]
+    waiters.wake("work", 2)
+    assert [one.is_set() for one in (first, second, third, other)] == [True, True, True, False]
+    waiters.wake("nobody waits for this")
+
+
+def test_whoever_leaves_without_the_job_it_was_woken_for_wakes_the_next() -> None:
+    waiters = JobWaiters()
+    gone, served_and_woken_again, served, last = (waiters.watch("work") for _ in range(4))
+
+    waiters.wake("work")
+    waiters.leave("work", gone, served=False)
+    assert [one.is_set() for one in (served_and_woken_again, served, last)] == [True, False, False]
+
+    waiters.leave("work", served_and_woken_again, served=True)
+    assert [one.is_set() for one in (served, last)] == [True, False]
+
+    served.clear()
+    waiters.leave("work", served, served=True)
+    assert not last.is_set()
+    waiters.leave("work", last, served=False)
+
+
+def test_all_are_woken_at_the_end() -> None:
+    waiters = JobWaiters()
+    waiting = [waiters.watch("work"), waiters.watch("other")]
+
+    waiters.wake_all()
+
+    assert all(one.is_set() for one in waiting)
