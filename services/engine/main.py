@@ -1,6 +1,7 @@
 """Run the engine by itself until it is told to stop."""
 
 import asyncio
+import gc
 import signal
 from collections.abc import Callable
 from datetime import timedelta
@@ -39,6 +40,8 @@ async def _serve(server: EngineServer, announce: Callable[[str], None]) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     bound = await server.start()
+    gc.collect()
+    gc.freeze()  # what is loaded by now stays, and need not be looked through again and again
     announce(f"The engine listens on {bound}.")
     if server.management_address is not None:
         announce(f"Its health, metrics and open incidents are at http://{server.management_address}.")

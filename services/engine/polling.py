@@ -57,7 +57,8 @@ async def poll_jobs(writer: Writer, request: JobRequest, wait_ms: int) -> list[p
             if found or left <= 0 or writer.stopping:
                 return found
             with suppress(TimeoutError):
-                await asyncio.wait_for(available.wait(), left)
+                async with asyncio.timeout(left):
+                    await available.wait()
     finally:
         writer.unwatch_jobs(request.type, available, served=bool(found))
 
