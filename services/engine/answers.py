@@ -5,10 +5,10 @@ from typing import Any
 
 from pyzeebe.proto import gateway_pb2 as pb
 
-from services.engine.polling import DEFAULT_TENANT
 from services.engine.processing.decision import EvaluatedDecision
 from services.engine.processing.decisions import Evaluation
 from services.engine.processing.deployments import Deployed
+from services.engine.refusals import DEFAULT_TENANT
 
 VERSION = "8.6.0"  # whose behaviour the engine follows
 
@@ -71,7 +71,7 @@ def decision_answer(evaluation: Evaluation) -> pb.EvaluateDecisionResponse:
         decisionVersion=decision.version,
         decisionRequirementsId=evaluation.requirements.requirements_id,
         decisionRequirementsKey=evaluation.requirements.key,
-        decisionOutput="" if result.failure_message else _json(result.output),
+        decisionOutput=_json(None if result.failure_message else result.output),
         failedDecisionId=result.failed_decision_id,
         failureMessage=result.failure_message,
         decisionInstanceKey=evaluation.key,

@@ -2,9 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
-from functools import wraps
-from typing import Any, TypeVar
+from collections.abc import Callable
 
 import grpc
 from grpc.aio import ServicerContext as Context
@@ -15,7 +13,7 @@ from pyzeebe.proto import gateway_pb2_grpc as rpc
 from services.engine.answers import decision_answer, deployment_answer, topology
 from services.engine.documents import parse_document
 from services.engine.errors import Reason, Rejection
-from services.engine.polling import DEFAULT_TENANT, JobRequest, poll_jobs, stream_jobs, stream_request
+from services.engine.polling import JobRequest, poll_jobs, stream_jobs, stream_request
 from services.engine.processing import (
     decisions,
     deployments,
@@ -28,34 +26,12 @@ from services.engine.processing import (
 )
 from services.engine.processing.core import Command
 from services.engine.processing.work import Work
+from services.engine.refusals import DEFAULT_TENANT, refusing
 from services.engine.state.instances import Instance
 from services.engine.writer import Writer
 
 SERVICE = "gateway_protocol.Gateway"
-_RESULT_SECONDS = 20.0
-
-Request = TypeVar("Request")
-Answer = TypeVar("Answer")
-
-
-def _refusing(
-    method: Callable[[Any, Request, Context], Awaitable[Answer]],
-) -> Callable[[Any, Request, Context], Awaitable[Answer]]:
-    """Answer a Rejection with its gRPC status."""
-
-    @wraps(method)
-    async def answer(self: Any, request: Request, context: Context) -> Answer:
-        try:
-            return await method(self, request, context)
-        except Rejection as rejection:
-            await context.abort(grpc.StatusCode[rejection.reason.value], _sentence(method.__name__, rejection))
-            raise
-
-    return answer
-
-
-def _sentence(command: str, rejection: Rejection) -> str:
-    return f"Command '{command}' rejected with code '{rejection.reason.name}': {rejection}"
+_RESULT_SECONDS = 15.0  # as long as Zeebe's gateway waits where the client names nothing
 
 
 class Gateway(rpc.GatewayServicer):
@@ -65,21 +41,21 @@ class Gateway(rpc.GatewayServicer):
         self._writer = writer
         self._address = address
 
-    @_refusing
+    @refusing("TOPOLOGY")
     async def Topology(self, request: pb.TopologyRequest, context: Context) -> pb.TopologyResponse:
         return topology(self._address())
 
-    @_refusing
+    @refusing("CREATE")
     async def DeployResource(self, request: pb.DeployResourceRequest, context: Context) -> pb.DeployResourceResponse:
         resources = [deployments.Resource(r.name, r.content) for r in request.resources]
         return deployment_answer(await self._writer.submit(lambda work: deployments.deploy(work, resources)))
 
-    @_refusing
+    @refusing("DELETE")
     async def DeleteResource(self, request: pb.DeleteResourceRequest, context: Context) -> pb.DeleteResourceResponse:
         await self._writer.submit(lambda work: deployments.delete(work, request.resourceKey))
         return pb.DeleteResourceResponse()
 
-    @_refusing
+    @refusing("CREATE")
     async def CreateProcessInstance(
         self, request: pb.CreateProcessInstanceRequest, context: Context
     ) -> pb.CreateProcessInstanceResponse:
@@ -92,7 +68,7 @@ class Gateway(rpc.GatewayServicer):
             tenantId=DEFAULT_TENANT,
         )
 
-    @_refusing
+    @refusing("CREATE_WITH_AWAITING_RESULT")
     async def CreateProcessInstanceWithResult(
         self, request: pb.CreateProcessInstanceWithResultRequest, context: Context
     ) -> pb.CreateProcessInstanceWithResultResponse:
@@ -115,14 +91,14 @@ class Gateway(rpc.GatewayServicer):
             tenantId=DEFAULT_TENANT,
         )
 
-    @_refusing
+    @refusing("CANCEL")
     async def CancelProcessInstance(
         self, request: pb.CancelProcessInstanceRequest, context: Context
     ) -> pb.CancelProcessInstanceResponse:
         await self._writer.submit(lambda work: instances.cancel(work, request.processInstanceKey))
         return pb.CancelProcessInstanceResponse()
 
-    @_refusing
+    @refusing("UPDATE")
     async def SetVariables(self, request: pb.SetVariablesRequest, context: Context) -> pb.SetVariablesResponse:
         variables = parse_document(request.variables)
         key = await self._writer.submit(
@@ -130,7 +106,7 @@ class Gateway(rpc.GatewayServicer):
         )
         return pb.SetVariablesResponse(key=key)
 
-    @_refusing
+    @refusing("PUBLISH")
     async def PublishMessage(self, request: pb.PublishMessageRequest, context: Context) -> pb.PublishMessageResponse:
         variables = parse_document(request.variables)
         key = await self._writer.submit(
@@ -145,41 +121,34 @@ class Gateway(rpc.GatewayServicer):
         )
         return pb.PublishMessageResponse(key=key, tenantId=DEFAULT_TENANT)
 
-    @_refusing
+    @refusing("BROADCAST")
     async def BroadcastSignal(self, request: pb.BroadcastSignalRequest, context: Context) -> pb.BroadcastSignalResponse:
         variables = parse_document(request.variables)
         key = await self._writer.submit(lambda work: signals.broadcast(work, request.signalName, variables))
         return pb.BroadcastSignalResponse(key=key, tenantId=DEFAULT_TENANT)
 
-    async def ActivateJobs(
+    @refusing("ACTIVATE")
+    async def ActivateJobs(  # type: ignore[override]  # grpc.aio also takes a coroutine that writes
         self, request: pb.ActivateJobsRequest, context: Context
-    ) -> AsyncIterator[pb.ActivateJobsResponse]:
+    ) -> None:
         wanted = JobRequest(
             request.type, request.worker, request.timeout, request.maxJobsToActivate, list(request.fetchVariable)
         )
-        try:
-            found = await poll_jobs(self._writer, wanted, request.requestTimeout)
-        except Rejection as rejection:
-            await context.abort(grpc.StatusCode[rejection.reason.value], str(rejection))
-        if found:
-            yield pb.ActivateJobsResponse(jobs=found)
+        await poll_jobs(self._writer, wanted, request.requestTimeout, context.write)
 
-    async def StreamActivatedJobs(
+    @refusing("ACTIVATE")
+    async def StreamActivatedJobs(  # type: ignore[override]  # as above
         self, request: pb.StreamActivatedJobsRequest, context: Context
-    ) -> AsyncIterator[pb.ActivatedJob]:
-        try:
-            async for job in stream_jobs(self._writer, stream_request(request)):
-                yield job
-        except Rejection as rejection:
-            await context.abort(grpc.StatusCode[rejection.reason.value], str(rejection))
+    ) -> None:
+        await stream_jobs(self._writer, stream_request(request), context.write)
 
-    @_refusing
+    @refusing("COMPLETE")
     async def CompleteJob(self, request: pb.CompleteJobRequest, context: Context) -> pb.CompleteJobResponse:
         variables = parse_document(request.variables)
         await self._writer.submit(lambda work: jobs.complete_job(work, request.jobKey, variables))
         return pb.CompleteJobResponse()
 
-    @_refusing
+    @refusing("FAIL")
     async def FailJob(self, request: pb.FailJobRequest, context: Context) -> pb.FailJobResponse:
         variables = parse_document(request.variables)
         await self._writer.submit(
@@ -194,7 +163,7 @@ class Gateway(rpc.GatewayServicer):
         )
         return pb.FailJobResponse()
 
-    @_refusing
+    @refusing("THROW_ERROR")
     async def ThrowError(self, request: pb.ThrowErrorRequest, context: Context) -> pb.ThrowErrorResponse:
         variables = parse_document(request.variables)
         await self._writer.submit(
@@ -202,26 +171,26 @@ class Gateway(rpc.GatewayServicer):
         )
         return pb.ThrowErrorResponse()
 
-    @_refusing
+    @refusing("UPDATE_RETRIES")
     async def UpdateJobRetries(
         self, request: pb.UpdateJobRetriesRequest, context: Context
     ) -> pb.UpdateJobRetriesResponse:
         await self._writer.submit(lambda work: jobs.update_retries(work, request.jobKey, request.retries))
         return pb.UpdateJobRetriesResponse()
 
-    @_refusing
+    @refusing("UPDATE_TIMEOUT")
     async def UpdateJobTimeout(
         self, request: pb.UpdateJobTimeoutRequest, context: Context
     ) -> pb.UpdateJobTimeoutResponse:
         await self._writer.submit(lambda work: jobs.update_timeout(work, request.jobKey, request.timeout))
         return pb.UpdateJobTimeoutResponse()
 
-    @_refusing
+    @refusing("RESOLVE")
     async def ResolveIncident(self, request: pb.ResolveIncidentRequest, context: Context) -> pb.ResolveIncidentResponse:
         await self._writer.submit(lambda work: incidents.resolve(work, request.incidentKey))
         return pb.ResolveIncidentResponse()
 
-    @_refusing
+    @refusing("EVALUATE")
     async def EvaluateDecision(
         self, request: pb.EvaluateDecisionRequest, context: Context
     ) -> pb.EvaluateDecisionResponse:
@@ -231,7 +200,7 @@ class Gateway(rpc.GatewayServicer):
         )
         return decision_answer(evaluation)
 
-    @_refusing
+    @refusing("MODIFY")
     async def ModifyProcessInstance(
         self, request: pb.ModifyProcessInstanceRequest, context: Context
     ) -> pb.ModifyProcessInstanceResponse:
@@ -249,7 +218,7 @@ class Gateway(rpc.GatewayServicer):
         )
         return pb.ModifyProcessInstanceResponse()
 
-    @_refusing
+    @refusing("MIGRATE")
     async def MigrateProcessInstance(
         self, request: pb.MigrateProcessInstanceRequest, context: Context
     ) -> pb.MigrateProcessInstanceResponse:
@@ -257,9 +226,11 @@ class Gateway(rpc.GatewayServicer):
             Reason.UNIMPLEMENTED, "Migrating process instances is not supported; instances keep their version."
         )
 
-    @_refusing
+    @refusing("CREATE")
     async def DeployProcess(self, request: pb.DeployProcessRequest, context: Context) -> pb.DeployProcessResponse:
-        raise Rejection(Reason.UNIMPLEMENTED, "DeployProcess is not supported; use DeployResource.")
+        resources = [deployments.Resource(p.name, p.definition) for p in request.processes]
+        answer = deployment_answer(await self._writer.submit(lambda work: deployments.deploy(work, resources)))
+        return pb.DeployProcessResponse(key=answer.key, processes=[d.process for d in answer.deployments])
 
 
 def _creation(request: pb.CreateProcessInstanceRequest, awaited: list[str] | None) -> Command:

@@ -2,20 +2,23 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from typing import Any
 
 from pyzeebe.proto import gateway_pb2 as pb
 
 from services.engine.errors import Reason, Rejection
-from services.engine.processing.jobs import HandedOut, activate_jobs
+from services.engine.processing.jobs import HandedOut, activate_jobs, give_back
+from services.engine.refusals import DEFAULT_TENANT
 from services.engine.writer import Writer
 
-DEFAULT_TENANT = "<default>"
 _DEFAULT_WAIT_SECONDS = 10.0
-_BUDGET_BYTES = 3 * 1024 * 1024  # of variables in one answer: gRPC takes 4 MiB by default
+_BUDGET_BYTES = 3 * 1024 * 1024  # of jobs in one answer: gRPC takes 4 MiB by default
 _STREAM_BATCH = 32
+
+Send = Callable[[Any], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,74 +31,102 @@ class JobRequest:
     most: int
     names: list[str]
 
-    def check(self) -> None:
-        """Raises Rejection (INVALID_ARGUMENT)."""
-        if not self.type.strip():
-            raise Rejection(
-                Reason.INVALID_ARGUMENT, "Expected to activate jobs with type to be present, but it was blank"
-            )
-        for what, value in (("timeout", self.timeout), ("maxJobsToActivate", self.most)):
+    def check(self, wish: str) -> None:
+        """Raises Rejection (INVALID_ARGUMENT); its sentence names the ``wish``."""
+        for what, value in (("max jobs to activate", self.most), ("timeout", self.timeout)):
             if value < 1:
-                raise Rejection(
-                    Reason.INVALID_ARGUMENT,
-                    f"Expected to activate jobs with {what} to be greater than zero, but it was {value}",
-                )
+                text = f"Expected to {wish} with {what} to be greater than zero, but it was '{value}'"
+                raise Rejection(Reason.INVALID_ARGUMENT, text)
+        if not self.type.strip():
+            raise Rejection(Reason.INVALID_ARGUMENT, f"Expected to {wish} with type to be present, but it was blank")
 
 
-async def poll_jobs(writer: Writer, request: JobRequest, wait_ms: int) -> list[pb.ActivatedJob]:
-    """Wait for jobs: ``wait_ms`` 0 = ten seconds, negative = not at all."""
-    request.check()
+async def poll_jobs(writer: Writer, request: JobRequest, wait_ms: int, send: Send) -> None:
+    """Send what there is; else wait for jobs: ``wait_ms`` 0 = ten seconds, negative = not at all."""
+    request.check("activate job batch")
     seconds = _DEFAULT_WAIT_SECONDS if wait_ms == 0 else wait_ms / 1000
     deadline = asyncio.get_running_loop().time() + seconds
     available = writer.watch_jobs(request.type)
-    found: list[pb.ActivatedJob] = []
     try:
         while True:
             available.clear()
-            found = await _activate(writer, request)
+            found = await _activate(writer, request, request.most)
+            if found:
+                writer.pass_over(request.type, available)
+                with _on_their_way(writer, found) as jobs:
+                    await send(pb.ActivateJobsResponse(jobs=[_message(job) for job in jobs]))
+                    jobs.clear()
+                return
             left = deadline - asyncio.get_running_loop().time()
-            if found or left <= 0 or writer.stopping:
-                return found
+            if left <= 0 or writer.stopping:
+                return
             with suppress(TimeoutError):
                 async with asyncio.timeout(left):
                     await available.wait()
     finally:
-        writer.unwatch_jobs(request.type, available, served=bool(found))
+        writer.unwatch_jobs(request.type, available)
 
 
-async def stream_jobs(writer: Writer, request: JobRequest) -> AsyncIterator[pb.ActivatedJob]:
-    """Hand out jobs as they come, until the client goes."""
-    request.check()
+async def stream_jobs(writer: Writer, request: JobRequest, send: Send) -> None:
+    """Send jobs as they come, until the client goes; several streams of a type take turns."""
+    request.check("stream activated jobs")
     available = writer.watch_jobs(request.type)
     try:
         while not writer.stopping:
             available.clear()
-            found = await _activate(writer, request)
-            for job in found:
-                yield job
-            if not found and not writer.stopping:
-                await available.wait()
+            most = 1 if writer.is_shared(request.type) else request.most
+            found = await _activate(writer, request, most)
+            if not found:
+                if not writer.stopping:
+                    await available.wait()
+                continue
+            with _on_their_way(writer, found) as jobs:
+                writer.pass_over(request.type, available)
+                while jobs:
+                    await send(_message(jobs[0]))
+                    del jobs[0]
+            writer.unwatch_jobs(request.type, available)
+            available = writer.watch_jobs(request.type)  # behind the others
     finally:
-        writer.unwatch_jobs(request.type, available, served=False)
+        writer.unwatch_jobs(request.type, available)
 
 
 def stream_request(request: pb.StreamActivatedJobsRequest) -> JobRequest:
     return JobRequest(request.type, request.worker, request.timeout, _STREAM_BATCH, list(request.fetchVariable))
 
 
-async def _activate(writer: Writer, request: JobRequest) -> list[pb.ActivatedJob]:
-    found: list[HandedOut] = await writer.submit(
+@contextmanager
+def _on_their_way(writer: Writer, jobs: list[HandedOut]) -> Iterator[list[HandedOut]]:
+    """Those still in the list at the end did not reach their worker, and others may have them at once."""
+    try:
+        yield jobs
+    finally:
+        _return_jobs(writer, jobs)
+
+
+def _return_jobs(writer: Writer, jobs: list[HandedOut]) -> None:
+    if jobs:
+        keys = [handed_out.job.key for handed_out in jobs]
+        writer.tell(lambda work: give_back(work, keys))
+
+
+async def _activate(writer: Writer, request: JobRequest, most: int) -> list[HandedOut]:
+    activation: asyncio.Future[list[HandedOut]] = writer.tell(
         lambda work: activate_jobs(
             work,
             request.type,
             worker=request.worker,
             timeout=request.timeout,
-            most=request.most,
+            most=most,
             names=request.names,
             budget=_BUDGET_BYTES,
         )
     )
-    return [_message(h) for h in found]
+    try:
+        return await asyncio.shield(activation)
+    except asyncio.CancelledError:
+        activation.add_done_callback(lambda done: _return_jobs(writer, [] if done.exception() else done.result()))
+        raise
 
 
 def _message(handed_out: HandedOut) -> pb.ActivatedJob:

@@ -7,29 +7,40 @@ class JobWaiters:
     """Used on the event loop alone. Who waits looks first, so a job that nobody was woken for is never left behind."""
 
     def __init__(self) -> None:
-        self._by_type: dict[str, dict[asyncio.Event, None]] = {}
+        self._by_type: dict[str, dict[asyncio.Event, bool]] = {}  # whether it may be woken
 
     def watch(self, job_type: str) -> asyncio.Event:
         """An event that is set when a job of the type may be fetched; give it back with ``leave``."""
         event = asyncio.Event()
-        self._by_type.setdefault(job_type, {})[event] = None
+        self._by_type.setdefault(job_type, {})[event] = True
         return event
 
-    def leave(self, job_type: str, event: asyncio.Event, *, served: bool) -> None:
-        """Wait no more; whoever leaves without the job that it was woken for wakes the next."""
+    def leave(self, job_type: str, event: asyncio.Event) -> None:
+        """Wait no more; whoever leaves without a job wakes the next, for it may have been woken for one."""
         waiters = self._by_type[job_type]
-        del waiters[event]
+        free = waiters.pop(event)
         if not waiters:
             del self._by_type[job_type]
-        elif event.is_set() or not served:
+        elif free:
             self.wake(job_type)
+
+    def pass_over(self, job_type: str, event: asyncio.Event) -> None:
+        """It has jobs now, and is woken no more; what it was woken for meanwhile is for the next."""
+        self._by_type[job_type][event] = False
+        if event.is_set():
+            event.clear()
+            self.wake(job_type)
+
+    def number(self, job_type: str) -> int:
+        """How many watch, woken or not."""
+        return len(self._by_type.get(job_type, ()))
 
     def wake(self, job_type: str, number: int = 1) -> None:
         """Wake as many as there are jobs."""
-        for event in self._by_type.get(job_type, ()):
+        for event, free in self._by_type.get(job_type, {}).items():
             if number == 0:
                 return
-            if not event.is_set():
+            if free and not event.is_set():
                 event.set()
                 number -= 1
 

@@ -80,10 +80,14 @@ class Writer:
 
     async def submit(self, command: Command) -> Any:
         """Returns the command's answer once it is on disk; raises Rejection."""
+        return await self.tell(command)
+
+    def tell(self, command: Command) -> asyncio.Future[Any]:
+        """As ``submit``, for who goes on meanwhile; the command is applied even if nobody waits for the answer."""
         future: asyncio.Future[Any] = self._loop.create_future()
         self._queue.append((command, future))
         self._wake.set()
-        return await future
+        return future
 
     async def read(self, look: Callable[[Store], Any]) -> Any:
         """Look at what is on disk, between two batches."""
@@ -94,12 +98,22 @@ class Writer:
         self._listeners.append(listener)
 
     def watch_jobs(self, job_type: str) -> asyncio.Event:
-        """An event that is set when a job of the type may be fetched; give it back with ``unwatch_jobs``."""
+        """An event that is set when a job of the type may be fetched, for who watches longest first.
+
+        Give it back with ``unwatch_jobs``.
+        """
         return self._job_waiters.watch(job_type)
 
-    def unwatch_jobs(self, job_type: str, event: asyncio.Event, *, served: bool) -> None:
-        """``served``: the last look found a job."""
-        self._job_waiters.leave(job_type, event, served=served)
+    def unwatch_jobs(self, job_type: str, event: asyncio.Event) -> None:
+        self._job_waiters.leave(job_type, event)
+
+    def pass_over(self, job_type: str, event: asyncio.Event) -> None:
+        """Who watches has jobs to deliver, and then gives the event back; jobs that come meanwhile are for others."""
+        self._job_waiters.pass_over(job_type, event)
+
+    def is_shared(self, job_type: str) -> bool:
+        """Whether more than one worker wants jobs of the type."""
+        return self._job_waiters.number(job_type) > 1
 
     async def submit_awaited(self, create: Command) -> tuple[Instance, asyncio.Future[dict[str, Any]]]:
         """Create an instance; returns it with the variables it will end with. Give those up with ``forget_result``."""

@@ -11,9 +11,22 @@ from services.engine.state.records import Record
 class Outcome:
     """What the records say about the instances of a scenario at its end."""
 
-    def __init__(self, records: list[tuple[int, Record]], created: dict[str, int], order: str) -> None:
-        """``records`` with the number of their step, ``created`` the instances that steps named."""
-        self._records = records
+    def __init__(
+        self,
+        records: list[tuple[int, Record]],
+        created: dict[str, int],
+        order: str,
+        definitions: set[int] | None = None,
+    ) -> None:
+        """``records`` with the number of their step, ``created`` the instances that steps named.
+
+        With ``definitions`` what happens to instances of others is left out.
+        """
+        self._records = [
+            (step, record)
+            for step, record in records
+            if definitions is None or record.value.get("processDefinitionKey", -1) in {-1, *definitions}
+        ]
         self._created = created
         self._order = order
 
@@ -73,16 +86,16 @@ class Outcome:
                 continue
             if record.value_type == "PROCESS_INSTANCE":
                 self._element(found, step, record)
-            elif record.value_type == "VARIABLE":
+            elif record.value_type == "VARIABLE" and record.intent in ("CREATED", "UPDATED"):
                 variables[scopes[value["scopeKey"]][1]][value["name"]] = json.loads(value["value"])
             elif record.value_type == "INCIDENT" and record.intent == "CREATED":
                 incident = {"errorType": value["errorType"], "elementId": value["elementId"], "resolved": False}
                 raised[record.key] = incident
-            elif record.value_type == "INCIDENT":
+            elif record.value_type == "INCIDENT" and record.intent == "RESOLVED":
                 raised[record.key]["resolved"] = True
         found["variables"] = {s: dict(sorted(v.items())) for s, v in sorted(variables.items())}
         found["incidents"] = list(raised.values())
-        found["open"] = {kind: sorted(rows) for kind, rows in self._open(key).items() if rows}
+        found["open"] = {kind: sorted(rows) for kind, rows in self._open(key, scopes).items() if rows}
         if self._order == "set":
             found["elements"].sort(key=lambda e: (e[3], e[0], e[1], e[2]))
             found["incidents"].sort(key=json.dumps)
@@ -97,12 +110,13 @@ class Outcome:
         if intent in ("ELEMENT_ACTIVATED", "ELEMENT_COMPLETED", "ELEMENT_TERMINATED"):
             found["elements"].append([value["elementId"], value["bpmnElementType"], intent[8:], step])
 
-    def _open(self, key: int) -> dict[str, list[Any]]:
+    def _open(self, key: int, scopes: dict[int, tuple[int, str]]) -> dict[str, list[Any]]:
         """Jobs, timers and subscriptions that are left."""
-        left: dict[str, dict[int, Any]] = {"jobs": {}, "timers": {}, "messages": {}, "signals": {}}
+        left: dict[str, dict[Any, Any]] = {"jobs": {}, "timers": {}, "messages": {}, "signals": {}}
         for _, record in self._records:
             value, intent = record.value, record.intent
-            if value.get("processInstanceKey") != key:
+            owner = scopes.get(value.get("catchEventInstanceKey", 0), (value.get("processInstanceKey"),))[0]
+            if owner != key:
                 continue
             match record.value_type:
                 case "JOB" if intent in ("COMPLETED", "CANCELED"):
@@ -116,26 +130,33 @@ class Outcome:
                 case "TIMER" if intent == "CREATED":
                     left["timers"][record.key] = value["targetElementId"]
                 case "TIMER":
-                    left["timers"].pop(record.key)
-                case "PROCESS_MESSAGE_SUBSCRIPTION" if intent == "CREATED":
-                    row = [value["elementId"], value["messageName"], value["correlationKey"]]
-                    left["messages"][record.key] = row
-                case "PROCESS_MESSAGE_SUBSCRIPTION" if intent == "DELETED" or value["interrupting"]:
-                    left["messages"].pop(record.key)
+                    left["timers"].pop(record.key, None)
+                case "PROCESS_MESSAGE_SUBSCRIPTION":
+                    self._message(left["messages"], record)
                 case "SIGNAL_SUBSCRIPTION" if intent == "CREATED":
                     left["signals"][record.key] = [value["catchEventId"], value["signalName"]]
                 case "SIGNAL_SUBSCRIPTION":
-                    left["signals"].pop(record.key)
+                    left["signals"].pop(record.key, None)
         return {kind: list(rows.values()) for kind, rows in left.items()}
+
+    @staticmethod
+    def _message(left: dict[Any, Any], record: Record) -> None:
+        """A broker opens and closes message subscriptions in two steps, and the first may have no key yet."""
+        value, intent = record.value, record.intent
+        place = (value["elementInstanceKey"], value["elementId"], value["messageName"])
+        if intent in ("CREATING", "CREATED"):
+            left[place] = [value["elementId"], value["messageName"], value["correlationKey"]]
+        elif intent in ("DELETING", "DELETED") or value["interrupting"]:
+            left.pop(place, None)
 
     def _start_timers(self) -> list[list[str]]:
         left: dict[int, list[str]] = {}
         processes = {r.key: r.value["bpmnProcessId"] for r in self._of("PROCESS") if r.intent == "CREATED"}
         for record in self._of("TIMER"):
-            if record.value["elementInstanceKey"] != -1:
+            if record.value["elementInstanceKey"] != -1 or record.value["processDefinitionKey"] not in processes:
                 continue
             if record.intent == "CREATED":
                 left[record.key] = [processes[record.value["processDefinitionKey"]], record.value["targetElementId"]]
             else:
-                left.pop(record.key)
+                left.pop(record.key, None)
         return sorted(left.values())

@@ -46,6 +46,7 @@ class EventKind(StrEnum):
     SIGNAL = "SIGNAL"
     ERROR = "ERROR"
     ESCALATION = "ESCALATION"
+    COMPENSATION = "COMPENSATION"
     LINK = "LINK"
     TERMINATE = "TERMINATE"
 
@@ -66,19 +67,10 @@ class Binding(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """A sequence flow; ``position`` is its place in the file, which decides between true conditions."""
-
     id: str
     source: str
     target: str
-    position: int
     condition: Expression | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Mapping:
-    source: Expression
-    target: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +78,8 @@ class Event:
     """What an event waits for or throws.
 
     ``name`` is a message's, signal's or link's; ``key`` a message's correlation key; ``code`` an error's or
-    escalation's (None catches every code); ``timer`` and ``timer_kind`` a timer's definition.
+    escalation's (None catches every code); ``timer`` and ``timer_kind`` a timer's definition; ``activity`` what a
+    compensation undoes (None = all that it reaches).
     """
 
     kind: EventKind
@@ -95,6 +88,7 @@ class Event:
     code: Expression | None = None
     timer: Expression | None = None
     timer_kind: TimerKind | None = None
+    activity: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +129,11 @@ class Script:
 
 @dataclass(frozen=True, slots=True)
 class Element:
-    """One element of a diagram with everything its processor needs; flows are in the order of the file."""
+    """One element of a diagram with everything its processor needs.
+
+    As in Zeebe, what goes out of it and what is attached to it stands in the reverse order of the file.
+    ``inputs`` and ``outputs`` give the variables of its mappings as one context.
+    """
 
     id: str
     kind: Kind
@@ -144,8 +142,8 @@ class Element:
     incoming: tuple[Flow, ...] = ()
     outgoing: tuple[Flow, ...] = ()
     default_flow: str | None = None
-    inputs: tuple[Mapping, ...] = ()
-    outputs: tuple[Mapping, ...] = ()
+    inputs: Expression | None = None
+    outputs: Expression | None = None
     event: Event | None = None
     interrupting: bool = True
     attached_to: str | None = None
@@ -157,6 +155,8 @@ class Element:
     none_start: str | None = None
     event_starts: tuple[str, ...] = ()
     event_subprocesses: tuple[str, ...] = ()
+    for_compensation: bool = False
+    handler: str | None = None  # of a compensation boundary event: what undoes the activity
 
     @property
     def catches(self) -> bool:

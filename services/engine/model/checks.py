@@ -26,14 +26,23 @@ _ALLOWED = {
         EventKind.SIGNAL,
         EventKind.LINK,
         EventKind.ESCALATION,
+        EventKind.COMPENSATION,
     },
-    Kind.BOUNDARY_EVENT: {EventKind.MESSAGE, EventKind.TIMER, EventKind.SIGNAL, EventKind.ERROR, EventKind.ESCALATION},
+    Kind.BOUNDARY_EVENT: {
+        EventKind.MESSAGE,
+        EventKind.TIMER,
+        EventKind.SIGNAL,
+        EventKind.ERROR,
+        EventKind.ESCALATION,
+        EventKind.COMPENSATION,
+    },
     Kind.END_EVENT: {
         EventKind.NONE,
         EventKind.MESSAGE,
         EventKind.SIGNAL,
         EventKind.ERROR,
         EventKind.ESCALATION,
+        EventKind.COMPENSATION,
         EventKind.TERMINATE,
     },
 }
@@ -84,7 +93,7 @@ def _scope(process: Process, element: Element) -> Iterator[str]:
     if not inside:
         yield "it needs a start event"
     elif element.kind == Kind.EVENT_SUB_PROCESS:
-        if len(inside) > 1 or none:
+        if len(inside) > 1 or none or any(e.event and e.event.kind == EventKind.COMPENSATION for e in inside):
             yield "an event subprocess needs one start event with a message, timer, signal, error or escalation"
         return
     if len(none) > 1:
@@ -157,7 +166,7 @@ def _boundary(process: Process, element: Element, kind: EventKind) -> Iterator[s
         yield "a boundary event must be attached to a task, subprocess or call activity"
     elif kind == EventKind.ESCALATION and host.kind not in (Kind.SUB_PROCESS, Kind.CALL_ACTIVITY):
         yield "only a subprocess or call activity catches an escalation at its boundary"
-    if not element.outgoing:
+    if not element.outgoing and kind != EventKind.COMPENSATION:
         yield "a boundary event needs an outgoing flow"
 
 
@@ -212,7 +221,5 @@ def _gateway(process: Process, element: Element) -> Iterator[str]:
         return
     if element.default_flow is not None and element.default_flow not in flows:
         yield f"its default flow '{element.default_flow}' does not leave it"
-    elif element.default_flow is not None and flows[element.default_flow].condition is not None:
-        yield "its default flow must not have a condition"
     if len(flows) > 1 and any(f.condition is None and f.id != element.default_flow for f in flows.values()):
         yield "each of its flows needs a condition, or must be the default"

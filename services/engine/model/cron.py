@@ -1,7 +1,10 @@
 """Cron expressions with seconds, as Zeebe's cycle timers take them: ``0 0 9-17 * * MON-FRI`` (UTC)."""
 
+import calendar
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 _MONTH_NAMES = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 _MONTHS = {m: i for i, m in enumerate(_MONTH_NAMES, 1)}
@@ -16,16 +19,25 @@ _MACROS = {
     "@hourly": "0 0 * * * *",
 }
 _HORIZON_DAYS = 366 * 9  # a 29 February can be eight years away
+_FROM_END = re.compile(r"L(?:-(?P<back>\d{1,2}))?")
+_WORKING_DAY = re.compile(r"(?P<near>L|\d{1,2})W")
+_NTH_WEEKDAY = re.compile(r"(?P<weekday>[0-7]|[A-Z]{3})(?:L|#(?P<nth>[1-5]))")
+
+_DayOfMonth = Callable[[int, int], int]  # from year and month: the day that is meant, beyond the month if there is none
 
 
 @dataclass(frozen=True, slots=True)
 class Cron:
+    """``special_days`` and ``special_weekdays`` are days that each month has once, such as its last."""
+
     seconds: frozenset[int]
     minutes: frozenset[int]
     hours: frozenset[int]
     days: frozenset[int]
     months: frozenset[int]
     weekdays: frozenset[int]
+    special_days: tuple[_DayOfMonth, ...] = ()
+    special_weekdays: tuple[_DayOfMonth, ...] = ()
 
     def next_after(self, moment: datetime) -> datetime | None:
         """The first matching moment later than ``moment``; None where there is none (30 February)."""
@@ -33,7 +45,7 @@ class Cron:
         times = [(h, m, s) for h in sorted(self.hours) for m in sorted(self.minutes) for s in sorted(self.seconds)]
         for offset in range(_HORIZON_DAYS):
             day = start + timedelta(days=offset)
-            if day.month not in self.months or day.day not in self.days or day.isoweekday() % 7 not in self.weekdays:
+            if not self._falls_on(day):
                 continue
             earliest = (start.hour, start.minute, start.second) if offset == 0 else (0, 0, 0)
             match = next((t for t in times if t >= earliest), None)
@@ -41,26 +53,89 @@ class Cron:
                 return day.replace(hour=match[0], minute=match[1], second=match[2])
         return None
 
+    def _falls_on(self, day: date) -> bool:
+        def meant(special: tuple[_DayOfMonth, ...]) -> bool:
+            return any(find(day.year, day.month) == day.day for find in special)
+
+        return (
+            day.month in self.months
+            and (day.day in self.days or meant(self.special_days))
+            and (day.isoweekday() % 7 in self.weekdays or meant(self.special_weekdays))
+        )
+
 
 def parse_cron(text: str) -> Cron:
-    """Raises ValueError; L, W and # are not known."""
+    """Raises ValueError."""
     fields = _MACROS.get(text.strip().lower(), text).upper().split()
     if len(fields) != 6:
         raise ValueError(f"a cron expression has six fields, '{text}' has {len(fields)}")
-    weekdays = _field(fields[5], 0, 7, _DAYS)
+    special_days, days = _apart(fields[3], _special_day)
+    special_weekdays, weekdays = _apart(fields[5], _special_weekday)
     return Cron(
         _field(fields[0], 0, 59, {}),
         _field(fields[1], 0, 59, {}),
         _field(fields[2], 0, 23, {}),
-        _field(fields[3], 1, 31, {}),
+        _field(days, 1, 31, {}),
         _field(fields[4], 1, 12, _MONTHS),
-        frozenset(d % 7 for d in weekdays),
+        frozenset(d % 7 for d in _field(weekdays, 0, 7, _DAYS)),
+        special_days,
+        special_weekdays,
     )
+
+
+def _apart(text: str, read: Callable[[str], _DayOfMonth | None]) -> tuple[tuple[_DayOfMonth, ...], str]:
+    """The special days of a field, and what remains of it."""
+    parts = {part: read(part) for part in text.split(",")}
+    special = tuple(find for find in parts.values() if find is not None)
+    return special, ",".join(part for part, find in parts.items() if find is None)
+
+
+def _special_day(text: str) -> _DayOfMonth | None:
+    """``L`` (the last day), ``L-3`` (three before it), ``15W`` (the working day nearest to it), ``LW``."""
+    if match := _FROM_END.fullmatch(text):
+        back = int(match["back"] or 0)
+        return lambda year, month: _last_day(year, month) - back
+    if match := _WORKING_DAY.fullmatch(text):
+        near = None if match["near"] == "L" else int(match["near"])
+        if near is not None and not 1 <= near <= 31:
+            raise ValueError(f"'{text}' is no day of a month")
+        return lambda year, month: _working_day(year, month, near or _last_day(year, month))
+    return None
+
+
+def _special_weekday(text: str) -> _DayOfMonth | None:
+    """``FRIL`` (the last Friday of the month), ``FRI#2`` (its second)."""
+    match = _NTH_WEEKDAY.fullmatch(text)
+    if match is None:
+        return None
+    weekday, nth = _number(match["weekday"], _DAYS) % 7, match["nth"]
+
+    def find(year: int, month: int) -> int:
+        first = (weekday - date(year, month, 1).isoweekday()) % 7 + 1
+        last = first + (_last_day(year, month) - first) // 7 * 7
+        return last if nth is None else first + (int(nth) - 1) * 7
+
+    return find
+
+
+def _last_day(year: int, month: int) -> int:
+    return calendar.monthrange(year, month)[1]
+
+
+def _working_day(year: int, month: int, near: int) -> int:
+    """The day from Monday to Friday, in the same month, that is nearest."""
+    last = _last_day(year, month)
+    weekday = date(year, month, near).isoweekday() if near <= last else 0
+    if weekday == 6:
+        return near - 1 if near > 1 else near + 2
+    if weekday == 7:
+        return near + 1 if near < last else near - 2
+    return near
 
 
 def _field(text: str, low: int, high: int, names: dict[str, int]) -> frozenset[int]:
     values: set[int] = set()
-    for part in text.split(","):
+    for part in text.split(",") if text else ():
         span, _, step = part.partition("/")
         first, dash, last = span.partition("-")
         if span in ("*", "?"):

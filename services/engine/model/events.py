@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from lxml import etree
 
-from services.engine.model.bpmn import Event, EventKind, Kind, TimerKind
+from services.engine.model.bpmn import Event, EventKind, Kind, TimerKind, given
 from services.engine.model.expression import Expression
 from services.engine.model.extensions import ExtensionReader
 from services.engine.model.timers import parse_cycle, parse_date, parse_duration
@@ -18,7 +18,6 @@ _EVENTS = {
     Kind.END_EVENT,
 }
 _INSTEAD = {
-    "compensate": "draw what undoes it as a path of its own",
     "conditional": "use a message from whoever knows, or a timer with a gateway behind it",
     "cancel": "use an error end event, and an error boundary event on the subprocess",
 }
@@ -57,6 +56,7 @@ class EventReader:
                 EventKind.ESCALATION, code=self._code(identity, definition, "escalation")
             ),
             "linkEventDefinition": lambda: Event(EventKind.LINK, name=Expression(definition.get("name") or "")),
+            "compensateEventDefinition": lambda: self._compensation(identity, definition),
             "terminateEventDefinition": lambda: Event(EventKind.TERMINATE),
         }
         reader = readers.get(local(definition))
@@ -98,6 +98,14 @@ class EventReader:
             return None
         code = declared.get(f"{what}Code")
         return self._extensions.expression(identity, f"{what} code", code) if code else None
+
+    def _compensation(self, identity: str, definition: etree._Element) -> Event:
+        thrown = local(given(definition.getparent())) != "boundaryEvent"
+        if thrown and definition.get("waitForCompletion", "true") != "true":
+            self._problems.append(
+                f"Element '{identity}': a compensation that is thrown is waited for; take waitForCompletion out."
+            )
+        return Event(EventKind.COMPENSATION, activity=definition.get("activityRef") or None)
 
     def _timer(self, identity: str, definition: etree._Element) -> Event:
         children = [c for c in bpmn_children(definition) if local(c) in _TIMERS]

@@ -1,12 +1,14 @@
 """Zeebe's extension elements: jobs, mappings, loops, called processes and decisions, scripts."""
 
+import json
 import re
 
 from lxml import etree
 
 from services.engine.feel import FeelSyntaxError
-from services.engine.model.bpmn import Binding, Called, JobDefinition, Kind, Loop, Mapping, Script
+from services.engine.model.bpmn import Binding, Called, JobDefinition, Kind, Loop, Script
 from services.engine.model.expression import Expression, parse_expression
+from services.engine.model.mappings import mapping_context
 from services.engine.model.xml import BPMN, ZEEBE, extension
 
 USER_TASK_JOB = "io.camunda.zeebe:userTask"
@@ -21,6 +23,7 @@ _USER_TASK_HEADERS = (
     ("taskSchedule", "followUpDate", "io.camunda.zeebe:followUpDate"),
     ("formDefinition", "formKey", "io.camunda.zeebe:formKey"),
 )
+_KEPT_HEADERS = {"io.camunda.zeebe:assignee", "io.camunda.zeebe:candidateGroups", "io.camunda.zeebe:formKey"}
 
 
 class ExtensionReader:
@@ -68,23 +71,39 @@ class ExtensionReader:
         headers = [
             (h.get("key") or "", Expression(h.get("value") or ""))
             for h in xml.iterfind(f"{BPMN}extensionElements/{ZEEBE}taskHeaders/{ZEEBE}header")
-            if h.get("key")
+            if h.get("key") and h.get("value")
         ]
+        self._problems.extend(
+            f"Element '{identity}': the header '{key}' is kept for user tasks; use another key."
+            for key, _ in headers
+            if key in _KEPT_HEADERS
+        )
         for element, attribute, key in _USER_TASK_HEADERS:
             definition = extension(xml, element)
             value = definition.get(attribute) if definition is not None else None
             if value:
-                headers.append((key, self.expression(identity, attribute, value)))
+                headers.append((key, self._assignment(identity, attribute, value)))
         return tuple(headers)
 
-    def mappings(self, identity: str, xml: etree._Element) -> tuple[tuple[Mapping, ...], tuple[Mapping, ...]]:
+    def _assignment(self, identity: str, attribute: str, value: str) -> Expression:
+        """Candidates written as ``a, b`` are a list; a form key is taken as it is."""
+        if attribute == "formKey":
+            return Expression(value)
+        if attribute.startswith("candidate") and not value.strip().startswith("="):
+            names = [name.strip() for name in value.split(",")]
+            return Expression(json.dumps(names, ensure_ascii=False, separators=(",", ":")))
+        return self.expression(identity, attribute, value)
+
+    def mappings(self, identity: str, xml: etree._Element) -> tuple[Expression | None, Expression | None]:
+        """The contexts of the input and the output mappings; None where there are none."""
         io = extension(xml, "ioMapping")
         if io is None:
-            return (), ()
+            return None, None
         return self._mappings(identity, io, "input"), self._mappings(identity, io, "output")
 
-    def _mappings(self, identity: str, io: etree._Element, which: str) -> tuple[Mapping, ...]:
-        found = []
+    def _mappings(self, identity: str, io: etree._Element, which: str) -> Expression | None:
+        found: list[tuple[str, Expression]] = []
+        problems = len(self._problems)
         for xml in io.iterfind(ZEEBE + which):
             source, target = xml.get("source"), xml.get("target") or ""
             if source is None or not source.strip():
@@ -93,8 +112,10 @@ class ExtensionReader:
             if not _PATH.fullmatch(target) or target in _RESERVED:
                 self._problems.append(f"Element '{identity}': '{target}' is not a variable name or path to map to.")
             read = self.formula if which == "output" else self.expression
-            found.append(Mapping(read(identity, f"{which} source", source), tuple(target.split("."))))
-        return tuple(found)
+            found.append((target, read(identity, f"{which} source", source)))
+        if not found or len(self._problems) > problems:
+            return None
+        return self.expression(identity, f"{which} mappings", mapping_context(found, merging=which == "output"))
 
     def loop(self, identity: str, xml: etree._Element) -> Loop | None:
         loop = xml.find(BPMN + "multiInstanceLoopCharacteristics")
@@ -109,7 +130,7 @@ class ExtensionReader:
         if bool(output) != bool(zeebe.get("outputCollection")):
             self._problems.append(f"Element '{identity}': outputCollection and outputElement belong together.")
         plain = (output or "").strip().removeprefix("=").strip()
-        condition = loop.find(BPMN + "completionCondition")
+        condition = loop.findtext(BPMN + "completionCondition", "").strip()
         return Loop(
             loop.get("isSequential") == "true",
             self.formula(identity, "inputCollection", collection),
@@ -117,7 +138,7 @@ class ExtensionReader:
             zeebe.get("outputCollection") or None,
             self.formula(identity, "outputElement", output) if output else None,
             plain.partition(".")[0] if _NAMED.fullmatch(plain) else None,
-            None if condition is None else self.formula(identity, "completion condition", condition.text or ""),
+            self.expression(identity, "completion condition", condition) if condition else None,
         )
 
     def called(self, identity: str, kind: Kind, xml: etree._Element) -> Called | None:

@@ -7,6 +7,7 @@ from lxml import etree
 from services.engine.errors import InvalidModel
 from services.engine.model.bpmn import SCOPES, Element, EventKind, Flow, Kind, Process
 from services.engine.model.checks import check_flows, check_process
+from services.engine.model.compensation import check_compensation
 from services.engine.model.events import EventReader
 from services.engine.model.extensions import ExtensionReader
 from services.engine.model.loops import check_loops
@@ -83,7 +84,7 @@ def parse_bpmn(content: bytes, *, deployed: bool = False) -> list[Process]:
     if not processes and not problems:
         problems.append('The file has no process with isExecutable="true".')
     for process in [] if problems else processes:
-        problems.extend(check_flows(process) or check_process(process))
+        problems.extend(check_flows(process) or [*check_process(process), *check_compensation(process)])
     problems.extend([] if problems else check_loops(processes))
     if problems:
         raise InvalidModel(problems)
@@ -100,6 +101,8 @@ class _Reader:
         self._events = EventReader(root, problems)
         self._elements: dict[str, Element] = {}
         self._flows: list[Flow] = []
+        associations = reversed(list(root.iter(BPMN + "association")))  # the first counts
+        self._associated = {a.get("sourceRef"): a.get("targetRef") for a in associations}
         self._refused: set[str] = set()
 
     def process(self) -> Process:
@@ -148,7 +151,6 @@ class _Reader:
                 identity,
                 xml.get("sourceRef") or "",
                 xml.get("targetRef") or "",
-                len(self._flows),
                 None if text is None else self._extensions.formula(identity, "condition", text),
             )
         )
@@ -158,10 +160,6 @@ class _Reader:
         if kind == Kind.SUB_PROCESS and xml.get("triggeredByEvent") == "true":
             kind = Kind.EVENT_SUB_PROCESS
         self._refuse_extensions(xml)
-        if xml.get("isForCompensation") == "true":
-            self._problems.append(
-                f"Element '{identity}': compensation is not supported; draw what undoes it as a path of its own."
-            )
         if xml.find(BPMN + "standardLoopCharacteristics") is not None:
             self._problems.append(
                 f"Element '{identity}': a standard loop is not supported; draw the loop or use multi-instance."
@@ -182,6 +180,8 @@ class _Reader:
             loop=self._extensions.loop(identity, xml),
             called=self._extensions.called(identity, kind, xml),
             script=self._extensions.script(identity, kind, xml),
+            for_compensation=xml.get("isForCompensation") in ("true", "1"),
+            handler=self._associated.get(identity),
         )
         if kind in SCOPES:
             self._walk(xml, identity)
@@ -203,9 +203,9 @@ class _Reader:
             self._elements[identity] = replace(
                 element,
                 incoming=tuple(f for f in self._flows if f.target == identity),
-                outgoing=tuple(f for f in self._flows if f.source == identity),
-                boundaries=tuple(e.id for e in self._elements.values() if e.attached_to == identity),
+                outgoing=tuple(f for f in reversed(self._flows) if f.source == identity),
+                boundaries=tuple(e.id for e in reversed(self._elements.values()) if e.attached_to == identity),
                 none_start=next((e.id for e in starts if e.event and e.event.kind == EventKind.NONE), None),
                 event_starts=tuple(e.id for e in starts if e.event and e.event.kind != EventKind.NONE),
-                event_subprocesses=tuple(e.id for e in inside if e.kind == Kind.EVENT_SUB_PROCESS),
+                event_subprocesses=tuple(e.id for e in reversed(inside) if e.kind == Kind.EVENT_SUB_PROCESS),
             )

@@ -40,9 +40,7 @@ class Cycle:
     start: datetime | None = None
 
     def due_after(self, moment: datetime) -> datetime | None:
-        """When it fires first, seen from ``moment``. None: never."""
-        if self.repetitions == 0:
-            return None
+        """When it fires first, seen from ``moment``; without repetitions it does so too, as in Zeebe. None: never."""
         if self.start is not None and self.start > moment:
             return self.start
         return self._following(moment)

@@ -129,7 +129,7 @@ def _correlation_key(value: object, expression: Expression) -> str:
             f"Failed to extract the correlation key for '{expression.text.removeprefix('=')}': "
             f"the value must be either a string or a number, but was {type_name(value)}.",
         )
-    return str(int(value)) if value == int(value) else str(value)
+    return str(int(value))
 
 
 def _open(work: Work, at: At, wait: _Wait) -> None:

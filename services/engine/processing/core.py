@@ -8,11 +8,11 @@ from typing import Any
 
 from services.engine.clock import EngineClock, to_millis
 from services.engine.errors import Reason, Rejection
-from services.engine.processing import jobs, messages, timers
+from services.engine.processing import jobs, messages, signals, timers
 from services.engine.processing.catalogue import Catalogue
 from services.engine.processing.elements import PROCESSORS
 from services.engine.processing.lifecycle import take_step
-from services.engine.processing.work import LookForMessage, LookForStart, Work
+from services.engine.processing.work import Broadcast, Correlate, LookForMessage, LookForStart, Work
 from services.engine.state.records import Record
 from services.engine.state.store import Store
 
@@ -92,11 +92,11 @@ class Core:
         return batch
 
     def _run(self, work: Work, command: Command) -> Any:
-        position = self._store.next_position()
+        before = len(self._store.records.batch)
         try:
             answer = command(work)
         except Rejection as rejection:
-            if self._store.records.batch and self._store.records.batch[-1].position > position:
+            if len(self._store.records.batch) > before:
                 raise  # it has begun to change things: undo them
             return rejection
         taken = 0
@@ -110,6 +110,10 @@ class Core:
             match step:
                 case LookForMessage():
                     messages.look_for_message(work, step.subscription_key)
+                case Correlate():
+                    messages.correlate(work, step.subscription_key, step.message)
+                case Broadcast():
+                    signals.broadcast(work, step.name, dict(step.variables))
                 case LookForStart():
                     messages.look_for_start(work, step.process_id, step.correlation_key)
                 case _:

@@ -1,5 +1,6 @@
 """Deploying DMN files: their decisions get versions of their own."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from services.engine.model.decisions import DecisionRequirements
@@ -30,9 +31,24 @@ def read_dmn(name: str, content: bytes, checksum: str) -> DmnFile:
 
 
 def is_unchanged(work: Work, file: DmnFile) -> bool:
-    """Whether the newest version is this very file under this name."""
-    latest = work.store.decisions.latest_requirements(file.model.id)
-    return latest is not None and latest.checksum == file.checksum and latest.resource_name == file.name
+    """Whether the newest version is this very file under this name, and no other file has had its decisions since."""
+    decisions = work.store.decisions
+    latest = decisions.latest_requirements(file.model.id)
+    if latest is None or latest.checksum != file.checksum or latest.resource_name != file.name:
+        return False
+    newest = [decisions.latest(identity) for identity in file.model.decisions]
+    return all(decision is not None and decision.requirements_key == latest.key for decision in newest)
+
+
+def doubles(files: list[DmnFile]) -> Iterator[str]:
+    """A sentence for each id that two files of one deployment have."""
+    owners: dict[tuple[str, str], str] = {}
+    for file in files:
+        ids = [("decision requirements", file.model.id), *(("decision", identity) for identity in file.model.decisions)]
+        for what, identity in ids:
+            if (what, identity) in owners:
+                yield f"The {what} id '{identity}' is in '{owners[what, identity]}' and in '{file.name}'."
+            owners[what, identity] = file.name
 
 
 def deploy_dmn(work: Work, deployment_key: int, file: DmnFile, *, keep: bool) -> DeployedDecisions:

@@ -36,14 +36,14 @@ def evaluate_called(work: Work, at: At, called: Called, decision_id: str, variab
 
 
 def evaluate_for_client(work: Work, key: int, decision_id: str, variables: dict[str, Any]) -> Evaluation:
-    """By key, or the newest with the id; raises Rejection (a decision that fails is told in the result)."""
-    if key <= 0 and not decision_id:
+    """The newest with the id, else by key; raises Rejection (a decision that fails is told in the result)."""
+    if key < 0 and not decision_id:
         raise Rejection(
             Reason.INVALID_ARGUMENT, "Expected either a decision id or a valid decision key, but none provided"
         )
-    decision = work.store.decisions.by_key(key) if key > 0 else work.store.decisions.latest(decision_id)
+    decision = work.store.decisions.latest(decision_id) if decision_id else work.store.decisions.by_key(key)
     if decision is None:
-        what = f"key '{key}'" if key > 0 else f"id '{decision_id}'"
+        what = f"id '{decision_id}'" if decision_id else f"key '{key}'"
         raise Rejection(
             Reason.INVALID_ARGUMENT,
             f"Expected to evaluate decision '{decision_id or key}', but no decision found for {what}",

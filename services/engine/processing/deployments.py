@@ -11,6 +11,7 @@ from services.engine.processing.decision_deployments import (
     DeployedDecisions,
     DmnFile,
     deploy_dmn,
+    doubles,
     is_unchanged,
     read_dmn,
 )
@@ -39,20 +40,21 @@ class Deployed:
 
 
 def deploy(work: Work, resources: list[Resource]) -> Deployed:
-    """Raises Rejection with every problem. What is unchanged keeps its version, unless something with it changed."""
+    """Raises Rejection with every problem.
+
+    What is unchanged keeps its version, unless the parts of the deployment are bound to each other and one changed.
+    """
     if not resources:
         raise Rejection(Reason.INVALID_ARGUMENT, "Expected to deploy at least one resource, but none given")
     models, tables = _read(resources)
-    unchanged = all(
-        _unchanged(work, resource, process) is not None for resource, processes in models for process in processes
-    ) and all(is_unchanged(work, table) for table in tables)
+    renew = _are_bound(models) and not _are_unchanged(work, models, tables)
     key = work.store.next_key()
     processes = [
-        (_unchanged(work, resource, process) if unchanged else None) or _add(work, key, resource, process)
+        (None if renew else _unchanged(work, resource, process)) or _add(work, key, resource, process)
         for resource, found in models
         for process in found
     ]
-    decisions = [deploy_dmn(work, key, table, keep=unchanged) for table in tables]
+    decisions = [deploy_dmn(work, key, table, keep=not renew and is_unchanged(work, table)) for table in tables]
     work.record(key, "DEPLOYMENT", "CREATED", {"resources": [r.name for r in resources]})
     return Deployed(key, processes, decisions)
 
@@ -77,6 +79,7 @@ def _read(resources: list[Resource]) -> tuple[list[tuple[Resource, list[Process]
             if process.id in owners:
                 problems.append(f"The process id '{process.id}' is in '{owners[process.id]}' and in '{resource.name}'.")
             owners[process.id] = resource.name
+    problems.extend(doubles(tables))
     decisions = {identity for table in tables for identity in table.model.decisions}
     for resource, processes in models:
         for process in processes:
@@ -87,6 +90,18 @@ def _read(resources: list[Resource]) -> tuple[list[tuple[Resource, list[Process]
             "Expected to deploy new resources, but encountered the following errors:\n" + "\n".join(problems),
         )
     return models, tables
+
+
+def _are_bound(models: list[tuple[Resource, list[Process]]]) -> bool:
+    """Whether something calls what is deployed with it."""
+    elements = [element for _, found in models for process in found for element in process.elements.values()]
+    return any(e.called is not None and e.called.binding == Binding.DEPLOYMENT for e in elements)
+
+
+def _are_unchanged(work: Work, models: list[tuple[Resource, list[Process]]], tables: list[DmnFile]) -> bool:
+    return all(
+        _unchanged(work, resource, process) is not None for resource, found in models for process in found
+    ) and all(is_unchanged(work, table) for table in tables)
 
 
 def _unbound(process: Process, processes: set[str], decisions: set[str]) -> Iterator[str]:

@@ -8,16 +8,14 @@ from services.engine.state.instances import Trigger
 
 
 def throw_escalation(work: Work, at: At, code: str) -> bool:
-    """Returns whether the catching event interrupts, and so ends, the thrower."""
-    catch = find_catch(work, at, EventKind.ESCALATION, code)
+    """Returns whether the thrower stays: what catches it interrupts it, or would if it could, as in Zeebe."""
+    catch = find_catch(work, work.at(at.instance, at.scope), EventKind.ESCALATION, code)
+    caught = catch is not None and trigger(work, catch.host, Trigger(catch.catching.id, {}))
     value = {
         **work.origin(at.instance),
         "escalationCode": code,
         "throwElementId": at.element.id,
         "catchElementId": catch.catching.id if catch is not None else "",
     }
-    work.record(work.store.next_key(), "ESCALATION", "ESCALATED" if catch is not None else "NOT_ESCALATED", value)
-    if catch is None:
-        return False
-    trigger(work, catch.host, Trigger(catch.catching.id, {}))
-    return catch.catching.interrupting
+    work.record(work.store.next_key(), "ESCALATION", "ESCALATED" if caught else "NOT_ESCALATED", value)
+    return catch is not None and catch.catching.interrupting

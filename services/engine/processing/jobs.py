@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 from services.engine.clock import at_most_latest
@@ -18,6 +19,8 @@ from services.engine.state.instances import Trigger
 from services.engine.state.jobs import Job
 
 NO_CATCH = "NO_CATCH_EVENT_FOUND"
+_MOST_BYTES = 4 * 1024 * 1024 - 64 * 1024  # of one job: gRPC takes messages of 4 MiB
+_NUMBERS_BYTES = 128  # of a job's keys and counts in an answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,7 @@ class HandedOut:
 def evaluate_job(work: Work, at: At) -> JobSpec:
     """Raises Trouble where type, retries or a header has no usable value."""
     definition = given(at.element.job)
-    job_type = evaluate(work, at, definition.type)
+    job_type = _typed(definition.type, evaluate(work, at, definition.type))
     if not isinstance(job_type, str):
         raise _unusable(definition.type, "STRING", job_type)
     if not job_type:
@@ -51,16 +54,38 @@ def evaluate_job(work: Work, at: At) -> JobSpec:
             ErrorType.EXTRACT_VALUE,
             f"Expected result of the expression '{text}' to be a not-empty string, but was an empty string.",
         )
-    retries = evaluate(work, at, definition.retries)
-    if isinstance(retries, str) and retries.strip().isdigit():
-        retries = int(retries)
+    retries = _typed(definition.retries, evaluate(work, at, definition.retries))
     if isinstance(retries, bool) or not isinstance(retries, int | float):
         raise _unusable(definition.retries, "NUMBER", retries)
-    headers = {key: evaluate(work, at, value) for key, value in definition.headers}
-    texts = {
-        k: v if isinstance(v, str) else json.dumps(v, ensure_ascii=False) for k, v in headers.items() if v is not None
-    }
-    return JobSpec(job_type, int(retries), texts)
+    headers = {key: _header(work, at, key, value) for key, value in definition.headers}
+    return JobSpec(job_type, int(retries), {key: text for key, text in headers.items() if text})
+
+
+def _typed(expression: Expression, value: Any) -> Any:
+    """Plain text that is a number counts as one, as in Zeebe."""
+    if expression.compiled is not None:
+        return value
+    try:
+        number = float(value)
+    except ValueError:
+        return value
+    return number if isfinite(number) else value
+
+
+def _header(work: Work, at: At, key: str, expression: Expression) -> str:
+    """The text of a header; candidates are a list of texts, dates may be left open. Raises Trouble."""
+    value = evaluate(work, at, expression)
+    if expression.compiled is None:
+        return str(value)
+    if value is None and key.endswith("Date"):
+        return ""
+    if "candidate" not in key:
+        if not isinstance(value, str):
+            raise _unusable(expression, "STRING", value)
+        return value
+    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+        raise _unusable(expression, "ARRAY", value)
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def _unusable(expression: Expression, wanted: str, value: object) -> Trouble:
@@ -104,16 +129,23 @@ def cancel_jobs(work: Work, at: At) -> None:
 def activate_jobs(
     work: Work, job_type: str, *, worker: str, timeout: int, most: int, names: list[str], budget: int
 ) -> list[HandedOut]:
-    """Hand out the oldest jobs of a type for ``timeout`` ms, as many as fit into ``budget`` bytes of variables."""
+    """Hand out the oldest jobs of a type for ``timeout`` ms, as many as fit into ``budget`` bytes.
+
+    One that no message could hold becomes an incident; with less variables to fetch it can be resolved.
+    """
     handed_out: list[HandedOut] = []
     used = 0
     for job in work.store.jobs.activatable(job_type, most):
         instance = given(work.store.instances.look(job.instance_key))
         variables = visible_document(instance, instance.nodes[job.node_key], names)
-        used += len(json.dumps(variables)) + len(job.headers)
+        size = len(json.dumps(variables, ensure_ascii=False).encode()) + len(job.headers.encode())
+        used += size + len(job_type) + len(worker) + len(job.element_id) + _NUMBERS_BYTES
         if handed_out and used > budget:
             work.available.add(job_type)
             break
+        if size > _MOST_BYTES:
+            _refuse_too_large(work, given(work.find(job.instance_key, job.node_key)), job)
+            continue
         job.state, job.worker, job.due = states.ACTIVATED, worker, at_most_latest(work.millis() + timeout)
         work.store.jobs.save(job)
         handed_out.append(HandedOut(job, instance.process_id, instance.version, variables))
@@ -129,6 +161,18 @@ def activate_jobs(
         }
         work.record(work.store.next_key(), "JOB_BATCH", "ACTIVATED", value)
     return handed_out
+
+
+def _refuse_too_large(work: Work, at: At, job: Job) -> None:
+    job.state = states.FAILED
+    work.store.jobs.save(job)
+    work.available.add(job.type)  # those behind it
+    trouble = Trouble(
+        ErrorType.MESSAGE_SIZE_EXCEEDED,
+        f"The job with key '{job.key}' cannot be activated, because it is larger than the message size that workers "
+        "can take (4 MB). Fetch fewer variables, or make their values smaller.",
+    )
+    work.incident(at, trouble, job_key=job.key)
 
 
 def complete_job(work: Work, key: int, variables: dict[str, Any]) -> None:
@@ -205,6 +249,14 @@ def update_timeout(work: Work, key: int, timeout: int) -> None:
     job.due = at_most_latest(work.millis() + timeout)
     work.store.jobs.save(job)
     _record(work, job, "TIMEOUT_UPDATED")
+
+
+def give_back(work: Work, keys: list[int]) -> None:
+    """Activated jobs that did not reach their worker may be fetched again at once, with the same retries."""
+    for key in keys:
+        job = work.store.jobs.get(key)
+        if job is not None and job.state == states.ACTIVATED:
+            _release(work, job, "YIELDED")
 
 
 def due_again(work: Work, key: int) -> None:

@@ -18,8 +18,10 @@ def tokens_to_take(instance: Instance, process: Process, scope: Node, element: E
         flows = [f.id for f in element.incoming] or [arrived_on]
         return flows if all(scope.tokens.get(f) for f in flows) else []
     if is_inclusive_join(element):
-        waits = any(_reaches(process, start, element.id) for start in _under_way(instance, process, scope, element))
-        return [] if waits else [f.id for f in element.incoming if scope.tokens.get(f.id)]
+        taken = [f.id for f in element.incoming if scope.tokens.get(f.id)]
+        under_way = _under_way(instance, process, scope, element)
+        waits = any(_reaches(process, start, element.id, taken) for start in under_way)
+        return [] if waits else taken
     return [arrived_on]
 
 
@@ -46,14 +48,15 @@ def _under_way(instance: Instance, process: Process, scope: Node, join: Element)
     yield from (targets[token] for token in scope.tokens if token in targets and targets[token] != join.id)
 
 
-def _reaches(process: Process, start: str, goal: str) -> bool:
-    """Whether a token at ``start`` may come to ``goal``, through flows and boundary events."""
+def _reaches(process: Process, start: str, goal: str, taken: list[str]) -> bool:
+    """Whether a token at ``start`` may come to ``goal``, through flows but those ``taken`` and boundary events."""
     seen: set[str] = set()
     ahead = [start]
     while ahead:
         current = ahead.pop()
         element = process.elements[current]
-        following = [f.target for f in element.outgoing] + list(element.boundaries) + process.links.get(current, [])
+        following = [f.target for f in element.outgoing if f.id not in taken]
+        following += [*element.boundaries, *process.links.get(current, [])]
         if goal in following:
             return True
         ahead += [e for e in following if e not in seen]

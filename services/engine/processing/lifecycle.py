@@ -5,6 +5,7 @@ from typing import Any
 
 from services.engine.errors import Trouble
 from services.engine.model.bpmn import Element, Flow, Kind
+from services.engine.processing.compensation import forget, remember, settle
 from services.engine.processing.joins import BY_EVENT, tokens_to_take, waiting_joins
 from services.engine.processing.variables import set_local
 from services.engine.processing.work import Activate, At, Complete, Enter, LookForStart, Terminate, Work
@@ -69,28 +70,44 @@ def _enter(work: Work, step: Enter) -> None:
     found = work.find(step.instance_key, step.scope_key)
     if found is None:
         return
-    scope, element = found.node, found.process.elements[step.element_id]
-    if not _use_tokens(found, element, step):
-        return
+    element = found.process.elements[step.element_id]
+    if _use_tokens(found, element, step):
+        _begin(work, found, element, step.trigger, index=step.index, local=step.local, node_key=step.node_key)
+
+
+def begin_event(work: Work, around: At, event: Trigger) -> None:
+    """A boundary event has happened: it is activated in the same step."""
+    _begin(work, around, around.process.elements[event.element_id], event)
+
+
+def _begin(
+    work: Work,
+    found: At,
+    element: Element,
+    trigger: Trigger | None,
+    *,
+    index: int = 0,
+    local: Mapping[str, Any] | None = None,
+    node_key: int = 0,
+) -> None:
+    scope = found.node
     inner = scope.kind == Kind.MULTI_INSTANCE_BODY
     kind = Kind.MULTI_INSTANCE_BODY if element.loop is not None and not inner else element.kind
-    node = Node(work.store.next_key(), element.id, kind, scope.key, trigger=step.trigger)
-    if step.index:
-        node.memo = {"index": step.index}
+    node = Node(node_key or work.store.next_key(), element.id, kind, scope.key, trigger=trigger)
+    if index:
+        node.memo = {"index": index}
     found.instance.nodes[node.key] = node
     scope.children[node.key] = None
     at = At(found.instance, found.process, element, node)
     work.transition(at, "ELEMENT_ACTIVATING")
-    set_local(work, at.instance, node, step.local)
+    set_local(work, at.instance, node, local or {})
     _attempt(work, at, work.processor(node).activate)
 
 
 def _use_tokens(found: At, element: Element, step: Enter) -> bool:
     """Take the tokens that let the element be entered; False while a join still waits, or if its scope ends."""
     scope = found.node
-    if scope.state != ACTIVATED or scope.ended:
-        return False
-    if scope.interrupted_by is not None and element.kind != Kind.EVENT_SUB_PROCESS:
+    if scope.ended or not _goes_on(found, element):
         return False
     needed = tokens_to_take(found.instance, found.process, scope, element, step.flow or BY_EVENT)
     for token in needed:
@@ -100,7 +117,22 @@ def _use_tokens(found: At, element: Element, step: Enter) -> bool:
     return bool(needed)
 
 
+def _goes_on(around: At, element: Element) -> bool:
+    """Whether the scope lets an element in it go on: it runs, and nothing but this element has interrupted it."""
+    scope = around.node
+    if scope.state != ACTIVATED or ended_early(scope):
+        return False
+    return scope.interrupted_by is None or around.process.elements[scope.interrupted_by].scope == element.id
+
+
+def ended_early(scope: Node) -> bool:
+    """A terminate end event has ended the scope; what a multi-instance ends early still finishes its step."""
+    return scope.ended and scope.kind != Kind.MULTI_INSTANCE_BODY
+
+
 def _complete(work: Work, at: At) -> None:
+    if at.element.kind != Kind.PROCESS and not _goes_on(work.at(at.instance, at.scope), at.element):
+        return
     if at.node.state == ACTIVATED:
         at.node.state = COMPLETING
         work.transition(at, "ELEMENT_COMPLETING")
@@ -134,6 +166,7 @@ def completing_child(work: Work, at: At) -> None:
 
 def completed(work: Work, at: At, flows: tuple[Flow, ...] | None = None, trigger: Trigger | None = None) -> None:
     """The element is done: its tokens go on, or its scope looks whether it is done too."""
+    remember(work, at)
     work.transition(at, "ELEMENT_COMPLETED")
     if at.element.kind == Kind.PROCESS:
         _process_ended(work, at, completed_normally=True)
@@ -146,6 +179,7 @@ def completed(work: Work, at: At, flows: tuple[Flow, ...] | None = None, trigger
     if not taken:
         scope = work.at(at.instance, at.scope)
         work.processor(scope.node).child_completed(work, scope)
+    settle(work, at)
 
 
 def terminated(work: Work, at: At) -> None:
@@ -155,16 +189,17 @@ def terminated(work: Work, at: At) -> None:
         _process_ended(work, at, completed_normally=False)
         return
     _remove(at)
+    forget(work, at)
     scope, pending = at.scope, at.node.pending
     interrupted = pending is not None and at.process.elements[pending.element_id].kind == Kind.BOUNDARY_EVENT
     if (
         interrupted
         and scope.state == ACTIVATED
-        and not scope.is_interrupted()
-        and not scope.ended
+        and scope.interrupted_by is None
+        and not ended_early(scope)
         and pending is not None
     ):
-        enter(work, at.instance, scope, pending.element_id, trigger=pending)
+        begin_event(work, work.at(at.instance, scope), pending)
         return
     _try_joins(work, at)
     around = work.at(at.instance, scope)
@@ -207,7 +242,7 @@ def _process_ended(work: Work, at: At, *, completed_normally: bool) -> None:
     if caller is None:
         return
     caller.node.called = 0
-    if completed_normally:
+    if completed_normally and caller.node.state == ACTIVATED:
         caller.node.trigger = Trigger(caller.element.id, dict(at.node.variables))
         complete(work, caller)
     else:

@@ -8,7 +8,7 @@ from services.engine.errors import Reason, Rejection
 from services.engine.processing.catching import record_message
 from services.engine.processing.starting import start_by_event
 from services.engine.processing.triggering import can_trigger, trigger
-from services.engine.processing.work import Work
+from services.engine.processing.work import Correlate, LookForMessage, Work
 from services.engine.state.instances import Trigger
 from services.engine.state.messages import Message, MessageSubscription
 
@@ -31,8 +31,9 @@ def publish(work: Work, name: str, key: str, *, ttl: int, message_id: str, varia
     )
     work.store.messages.add(message)
     _record(work, message, "PUBLISHED")
-    had = _to_subscriptions(work, message)
-    _to_starts(work, message, had)
+    chosen = _subscriptions(work, message)
+    _to_starts(work, message, set(chosen))
+    work.steps.extend(Correlate(key, message) for key in chosen.values())
     if ttl <= 0:
         _expire(work, message)
     return message.key
@@ -50,13 +51,14 @@ def _expire(work: Work, message: Message) -> None:
     _record(work, message, "EXPIRED")
 
 
-def _to_subscriptions(work: Work, message: Message) -> set[str]:
-    """Once for each process id; returns those that got it."""
-    had: set[str] = set()
+def _subscriptions(work: Work, message: Message) -> dict[str, int]:
+    """The key of the subscription that gets it, one for each process id."""
+    chosen: dict[str, int] = {}
     for subscription in work.store.messages.subscribers(message.name, message.correlation_key):
-        if subscription.process_id not in had and _correlate(work, message, subscription):
-            had.add(subscription.process_id)
-    return had
+        if subscription.process_id not in chosen:
+            chosen[subscription.process_id] = subscription.key
+            work.store.messages.correlated(message.key, subscription.process_id)
+    return chosen
 
 
 def _to_starts(work: Work, message: Message, had: set[str]) -> None:
@@ -73,29 +75,47 @@ def _start(work: Work, message: Message, process_id: str, definition_key: int, e
     start_by_event(work, definition_key, element_id, json.loads(message.variables), message.correlation_key or None)
 
 
-def _correlate(work: Work, message: Message, subscription: MessageSubscription) -> bool:
+def correlate(work: Work, subscription_key: int, message: Message) -> None:
+    """The message reaches its element; one that does not wait any more leaves it to the next subscription."""
+    subscription = work.store.messages.subscription(subscription_key)
+    if subscription is None:
+        return
     at = work.find(subscription.instance_key, subscription.node_key)
     if at is None or not can_trigger(at, at.process.elements[subscription.element_id]):
-        return False
-    work.store.messages.correlated(message.key, subscription.process_id)
+        _pass_on(work, subscription, message)
+        return
     record_message(work, at, subscription, "CORRELATED", message.key)
     if subscription.interrupting:
         work.store.messages.unsubscribe(subscription.key)
         at.node.messages.remove(subscription.key)
-    return trigger(work, at, Trigger(subscription.element_id, json.loads(message.variables)))
+    else:
+        work.steps.append(LookForMessage(subscription.key))
+    trigger(work, at, Trigger(subscription.element_id, json.loads(message.variables)))
+
+
+def _pass_on(work: Work, subscription: MessageSubscription, message: Message) -> None:
+    """A message that is kept goes on to the next subscription of the process, or waits for one."""
+    if work.store.messages.get(message.key) is None:
+        return
+    others = work.store.messages.subscribers(message.name, message.correlation_key)
+    following = [s for s in others if s.process_id == subscription.process_id and s.key > subscription.key]
+    if following:
+        work.steps.append(Correlate(following[0].key, message))
+    else:
+        work.store.messages.uncorrelated(message.key, subscription.process_id)
 
 
 def look_for_message(work: Work, subscription_key: int) -> None:
-    """A subscription was opened: the oldest message that waits for it comes at once; not interrupting, all do."""
-    while True:
-        subscription = work.store.messages.subscription(subscription_key)
-        if subscription is None:
-            return
-        waiting = work.store.messages.waiting(
-            subscription.name, subscription.correlation_key, subscription.process_id, work.millis()
-        )
-        if waiting is None or not _correlate(work, waiting, subscription):
-            return
+    """A subscription was opened, or has got a message and stays: the oldest message that waits for it is next."""
+    subscription = work.store.messages.subscription(subscription_key)
+    if subscription is None:
+        return
+    waiting = work.store.messages.waiting(
+        subscription.name, subscription.correlation_key, subscription.process_id, work.millis()
+    )
+    if waiting is not None:
+        work.store.messages.correlated(waiting.key, subscription.process_id)
+        work.steps.append(Correlate(subscription.key, waiting))
 
 
 def look_for_start(work: Work, process_id: str, correlation_key: str) -> None:

@@ -10,7 +10,7 @@ from services.engine.processing import lifecycle
 from services.engine.processing.catching import open_catches
 from services.engine.processing.joins import BY_EVENT
 from services.engine.processing.variables import set_local
-from services.engine.processing.work import At, Enter, LookForMessage, LookForStart, Step, Terminate, Work
+from services.engine.processing.work import Activate, At, Complete, Enter, Step, Terminate, Work
 from services.engine.state.instances import ACTIVATED, Instance, Node, Trigger
 
 _UNSUPPORTED = frozenset({Kind.START_EVENT, Kind.BOUNDARY_EVENT, Kind.PROCESS})
@@ -71,8 +71,9 @@ def place(work: Work, root: At, activation: Activation) -> Enter:
     _set(work, root, activation, "")
     _set(work, root, activation, process.id)
     for around in reversed(list(_scopes(process, element))[:-1]):
-        scope = _running(instance, scope, around, activation.ancestor) or _open(work, root, scope, around)
-        _set(work, work.at(instance, scope), activation, around.id)
+        for _ in range(1 if around.loop is None else 2):  # a multi-instance is a scope around each of its instances
+            scope = _running(instance, scope, around, activation.ancestor) or _open(work, root, scope, around)
+            _set(work, work.at(instance, scope), activation, around.id)
     scope.tokens[BY_EVENT] = scope.tokens.get(BY_EVENT, 0) + 1
     local = {n: v for target, document in activation.variables if target == element.id for n, v in document.items()}
     trigger = Trigger(element.event_starts[0], {}) if element.kind == Kind.EVENT_SUB_PROCESS else None
@@ -160,10 +161,10 @@ def _take_all(work: Work, steps: list[Terminate]) -> None:
     work.steps.extend(steps)
     while work.steps:
         step = work.steps.popleft()
-        if isinstance(step, LookForMessage | LookForStart):
-            waiting.append(step)
-        else:
+        if isinstance(step, Enter | Activate | Complete | Terminate):
             lifecycle.take_step(work, step)
+        else:
+            waiting.append(step)
     work.steps.extend(waiting)
 
 

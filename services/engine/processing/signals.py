@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from services.engine.processing.catching import close_catches
 from services.engine.processing.starting import start_by_event
 from services.engine.processing.triggering import trigger
 from services.engine.processing.work import Work
@@ -17,8 +16,6 @@ def broadcast(work: Work, name: str, variables: dict[str, Any]) -> int:
         start_by_event(work, start.definition_key, start.element_id, variables)
     for subscription in work.store.signals.subscribers(name):
         at = work.find(subscription.instance_key, subscription.node_key)
-        if at is None or not trigger(work, at, Trigger(subscription.element_id, variables)):
-            continue
-        if at.process.elements[subscription.element_id].interrupting:
-            close_catches(work, at, subscription.element_id.__eq__)
+        if at is not None:
+            trigger(work, at, Trigger(subscription.element_id, variables))
     return key

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 from services.engine.model.bpmn import Element, EventKind, Kind
 from services.engine.processing.catching import hosted_events
-from services.engine.processing.triggering import can_trigger
+from services.engine.processing.triggering import is_interrupted
 from services.engine.processing.work import At, Work
+from services.engine.state.instances import ACTIVATED
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,34 +17,28 @@ class Catch:
     catching: Element
 
 
-def find_catch(work: Work, thrower: At, kind: EventKind, code: str) -> Catch | None:
-    """What catches an error or escalation thrown at ``thrower``: the nearest scope, there the exact code first.
+def find_catch(work: Work, source: At, kind: EventKind, code: str) -> Catch | None:
+    """What catches an error or escalation: looked for from ``source`` outwards, in a scope the exact code first.
 
-    As in Zeebe, a scope that an event subprocess has interrupted ends the search in its instance, which goes on
-    at the caller; its own boundary events still catch escalations, but no errors.
+    As in Zeebe, a scope that was interrupted or ends is left for the caller: for errors at once, for escalations
+    after its own events. What is found may be unable to react; then nothing does.
     """
-    came_from: Element | None = None
-    at: At | None = thrower
+    at: At | None = source
     while at is not None:
-        interrupted = at.node.interrupted_by is not None
-        if interrupted and kind == EventKind.ERROR:
-            came_from, at = at.element, work.parent_call(at.instance)
+        runs = at.node.state == ACTIVATED and not is_interrupted(at.node)
+        if runs or kind == EventKind.ESCALATION:
+            found = _match(at, kind, code)
+            if found is not None:
+                return Catch(at, found)
+        if runs and at.element.kind != Kind.PROCESS:
+            at = work.at(at.instance, at.scope)
             continue
-        candidates = [e for e in hosted_events(at) if _matches(at, e, kind, code, came_from)]
-        exact = next((e for e in candidates if e.event is not None and e.event.code is not None), None)
-        found = exact or next(iter(candidates), None)
-        if found is not None:
-            return Catch(at, found)
-        came_from = at.element
-        is_process = at.element.kind == Kind.PROCESS
-        at = work.parent_call(at.instance) if is_process or interrupted else work.at(at.instance, at.scope)
+        caller = work.parent_call(at.instance)
+        at = caller if caller is not None and caller.node.state == ACTIVATED else None
     return None
 
 
-def _matches(at: At, catching: Element, kind: EventKind, code: str, came_from: Element | None) -> bool:
-    event = catching.event
-    if event is None or event.kind != kind or not can_trigger(at, catching):
-        return False
-    if came_from is not None and catching.scope == came_from.id and catching.interrupting:
-        return False  # what handles an event does not catch what it throws itself
-    return event.code is None or event.code.text == code
+def _match(at: At, kind: EventKind, code: str) -> Element | None:
+    events = [(e, e.event) for e in hosted_events(at) if e.event is not None and e.event.kind == kind]
+    exact = next((e for e, event in events if event.code is not None and event.code.text == code), None)
+    return exact or next((e for e, event in events if event.code is None), None)

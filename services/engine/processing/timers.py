@@ -1,11 +1,13 @@
 """Timers that are due: they reach their element, or start a process, and cycles are set anew."""
 
-from services.engine.clock import from_millis, to_millis
+from services.engine.clock import LATEST_MILLIS, from_millis, to_millis
+from services.engine.model.bpmn import given
 from services.engine.model.timers import parse_cycle
 from services.engine.processing.catching import add_timer, record_timer
 from services.engine.processing.starting import start_by_event
-from services.engine.processing.triggering import trigger
-from services.engine.processing.work import Work
+from services.engine.processing.triggering import can_trigger, trigger
+from services.engine.processing.variables import evaluate_text
+from services.engine.processing.work import At, Work
 from services.engine.state.instances import Trigger
 from services.engine.state.timers import Timer
 
@@ -15,31 +17,36 @@ def fire(work: Work, key: int) -> None:
     timer = work.store.timers.get(key)
     if timer is None or timer.due > work.millis():
         return
-    work.store.timers.remove(key)
-    if not timer.instance_key:
-        record_timer(work, timer, "TRIGGERED")
-        start_by_event(work, timer.definition_key, timer.element_id, {})
-        _again(work, timer)
+    at = work.find(timer.instance_key, timer.node_key) if timer.instance_key else None
+    if at is not None and not can_trigger(at, at.process.elements[timer.element_id]):
+        work.store.timers.put_off(key, LATEST_MILLIS)  # it stays until its element, which does not come back, is gone
         return
-    at = work.find(timer.instance_key, timer.node_key)
+    work.store.timers.remove(key)
+    record_timer(work, timer, "TRIGGERED")
     if at is None:
+        start_by_event(work, timer.definition_key, timer.element_id, {})
+        _again(work, timer, timer.cycle)
         return
     at.node.timers.remove(key)
-    if not trigger(work, at, Trigger(timer.element_id, {})):
-        record_timer(work, timer, "CANCELED")  # its element is on the way out and cannot come back
-        return
-    record_timer(work, timer, "TRIGGERED")
-    following = _again(work, timer)
+    trigger(work, at, Trigger(timer.element_id, {}))
+    following = _again(work, timer, _cycle_now(work, at, timer))
     if following is not None:
         at.node.timers.append(following)
 
 
-def _again(work: Work, timer: Timer) -> int | None:
+def _cycle_now(work: Work, at: At, timer: Timer) -> str | None:
+    """The cycle as its expression gives it after each firing; how often it still fires was fixed at the first."""
+    if timer.cycle is None:
+        return None
+    return evaluate_text(work, at, given(given(at.process.elements[timer.element_id].event).timer))
+
+
+def _again(work: Work, timer: Timer, cycle: str | None) -> int | None:
     """The next firing of a cycle: a period after it was due, or after now where that has passed; none is caught up."""
-    if timer.cycle is None or timer.repetitions in (0, 1):
+    if cycle is None or timer.repetitions in (0, 1):
         return None
     rest = timer.repetitions - 1 if timer.repetitions > 0 else -1
-    due = parse_cycle(timer.cycle).due_again(from_millis(timer.due), work.now())
+    due = parse_cycle(cycle).due_again(from_millis(timer.due), work.now())
     if due is None:
         return None
     key = work.store.next_key()
@@ -50,7 +57,7 @@ def _again(work: Work, timer: Timer) -> int | None:
         timer.node_key,
         timer.element_id,
         timer.definition_key,
-        timer.cycle,
+        cycle,
         rest,
     )
     add_timer(work, following)

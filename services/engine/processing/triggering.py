@@ -2,21 +2,26 @@
 
 from services.engine.model.bpmn import Element, Kind
 from services.engine.processing.catching import close_event_subprocesses
-from services.engine.processing.lifecycle import complete, enter, terminate_children
+from services.engine.processing.lifecycle import begin_event, complete, ended_early, enter, terminate_children
 from services.engine.processing.work import At, Terminate, Work
-from services.engine.state.instances import ACTIVATED, Trigger
+from services.engine.state.instances import ACTIVATED, Node, Trigger
 
 
 def can_trigger(at: At, catching: Element) -> bool:
     """Whether the element still reacts to the event."""
     node = at.node
-    if node.state != ACTIVATED or node.ended:
+    if node.state != ACTIVATED or node.ended or (node.scope and is_interrupted(at.scope)):
         return False
     if catching.kind == Kind.BOUNDARY_EVENT:
         return node.pending is None or at.process.elements[node.pending.element_id].kind != Kind.BOUNDARY_EVENT
     if catching.kind == Kind.START_EVENT:
         return not node.is_interrupted()
     return node.trigger is None and node.pending is None
+
+
+def is_interrupted(scope: Node) -> bool:
+    """By an event subprocess that has begun, or by a terminate end event."""
+    return scope.interrupted_by is not None or ended_early(scope)
 
 
 def trigger(work: Work, at: At, event: Trigger) -> bool:
@@ -39,7 +44,7 @@ def _boundary(work: Work, at: At, catching: Element, event: Trigger) -> None:
         at.node.pending = event
         work.steps.append(Terminate(at.instance.key, at.node.key))
     else:
-        enter(work, at.instance, at.scope, catching.id, trigger=event)
+        begin_event(work, work.at(at.instance, at.scope), event)
 
 
 def _event_subprocess(work: Work, at: At, start: Element, event: Trigger) -> None:

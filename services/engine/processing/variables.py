@@ -4,8 +4,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from services.engine.errors import ErrorType
-from services.engine.model.expression import Expression
+from services.engine.errors import ErrorType, Trouble
+from services.engine.model.expression import Expression, type_name
 from services.engine.processing.work import At, Work
 from services.engine.state.instances import Instance, Node
 
@@ -55,6 +55,18 @@ def evaluate(
     return expression.evaluate(Visible(at.instance, node or at.node, extra), work.now, error_type)
 
 
+def evaluate_text(work: Work, at: At, expression: Expression) -> str:
+    """The text that an expression gives, seen from the element; raises Trouble where it gives something else."""
+    value = evaluate(work, at, expression)
+    if not isinstance(value, str):
+        raise Trouble(
+            ErrorType.EXTRACT_VALUE,
+            f"Expected result of the expression '{expression.text.removeprefix('=')}' to be 'STRING', "
+            f"but was '{type_name(value)}'.",
+        )
+    return value
+
+
 def visible_document(instance: Instance, node: Node, names: list[str] | None = None) -> dict[str, Any]:
     """All variables a node sees, or the named ones it has."""
     document: dict[str, Any] = {}
@@ -89,8 +101,8 @@ def merge(work: Work, instance: Instance, node: Node, document: Mapping[str, Any
 
 
 def same(one: Any, other: Any) -> bool:
-    """Equal as JSON: 1 and true differ, 1 and 1.0 too."""
-    return bool(one == other) and json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
+    """Equal as written: 1 and true differ, 1 and 1.0 too, and what has its names in another order."""
+    return bool(one == other) and json.dumps(one) == json.dumps(other)
 
 
 def _put(work: Work, instance: Instance, node: Node, *, name: str, value: Any, intent: str) -> None:

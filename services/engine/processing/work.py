@@ -12,6 +12,7 @@ from services.engine.model.bpmn import Element, Kind, Process
 from services.engine.processing.catalogue import Catalogue
 from services.engine.state.incidents import Incident
 from services.engine.state.instances import Instance, Node, Trigger
+from services.engine.state.messages import Message
 from services.engine.state.records import Record
 from services.engine.state.store import Store
 
@@ -51,6 +52,7 @@ class Enter:
     trigger: Trigger | None = None
     index: int = 0
     local: Mapping[str, Any] = field(default_factory=dict)
+    node_key: int = 0  # where it was promised before
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,22 @@ class LookForMessage:
 
 
 @dataclass(frozen=True, slots=True)
+class Correlate:
+    """A message comes to a subscription that it was chosen for."""
+
+    subscription_key: int
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class Broadcast:
+    """A signal that was thrown inside a process."""
+
+    name: str
+    variables: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class LookForStart:
     """A correlation key is free again: look for a message that waits to start the process."""
 
@@ -88,7 +106,11 @@ class LookForStart:
     correlation_key: str
 
 
-Step = Enter | Activate | Complete | Terminate | LookForMessage | LookForStart
+Step = Enter | Activate | Complete | Terminate | LookForMessage | Correlate | Broadcast | LookForStart
+
+
+def _event_type(element: Element) -> str:
+    return "COMPENSATION" if element.for_compensation else "UNSPECIFIED"
 
 
 class Processor(Protocol):
@@ -176,7 +198,7 @@ class Work:
             "version": at.instance.version,
             "elementId": at.element.id,
             "bpmnElementType": at.node.kind,
-            "bpmnEventType": event.kind.value if event is not None else "UNSPECIFIED",
+            "bpmnEventType": event.kind.value if event is not None else _event_type(at.element),
             "flowScopeKey": at.node.scope or -1,
             "parentProcessInstanceKey": parent[0],
             "parentElementInstanceKey": parent[1],

@@ -3,7 +3,7 @@
 import json
 import sqlite3
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, TypedDict
 
 from sqlalchemy import bindparam, delete, insert, select
 from sqlalchemy.dialects.sqlite import insert as upsert
@@ -26,13 +26,30 @@ class Trigger:
     is_error: bool = False
 
 
+class Compensation(TypedDict):
+    """A completed activity that can be undone, by its ``handler`` ("" = by what completed inside it).
+
+    ``node`` and ``scope`` are the keys it ran with; ``thrower`` is the event that undoes it (0 = none yet) and
+    ``handler_node`` what runs to undo it.
+    """
+
+    key: int
+    activity: str
+    node: int
+    scope: int
+    handler: str
+    handler_node: int
+    thrower: int
+
+
 @dataclass(slots=True)
 class Node:
     """One running element: a task somebody works on, a scope, a waiting event.
 
     ``tokens`` counts, in a scope, the tokens on each flow that have not entered an element yet; ``pending`` is
     the event that interrupts the node, kept until what it interrupts is gone; ``trigger`` the variables the node
-    was completed with; ``memo`` what its processor has to remember (a chosen flow, the counts of a multi-instance).
+    was completed with; ``memo`` what its processor has to remember (a chosen flow, the counts of a multi-instance);
+    ``compensations`` what can be undone in the instance, kept at its root.
     """
 
     key: int
@@ -54,6 +71,7 @@ class Node:
     ended: bool = False
     called: int = 0
     memo: dict[str, Any] | None = None
+    compensations: list[Compensation] = field(default_factory=list)
 
     def is_interrupted(self) -> bool:
         return self.pending is not None or self.interrupted_by is not None

@@ -62,6 +62,10 @@ class Messages:
     def correlated(self, message_key: int, process_id: str) -> None:
         _CORRELATED.run(self._connection, message_key=message_key, process_id=process_id)
 
+    def uncorrelated(self, message_key: int, process_id: str) -> None:
+        """The process has not had the message after all."""
+        _RETURNED.run(self._connection, message=message_key, process=process_id)
+
     def due(self, now: int, limit: int) -> list[Message]:
         return [Message(*row) for row in _DUE.run(self._connection, now=now, most=limit)]
 
@@ -116,7 +120,9 @@ _DUE = Statement(
 )
 _NEXT = Statement(select(func.min(messages.c.deadline)))
 _CORRELATED = Statement(insert(correlations))
-_UNCORRELATE = Statement(delete(correlations).where(correlations.c.message_key == bindparam("message")))
+_of_message = delete(correlations).where(correlations.c.message_key == bindparam("message"))
+_UNCORRELATE = Statement(_of_message)
+_RETURNED = Statement(_of_message.where(correlations.c.process_id == bindparam("process")))
 _SUBSCRIBE = Statement(insert(message_subscriptions))
 _SUBSCRIPTION = Statement(select(message_subscriptions).where(message_subscriptions.c.key == bindparam("subscription")))
 _UNSUBSCRIBE = Statement(delete(message_subscriptions).where(message_subscriptions.c.key == bindparam("subscription")))

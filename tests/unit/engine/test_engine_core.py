@@ -7,7 +7,7 @@ from sqlalchemy import func, select
 
 from services.engine.clock import to_millis
 from services.engine.errors import Rejection
-from services.engine.processing import messages
+from services.engine.processing import incidents, instances, jobs, messages
 from services.engine.processing.work import Work
 from services.engine.state import tables
 
@@ -164,3 +164,28 @@ def test_many_jobs_of_one_answer_stay_below_the_size_grpc_takes() -> None:
         desk.create("one-job", text="x" * 400_000)
 
     assert [len(desk.fetch("work")) for _ in range(3)] == [2, 2, 1]
+
+
+def test_an_answer_with_many_small_jobs_counts_their_keys_and_names_too() -> None:
+    desk = CoreDesk()
+    desk.deploy(ONE_JOB)
+    for _ in range(4):
+        desk.create("one-job")
+
+    found = desk.do(lambda work: jobs.activate_jobs(work, "work", worker="w", timeout=1, most=9, names=[], budget=300))
+
+    assert len(found) == 2
+
+
+def test_a_job_that_no_message_can_hold_is_an_incident_and_others_come_by() -> None:
+    desk = CoreDesk()
+    desk.deploy(ONE_JOB)
+    large, small = desk.create("one-job", text="x" * 4_200_000), desk.create("one-job", text="x")
+
+    assert [h.job.instance_key for h in desk.fetch("work")] == [small.key]
+    assert desk.open_incidents() == [("work", "MESSAGE_SIZE_EXCEEDED")]
+
+    desk.do(lambda work: instances.set_variables(work, large.key, {"text": "y"}, local=False))
+    desk.do(lambda work: incidents.resolve(work, work.store.incidents.all_open()[0].key))
+
+    assert [h.variables for h in desk.fetch("work")] == [{"text": "y"}]

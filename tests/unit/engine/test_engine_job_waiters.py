@@ -15,21 +15,20 @@ def test_as_many_are_woken_as_there_are_jobs_and_the_first_before_the_others() -
     waiters.wake("nobody waits for this")
 
 
-def test_whoever_leaves_without_the_job_it_was_woken_for_wakes_the_next() -> None:
+def test_whoever_leaves_without_a_job_wakes_the_next() -> None:
     waiters = JobWaiters()
-    gone, served_and_woken_again, served, last = (waiters.watch("work") for _ in range(4))
+    gone, served, last = (waiters.watch("work") for _ in range(3))
 
     waiters.wake("work")
-    waiters.leave("work", gone, served=False)
-    assert [one.is_set() for one in (served_and_woken_again, served, last)] == [True, False, False]
-
-    waiters.leave("work", served_and_woken_again, served=True)
+    waiters.leave("work", gone)
     assert [one.is_set() for one in (served, last)] == [True, False]
 
     served.clear()
-    waiters.leave("work", served, served=True)
+    waiters.pass_over("work", served)
+    waiters.leave("work", served)
     assert not last.is_set()
-    waiters.leave("work", last, served=False)
+    waiters.leave("work", last)
+    assert waiters.number("work") == 0
 
 
 def test_all_are_woken_at_the_end() -> None:
@@ -39,3 +38,17 @@ def test_all_are_woken_at_the_end() -> None:
     waiters.wake_all()
 
     assert all(one.is_set() for one in waiting)
+
+
+def test_who_delivers_is_passed_over_until_it_watches_again() -> None:
+    waiters = JobWaiters()
+    delivering, other = waiters.watch("work"), waiters.watch("work")
+    waiters.wake("work")
+
+    waiters.pass_over("work", delivering)
+    assert [delivering.is_set(), other.is_set()] == [False, True]
+
+    other.clear()
+    waiters.wake("work", 2)
+    assert [delivering.is_set(), other.is_set()] == [False, True]
+    assert waiters.number("work") == 2

@@ -4,7 +4,7 @@ import pytest
 from bpmn_makers import diagram, job, start
 from engine_desk import CoreDesk
 
-from services.engine.processing import incidents, instances
+from services.engine.processing import incidents, instances, modification
 
 
 def _loop(attributes: str, more: str = "", *, sequential: bool = True) -> str:
@@ -47,21 +47,29 @@ def test_a_collection_that_is_none_is_an_incident_until_it_is_one(wrong: object,
     assert desk.history(instance)[-1] == ("p", "COMPLETED")
 
 
-@pytest.mark.parametrize("sequential", [True, False])
-def test_a_collection_that_is_lost_under_way_stops_the_instance_that_ends_and_it_can_be_resumed(
-    *, sequential: bool
-) -> None:
+def test_a_collection_that_is_lost_under_way_stops_a_sequential_loop_until_there_is_one() -> None:
     desk = CoreDesk()
-    desk.deploy(diagram(start() + _loop("", sequential=sequential), "s>work"))
+    desk.deploy(diagram(start() + _loop(""), "s>work"))
     instance = desk.create("p", items=[1, 2])
 
     desk.do(lambda work: instances.set_variables(work, instance.key, {"items": "gone"}, local=False))
-    desk.complete(desk.fetch("work", most=1)[0].job.key)
+    desk.complete(desk.fetch("work")[0].job.key)
     assert desk.open_incidents() == [("work", "EXTRACT_VALUE_ERROR")]
     _resolve(desk, instance.key, items=[1, 2])
     _finish(desk)
 
     assert desk.open_incidents() == []
+    assert desk.history(instance)[-1] == ("p", "COMPLETED")
+
+
+def test_a_parallel_loop_has_begun_all_and_needs_its_collection_no_more() -> None:
+    desk = CoreDesk()
+    desk.deploy(diagram(start() + _loop("", sequential=False), "s>work"))
+    instance = desk.create("p", items=[1, 2])
+
+    desk.do(lambda work: instances.set_variables(work, instance.key, {"items": "gone"}, local=False))
+
+    assert _finish(desk) == 2
     assert desk.history(instance)[-1] == ("p", "COMPLETED")
 
 
@@ -89,6 +97,16 @@ def test_an_output_element_that_is_a_property_keeps_its_variable_local() -> None
         desk.complete(handed_out.job.key, result={"n": n})
 
     assert desk.fetch("after")[0].variables == {"items": [1, 2], "all": [1, 2]}
+
+
+def test_a_completion_condition_that_is_no_expression_is_an_incident() -> None:
+    desk = CoreDesk()
+    desk.deploy(diagram(start() + _loop("", "<bpmn:completionCondition>done</bpmn:completionCondition>"), "s>work"))
+    desk.create("p", items=[1])
+
+    desk.complete(desk.fetch("work")[0].job.key)
+
+    assert desk.open_incidents() == [("work", "EXTRACT_VALUE_ERROR")]
 
 
 def test_a_completion_condition_that_is_no_boolean_is_an_incident_and_can_be_resumed() -> None:
@@ -137,3 +155,42 @@ def test_an_empty_job_type_is_an_incident() -> None:
     _resolve(desk, instance.key, kind="work")
 
     assert _finish(desk) == 1
+
+
+@pytest.mark.parametrize(("sequential", "jobs"), [(True, 1), (False, 3)])
+def test_the_number_of_instances_is_that_of_those_begun(*, sequential: bool, jobs: int) -> None:
+    condition = (
+        "<bpmn:completionCondition>=numberOfInstances = 1 or numberOfCompletedInstances = 3</bpmn:completionCondition>"
+    )
+    desk = CoreDesk()
+    desk.deploy(diagram(start() + _loop("", condition, sequential=sequential), "s>work"))
+    instance = desk.create("p", items=[1, 2, 3])
+
+    assert _finish(desk) == jobs
+    assert desk.history(instance)[-1] == ("p", "COMPLETED")
+
+
+@pytest.mark.parametrize("spoilt", ["text", {"a": 1, "b": 2}, [], None])
+def test_an_output_collection_that_is_spoilt_under_way_is_an_incident(spoilt: object) -> None:
+    desk = CoreDesk()
+    desk.deploy(diagram(start() + _loop('outputCollection="all" outputElement="=1"'), "s>work"))
+    instance = desk.create("p", items=[1, 2])
+    body = next(node for node in instance.nodes.values() if node.kind == "MULTI_INSTANCE_BODY")
+
+    desk.do(lambda work: instances.set_variables(work, body.key, {"all": spoilt}, local=True))
+    desk.complete(desk.fetch("work")[0].job.key)
+
+    assert desk.open_incidents() == [("work", "EXTRACT_VALUE_ERROR")]
+
+
+def test_an_instance_that_was_terminated_by_hand_is_counted() -> None:
+    condition = "<bpmn:completionCondition>=numberOfTerminatedInstances = 1</bpmn:completionCondition>"
+    desk = CoreDesk()
+    desk.deploy(diagram(start() + _loop("", condition, sequential=False), "s>work"))
+    instance = desk.create("p", items=[1, 2, 3])
+    first, second, _ = desk.fetch("work")
+
+    desk.do(lambda work: modification.modify(work, instance.key, [], [first.job.node_key]))
+    desk.complete(second.job.key)
+
+    assert desk.history(instance)[-1] == ("p", "COMPLETED")

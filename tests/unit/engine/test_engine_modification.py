@@ -106,3 +106,46 @@ def test_an_instance_begins_at_given_elements() -> None:
     assert [h.variables for h in desk.fetch("inner") + desk.fetch("two")] == [{"x": 7}, {"x": 7}]
     with pytest.raises(Rejection, match="'s' is a START_EVENT"):
         create("s")
+
+
+def _looping(items: list[int]) -> tuple[CoreDesk, Instance]:
+    """A loop of subprocesses, each with two tasks in a row."""
+    flows = "".join(
+        f'<bpmn:sequenceFlow id="f_{a}_{b}" sourceRef="{a}" targetRef="{b}" />'
+        for a, b in (("i", "inner"), ("inner", "last"))
+    )
+    loop = (
+        "<bpmn:multiInstanceLoopCharacteristics><bpmn:extensionElements>"
+        '<zeebe:loopCharacteristics inputCollection="=items" inputElement="item" />'
+        "</bpmn:extensionElements></bpmn:multiInstanceLoopCharacteristics>"
+    )
+    sub = f'<bpmn:subProcess id="sub">{loop}{start("i")}{job("inner")}{job("last")}{flows}</bpmn:subProcess>'
+    desk = CoreDesk()
+    desk.deploy(diagram(start() + sub + job("two"), "s>sub sub>two"))
+    return desk, desk.create("p", items=items)
+
+
+def test_an_element_in_a_loop_is_activated_in_the_instance_that_is_named() -> None:
+    desk, instance = _looping([10, 20])
+    jobs = desk.fetch("inner")
+    second = instance.nodes[jobs[1].job.node_key].scope
+
+    desk.do(lambda work: modify(work, instance.key, [Activation("last", second)], [jobs[1].job.node_key]))
+
+    (last,) = desk.fetch("last")
+    assert last.variables["item"] == 20
+    desk.complete(last.job.key)
+    desk.complete(jobs[0].job.key)
+    desk.complete(desk.fetch("last")[0].job.key)
+    assert len(desk.fetch("two")) == 1
+
+
+@pytest.mark.parametrize("items", [[], [10, 20]])
+def test_an_element_in_a_loop_needs_one_instance_to_be_activated_in(items: list[int]) -> None:
+    desk, instance = _looping(items)
+
+    with pytest.raises(Rejection) as refusal:
+        desk.do(lambda work: modify(work, instance.key, [Activation("last")], []))
+
+    assert refusal.value.reason == Reason.INVALID_ARGUMENT
+    assert desk.fetch("last") == []

@@ -36,10 +36,6 @@ REFUSALS = {
         "'g': 'complexGateway' is not",
     ),
     "a transaction": (diagram(start() + '<bpmn:transaction id="x" />'), "'x': 'transaction' is not supported"),
-    "compensation": (
-        diagram(start() + f'<bpmn:serviceTask id="t" isForCompensation="true">{_DEFINED}</bpmn:serviceTask>'),
-        "'t': compensation is not supported",
-    ),
     "a conditional event": (
         diagram(
             start()
@@ -227,6 +223,16 @@ REFUSALS = {
             start() + job("t", more='<zeebe:ioMapping><zeebe:output source="=1" target="a-b" /></zeebe:ioMapping>')
         ),
         "'t': 'a-b' is not a variable name",
+    ),
+    "a header kept for user tasks": (
+        diagram(
+            start()
+            + job(
+                "t",
+                more='<zeebe:taskHeaders><zeebe:header key="io.camunda.zeebe:formKey" value="f" /></zeebe:taskHeaders>',
+            )
+        ),
+        "'t': the header 'io.camunda.zeebe:formKey' is kept for user tasks",
     ),
     "a binding nobody knows": (
         diagram(

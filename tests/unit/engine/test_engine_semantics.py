@@ -1,9 +1,12 @@
 """What is easy to get wrong and no recorded scenario pins down: events, scopes, incidents, messages."""
 
+import json
+
 import pytest
 from bpmn_makers import ONE_JOB, diagram, end, job, message, start, timer
 from engine_desk import CoreDesk
 
+from services.engine.clock import LATEST_MILLIS
 from services.engine.errors import Rejection
 from services.engine.processing import deployments, incidents, instances, jobs, messages, signals
 
@@ -92,10 +95,12 @@ def test_a_timer_that_comes_while_an_output_mapping_hangs_does_not_fire() -> Non
 
     desk.turn(hours=2)
     assert desk.fetch("late") == []
+    assert desk.core.next_due() == LATEST_MILLIS  # it is still there, and goes with its element
     desk.do(lambda work: instances.set_variables(work, instance.key, {"x": 1}, local=False))
     desk.do(lambda work: incidents.resolve(work, work.store.incidents.all_open()[0].key))
 
     assert desk.history(instance)[-1] == ("p", "COMPLETED")
+    assert desk.core.next_due() is None
 
 
 def test_resolving_without_a_cure_raises_the_incident_anew() -> None:
@@ -121,6 +126,24 @@ def test_no_matching_flow_and_no_default_is_a_condition_error() -> None:
     desk.create("p", x=3)
 
     assert desk.open_incidents() == [("g", "CONDITION_ERROR")]
+
+
+def test_an_inclusive_join_waits_for_nothing_that_comes_on_a_flow_that_has_a_token() -> None:
+    gateways = '<bpmn:parallelGateway id="f" /><bpmn:exclusiveGateway id="m" />'
+    flows = "".join(f'<bpmn:sequenceFlow id="{n}" sourceRef="f" targetRef="m" />' for n in ("one", "two"))
+    split = (
+        '<bpmn:inclusiveGateway id="i" default="f_i_work" /><bpmn:inclusiveGateway id="j" />'
+        '<bpmn:sequenceFlow id="never" sourceRef="i" targetRef="other">'
+        "<bpmn:conditionExpression>=false</bpmn:conditionExpression></bpmn:sequenceFlow>"
+    )
+    desk = CoreDesk()
+    inside = start() + gateways + flows + split + job("work") + job("other") + job("after")
+    desk.deploy(diagram(inside, "s>f m>i i>work work>j other>j j>after"))
+    desk.create("p")
+
+    desk.complete(desk.fetch("work", most=1)[0].job.key)
+
+    assert len(desk.fetch("after")) == 1
 
 
 def test_a_called_process_that_does_not_exist_is_an_incident_until_it_is_deployed() -> None:
@@ -191,15 +214,15 @@ def test_a_number_is_a_correlation_key_as_its_text() -> None:
     assert desk.history(instance)[-1] == ("p", "COMPLETED")
 
 
-def test_one_and_true_are_different_values() -> None:
+@pytest.mark.parametrize(("one", "other"), [(1, True), (1, 1.0), ({"a": 1, "b": 2}, {"b": 2, "a": 1})])
+def test_what_is_written_in_another_way_is_another_value(one: object, other: object) -> None:
     desk = CoreDesk()
     desk.deploy(ONE_JOB)
-    instance = desk.create("one-job", x=1)
+    instance = desk.create("one-job", x=one)
 
-    desk.do(lambda work: instances.set_variables(work, instance.key, {"x": True}, local=False))
+    desk.do(lambda work: instances.set_variables(work, instance.key, {"x": other}, local=False))
 
-    assert desk.fetch("work")[0].variables == {"x": True}
-    assert desk.fetch("work") == []
+    assert json.dumps(desk.fetch("work")[0].variables["x"]) == json.dumps(other)
 
 
 def test_a_start_timer_starts_the_newest_version_only() -> None:

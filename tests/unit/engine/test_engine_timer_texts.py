@@ -49,8 +49,8 @@ def test_a_cycle_keeps_its_rhythm_but_catches_nothing_up() -> None:
     assert cycle.due_again(due, NOON + timedelta(hours=3, minutes=30)) == NOON + timedelta(hours=4, minutes=30)
 
 
-def test_a_cycle_without_repetitions_never_fires() -> None:
-    assert parse_cycle("R0/PT1H").due_after(NOON) is None
+def test_a_cycle_without_repetitions_fires_once_all_the_same() -> None:
+    assert parse_cycle("R0/PT1H").due_after(NOON) == NOON + timedelta(hours=1)
 
 
 def test_a_start_in_the_future_comes_first_and_one_in_the_past_is_left_out() -> None:
@@ -68,6 +68,15 @@ def test_a_start_in_the_future_comes_first_and_one_in_the_past_is_left_out() -> 
         ("@monthly", datetime(2026, 2, 1, tzinfo=UTC)),
         ("0 0 8 * * SUN", datetime(2026, 2, 1, 8, 0, tzinfo=UTC)),
         ("0 0 8 * * 7", datetime(2026, 2, 1, 8, 0, tzinfo=UTC)),
+        ("0 0 0 L * *", datetime(2026, 2, 28, tzinfo=UTC)),
+        ("0 0 0 L-3 * *", datetime(2026, 2, 25, tzinfo=UTC)),
+        ("0 0 0 LW 5,8 *", datetime(2026, 5, 29, tzinfo=UTC)),  # the 31st is a Sunday
+        ("0 0 0 15W 2 *", datetime(2026, 2, 16, tzinfo=UTC)),  # a Sunday: the Monday after
+        ("0 0 0 1W 8 *", datetime(2026, 8, 3, tzinfo=UTC)),  # a Saturday: not the Friday in July
+        ("0 0 0 * * FRIL", datetime(2026, 2, 27, tzinfo=UTC)),
+        ("0 0 0 ? * 1#2", datetime(2026, 2, 9, tzinfo=UTC)),
+        ("0 0 0 * * TUE#5", datetime(2026, 3, 31, tzinfo=UTC)),
+        ("0 0 0 3,L * *", datetime(2026, 2, 3, tzinfo=UTC)),
     ],
 )
 def test_cron_finds_the_next_moment(text: str, due: datetime) -> None:
@@ -78,7 +87,7 @@ def test_cron_knows_days_that_never_come() -> None:
     assert parse_cron("0 0 0 30 2 *").next_after(NOON) is None
 
 
-@pytest.mark.parametrize("text", ["* * * * *", "0 0 24 * * *", "0 0 0 L * *", "0 0 0 * 13 *"])
+@pytest.mark.parametrize("text", ["* * * * *", "0 0 24 * * *", "0 0 0 0W * *", "0 0 0 * 13 *", "0 0 0 * * XYZL"])
 def test_what_is_no_cron_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r".+"):
         parse_cron(text)

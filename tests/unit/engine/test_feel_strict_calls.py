@@ -8,7 +8,15 @@ from services.engine.errors import Trouble
 from services.engine.feel import FeelEvaluationError, FeelSyntaxError, compile_expression
 from services.engine.model.expression import parse_expression
 
-FAIL = ["count(null)", "unknown(1)", "[count(null)]", "{a: upper case(5)}", "count(null) = 0", "count(null) > 1"]
+FAIL = [
+    "count(null)",
+    "context merge({a: 1}, 5)",
+    "unknown(1)",
+    "[count(null)]",
+    "{a: upper case(5)}",
+    "count(null) = 0",
+    "count(null) > 1",
+]
 GO_ON = [
     ("1 + count(null)", None),
     ("-count(null)", None),

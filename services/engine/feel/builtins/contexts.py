@@ -42,8 +42,10 @@ def _put_path(context: dict[str, Value], keys: list[Value], value: Value) -> Val
     return None if changed is None else {**context, first: changed}
 
 
-@builtin("context merge", "contexts: any", variadic=True)
-@builtin("put all", "contexts: any", variadic=True)
+@builtin("context merge", "contexts: context", variadic=True)
+@builtin("put all", "contexts: context", variadic=True)
+@builtin("context merge", "contexts: list")
+@builtin("put all", "contexts: list")
 def context_merge(*contexts: Value) -> Value:
     merged: dict[str, Value] = {}
     for context in flat_list(contexts):

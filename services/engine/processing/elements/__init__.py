@@ -8,8 +8,7 @@ from services.engine.processing.elements.call_activity import CallActivity
 from services.engine.processing.elements.catch_event import BoundaryEvent, CatchEvent, StartEvent
 from services.engine.processing.elements.end_event import EndEvent
 from services.engine.processing.elements.event_based_gateway import EventBasedGateway
-from services.engine.processing.elements.exclusive_gateway import ExclusiveGateway
-from services.engine.processing.elements.inclusive_gateway import InclusiveGateway
+from services.engine.processing.elements.gateway import ExclusiveGateway, InclusiveGateway, ParallelGateway
 from services.engine.processing.elements.job_task import JobTask
 from services.engine.processing.elements.multi_instance import MultiInstanceBody
 from services.engine.processing.elements.pass_through import PassThrough
@@ -34,7 +33,7 @@ PROCESSORS: Mapping[str, Processor] = {
     Kind.MANUAL_TASK: PassThrough(),
     Kind.TASK: PassThrough(),
     Kind.EXCLUSIVE_GATEWAY: ExclusiveGateway(),
-    Kind.PARALLEL_GATEWAY: PassThrough(),
+    Kind.PARALLEL_GATEWAY: ParallelGateway(),
     Kind.INCLUSIVE_GATEWAY: InclusiveGateway(),
     Kind.EVENT_BASED_GATEWAY: EventBasedGateway(),
     Kind.START_EVENT: StartEvent(),

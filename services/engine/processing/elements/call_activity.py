@@ -5,7 +5,7 @@ from services.engine.model.bpmn import Binding, Called, given
 from services.engine.processing import lifecycle
 from services.engine.processing.elements.activity import Activity, of_type
 from services.engine.processing.starting import start_instance
-from services.engine.processing.variables import evaluate, visible_document
+from services.engine.processing.variables import evaluate_text, visible_document
 from services.engine.processing.work import At, Terminate, Work
 from services.engine.state.definitions import Definition
 
@@ -47,12 +47,7 @@ class CallActivity(Activity):
             super().terminate(work, at)
 
     def _definition(self, work: Work, at: At, called: Called) -> Definition:
-        identity = evaluate(work, at, called.id)
-        if not isinstance(identity, str):
-            raise Trouble(
-                ErrorType.EXTRACT_VALUE,
-                f"Expected result of the expression '{called.id.text.removeprefix('=')}' to be 'STRING'.",
-            )
+        identity = evaluate_text(work, at, called.id)
         definitions = work.store.definitions
         match called.binding:
             case Binding.LATEST:

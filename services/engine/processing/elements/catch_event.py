@@ -4,7 +4,7 @@ from services.engine.model.bpmn import EventKind, Kind, given
 from services.engine.processing import lifecycle
 from services.engine.processing.catching import close_catches, open_catches
 from services.engine.processing.elements.activity import Leaf
-from services.engine.processing.mappings import apply_outputs
+from services.engine.processing.mappings import apply_inputs, apply_outputs
 from services.engine.processing.variables import set_local
 from services.engine.processing.work import At, Work
 from services.engine.state.instances import Trigger
@@ -13,7 +13,8 @@ from services.engine.state.instances import Trigger
 class StartEvent(Leaf):
     """The variables of what started it leave it by its output mappings, or all of them.
 
-    Those of an event that started the process are kept at its start event as well.
+    Those of an event that started the process are kept at its start event as well. What the scope waits for
+    begins when its start event completes.
     """
 
     def activate(self, work: Work, at: At) -> None:
@@ -23,6 +24,7 @@ class StartEvent(Leaf):
 
     def complete(self, work: Work, at: At) -> None:
         apply_outputs(work, at)
+        open_catches(work, work.at(at.instance, at.scope))
         lifecycle.completed(work, at)
 
 
@@ -35,10 +37,13 @@ class CatchEvent(Leaf):
             lifecycle.activated(work, at)
             lifecycle.complete(work, at)
             return
+        if given(at.element.event).kind == EventKind.LINK:
+            lifecycle.activated(work, at)
+            lifecycle.complete(work, at)
+            return
+        apply_inputs(work, at)
         open_catches(work, at)
         lifecycle.activated(work, at)
-        if given(at.element.event).kind == EventKind.LINK:
-            lifecycle.complete(work, at)
 
     def complete(self, work: Work, at: At) -> None:
         apply_outputs(work, at)

@@ -1,4 +1,4 @@
-"""End events: none, message (a job), signal, error, escalation, terminate."""
+"""End events: none, message (a job), signal, error, escalation, compensation, terminate."""
 
 from services.engine.errors import ErrorType, Trouble
 from services.engine.model.bpmn import EventKind, given
@@ -6,7 +6,7 @@ from services.engine.processing import lifecycle
 from services.engine.processing.elements.throw_event import ThrowEvent
 from services.engine.processing.throwing import Catch, find_catch
 from services.engine.processing.triggering import trigger
-from services.engine.processing.variables import evaluate
+from services.engine.processing.variables import evaluate_text
 from services.engine.processing.work import At, Work
 from services.engine.state.instances import Trigger
 
@@ -18,8 +18,8 @@ class EndEvent(ThrowEvent):
         event = given(at.element.event)
         if event.kind != EventKind.ERROR:
             return super().prepare(work, at)
-        code = str(evaluate(work, at, given(event.code)))
-        catch = find_catch(work, at, EventKind.ERROR, code)
+        code = evaluate_text(work, at, given(event.code))
+        catch = find_catch(work, work.at(at.instance, at.scope), EventKind.ERROR, code)
         if catch is None:
             raise Trouble(
                 ErrorType.UNHANDLED_ERROR_EVENT,
@@ -32,7 +32,7 @@ class EndEvent(ThrowEvent):
             super().start(work, at, prepared)
             return
         lifecycle.activated(work, at)
-        trigger(work, prepared.host, Trigger(prepared.catching.id, dict(at.node.variables), is_error=True))
+        trigger(work, prepared.host, Trigger(prepared.catching.id, {}, is_error=True))
 
     def complete(self, work: Work, at: At) -> None:
         if given(at.element.event).kind != EventKind.TERMINATE:

@@ -19,7 +19,7 @@ class MultiInstanceBody(Scope):
         loop = _loop(at)
         items = _items(work, at, loop)
         open_catches(work, at)
-        at.node.memo = {"size": len(items), "completed": 0, "terminated": 0, "entered": 0}
+        at.node.memo = {"completed": 0, "terminated": 0, "entered": 0}
         if loop.output_collection is not None:
             set_local(work, at.instance, at.node, {loop.output_collection: [None] * len(items)})
         lifecycle.activated(work, at)
@@ -39,18 +39,11 @@ class MultiInstanceBody(Scope):
         loop, counts = _loop(at), _counts(at)
         if loop.output_collection is not None and loop.output_element is not None:
             value = evaluate(work, child, loop.output_element)
-            results = list(at.node.variables.get(loop.output_collection) or [])
-            index = given(child.node.memo)["index"] - 1
-            if index >= len(results):
-                raise Trouble(
-                    ErrorType.EXTRACT_VALUE,
-                    f"Unable to update item {index + 1} of the output collection '{loop.output_collection}': "
-                    f"it has {len(results)} items.",
-                )
-            results[index] = value
+            results = _with_output(at, loop.output_collection, given(child.node.memo)["index"], value)
             set_local(work, at.instance, at.node, {loop.output_collection: results})
-        _items(work, at, loop)  # a collection that is none any more is told while the child can still be resumed
         done = loop.condition is not None and self._is_satisfied(work, at, child, loop)
+        if loop.sequential:
+            _items(work, at, loop)  # a collection that is none any more is told while the child can still be resumed
         counts["completed"] += 1
         if done:
             at.node.ended = True
@@ -58,13 +51,16 @@ class MultiInstanceBody(Scope):
     def child_completed(self, work: Work, at: At) -> None:
         loop, counts = _loop(at), _counts(at)
         if at.node.ended:
-            counts["terminated"] += len(at.node.children)
             if lifecycle.terminate_children(work, at):
                 lifecycle.complete(work, at)
         elif loop.sequential and counts["entered"] < len(items := _items(work, at, loop)):
             self._enter(work, at, loop, items[counts["entered"]])
         elif lifecycle.is_over(at.node):
             lifecycle.complete(work, at)
+
+    def child_terminated(self, work: Work, at: At) -> None:
+        _counts(at)["terminated"] += 1
+        super().child_terminated(work, at)
 
     def _enter(self, work: Work, at: At, loop: Loop, item: Any) -> None:
         counts = _counts(at)
@@ -80,7 +76,7 @@ class MultiInstanceBody(Scope):
         condition = given(loop.condition)
         counts = _counts(at)
         extra = {
-            "numberOfInstances": counts["size"],
+            "numberOfInstances": counts["entered"],
             "numberOfActiveInstances": len(at.node.children) - 1,
             "numberOfCompletedInstances": counts["completed"] + 1,
             "numberOfTerminatedInstances": counts["terminated"],
@@ -101,6 +97,18 @@ def _loop(at: At) -> Loop:
 
 def _counts(at: At) -> dict[str, int]:
     return given(at.node.memo)
+
+
+def _with_output(at: At, collection: str, place: int, value: Any) -> list[Any]:
+    """The output collection with the value at its place, counted from 1; raises Trouble."""
+    found = at.node.variables.get(collection)
+    if not isinstance(found, list) or place > len(found):
+        what = f"has {len(found)} items" if isinstance(found, list) else f"is {type_name(found)}"
+        raise Trouble(
+            ErrorType.EXTRACT_VALUE,
+            f"Unable to update item {place} of the output collection '{collection}': it {what}.",
+        )
+    return [*found[: place - 1], value, *found[place:]]
 
 
 def _items(work: Work, at: At, loop: Loop) -> list[Any]:

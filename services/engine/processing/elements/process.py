@@ -4,13 +4,21 @@ from services.engine.model.bpmn import given
 from services.engine.processing import lifecycle
 from services.engine.processing.catching import close_catches, open_catches
 from services.engine.processing.elements.activity import Activity
+from services.engine.processing.mappings import apply_inputs
 from services.engine.processing.modification import Activation, place
 from services.engine.processing.triggering import enter_pending
 from services.engine.processing.work import At, Work
 
 
 class Scope(Activity):
-    """Done when nothing runs inside; ended by ending all inside first."""
+    """Done when nothing runs inside; ended by ending all inside first.
+
+    What it waits for is opened when its start event completes, so that the start event's variables count.
+    """
+
+    def activate(self, work: Work, at: At) -> None:
+        apply_inputs(work, at)
+        self.start(work, at, None)
 
     def start(self, work: Work, at: At, prepared: object) -> None:
         lifecycle.activated(work, at)
@@ -47,7 +55,6 @@ class ProcessScope(Scope):
     """A process instance. An event that started it enters at its own start event instead of the plain one."""
 
     def activate(self, work: Work, at: At) -> None:
-        open_catches(work, at)
         if at.node.memo is not None:
             self._start_at(work, at, at.node.memo["startAt"])
             return
@@ -64,6 +71,7 @@ class ProcessScope(Scope):
         lifecycle.completed(work, at)
 
     def _start_at(self, work: Work, at: At, element_ids: list[str]) -> None:
+        open_catches(work, at)
         at.node.memo = None
         lifecycle.activated(work, at)
         work.steps.extend([place(work, at, Activation(identity)) for identity in element_ids])

@@ -1,0 +1,69 @@
+"""What a client reads when its call is refused: the gRPC status and a sentence, in the form of Zeebe's gateway."""
+
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from functools import wraps
+from typing import Any, TypeVar
+
+import grpc
+from grpc.aio import ServicerContext as Context
+
+from services.engine.errors import Reason, Rejection
+
+DEFAULT_TENANT = "<default>"
+
+Request = TypeVar("Request")
+Answer = TypeVar("Answer")
+_log = logging.getLogger(__name__)
+
+
+def refusing(
+    intent: str,
+) -> Callable[
+    [Callable[[Any, Request, Context], Awaitable[Answer]]], Callable[[Any, Request, Context], Awaitable[Answer]]
+]:
+    """Answer a Rejection with its status, and what nobody expected with INTERNAL.
+
+    ``intent`` is what Zeebe calls the command; its sentences begin with it.
+    """
+
+    def of(
+        method: Callable[[Any, Request, Context], Awaitable[Answer]],
+    ) -> Callable[[Any, Request, Context], Awaitable[Answer]]:
+        @wraps(method)
+        async def answer(self: Any, request: Request, context: Context) -> Answer:
+            try:
+                _check_tenants(method.__name__, request)
+                return await method(self, request, context)
+            except Rejection as rejection:
+                text = f"Command '{intent}' rejected with code '{rejection.reason.name}': {rejection}"
+                await context.abort(grpc.StatusCode[rejection.reason.value], text)
+                raise
+            except grpc.aio.BaseError:
+                raise  # an answer already, or the connection is gone
+            except Exception as error:
+                _log.exception("the engine could not answer %s", method.__name__)
+                text = f"The engine could not answer {method.__name__}: {type(error).__name__}: {error}"
+                await context.abort(grpc.StatusCode.INTERNAL, text)
+                raise
+
+        return answer
+
+    return of
+
+
+def _check_tenants(method: str, request: Any) -> None:
+    """Raises Rejection: multi-tenancy is off, as it is in Zeebe unless somebody turns it on."""
+    names: Iterable[str] = getattr(request, "tenantIds", None) or [getattr(_asked(request), "tenantId", "")]
+    for name in names:
+        if name.strip() not in ("", DEFAULT_TENANT):
+            raise Rejection(
+                Reason.INVALID_ARGUMENT,
+                f"Expected to handle gRPC request {method} with tenant identifier '{name}', "
+                "but multi-tenancy is disabled",
+            )
+
+
+def _asked(request: Any) -> Any:
+    """A creation with result holds the creation."""
+    return getattr(request, "request", request)

@@ -1,0 +1,72 @@
+"""Deploying several files: which ids may come twice, and what makes a new version."""
+
+import pytest
+from bpmn_makers import ONE_JOB, diagram, job, start
+from engine_desk import CoreDesk
+
+from services.engine.errors import Reason, Rejection
+from services.engine.processing.deployments import Deployed, Resource, delete, deploy
+
+
+def _dmn(requirements: str, decision: str, value: int) -> bytes:
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?>'
+        f'<definitions xmlns="https://www.omg.org/spec/DMN/20191111/MODEL/" id="{requirements}" name="r" namespace="n">'
+        f'<decision id="{decision}" name="d"><literalExpression><text>{value}</text></literalExpression></decision>'
+        "</definitions>"
+    ).encode()
+
+
+def _deploy(desk: CoreDesk, *files: tuple[str, bytes]) -> Deployed:
+    deployed: Deployed = desk.do(lambda work: deploy(work, [Resource(name, content) for name, content in files]))
+    return deployed
+
+
+def _version(deployed: Deployed) -> int:
+    return deployed.decisions[0].decisions[0].version
+
+
+@pytest.mark.parametrize("second", [_dmn("r1", "other", 1), _dmn("r2", "d", 1)])
+def test_an_id_comes_once_in_a_deployment(second: bytes) -> None:
+    desk = CoreDesk()
+
+    with pytest.raises(Rejection) as refusal:
+        _deploy(desk, ("a.dmn", _dmn("r1", "d", 1)), ("b.dmn", second))
+
+    assert refusal.value.reason == Reason.INVALID_ARGUMENT
+    assert "is in 'a.dmn' and in 'b.dmn'" in str(refusal.value)
+
+
+def test_a_file_is_a_new_version_once_another_has_had_its_decision() -> None:
+    desk = CoreDesk()
+    first, other = ("a.dmn", _dmn("r1", "d", 1)), ("b.dmn", _dmn("r2", "d", 2))
+
+    assert [_version(_deploy(desk, file)) for file in (first, first, other, first)] == [1, 1, 2, 3]
+
+
+def test_a_deleted_version_gives_way_to_the_one_before_and_its_number_is_not_used_again() -> None:
+    desk = CoreDesk()
+    _deploy(desk, ("a.dmn", _dmn("r1", "d", 1)))
+    newer = _deploy(desk, ("a.dmn", _dmn("r1", "d", 2)))
+
+    desk.do(lambda work: delete(work, newer.decisions[0].requirements.key))
+
+    assert _version(_deploy(desk, ("a.dmn", _dmn("r1", "d", 1)))) == 1
+    assert _version(_deploy(desk, ("a.dmn", _dmn("r1", "d", 2)))) == 3
+
+
+@pytest.mark.parametrize(("binding", "versions"), [("latest", [1, 2, 1]), ("deployment", [2, 2, 2])])
+def test_what_is_unchanged_keeps_its_version_unless_the_files_are_bound_to_each_other(
+    binding: str, versions: list[int]
+) -> None:
+    called = f'<zeebe:calledElement processId="one-job" bindingType="{binding}" />'
+    call = f'<bpmn:callActivity id="c"><bpmn:extensionElements>{called}</bpmn:extensionElements></bpmn:callActivity>'
+    caller = ("caller.bpmn", diagram(start() + call, "s>c", process_id="caller"))
+    changed = diagram(start() + job("other"), "s>other", process_id="one-job")
+    table = ("a.dmn", _dmn("r1", "d", 1))
+    desk = CoreDesk()
+    _deploy(desk, caller, ("called.bpmn", ONE_JOB), table)
+
+    deployed = _deploy(desk, caller, ("called.bpmn", changed), table)
+
+    assert [process.version for process in deployed.processes] + [_version(deployed)] == versions

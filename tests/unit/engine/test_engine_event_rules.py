@@ -1,0 +1,265 @@
+"""How events meet what else goes on in the same moment: interruptions, scopes that open, buffered messages."""
+
+import pytest
+from bpmn_makers import diagram, end, job, message, start
+from engine_desk import CoreDesk
+
+from services.engine.processing import instances, messages, signals
+
+_MESSAGE = '<bpmn:messageEventDefinition messageRef="{}" />'
+_SIGNAL = '<bpmn:signalEventDefinition signalRef="{}" />'
+_ERROR = '<bpmn:errorEventDefinition errorRef="{}" />'
+_ESCALATION = '<bpmn:escalationEventDefinition escalationRef="{}" />'
+_DECLARED = '<bpmn:signal id="S" name="sig" /><bpmn:escalation id="X" escalationCode="x" />'
+
+
+def _publish(desk: CoreDesk, name: str, key: str, ttl: int = 0, **variables: object) -> None:
+    desk.do(lambda work: messages.publish(work, name, key, ttl=ttl, message_id="", variables=variables))
+
+
+def _event(kind: str, identity: str, definition: str, more: str = "") -> str:
+    return f'<bpmn:{kind} id="{identity}" {more}>{definition}</bpmn:{kind}>'
+
+
+def _sub(identity: str, inside: str, flows: str, more: str = "") -> str:
+    pairs = [flow.split(">") for flow in flows.split()]
+    sequence = "".join(f'<bpmn:sequenceFlow id="f_{a}_{b}" sourceRef="{a}" targetRef="{b}" />' for a, b in pairs)
+    return f'<bpmn:subProcess id="{identity}" {more}>{inside}{sequence}</bpmn:subProcess>'
+
+
+def _handler(definition: str, more: str = "") -> str:
+    """An event subprocess that waits at a job."""
+    begin = _event("startEvent", "es", definition, more)
+    return _sub("ev", begin + job("handle") + end("ee"), "es>handle handle>ee", 'triggeredByEvent="true"')
+
+
+def test_what_stands_beside_an_interruption_is_terminated_though_it_was_about_to_complete() -> None:
+    desk = CoreDesk()
+    inside = start() + '<bpmn:parallelGateway id="g" /><bpmn:task id="beside" />' + end("e1")
+    inside += _event("endEvent", "thrown", _ESCALATION.format("X")) + _handler(_ESCALATION.format("X"))
+    desk.deploy(diagram(inside, "s>g g>thrown g>beside beside>e1", before=_DECLARED))
+
+    history = desk.history(desk.create("p"))
+
+    assert ("beside", "TERMINATED") in history
+    assert ("beside", "COMPLETED") not in history
+    assert history[-1] == ("handle", "ACTIVATED")
+
+
+def test_what_stands_beside_a_terminate_end_is_terminated_though_it_was_about_to_complete() -> None:
+    desk = CoreDesk()
+    inside = start() + '<bpmn:parallelGateway id="g" /><bpmn:task id="beside" />' + end("e1")
+    inside += _event("endEvent", "all", "<bpmn:terminateEventDefinition />")
+    desk.deploy(diagram(inside, "s>g g>beside beside>e1 g>all"))
+
+    history = desk.history(desk.create("p"))
+
+    assert history[-3:] == [("all", "COMPLETED"), ("beside", "TERMINATED"), ("p", "COMPLETED")]
+
+
+def test_what_a_scope_waits_for_begins_when_its_start_event_completes() -> None:
+    mapped = "<bpmn:extensionElements><zeebe:ioMapping>{}</zeebe:ioMapping></bpmn:extensionElements>"
+    begin = _event("startEvent", "i", mapped.format('<zeebe:output source="=k + 1" target="k" />'))
+    boundary = _event("boundaryEvent", "b", _MESSAGE.format("M"), 'attachedToRef="sub"')
+    desk = CoreDesk()
+    inside = start() + _sub("sub", begin + job("work"), "i>work") + boundary + job("after")
+    desk.deploy(diagram(inside, "s>sub b>after", before=message("M", "m", "=k")))
+    instance = desk.create("p", k=1)
+
+    _publish(desk, "m", "1")
+    assert ("sub", "TERMINATED") not in desk.history(instance)
+    _publish(desk, "m", "2")
+    assert ("sub", "TERMINATED") in desk.history(instance)
+
+
+def test_a_scope_that_cannot_wait_for_its_events_is_an_incident_of_its_start_event() -> None:
+    desk = CoreDesk()
+    inside = start() + job("work") + _handler(_MESSAGE.format("M"))
+    desk.deploy(diagram(inside, "s>work", before=message("M", "m", "=missing")))
+
+    history = desk.history(desk.create("p"))
+
+    assert desk.open_incidents() == [("s", "EXTRACT_VALUE_ERROR")]
+    assert history == [("p", "ACTIVATED"), ("s", "ACTIVATED")]
+
+
+def test_a_message_that_waits_interrupts_a_process_that_has_begun() -> None:
+    desk = CoreDesk()
+    inside = start() + job("work") + _handler(_MESSAGE.format("M"))
+    desk.deploy(diagram(inside, "s>work", before=message("M", "m", "=k")))
+    _publish(desk, "m", "1", ttl=60_000)
+
+    history = desk.history(desk.create("p", k="1"))
+
+    assert history[2:] == [
+        ("s", "COMPLETED"),
+        ("work", "ACTIVATED"),
+        ("work", "TERMINATED"),
+        ("ev", "ACTIVATED"),
+        ("es", "ACTIVATED"),
+        ("es", "COMPLETED"),
+        ("handle", "ACTIVATED"),
+    ]
+
+
+@pytest.mark.parametrize(("ttl", "waiting_gets_it"), [(60_000, True), (0, False)])
+def test_a_task_that_hangs_leaves_its_message_to_the_next_that_waits_if_it_is_kept(
+    ttl: int, *, waiting_gets_it: bool
+) -> None:
+    output = '<zeebe:ioMapping><zeebe:output source="=assert(x, false)" target="y" /></zeebe:ioMapping>'
+    boundary = _event("boundaryEvent", "b", _MESSAGE.format("M"), 'attachedToRef="work"')
+    desk = CoreDesk()
+    inside = start() + job("work", more=output) + boundary + job("after")
+    desk.deploy(diagram(inside, "s>work b>after", before=message("M", "m", "=k")))
+    hangs, waits = desk.create("p", k="1"), desk.create("p", k="1")
+    desk.complete(desk.fetch("work", most=1)[0].job.key)
+
+    _publish(desk, "m", "1", ttl=ttl)
+
+    assert ("work", "TERMINATED") not in desk.history(hangs)
+    assert (("work", "TERMINATED") in desk.history(waits)) is waiting_gets_it
+
+
+def test_a_signal_thrown_inside_lets_the_thrower_complete_before_it_ends_the_scope_around() -> None:
+    thrown = _event("intermediateThrowEvent", "t", _SIGNAL.format("S"))
+    boundary = _event("boundaryEvent", "b", _SIGNAL.format("S"), 'attachedToRef="sub"')
+    desk = CoreDesk()
+    inside = start() + _sub("sub", start("i") + thrown + job("work"), "i>t t>work") + boundary + end()
+    desk.deploy(diagram(inside, "s>sub b>e", before=_DECLARED))
+
+    history = desk.history(desk.create("p"))
+
+    assert ("t", "COMPLETED") in history
+    assert ("work", "ACTIVATED") not in history
+    assert history[-1] == ("p", "COMPLETED")
+
+
+def test_a_signal_stays_waited_for_while_the_event_that_caught_it_hangs() -> None:
+    hangs = (
+        '<bpmn:extensionElements><zeebe:ioMapping><zeebe:output source="=assert(x, false)" target="y" />'
+        "</zeebe:ioMapping></bpmn:extensionElements>" + _SIGNAL.format("S")
+    )
+    desk = CoreDesk()
+    desk.deploy(diagram(start() + _event("intermediateCatchEvent", "c", hangs), "s>c", before=_DECLARED))
+    desk.create("p")
+
+    desk.do(lambda work: signals.broadcast(work, "sig", {}))
+
+    desk.store.begin()
+    left = [s.element_id for s in desk.store.signals.subscribers("sig")]
+    desk.store.rollback()
+    assert desk.open_incidents() == [("c", "IO_MAPPING_ERROR")]
+    assert left == ["c"]
+
+
+@pytest.mark.parametrize(
+    "definition",
+    [
+        'signalEventDefinition signalRef="N"',
+        'escalationEventDefinition escalationRef="F"',
+        'errorEventDefinition errorRef="G"',
+    ],
+)
+def test_a_name_or_code_that_is_no_text_is_an_incident(definition: str) -> None:
+    before = '<bpmn:signal id="N" name="=n" /><bpmn:escalation id="F" escalationCode="=n" />'
+    desk = CoreDesk()
+    thrown = _event("endEvent", "thrown", f"<bpmn:{definition} />")
+    desk.deploy(diagram(start() + thrown, "s>thrown", before=before + '<bpmn:error id="G" errorCode="=n" />'))
+
+    history = desk.history(desk.create("p"))
+
+    assert desk.open_incidents() == [("thrown", "EXTRACT_VALUE_ERROR")]
+    assert ("thrown", "ACTIVATED") not in history
+
+
+def test_an_escalation_that_its_own_handler_throws_leaves_the_thrower_where_it_is() -> None:
+    handler = _sub(
+        "ev",
+        _event("startEvent", "es", _ESCALATION.format("X")) + _event("endEvent", "again", _ESCALATION.format("X")),
+        "es>again",
+        'triggeredByEvent="true"',
+    )
+    desk = CoreDesk()
+    inside = start() + _event("intermediateThrowEvent", "t", _ESCALATION.format("X")) + end() + handler
+    desk.deploy(diagram(inside, "s>t t>e", before=_DECLARED))
+
+    history = desk.history(desk.create("p"))
+
+    assert history[-1] == ("again", "ACTIVATED")
+
+
+def test_an_error_end_does_not_go_on_outwards_from_a_scope_that_is_being_interrupted() -> None:
+    before = _DECLARED + '<bpmn:error id="E" errorCode="e" />'
+    inner = start("i") + '<bpmn:parallelGateway id="g" />' + _event("endEvent", "one", _ERROR.format("E"))
+    inner += _event("endEvent", "two", _ERROR.format("E"))
+    outer = start("o") + _sub("inner", inner, "i>g g>one g>two")
+    outer += _event("boundaryEvent", "near", _ERROR.format("E"), 'attachedToRef="inner"') + job("here")
+    desk = CoreDesk()
+    inside = start() + _sub("outer", outer, "o>inner near>here")
+    inside += _event("boundaryEvent", "far", _ERROR.format("E"), 'attachedToRef="outer"') + job("there")
+    desk.deploy(diagram(inside, "s>outer far>there", before=before))
+
+    history = desk.history(desk.create("p"))
+
+    assert history[-1] == ("here", "ACTIVATED")
+    assert ("far", "ACTIVATED") not in history
+
+
+def test_a_catch_event_has_input_mappings_that_its_message_is_asked_by() -> None:
+    mapped = (
+        '<bpmn:extensionElements><zeebe:ioMapping><zeebe:input source="=k + 1" target="k" /></zeebe:ioMapping>'
+        "</bpmn:extensionElements>" + _MESSAGE.format("M")
+    )
+    desk = CoreDesk()
+    inside = start() + _event("intermediateCatchEvent", "c", mapped) + end()
+    desk.deploy(diagram(inside, "s>c c>e", before=message("M", "m", "=k")))
+    instance = desk.create("p", k=1)
+
+    _publish(desk, "m", "2")
+
+    assert ("p", "COMPLETED") in desk.history(instance)
+
+
+def test_a_boundary_event_is_there_before_the_scope_around_it_ends() -> None:
+    near = _event("boundaryEvent", "near", _SIGNAL.format("S"), 'attachedToRef="work" cancelActivity="false"')
+    far = _event("boundaryEvent", "far", _SIGNAL.format("S"), 'attachedToRef="sub"')
+    desk = CoreDesk()
+    inside = start() + _sub("sub", start("i") + job("work") + near + job("beside"), "i>work near>beside") + far + end()
+    desk.deploy(diagram(inside, "s>sub far>e", before=_DECLARED))
+    instance = desk.create("p")
+
+    desk.do(lambda work: signals.broadcast(work, "sig", {}))
+
+    history = desk.history(instance)
+    assert ("near", "ACTIVATED") in history
+    assert ("near", "TERMINATED") in history
+    assert ("beside", "ACTIVATED") not in history
+
+
+def test_a_cycle_follows_its_expression_after_each_firing() -> None:
+    cycle = '<bpmn:timerEventDefinition><bpmn:timeCycle>="R3/PT" + string(n) + "M"</bpmn:timeCycle>'
+    boundary = _event(
+        "boundaryEvent", "b", cycle + "</bpmn:timerEventDefinition>", 'attachedToRef="work" cancelActivity="false"'
+    )
+    desk = CoreDesk()
+    desk.deploy(diagram(start() + job("work") + boundary + end(), "s>work b>e"))
+    instance = desk.create("p", n=10)
+    desk.do(lambda work: instances.set_variables(work, instance.key, {"n": 2}, local=False))
+
+    fired = []
+    for _ in range(4):
+        fired.append(desk.history(instance).count(("b", "COMPLETED")))
+        desk.turn(minutes=10 if not fired[-1] else 2)
+
+    assert fired == [0, 1, 2, 3]
+
+
+def test_a_correlation_key_that_is_a_number_is_its_whole_part() -> None:
+    desk = CoreDesk()
+    inside = start() + _event("intermediateCatchEvent", "c", _MESSAGE.format("M")) + end()
+    desk.deploy(diagram(inside, "s>c c>e", before=message("M", "m", "=k")))
+    instance = desk.create("p", k=17.9)
+
+    _publish(desk, "m", "17")
+
+    assert ("p", "COMPLETED") in desk.history(instance)

@@ -1,0 +1,82 @@
+"""The engine on processes that nobody thought of, held to an interpreter of their blocks and to what always holds.
+
+``FOOTAGE_DESK_RANDOM_PROCESSES=20`` takes twenty times as many, other ones in each run.
+"""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from random_process import Process, processes
+from random_process_records import check_flows, check_lives
+from random_process_run import Engine, Run
+
+_TIMES = int(os.environ.get("FOOTAGE_DESK_RANDOM_PROCESSES", "0"))
+_PICKS = st.lists(st.integers(0, 99_999), max_size=30)
+
+
+def _bounded(number: int) -> Callable[[Any], Any]:
+    return settings(
+        max_examples=number * (_TIMES or 1),
+        derandomize=not _TIMES,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+
+
+@_bounded(60)
+@given(processes(), _PICKS)
+def test_a_process_does_what_its_blocks_say_and_leaves_nothing_behind(process: Process, picks: list[int]) -> None:
+    run = Run(process, picks)
+
+    assert run.engine.left() == {}
+    check_lives(run.engine.records)
+    check_flows(run.engine.records, run.content)
+    for key, root in run.begun:
+        assert _variables(run, key) == root.variables
+
+
+@_bounded(10)
+@given(processes(), _PICKS, st.sets(st.integers(0, 30)) | st.just(set(range(200))))
+def test_an_engine_started_anew_between_two_steps_goes_on_as_if_it_had_not_been(
+    process: Process, picks: list[int], restarts: set[int]
+) -> None:
+    run = Run(process, picks)
+
+    with TemporaryDirectory() as folder:
+        again = Engine(run.content, Path(folder))
+        for number, act in enumerate(run.acts):
+            if number in restarts:
+                again.restart()
+            again.apply(act)
+        left = again.left()
+        again.desk.store.close()
+
+    assert (again.records, again.answers, left) == (run.engine.records, run.engine.answers, {})
+
+
+@_bounded(25)
+@given(processes(), _PICKS, st.lists(st.integers(1, 9), min_size=1))
+def test_commands_do_the_same_together_as_one_by_one(process: Process, picks: list[int], sizes: list[int]) -> None:
+    run = Run(process, picks)
+
+    together = Engine(run.content)
+    for group in run.groups(sizes):
+        together.apply(*group)
+
+    assert (together.records, together.answers) == (run.engine.records, run.engine.answers)
+
+
+def _variables(run: Run, key: int) -> dict[str, Any]:
+    """Of a process instance, as they were last."""
+    return {
+        r.value["name"]: json.loads(r.value["value"])
+        for r in run.engine.records
+        if r.value_type == "VARIABLE" and r.value["scopeKey"] == key
+    }
