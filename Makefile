@@ -100,7 +100,7 @@ rules-test: ## check the alerts and show that each fires when it should, and onl
 chaos: setup-test ## kill the process, then each part of a house apart, at the points of SEED=n (or 1,2,3)
 	FOOTAGE_DESK_CHAOS_SEEDS=$(SEED) $(BIN)/pytest tests/process/test_kill_points.py tests/process/test_kill_points_apart.py
 
-test-zeebe: setup-test ## the process tests against the broker at ZEEBE_ADDRESS, its clock at ZEEBE_CLOCK
+test-zeebe: setup-test ## whole cases on the broker at ZEEBE_ADDRESS (clock at ZEEBE_CLOCK), and every golden scenario there and here
 	$(BIN)/pytest -m zeebe tests/process
 
 clean: ## remove the environment; what was written under var/ stays

@@ -49,6 +49,8 @@ def deployment_answer(deployed: Deployed) -> pb.DeployResourceResponse:
                     tenantId=DEFAULT_TENANT,
                 )
             )
+    for found in deployed.decisions:
+        requirements = found.requirements
         answer.deployments.add(
             decisionRequirements=pb.DecisionRequirementsMetadata(
                 dmnDecisionRequirementsId=requirements.requirements_id,

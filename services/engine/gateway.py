@@ -31,6 +31,11 @@ from services.engine.state.instances import Instance
 from services.engine.writer import Writer
 
 SERVICE = "gateway_protocol.Gateway"
+_OPTIONS = (
+    ("grpc.so_reuseport", 0),
+    # Clients of Zeebe ping every 45 s while a call is open, and its gateway bears one in 30 s.
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 30_000),
+)
 _RESULT_SECONDS = 15.0  # as long as Zeebe's gateway waits where the client names nothing
 
 
@@ -249,7 +254,7 @@ def _creation(request: pb.CreateProcessInstanceRequest, awaited: list[str] | Non
 
 async def start_gateway(writer: Writer, address: str) -> tuple[grpc.aio.Server, str]:
     """Serve on ``address``; returns the server and the bound address. Raises RuntimeError where the port is taken."""
-    server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
+    server = grpc.aio.server(options=_OPTIONS)
     host = address.rpartition(":")[0]
     port = server.add_insecure_port(address)
     bound = f"{host}:{port}"

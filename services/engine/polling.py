@@ -68,7 +68,10 @@ async def poll_jobs(writer: Writer, request: JobRequest, wait_ms: int, send: Sen
 
 
 async def stream_jobs(writer: Writer, request: JobRequest, send: Send) -> None:
-    """Send jobs as they come, until the client goes; several streams of a type take turns."""
+    """Send jobs as they come, until the client goes; several streams of a type take turns.
+
+    What is there already comes first, where Zeebe leaves it to those who poll.
+    """
     request.check("stream activated jobs")
     available = writer.watch_jobs(request.type)
     try:

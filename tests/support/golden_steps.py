@@ -79,6 +79,8 @@ class Steps:
                 answer |= getattr(self, f"do_{step['do']}")(step) or {}
             except Refused as refusal:
                 answer["status"] = refusal.status
+            except (LookupError, StopIteration) as missing:
+                answer["status"] = f"NOT RUN: it names what is not there ({missing!r})"
             except OutOfReach as lack:
                 self.stopped = f"step {number} ({step['do']}) needs {lack}"
                 break

@@ -159,7 +159,7 @@ class Process:
     body: Sequence
     handlers: tuple[EventSubprocess, ...]
     choices: dict[str, int]
-    """The start variables that gateways go by; one that is missing makes an incident at an exclusive gateway."""
+    """The start variables that gateways and jobs need; one that is missing makes an incident."""
 
 
 def ends_token(blocks: Sequence) -> bool:
@@ -275,9 +275,9 @@ class _Maker:
         match self._pick(3):
             case 0:
                 inner = self._plain_job()
-            case 3:
-                inner = Receive(self._id("r"), self._event(("message",)))
             case 1:
+                inner = Receive(self._id("r"), self._event(("message",)))
+            case 2:
                 inner = Sub(self._id("s"), self._inside(depth + 2), self._handlers(depth + 2))
             case _:
                 # behind a job, so that its instances never take over each other's variables in one step
@@ -327,7 +327,7 @@ class _Maker:
         if self._fuel <= 0 or not self._chance(4):
             return ()
         found: list[EventSubprocess] = []
-        for _ in range(1 + self._pick(1)):
+        for _ in range(1 + self._pick(2)):
             interrupting = self._chance(2)
             kinds = (*CATCHING, "escalation", *(("error", "error") if interrupting else ()))
             event = self._event(kinds, interrupting=interrupting)

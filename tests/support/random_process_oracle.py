@@ -24,6 +24,7 @@ from random_process import (
     Some,
     Sub,
     Throw,
+    ends_token,
 )
 from random_process_places import Place, Then, Variables, Wait
 from random_process_scopes import Scopes
@@ -79,6 +80,7 @@ class Oracle(Scopes):
                 self.waits.append(Wait("job", block.id, place, lambda v: self._worked(block, place, v)))
             case Receive():
                 self._wait(block.event, block.id, place, lambda v: self._done(place, v))
+                self._look(place)
             case Call():
                 child = Place(f"p_{block.id}", caller=place, handlers=block.handlers)
                 child.then = lambda reached: self._done(place, child.variables)
@@ -159,6 +161,7 @@ class Oracle(Scopes):
         place = self._open(block.event.id, scope, then)
         self._count(place, "ACTIVATED")
         self._wait(block.event, block.event.id, place, lambda v: self._done(place, v))
+        self._look(place)
 
     @_run.register
     def _(self, block: First, scope: Place, then: Then) -> None:
@@ -177,6 +180,7 @@ class Oracle(Scopes):
         self._count(place, "ACTIVATED")
         for event, branch in block.branches:
             self._wait(event, event.id, place, lambda v, e=event, b=branch: decided(e, b, v))
+        self._look(place)
 
     @_run.register
     def _(self, block: Choice, scope: Place, then: Then) -> None:
@@ -189,7 +193,11 @@ class Oracle(Scopes):
                 return
             self._count(place, "ACTIVATED")
             self._leave(place, "COMPLETED")
-            self._sequence(block.branches[min(number, len(block.branches) - 1)], scope, leave)
+            branch = block.branches[min(number, len(block.branches) - 1)]
+            if ends_token(branch):
+                self._apart(branch, scope, then)
+            else:
+                self._sequence(branch, scope, leave)
 
         def leave(reached: bool) -> None:
             if reached:
@@ -216,6 +224,8 @@ class Oracle(Scopes):
             left, arrived = left - 1, arrived + reached
             if reached and not block.joined:
                 self._passed(f"e_{block.id}_{number}")
+            if isinstance(block, Fork) and block.joined and arrived < len(chosen):
+                return  # it waits, for ever if a token has ended elsewhere
             if left == 0 and block.joined and arrived:
                 self._passed(f"z_{block.id}")
             if left == 0:

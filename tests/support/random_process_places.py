@@ -8,7 +8,7 @@ from typing import Any
 from random_process import Boundary, EventSubprocess
 
 Then = Callable[[bool], None]
-"""What follows a block; false when its token has ended inside."""
+"""What follows a block; false as soon as its token can only end inside."""
 Variables = dict[str, Any]
 
 

@@ -242,7 +242,7 @@ class Run:
     def _job(self, wait: Wait, pick: int) -> None:
         key = self._row(tables.jobs, wait).key
         if wait.state == "backing-off":
-            self._turn(max(1, wait.due - self.oracle.now))
+            self._turn(wait.due - self.oracle.now)
             return
         if wait.state != "open":
             if wait.state == "failed":

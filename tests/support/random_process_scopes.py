@@ -61,6 +61,7 @@ class Scopes(Places):
 
     def turn(self, now: int) -> None:
         self.now = now
+        self.messages = [m for m in self.messages if m.deadline > now]
         for wait in self.waits:
             if wait.state == "backing-off" and wait.due <= now:
                 wait.state = "open"
@@ -68,7 +69,6 @@ class Scopes(Places):
             for wait in due:
                 if wait in self.waits and self._is_due(wait):
                     self._happen(wait, {})
-        self.messages = [m for m in self.messages if m.deadline > now]
 
     def _is_due(self, timer: Wait) -> bool:
         return timer.due <= self.now and not timer.place.stuck
@@ -101,6 +101,9 @@ class Scopes(Places):
         self._passed(f"m_{place.id}")
 
         def again(reached: bool) -> None:
+            if not reached:
+                self._token_ended(place)
+                return
             self._passed(f"q_{place.id}")
             self._passed(f"b_{place.id}")
             place.variables[f"n_{place.id}"] += 1
@@ -138,9 +141,13 @@ class Scopes(Places):
         wait = Wait(event.kind, element, place, act, event.id, event.interrupting, self.now + event.ms, event.ms)
         wait.times = event.times
         self.waits.append(wait)
-        kept = next((m for m in self.messages if m.name == event.id and not m.taken), None)
-        if event.kind == "message" and kept is not None:
-            self._deliver(kept, [wait])
+
+    def _look(self, place: Place) -> None:
+        """All it waits for is open: a message that is kept comes at once."""
+        for wait in [w for w in self.waits if w.place is place and w.kind == "message"]:
+            kept = next((m for m in self.messages if m.name == wait.name and not m.taken), None)
+            if kept is not None and wait in self.waits:
+                self._deliver(kept, [wait])
 
     def _happen(self, wait: Wait, variables: Variables) -> None:
         if wait.once or wait.kind == "timer":
@@ -157,23 +164,19 @@ class Scopes(Places):
         assert scope is not None
         if event.interrupting:
             self._kill(place)
-        else:
-            scope.tokens += 1
-
-        def then(reached: bool) -> None:
-            if boundary.merges:
-                place.then(True)
-                return
-            if reached:
-                self._passed(f"e_{event.id}")
-            if event.interrupting:
-                place.then(False)
-            else:
-                self._token_ended(scope)
-
         self._passed(event.id)
         self._merge(scope, {} if event.kind == "error" else variables)
-        self._sequence(boundary.handler, scope, then)
+        if boundary.merges:
+            self._sequence(boundary.handler, scope, place.then)
+        else:
+            self._apart(boundary.handler, scope, place.then if event.interrupting else None, f"e_{event.id}")
+
+    def _apart(self, blocks: Sequence, scope: Place, then: Then | None, end_event: str = "") -> None:
+        """A way that ends by itself: no gateway waits for its token, which is new or else has left its block."""
+        scope.tokens += 1
+        if then is not None:
+            then(False)
+        self._sequence(blocks, scope, lambda reached: self._token_ended(scope, end_event if reached else ""))
 
     def _throw(self, place: Place, kind: str, code: str, variables: Variables) -> tuple[bool, bool]:
         """Whether it is caught, and whether that interrupts.

@@ -111,7 +111,7 @@ class Core:
                 case LookForMessage():
                     messages.look_for_message(work, step.subscription_key)
                 case Correlate():
-                    messages.correlate(work, step.subscription_key, step.message)
+                    messages.correlate(work, step.subscription, step.message)
                 case Broadcast():
                     signals.broadcast(work, step.name, dict(step.variables))
                 case LookForStart():

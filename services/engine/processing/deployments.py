@@ -65,7 +65,7 @@ def _read(resources: list[Resource]) -> tuple[list[tuple[Resource, list[Process]
     problems: list[str] = []
     for resource in resources:
         try:
-            if resource.name.endswith((".bpmn", ".bpmn20.xml")):
+            if resource.name.endswith((".bpmn", ".xml")):
                 models.append((resource, parse_bpmn(resource.content)))
             elif resource.name.endswith(".dmn"):
                 tables.append(read_dmn(resource.name, resource.content, resource.checksum))

@@ -27,7 +27,7 @@ def enter(
     work.steps.append(Enter(instance.key, scope.key, element_id, None, trigger, index, local or {}))
 
 
-def take_flow(work: Work, at: At, flow: Flow, trigger: Trigger | None = None) -> None:
+def take_flow(work: Work, at: At, flow: Flow) -> None:
     """A token leaves a completed element along a flow."""
     scope = at.scope
     scope.tokens[flow.id] = scope.tokens.get(flow.id, 0) + 1
@@ -42,7 +42,7 @@ def take_flow(work: Work, at: At, flow: Flow, trigger: Trigger | None = None) ->
         "parentElementInstanceKey": (at.instance.parent or (-1, -1))[1],
     }
     work.record(work.store.next_key(), "PROCESS_INSTANCE", "SEQUENCE_FLOW_TAKEN", value)
-    work.steps.append(Enter(at.instance.key, scope.key, flow.target, flow.id, trigger))
+    work.steps.append(Enter(at.instance.key, scope.key, flow.target, flow.id))
 
 
 def take_step(work: Work, step: Enter | Activate | Complete | Terminate) -> None:
@@ -76,7 +76,7 @@ def _enter(work: Work, step: Enter) -> None:
 
 
 def begin_event(work: Work, around: At, event: Trigger) -> None:
-    """A boundary event has happened: it is activated in the same step."""
+    """A boundary event, or one behind an event-based gateway, has happened: it is activated in the same step."""
     _begin(work, around, around.process.elements[event.element_id], event)
 
 
@@ -164,8 +164,8 @@ def completing_child(work: Work, at: At) -> None:
         work.processor(body.node).child_completing(work, body, at)
 
 
-def completed(work: Work, at: At, flows: tuple[Flow, ...] | None = None, trigger: Trigger | None = None) -> None:
-    """The element is done: its tokens go on, or its scope looks whether it is done too."""
+def completed(work: Work, at: At, flows: tuple[Flow, ...] | None = None, event: Trigger | None = None) -> None:
+    """The element is done: its tokens go on, or the ``event`` that it chose does, or its scope looks what is left."""
     remember(work, at)
     work.transition(at, "ELEMENT_COMPLETED")
     if at.element.kind == Kind.PROCESS:
@@ -174,9 +174,11 @@ def completed(work: Work, at: At, flows: tuple[Flow, ...] | None = None, trigger
     _remove(at)
     taken = () if at.is_inner else (at.element.outgoing if flows is None else flows)
     for flow in taken:
-        take_flow(work, at, flow, trigger)
+        take_flow(work, at, flow)
+    if event is not None:
+        begin_event(work, work.at(at.instance, at.scope), event)
     _try_joins(work, at)
-    if not taken:
+    if not taken and event is None:
         scope = work.at(at.instance, at.scope)
         work.processor(scope.node).child_completed(work, scope)
     settle(work, at)

@@ -33,7 +33,7 @@ def publish(work: Work, name: str, key: str, *, ttl: int, message_id: str, varia
     _record(work, message, "PUBLISHED")
     chosen = _subscriptions(work, message)
     _to_starts(work, message, set(chosen))
-    work.steps.extend(Correlate(key, message) for key in chosen.values())
+    work.steps.extend(Correlate(subscription, message) for subscription in chosen.values())
     if ttl <= 0:
         _expire(work, message)
     return message.key
@@ -51,12 +51,12 @@ def _expire(work: Work, message: Message) -> None:
     _record(work, message, "EXPIRED")
 
 
-def _subscriptions(work: Work, message: Message) -> dict[str, int]:
-    """The key of the subscription that gets it, one for each process id."""
-    chosen: dict[str, int] = {}
+def _subscriptions(work: Work, message: Message) -> dict[str, MessageSubscription]:
+    """The subscription that gets it, one for each process id."""
+    chosen: dict[str, MessageSubscription] = {}
     for subscription in work.store.messages.subscribers(message.name, message.correlation_key):
         if subscription.process_id not in chosen:
-            chosen[subscription.process_id] = subscription.key
+            chosen[subscription.process_id] = subscription
             work.store.messages.correlated(message.key, subscription.process_id)
     return chosen
 
@@ -67,6 +67,7 @@ def _to_starts(work: Work, message: Message, had: set[str]) -> None:
             start.process_id, message.correlation_key
         )
         if start.process_id not in had and not locked:
+            had.add(start.process_id)
             _start(work, message, start.process_id, start.definition_key, start.element_id)
 
 
@@ -75,12 +76,10 @@ def _start(work: Work, message: Message, process_id: str, definition_key: int, e
     start_by_event(work, definition_key, element_id, json.loads(message.variables), message.correlation_key or None)
 
 
-def correlate(work: Work, subscription_key: int, message: Message) -> None:
+def correlate(work: Work, subscription: MessageSubscription, message: Message) -> None:
     """The message reaches its element; one that does not wait any more leaves it to the next subscription."""
-    subscription = work.store.messages.subscription(subscription_key)
-    if subscription is None:
-        return
-    at = work.find(subscription.instance_key, subscription.node_key)
+    is_open = work.store.messages.subscription(subscription.key) is not None
+    at = work.find(subscription.instance_key, subscription.node_key) if is_open else None
     if at is None or not can_trigger(at, at.process.elements[subscription.element_id]):
         _pass_on(work, subscription, message)
         return
@@ -100,7 +99,7 @@ def _pass_on(work: Work, subscription: MessageSubscription, message: Message) ->
     others = work.store.messages.subscribers(message.name, message.correlation_key)
     following = [s for s in others if s.process_id == subscription.process_id and s.key > subscription.key]
     if following:
-        work.steps.append(Correlate(following[0].key, message))
+        work.steps.append(Correlate(following[0], message))
     else:
         work.store.messages.uncorrelated(message.key, subscription.process_id)
 
@@ -115,7 +114,7 @@ def look_for_message(work: Work, subscription_key: int) -> None:
     )
     if waiting is not None:
         work.store.messages.correlated(waiting.key, subscription.process_id)
-        work.steps.append(Correlate(subscription.key, waiting))
+        work.steps.append(Correlate(subscription, waiting))
 
 
 def look_for_start(work: Work, process_id: str, correlation_key: str) -> None:

@@ -12,7 +12,7 @@ from services.engine.model.bpmn import Element, Kind, Process
 from services.engine.processing.catalogue import Catalogue
 from services.engine.state.incidents import Incident
 from services.engine.state.instances import Instance, Node, Trigger
-from services.engine.state.messages import Message
+from services.engine.state.messages import Message, MessageSubscription
 from services.engine.state.records import Record
 from services.engine.state.store import Store
 
@@ -86,7 +86,7 @@ class LookForMessage:
 class Correlate:
     """A message comes to a subscription that it was chosen for."""
 
-    subscription_key: int
+    subscription: MessageSubscription
     message: Message
 
 

@@ -70,3 +70,14 @@ def test_what_is_unchanged_keeps_its_version_unless_the_files_are_bound_to_each_
     deployed = _deploy(desk, caller, ("called.bpmn", changed), table)
 
     assert [process.version for process in deployed.processes] + [_version(deployed)] == versions
+
+
+@pytest.mark.parametrize("name", ["a.bpmn", "a.bpmn20.xml", "a.xml"])
+def test_a_diagram_is_known_by_its_name(name: str) -> None:
+    assert [process.process_id for process in _deploy(CoreDesk(), (name, ONE_JOB)).processes] == ["one-job"]
+
+
+@pytest.mark.parametrize("name", ["a.form", "a.txt", "bpmn"])
+def test_another_file_is_refused(name: str) -> None:
+    with pytest.raises(Rejection, match="is neither"):
+        _deploy(CoreDesk(), (name, ONE_JOB))

@@ -263,3 +263,21 @@ def test_a_correlation_key_that_is_a_number_is_its_whole_part() -> None:
     _publish(desk, "m", "17")
 
     assert ("p", "COMPLETED") in desk.history(instance)
+
+
+def test_a_message_is_free_again_when_what_waits_for_it_is_ended_in_the_same_moment() -> None:
+    caught = _event("intermediateCatchEvent", "c", _MESSAGE.format("M"))
+    inside = start() + '<bpmn:parallelGateway id="g" />' + caught + end()
+    inside += _event("endEvent", "all", "<bpmn:terminateEventDefinition />")
+    desk = CoreDesk()
+    desk.deploy(diagram(inside, "s>g g>c c>e g>all", before=message("M", "m", "=k")))
+    desk.deploy(diagram(start() + caught + end(), "s>c c>e", before=message("M", "m", "=k")))
+    _publish(desk, "m", "1", ttl=60_000, x=1)
+    ended = desk.do(
+        lambda work: instances.create(work, instances.find_definition(work, 0, "p", 1), {"k": "1"}),
+    )
+    assert ("c", "TERMINATED") in desk.history(ended)
+
+    instance = desk.create("p", k="1")
+
+    assert desk.history(instance)[-1] == ("p", "COMPLETED")

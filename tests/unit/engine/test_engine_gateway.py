@@ -212,6 +212,16 @@ async def test_the_topology_is_one_broker_that_leads_one_partition() -> None:
     assert (partition.partitionId, partition.role, partition.health) == (1, pb.Partition.LEADER, pb.Partition.HEALTHY)
 
 
+async def test_a_call_of_a_later_version_is_unimplemented() -> None:
+    async with running_engine() as engine, grpc.aio.insecure_channel(engine.address) as channel:
+        later = channel.unary_unary("/gateway_protocol.Gateway/EvaluateConditional")
+
+        with pytest.raises(grpc.aio.AioRpcError) as error:
+            await later(b"")
+
+    assert error.value.code() == grpc.StatusCode.UNIMPLEMENTED
+
+
 async def test_the_old_deployment_call_deploys_processes() -> None:
     async with running_engine() as engine:
         answer = await engine.stub.DeployProcess(

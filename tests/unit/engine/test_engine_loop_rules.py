@@ -194,3 +194,20 @@ def test_an_instance_that_was_terminated_by_hand_is_counted() -> None:
     desk.complete(second.job.key)
 
     assert desk.history(instance)[-1] == ("p", "COMPLETED")
+
+
+@pytest.mark.parametrize("sequential", [True, False])
+def test_a_loop_that_collects_into_its_own_collection_sees_only_nulls(*, sequential: bool) -> None:
+    desk = CoreDesk()
+    loop = _loop('inputElement="item" outputCollection="items" outputElement="=loopCounter"', sequential=sequential)
+    desk.deploy(diagram(start() + loop + job("after"), "s>work work>after"))
+    desk.create("p", items=["a", "b"])
+
+    seen = []
+    while fetched := desk.fetch("work"):
+        seen += [handed_out.variables["item"] for handed_out in fetched]
+        for handed_out in fetched:
+            desk.complete(handed_out.job.key)
+
+    assert seen == [None, None]
+    assert desk.fetch("after")[0].variables == {"items": [1, 2]}

@@ -133,9 +133,12 @@ _DECISION = """<?xml version="1.0" encoding="UTF-8"?>
 async def _decisions(engine: Running, tmp_path: Path) -> tuple[ZeebeClient, int]:
     (tmp_path / "sizes.dmn").write_text(_DECISION.replace("<decisionTable", '<decisionTable hitPolicy="FIRST"'))
     client = ZeebeClient(create_insecure_channel(grpc_address=engine.address))
-    deployed = await client.deploy_resource(str(tmp_path / "sizes.dmn"))
-    (decision,) = [d for d in deployed.deployments if isinstance(d, DeployResourceResponse.DecisionMetadata)]
-    return client, decision.decision_key
+    (tmp_path / "other.dmn").write_text(_DECISION.replace('id="size', 'id="other'))
+    deployed = await client.deploy_resource(str(tmp_path / "sizes.dmn"), str(tmp_path / "other.dmn"))
+    size, other = deployed.deployments[:2]  # before the files that they are in
+    assert isinstance(size, DeployResourceResponse.DecisionMetadata)
+    assert isinstance(other, DeployResourceResponse.DecisionMetadata)
+    return client, size.decision_key
 
 
 @pytest.mark.parametrize(("name", "output"), [("ant", "small"), ("all", {"from": 1}), ("five", 5)])

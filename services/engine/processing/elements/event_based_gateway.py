@@ -1,4 +1,4 @@
-"""Event-based gateway: waits for several events, the first decides where it goes on."""
+"""Event-based gateway: waits for several events, the first goes on; the flow to it is not taken, as in Zeebe."""
 
 from services.engine.model.bpmn import given
 from services.engine.processing import lifecycle
@@ -14,6 +14,4 @@ class EventBasedGateway(Leaf):
 
     def complete(self, work: Work, at: At) -> None:
         close_catches(work, at)
-        event = given(at.node.trigger)
-        flows = tuple(f for f in at.element.outgoing if f.target == event.element_id)
-        lifecycle.completed(work, at, flows, trigger=event)
+        lifecycle.completed(work, at, (), event=given(at.node.trigger))

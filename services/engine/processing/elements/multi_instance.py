@@ -22,6 +22,7 @@ class MultiInstanceBody(Scope):
         at.node.memo = {"completed": 0, "terminated": 0, "entered": 0}
         if loop.output_collection is not None:
             set_local(work, at.instance, at.node, {loop.output_collection: [None] * len(items)})
+            items = _items(work, at, loop)  # where both have one name, as in Zeebe, only nulls are left
         lifecycle.activated(work, at)
         if not items:
             lifecycle.complete(work, at)
