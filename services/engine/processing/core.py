@@ -1,6 +1,7 @@
 """The engine's core: applies commands to the state, all that wait together, and makes them durable at once."""
 
 import logging
+import sqlite3
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -150,10 +151,18 @@ class Core:
         return self._store.next_due()
 
     def prune_records(self, before: int) -> bool:
-        """Delete some records of what happened before ``before`` (ms); returns whether there may be more."""
+        """Delete some records of what happened before ``before`` (ms); returns whether there may be more.
+
+        Where that fails it is logged, and nothing else is held up.
+        """
         self._store.begin()
-        pruned = self._store.records.prune(before, _PRUNED_AT_ONCE)
-        self._store.commit()
+        try:
+            pruned = self._store.records.prune(before, _PRUNED_AT_ONCE)
+            self._store.commit()
+        except sqlite3.Error:
+            self._undo()
+            _log.exception("old records could not be deleted")
+            return False
         return pruned == _PRUNED_AT_ONCE
 
 

@@ -1,5 +1,6 @@
 """Records go when they are old enough, a slice at a time, and what they leave on the disk is used again."""
 
+import sqlite3
 from datetime import timedelta
 from pathlib import Path
 
@@ -76,6 +77,22 @@ async def test_an_engine_forgets_what_is_older_than_it_is_told_to_keep(
         assert await engine.server.desk.instances(state="ended") == []
         assert [job.processInstanceKey for job in await engine.fetch("work")] == [working.processInstanceKey]
         assert ended.processInstanceKey < working.processInstanceKey
+
+
+def test_records_that_cannot_be_deleted_hold_nothing_up(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    desk = CoreDesk()
+    desk.deploy(AT_ONCE)
+
+    def fail(_before: int, _most: int) -> int:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    monkeypatch.setattr(desk.store.records, "prune", fail)
+
+    assert not desk.core.prune_records(to_millis(desk.clock.now()))
+    assert "old records could not be deleted" in caplog.text
+    assert desk.history(desk.create("at-once"))[-1] == ("at-once", "COMPLETED")
 
 
 def test_a_file_whose_old_records_go_does_not_grow(tmp_path: Path) -> None:
