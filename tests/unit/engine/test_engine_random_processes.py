@@ -10,13 +10,38 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from random_process import Process, processes
+from random_process import Choice, Event, EventSubprocess, Job, Process, Some, Throw
+from random_process_drawn import processes
 from random_process_records import check_flows, check_lives
 from random_process_run import Engine, Run
 
 _TIMES = int(os.environ.get("FOOTAGE_DESK_RANDOM_PROCESSES", "0"))
+_TWO_HANDLERS = Process(
+    (Job("j1"),),
+    (
+        EventSubprocess("h2", Event("v3", "message"), (Job("j4"),)),
+        EventSubprocess("h5", Event("v6", "signal"), (Job("j7"),)),
+    ),
+    {},
+)
+_ENDS_BEFORE_JOIN = Process(
+    (
+        Some(
+            "i1",
+            (
+                (Job("j2"),),
+                (Job("j3"),),
+                (Job("j4"), Choice("g5", ((Job("j6"),), (Job("j7"), Throw("t8", "terminate", "", ends=True))))),
+            ),
+            joined=True,
+        ),
+        Job("j9"),
+    ),
+    (),
+    {"x_i1": 2, "x_g5": 1},
+)
 _PICKS = st.lists(st.integers(0, 99_999), max_size=30)
 
 
@@ -32,6 +57,8 @@ def _bounded(number: int) -> Callable[[Any], Any]:
 
 @_bounded(60)
 @given(processes(), _PICKS)
+@example(_TWO_HANDLERS, [0])
+@example(_ENDS_BEFORE_JOIN, [0])
 def test_a_process_does_what_its_blocks_say_and_leaves_nothing_behind(process: Process, picks: list[int]) -> None:
     run = Run(process, picks)
 
