@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 import anyio
 
-from services.engine.errors import DataDirectoryInUse
+from services.engine.errors import DataDirectoryInUse, UnusableFile
 from services.engine.server import EngineServer
 from services.house import House, models
 from services.portal.log_head import LogHead
@@ -67,9 +67,13 @@ async def engine_of(
     if given is None and not settings.embedded:
         yield settings.gateway_address
         return
-    server = given or EngineServer(settings.data_dir / "engine", house.clock, settings.gateway_address)
+    kept = timedelta(days=settings.engine_records_days)
+    server = given or EngineServer(settings.data_dir / "engine", house.clock, settings.gateway_address, retention=kept)
     try:
         address = await server.start()
+    except UnusableFile as error:
+        cause, _, advice = str(error).partition("; ")
+        raise Fatal(f"could not start the engine | {settings.data_dir} | {cause} | {advice}") from error
     except (DataDirectoryInUse, RuntimeError) as error:
         cause = str(error).partition(";")[0]
         raise Fatal(

@@ -11,8 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from services.engine import main
-from services.engine.errors import DataDirectoryInUse
+from services import engine_alone
 from services.engine.inspection.visit import CannotAsk, ask
 from services.runtime.errors import Fatal
 from services.runtime.settings import Settings, variable
@@ -90,42 +89,11 @@ def commands(
 ) -> typer.Typer:
     """``footage-desk engine`` and its commands."""
     app = typer.Typer()
-    app.callback(invoke_without_command=True)(run)
+    app.callback(invoke_without_command=True)(engine_alone.run)
     counter = Counter(settings, sentences, say)
     _add_looks(app, counter)
     _add_acts(app, counter)
     return app
-
-
-def run(  # noqa: PLR0917 - each is an option of the command line
-    context: typer.Context,
-    address: Annotated[str, typer.Option(help="Where the gateway listens.")] = "127.0.0.1:26500",
-    data: Annotated[Path | None, typer.Option(help="The folder of its state; in memory when not given.")] = None,
-    management: Annotated[str | None, typer.Option(help="Where health, metrics and incidents answer.")] = None,
-    controlled_clock: Annotated[bool, typer.Option("--controlled-clock", help="A clock that can be turned.")] = False,
-    records: Annotated[Path | None, typer.Option(help="A file that gets every record, one JSON object a line.")] = None,
-) -> None:
-    """Run the embedded engine by itself, speaking Zeebe's gateway protocol. Set ZEEBE_ADDRESS to it elsewhere.
-
-    The commands below look into one, which may be that of footage-desk run, and let what has stopped go on.
-    """
-    if context.invoked_subcommand is not None:
-        if data or management or records:
-            typer.echo(f"Write the options of engine {context.invoked_subcommand} behind it.", err=True)
-            raise typer.Exit(2)
-        return
-    try:
-        main.run(
-            typer.echo,
-            address,
-            data=data,
-            management=management,
-            controlled_clock=controlled_clock,
-            records=records,
-        )
-    except (DataDirectoryInUse, RuntimeError) as error:
-        typer.echo(f"The engine could not start at {address}: {error}", err=True)
-        raise typer.Exit(1) from error
 
 
 def _add_looks(app: typer.Typer, counter: Counter) -> None:

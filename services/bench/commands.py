@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from services.bench import books, clip, relay, trail
+from services.bench import books, clip, engine, relay, trail
 from services.bench import seal as sealing
 from services.bench import verify as verifying
 from services.bench.figures import size_of
@@ -132,6 +132,19 @@ def commands(
         """Append to the audit trail, prove events, recompute it; the peer is a hash chain with a signature a row."""
         with sentences(), _folder(folder) as place:
             tell(trail.measure(_database(database_url, place), events=events, appends=appends, runs=runs))
+
+    @app.command("engine")
+    def serve(  # noqa: PLR0917 - each is an option of the command line
+        instances: Annotated[int, typer.Option(min=10, help="How many in each run.")] = 1000,
+        opened: Annotated[int, typer.Option("--open", min=0, help="How many others are open.")] = 10_000,
+        ended: Annotated[int, typer.Option(min=0, help="Of how many others there are records.")] = 100_000,
+        zeebe: Annotated[str | None, typer.Option(help="A broker's address, which is the peer; no TLS.")] = None,
+        folder: Folder = None,
+        runs: Runs = 3,
+    ) -> None:
+        """Take instances through the embedded engine over gRPC; the peer commits rows, or is a Zeebe broker."""
+        with sentences(), _folder(folder) as place:
+            tell(engine.measure(place, instances=instances, opened=opened, ended=ended, runs=runs, zeebe=zeebe))
 
     return app
 

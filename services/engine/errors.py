@@ -53,5 +53,13 @@ class Trouble(Exception):
         self.error_type = error_type
 
 
-class DataDirectoryInUse(Exception):
+class CannotOpen(Exception):
+    """The engine's file cannot be used; the message is what is the matter and, behind a semicolon, what to do."""
+
+
+class DataDirectoryInUse(CannotOpen):
     """Another process has the engine's file open."""
+
+
+class UnusableFile(CannotOpen):
+    """The engine's file is damaged, or a newer version wrote it. It is left as it is."""

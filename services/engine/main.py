@@ -1,12 +1,14 @@
 """Run the engine by itself until it is told to stop."""
 
 import asyncio
+import gc
 import signal
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 from services.engine.clock import SystemClock
-from services.engine.server import EngineServer
+from services.engine.server import DEFAULT_RETENTION, EngineServer
 
 
 def run(
@@ -17,8 +19,9 @@ def run(
     management: str | None = None,
     controlled_clock: bool = False,
     records: Path | None = None,
+    retention: timedelta = DEFAULT_RETENTION,
 ) -> None:
-    """Serve until SIGINT or SIGTERM and ``announce`` where; DataDirectoryInUse, or RuntimeError for a taken port."""
+    """Serve until SIGINT or SIGTERM and ``announce`` where; CannotOpen, or RuntimeError for a taken port."""
     server = EngineServer(
         data,
         SystemClock(),
@@ -26,6 +29,7 @@ def run(
         records=records,
         management=management,
         controlled_clock=controlled_clock,
+        retention=retention,
     )
     asyncio.run(_serve(server, announce))
 
@@ -36,6 +40,8 @@ async def _serve(server: EngineServer, announce: Callable[[str], None]) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     bound = await server.start()
+    gc.collect()
+    gc.freeze()  # what is loaded by now stays, and need not be looked through again and again
     announce(f"The engine listens on {bound}.")
     if server.management_address is not None:
         announce(f"Its health, metrics and open incidents are at http://{server.management_address}.")

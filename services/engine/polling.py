@@ -52,6 +52,7 @@ async def poll_jobs(writer: Writer, request: JobRequest, wait_ms: int, send: Sen
             available.clear()
             found = await _activate(writer, request, request.most)
             if found:
+                writer.pass_over(request.type, available)
                 with _on_their_way(writer, found) as jobs:
                     await send(pb.ActivateJobsResponse(jobs=[_message(job) for job in jobs]))
                     jobs.clear()
@@ -60,7 +61,8 @@ async def poll_jobs(writer: Writer, request: JobRequest, wait_ms: int, send: Sen
             if left <= 0 or writer.stopping:
                 return
             with suppress(TimeoutError):
-                await asyncio.wait_for(available.wait(), left)
+                async with asyncio.timeout(left):
+                    await available.wait()
     finally:
         writer.unwatch_jobs(request.type, available)
 
@@ -76,16 +78,18 @@ async def stream_jobs(writer: Writer, request: JobRequest, send: Send) -> None:
         while not writer.stopping:
             available.clear()
             most = 1 if writer.is_shared(request.type) else request.most
-            with _on_their_way(writer, await _activate(writer, request, most)) as jobs:
-                idle = not jobs
+            found = await _activate(writer, request, most)
+            if not found:
+                if not writer.stopping:
+                    await available.wait()
+                continue
+            with _on_their_way(writer, found) as jobs:
+                writer.pass_over(request.type, available)
                 while jobs:
                     await send(_message(jobs[0]))
                     del jobs[0]
-            if not idle:
-                writer.unwatch_jobs(request.type, available)
-                available = writer.watch_jobs(request.type)  # behind the others
-            elif not writer.stopping:
-                await available.wait()
+            writer.unwatch_jobs(request.type, available)
+            available = writer.watch_jobs(request.type)  # behind the others
     finally:
         writer.unwatch_jobs(request.type, available)
 

@@ -50,7 +50,7 @@ class EngineServer:
         self.writer.listen(_tell_incidents)
 
     async def start(self) -> str:
-        """Returns the bound address; raises DataDirectoryInUse, or RuntimeError where the port is taken."""
+        """Returns the bound address; raises CannotOpen, or RuntimeError where the port is taken."""
         await self.writer.start()
         try:
             self.figures.begin(await self.writer.read(lambda store: len(store.incidents.all_open())))

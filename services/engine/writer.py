@@ -12,13 +12,14 @@ from typing import IO, Any
 from services.engine.clock import EngineClock, to_millis
 from services.engine.errors import Rejection
 from services.engine.processing.core import Batch, Command, Core
+from services.engine.retention import Retention
 from services.engine.state.instances import Instance
 from services.engine.state.records import Record
 from services.engine.state.store import Store
+from services.engine.waiting import JobWaiters
 
 _MOST_AT_ONCE = 256
 _LONGEST_SLEEP = 30.0
-_PRUNE_EVERY_MS = 3_600_000
 _log = logging.getLogger(__name__)
 
 
@@ -32,21 +33,20 @@ class Writer:
         self._data = data
         self._clock = clock
         self._records_path = records
-        self._retention_ms = retention // timedelta(milliseconds=1)
+        self._retention = Retention(retention)
         self._queue: list[tuple[Command, asyncio.Future[Any]]] = []
         self._wake = asyncio.Event()
-        self._job_waiters: dict[str, dict[asyncio.Event, None]] = {}
+        self._job_waiters = JobWaiters()
         self._results: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._expecting = 0
         self._file: IO[str] | None = None
-        self._pruned_at = 0
         self._listeners: list[Callable[[list[Record]], None]] = []
         self.failures = 0
         """How often a batch could not be written."""
         self.stopping = False
 
     async def start(self) -> None:
-        """Raises DataDirectoryInUse."""
+        """Raises CannotOpen."""
         self._loop = asyncio.get_running_loop()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="engine-writer")
         try:
@@ -62,8 +62,7 @@ class Writer:
     def stop_waiting(self) -> None:
         """End the long polls."""
         self.stopping = True
-        for waiter in [w for waiters in self._job_waiters.values() for w in waiters]:
-            waiter.set()
+        self._job_waiters.wake_all()
 
     async def stop(self) -> None:
         """Apply what was accepted, then close the file."""
@@ -99,23 +98,22 @@ class Writer:
         self._listeners.append(listener)
 
     def watch_jobs(self, job_type: str) -> asyncio.Event:
-        """An event that is set whenever a job of the type may be fetched, for who watches longest first.
+        """An event that is set when a job of the type may be fetched, for who watches longest first.
 
         Give it back with ``unwatch_jobs``.
         """
-        event = asyncio.Event()
-        self._job_waiters.setdefault(job_type, {})[event] = None
-        return event
+        return self._job_waiters.watch(job_type)
 
     def unwatch_jobs(self, job_type: str, event: asyncio.Event) -> None:
-        waiters = self._job_waiters.get(job_type, {})
-        waiters.pop(event, None)
-        if not waiters:
-            self._job_waiters.pop(job_type, None)
+        self._job_waiters.leave(job_type, event)
+
+    def pass_over(self, job_type: str, event: asyncio.Event) -> None:
+        """Who watches has jobs to deliver, and then gives the event back; jobs that come meanwhile are for others."""
+        self._job_waiters.pass_over(job_type, event)
 
     def is_shared(self, job_type: str) -> bool:
         """Whether more than one worker wants jobs of the type."""
-        return len(self._job_waiters.get(job_type, ())) > 1
+        return self._job_waiters.number(job_type) > 1
 
     async def submit_awaited(self, create: Command) -> tuple[Instance, asyncio.Future[dict[str, Any]]]:
         """Create an instance; returns it with the variables it will end with. Give those up with ``forget_result``."""
@@ -153,10 +151,7 @@ class Writer:
     def _step(self, commands: list[Command]) -> tuple[Batch, Batch, int | None]:
         due = self._core.apply_due()
         batch = self._core.apply(commands) if commands else Batch()
-        now = to_millis(self._clock.now())
-        if now - self._pruned_at > _PRUNE_EVERY_MS:
-            self._pruned_at = now
-            self._core.prune_records(now - self._retention_ms)
+        self._retention.prune(self._core, to_millis(self._clock.now()))
         self._write_records([*due.records, *batch.records])
         return due, batch, self._core.next_due()
 
@@ -166,9 +161,8 @@ class Writer:
             self._file.flush()
 
     def _publish(self, batch: Batch) -> None:
-        for job_type in batch.available:
-            for waiter in self._job_waiters.get(job_type, ()):
-                waiter.set()
+        for job_type, number in batch.available.items():
+            self._job_waiters.wake(job_type, number)
         for key, variables in batch.results.items():
             # an instance may end in the very batch that creates it, before its creator knows its key
             if key not in self._results and self._expecting:
@@ -194,7 +188,10 @@ class Writer:
         seconds = _LONGEST_SLEEP
         if next_due is not None:
             seconds = min(seconds, (next_due - to_millis(self._clock.now())) / 1000)
+        if self._retention.busy:
+            seconds = min(seconds, self._retention.pause())
         if seconds <= 0:
             return
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._wake.wait()

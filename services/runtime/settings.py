@@ -1,8 +1,7 @@
 """Every setting of Footage Desk in one typed class, read from the environment (docs/architecture.md, "How it runs").
 
 Names have the prefix ``FOOTAGE_DESK_``; the engine's are the ones that Camunda's clients know. Durations are ISO 8601
-(``PT24H``). An empty variable counts as not set. What has no safe default is ``None`` here and demanded by
-``Settings.needed`` where it is used.
+(``PT24H``). An empty variable counts as not set. What has no safe default is ``None``; ``needed`` demands it.
 """
 
 import difflib
@@ -77,6 +76,7 @@ class Settings(NoticeSettings, ProviderSettings, EvidenceSettings):
     camunda_token_scope: str | None = _camunda("CAMUNDA_TOKEN_SCOPE", description="the OAuth scope, where one is asked")
     engine_host: str = Field("127.0.0.1", description="the address on which the embedded engine listens")
     engine_port: Port = Field(26500, description="a port from 0 to 65535 (0 takes a free one)")
+    engine_records_days: Days = Field(30, description="for how many days the embedded engine keeps its records")
 
     store_folder: Path | None = Field(None, description="a folder for footage")
     store_endpoint: str | None = Field(None, description="host and port of an S3 server, without https://")

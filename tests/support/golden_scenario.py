@@ -103,6 +103,9 @@ class _Here:
     def watch_jobs(self, _job_type: str) -> asyncio.Event:
         return asyncio.Event()
 
+    def pass_over(self, _job_type: str, _event: asyncio.Event) -> None:
+        pass
+
     def unwatch_jobs(self, _job_type: str, _event: asyncio.Event) -> None:
         return
 

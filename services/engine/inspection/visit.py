@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from services.engine.errors import DataDirectoryInUse
+from services.engine.errors import DataDirectoryInUse, UnusableFile
 from services.engine.inspection import looks, trails
 from services.engine.inspection.door import SOCKET_NAME
 from services.engine.inspection.shapes import plain
@@ -68,6 +68,8 @@ def _from_file(folder: Path, question: str, given: Mapping[str, Any]) -> Any:
         raise CannotAsk(
             f"The engine in {folder} runs and has no socket there; its log says why. Stop it, or look without it."
         ) from error
+    except UnusableFile as error:
+        raise CannotAsk(str(error)) from error
     with closing(store):
         store.begin()
         answer = plain(_FROM_FILE[question](store, **given))

@@ -1,6 +1,8 @@
 """The engine's core: applies commands to the state, all that wait together, and makes them durable at once."""
 
 import logging
+import sqlite3
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +22,7 @@ Command = Callable[[Work], Any]
 MOST_STEPS = 100_000  # of one command; a loop without a wait state would never end
 _DUE_AT_ONCE = 100
 _PUT_OFF_MS = 60_000
+_PRUNED_AT_ONCE = 1000
 _log = logging.getLogger(__name__)
 
 
@@ -29,7 +32,7 @@ class Batch:
 
     answers: list[Any] = field(default_factory=list)
     records: list[Record] = field(default_factory=list)
-    available: set[str] = field(default_factory=set)
+    available: Counter[str] = field(default_factory=Counter)
     results: dict[int, dict[str, Any]] = field(default_factory=dict)
 
 
@@ -57,7 +60,7 @@ class Core:
             alone = self._alone(command)
             together.answers += alone.answers
             together.records += alone.records
-            together.available |= alone.available
+            together.available += alone.available
             together.results |= alone.results
         return together
 
@@ -84,17 +87,17 @@ class Core:
         for command in commands:
             work = Work(self._store, self._catalogue, self._clock, PROCESSORS)
             batch.answers.append(self._run(work, command))
-            batch.available |= work.available
+            batch.available += work.available
             batch.results |= work.results
         batch.records = self._store.commit()
         return batch
 
     def _run(self, work: Work, command: Command) -> Any:
-        position = self._store.next_position()
+        before = len(self._store.records.batch)
         try:
             answer = command(work)
         except Rejection as rejection:
-            if self._store.records.batch and self._store.records.batch[-1].position > position:
+            if len(self._store.records.batch) > before:
                 raise  # it has begun to change things: undo them
             return rejection
         taken = 0
@@ -121,16 +124,15 @@ class Core:
     def apply_due(self) -> Batch:
         """Let happen what is due: timers first, then jobs that time out or end their back-off, then messages expire."""
         now = to_millis(self._clock.now())
-        self._store.begin()
+        next_due = self._store.next_due()
+        if next_due is None or next_due > now:
+            return Batch()
         due_timers = self._store.timers.due(now, _DUE_AT_ONCE)
         due_jobs = self._store.jobs.due(now, _DUE_AT_ONCE)
         due_messages = self._store.messages.due(now, _DUE_AT_ONCE)
-        self._store.rollback()
         commands: list[Command] = [_fire(t.key) for t in due_timers]
         commands += [_due_again(j.key) for j in due_jobs]
         commands += [_expire(m.key) for m in due_messages]
-        if not commands:
-            return Batch()
         batch = self.apply(commands)
         broken = [t.key for t, answer in zip(due_timers, batch.answers, strict=False) if isinstance(answer, Rejection)]
         if broken:
@@ -148,13 +150,20 @@ class Core:
         """The next moment (ms) at which something happens by itself."""
         return self._store.next_due()
 
-    def prune_records(self, before: int) -> None:
-        """Delete records of what happened before ``before`` (ms)."""
+    def prune_records(self, before: int) -> bool:
+        """Delete some records of what happened before ``before`` (ms); returns whether there may be more.
+
+        Where that fails it is logged, and nothing else is held up.
+        """
         self._store.begin()
-        while self._store.records.prune(before):
+        try:
+            pruned = self._store.records.prune(before, _PRUNED_AT_ONCE)
             self._store.commit()
-            self._store.begin()
-        self._store.rollback()
+        except sqlite3.Error:
+            self._undo()
+            _log.exception("old records could not be deleted")
+            return False
+        return pruned == _PRUNED_AT_ONCE
 
 
 def _fire(key: int) -> Command:

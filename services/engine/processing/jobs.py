@@ -136,19 +136,19 @@ def activate_jobs(
     handed_out: list[HandedOut] = []
     used = 0
     for job in work.store.jobs.activatable(job_type, most):
-        at = given(work.find(job.instance_key, job.node_key))
-        variables = visible_document(at.instance, at.node, names)
+        instance = given(work.store.instances.look(job.instance_key))
+        variables = visible_document(instance, instance.nodes[job.node_key], names)
         size = len(json.dumps(variables, ensure_ascii=False).encode()) + len(job.headers.encode())
         used += size + len(job_type) + len(worker) + len(job.element_id) + _NUMBERS_BYTES
         if handed_out and used > budget:
             work.available.add(job_type)
             break
         if size > _MOST_BYTES:
-            _refuse_too_large(work, at, job)
+            _refuse_too_large(work, given(work.find(job.instance_key, job.node_key)), job)
             continue
         job.state, job.worker, job.due = states.ACTIVATED, worker, at_most_latest(work.millis() + timeout)
         work.store.jobs.save(job)
-        handed_out.append(HandedOut(job, at.instance.process_id, at.instance.version, variables))
+        handed_out.append(HandedOut(job, instance.process_id, instance.version, variables))
     if handed_out:
         value = {
             "type": job_type,
@@ -300,7 +300,7 @@ def _running(work: Work, key: int, what: str) -> tuple[Job, At]:
 
 
 def _value(work: Work, job: Job) -> dict[str, Any]:
-    instance = work.store.instances.get(job.instance_key)
+    instance = work.store.instances.look(job.instance_key)
     return {
         **(work.origin(instance) if instance is not None else {"processInstanceKey": job.instance_key}),
         "type": job.type,

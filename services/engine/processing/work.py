@@ -1,6 +1,6 @@
 """What processors work with: the state, the time, the records and the steps that are still to be taken."""
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -131,6 +131,13 @@ class Processor(Protocol):
     def child_terminated(self, work: "Work", at: At) -> None: ...
 
 
+class Tally(Counter[str]):
+    """How many jobs of each type may be fetched."""
+
+    def add(self, job_type: str) -> None:
+        self[job_type] += 1
+
+
 class Work:
     """One command and all that follows from it."""
 
@@ -140,16 +147,17 @@ class Work:
         self.store = store
         self.catalogue = catalogue
         self.steps: deque[Step] = deque()
-        self.available: set[str] = set()
+        self.available = Tally()
         self.results: dict[int, dict[str, Any]] = {}
-        self._clock = clock
+        self._now = clock.now()  # all of a command happens at one moment
+        self._millis = to_millis(self._now)
         self._processors = processors
 
     def now(self) -> datetime:
-        return self._clock.now()
+        return self._now
 
     def millis(self) -> int:
-        return to_millis(self._clock.now())
+        return self._millis
 
     def processor(self, node: Node) -> Processor:
         return self._processors[node.kind]

@@ -1,10 +1,17 @@
 """Deployed processes: every version stays, because running instances keep theirs."""
 
-from dataclasses import asdict, dataclass
+import sqlite3
+from dataclasses import dataclass
+from typing import TypeVar
 
-from sqlalchemy import ColumnElement, Connection, func, insert, select, update
+from sqlalchemy import bindparam, func, insert, select, update
 
+from services.engine.state.statements import Statement, columns
 from services.engine.state.tables import definitions
+
+_KEPT = 50
+
+Kept = TypeVar("Kept", int, str)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,43 +30,73 @@ class Definition:
 
 
 class Definitions:
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
+        self._known: dict[int, Definition] = {}
+        self._latest: dict[str, Definition] = {}
 
     def add(self, definition: Definition) -> None:
-        self._connection.execute(insert(definitions), asdict(definition))
+        self.forget()
+        _ADD.run(self._connection, **columns(definition))
 
     def get(self, key: int) -> Definition | None:
-        return self._one(definitions.c.key == key)
+        return self._known.get(key) or self._remember(self._known, key, _GET.run(self._connection, definition=key))
 
     def latest(self, process_id: str) -> Definition | None:
-        return self._one(definitions.c.process_id == process_id, ~definitions.c.deleted)
+        return self._latest.get(process_id) or self._remember(
+            self._latest, process_id, _LATEST.run(self._connection, process=process_id)
+        )
 
     def version(self, process_id: str, version: int) -> Definition | None:
-        return self._one(
-            definitions.c.process_id == process_id, definitions.c.version == version, ~definitions.c.deleted
-        )
+        return _one(_VERSION.run(self._connection, process=process_id, number=version))
 
     def deployed_with(self, process_id: str, deployment_key: int) -> Definition | None:
         """The version that came with a deployment."""
-        same = definitions.c.deployment_key == deployment_key
-        return self._one(definitions.c.process_id == process_id, same, ~definitions.c.deleted)
+        return _one(_DEPLOYED_WITH.run(self._connection, process=process_id, deployment=deployment_key))
 
     def tagged(self, process_id: str, version_tag: str) -> Definition | None:
         """The newest version with the tag."""
-        tagged = definitions.c.version_tag == version_tag
-        return self._one(definitions.c.process_id == process_id, tagged, ~definitions.c.deleted)
+        return _one(_TAGGED.run(self._connection, process=process_id, tag=version_tag))
 
     def highest_version(self, process_id: str) -> int:
         """0 before the first; deleted versions count, so that numbers are never used twice."""
-        highest = select(func.max(definitions.c.version)).where(definitions.c.process_id == process_id)
-        return self._connection.execute(highest).scalar() or 0
+        return _HIGHEST.number(self._connection, process=process_id) or 0
 
     def delete(self, key: int) -> None:
         """Nothing new starts with it; running instances go on."""
-        self._connection.execute(update(definitions).where(definitions.c.key == key).values(deleted=True))
+        self.forget()
+        _DELETE.run(self._connection, definition=key)
 
-    def _one(self, *conditions: ColumnElement[bool]) -> Definition | None:
-        query = select(definitions).where(*conditions).order_by(definitions.c.version.desc()).limit(1)
-        row = self._connection.execute(query).first()
-        return None if row is None else Definition(*row)
+    def forget(self) -> None:
+        """What is remembered may be no longer so: a deployment, a deletion, a rollback."""
+        self._known.clear()
+        self._latest.clear()
+
+    def _remember(self, kept: dict[Kept, Definition], name: Kept, rows: sqlite3.Cursor) -> Definition | None:
+        found = _one(rows)
+        if found is not None:
+            if len(kept) >= _KEPT:
+                kept.clear()
+            kept[name] = found
+        return found
+
+
+def _one(rows: sqlite3.Cursor) -> Definition | None:
+    for *row, deleted in rows:
+        return Definition(*[*row, bool(deleted)])
+    return None
+
+
+_of_process = definitions.c.process_id == bindparam("process")
+_usable = select(definitions).where(_of_process, ~definitions.c.deleted)
+_newest = definitions.c.version.desc()
+_ADD = Statement(insert(definitions))
+_GET = Statement(select(definitions).where(definitions.c.key == bindparam("definition")))
+_LATEST = Statement(_usable.order_by(_newest).limit(1))
+_VERSION = Statement(_usable.where(definitions.c.version == bindparam("number")))
+_DEPLOYED_WITH = Statement(
+    _usable.where(definitions.c.deployment_key == bindparam("deployment")).order_by(_newest).limit(1)
+)
+_TAGGED = Statement(_usable.where(definitions.c.version_tag == bindparam("tag")).order_by(_newest).limit(1))
+_HIGHEST = Statement(select(func.max(definitions.c.version)).where(_of_process))
+_DELETE = Statement(update(definitions).where(definitions.c.key == bindparam("definition")).values(deleted=True))

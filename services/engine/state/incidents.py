@@ -1,9 +1,11 @@
 """Incidents: steps that could not be taken and wait for somebody."""
 
-from dataclasses import asdict, dataclass
+import sqlite3
+from dataclasses import dataclass
 
-from sqlalchemy import Connection, bindparam, delete, insert, select
+from sqlalchemy import bindparam, delete, insert, select
 
+from services.engine.state.statements import Statement, columns
 from services.engine.state.tables import incidents
 
 
@@ -21,22 +23,25 @@ class Incident:
 
 
 class Incidents:
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
     def add(self, incident: Incident) -> None:
-        self._connection.execute(insert(incidents), asdict(incident))
+        _ADD.run(self._connection, **columns(incident))
 
     def get(self, key: int) -> Incident | None:
-        row = self._connection.execute(
-            select(incidents).where(incidents.c.key == bindparam("incident")), {"incident": key}
-        )
-        found = row.one_or_none()
-        return None if found is None else Incident(*found)
+        row = _GET.run(self._connection, incident=key).fetchone()
+        return None if row is None else Incident(*row)
 
     def all_open(self) -> list[Incident]:
         """Oldest first."""
-        return [Incident(*row) for row in self._connection.execute(select(incidents).order_by(incidents.c.key))]
+        return [Incident(*row) for row in _ALL.run(self._connection)]
 
     def remove(self, key: int) -> None:
-        self._connection.execute(delete(incidents).where(incidents.c.key == bindparam("incident")), {"incident": key})
+        _REMOVE.run(self._connection, incident=key)
+
+
+_ADD = Statement(insert(incidents))
+_GET = Statement(select(incidents).where(incidents.c.key == bindparam("incident")))
+_ALL = Statement(select(incidents).order_by(incidents.c.key))
+_REMOVE = Statement(delete(incidents).where(incidents.c.key == bindparam("incident")))

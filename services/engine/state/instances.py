@@ -1,17 +1,20 @@
 """Live process instances: each is one document, its scope tree with local variables."""
 
 import json
-from collections import OrderedDict
+import sqlite3
 from dataclasses import asdict, dataclass, field
 from typing import Any, TypedDict
 
-from sqlalchemy import Connection, bindparam, delete, insert, select
+from sqlalchemy import bindparam, delete, insert, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
+from services.engine.state.statements import Statement
 from services.engine.state.tables import instances, nodes
 
 ACTIVATING, ACTIVATED, COMPLETING, TERMINATING = "ACTIVATING", "ACTIVATED", "COMPLETING", "TERMINATING"
 _CACHED = 2000
+_CACHED_CHARACTERS = 4_000_000  # of their documents, which take several times as much in memory
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 @dataclass(slots=True)
@@ -96,9 +99,11 @@ class Instance:
 class Instances:
     """Documents loaded on demand; what a batch changed is written when it is committed."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        self._loaded: OrderedDict[int, Instance] = OrderedDict()
+        self._loaded: dict[int, Instance] = {}  # the one that changed last stands last
+        self._sizes: dict[int, int] = {}
+        self._kept = 0
         self._changed: dict[int, Instance | None] = {}
 
     def get(self, key: int) -> Instance | None:
@@ -111,8 +116,8 @@ class Instances:
         return instance
 
     def _load(self, key: int) -> Instance | None:
-        document = self._connection.execute(_SELECT, {"instance": key}).scalar()
-        return None if document is None else _from_document(json.loads(document))
+        row = _SELECT.run(self._connection, instance=key).fetchone()
+        return None if row is None else _from_document(json.loads(row[0]))
 
     def look(self, key: int) -> Instance | None:
         """The instance, to be read and left as it is."""
@@ -127,12 +132,12 @@ class Instances:
         """The instance has ended: it leaves the live tables."""
         instance = self._changed.get(key)
         if instance is not None and instance.indexed:
-            self._connection.execute(_UNINDEX, [{"node": n} for n in instance.indexed])
+            _UNINDEX.run_each(self._connection, [{"node": n} for n in instance.indexed])
         self._changed[key] = None
 
     def of_node(self, node_key: int) -> tuple[Instance, Node] | None:
         """The instance that a running element belongs to, and the element."""
-        instance_key = self._connection.execute(_OWNER, {"node": node_key}).scalar()
+        instance_key = _OWNER.number(self._connection, node=node_key)
         candidates = [self.get(instance_key)] if instance_key is not None else list(self._changed.values())
         for instance in candidates:
             if instance is not None and node_key in instance.nodes:
@@ -142,37 +147,51 @@ class Instances:
     def flush(self) -> None:
         """Write what changed; the caller commits."""
         for key, instance in self._changed.items():
+            self._drop(key)
             if instance is None:
-                self._connection.execute(_DELETE, {"instance": key})
-                self._loaded.pop(key, None)
+                _DELETE.run(self._connection, instance=key)
                 continue
-            self._connection.execute(_UPSERT, {"key": key, "document": _to_document(instance)})
+            document = _encode(_to_document(instance))
+            _UPSERT.run(self._connection, key=key, document=document)
             current = frozenset(instance.nodes)
             if gone := instance.indexed - current:
-                self._connection.execute(_UNINDEX, [{"node": n} for n in gone])
+                _UNINDEX.run_each(self._connection, [{"node": n} for n in gone])
             if new := current - instance.indexed:
-                self._connection.execute(_INDEX, [_index_row(instance, instance.nodes[n]) for n in new])
+                _INDEX.run_each(self._connection, [_index_row(instance, instance.nodes[n]) for n in new])
             instance.indexed = current
-            self._loaded[key] = instance
-            self._loaded.move_to_end(key)
+            self._keep(instance, len(document))
         self._changed.clear()
-        while len(self._loaded) > _CACHED:
-            self._loaded.popitem(last=False)
+
+    def _keep(self, instance: Instance, size: int) -> None:
+        """Have it at hand for its next step, and as many others as there is room for."""
+        self._loaded[instance.key] = instance
+        self._sizes[instance.key] = size
+        self._kept += size
+        while len(self._loaded) > _CACHED or self._kept > _CACHED_CHARACTERS:
+            self._drop(next(iter(self._loaded)))
+
+    def _drop(self, key: int) -> None:
+        self._loaded.pop(key, None)
+        self._kept -= self._sizes.pop(key, 0)
+
+    def leave(self) -> None:
+        """What was taken to be changed has stayed as it was."""
+        self._changed.clear()
 
     def forget(self) -> None:
         """After a rollback: what was changed in memory is read again from disk."""
         for key in self._changed:
-            self._loaded.pop(key, None)
+            self._drop(key)
         self._changed.clear()
 
 
-_SELECT = select(instances.c.document).where(instances.c.key == bindparam("instance"))
-_DELETE = delete(instances).where(instances.c.key == bindparam("instance"))
-_OWNER = select(nodes.c.instance_key).where(nodes.c.key == bindparam("node"))
-_INDEX = insert(nodes)
-_UNINDEX = delete(nodes).where(nodes.c.key == bindparam("node"))
+_SELECT = Statement(select(instances.c.document).where(instances.c.key == bindparam("instance")))
+_DELETE = Statement(delete(instances).where(instances.c.key == bindparam("instance")))
+_OWNER = Statement(select(nodes.c.instance_key).where(nodes.c.key == bindparam("node")))
+_INDEX = Statement(insert(nodes))
+_UNINDEX = Statement(delete(nodes).where(nodes.c.key == bindparam("node")))
 _INSERT = upsert(instances)
-_UPSERT = _INSERT.on_conflict_do_update(index_elements=["key"], set_={"document": _INSERT.excluded.document})
+_UPSERT = Statement(_INSERT.on_conflict_do_update(index_elements=["key"], set_={"document": _INSERT.excluded.document}))
 
 
 def _index_row(instance: Instance, node: Node) -> dict[str, Any]:
@@ -185,8 +204,8 @@ def _index_row(instance: Instance, node: Node) -> dict[str, Any]:
     }
 
 
-def _to_document(instance: Instance) -> str:
-    document = {
+def _to_document(instance: Instance) -> dict[str, Any]:
+    return {
         "key": instance.key,
         "definition": instance.definition_key,
         "process": instance.process_id,
@@ -196,7 +215,6 @@ def _to_document(instance: Instance) -> str:
         "awaited": instance.awaited,
         "nodes": [_node_document(n) for n in instance.nodes.values()],
     }
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
 
 
 def _node_document(node: Node) -> dict[str, Any]:

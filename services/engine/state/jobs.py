@@ -1,9 +1,11 @@
 """Jobs: work that a worker fetches."""
 
-from dataclasses import asdict, dataclass
+import sqlite3
+from dataclasses import dataclass
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import bindparam, delete, func, insert, select, update
 
+from services.engine.state.statements import Statement, columns
 from services.engine.state.tables import jobs
 
 ACTIVATABLE, ACTIVATED, BACKING_OFF, FAILED, ERROR_THROWN = (
@@ -34,45 +36,50 @@ class Job:
 
 
 class Jobs:
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
     def add(self, job: Job) -> None:
-        self._connection.execute(_INSERT, asdict(job))
+        _INSERT.run(self._connection, **columns(job))
 
     def get(self, key: int) -> Job | None:
-        row = self._connection.execute(_GET, {"job": key}).one_or_none()
+        row = _GET.run(self._connection, job=key).fetchone()
         return None if row is None else Job(*row)
 
     def save(self, job: Job) -> None:
         changed = {"state": job.state, "retries": job.retries, "worker": job.worker, "due": job.due, "error": job.error}
-        self._connection.execute(_SAVE, {"job": job.key, **changed})
+        _SAVE.run(self._connection, job=job.key, **changed)
 
     def remove(self, key: int) -> None:
-        self._connection.execute(_REMOVE, {"job": key})
+        _REMOVE.run(self._connection, job=key)
 
     def activatable(self, job_type: str, limit: int) -> list[Job]:
         """In the order they were created."""
-        rows = self._connection.execute(_ACTIVATABLE, {"job_type": job_type, "most": limit})
+        rows = _ACTIVATABLE.run(self._connection, job_type=job_type, most=limit)
         return [Job(*row) for row in rows]
 
     def due(self, now: int, limit: int) -> list[Job]:
-        return [Job(*row) for row in self._connection.execute(_DUE, {"now": now, "most": limit})]
+        return [Job(*row) for row in _DUE.run(self._connection, now=now, most=limit)]
 
     def next_due(self) -> int | None:
-        return self._connection.execute(_NEXT).scalar()
+        return _NEXT.number(self._connection)
 
 
-_INSERT = insert(jobs)
-_GET = select(jobs).where(jobs.c.key == bindparam("job"))
-_SAVE = update(jobs).where(jobs.c.key == bindparam("job"))
-_SAVE = _SAVE.values({c: bindparam(c) for c in ("state", "retries", "worker", "due", "error")})
-_REMOVE = delete(jobs).where(jobs.c.key == bindparam("job"))
-_ACTIVATABLE = (
+_INSERT = Statement(insert(jobs))
+_GET = Statement(select(jobs).where(jobs.c.key == bindparam("job")))
+_SAVE = Statement(
+    update(jobs)
+    .where(jobs.c.key == bindparam("job"))
+    .values({name: bindparam(name) for name in ("state", "retries", "worker", "due", "error")})
+)
+_REMOVE = Statement(delete(jobs).where(jobs.c.key == bindparam("job")))
+_ACTIVATABLE = Statement(
     select(jobs)
     .where(jobs.c.type == bindparam("job_type"), jobs.c.state == ACTIVATABLE)
     .order_by(jobs.c.key)
     .limit(bindparam("most"))
 )
-_DUE = select(jobs).where(jobs.c.due <= bindparam("now")).order_by(jobs.c.due, jobs.c.key).limit(bindparam("most"))
-_NEXT = select(func.min(jobs.c.due)).where(jobs.c.due.is_not(None))
+_DUE = Statement(
+    select(jobs).where(jobs.c.due <= bindparam("now")).order_by(jobs.c.due, jobs.c.key).limit(bindparam("most"))
+)
+_NEXT = Statement(select(func.min(jobs.c.due)).where(jobs.c.due.is_not(None)))

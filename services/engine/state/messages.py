@@ -1,9 +1,12 @@
 """Messages that wait, what waits for messages, and the keys that running instances lock."""
 
-from dataclasses import asdict, dataclass
+import sqlite3
+from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, exists, func, insert, select
+from sqlalchemy import bindparam, delete, exists, func, insert, select
 
+from services.engine.state.statements import Statement, columns
 from services.engine.state.tables import correlations, message_subscriptions, messages, start_locks
 
 
@@ -32,92 +35,98 @@ class MessageSubscription:
 
 
 class Messages:
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
     def add(self, message: Message) -> None:
-        self._connection.execute(_ADD, asdict(message))
+        _ADD.run(self._connection, **columns(message))
 
     def get(self, key: int) -> Message | None:
-        row = self._connection.execute(_GET, {"message": key}).one_or_none()
+        row = _GET.run(self._connection, message=key).fetchone()
         return None if row is None else Message(*row)
 
     def remove(self, key: int) -> None:
-        self._connection.execute(_REMOVE, {"message": key})
-        self._connection.execute(_UNCORRELATE, {"message": key})
+        _REMOVE.run(self._connection, message=key)
+        _UNCORRELATE.run(self._connection, message=key)
 
     def is_known(self, name: str, correlation_key: str, message_id: str) -> bool:
         named = {"message_name": name, "correlation": correlation_key, "identity": message_id}
-        return bool(self._connection.execute(_KNOWN, named).scalar())
+        return bool(_KNOWN.number(self._connection, **named))
 
     def waiting(self, name: str, correlation_key: str, process_id: str, now: int) -> Message | None:
         """The oldest message that this process has not had yet."""
         named = {"message_name": name, "correlation": correlation_key, "process": process_id, "now": now}
-        row = self._connection.execute(_WAITING, named).first()
+        row = _WAITING.run(self._connection, **named).fetchone()
         return None if row is None else Message(*row)
 
     def correlated(self, message_key: int, process_id: str) -> None:
-        self._connection.execute(_CORRELATED, {"message_key": message_key, "process_id": process_id})
+        _CORRELATED.run(self._connection, message_key=message_key, process_id=process_id)
 
     def uncorrelated(self, message_key: int, process_id: str) -> None:
         """The process has not had the message after all."""
-        self._connection.execute(_RETURNED, {"message": message_key, "process": process_id})
+        _RETURNED.run(self._connection, message=message_key, process=process_id)
 
     def due(self, now: int, limit: int) -> list[Message]:
-        return [Message(*row) for row in self._connection.execute(_DUE, {"now": now, "most": limit})]
+        return [Message(*row) for row in _DUE.run(self._connection, now=now, most=limit)]
 
     def next_due(self) -> int | None:
-        return self._connection.execute(_NEXT).scalar()
+        return _NEXT.number(self._connection)
 
     def subscribe(self, subscription: MessageSubscription) -> None:
-        self._connection.execute(_SUBSCRIBE, asdict(subscription))
+        _SUBSCRIBE.run(self._connection, **columns(subscription))
 
     def subscription(self, key: int) -> MessageSubscription | None:
-        row = self._connection.execute(_SUBSCRIPTION, {"subscription": key}).one_or_none()
-        return None if row is None else MessageSubscription(*row)
+        row = _SUBSCRIPTION.run(self._connection, subscription=key).fetchone()
+        return None if row is None else _subscription(row)
 
     def unsubscribe(self, key: int) -> None:
-        self._connection.execute(_UNSUBSCRIBE, {"subscription": key})
+        _UNSUBSCRIBE.run(self._connection, subscription=key)
 
     def subscribers(self, name: str, correlation_key: str) -> list[MessageSubscription]:
         """In the order they subscribed."""
-        rows = self._connection.execute(_SUBSCRIBERS, {"message_name": name, "correlation": correlation_key})
-        return [MessageSubscription(*row) for row in rows]
+        rows = _SUBSCRIBERS.run(self._connection, message_name=name, correlation=correlation_key)
+        return [_subscription(row) for row in rows]
 
     def lock(self, process_id: str, correlation_key: str, instance_key: int) -> None:
         locked = {"process_id": process_id, "correlation_key": correlation_key, "instance_key": instance_key}
-        self._connection.execute(_LOCK, locked)
+        _LOCK.run(self._connection, **locked)
 
     def is_locked(self, process_id: str, correlation_key: str) -> bool:
-        return bool(self._connection.execute(_LOCKED, {"process": process_id, "correlation": correlation_key}).scalar())
+        return bool(_LOCKED.number(self._connection, process=process_id, correlation=correlation_key))
 
     def unlock(self, process_id: str, correlation_key: str) -> None:
-        self._connection.execute(_UNLOCK, {"process": process_id, "correlation": correlation_key})
+        _UNLOCK.run(self._connection, process=process_id, correlation=correlation_key)
+
+
+def _subscription(row: tuple[Any, ...]) -> MessageSubscription:
+    *others, interrupting = row
+    return MessageSubscription(*[*others, bool(interrupting)])
 
 
 _named = (messages.c.name == bindparam("message_name")) & (messages.c.correlation_key == bindparam("correlation"))
 _had = exists().where(correlations.c.message_key == messages.c.key, correlations.c.process_id == bindparam("process"))
-_ADD = insert(messages)
-_GET = select(messages).where(messages.c.key == bindparam("message"))
-_REMOVE = delete(messages).where(messages.c.key == bindparam("message"))
-_KNOWN = select(exists().where(_named, messages.c.message_id == bindparam("identity")))
-_WAITING = (
+_ADD = Statement(insert(messages))
+_GET = Statement(select(messages).where(messages.c.key == bindparam("message")))
+_REMOVE = Statement(delete(messages).where(messages.c.key == bindparam("message")))
+_KNOWN = Statement(select(exists().where(_named, messages.c.message_id == bindparam("identity"))))
+_WAITING = Statement(
     select(messages).where(_named, ~_had, messages.c.deadline > bindparam("now")).order_by(messages.c.key).limit(1)
 )
-_DUE = (
+_DUE = Statement(
     select(messages)
     .where(messages.c.deadline <= bindparam("now"))
     .order_by(messages.c.deadline)
     .limit(bindparam("most"))
 )
-_NEXT = select(func.min(messages.c.deadline))
-_CORRELATED = insert(correlations)
-_UNCORRELATE = delete(correlations).where(correlations.c.message_key == bindparam("message"))
-_RETURNED = _UNCORRELATE.where(correlations.c.process_id == bindparam("process"))
-_SUBSCRIBE = insert(message_subscriptions)
-_SUBSCRIPTION = select(message_subscriptions).where(message_subscriptions.c.key == bindparam("subscription"))
-_UNSUBSCRIBE = delete(message_subscriptions).where(message_subscriptions.c.key == bindparam("subscription"))
-_SUBSCRIBERS = (
+_NEXT = Statement(select(func.min(messages.c.deadline)))
+_CORRELATED = Statement(insert(correlations))
+_of_message = delete(correlations).where(correlations.c.message_key == bindparam("message"))
+_UNCORRELATE = Statement(_of_message)
+_RETURNED = Statement(_of_message.where(correlations.c.process_id == bindparam("process")))
+_SUBSCRIBE = Statement(insert(message_subscriptions))
+_SUBSCRIPTION = Statement(select(message_subscriptions).where(message_subscriptions.c.key == bindparam("subscription")))
+_UNSUBSCRIBE = Statement(delete(message_subscriptions).where(message_subscriptions.c.key == bindparam("subscription")))
+_SUBSCRIBERS = Statement(
     select(message_subscriptions)
     .where(
         message_subscriptions.c.name == bindparam("message_name"),
@@ -128,6 +137,6 @@ _SUBSCRIBERS = (
 _locked = (start_locks.c.process_id == bindparam("process")) & (
     start_locks.c.correlation_key == bindparam("correlation")
 )
-_LOCK = insert(start_locks)
-_LOCKED = select(exists().where(_locked))
-_UNLOCK = delete(start_locks).where(_locked)
+_LOCK = Statement(insert(start_locks))
+_LOCKED = Statement(select(exists().where(_locked)))
+_UNLOCK = Statement(delete(start_locks).where(_locked))

@@ -12,13 +12,23 @@ _AT_ONCE = 500
 _KINDS = {"definition_key": "BIGINT", "element_id": "VARCHAR", "kind": "VARCHAR"}
 
 
+def is_newer(connection: Connection) -> bool:
+    """Whether a later version wrote the file: it has taken steps that are not known here."""
+    return _taken(connection) > len(_STEPS)
+
+
 def migrate(connection: Connection) -> None:
     """Take the steps that the file has not had; a new file has had none, and finds nothing to do in them."""
-    taken = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
+    taken = _taken(connection)
     for step in _STEPS[taken:]:
         step(connection)
     if taken < len(_STEPS):
         connection.exec_driver_sql(f"PRAGMA user_version = {len(_STEPS)}")
+
+
+def _taken(connection: Connection) -> int:
+    taken: int = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
+    return taken
 
 
 def _name_nodes(connection: Connection) -> None:

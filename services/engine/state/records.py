@@ -1,14 +1,14 @@
 """Append-only records of every transition, with the field names of Zeebe's records."""
 
 import json
+import sqlite3
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, insert, select
+from sqlalchemy import bindparam, delete, func, insert, select
 
+from services.engine.state.statements import Statement
 from services.engine.state.tables import records
-
-_PRUNED_AT_ONCE = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,30 +42,34 @@ class Record:
 class Records:
     """Collects the records of a batch and writes them with it."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self.batch: list[Record] = []
 
     def flush(self) -> None:
         if self.batch:
-            self._connection.execute(_INSERT, [_row(r) for r in self.batch])
+            _ADD.run_each(self._connection, map(_row, self.batch))
 
     def of_instance(self, instance_key: int) -> list[Record]:
         """Everything kept about one process instance, oldest first."""
-        query = select(records).where(records.c.instance_key == bindparam("instance")).order_by(records.c.position)
-        rows = self._connection.execute(query, {"instance": instance_key})
-        return [Record(r.position, r.timestamp, r.key, r.value_type, r.intent, json.loads(r.value)) for r in rows]
+        rows = _OF_INSTANCE.run(self._connection, instance=instance_key)
+        return [Record(*[*row, json.loads(value)]) for *row, _, value in rows]
 
-    def prune(self, before: int) -> int:
-        """Delete records older than ``before`` (ms), oldest first, some at a time; returns how many went."""
-        oldest = select(records.c.position, records.c.timestamp).order_by(records.c.position).limit(_PRUNED_AT_ONCE)
-        old = [r.position for r in self._connection.execute(oldest) if r.timestamp < before]
-        if old:
-            self._connection.execute(delete(records).where(records.c.position <= max(old)))
-        return len(old)
+    def prune(self, before: int, most: int) -> int:
+        """Delete the oldest records, as far as they are older than ``before`` (ms); returns how many went."""
+        last = _LAST_OLD.number(self._connection, most=most, before=before)
+        return 0 if last is None else _PRUNE.run(self._connection, last=last).rowcount
 
 
-_INSERT = insert(records)
+_oldest = select(records.c.position, records.c.timestamp).order_by(records.c.position)
+_oldest_few = _oldest.limit(bindparam("most")).subquery()
+_ADD = Statement(insert(records))
+_OF_INSTANCE = Statement(
+    select(records).where(records.c.instance_key == bindparam("instance")).order_by(records.c.position)
+)
+_LAST_OLD = Statement(select(func.max(_oldest_few.c.position)).where(_oldest_few.c.timestamp < bindparam("before")))
+_PRUNE = Statement(delete(records).where(records.c.position <= bindparam("last")))
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def _row(record: Record) -> dict[str, Any]:
@@ -76,5 +80,5 @@ def _row(record: Record) -> dict[str, Any]:
         "value_type": record.value_type,
         "intent": record.intent,
         "instance_key": record.value.get("processInstanceKey", -1),
-        "value": json.dumps(record.value, ensure_ascii=False, separators=(",", ":")),
+        "value": _encode(record.value),
     }

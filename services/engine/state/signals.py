@@ -1,9 +1,11 @@
 """What waits for signals, and which events start processes (by message or by signal)."""
 
-from dataclasses import asdict, dataclass
+import sqlite3
+from dataclasses import dataclass
 
-from sqlalchemy import Connection, bindparam, delete, insert, select
+from sqlalchemy import bindparam, delete, insert, select
 
+from services.engine.state.statements import Statement, columns
 from services.engine.state.tables import signal_subscriptions, start_subscriptions
 
 
@@ -29,59 +31,57 @@ class StartSubscription:
 
 
 class Signals:
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
     def subscribe(self, subscription: SignalSubscription) -> None:
-        self._connection.execute(_SUBSCRIBE, asdict(subscription))
+        _SUBSCRIBE.run(self._connection, **columns(subscription))
 
     def subscription(self, key: int) -> SignalSubscription | None:
-        row = self._connection.execute(_SUBSCRIPTION, {"subscription": key}).one_or_none()
+        row = _SUBSCRIPTION.run(self._connection, subscription=key).fetchone()
         return None if row is None else SignalSubscription(*row)
 
     def unsubscribe(self, key: int) -> None:
-        self._connection.execute(_UNSUBSCRIBE, {"subscription": key})
+        _UNSUBSCRIBE.run(self._connection, subscription=key)
 
     def subscribers(self, name: str) -> list[SignalSubscription]:
-        return [SignalSubscription(*row) for row in self._connection.execute(_SUBSCRIBERS, {"signal": name})]
+        return [SignalSubscription(*row) for row in _SUBSCRIBERS.run(self._connection, signal=name)]
 
 
 class Starts:
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
     def add(self, subscription: StartSubscription) -> None:
-        self._connection.execute(_START, asdict(subscription))
+        _START.run(self._connection, **columns(subscription))
 
     def by_name(self, kind: str, name: str) -> list[StartSubscription]:
-        return [
-            StartSubscription(*row) for row in self._connection.execute(_BY_NAME, {"event": kind, "event_name": name})
-        ]
+        return [StartSubscription(*row) for row in _BY_NAME.run(self._connection, event=kind, event_name=name)]
 
     def of_process(self, process_id: str) -> list[StartSubscription]:
-        return [StartSubscription(*row) for row in self._connection.execute(_OF_PROCESS, {"process": process_id})]
+        return [StartSubscription(*row) for row in _OF_PROCESS.run(self._connection, process=process_id)]
 
     def remove(self, key: int) -> None:
-        self._connection.execute(_UNSTART, {"subscription": key})
+        _UNSTART.run(self._connection, subscription=key)
 
 
-_SUBSCRIBE = insert(signal_subscriptions)
-_SUBSCRIPTION = select(signal_subscriptions).where(signal_subscriptions.c.key == bindparam("subscription"))
-_UNSUBSCRIBE = delete(signal_subscriptions).where(signal_subscriptions.c.key == bindparam("subscription"))
-_SUBSCRIBERS = (
+_SUBSCRIBE = Statement(insert(signal_subscriptions))
+_SUBSCRIPTION = Statement(select(signal_subscriptions).where(signal_subscriptions.c.key == bindparam("subscription")))
+_UNSUBSCRIBE = Statement(delete(signal_subscriptions).where(signal_subscriptions.c.key == bindparam("subscription")))
+_SUBSCRIBERS = Statement(
     select(signal_subscriptions)
     .where(signal_subscriptions.c.name == bindparam("signal"))
     .order_by(signal_subscriptions.c.key)
 )
-_START = insert(start_subscriptions)
-_BY_NAME = (
+_START = Statement(insert(start_subscriptions))
+_BY_NAME = Statement(
     select(start_subscriptions)
     .where(start_subscriptions.c.kind == bindparam("event"), start_subscriptions.c.name == bindparam("event_name"))
     .order_by(start_subscriptions.c.key)
 )
-_OF_PROCESS = (
+_OF_PROCESS = Statement(
     select(start_subscriptions)
     .where(start_subscriptions.c.process_id == bindparam("process"))
     .order_by(start_subscriptions.c.key)
 )
-_UNSTART = delete(start_subscriptions).where(start_subscriptions.c.key == bindparam("subscription"))
+_UNSTART = Statement(delete(start_subscriptions).where(start_subscriptions.c.key == bindparam("subscription")))

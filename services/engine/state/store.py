@@ -1,28 +1,31 @@
 """The engine's file: SQLite with a write-ahead log and full sync, open in one process only."""
 
+import sqlite3
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import Connection, Engine, bindparam, create_engine, event, select
+from sqlalchemy import Engine, bindparam, create_engine, event, select
 from sqlalchemy.dialects.sqlite import insert as upsert
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import StaticPool
 
-from services.engine.errors import DataDirectoryInUse
+from services.engine.errors import DataDirectoryInUse, UnusableFile
 from services.engine.state.decisions import Decisions
 from services.engine.state.definitions import Definitions
 from services.engine.state.incidents import Incidents
 from services.engine.state.instances import Instances
 from services.engine.state.jobs import Jobs
 from services.engine.state.messages import Messages
-from services.engine.state.migration import migrate
+from services.engine.state.migration import is_newer, migrate
 from services.engine.state.overview import Overview
 from services.engine.state.records import Record, Records
 from services.engine.state.signals import Signals, Starts
+from services.engine.state.statements import Statement
 from services.engine.state.tables import counters, metadata
 from services.engine.state.timers import Timers
 
 FILE_NAME = "engine.sqlite3"
+_DAMAGED = ("malformed", "not a database")
 _FIRST_KEY = 2**51  # keys of partition 1, as clients know them
 
 
@@ -33,53 +36,70 @@ class Store:
     """
 
     def __init__(self, directory: Path | None) -> None:
-        """Open or create the file in ``directory`` (None = in memory); raises DataDirectoryInUse."""
+        """Open or create the file in ``directory`` (None = in memory); raises CannotOpen."""
         self._engine = _sqlite(directory)
         try:
-            self._connection = self._engine.connect()
-            metadata.create_all(self._connection)
-            migrate(self._connection)
-            self._connection.commit()
-        except OperationalError as error:
+            self._open()
+        except DatabaseError as error:
             self._engine.dispose()
-            if "locked" not in str(error):
-                raise
-            raise DataDirectoryInUse(
-                f"The engine's data in {directory} is open in another process; stop that one or use another directory."
-            ) from error
-        self.instances = Instances(self._connection)
-        self.jobs = Jobs(self._connection)
-        self.timers = Timers(self._connection)
-        self.messages = Messages(self._connection)
-        self.signals = Signals(self._connection)
-        self.starts = Starts(self._connection)
-        self.incidents = Incidents(self._connection)
-        self.definitions = Definitions(self._connection)
+            raise _refusal(directory, error) from error
+        except UnusableFile:
+            self.close()
+            raise
+        self.instances = Instances(self._driver)
+        self.jobs = Jobs(self._driver)
+        self.timers = Timers(self._driver)
+        self.messages = Messages(self._driver)
+        self.signals = Signals(self._driver)
+        self.starts = Starts(self._driver)
+        self.incidents = Incidents(self._driver)
+        self.definitions = Definitions(self._driver)
         self.decisions = Decisions(self._connection)
-        self.records = Records(self._connection)
+        self.records = Records(self._driver)
         self.overview = Overview(self._connection)
         self._read_counters()
-        self._connection.rollback()
+
+    def _open(self) -> None:
+        self._connection = self._engine.connect()
+        self._driver = cast(sqlite3.Connection, self._connection.connection.driver_connection)
+        self.begin()
+        if is_newer(self._connection):
+            raise UnusableFile(f"{self._engine.url.database} was written by a newer version; use that version.")
+        metadata.create_all(self._connection)
+        migrate(self._connection)
+        self._driver.execute("COMMIT")
 
     def begin(self) -> None:
-        if not self._connection.in_transaction():
-            self._connection.begin()
+        if not self._driver.in_transaction:
+            self._driver.execute("BEGIN IMMEDIATE")
+            self._rows_before = self._driver.total_changes
 
     def commit(self) -> list[Record]:
-        """Returns the records that are now on disk."""
+        """Returns the records that are now on disk. Where nothing was changed, nothing is written."""
+        if self._is_unchanged():
+            self.instances.leave()
+            self._driver.execute("ROLLBACK")
+            return []
         self.instances.flush()
         self.records.flush()
         self._write_counters()
-        self._connection.commit()
+        self._driver.execute("COMMIT")
         written, self.records.batch = self.records.batch, []
         return written
 
+    def _is_unchanged(self) -> bool:
+        """A change of an instance is never without a record."""
+        return (
+            not self.records.batch and self._key == self._saved_key and self._driver.total_changes == self._rows_before
+        )
+
     def rollback(self) -> None:
-        self._connection.rollback()
+        if self._driver.in_transaction:
+            self._driver.execute("ROLLBACK")
         self.instances.forget()
+        self.definitions.forget()
         self.records.batch = []
         self._read_counters()
-        self._connection.rollback()
 
     def next_key(self) -> int:
         """Keys grow with creation."""
@@ -92,9 +112,7 @@ class Store:
 
     def next_due(self) -> int | None:
         """The next moment (ms) at which something happens by itself."""
-        self.begin()
         moments = [self.timers.next_due(), self.jobs.next_due(), self.messages.next_due()]
-        self._connection.rollback()
         return min((m for m in moments if m is not None), default=None)
 
     def close(self) -> None:
@@ -102,17 +120,33 @@ class Store:
         self._engine.dispose()
 
     def _read_counters(self) -> None:
-        values = {row.name: row.value for row in self._connection.execute(select(counters))}
-        self._key: int = values.get("key", _FIRST_KEY)
-        self._position: int = values.get("position", 0)
+        values: dict[str, int] = dict(_COUNTERS.run(self._driver))
+        self._key = self._saved_key = values.get("key", _FIRST_KEY)
+        self._position = values.get("position", 0)
 
     def _write_counters(self) -> None:
-        rows = [{"name": "key", "value": self._key}, {"name": "position", "value": self._position}]
-        self._connection.execute(_SAVE_COUNTERS, rows)
+        _SAVE_COUNTERS.run_each(self._driver, [("key", self._key), ("position", self._position)])
+        self._saved_key = self._key
 
 
 _INSERT = upsert(counters).values(name=bindparam("name"), value=bindparam("value"))
-_SAVE_COUNTERS = _INSERT.on_conflict_do_update(index_elements=["name"], set_={"value": _INSERT.excluded.value})
+_SAVE_COUNTERS = Statement(
+    _INSERT.on_conflict_do_update(index_elements=["name"], set_={"value": _INSERT.excluded.value})
+)
+_COUNTERS = Statement(select(counters))
+
+
+def _refusal(directory: Path | None, error: DatabaseError) -> Exception:
+    """What an error at opening means."""
+    if "locked" in str(error):
+        return DataDirectoryInUse(
+            f"The engine's data in {directory} is open in another process; stop that one or use another directory."
+        )
+    if any(words in str(error) for words in _DAMAGED):
+        return UnusableFile(
+            f"{FILE_NAME} in {directory} is damaged or cut off ({error.orig}); restore it from a backup."
+        )
+    return error
 
 
 def _sqlite(directory: Path | None) -> Engine:
@@ -124,12 +158,8 @@ def _sqlite(directory: Path | None) -> Engine:
 
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None  # the driver's own transactions would end ours
+        connection.isolation_level = None  # transactions are the store's, whoever runs a statement
         for pragma in ("locking_mode=EXCLUSIVE", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")
-
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     return engine

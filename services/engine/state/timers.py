@@ -1,9 +1,11 @@
 """Timers: of running elements, and of timer start events (those have no instance)."""
 
-from dataclasses import asdict, dataclass
+import sqlite3
+from dataclasses import dataclass
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import bindparam, delete, func, insert, select, text, update
 
+from services.engine.state.statements import Statement, columns
 from services.engine.state.tables import timers
 
 
@@ -22,40 +24,42 @@ class Timer:
 
 
 class Timers:
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
     def add(self, timer: Timer) -> None:
-        self._connection.execute(_INSERT, asdict(timer))
+        _INSERT.run(self._connection, **columns(timer))
 
     def get(self, key: int) -> Timer | None:
-        row = self._connection.execute(_GET, {"timer": key}).one_or_none()
+        row = _GET.run(self._connection, timer=key).fetchone()
         return None if row is None else Timer(*row)
 
     def remove(self, key: int) -> None:
-        self._connection.execute(_REMOVE, {"timer": key})
+        _REMOVE.run(self._connection, timer=key)
 
     def put_off(self, key: int, due: int) -> None:
-        self._connection.execute(_PUT_OFF, {"timer": key, "later": due})
+        _PUT_OFF.run(self._connection, timer=key, later=due)
 
     def due(self, now: int, limit: int) -> list[Timer]:
         """In the order they are due."""
-        return [Timer(*row) for row in self._connection.execute(_DUE, {"now": now, "most": limit})]
+        return [Timer(*row) for row in _DUE.run(self._connection, now=now, most=limit)]
 
     def of_definition(self, definition_key: int) -> list[Timer]:
         """The timers of its start events."""
-        return [Timer(*row) for row in self._connection.execute(_STARTS, {"definition": definition_key})]
+        return [Timer(*row) for row in _STARTS.run(self._connection, definition=definition_key)]
 
     def next_due(self) -> int | None:
-        return self._connection.execute(_NEXT).scalar()
+        return _NEXT.number(self._connection)
 
 
-_INSERT = insert(timers)
-_GET = select(timers).where(timers.c.key == bindparam("timer"))
-_REMOVE = delete(timers).where(timers.c.key == bindparam("timer"))
-_PUT_OFF = update(timers).where(timers.c.key == bindparam("timer")).values(due=bindparam("later"))
-_DUE = (
+_INSERT = Statement(insert(timers))
+_GET = Statement(select(timers).where(timers.c.key == bindparam("timer")))
+_REMOVE = Statement(delete(timers).where(timers.c.key == bindparam("timer")))
+_PUT_OFF = Statement(update(timers).where(timers.c.key == bindparam("timer")).values(due=bindparam("later")))
+_DUE = Statement(
     select(timers).where(timers.c.due <= bindparam("now")).order_by(timers.c.due, timers.c.key).limit(bindparam("most"))
 )
-_STARTS = select(timers).where(timers.c.definition_key == bindparam("definition"), timers.c.instance_key == 0)
-_NEXT = select(func.min(timers.c.due))
+_STARTS = Statement(
+    select(timers).where(timers.c.definition_key == bindparam("definition"), text("instance_key = 0"))
+)  # as the index says
+_NEXT = Statement(select(func.min(timers.c.due)))

@@ -77,6 +77,7 @@ def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (("register", "--applications", "2"), "applications_submitted_per_day"),
         (("relay", "--messages", "3"), "messages_per_hour"),
         (("audit", "--events", "300", "--appends", "100"), "recomputed_per_second"),
+        (("engine", "--instances", "10", "--open", "3", "--ended", "5"), "instances_per_second_100_at_once"),
     ],
 )
 def test_a_benchmark_tells_its_figure_and_the_ratio_to_its_peer(
@@ -89,7 +90,7 @@ def test_a_benchmark_tells_its_figure_and_the_ratio_to_its_peer(
     assert result["bench"] == arguments[0]
     assert result[figure] > 0
     ours, theirs = result["seconds"], result["peer"]["seconds"]
-    faster = arguments[0] in ("seal", "issue", "clip")
+    faster = arguments[0] in ("seal", "issue", "clip", "engine")
     assert result["ratio"] == pytest.approx(theirs / ours if faster else ours / theirs, rel=0.2, abs=0.006)
     assert list(place.iterdir()) == []
     assert [name for name in result if f"`{name}`" not in PAGE] == []

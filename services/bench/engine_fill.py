@@ -1,0 +1,119 @@
+"""An engine's folder with many instances, open and ended, as months of work leave them."""
+
+import json
+import re
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import bindparam, insert, update
+
+from services.bench.engine_clients import PROCESS, VARIABLES
+from services.engine.clock import SystemClock
+from services.engine.errors import Rejection
+from services.engine.processing import deployments, instances, jobs
+from services.engine.processing.core import Command, Core
+from services.engine.processing.work import Work
+from services.engine.state.instances import Instance
+from services.engine.state.records import Record
+from services.engine.state.statements import Statement
+from services.engine.state.store import FILE_NAME, Store
+from services.engine.state.tables import counters, records
+
+_NAME = "bench-filled"
+_AT_ONCE = 1000
+_JOB_MS = 60_000
+_BUDGET = 1_000_000
+_KEY = re.compile(r"\b\d{16}\b")
+_ADD = Statement(insert(records))
+_COUNT = Statement(update(counters).where(counters.c.name == bindparam("counter")).values(value=bindparam("reached")))
+
+
+def fill(folder: Path, *, opened: int, ended: int) -> None:
+    """Make an engine's file with so many instances at a service task, and the records of so many that have ended."""
+    store = Store(folder)
+    try:
+        core = Core(store, SystemClock())
+        resources = [deployments.Resource("bench.bpmn", PROCESS.format(name=_NAME).encode())]
+        _do(core, [lambda work: deployments.deploy(work, resources)])
+        [one] = _do(core, [_create])
+        [[handed_out]] = _do(core, [_fetch])
+        _do(core, [lambda work: jobs.complete_job(work, handed_out.job.key, {"outcome": "done"})])
+        pattern = store.records.of_instance(one.key)
+        for start in range(0, opened, _AT_ONCE):
+            _do(core, [_create] * min(_AT_ONCE, opened - start))
+    finally:
+        store.close()
+    _repeat(folder / FILE_NAME, pattern, ended)
+
+
+def _do(core: Core, commands: Sequence[Command]) -> list[Any]:
+    answers = core.apply(commands).answers
+    for answer in answers:
+        if isinstance(answer, Rejection):
+            raise answer
+    return answers
+
+
+def _create(work: Work) -> Instance:
+    return instances.create(work, instances.find_definition(work, 0, _NAME, -1), json.loads(VARIABLES))
+
+
+def _fetch(work: Work) -> list[jobs.HandedOut]:
+    return jobs.activate_jobs(work, _NAME, worker="bench", timeout=_JOB_MS, most=1, names=[], budget=_BUDGET)
+
+
+def _repeat(file: Path, pattern: Sequence[Record], times: int) -> None:
+    """Write the records of an instance again and again, each time with keys and positions of their own."""
+    with closing(sqlite3.connect(file, isolation_level=None)) as connection:
+        connection.execute("PRAGMA synchronous=OFF")  # it has not begun to count yet
+        reached = dict(connection.execute("SELECT name, value FROM counters"))
+        moulds = [_Mould(record, pattern[0].key) for record in pattern]
+        keys = max(mould.highest for mould in moulds) + 1
+        for start in range(0, times, _AT_ONCE):
+            connection.execute("BEGIN")
+            rows = _rows(moulds, reached, keys, min(_AT_ONCE, times - start))
+            _ADD.run_each(connection, rows)
+            for counter, value in reached.items():
+                _COUNT.run(connection, counter=counter, reached=value)
+            connection.execute("COMMIT")
+
+
+def _rows(moulds: Iterable["_Mould"], reached: dict[str, int], keys: int, times: int) -> Iterator[tuple[Any, ...]]:
+    for _ in range(times):
+        first = reached["key"] + 1
+        for mould in moulds:
+            reached["position"] += 1
+            yield mould.row(reached["position"], first)
+        reached["key"] += keys
+
+
+class _Mould:
+    """One record of an instance whose keys begin anywhere."""
+
+    def __init__(self, record: Record, first: int) -> None:
+        value = json.dumps(record.value, ensure_ascii=False, separators=(",", ":")).replace("%", "%%")
+        self._offsets: list[int] = []
+        self._first = first
+        self._value = _KEY.sub(self._place, value)
+        self._record = record
+        self._own = record.key - first
+
+    @property
+    def highest(self) -> int:
+        return max(self._own, *self._offsets)
+
+    def row(self, position: int, first: int) -> tuple[Any, ...]:
+        """In the order of the table."""
+        value = self._value % tuple(first + offset for offset in self._offsets)
+        one = self._record
+        return position, one.timestamp, first + self._own, one.value_type, one.intent, first, value
+
+    def _place(self, found: re.Match[str]) -> str:
+        offset = int(found[0]) - self._first
+        if offset < 0:  # the definition's
+            return found[0]
+        self._offsets.append(offset)
+        return "%d"

@@ -1,0 +1,42 @@
+"""SQLAlchemy Core's statements in SQLite's own words: compiled once, run by the driver.
+
+Each step runs a dozen of them, and SQLAlchemy's own way to the driver costs several times what SQLite does.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.sql import ClauseElement
+
+_DIALECT = sqlite.dialect(paramstyle="named")
+
+Row = Mapping[str, Any] | Sequence[Any]
+
+
+class Statement:
+    """Rows come as the driver gives them: tuples, and a BOOLEAN as 0 or 1."""
+
+    def __init__(self, clause: ClauseElement) -> None:
+        compiled = clause.compile(dialect=_DIALECT)
+        self.sql = str(compiled)
+        self._fixed = {name: value for name, value in compiled.params.items() if value is not None}
+
+    def run(self, connection: sqlite3.Connection, **given: Any) -> sqlite3.Cursor:
+        """``given`` are its bound parameters, by name."""
+        return connection.execute(self.sql, given | self._fixed)
+
+    def number(self, connection: sqlite3.Connection, **given: Any) -> int | None:
+        """The first column of the first row; None where there is none."""
+        row = self.run(connection, **given).fetchone()
+        return None if row is None else row[0]
+
+    def run_each(self, connection: sqlite3.Connection, rows: Iterable[Row]) -> None:
+        """Once for each of ``rows``: the bound parameters by name, or in the order of the text."""
+        connection.executemany(self.sql, rows)
+
+
+def columns(thing: Any) -> dict[str, Any]:
+    """A slotted dataclass as a row; unlike ``asdict`` it copies nothing."""
+    return {name: getattr(thing, name) for name in thing.__slots__}

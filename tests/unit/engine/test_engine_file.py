@@ -1,0 +1,106 @@
+"""The engine's file: an older version's goes on, what cannot be used is refused, no statement reads a table whole."""
+
+import json
+import re
+import sqlite3
+from collections import defaultdict
+from contextlib import closing
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from bpmn_makers import ONE_JOB
+from engine_desk import CoreDesk
+
+from services.engine.errors import UnusableFile
+from services.engine.inspection.visit import CannotAsk, ask
+from services.engine.processing import incidents, jobs, messages
+from services.engine.state.instances import Instance
+from services.engine.state.statements import Statement
+from services.engine.state.store import FILE_NAME, Store
+
+OLDEST = Path(__file__).parents[2] / "data" / "engine-first-schema.sql"
+STATES = ("definitions", "incidents", "instances", "jobs", "messages", "records", "signals", "timers")
+SCAN = re.compile(r"SCAN (?!CONSTANT ROW|.*USING .*INDEX)")
+
+
+def test_instances_in_a_file_of_the_first_schema_go_on_to_their_end(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / FILE_NAME)) as file:
+        file.executescript(OLDEST.read_text(encoding="utf-8"))
+    desk = CoreDesk(tmp_path)
+    [incident] = desk.store.incidents.all_open()
+    case = desk.store.instances.look(incident.instance_key)
+    assert isinstance(case, Instance)
+    assert desk.store.overview.counts() == {case.definition_key: 1}
+
+    desk.do(lambda work: jobs.update_retries(work, incident.job_key, 1))
+    desk.do(lambda work: incidents.resolve(work, incident.key))
+    [failed] = desk.fetch("fails")
+    desk.complete(failed.job.key)
+    desk.do(lambda work: messages.publish(work, "decided", "A-1", ttl=0, message_id="", variables={"approved": True}))
+    desk.turn(hours=1)
+    [second] = desk.fetch("each")
+    assert second.variables["camera"] == "gate 4"
+    desk.complete(second.job.key, clip="two")
+
+    assert desk.history(case)[-1] == ("case", "COMPLETED")
+    found = [r.value["value"] for r in desk.store.records.of_instance(case.key) if r.value.get("name") == "found"]
+    assert json.loads(found[-1]) == ["one", "two"]
+    assert desk.store.instances.look(case.key) is None
+    desk.store.close()
+
+
+def test_a_file_that_a_newer_version_wrote_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    Store(tmp_path).close()
+    with closing(sqlite3.connect(tmp_path / FILE_NAME)) as file:
+        file.execute("PRAGMA user_version = 99")
+        file.execute("DROP TABLE timers")
+        file.commit()
+    written = (tmp_path / FILE_NAME).read_bytes()
+
+    with pytest.raises(UnusableFile, match=r"written by a newer version; use that version"):
+        Store(tmp_path)
+    with pytest.raises(CannotAsk, match="newer version"):
+        ask(tmp_path, "incidents")
+
+    assert (tmp_path / FILE_NAME).read_bytes() == written
+
+
+@pytest.mark.parametrize("kept", [0.5, 100, "overwritten"])
+def test_a_file_that_was_cut_off_or_damaged_is_refused(tmp_path: Path, kept: float | str) -> None:
+    desk = CoreDesk(tmp_path)
+    desk.deploy(ONE_JOB)
+    desk.store.close()
+    path = tmp_path / FILE_NAME
+    content = path.read_bytes()
+    if isinstance(kept, str):
+        content = b"\0" * 200 + content[200:]
+    else:
+        content = content[: int(kept if kept > 1 else len(content) * kept)]
+    path.write_bytes(content)
+
+    with pytest.raises(UnusableFile, match=r"damaged or cut off .*; restore it from a backup"):
+        Store(tmp_path)
+
+    assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize("name", STATES)
+def test_no_statement_of_a_step_reads_a_table_from_end_to_end(name: str, tmp_path: Path) -> None:
+    module = import_module(f"services.engine.state.{name}")
+    Store(tmp_path).close()
+    with closing(sqlite3.connect(tmp_path / FILE_NAME)) as file:
+        plans = [
+            (statement.sql, row[3])
+            for statement in statements(module)
+            for row in file.execute(f"EXPLAIN QUERY PLAN {statement.sql}", defaultdict(int))
+        ]
+
+    assert plans
+    assert [sql for sql, plan in plans if SCAN.match(plan) and "LIMIT" not in sql] == []
+
+
+def statements(module: ModuleType) -> list[Statement]:
+    """All but the one that lists every open incident, which no step asks for."""
+    return [v for name, v in vars(module).items() if isinstance(v, Statement) and name != "_ALL"]
