@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from services.engine.writer import Writer
 _DEFAULT_WAIT_SECONDS = 10.0
 _BUDGET_BYTES = 3 * 1024 * 1024  # of jobs in one answer: gRPC takes 4 MiB by default
 _STREAM_BATCH = 32
+_log = logging.getLogger(__name__)
 
 Send = Callable[[Any], Awaitable[None]]
 
@@ -54,7 +56,7 @@ async def poll_jobs(writer: Writer, request: JobRequest, wait_ms: int, send: Sen
             if found:
                 writer.pass_over(request.type, available)
                 with _on_their_way(writer, found) as jobs:
-                    await send(pb.ActivateJobsResponse(jobs=[_message(job) for job in jobs]))
+                    await send(pb.ActivateJobsResponse(jobs=jobs))
                     jobs.clear()
                 return
             left = deadline - asyncio.get_running_loop().time()
@@ -86,7 +88,7 @@ async def stream_jobs(writer: Writer, request: JobRequest, send: Send) -> None:
             with _on_their_way(writer, found) as jobs:
                 writer.pass_over(request.type, available)
                 while jobs:
-                    await send(_message(jobs[0]))
+                    await send(jobs[0])
                     del jobs[0]
             writer.unwatch_jobs(request.type, available)
             available = writer.watch_jobs(request.type)  # behind the others
@@ -99,21 +101,20 @@ def stream_request(request: pb.StreamActivatedJobsRequest) -> JobRequest:
 
 
 @contextmanager
-def _on_their_way(writer: Writer, jobs: list[HandedOut]) -> Iterator[list[HandedOut]]:
+def _on_their_way(writer: Writer, jobs: list[pb.ActivatedJob]) -> Iterator[list[pb.ActivatedJob]]:
     """Those still in the list at the end did not reach their worker, and others may have them at once."""
     try:
         yield jobs
     finally:
-        _return_jobs(writer, jobs)
+        _return_jobs(writer, [job.key for job in jobs])
 
 
-def _return_jobs(writer: Writer, jobs: list[HandedOut]) -> None:
-    if jobs:
-        keys = [handed_out.job.key for handed_out in jobs]
+def _return_jobs(writer: Writer, keys: list[int]) -> None:
+    if keys:
         writer.tell(lambda work: give_back(work, keys))
 
 
-async def _activate(writer: Writer, request: JobRequest, most: int) -> list[HandedOut]:
+async def _activate(writer: Writer, request: JobRequest, most: int) -> list[pb.ActivatedJob]:
     activation: asyncio.Future[list[HandedOut]] = writer.tell(
         lambda work: activate_jobs(
             work,
@@ -126,10 +127,22 @@ async def _activate(writer: Writer, request: JobRequest, most: int) -> list[Hand
         )
     )
     try:
-        return await asyncio.shield(activation)
+        handed_out = await asyncio.shield(activation)
     except asyncio.CancelledError:
-        activation.add_done_callback(lambda done: _return_jobs(writer, [] if done.exception() else done.result()))
+        activation.add_done_callback(
+            lambda done: _return_jobs(writer, [] if done.exception() else [h.job.key for h in done.result()])
+        )
         raise
+    return list(_messages(handed_out))
+
+
+def _messages(handed_out: list[HandedOut]) -> Iterator[pb.ActivatedJob]:
+    """One that no message can hold is logged and left out until it times out; it holds up no other."""
+    for one in handed_out:
+        try:
+            yield _message(one)
+        except ValueError:
+            _log.exception("the job %d cannot be put into a message", one.job.key)
 
 
 def _message(handed_out: HandedOut) -> pb.ActivatedJob:

@@ -58,7 +58,12 @@ def evaluate_job(work: Work, at: At) -> JobSpec:
     if isinstance(retries, bool) or not isinstance(retries, int | float):
         raise _unusable(definition.retries, "NUMBER", retries)
     headers = {key: _header(work, at, key, value) for key, value in definition.headers}
-    return JobSpec(job_type, int(retries), {key: text for key, text in headers.items() if text})
+    return JobSpec(job_type, _narrowed(int(retries)), {key: text for key, text in headers.items() if text})
+
+
+def _narrowed(number: int) -> int:
+    """The lowest 32 bits, as Zeebe keeps retries: what a message to a worker can hold."""
+    return (number + 2**31) % 2**32 - 2**31
 
 
 def _typed(expression: Expression, value: Any) -> Any:

@@ -14,6 +14,7 @@ from pyzeebe.proto import gateway_pb2 as pb
 
 from services.engine import polling
 from services.engine.polling import JobRequest, poll_jobs, stream_jobs
+from services.engine.processing.work import Work
 
 _EIGHT_JOBS = diagram(
     start()
@@ -249,3 +250,16 @@ async def test_no_more_jobs_than_asked_for_and_the_oldest_first(engine: Running)
 
     assert [json.loads(job.variables)["n"] for job in [*first, *rest]] == [0, 1, 2]
     assert (len(first), len(rest)) == (2, 1)
+
+
+async def test_a_job_that_no_message_can_hold_holds_up_no_other(engine: Running) -> None:
+    await _create(engine, 2)
+
+    def spoil(work: Work) -> None:
+        spoilt = work.store.jobs.activatable("work", 1)[0]
+        spoilt.retries = 2**31
+        work.store.jobs.save(spoilt)
+
+    await engine.server.writer.submit(spoil)
+
+    assert await _fetched(engine) == [1]

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import pytest
-from bpmn_makers import ONE_JOB
+from bpmn_makers import ONE_JOB, diagram, start
 from engine_desk import CoreDesk
 
 from services.engine.errors import Reason, Rejection
@@ -118,3 +118,25 @@ def test_a_process_is_found_by_its_id_before_its_key(
     with pytest.raises(Rejection) as refusal:
         desk.do(lambda work: instances.find_definition(work, key, process_id, version))
     assert refusal.value.reason == reason
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        ("3", 3),
+        ("2147483648", -(2**31)),
+        ("=99999999999", 1_215_752_191),
+        ("=-3", -3),
+        ("=1.9", 1),
+        ("=10**30", 1_073_741_824),
+    ],
+)
+def test_retries_keep_their_lowest_32_bits_as_in_zeebe(written: str, kept: int) -> None:
+    desk = CoreDesk()
+    task = f'<zeebe:taskDefinition type="a" retries="{written}" />'
+    task = f'<bpmn:serviceTask id="a"><bpmn:extensionElements>{task}</bpmn:extensionElements></bpmn:serviceTask>'
+    desk.deploy(diagram(start() + task, "s>a"))
+
+    desk.create("p")
+
+    assert [h.job.retries for h in desk.fetch("a")] == [kept]
