@@ -78,8 +78,8 @@ class Core:
             )
 
     def _undo(self) -> None:
-        self._store.rollback()
         self._catalogue.forget()
+        self._store.rollback()
 
     def _commit(self, commands: Sequence[Command]) -> Batch:
         batch = Batch()
@@ -93,12 +93,12 @@ class Core:
         return batch
 
     def _run(self, work: Work, command: Command) -> Any:
-        before = len(self._store.records.batch)
+        before = self._store.mark()
         try:
             answer = command(work)
         except Rejection as rejection:
-            if len(self._store.records.batch) > before:
-                raise  # it has begun to change things: undo them
+            if self._store.mark() != before:
+                raise  # it may have begun to change things: undo them
             return rejection
         taken = 0
         while work.steps:

@@ -51,7 +51,7 @@ def create(
 
 def cancel(work: Work, key: int) -> None:
     """Raises Rejection: unknown (NOT_FOUND), or called by another instance (INVALID_STATE)."""
-    instance = work.store.instances.get(key)
+    instance = work.store.instances.look(key)
     if instance is None:
         raise Rejection(
             Reason.NOT_FOUND, f"Expected to cancel a process instance with key '{key}', but no such process was found"
@@ -67,7 +67,7 @@ def cancel(work: Work, key: int) -> None:
 
 def _root_of(work: Work, instance: Instance) -> int:
     while instance.parent is not None:
-        parent = work.store.instances.get(instance.parent[0])
+        parent = work.store.instances.look(instance.parent[0])
         if parent is None:
             break
         instance = parent

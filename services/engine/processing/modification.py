@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from services.engine.errors import Reason, Rejection, Trouble
-from services.engine.model.bpmn import Element, Kind, Process
+from services.engine.model.bpmn import Element, Kind, Process, given
 from services.engine.processing import lifecycle
 from services.engine.processing.catching import open_catches
 from services.engine.processing.joins import BY_EVENT
@@ -30,7 +30,7 @@ class Activation:
 
 def modify(work: Work, key: int, activations: list[Activation], terminations: list[int]) -> None:
     """Raises Rejection: no such instance (NOT_FOUND), or an instruction that cannot be followed (INVALID_ARGUMENT)."""
-    instance = work.store.instances.get(key)
+    instance = work.store.instances.look(key)
     if instance is None:
         raise Rejection(
             Reason.NOT_FOUND, f"Expected to modify process instance but no process instance found with key '{key}'"
@@ -42,6 +42,7 @@ def modify(work: Work, key: int, activations: list[Activation], terminations: li
     unknown = [t for t in terminations if t not in instance.nodes]
     if unknown:
         raise _invalid(f"there is no element instance with the key '{unknown[0]}' to terminate")
+    instance = given(work.store.instances.get(key))
     entries = [place(work, work.at(instance, instance.root), activation) for activation in activations]
     ending = _with_emptied_scopes(instance, set(terminations))
     if key in ending and instance.parent is not None:

@@ -105,14 +105,15 @@ class Instances:
         self._sizes: dict[int, int] = {}
         self._kept = 0
         self._changed: dict[int, Instance | None] = {}
+        self.taken = 0
+        """How often an instance was given out to be changed."""
 
     def get(self, key: int) -> Instance | None:
         """The instance, to be changed by the caller; None once it has ended."""
-        if key in self._changed:
-            return self._changed[key]
-        instance = self._loaded.get(key) or self._load(key)
+        instance = self.look(key)
         if instance is not None:
             self._changed[key] = instance
+            self.taken += 1
         return instance
 
     def _load(self, key: int) -> Instance | None:
@@ -145,7 +146,7 @@ class Instances:
         return None
 
     def flush(self) -> None:
-        """Write what changed; the caller commits."""
+        """Write what changed; the caller commits, and then tells it by ``leave``."""
         for key, instance in self._changed.items():
             self._drop(key)
             if instance is None:
@@ -160,7 +161,6 @@ class Instances:
                 _INDEX.run_each(self._connection, [_index_row(instance, instance.nodes[n]) for n in new])
             instance.indexed = current
             self._keep(instance, len(document))
-        self._changed.clear()
 
     def _keep(self, instance: Instance, size: int) -> None:
         """Have it at hand for its next step, and as many others as there is room for."""
@@ -175,7 +175,7 @@ class Instances:
         self._kept -= self._sizes.pop(key, 0)
 
     def leave(self) -> None:
-        """What was taken to be changed has stayed as it was."""
+        """What was taken to be changed is on disk as it is now."""
         self._changed.clear()
 
     def forget(self) -> None:

@@ -84,6 +84,7 @@ class Store:
         self.records.flush()
         self._write_counters()
         self._driver.execute("COMMIT")
+        self.instances.leave()
         written, self.records.batch = self.records.batch, []
         return written
 
@@ -94,12 +95,16 @@ class Store:
         )
 
     def rollback(self) -> None:
-        if self._driver.in_transaction:
-            self._driver.execute("ROLLBACK")
         self.instances.forget()
         self.definitions.forget()
         self.records.batch = []
+        if self._driver.in_transaction:
+            self._driver.execute("ROLLBACK")
         self._read_counters()
+
+    def mark(self) -> tuple[int, int, int]:
+        """Another one than before: something may have been changed meanwhile."""
+        return len(self.records.batch), self.instances.taken, self._driver.total_changes
 
     def next_key(self) -> int:
         """Keys grow with creation."""

@@ -2,18 +2,19 @@
 
 import asyncio
 import json
+import sqlite3
 import sys
 from contextlib import suppress
 from pathlib import Path
 
 import grpc
 import pytest
-from bpmn_makers import ONE_JOB, diagram, end, message, message_catch, start, timer
+from bpmn_makers import ONE_JOB, diagram, end, job, message, message_catch, start, timer
 from engine_desk import CoreDesk, HandClock, running_engine
 from pyzeebe.proto import gateway_pb2 as pb
 from pyzeebe.proto import gateway_pb2_grpc as rpc
 
-from services.engine.errors import DataDirectoryInUse
+from services.engine.errors import DataDirectoryInUse, Rejection
 from services.engine.processing import messages
 from services.engine.server import EngineServer
 from services.engine.state.store import Store
@@ -31,6 +32,7 @@ async def serve():
 asyncio.run(serve())
 """
 _CREATE = pb.CreateProcessInstanceRequest(bpmnProcessId="one-job", version=-1)
+_WAITS = "s>m m>after after>e"
 
 
 async def _create_until_it_dies(stub: rpc.GatewayStub, acknowledged: list[int], enough: asyncio.Event) -> None:
@@ -101,6 +103,36 @@ def test_a_second_process_is_refused_with_a_sentence(tmp_path: Path) -> None:
 
     first.close()
     Store(tmp_path).close()
+
+
+@pytest.mark.parametrize("failing", ["records.flush", "_write_counters"])
+@pytest.mark.parametrize("heals_after", [1, 2])
+def test_a_failed_commit_leaves_nothing_in_memory(
+    failing: str, heals_after: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = CoreDesk(tmp_path)
+    desk.deploy(
+        diagram(start() + message_catch("m", "M") + job("after") + end(), _WAITS, before=message("M", "m", "=k"))
+    )
+    instance = desk.create("p", k="1")
+    part, name = (desk.store.records, "flush") if "." in failing else (desk.store, failing)
+    write, tries = getattr(part, name), iter(range(heals_after))
+
+    def full_at_first() -> None:
+        if next(tries, None) is not None:
+            raise sqlite3.OperationalError("database or disk is full")
+        write()
+
+    monkeypatch.setattr(part, name, full_at_first)
+    with suppress(Rejection):
+        desk.do(lambda work: messages.publish(work, "m", "1", ttl=0, message_id="", variables={}))
+    if heals_after > 1:  # the command was refused as well when it was tried alone
+        desk.do(lambda work: messages.publish(work, "m", "1", ttl=0, message_id="", variables={}))
+
+    [after] = desk.fetch("after")
+    desk.complete(after.job.key)
+    assert desk.history(instance)[-1] == ("p", "COMPLETED")
+    desk.store.close()
 
 
 def test_jobs_timers_and_messages_go_on_after_a_restart(tmp_path: Path) -> None:

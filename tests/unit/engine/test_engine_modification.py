@@ -91,6 +91,35 @@ def test_what_cannot_be_followed_is_refused_and_nothing_is_done(activation: Acti
     assert desk.history(instance) == before
 
 
+def test_what_is_refused_after_a_place_was_found_leaves_no_token() -> None:
+    desk, instance = _running()
+    _modify(desk, instance, Activation("sub"), Activation("sub"))
+
+    with pytest.raises(Rejection, match="'sub' runs more than once"):
+        _modify(desk, instance, Activation("two"), Activation("inner"))
+
+    for task in ("one", "inner", "two"):
+        for handed_out in desk.fetch(task):
+            desk.complete(handed_out.job.key)
+    desk.turn(hours=2)
+    assert desk.history(instance)[-1] == ("p", "COMPLETED")
+
+
+def test_a_refusal_of_what_was_only_looked_at_leaves_its_batch_together(caplog: pytest.LogCaptureFixture) -> None:
+    desk, instance = _running()
+
+    batch = desk.core.apply(
+        [
+            lambda work: modify(work, instance.key, [Activation("nope")], []),
+            lambda work: modify(work, instance.key, [Activation("two")], []),
+        ]
+    )
+
+    assert isinstance(batch.answers[0], Rejection)
+    assert len(desk.fetch("two")) == 1
+    assert caplog.messages == []
+
+
 def test_an_instance_begins_at_given_elements() -> None:
     desk, _ = _running()
 
