@@ -42,7 +42,7 @@ class Writer:
         self._file: IO[str] | None = None
         self._listeners: list[Callable[[list[Record]], None]] = []
         self.failures = 0
-        """How often a batch could not be written."""
+        """How often something could not be written."""
         self.stopping = False
 
     async def start(self) -> None:
@@ -71,7 +71,8 @@ class Writer:
         await self._task
         await self._loop.run_in_executor(self._thread, self._store.close)
         if self._file is not None:
-            self._file.close()
+            with suppress(OSError):  # logged when it was written
+                self._file.close()
         self._thread.shutdown()
 
     def wake(self) -> None:
@@ -145,6 +146,10 @@ class Writer:
             self._publish(due)
             self._publish(batch)
             self._answer(taken, batch)
+            self.failures += due.unwritten + batch.unwritten
+            if due.unwritten:
+                await asyncio.sleep(1)  # it is due still, and would be tried at once
+                continue
             if not self._queue and not self.stopping:
                 await self._sleep(next_due)
 
@@ -156,9 +161,15 @@ class Writer:
         return due, batch, self._core.next_due()
 
     def _write_records(self, records: list[Record]) -> None:
-        if self._file is not None and records:
+        """What they tell of is committed and has to be answered, whether they find room or not."""
+        if self._file is None or not records:
+            return
+        try:
             self._file.write("".join(record.line() + "\n" for record in records))
             self._file.flush()
+        except OSError as error:
+            self.failures += 1
+            _log.error("records could not be appended to their file: %s", error)
 
     def _publish(self, batch: Batch) -> None:
         for job_type, number in batch.available.items():

@@ -34,6 +34,8 @@ class Batch:
     records: list[Record] = field(default_factory=list)
     available: Counter[str] = field(default_factory=Counter)
     results: dict[int, dict[str, Any]] = field(default_factory=dict)
+    unwritten: int = 0
+    """How often the file did not take what was to be written."""
 
 
 class Core:
@@ -62,6 +64,7 @@ class Core:
             together.records += alone.records
             together.available += alone.available
             together.results |= alone.results
+            together.unwritten += alone.unwritten
         return together
 
     def _alone(self, command: Command) -> Batch:
@@ -74,7 +77,8 @@ class Core:
             self._undo()
             _log.exception("a command broke and was rolled back")
             return Batch(
-                [Rejection(Reason.INTERNAL, f"The engine failed on this command: {type(error).__name__}: {error}")]
+                [Rejection(Reason.INTERNAL, f"The engine failed on this command: {type(error).__name__}: {error}")],
+                unwritten=int(isinstance(error, sqlite3.Error)),
             )
 
     def _undo(self) -> None:
@@ -135,16 +139,22 @@ class Core:
         commands += [_expire(m.key) for m in due_messages]
         batch = self.apply(commands)
         broken = [t.key for t, answer in zip(due_timers, batch.answers, strict=False) if isinstance(answer, Rejection)]
-        if broken:
-            self._put_off(broken, now + _PUT_OFF_MS)
+        if broken and not self._put_off(broken, now + _PUT_OFF_MS):
+            batch.unwritten += 1
         return batch
 
-    def _put_off(self, timer_keys: list[int], due: int) -> None:
+    def _put_off(self, timer_keys: list[int], due: int) -> bool:
         """A timer whose process breaks the engine is tried again later, not at once and for ever."""
-        self._store.begin()
-        for key in timer_keys:
-            self._store.timers.put_off(key, due)
-        self._store.commit()
+        try:
+            self._store.begin()
+            for key in timer_keys:
+                self._store.timers.put_off(key, due)
+            self._store.commit()
+        except sqlite3.Error:
+            self._undo()
+            _log.exception("timers that broke could not be put off")
+            return False
+        return True
 
     def next_due(self) -> int | None:
         """The next moment (ms) at which something happens by itself."""
@@ -155,8 +165,8 @@ class Core:
 
         Where that fails it is logged, and nothing else is held up.
         """
-        self._store.begin()
         try:
+            self._store.begin()
             pruned = self._store.records.prune(before, _PRUNED_AT_ONCE)
             self._store.commit()
         except sqlite3.Error:

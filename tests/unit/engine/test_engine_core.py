@@ -1,5 +1,7 @@
 """The writer's core: what is applied together, what a broken command does, and what is left of finished instances."""
 
+import sqlite3
+
 import pytest
 from bpmn_makers import ONE_JOB, diagram, end, job, message, message_catch, start, timer
 from engine_desk import CoreDesk
@@ -91,6 +93,29 @@ def test_a_timer_whose_process_breaks_is_put_off(monkeypatch: pytest.MonkeyPatch
     next_due = desk.core.next_due()
     assert next_due is not None
     assert next_due > to_millis(desk.clock.now())
+    assert not desk.core.apply_due().answers
+
+
+def test_a_timer_that_cannot_be_put_off_holds_up_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.engine.processing.core.MOST_STEPS", 200)
+    desk = CoreDesk()
+    breaks = start() + timer("t", "timeDuration", "PT1H") + _ENDLESS
+    goes = start("s") + timer("t", "timeDuration", "PT1H") + job("after")
+    desk.deploy(diagram(breaks, "s>t t>a a>b b>a"), diagram(goes, "s>t t>after", process_id="goes"))
+    desk.create("p")
+    desk.create("goes")
+    desk.clock.turn(hours=2)
+
+    def full(*_: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    with monkeypatch.context() as while_full:
+        while_full.setattr(desk.store.timers, "put_off", full)
+        batch = desk.core.apply_due()
+
+    assert (batch.unwritten, dict(batch.available)) == (1, {"after": 1})
+    assert len(desk.fetch("after")) == 1
+    desk.core.apply_due()
     assert not desk.core.apply_due().answers
 
 

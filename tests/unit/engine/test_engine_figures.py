@@ -1,6 +1,8 @@
 """The engine's figures under Zeebe's names, its management port, and incidents resolved from the command line."""
 
+import io
 import logging
+import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -121,6 +123,36 @@ async def test_a_batch_that_could_not_be_written_is_counted(engine: Running, mon
     monkeypatch.setattr(engine.server.writer, "_step", full)
     with pytest.raises(grpc.aio.AioRpcError):
         await engine.fetch("work")
+
+    assert said(engine, "footage_desk_engine_write_failures_total") == 1
+
+
+async def test_a_command_whose_records_find_no_room_is_answered(
+    engine: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Full(io.StringIO):
+        def write(self, _: str) -> int:
+            raise OSError(28, "No space left on device")
+
+    await engine.fetch("work")
+    poll = await engine.long_poll("work")
+    monkeypatch.setattr(engine.server.writer, "_file", Full())
+
+    await engine.stub.CreateProcessInstance(pb.CreateProcessInstanceRequest(bpmnProcessId="one-job", version=-1))
+
+    assert [job.elementId for job in await poll] == ["work"]
+    assert (said(engine, "footage_desk_engine_write_failures_total") or 0) >= 1
+
+
+async def test_a_command_that_the_file_did_not_take_is_counted(
+    engine: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full() -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(engine.server.writer._store.records, "flush", full)
+    with pytest.raises(grpc.aio.AioRpcError, match="disk is full"):
+        await engine.stub.CreateProcessInstance(pb.CreateProcessInstanceRequest(bpmnProcessId="one-job", version=-1))
 
     assert said(engine, "footage_desk_engine_write_failures_total") == 1
 
