@@ -5,10 +5,12 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
+from services.engine.feel.errors import FeelEvaluationError
 from services.engine.feel.temporal import Date, DateTime, DayTime, Time, YearMonths, date_time_from_python
 from services.engine.feel.temporal_text import format_for_json, format_temporal
 from services.engine.feel.values import Function, Range, Value
 
+_MOST_DIGITS = 4300  # of a whole number: what Python's JSON reads and writes
 _FEEL_TYPES = (Decimal, str, bool, Date, Time, DateTime, YearMonths, DayTime, Range, Function)
 
 
@@ -40,11 +42,12 @@ def to_json(value: Value) -> object:
     """What JSON can carry, as Zeebe stores a result: whole numbers as int, others as float; calendar values as text.
 
     A date and time in a region carries its offset, too (`…+02:00[Europe/Berlin]`); functions and ranges become None.
+    Raises FeelEvaluationError for a number of more than 4,300 digits.
     """
     if value is None or isinstance(value, bool | str):
         return value
     if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
+        return _number_to_json(value)
     if isinstance(value, dict):
         return {key: to_json(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -52,6 +55,13 @@ def to_json(value: Value) -> object:
     if isinstance(value, Date | Time | DateTime | YearMonths | DayTime):
         return format_for_json(value)
     return None
+
+
+def _number_to_json(value: Decimal) -> int | float:
+    if value.adjusted() >= _MOST_DIGITS:
+        raise FeelEvaluationError(f"A number has more than {_MOST_DIGITS} digits; no variable can hold it.")
+    number = float(value)
+    return int(value) if value == value.to_integral_value() or math.isinf(number) else number
 
 
 def text_of(value: Value) -> str:  # noqa: PLR0911 - one for each type

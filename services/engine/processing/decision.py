@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from services.engine.feel import Expression, to_json
+from services.engine.feel import Expression, FeelEvaluationError, to_json
 from services.engine.model.decisions import (
     BoxedContext,
     BoxedInvocation,
@@ -70,7 +70,7 @@ def evaluate_decision(
     evaluation = _Evaluation(requirements, variables, now)
     try:
         output = evaluation.decide(requirements.decisions[decision_id])
-    except Failure as failure:
+    except (Failure, FeelEvaluationError) as failure:
         message = f"Expected to evaluate decision '{decision_id}', but {failure}"
         return DecisionResult(None, tuple(evaluation.evaluated), evaluation.failed_decision_id, message)
     return DecisionResult(to_json(output), tuple(evaluation.evaluated))
@@ -94,11 +94,12 @@ class _Evaluation:
         trace = Trace([], [])
         try:
             output = typed(self._logic.value(decision.logic, variables, trace), decision.result_type)
-        except Failure:
+            told = _told(decision, decision.logic, output, trace)
+        except (Failure, FeelEvaluationError):
             self.failed_decision_id = decision.id
             self.evaluated.append(_told(decision, decision.logic, None, trace))
             raise
-        self.evaluated.append(_told(decision, decision.logic, output, trace))
+        self.evaluated.append(told)
         return output
 
     def _note_knowledge(self, model: Knowledge, output: object, trace: Trace) -> None:

@@ -228,6 +228,16 @@ def test_a_result_must_be_of_the_variables_type(type_ref: str, expression: str, 
     assert (result.failure_message == "") is fits
 
 
+@pytest.mark.parametrize(
+    "decision",
+    [literal("d", "10**6000"), table([(["-"], ["1"])], ["10**6000"], ["x"]), table([([], ["10**6000"])], [], ["x"])],
+)
+def test_a_number_too_long_for_json_is_the_decisions_failure(decision: str) -> None:
+    result = evaluate(definitions(decision), {})
+    assert (result.failed_decision_id, result.output) == ("d", None)
+    assert "more than 4300 digits" in result.failure_message
+
+
 def test_the_clock_is_the_engines() -> None:
     assert evaluate(definitions(literal("d", "today()")), {}).output == "2026-12-01"
 
