@@ -1,10 +1,16 @@
-"""Regular expressions as Camunda's functions take them (java.util.regex), on Python's own."""
+"""Regular expressions as Camunda's functions take them (java.util.regex), with a bound on their time."""
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 
-_FLAGS = {"s": re.DOTALL, "m": re.MULTILINE, "i": re.IGNORECASE}
+import regex
+
+from services.engine.feel.errors import FeelEvaluationError
+
+_MOST_SECONDS = 1.0  # of one search: a pattern such as (a|aa)+$ would try for ever
+_FLAGS = {"s": regex.DOTALL, "m": regex.MULTILINE, "i": regex.IGNORECASE}
 _REFERENCE = re.compile(r"\\(.)|\$(\d)|\$\{(\w+)\}", re.DOTALL)
 # classes of XPath and Java that Python writes otherwise; each is what stands inside a [...]
 _PROPERTIES = {
@@ -15,18 +21,51 @@ _PROPERTIES = {
 _PROPERTY = re.compile(r"\\(\\|[pP](?:\{(\w+)\}|(\w)))")
 
 
+class Pattern:
+    """A compiled pattern. Its searches raise FeelEvaluationError where they take too long."""
+
+    def __init__(self, text: str, compiled: "regex.Pattern[str]") -> None:
+        self._text = text
+        self._compiled = compiled
+
+    def occurs_in(self, text: str) -> bool:
+        with self._bounded():
+            return self._compiled.search(text, timeout=_MOST_SECONDS) is not None
+
+    def matches(self, text: str) -> "list[regex.Match[str]]":
+        with self._bounded():
+            return list(self._compiled.finditer(text, timeout=_MOST_SECONDS))
+
+    def replaced(self, text: str, replacement: str) -> str:
+        """With ``$1`` and ``${name}`` filled in; raises ValueError for a group that is not there."""
+        with self._bounded():
+            filled = self._compiled.sub(lambda match: _filled(match, replacement), text, timeout=_MOST_SECONDS)
+            return str(filled)
+
+    @contextmanager
+    def _bounded(self) -> Iterator[None]:
+        try:
+            yield
+        except TimeoutError as error:
+            raise FeelEvaluationError(
+                f"The pattern '{self._text}' was given up after {_MOST_SECONDS:g} s, because it tries too many ways "
+                "to match; write it with fewer repetitions inside each other."
+            ) from error
+
+
 @lru_cache(maxsize=512)
-def compile_pattern(pattern: str, flags: str | None = None) -> re.Pattern[str]:
+def compile_pattern(pattern: str, flags: str | None = None) -> Pattern:
     """Raises ValueError for what is no pattern or no set of the flags s, m, i, x, q."""
     letters = flags or ""
     if set(letters) - set("smixq"):
         raise ValueError(f"'{flags}' has flags other than s, m, i, x and q.")
-    value = re.NOFLAG
+    value = 0
     for letter in letters:
-        value |= _FLAGS.get(letter, re.NOFLAG)
+        value |= _FLAGS.get(letter, 0)
     try:
-        return re.compile(re.escape(pattern) if "q" in letters else _python_pattern(pattern, letters), value)
-    except re.error as error:
+        written = re.escape(pattern) if "q" in letters else _python_pattern(pattern, letters)
+        return Pattern(pattern, regex.compile(written, value))
+    except regex.error as error:
         raise ValueError(f"'{pattern}' is not a pattern: {error}.") from error
 
 
@@ -96,8 +135,8 @@ def _property(match: re.Match[str]) -> str:
     return f"[{content}]"
 
 
-def java_replacement(match: re.Match[str], replacement: str) -> str:
-    """The replacement with `$1` and `${name}` filled in; an unmatched group is empty. ValueError for no such group."""
+def _filled(match: "regex.Match[str]", replacement: str) -> str:
+    """The replacement with its references filled in; an unmatched group is empty. ValueError for no such group."""
 
     def fill(reference: re.Match[str]) -> str:
         if reference[1] is not None:

@@ -4,7 +4,7 @@ import base64
 import uuid
 from decimal import Decimal
 
-from services.engine.feel.builtins.patterns import compile_pattern, java_replacement
+from services.engine.feel.builtins.patterns import compile_pattern
 from services.engine.feel.builtins.registry import builtin
 from services.engine.feel.values import Value
 
@@ -64,19 +64,19 @@ def ends_with(string: str, match: str) -> Value:
 
 @builtin("replace", "input: string", "pattern: string", "replacement: string", "flags: string?")
 def replace(text: str, pattern: str, replacement: str, flags: str | None = None) -> Value:
-    return compile_pattern(pattern, flags).sub(lambda match: java_replacement(match, replacement), text)
+    return compile_pattern(pattern, flags).replaced(text, replacement)
 
 
 @builtin("matches", "input: string", "pattern: string", "flags: string?")
 def matches(text: str, pattern: str, flags: str | None = None) -> Value:
-    return compile_pattern(pattern, flags).search(text) is not None
+    return compile_pattern(pattern, flags).occurs_in(text)
 
 
 @builtin("split", "string: string", "delimiter: string")
 def split(string: str, delimiter: str) -> Value:
     parts: list[Value] = []
     position = 0
-    for match in compile_pattern(delimiter).finditer(string):
+    for match in compile_pattern(delimiter).matches(string):
         if match.end() == 0:
             continue
         parts.append(string[position : match.start()])
@@ -86,7 +86,7 @@ def split(string: str, delimiter: str) -> Value:
 
 @builtin("extract", "input: string", "pattern: string")
 def extract(text: str, pattern: str) -> Value:
-    return [match[0] for match in compile_pattern(pattern).finditer(text)]
+    return [match[0] for match in compile_pattern(pattern).matches(text)]
 
 
 @builtin("trim", "string: string")
