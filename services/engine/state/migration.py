@@ -56,4 +56,8 @@ def _nodes_of_documents(connection: Connection) -> Iterator[list[tuple[Any, ...]
         yield [(d["definition"], n["element_id"], n["kind"], n["key"]) for d in documents for n in d["nodes"]]
 
 
-_STEPS: Sequence[Callable[[Connection], None]] = (_name_nodes,)
+def _name_compensations(_: Connection) -> None:
+    """2: documents may have ``Node.compensations``, which an earlier version cannot read; old ones stay as they are."""
+
+
+_STEPS: Sequence[Callable[[Connection], None]] = (_name_nodes, _name_compensations)

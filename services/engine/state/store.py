@@ -40,7 +40,8 @@ class Store:
         self._engine = _sqlite(directory)
         try:
             self._open()
-        except DatabaseError as error:
+            self._read_counters()
+        except (DatabaseError, sqlite3.Error) as error:
             self._engine.dispose()
             raise _refusal(directory, error) from error
         except UnusableFile:
@@ -57,7 +58,6 @@ class Store:
         self.decisions = Decisions(self._connection)
         self.records = Records(self._driver)
         self.overview = Overview(self._connection)
-        self._read_counters()
 
     def _open(self) -> None:
         self._connection = self._engine.connect()
@@ -141,16 +141,15 @@ _SAVE_COUNTERS = Statement(
 _COUNTERS = Statement(select(counters))
 
 
-def _refusal(directory: Path | None, error: DatabaseError) -> Exception:
+def _refusal(directory: Path | None, error: DatabaseError | sqlite3.Error) -> Exception:
     """What an error at opening means."""
     if "locked" in str(error):
         return DataDirectoryInUse(
             f"The engine's data in {directory} is open in another process; stop that one or use another directory."
         )
     if any(words in str(error) for words in _DAMAGED):
-        return UnusableFile(
-            f"{FILE_NAME} in {directory} is damaged or cut off ({error.orig}); restore it from a backup."
-        )
+        cause = error.orig if isinstance(error, DatabaseError) else error
+        return UnusableFile(f"{FILE_NAME} in {directory} is damaged or cut off ({cause}); restore it from a backup.")
     return error
 
 
