@@ -193,13 +193,12 @@ def terminated(work: Work, at: At) -> None:
     _remove(at)
     forget(work, at)
     scope, pending = at.scope, at.node.pending
-    interrupted = pending is not None and at.process.elements[pending.element_id].kind == Kind.BOUNDARY_EVENT
     if (
-        interrupted
+        pending is not None
+        and at.process.elements[pending.element_id].kind == Kind.BOUNDARY_EVENT
         and scope.state == ACTIVATED
         and scope.interrupted_by is None
         and not ended_early(scope)
-        and pending is not None
     ):
         begin_event(work, work.at(at.instance, scope), pending)
         return
