@@ -12,6 +12,8 @@ _DURATION = re.compile(
     r"(?P<sign>-)?P(?:(?P<years>\d+)Y)?(?:(?P<months>\d+)M)?(?:(?P<weeks>\d+)W)?(?:(?P<days>\d+)D)?"
     r"(?:T(?=\d)(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?(?:(?P<seconds>\d+(?:\.\d+)?)S)?)?"
 )
+_MOST_REPETITIONS = 2**31 - 1
+_LONGEST_YEARS = 9999  # longer than the calendar
 _ZONE = re.compile(r"(?P<local>.*?)(?P<offset>Z|[+-]\d\d:\d\d)?(?:\[(?P<region>[^]]+)\]|@(?P<at>.+))?")
 
 
@@ -23,6 +25,7 @@ class Duration:
     rest: timedelta
 
     def after(self, moment: datetime) -> datetime:
+        """Raises ValueError or OverflowError beyond the year 9999."""
         if self.months:
             index = moment.year * 12 + moment.month - 1 + self.months
             year, month = divmod(index, 12)
@@ -40,7 +43,10 @@ class Cycle:
     start: datetime | None = None
 
     def due_after(self, moment: datetime) -> datetime | None:
-        """When it fires first, seen from ``moment``; without repetitions it does so too, as in Zeebe. None: never."""
+        """When it fires first, seen from ``moment``; without repetitions it does so too, as in Zeebe. None: never.
+
+        Raises as ``Duration.after``.
+        """
         if self.start is not None and self.start > moment:
             return self.start
         return self._following(moment)
@@ -62,14 +68,24 @@ def parse_duration(text: str) -> Duration:
     if match is None or not any(match[g] for g in ("years", "months", "weeks", "days", "hours", "minutes", "seconds")):
         raise ValueError(f"'{text}' is not an ISO 8601 duration such as PT1H or P7D")
     sign = -1 if match["sign"] else 1
-    rest = timedelta(
-        weeks=int(match["weeks"] or 0),
-        days=int(match["days"] or 0),
-        hours=int(match["hours"] or 0),
-        minutes=int(match["minutes"] or 0),
-        seconds=float(match["seconds"] or 0),
-    )
-    return Duration(sign * (int(match["years"] or 0) * 12 + int(match["months"] or 0)), sign * rest)
+    months = int(match["years"] or 0) * 12 + int(match["months"] or 0)
+    try:
+        rest = timedelta(
+            weeks=int(match["weeks"] or 0),
+            days=int(match["days"] or 0),
+            hours=int(match["hours"] or 0),
+            minutes=int(match["minutes"] or 0),
+            seconds=float(match["seconds"] or 0),
+        )
+    except OverflowError as error:
+        raise _too_long(text) from error
+    if months > _LONGEST_YEARS * 12 or rest > timedelta(days=_LONGEST_YEARS * 366):
+        raise _too_long(text)
+    return Duration(sign * months, sign * rest)
+
+
+def _too_long(text: str) -> ValueError:
+    return ValueError(f"'{text}' is longer than {_LONGEST_YEARS} years")
 
 
 def parse_date(text: str) -> datetime:
@@ -81,7 +97,7 @@ def parse_date(text: str) -> datetime:
             return datetime.fromisoformat(match["local"] + match["offset"]).astimezone(UTC)
         if match is not None and region:
             return datetime.fromisoformat(match["local"]).replace(tzinfo=ZoneInfo(region)).astimezone(UTC)
-    except (ValueError, ZoneInfoNotFoundError) as error:
+    except (ValueError, OverflowError, OSError, ZoneInfoNotFoundError) as error:
         raise ValueError(f"'{text}' is not an ISO 8601 date with a zone such as 2026-12-01T08:00:00Z") from error
     raise ValueError(f"'{text}' has no zone; write a date such as 2026-12-01T08:00:00Z")
 
@@ -94,5 +110,8 @@ def parse_cycle(text: str) -> Cycle:
     parts = stripped[1:].split("/")
     if len(parts) not in (2, 3) or (parts[0] and not parts[0].lstrip("-").isdigit()):
         raise ValueError(f"'{text}' is not a cycle such as R3/PT1H")
+    repetitions = int(parts[0]) if parts[0] else -1
+    if abs(repetitions) > _MOST_REPETITIONS:
+        raise ValueError(f"'{text}' repeats more than {_MOST_REPETITIONS} times; write R/ for without end")
     start = parse_date(parts[1]) if len(parts) == 3 and parts[1] else None
-    return Cycle(int(parts[0]) if parts[0] else -1, parse_duration(parts[-1]), start)
+    return Cycle(repetitions, parse_duration(parts[-1]), start)

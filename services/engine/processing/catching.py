@@ -105,9 +105,9 @@ def due_of(event: Event, value: object, now: int) -> tuple[int | None, str | Non
             case TimerKind.DURATION:
                 return to_millis(parse_duration(text).after(from_millis(now))), None, 1
         cycle = parse_cycle(text)
+        due = cycle.due_after(from_millis(now))
     except (ValueError, OverflowError) as error:
         raise Trouble(ErrorType.EXTRACT_VALUE, f"Invalid timer expression '{expression.text}': {error}") from error
-    due = cycle.due_after(from_millis(now))
     return (None if due is None else to_millis(due)), text, cycle.repetitions
 
 

@@ -3,7 +3,10 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from bpmn_makers import diagram, job, start
+from engine_desk import CoreDesk
 
+from services.engine.errors import Reason, Rejection
 from services.engine.model.cron import parse_cron
 from services.engine.model.timers import parse_cycle, parse_date, parse_duration
 
@@ -81,6 +84,45 @@ def test_a_start_in_the_future_comes_first_and_one_in_the_past_is_left_out() -> 
 )
 def test_cron_finds_the_next_moment(text: str, due: datetime) -> None:
     assert parse_cron(text).next_after(NOON) == due
+
+
+_BOUNDARY = 'boundaryEvent attachedToRef="a" cancelActivity="false"'
+_BEYOND = [
+    ("timeCycle", "R/P99999999Y"),
+    ("timeCycle", "R/PT99999999999999H"),
+    ("timeCycle", "R99999999999999999999/PT1H"),
+    ("timeCycle", "R2147483648/PT1H"),
+    ("timeDuration", "P99999999999W"),
+    ("timeDate", "0001-01-01T00:00:00+14:00"),
+    ("timeDate", "9999-12-31T23:59:59-12:00"),
+]
+
+
+def _waiting(event: str, kind: str, text: str) -> bytes:
+    """A process that can wait at ``b``, the ``event``."""
+    timer = f"<bpmn:timerEventDefinition><bpmn:{kind}>{text}</bpmn:{kind}></bpmn:timerEventDefinition>"
+    return diagram(
+        start() + job("a") + f'<bpmn:{event} id="b">{timer}</bpmn:{event.split(maxsplit=1)[0]}>' + job("c"), "s>a b>c"
+    )
+
+
+@pytest.mark.parametrize("event", ["startEvent", _BOUNDARY])
+@pytest.mark.parametrize(("kind", "text"), _BEYOND)
+def test_a_timer_beyond_all_bounds_is_refused_with_its_file(kind: str, text: str, event: str) -> None:
+    with pytest.raises(Rejection, match="'b'") as refusal:
+        CoreDesk().deploy(_waiting(event, kind, text))
+
+    assert refusal.value.reason == Reason.INVALID_ARGUMENT
+
+
+@pytest.mark.parametrize(("kind", "text"), [*_BEYOND, ("timeDuration", "P9000Y"), ("timeCycle", "R/P9000Y")])
+def test_a_computed_timer_beyond_all_bounds_is_an_incident(kind: str, text: str) -> None:
+    desk = CoreDesk()
+    desk.deploy(_waiting(_BOUNDARY, kind, "=t"))
+
+    desk.create("p", t=text)
+
+    assert desk.open_incidents() == [("a", "EXTRACT_VALUE_ERROR")]
 
 
 def test_cron_knows_days_that_never_come() -> None:
