@@ -1,6 +1,7 @@
 """Resolving incidents: what failed is tried again where it stopped."""
 
 from services.engine.errors import Reason, Rejection
+from services.engine.model.bpmn import given
 from services.engine.processing.jobs import release_after_incident
 from services.engine.processing.work import Activate, Complete, Work
 from services.engine.state.instances import ACTIVATING, COMPLETING
@@ -9,8 +10,7 @@ from services.engine.state.instances import ACTIVATING, COMPLETING
 def resolve(work: Work, key: int) -> None:
     """Raises Rejection: no such incident (NOT_FOUND), or its job has no retries yet (INVALID_STATE)."""
     incident = work.store.incidents.get(key)
-    at = work.find(incident.instance_key, incident.node_key) if incident is not None else None
-    if incident is None or at is None:
+    if incident is None:
         raise Rejection(
             Reason.NOT_FOUND, f"Expected to resolve incident with key '{key}', but no such incident was found"
         )
@@ -21,6 +21,7 @@ def resolve(work: Work, key: int) -> None:
             f"Expected to resolve incident with key '{key}', but job with key '{job.key}' has no retries left. "
             "Please update the job retries and retry resolving the incident",
         )
+    at = given(work.find(incident.instance_key, incident.node_key))
     work.store.incidents.remove(key)
     at.node.incidents.remove(key)
     work.record_incident(at, incident, "RESOLVED")

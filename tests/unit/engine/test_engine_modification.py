@@ -5,7 +5,7 @@ from bpmn_makers import diagram, end, job, start, timer
 from engine_desk import CoreDesk
 
 from services.engine.errors import Reason, Rejection
-from services.engine.processing import instances
+from services.engine.processing import incidents, instances, jobs
 from services.engine.processing.modification import Activation, modify
 from services.engine.state.instances import Instance
 
@@ -107,15 +107,19 @@ def test_what_is_refused_after_a_place_was_found_leaves_no_token() -> None:
 
 def test_a_refusal_of_what_was_only_looked_at_leaves_its_batch_together(caplog: pytest.LogCaptureFixture) -> None:
     desk, instance = _running()
+    key = desk.fetch("one")[0].job.key
+    desk.do(lambda work: jobs.fail_job(work, key, retries=0, backoff=0, text="", variables={}))
+    [incident] = desk.store.incidents.all_open()
 
     batch = desk.core.apply(
         [
             lambda work: modify(work, instance.key, [Activation("nope")], []),
+            lambda work: incidents.resolve(work, incident.key),
             lambda work: modify(work, instance.key, [Activation("two")], []),
         ]
     )
 
-    assert isinstance(batch.answers[0], Rejection)
+    assert [isinstance(answer, Rejection) for answer in batch.answers] == [True, True, False]
     assert len(desk.fetch("two")) == 1
     assert caplog.messages == []
 
