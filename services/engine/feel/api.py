@@ -8,7 +8,7 @@ from services.engine.feel.convert import from_json
 from services.engine.feel.errors import FeelEvaluationError, FeelSyntaxError
 from services.engine.feel.grammar import Parser
 from services.engine.feel.names import free_names
-from services.engine.feel.nodes import Node, UnaryTestList, input_bindings
+from services.engine.feel.nodes import Name, Node, UnaryTestList, input_bindings
 from services.engine.feel.scope import Now, Scope, Variables, system_now
 from services.engine.feel.values import Value
 
@@ -22,6 +22,11 @@ class Expression:
     text: str
     node: Node
     extensions: tuple[str, ...] = ()
+
+    @property
+    def variable(self) -> str | None:
+        """The variable's name where the expression is nothing else."""
+        return self.node.name if isinstance(self.node, Name) else None
 
     def evaluate(self, variables: Mapping[str, object], now: Now = system_now, *, strict: bool = False) -> Value:
         """The FEEL value (`to_json` turns it into JSON). Variables are JSON-like; `now` gives an aware datetime.

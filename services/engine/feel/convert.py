@@ -60,8 +60,10 @@ def to_json(value: Value) -> object:
 def _number_to_json(value: Decimal) -> int | float:
     if value.adjusted() >= _MOST_DIGITS:
         raise FeelEvaluationError(f"A number has more than {_MOST_DIGITS} digits; no variable can hold it.")
+    if value == value.to_integral_value():
+        return int(value)
     number = float(value)
-    return int(value) if value == value.to_integral_value() or math.isinf(number) else number
+    return int(value) if math.isinf(number) else number
 
 
 def text_of(value: Value) -> str:  # noqa: PLR0911 - one for each type

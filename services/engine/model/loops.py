@@ -20,7 +20,7 @@ _Place = tuple[str, str]  # process id, element id
 def check_loops(processes: list[Process]) -> Iterator[str]:
     """One sentence for each process in which a token can run in circles without ever waiting.
 
-    Gateways alone are no such loop, and calls are followed within one file only, as the broker has it.
+    Gateways alone are no such loop, calls are followed within one file only and links not at all, as the broker has it.
     """
     by_id = {process.id: process for process in processes}
     for process in processes:

@@ -1,10 +1,14 @@
 """Multi-instance and call activities: what happens when collections or variables change under way."""
 
+from typing import Any
+
 import pytest
 from bpmn_makers import diagram, job, start
 from engine_desk import CoreDesk
 
 from services.engine.processing import incidents, instances, modification
+from services.engine.processing.elements import multi_instance
+from services.engine.processing.variables import evaluate
 
 
 def _loop(attributes: str, more: str = "", *, sequential: bool = True) -> str:
@@ -82,6 +86,36 @@ def test_a_sequential_loop_goes_by_the_collection_as_it_is_now() -> None:
 
     assert _finish(desk) == 2
     assert desk.history(instance)[-1] == ("p", "COMPLETED")
+
+
+@pytest.mark.parametrize(("collection", "times"), [("items", 0), ("[0, 1, 2, 3]", 5)])
+def test_a_sequential_loop_computes_its_collection_once_an_item_and_never_converts_a_variable_whole(
+    collection: str, times: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    computed = 0
+
+    def counting(*given: Any, **more: Any) -> Any:
+        nonlocal computed
+        computed += 1
+        return evaluate(*given, **more)
+
+    monkeypatch.setattr(multi_instance, "evaluate", counting)
+    desk = CoreDesk()
+    desk.deploy(diagram(start() + _loop('inputElement="item"').replace("=items", f"={collection}"), "s>work"))
+
+    desk.create("p", items=[0, 1, 2, 3])
+
+    assert (_finish(desk), computed) == (4, times)
+
+
+@pytest.mark.parametrize("sequential", [True, False])
+def test_an_item_is_what_the_expression_language_makes_of_it(*, sequential: bool) -> None:
+    desk = CoreDesk()
+    desk.deploy(diagram(start() + _loop('inputElement="item"', sequential=sequential), "s>work"))
+
+    desk.create("p", items=[{"n": 1.0}])
+
+    assert repr(desk.fetch("work")[0].variables["item"]) == "{'n': 1}"
 
 
 def test_an_output_element_that_is_a_property_keeps_its_variable_local() -> None:

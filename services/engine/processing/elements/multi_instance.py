@@ -3,12 +3,13 @@
 from typing import Any
 
 from services.engine.errors import ErrorType, Trouble
+from services.engine.feel import from_json, to_json
 from services.engine.model.bpmn import Loop, given
 from services.engine.model.expression import type_name
 from services.engine.processing import lifecycle
 from services.engine.processing.catching import close_catches, open_catches
 from services.engine.processing.elements.process import Scope
-from services.engine.processing.variables import evaluate, merge, set_local
+from services.engine.processing.variables import Visible, evaluate, merge, set_local
 from services.engine.processing.work import At, Work
 
 
@@ -44,18 +45,20 @@ class MultiInstanceBody(Scope):
             set_local(work, at.instance, at.node, {loop.output_collection: results})
         done = loop.condition is not None and self._is_satisfied(work, at, child, loop)
         if loop.sequential:
-            _items(work, at, loop)  # a collection that is none any more is told while the child can still be resumed
+            # here already, because a collection that is none any more is told while the child can still be resumed
+            entered = counts["entered"]
+            counts["next"] = _items(work, at, loop)[entered : entered + 1]
         counts["completed"] += 1
         if done:
             at.node.ended = True
 
     def child_completed(self, work: Work, at: At) -> None:
-        loop, counts = _loop(at), _counts(at)
+        loop, following = _loop(at), _counts(at).pop("next", [])
         if at.node.ended:
             if lifecycle.terminate_children(work, at):
                 lifecycle.complete(work, at)
-        elif loop.sequential and counts["entered"] < len(items := _items(work, at, loop)):
-            self._enter(work, at, loop, items[counts["entered"]])
+        elif following:
+            self._enter(work, at, loop, following[0])
         elif lifecycle.is_over(at.node):
             lifecycle.complete(work, at)
 
@@ -70,7 +73,7 @@ class MultiInstanceBody(Scope):
         if loop.output_variable is not None:
             local = {loop.output_variable: None, **local}
         if loop.item is not None:
-            local[loop.item] = item
+            local[loop.item] = to_json(from_json(item))
         lifecycle.enter(work, at.instance, at.node, at.element.id, index=counts["entered"], local=local)
 
     def _is_satisfied(self, work: Work, at: At, child: At, loop: Loop) -> bool:
@@ -96,7 +99,7 @@ def _loop(at: At) -> Loop:
     return given(at.element.loop)
 
 
-def _counts(at: At) -> dict[str, int]:
+def _counts(at: At) -> dict[str, Any]:
     return given(at.node.memo)
 
 
@@ -113,7 +116,10 @@ def _with_output(at: At, collection: str, place: int, value: Any) -> list[Any]:
 
 
 def _items(work: Work, at: At, loop: Loop) -> list[Any]:
-    value = evaluate(work, at, loop.collection)
+    """The input collection; raises Trouble. A variable may be long: its items are converted one by one on entering."""
+    compiled = loop.collection.compiled
+    variable = compiled.variable if compiled is not None else None
+    value = evaluate(work, at, loop.collection) if variable is None else Visible(at.instance, at.node).get(variable)
     if not isinstance(value, list):
         text = loop.collection.text.removeprefix("=")
         raise Trouble(
