@@ -20,6 +20,7 @@ from services.engine.state.jobs import Job
 
 NO_CATCH = "NO_CATCH_EVENT_FOUND"
 _MOST_BYTES = 4 * 1024 * 1024 - 64 * 1024  # of one job: gRPC takes messages of 4 MiB
+_MOST_RETRIES = 2**31 - 1  # that a message to a worker can hold
 _NUMBERS_BYTES = 128  # of a job's keys and counts in an answer
 
 
@@ -62,7 +63,7 @@ def evaluate_job(work: Work, at: At) -> JobSpec:
 
 
 def _narrowed(number: int) -> int:
-    """The lowest 32 bits, as Zeebe keeps retries: what a message to a worker can hold."""
+    """The lowest 32 bits, as Zeebe keeps retries."""
     return (number + 2**31) % 2**32 - 2**31
 
 
@@ -236,6 +237,12 @@ def update_retries(work: Work, key: int, retries: int) -> None:
         raise Rejection(
             Reason.INVALID_ARGUMENT,
             f"Expected to update retries for job with key '{key}' with a positive amount of retries, "
+            f"but the amount given was '{retries}'",
+        )
+    if retries > _MOST_RETRIES:
+        raise Rejection(
+            Reason.INVALID_ARGUMENT,
+            f"Expected to update retries for job with key '{key}' to at most {_MOST_RETRIES}, "
             f"but the amount given was '{retries}'",
         )
     job.retries = retries

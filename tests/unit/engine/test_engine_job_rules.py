@@ -140,3 +140,13 @@ def test_retries_keep_their_lowest_32_bits_as_in_zeebe(written: str, kept: int) 
     desk.create("p")
 
     assert [h.job.retries for h in desk.fetch("a")] == [kept]
+
+
+@pytest.mark.parametrize("retries", [0, -1, 2**31])
+def test_retries_that_no_job_can_have_are_refused(retries: int) -> None:
+    desk, key = _one_job()
+
+    with pytest.raises(Rejection, match=f"given was '{retries}'") as refusal:
+        desk.do(lambda work: jobs.update_retries(work, key, retries))
+
+    assert refusal.value.reason == Reason.INVALID_ARGUMENT
