@@ -11,6 +11,7 @@ from services.engine.feel.errors import FeelEvaluationError
 
 _MOST_SECONDS = 1.0  # of one search: a pattern such as (a|aa)+$ would try for ever
 _FLAGS = {"s": regex.DOTALL, "m": regex.MULTILINE, "i": regex.IGNORECASE}
+_RECURSION = re.compile(r"\(\?(?:R|[+-]?\d|&|P>)")  # Java has none, and without an end it fills the memory
 _REFERENCE = re.compile(r"\\(.)|\$(\d)|\$\{(\w+)\}", re.DOTALL)
 # classes of XPath and Java that Python writes otherwise; each is what stands inside a [...]
 _PROPERTIES = {
@@ -89,7 +90,7 @@ def _without_space(pattern: str) -> str:
 
 
 def _python_parts(pattern: str, *, dot_all: bool) -> Iterator[str]:
-    """Piece by piece: `.` matches no line end, `[A-Z-[OI]]` is a difference. ValueError for `[\\1]`."""
+    """Piece by piece: `.` matches no line end, `[A-Z-[OI]]` is a difference. ValueError for `[\\1]` and `(?R)`."""
     position = 0
     while position < len(pattern):
         char = pattern[position]
@@ -99,6 +100,8 @@ def _python_parts(pattern: str, *, dot_all: bool) -> Iterator[str]:
         elif char == "[":
             position, text = _class(pattern, position)
             yield text
+        elif _RECURSION.match(pattern, position):
+            raise ValueError(f"A group of '{pattern}' calls itself.")
         else:
             yield r"[^\n\r]" if char == "." and not dot_all else char
             position += 1
