@@ -18,9 +18,10 @@ from urllib.parse import quote
 
 from argon2 import PasswordHasher
 from footage_maker import Camera as FilmedCamera
+from new_books import lay_out
 
 from services.recorders.registry import open_recorder
-from services.register import attempts, copies, documents, hand_overs, masters, preservations, returns, schema, scopes
+from services.register import attempts, copies, documents, hand_overs, masters, preservations, returns, scopes
 from services.register.agreements import Agreement
 from services.register.applications import Application, Item, Revision
 from services.register.archive import Return
@@ -77,7 +78,7 @@ class Desk:
         self.recordings = self.root / "recorder"
         shutil.copytree(self.footage, self.recordings)
         self.register = Register(self.database_url or f"sqlite:///{self.root / 'books.db'}", self.clock, self.rules)
-        schema.migrate(self.register.engine)
+        lay_out(self.register)
         self.store = open_store(FolderStore(self.root / "store", "t"), self.clock)
         self.replica_store = open_store(FolderStore(self.root / "replica", "r"), self.clock)
         self.store.ensure()

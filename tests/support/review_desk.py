@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from argon2 import PasswordHasher
+from new_books import lay_out
 from sqlalchemy import select
 
-from services.register import decisions, documents, forms, review_tasks, schema, submissions
+from services.register import decisions, documents, forms, review_tasks, submissions
 from services.register.agreements import Agreement
 from services.register.applications import Application
 from services.register.cameras import Camera, Recorder
@@ -95,7 +96,7 @@ class ReviewDesk:
         self.clock = FixedClock(NOON)
         self.real = FixedClock(REAL)
         self.register = Register(self.url, self.clock, self.rules, secrets=self.box, real=self.real)
-        schema.migrate(self.register.engine)
+        lay_out(self.register)
         self.run(_seed)
 
     def run(self, act: Callable[..., T], *args: Any, by: str | None = None, **named: Any) -> T:

@@ -4,9 +4,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from new_books import lay_out
 from sqlalchemy import text
 
-from services.register import audit, checkpoints, schema
+from services.register import audit, checkpoints
 from services.register.rules import Rules
 from services.register.unit import Actor, Register, Unit
 from services.runtime.clock import FixedClock
@@ -27,7 +28,7 @@ class Trail:
 
     def __post_init__(self) -> None:
         self.register = Register(self.url, FixedClock(NOON), Rules(max_use_days=30))
-        schema.migrate(self.register.engine)
+        lay_out(self.register)
 
     def grow(self, by: int, *, first: int = 0, action: str = "tried", case: str | None = None, **detail: Any) -> None:
         def record(unit: Unit, number: int) -> None:

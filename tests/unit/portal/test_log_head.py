@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from new_books import lay_out
 
 from services.portal.log_head import LogHead
 from services.register import audit, checkpoints, schema
@@ -38,7 +39,7 @@ class Stamper:
 @pytest.fixture
 def register(tmp_path: Path) -> Iterator[Register]:
     register = Register(f"sqlite:///{tmp_path / 'books.db'}", FixedClock(NOON), Rules(max_use_days=30))
-    schema.migrate(register.engine)
+    lay_out(register)
     grow(register)
     yield register
     register.close()

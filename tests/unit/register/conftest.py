@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
+from new_books import lay_out
 
-from services.register import schema
 from services.register.rules import Rules
 from services.register.unit import Register
 from services.runtime.clock import FixedClock
@@ -16,6 +16,6 @@ def register(any_database_url: str) -> Iterator[Register]:
     """At noon of 4 March 2031."""
     clock = FixedClock(datetime(2031, 3, 4, 12, 0, tzinfo=UTC))
     register = Register(any_database_url, clock, Rules(max_use_days=30))
-    schema.migrate(register.engine)
+    lay_out(register)
     yield register
     register.close()

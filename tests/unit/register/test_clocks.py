@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from new_books import lay_out
 
-from services.register import clocks, local_times, measurements, reaches, recorder_book, schema
+from services.register import clocks, local_times, measurements, reaches, recorder_book
 from services.register.audit import AuditEvent
 from services.register.cameras import Camera, Recorder
 from services.register.clocks import Clock, searched
@@ -53,7 +54,7 @@ def any_register(any_database_url: str) -> Iterator[Register]:
 
 def _opened(url: str) -> Iterator[Register]:
     register = Register(url, FixedClock(NOON), Rules(max_use_days=30))
-    schema.migrate(register.engine)
+    lay_out(register)
     register.run_now(CLERK, _enter)
     yield register
     register.close()

@@ -1,0 +1,27 @@
+"""Books with nothing in them. SQLite's are copied from a file migrated once: to migrate takes a quarter of a second."""
+
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from services.register import schema
+from services.register.unit import Register, connect
+
+
+def lay_out(register: Register) -> None:
+    """Bring a database that nobody has opened yet up to the newest schema."""
+    engine = register.engine
+    if engine.dialect.name == "sqlite" and engine.url.database and not Path(engine.url.database).exists():
+        Path(engine.url.database).write_bytes(_migrated())
+    else:
+        schema.migrate(engine)
+
+
+@cache
+def _migrated() -> bytes:
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "books.db"
+        engine = connect(f"sqlite:///{file}")
+        schema.migrate(engine)
+        engine.dispose()
+        return file.read_bytes()
