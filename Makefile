@@ -58,7 +58,7 @@ test: setup-test lint bpmn-lint rules-test ## run every check and every test; st
 		{ echo "The tests compare with the $$tool command. Install it with: sudo apt-get install -y $$tool"; exit 1; }; done
 	@[ -e /usr/bin/chromium ] || \
 		{ echo "The pages are tested in Debian's Chromium. Install it with: sudo apt-get install -y chromium fonts-wqy-microhei"; exit 1; }
-	@echo "Two halves of the tests run side by side; each is shown when it has ended, after 15 to 25 minutes on two cores."
+	@echo "Two halves of the tests run side by side; each is shown when it has ended, after 20 to 40 minutes on two cores."
 	@$(MAKE) --no-print-directory -j2 --output-sync=target test-alone test-together
 
 test-alone:
