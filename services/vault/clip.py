@@ -127,7 +127,6 @@ class Clip:
     join: timedelta = timedelta(milliseconds=200)
     limits: Limits = field(default_factory=Limits)
     zero: Callable[[SegmentLike], datetime] = lambda segment: segment.span.start
-    on_fragment: Callable[[Fragment], None] = lambda _: None
 
     def __post_init__(self) -> None:
         self.fragments: list[Fragment] = []
@@ -269,7 +268,6 @@ class Clip:
                 told = json.loads(line)
                 if row := told.get("fragment"):
                     self.fragments.append(Fragment(*row))
-                    self.on_fragment(self.fragments[-1])
                 else:
                     self._last = told
         finally:
