@@ -115,10 +115,9 @@ def test_a_unit_that_is_refused_at_its_commit_leaves_nothing(register: Register)
     assert len(leaves(register)) == 2
 
 
+@pytest.mark.parametrize("any_database_url", [pytest.param("postgres", marks=pytest.mark.postgres)], indirect=True)
 def test_the_trail_waits_until_the_unit_has_done_everything_else(register: Register) -> None:
-    """A unit that has recorded and still works holds up no other: the trail is locked at the very end."""
-    if register.engine.dialect.name == "sqlite":
-        pytest.skip("SQLite has one writer at a time")
+    """A unit that has recorded and still works holds up no other (SQLite has one writer): the trail is locked last."""
     recorded, go_on = threading.Event(), threading.Event()
 
     def slow(unit: Unit) -> None:
