@@ -5,6 +5,7 @@ It parses what recorders send, so it may do nothing but read and write its pipes
 the footage is of a kind that is not handled, or {"foreign": sentence} where it is another camera's.
 """
 
+import gc
 import json
 import os
 import sys
@@ -15,6 +16,7 @@ from typing import BinaryIO
 import av
 
 from services.runtime.confine import Limits, confine
+from services.runtime.heap import keep_freed
 from services.vault.clip_cutter import Cutter
 from services.vault.clip_place import Placement
 from services.vault.clip_segment import Segment
@@ -81,6 +83,8 @@ def main() -> None:
     """Take the limits, then cut."""
     report, memory, cpu_seconds = (int(argument) for argument in sys.argv[1:4])
     confine(Limits(memory=memory, cpu_seconds=cpu_seconds))
+    keep_freed()
+    gc.freeze()  # what was loaded is never looked through again
     av.logging.set_level(None)
     out = Outlet(sys.stdout.fileno())
     with os.fdopen(report, "wb") as tell:

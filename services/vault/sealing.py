@@ -14,6 +14,7 @@ from typing import Any
 
 from services.runtime import metrics
 from services.runtime.errors import Fatal
+from services.runtime.heap import keep_freed
 from services.runtime.spans import Span
 from services.runtime.threads import run_in_thread
 from services.vault.age import Reader, Unwrapper
@@ -232,6 +233,7 @@ async def _seal_clip(
             requested=requested,
         )
 
+    keep_freed()
     started = time.perf_counter()
     with outcome_counted():
         async with clip:
@@ -308,12 +310,16 @@ class _Master:
     async def _bytes(self, reader: Reader, length: int) -> AsyncIterator[bytes]:
         left = length
         while left:
-            chunk = await run_in_thread(reader.read, min(READ, left))
+            chunk = await run_in_thread(self._read, reader, min(READ, left))
             if not chunk:
                 return
-            self._digest.update(chunk)
             left -= len(chunk)
             yield chunk
+
+    def _read(self, reader: Reader, size: int) -> bytes:
+        chunk = reader.read(size)
+        self._digest.update(chunk)
+        return chunk
 
 
 def open_sealed(store: Store, source: Location, unwrapper: Unwrapper) -> Reader:

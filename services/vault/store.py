@@ -70,9 +70,9 @@ class ObjectFacts:
 
 
 class Source(Protocol):
-    """What a put reads from: ``read(n)`` gives up to ``n`` bytes, and nothing at the end."""
+    """What a put reads from: ``read(n)`` gives up to ``n`` bytes, there until the next call, and none at the end."""
 
-    def read(self, size: int, /) -> bytes: ...
+    def read(self, size: int, /) -> bytes | memoryview: ...
 
 
 @runtime_checkable

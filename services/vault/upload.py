@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -40,7 +40,10 @@ class Uploaded(Generic[V]):
 
 
 class CipherSource:
-    """What the store reads: the ciphertext of what comes over the conveyor. Lives in the store's thread."""
+    """What the store reads: the ciphertext of what comes over the conveyor. Lives in the store's thread.
+
+    Both hashes are taken beside, of what lies where it is until the next piece: none of it needs the interpreter.
+    """
 
     def __init__(self, conveyor: Conveyor, recipients: Sequence[str]) -> None:
         self.plain = hashlib.sha256()
@@ -50,27 +53,25 @@ class CipherSource:
         self.size = 0
         self._conveyor = conveyor
         self._encryptor = Encryptor(recipients)
-        self._hasher = ThreadPoolExecutor(1, thread_name_prefix="vault-hash")
-        self._ready = self._encryptor.header
-        self._place = 0
+        self._hasher = ThreadPoolExecutor(2, thread_name_prefix="vault-hash")
+        self._hashing: dict[str, Future[None]] = {}
+        self._room = memoryview(b"")  # of the ciphertext
+        self._ready = memoryview(self._encryptor.header)
         self._ended = False
+        self.cipher.update(self._ready)
 
     @property
     def sha256(self) -> str:
-        """Of all that was read, in hexadecimal: a store need not hash it again."""
+        """Of all that was read to the end, in hexadecimal: a store need not hash it again."""
         return self.cipher.hexdigest()
 
-    def read(self, size: int = -1) -> bytes:
-        """Up to ``size`` bytes, none only at the end; raises what stopped the stream."""
+    def read(self, size: int = -1) -> memoryview:
+        """Up to ``size`` bytes, none only at the end, there until the next call; raises what stopped the stream."""
         if size < 0:
             raise ValueError("a sealed stream is read piece by piece")
         while not self._ready and not self._ended:
             self._ready = self._seal()
-        taken = self._ready[self._place : self._place + size]
-        self._place += len(taken)
-        if self._place == len(self._ready):
-            self._ready, self._place = b"", 0
-        self.cipher.update(taken)
+        taken, self._ready = self._ready[:size], self._ready[size:]
         self.size += len(taken)
         return taken
 
@@ -78,18 +79,30 @@ class CipherSource:
         """Nothing is read any more."""
         self._hasher.shutdown(wait=False)
 
-    def _seal(self) -> bytes:
+    def _seal(self) -> memoryview:
+        self._hashed("plain")
         chunk = self._conveyor.take()
         if chunk is None:
+            self._hashed("cipher")
             self._ended = True
-            return self._encryptor.finish()
+            last = memoryview(self._encryptor.finish())
+            self.cipher.update(last)
+            return last
         self.plain_size += len(chunk)
-        # Beside one another: neither needs the interpreter. The chunk is there until the next one is taken.
-        hashing = self._hasher.submit(self.plain.update, chunk)
+        self._hashing["plain"] = self._hasher.submit(self.plain.update, chunk)
         self.signature.look(chunk)
-        sealed = self._encryptor.update(chunk)
-        hashing.result()
+        self._hashed("cipher")
+        needed = self._encryptor.room_for(len(chunk))
+        if len(self._room) < needed:
+            self._room = memoryview(bytearray(needed))
+        sealed = self._room[: self._encryptor.update_into(chunk, self._room)]
+        self._hashing["cipher"] = self._hasher.submit(self.cipher.update, sealed)
         return sealed
+
+    def _hashed(self, which: str) -> None:
+        """Wait until the piece that was hashed may be written over."""
+        if (hashing := self._hashing.pop(which, None)) is not None:
+            hashing.result()
 
 
 async def upload(

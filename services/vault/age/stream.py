@@ -26,6 +26,10 @@ class ChunkCipher:
     def seal(self, number: int, chunk: Bytes, *, last: bool) -> bytes:
         return self._cipher.encrypt(_nonce(number, last=last), chunk, None)
 
+    def seal_into(self, number: int, chunk: Bytes, room: memoryview) -> None:
+        """As ``seal``, of one that is not the last, into as many bytes as it takes."""
+        self._cipher.encrypt_into(_nonce(number, last=False), chunk, None, room)
+
     def open(self, number: int, sealed: Bytes, *, last: bool) -> bytes | None:
         """The chunk, or None when it is not authentic at this place."""
         try:
@@ -60,32 +64,45 @@ class Encryptor:
 
     def update(self, data: Bytes) -> bytes:
         """The sealed chunks that ``data`` completes; may be empty. A full chunk is held back until more follows."""
+        room = memoryview(bytearray(self.room_for(len(data))))
+        return bytes(room[: self.update_into(data, room)])
+
+    def room_for(self, size: int) -> int:
+        """How many bytes so many more complete at most."""
+        return (len(self._held) + size) // CHUNK * SEALED_CHUNK
+
+    def update_into(self, data: Bytes, room: memoryview) -> int:
+        """As ``update``, into ``room``, where there is ``room_for`` it; how many bytes it took.
+
+        To have them made anew for each piece of footage takes longer than to encrypt it.
+        """
         self._must_be_open()
-        sealed = []
+        filled = 0
         rest = memoryview(data).cast("B")
         if self._held:
-            room = CHUNK - len(self._held)
-            self._held += rest[:room]
-            rest = rest[room:]
+            missing = CHUNK - len(self._held)
+            self._held += rest[:missing]
+            rest = rest[missing:]
             if rest:
-                sealed.append(self._seal(self._held, last=False))
+                filled = self._seal_into(self._held, room, filled)
                 self._held = bytearray()
         while len(rest) > CHUNK:
-            sealed.append(self._seal(rest[:CHUNK], last=False))
+            filled = self._seal_into(rest[:CHUNK], room, filled)
             rest = rest[CHUNK:]
         self._held += rest
-        return b"".join(sealed)
+        return filled
 
     def finish(self) -> bytes:
         """The last chunk; nothing can be added afterwards."""
         self._must_be_open()
         self._finished = True
-        return self._seal(self._held, last=True)
+        return self._cipher.seal(self._number, self._held, last=True)
 
-    def _seal(self, chunk: Bytes, *, last: bool) -> bytes:
-        sealed = self._cipher.seal(self._number, chunk, last=last)
+    def _seal_into(self, chunk: Bytes, room: memoryview, at: int) -> int:
+        end = at + SEALED_CHUNK
+        self._cipher.seal_into(self._number, chunk, room[at:end])
         self._number += 1
-        return sealed
+        return end
 
     def _must_be_open(self) -> None:
         if self._finished:
