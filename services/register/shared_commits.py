@@ -73,7 +73,8 @@ class SharedCommits:
             own.acquire()
         except BaseException:
             with self._guard:
-                if handed_over := own not in self._waiting:
+                handed_over = own not in self._waiting
+                if not handed_over:
                     self._waiting.remove(own)
             if handed_over:
                 self._give_up_turn()
@@ -87,22 +88,22 @@ class SharedCommits:
     def _end_turn(self) -> None:
         """Commit, unless another waits who can share that, and hand the turn on."""
         shared = self._open
-        if self._hand_on(or_keep=shared is not None, only_if=shared is None or shared.stays_open(self._seconds())):
-            return
         if shared is None:
-            return
-        self._open = None
-        try:
-            shared.end()
-        finally:
-            self._hand_on()
-            shared.tell()
+            self._hand_on(or_free=True)
+        elif not (shared.stays_open(self._seconds()) and self._hand_on()):
+            self._open = None
+            try:
+                shared.end()
+            finally:
+                self._hand_on(or_free=True)
+                shared.tell()
 
-    def _hand_on(self, *, or_keep: bool = False, only_if: bool = True) -> bool:
-        """Whether another has the turn now."""
+    def _hand_on(self, *, or_free: bool = False) -> bool:
+        """Whether another waited, and has the turn now."""
         with self._guard:
-            heir = self._waiting.popleft() if self._waiting and only_if else None
-            self._taken = or_keep or heir is not None
+            heir = self._waiting.popleft() if self._waiting else None
+            if heir is None and or_free:
+                self._taken = False
         if heir is not None:
             heir.release()
         return heir is not None
@@ -135,12 +136,19 @@ class _Shared:
             yield
             self._check()
             if savepoint is not None:
-                savepoint.commit()
+                self._keep(savepoint)
         except BaseException as error:
             if savepoint is None or not self._stands():
                 self._error = error
             elif savepoint.is_active:
                 self._undo(savepoint)
+            raise
+
+    def _keep(self, savepoint: NestedTransaction) -> None:
+        try:
+            savepoint.commit()
+        except BaseException as error:  # it can be neither kept nor undone alone
+            self._error = error
             raise
 
     def _undo(self, savepoint: NestedTransaction) -> None:
@@ -201,7 +209,7 @@ def give_up_lost_transaction(context: ExceptionContext) -> None:
     connection = context.connection
     if connection is None or connection.invalidated or not connection.in_transaction():
         return
-    if not _driver(connection).in_transaction or (context.statement or "").startswith(("RELEASE", "ROLLBACK TO")):
+    if not _driver(connection).in_transaction or (context.statement or "").startswith("ROLLBACK TO"):
         context.is_disconnect = True
         context.invalidate_pool_on_disconnect = False
 
