@@ -124,6 +124,13 @@ def fail(error: BaseException) -> Act:
     return act
 
 
+def break_at_commit(unit: Unit) -> None:
+    unit.session.execute(text("PRAGMA defer_foreign_keys = ON"))
+    unit.session.execute(
+        text("INSERT INTO rule_changes (at, changed_by, rule, reason) VALUES ('2031-03-04', 'nobody', 'x', 'y')")
+    )
+
+
 def test_acts_at_once_share_a_commit_and_see_what_was_done_before(company: Company) -> None:
     heard: dict[int, list[str]] = {}
     company.register.on(EVERY_COMMIT, lambda: heard.setdefault(threading.get_ident(), company.on_disk()))
@@ -175,12 +182,6 @@ def test_a_commit_that_fails_fails_all_and_the_next_works(company: Company) -> N
     heard: list[str] = []
     company.register.on(EVERY_COMMIT, lambda: heard.append("commit"))
 
-    def break_at_commit(unit: Unit) -> None:
-        unit.session.execute(text("PRAGMA defer_foreign_keys = ON"))
-        unit.session.execute(
-            text("INSERT INTO rule_changes (at, changed_by, rule, reason) VALUES ('2031-03-04', 'nobody', 'x', 'y')")
-        )
-
     answers = company.together(enter("a"), enter("b", break_at_commit), enter("c"))
 
     assert [type(one) for one in answers] == [Retryable] * 3
@@ -188,6 +189,16 @@ def test_a_commit_that_fails_fails_all_and_the_next_works(company: Company) -> N
     assert (company.kept(), heard) == ([], [])
     assert company.together(enter("d"), enter("e")) == [["d"], ["d", "e"]]
     assert company.kept() == ["d", "e"]
+
+
+def test_who_fails_last_raises_its_own_error_and_not_that_of_the_commit(company: Company) -> None:
+    refused = Refused("no", "不", "No")
+
+    answers = company.together(enter("a"), enter("b", break_at_commit), fail(refused))
+
+    assert [type(one) for one in answers[:2]] == [Retryable] * 2
+    assert answers[2] is refused
+    assert company.kept() == []
 
 
 @pytest.mark.parametrize("place", [0, 1, 2])
@@ -304,7 +315,6 @@ def test_others_write_on_the_same_engine_beside_the_units(company: Company) -> N
 
 @pytest.mark.parametrize("seed", range(3))
 def test_whatever_many_threads_do_the_books_are_what_was_answered(company: Company, seed: int) -> None:
-    company.commits._seconds = iter(range(10**6)).__next__ if seed == 2 else company.commits._seconds
     errors = [None, None, None, Refused("no", "不", "No"), RuntimeError("in the middle"), KeyboardInterrupt()]
 
     def client(number: int) -> list[str]:
