@@ -180,7 +180,7 @@ def connect(url: str) -> Engine:
         event.listen(engine, "handle_error", give_up_lost_transaction)
         # SQLAlchemy compiles each savepoint's statement anew, which takes longer than an append to the trail.
         engine.dialect.do_savepoint = _savepoint  # type: ignore[method-assign]  # of this engine's dialect alone
-        engine.dialect.do_release_savepoint = _release  # type: ignore[method-assign]
+        engine.dialect.do_release_savepoint = _release  # type: ignore[method-assign]  # as above
     return engine
 
 
