@@ -9,6 +9,9 @@ import os
 import random
 import statistics
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from functools import partial
 from types import SimpleNamespace
@@ -23,11 +26,13 @@ from services.keeping.trail_check import recompute
 from services.register import audit, audit_tree, schema
 from services.register.audit import AuditEvent
 from services.register.base import new_id
+from services.register.shared_commits import transactions
 from services.register.unit import Actor, Unit, connect
 from services.runtime.errors import Fatal
 from services.verifier import merkle
 
 AT_ONCE = (10, 100)
+CLIENTS = (1, 10, 100)
 PROOFS = 500
 FILLED_BY = 5000  # events in one transaction while the trail is filled
 SEED = 6962
@@ -66,6 +71,11 @@ def measure(url: str, *, events: int, appends: int, runs: int) -> dict[str, Any]
                 many = _events(appends)
                 took = timed_now(partial(_append, connection, many, width))
                 together[f"appends_per_second_{width}_at_once"] = appends / took
+            connection.rollback()
+            begin = transactions(engine)
+            for clients in CLIENTS:
+                lasted = [timed_now(partial(_append_as_clients, begin, _events(appends), clients)) for _ in range(runs)]
+                together[f"appends_per_second_{clients}_clients"] = appends / statistics.median(lasted)
             _fill(connection, events)
             connection.rollback()
             proving, levels = _prove(connection)
@@ -104,6 +114,20 @@ def _append(connection: Connection, events: list[AuditEvent], width: int) -> Non
     for start in range(0, len(events), width):
         with connection.begin():
             audit_tree.append_in(connection, events[start : start + width])
+
+
+def _append_as_clients(
+    begin: Callable[[], AbstractContextManager[Connection]], events: list[AuditEvent], clients: int
+) -> None:
+    """Each client appends one event, and the next once that is on the disk; transactions as the register's units."""
+
+    def append(own: list[AuditEvent]) -> None:
+        for event in own:
+            with begin() as connection:
+                audit_tree.append_in(connection, [event])
+
+    with ThreadPoolExecutor(clients) as pool:
+        list(pool.map(append, [events[first::clients] for first in range(clients)]))
 
 
 def _chain(connection: Connection, events: list[AuditEvent]) -> None:

@@ -38,7 +38,7 @@ def _append_only(_mapper: object, _connection: object, change: RuleChange) -> No
 
 @dataclass(frozen=True)
 class _Kept:
-    version: tuple[int, int]
+    version: tuple[int, int, datetime | None]
     base: Rules
     rules: Rules
 
@@ -53,10 +53,12 @@ class RuleBook:
         """``base`` with the book's changes over it, as this transaction sees them. Costs one small query while
         nothing has changed."""
         # Past the session, which would flush what is half written in it. The count is part of the version: on
-        # PostgreSQL a change with a lower number may be committed later.
+        # PostgreSQL a change with a lower number may be committed later. So is the moment: one that was read and then
+        # undone may be followed by another with its number.
         connection = session.connection()
-        last, count = connection.execute(select(func.max(RuleChange.seq), func.count())).one()
-        version = (last or 0, count)
+        newest = select(func.max(RuleChange.seq), func.count(), func.max(RuleChange.at))
+        last, count, at = connection.execute(newest).one()
+        version = (last or 0, count, at)
         kept = self._kept
         if kept is None or kept.version != version or kept.base != base:
             changes = connection.execute(select(RuleChange.rule, RuleChange.new).order_by(RuleChange.seq))

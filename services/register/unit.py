@@ -1,8 +1,7 @@
 """The unit of work: one transaction, one moment, one actor. Committed here and nowhere else."""
 
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property, partial
@@ -17,6 +16,7 @@ from services.register import audit_tree
 from services.register.driver import driver_of
 from services.register.rule_book import RuleBook
 from services.register.rules import Rules
+from services.register.shared_commits import give_up_lost_transaction, transactions
 from services.runtime import metrics
 from services.runtime.clock import Clock, SystemClock
 from services.runtime.errors import Refused, Retryable
@@ -80,7 +80,8 @@ class Unit:
 
 
 class Register:
-    """Opens units on one database. SQLite has one writer at a time; PostgreSQL locks rows."""
+    """Opens units on one database. SQLite has one writer at a time, and units that come at once share its commit;
+    PostgreSQL locks rows."""
 
     def __init__(
         self, url: str, clock: Clock, rules: Rules, *, secrets: SecretBox | None = None, real: Clock | None = None
@@ -91,8 +92,8 @@ class Register:
         self.rules = rules  # the environment's; a unit's own are with the book's changes
         self._rule_book = RuleBook()
         self.secrets = secrets or NoSecretBox()
-        self._sessions = sessionmaker(self.engine, expire_on_commit=False)
-        self._one_writer = threading.Lock() if self.engine.dialect.name == "sqlite" else nullcontext()
+        self._begin = transactions(self.engine)
+        self._sessions = sessionmaker(expire_on_commit=False, join_transaction_mode="rollback_only")
         self._listeners: dict[str, list[Callable[[], None]]] = {}
 
     def on(self, topic: str, listener: Callable[[], None]) -> None:
@@ -128,9 +129,9 @@ class Register:
     ) -> tuple[R, set[str]]:
         """What the act answers, and the topics that it has touched."""
         touched: set[str] = set()
-        with metrics.REGISTER_SECONDS.time(), self._one_writer:
+        with metrics.REGISTER_SECONDS.time():
             try:
-                with self._sessions() as session:
+                with self._begin() as connection, self._sessions(bind=connection) as session:
                     unit = Unit(
                         session,
                         self.clock.now(),
@@ -176,12 +177,26 @@ def connect(url: str) -> Engine:
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_as_writer)
+        event.listen(engine, "handle_error", give_up_lost_transaction)
+        # SQLAlchemy compiles each savepoint's statement anew, which takes longer than an append to the trail.
+        engine.dialect.do_savepoint = _savepoint  # type: ignore[method-assign]  # of this engine's dialect alone
+        engine.dialect.do_release_savepoint = _release  # type: ignore[method-assign]  # as above
     return engine
 
 
 def _begin_as_writer(connection: Connection) -> None:
     with driver_of(connection, BEGIN) as driver:
         driver.rows(BEGIN)
+
+
+def _savepoint(connection: Connection, name: str) -> None:
+    with driver_of(connection, "SAVEPOINT") as driver:
+        driver.rows(f"SAVEPOINT {name}")
+
+
+def _release(connection: Connection, name: str) -> None:
+    with driver_of(connection, "RELEASE") as driver:
+        driver.rows(f"RELEASE {name}")
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

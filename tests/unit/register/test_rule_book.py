@@ -83,6 +83,28 @@ def test_a_change_that_is_rolled_back_never_held(any_desk: ReviewDesk) -> None:
     assert rules(desk.register).max_items == 8
 
 
+def test_a_change_that_follows_one_rolled_back_under_its_number_holds(desk: ReviewDesk) -> None:
+    later = FixedClock(NOON + timedelta(microseconds=1))
+    other = Register(desk.url, later, desk.rules)
+
+    def set_and_read(unit: Unit, most: str) -> int:
+        unit.session.add(
+            RuleChange(at=unit.now, changed_by="admin", rule="max_items", old="20", new=most, reason="a test")
+        )
+        unit.session.flush()
+        return unit.rules.max_items
+
+    def undone(unit: Unit) -> None:
+        assert set_and_read(unit, "7") == 7
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        desk.run(undone)
+    assert other.run_now(Actor("system", "test"), set_and_read, "8") == 8
+    assert rules(desk.register).max_items == 8
+    other.close()
+
+
 def test_reading_the_rules_writes_nothing_that_is_half_done(desk: ReviewDesk) -> None:
     def act(unit: Unit) -> int:
         half_done = Department(id="new", name_zh="新", name_en="new", kind=None)
