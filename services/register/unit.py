@@ -1,5 +1,7 @@
 """The unit of work: one transaction, one moment, one actor. Committed here and nowhere else."""
 
+import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -30,6 +32,8 @@ R = TypeVar("R")
 
 AWAY = "register-away"
 BEGIN = "BEGIN IMMEDIATE"
+LOCKED_SECONDS = 10.0  # how long a transaction waits to begin while another process writes
+ASKED_AGAIN = 10  # milliseconds, in which SQLite itself looks five times
 EVERY_COMMIT = "commit"  # the topic of whoever wants to hear of all
 
 
@@ -185,8 +189,25 @@ def connect(url: str) -> Engine:
 
 
 def _begin_as_writer(connection: Connection) -> None:
-    with driver_of(connection, BEGIN) as driver:
-        driver.rows(BEGIN)
+    """Waits for another process's transaction to end.
+
+    Asks often: one process that writes without a break leaves the lock for a fraction of a millisecond between two
+    commits, and SQLite by itself soon looks ten times a second only.
+    """
+    until = time.monotonic() + LOCKED_SECONDS
+    while True:
+        try:
+            with driver_of(connection, BEGIN) as driver:
+                driver.rows(BEGIN)
+        except OperationalError as error:
+            if not _is_locked(error) or time.monotonic() >= until:
+                raise
+        else:
+            return
+
+
+def _is_locked(error: OperationalError) -> bool:
+    return getattr(error.orig, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY  # whatever the closer reason
 
 
 def _savepoint(connection: Connection, name: str) -> None:
@@ -202,6 +223,6 @@ def _release(connection: Connection, name: str) -> None:
 def _prepare_sqlite(connection: Any, _record: object) -> None:
     connection.isolation_level = None
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000"):
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={ASKED_AGAIN}"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()

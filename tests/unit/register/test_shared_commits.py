@@ -19,6 +19,7 @@ from sqlalchemy.exc import IntegrityError
 from services.keeping.books import snapshot
 from services.keeping.trail_check import recompute
 from services.register import audit
+from services.register import unit as unit_of_work
 from services.register.people import Department
 from services.register.rules import Rules
 from services.register.shared_commits import HELD_OPEN, SharedCommits
@@ -227,9 +228,10 @@ def test_where_sqlite_ends_the_transaction_nobody_is_told_of_success(
     assert company.kept() == ["before", *"abc"[place + 1 :]]  # those who came after have begun anew
 
 
-def test_a_transaction_that_another_process_keeps_away_is_tried_again_later(company: Company) -> None:
-    event.listen(company.register.engine, "connect", lambda raw, _: raw.execute("PRAGMA busy_timeout = 0"))
-    company.register.engine.dispose()
+def test_a_transaction_that_another_process_keeps_away_is_tried_again_later(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unit_of_work, "LOCKED_SECONDS", 0.0)
     with closing(sqlite3.connect(company.file, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         for key in "ab":
@@ -239,6 +241,22 @@ def test_a_transaction_that_another_process_keeps_away_is_tried_again_later(comp
 
     company.register.run_now(ACTOR, enter("c"))
     assert company.kept() == ["c"]
+
+
+def test_who_waits_for_another_process_asks_again_and_again(company: Company) -> None:
+    with closing(sqlite3.connect(company.file, isolation_level=None, check_same_thread=False)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        asked: list[str] = []
+
+        def end_at_last(statement: str) -> None:
+            asked.append(statement)
+            if asked.count(unit_of_work.BEGIN) == 3:
+                other.execute("ROLLBACK")
+
+        event.listen(company.register.engine, "checkout", lambda raw, *_: raw.set_trace_callback(end_at_last))
+        company.register.run_now(ACTOR, enter("a"))
+
+    assert company.kept() == ["a"]
 
 
 def test_a_transaction_is_not_held_open_longer_than_nobody_notices(company: Company) -> None:
