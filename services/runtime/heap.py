@@ -5,8 +5,8 @@ import sys
 from functools import cache
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
-_LARGEST = 32 << 20  # what is larger is the system's again at once; glibc takes no more for this
-_FREE = 32 << 20  # bytes at the heap's end that are kept
+_LARGEST = 4 << 20  # what is larger is the system's again at once
+_FREE = 8 << 20  # bytes at the heap's end that are kept
 
 
 @cache

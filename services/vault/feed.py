@@ -1,4 +1,4 @@
-"""Into the clip process: a pipe that is written to, and the footage hashed, by a thread beside the event loop."""
+"""Into the clip process: a pipe that is written to, and the footage hashed, by threads beside the event loop."""
 
 import asyncio
 import os
@@ -9,27 +9,32 @@ from queue import SimpleQueue
 
 from services.vault.pipes import Outlet
 
-AHEAD = 2 << 20  # bytes that wait for the thread, so that neither it nor the recorder waits for a turn
+AHEAD = 2 << 20  # bytes that wait for the threads, so that neither they nor the recorder wait for a turn
 _TOLD = 1 << 18  # bytes after which the loop is told
 Then = Callable[[], None]
 
 
 class Feed:
-    """Takes what is to be written to ``descriptor``, which it closes at the end. For the loop, but ``_run``."""
+    """Takes what is to be written to ``descriptor``, which it closes at the end. What is public is for the loop.
+
+    One thread writes, another does what comes after: the pipe holds less than a piece, and would run dry meanwhile.
+    """
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
         self._outlet = Outlet(descriptor)  # held until the reader has ended: what it has not read lies here
         self._loop = asyncio.get_running_loop()
         self._queue: SimpleQueue[tuple[tuple[bytes | memoryview, ...], Then | None] | None] = SimpleQueue()
+        self._written: SimpleQueue[tuple[int, Then | None] | None] = SimpleQueue()
         self._ahead = 0
         self._waiting: asyncio.Future[None] | None = None
         self._ended: asyncio.Future[None] = self._loop.create_future()
         self._error: OSError | None = None
-        threading.Thread(target=self._run, daemon=True, name="clip-feed").start()
+        threading.Thread(target=self._write, daemon=True, name="clip-feed").start()
+        threading.Thread(target=self._follow, daemon=True, name="clip-hash").start()
 
     async def put(self, *parts: bytes | memoryview, then: Then | None = None) -> None:
-        """Write these, and do ``then``, in the thread; waits where much is waiting. Raises what the pipe raised."""
+        """Write these, and do ``then``, in threads; waits where much is waiting. Raises what the pipe raised."""
         if self._error is not None:
             raise self._error
         self._ahead += sum(map(len, parts))
@@ -46,29 +51,35 @@ class Feed:
             raise self._error
 
     def end(self) -> None:
-        """Let the thread end, whose reader has ended."""
+        """Let the threads end, whose reader has ended."""
         self._queue.put(None)
 
-    def _run(self) -> None:
-        error: OSError | None = None
-        written = 0
+    def _write(self) -> None:
+        broken = False
         while (item := self._queue.get()) is not None:
-            if error is not None:
+            if broken:
                 continue
             parts, then = item
             try:
                 self._outlet.writelines(parts)
-            except OSError as broken:
-                error = broken
-                self._tell(self._broke, broken)
+            except OSError as error:
+                broken = True
+                self._tell(self._broke, error)
                 continue
-            written += sum(map(len, parts))
+            self._written.put((sum(map(len, parts)), then))
+        os.close(self._descriptor)
+        self._written.put(None)
+
+    def _follow(self) -> None:
+        done = 0
+        while (item := self._written.get()) is not None:
+            size, then = item
             if then is not None:
                 then()
-            if written >= _TOLD or self._queue.empty():
-                self._tell(self._passed, written)
-                written = 0
-        os.close(self._descriptor)
+            done += size
+            if done >= _TOLD or self._written.empty():
+                self._tell(self._passed, done)
+                done = 0
         self._tell(self._end)
 
     def _tell(self, function: Callable[..., None], *arguments: object) -> None:
