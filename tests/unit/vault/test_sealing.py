@@ -175,8 +175,10 @@ async def test_granted_span_outside_the_master_is_missing(bench: Bench, camera: 
     assert bench.objects() == ["masters/item/1"]
 
 
-async def test_master_with_another_hash_gives_no_copy(bench: Bench, camera: Camera) -> None:
-    camera.record(NOON, 8)
+@pytest.mark.parametrize("size", [(160, 96), (320, 192)])
+async def test_master_with_another_hash_gives_no_copy(bench: Bench, camera: Camera, size: tuple[int, int]) -> None:
+    camera.record(NOON, 4)
+    Camera(bench.root, "cam1", size=size).record(NOON.replace(second=4), 4)
     master = await bench.seal(span(0, 8))
     with pytest.raises(MasterDamaged, match="Restore it from the replica"):
         await issued(bench, master, span(0, 8), sha256_plain="0" * 64)
