@@ -35,6 +35,7 @@ class Watching:
         page.goto(f"{self.address}/copies/{self.copy_id}/watch")
         page.get_by_label("I watch this footage for the purpose above").check()
         page.get_by_role("button", name="Open the footage").click()
+        page.locator("#video").wait_for()  # the page before has none
         page.wait_for_function(PLAYS)
 
 
