@@ -23,10 +23,12 @@ from services.runtime.iterators import closing
 from services.runtime.spans import Span
 from services.vault.coverage import Fragment, Part, WrongFootage
 from services.vault.feed import Feed
-from services.vault.framing import LARGEST_FRAME, Heading, Job, frame, head, in_nanoseconds, moment, nanoseconds, pack
+from services.vault.framing import Heading, Job, frame, head, in_nanoseconds, moment, nanoseconds, pack
+from services.vault.pipes import WIDTH
 
 CONTAINERS = ("mp4", "fmp4", "mov", "mkv", "ts", "ps")
 READ = 1 << 20
+PIECE = WIDTH // 2  # of what is handed in: the pipe holds one while the other is read
 T = TypeVar("T")
 
 
@@ -237,8 +239,8 @@ class Clip:
         async with closing(segment.open()) as chunks:
             async for chunk in chunks:
                 taken.size += len(chunk)
-                for start in range(0, len(chunk), LARGEST_FRAME):
-                    piece = memoryview(chunk)[start : start + LARGEST_FRAME]
+                for start in range(0, len(chunk), PIECE):
+                    piece = memoryview(chunk)[start : start + PIECE]
                     await feed.put(head(b"D", len(piece)), piece, then=partial(digest.update, piece))
 
         def hashed() -> None:
