@@ -136,25 +136,18 @@ class _Shared:
             yield
             self._check()
             if savepoint is not None:
-                self._keep(savepoint)
+                self._alone(savepoint.commit)
         except BaseException as error:
             if savepoint is None or not self._stands():
                 self._error = error
             elif savepoint.is_active:
-                self._undo(savepoint)
+                self._alone(savepoint.rollback)
             raise
 
-    def _keep(self, savepoint: NestedTransaction) -> None:
+    def _alone(self, keep_or_undo: Callable[[], None]) -> None:
         try:
-            savepoint.commit()
+            keep_or_undo()
         except BaseException as error:  # it can be neither kept nor undone alone
-            self._error = error
-            raise
-
-    def _undo(self, savepoint: NestedTransaction) -> None:
-        try:
-            savepoint.rollback()
-        except BaseException as error:
             self._error = error
             raise
 

@@ -17,7 +17,7 @@ Then = Callable[[], None]
 class Feed:
     """Takes what is to be written to ``descriptor``, which it closes at the end. What is public is for the loop.
 
-    One thread writes, another does what comes after: the pipe holds less than a piece, and would run dry meanwhile.
+    One thread writes, another does what comes after: the pipe holds two pieces, and would run dry meanwhile.
     """
 
     def __init__(self, descriptor: int) -> None:
