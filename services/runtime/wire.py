@@ -19,7 +19,6 @@ import httpx
 PIECE = 1 << 20
 AHEAD = 2 << 20  # bytes that wait for the loop
 GATHERING = 0.02  # seconds that what has come waits for more, up to a piece
-_READ = 120 << 10  # above 128 KiB, the C library takes each block from the system
 _DEFECTS = (
     errors.FirstHeaderLineIsContinuationDefect,
     errors.InvalidHeaderDefect,
@@ -120,8 +119,8 @@ class _Exchange:
         self._timeouts: dict[str, float | None] = request.extensions.get("timeout", {})
         self._loop = asyncio.get_running_loop()
         self.head: asyncio.Future[HTTPResponse] = self._loop.create_future()
-        self._some = asyncio.Event()  # to take, or the end
-        self._enough = asyncio.Event()  # to wait for no more
+        self._enough = asyncio.Event()  # of what the loop waits for
+        self._wanted = 0  # bytes that it waits for
         self._changed = threading.Condition()  # over all that follow
         self._came: list[bytes] = []
         self._size = 0
@@ -132,22 +131,26 @@ class _Exchange:
 
     async def piece(self) -> bytes:
         """The next bytes of the body, empty at its end; raises what broke it, after all bytes that came before."""
-        came: list[bytes] = []
-        ended = False
-        while not came and not ended:
-            await self._some.wait()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(GATHERING):
-                    await self._enough.wait()
-            with self._changed:
-                came, self._came, self._size, ended = self._came, [], 0, self._ended
-                if not ended:
-                    self._some.clear()
-                    self._enough.clear()
-                self._changed.notify()
+        await self._until(1)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(GATHERING):
+                await self._until(PIECE)
+        with self._changed:
+            came, self._came, self._size, self._wanted = self._came, [], 0, 0
+            self._changed.notify()
         if not came and self._broken is not None:
             raise self._broken
         return b"".join(came)
+
+    async def _until(self, size: int) -> None:
+        """Wait until so many bytes are there, or the end."""
+        while True:
+            with self._changed:
+                if self._size >= size or self._ended:
+                    return
+                self._wanted = size
+                self._enough.clear()
+            await self._enough.wait()
 
     def stop(self) -> None:
         """Let the connection go, whatever the thread waits for."""
@@ -206,7 +209,7 @@ class _Exchange:
         try:
             with closing(connection.getresponse()) as response:
                 self._loop_call(self._set_head, response)
-                while piece := response.read1(_READ):
+                while piece := response.read1(PIECE):
                     self._put(piece)
                 if response.length:
                     raise httpx.RemoteProtocolError(f"the server ended {response.length} bytes before its answer did")
@@ -222,12 +225,12 @@ class _Exchange:
             self._changed.wait_for(lambda: self._stopped or self._size < AHEAD)
             if self._stopped:
                 raise ConnectionAbortedError("nobody waits for it any more")
-            before = self._size
             self._came.append(piece)
             self._size += len(piece)
-        if not before:
-            self._loop_call(self._some.set)
-        if before < PIECE <= before + len(piece):
+            wake = 0 < self._wanted <= self._size
+            if wake:
+                self._wanted = 0
+        if wake:  # a turn of the loop costs more than to read a piece
             self._loop_call(self._enough.set)
 
     def _end(self, broken: Exception | None) -> None:
@@ -246,5 +249,4 @@ class _Exchange:
     def _set_end(self) -> None:
         if self._broken is not None and not self.head.done():
             self.head.set_exception(self._broken)
-        self._some.set()
         self._enough.set()

@@ -14,7 +14,7 @@ from typing import Protocol, TypeVar
 import anyio
 
 R = TypeVar("R")
-STEP = 1 << 20  # bytes after which the loop is told
+STEP = 4 << 20  # bytes after which the loop is told: each turn of it costs
 
 
 class Stream(Protocol):

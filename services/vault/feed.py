@@ -10,7 +10,6 @@ from queue import SimpleQueue
 from services.vault.pipes import Outlet
 
 AHEAD = 2 << 20  # bytes that wait for the threads, so that neither they nor the recorder wait for a turn
-_TOLD = 1 << 18  # bytes after which the loop is told
 Then = Callable[[], None]
 
 
@@ -26,6 +25,7 @@ class Feed:
         self._loop = asyncio.get_running_loop()
         self._queue: SimpleQueue[tuple[tuple[bytes | memoryview, ...], Then | None] | None] = SimpleQueue()
         self._written: SimpleQueue[tuple[int, Then | None] | None] = SimpleQueue()
+        self._lock = threading.Lock()  # over these two
         self._ahead = 0
         self._waiting: asyncio.Future[None] | None = None
         self._ended: asyncio.Future[None] = self._loop.create_future()
@@ -37,11 +37,14 @@ class Feed:
         """Write these, and do ``then``, in threads; waits where much is waiting. Raises what the pipe raised."""
         if self._error is not None:
             raise self._error
-        self._ahead += sum(map(len, parts))
+        waiting = None
+        with self._lock:
+            self._ahead += sum(map(len, parts))
+            if self._ahead > AHEAD:
+                waiting = self._waiting = self._loop.create_future()
         self._queue.put((parts, then))
-        while self._ahead > AHEAD and self._error is None:
-            self._waiting = self._loop.create_future()
-            await self._waiting
+        if waiting is not None and self._error is None:
+            await waiting
 
     async def finish(self) -> None:
         """Wait until all is written; raises what the pipe raised."""
@@ -71,33 +74,34 @@ class Feed:
         self._written.put(None)
 
     def _follow(self) -> None:
-        done = 0
         while (item := self._written.get()) is not None:
             size, then = item
             if then is not None:
                 then()
-            done += size
-            if done >= _TOLD or self._written.empty():
-                self._tell(self._passed, done)
-                done = 0
+            waiting = None
+            with self._lock:
+                self._ahead -= size
+                if self._ahead <= AHEAD // 2:  # each turn of the loop costs
+                    waiting, self._waiting = self._waiting, None
+            if waiting is not None:
+                self._tell(_release, waiting)
         self._tell(self._end)
 
     def _tell(self, function: Callable[..., None], *arguments: object) -> None:
         with suppress(RuntimeError):  # the loop has ended, and nobody waits
             self._loop.call_soon_threadsafe(function, *arguments)
 
-    def _passed(self, size: int) -> None:
-        self._ahead -= size
-        self._wake()
-
     def _broke(self, error: OSError) -> None:
         self._error = error
-        self._wake()
+        with self._lock:
+            waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            _release(waiting)
 
     def _end(self) -> None:
-        if not self._ended.done():
-            self._ended.set_result(None)
+        _release(self._ended)
 
-    def _wake(self) -> None:
-        if self._waiting is not None and not self._waiting.done():
-            self._waiting.set_result(None)
+
+def _release(waiting: "asyncio.Future[None]") -> None:
+    if not waiting.done():
+        waiting.set_result(None)
