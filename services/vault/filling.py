@@ -24,7 +24,6 @@ def failed(sending: "Future[Any]") -> Callable[[], bool]:
 def fill(room: memoryview, source: Source, *, until: Callable[[], bool] = lambda: False) -> int:
     """How many bytes the source had for it; fewer than fit only at its end, or where ``until`` says so."""
     filled = 0
-    while filled < len(room) and not until() and (piece := source.read(min(_READ, len(room) - filled))):
-        room[filled : filled + len(piece)] = piece
-        filled += len(piece)
+    while filled < len(room) and not until() and (more := source.readinto(room[filled : filled + _READ])):
+        filled += more
     return filled

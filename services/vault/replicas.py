@@ -56,24 +56,22 @@ class _Copied:
         self._sha256 = sha256
         self._name = name
         self._stopped = stopped
-        self._ready = bytearray()
+        self._rest = memoryview(b"")  # of the last chunk
 
-    def read(self, size: int = -1) -> bytes:
-        if size < 0:
-            raise ValueError("an object is read piece by piece")
-        while len(self._ready) < size:
+    def readinto(self, room: memoryview, /) -> int:
+        while not self._rest:
             if self._stopped.is_set():
                 raise Stopped(self._name)
             chunk = next(self._chunks, None)
             if chunk is None:
                 self._check()
-                break
+                return 0
             self._digest.update(chunk)
             self.size += len(chunk)
             self._progress(self.size)
-            self._ready += chunk
-        taken = bytes(self._ready[:size])
-        del self._ready[:size]
+            self._rest = memoryview(chunk)
+        taken = min(len(room), len(self._rest))
+        room[:taken], self._rest = self._rest[:taken], self._rest[taken:]
         return taken
 
     def _check(self) -> None:

@@ -70,14 +70,14 @@ class ObjectFacts:
 
 
 class Source(Protocol):
-    """What a put reads from: ``read(n)`` gives up to ``n`` bytes, there until the next call, and none at the end."""
+    """What a put reads from: ``readinto`` puts something into the room, and says how many bytes; 0 only at the end."""
 
-    def read(self, size: int, /) -> bytes | memoryview: ...
+    def readinto(self, room: memoryview, /) -> int: ...
 
 
 @runtime_checkable
 class HashedSource(Source, Protocol):
-    """A source that hashes what it gives."""
+    """A source that hashes what it gives, beside: that may not change until the next ``readinto`` has ended."""
 
     @property
     def sha256(self) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from services.runtime.errors import Retryable
-from services.vault.age import Encryptor
+from services.vault.age import SEALED_CHUNK, Encryptor
 from services.vault.camera_signature import CameraSignature
 from services.vault.conveyor import Conveyor, Stream, in_own_thread, settle
 from services.vault.store import Store, Stored, StoreDown
@@ -42,7 +42,7 @@ class Uploaded(Generic[V]):
 class CipherSource:
     """What the store reads: the ciphertext of what comes over the conveyor. Lives in the store's thread.
 
-    Both hashes are taken beside, of what lies where it is until the next piece: none of it needs the interpreter.
+    Both hashes are taken beside, of what lies where it is until more of it is hashed: none needs the interpreter.
     """
 
     def __init__(self, conveyor: Conveyor, recipients: Sequence[str]) -> None:
@@ -55,52 +55,62 @@ class CipherSource:
         self._encryptor = Encryptor(recipients)
         self._hasher = ThreadPoolExecutor(2, thread_name_prefix="vault-hash")
         self._hashing: dict[str, Future[None]] = {}
-        self._room = memoryview(b"")  # of the ciphertext
+        self._piece = memoryview(b"")  # that came and is not encrypted yet
+        self._across = memoryview(bytearray(SEALED_CHUNK))  # for a chunk that begins in one room and ends in the next
         self._ready = memoryview(self._encryptor.header)
         self._ended = False
-        self.cipher.update(self._ready)
 
     @property
     def sha256(self) -> str:
         """Of all that was read to the end, in hexadecimal: a store need not hash it again."""
+        self._hashed("cipher")
         return self.cipher.hexdigest()
 
-    def read(self, size: int = -1) -> memoryview:
-        """Up to ``size`` bytes, none only at the end, there until the next call; raises what stopped the stream."""
-        if size < 0:
-            raise ValueError("a sealed stream is read piece by piece")
-        while not self._ready and not self._ended:
-            self._ready = self._seal()
-        taken, self._ready = self._ready[:size], self._ready[size:]
-        self.size += len(taken)
-        return taken
+    def readinto(self, room: memoryview, /) -> int:
+        """Encrypt what comes into the room: how many bytes, none only at the end; raises what stopped the stream."""
+        while not (filled := self._fill(room)) and not self._ended:
+            self._take()
+        if filled:
+            self._hashed("cipher")
+            self._hashing["cipher"] = self._hasher.submit(self.cipher.update, room[:filled])
+        self.size += filled
+        return filled
 
     def close(self) -> None:
         """Nothing is read any more."""
         self._hasher.shutdown(wait=False)
 
-    def _seal(self) -> memoryview:
+    def _fill(self, room: memoryview) -> int:
+        filled = 0
+        while filled < len(room):
+            if self._ready:
+                more = min(len(self._ready), len(room) - filled)
+                room[filled : filled + more], self._ready = self._ready[:more], self._ready[more:]
+            elif self._piece:
+                taken, more = self._encryptor.update_into(self._piece, room[filled:])
+                self._piece = self._piece[taken:]
+                if self._piece:
+                    taken, ready = self._encryptor.update_into(self._piece, self._across)
+                    self._piece, self._ready = self._piece[taken:], self._across[:ready]
+            else:
+                break
+            filled += more
+        return filled
+
+    def _take(self) -> None:
         self._hashed("plain")
         chunk = self._conveyor.take()
         if chunk is None:
-            self._hashed("cipher")
             self._ended = True
-            last = memoryview(self._encryptor.finish())
-            self.cipher.update(last)
-            return last
+            self._ready = memoryview(self._encryptor.finish())
+            return
         self.plain_size += len(chunk)
         self._hashing["plain"] = self._hasher.submit(self.plain.update, chunk)
         self.signature.look(chunk)
-        self._hashed("cipher")
-        needed = self._encryptor.room_for(len(chunk))
-        if len(self._room) < needed:
-            self._room = memoryview(bytearray(needed))
-        sealed = self._room[: self._encryptor.update_into(chunk, self._room)]
-        self._hashing["cipher"] = self._hasher.submit(self.cipher.update, sealed)
-        return sealed
+        self._piece = chunk
 
     def _hashed(self, which: str) -> None:
-        """Wait until the piece that was hashed may be written over."""
+        """Wait until what was hashed may be written over."""
         if (hashing := self._hashing.pop(which, None)) is not None:
             hashing.result()
 
@@ -150,7 +160,7 @@ async def upload(
         size=stored.size,
         plain_size=source.plain_size,
         sha256_plain=source.plain.hexdigest(),
-        sha256_cipher=source.cipher.hexdigest(),
+        sha256_cipher=source.sha256,
         verdict=verdict,
         camera_signature=source.signature.seen,
     )

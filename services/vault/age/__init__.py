@@ -16,9 +16,10 @@ from services.vault.age.errors import (
 from services.vault.age.header import Stanza
 from services.vault.age.identities import PassphraseIdentity, Unwrapper, X25519Identity, generate_identity
 from services.vault.age.reader import Reader
-from services.vault.age.stream import Encryptor
+from services.vault.age.stream import SEALED_CHUNK, Encryptor
 
 __all__ = [
+    "SEALED_CHUNK",
     "AgeError",
     "Corrupt",
     "Encryptor",

@@ -64,33 +64,32 @@ class Encryptor:
 
     def update(self, data: Bytes) -> bytes:
         """The sealed chunks that ``data`` completes; may be empty. A full chunk is held back until more follows."""
-        room = memoryview(bytearray(self.room_for(len(data))))
-        return bytes(room[: self.update_into(data, room)])
+        room = memoryview(bytearray((len(self._held) + len(data)) // CHUNK * SEALED_CHUNK))
+        return bytes(room[: self.update_into(data, room)[1]])
 
-    def room_for(self, size: int) -> int:
-        """How many bytes so many more complete at most."""
-        return (len(self._held) + size) // CHUNK * SEALED_CHUNK
+    def update_into(self, data: Bytes, room: memoryview) -> tuple[int, int]:
+        """As ``update``, into ``room``; how many bytes of ``data`` it took, and how many of ``room``.
 
-    def update_into(self, data: Bytes, room: memoryview) -> int:
-        """As ``update``, into ``room``, where there is ``room_for`` it; how many bytes it took.
-
-        To have them made anew for each piece of footage takes longer than to encrypt it.
+        It takes all where there is room for what that completes; the rest is for the next call. To have room made anew
+        for each piece of footage takes longer than to encrypt it.
         """
         self._must_be_open()
-        filled = 0
-        rest = memoryview(data).cast("B")
+        whole = memoryview(data).cast("B")
+        taken = filled = 0
         if self._held:
-            missing = CHUNK - len(self._held)
-            self._held += rest[:missing]
-            rest = rest[missing:]
-            if rest:
-                filled = self._seal_into(self._held, room, filled)
-                self._held = bytearray()
-        while len(rest) > CHUNK:
-            filled = self._seal_into(rest[:CHUNK], room, filled)
-            rest = rest[CHUNK:]
-        self._held += rest
-        return filled
+            taken = min(CHUNK - len(self._held), len(whole))
+            self._held += whole[:taken]
+            if taken == len(whole) or len(room) < SEALED_CHUNK:
+                return taken, 0
+            filled = self._seal_into(self._held, room, 0)
+            self._held = bytearray()
+        while len(whole) - taken > CHUNK:
+            if len(room) - filled < SEALED_CHUNK:
+                return taken, filled
+            filled = self._seal_into(whole[taken : taken + CHUNK], room, filled)
+            taken += CHUNK
+        self._held += whole[taken:]
+        return len(whole), filled
 
     def finish(self) -> bytes:
         """The last chunk; nothing can be added afterwards."""

@@ -31,12 +31,12 @@ class Failing:
         self._left = size
         self._failure = failure
 
-    def read(self, size: int) -> bytes:
+    def readinto(self, room: memoryview, /) -> int:
         if self._left == 0:
             raise self._failure
-        piece = bytes(min(size, self._left))
-        self._left -= len(piece)
-        return piece
+        given = min(len(room), self._left)
+        self._left -= given
+        return given
 
 
 class Trickle:
@@ -45,8 +45,8 @@ class Trickle:
     def __init__(self, data: bytes) -> None:
         self._file = io.BytesIO(data)
 
-    def read(self, size: int) -> bytes:
-        return self._file.read(min(size, 1000))
+    def readinto(self, room: memoryview, /) -> int:
+        return self._file.readinto(room[:1000])
 
 
 def put(store: Store, key: str, data: bytes = b"footage", *, legal_hold: bool = False) -> Stored:

@@ -219,11 +219,11 @@ class Failing(Wrapped):
             def __init__(self) -> None:
                 self.left = 40_000
 
-            def read(self, size: int, /) -> bytes:
+            def readinto(self, room: memoryview, /) -> int:
                 if self.left <= 0:
                     raise StoreDown("the store went away")
-                got = source.read(min(size, self.left))
-                self.left -= len(got)
+                got = source.readinto(room[: self.left])
+                self.left -= got
                 return got
 
         return self.store.put(bucket, key, Short(), **how)
