@@ -18,24 +18,17 @@ from types import TracebackType
 from typing import Any, Protocol, TypeVar
 
 from services.runtime.confine import clean_environment
-from services.runtime.errors import Fatal, Retryable
+from services.runtime.errors import Fatal
 from services.runtime.iterators import closing
 from services.runtime.spans import Span
 from services.vault.coverage import Fragment, Part, WrongFootage
 from services.vault.feed import Feed
-from services.vault.framing import Heading, Job, frame, head, in_nanoseconds, moment, nanoseconds, pack
-from services.vault.pipes import WIDTH
+from services.vault.framing import Heading, Job, frame, in_nanoseconds, moment, nanoseconds, pack
+from services.vault.intake import ClipFailed, Intake
+from services.vault.slots import SLOT, Slots
 
 CONTAINERS = ("mp4", "fmp4", "mov", "mkv", "ts", "ps")
-READ = 1 << 20
-PIECE = WIDTH // 2  # of what is handed in: the pipe holds one while the other is read
 T = TypeVar("T")
-
-
-class ClipFailed(Retryable):
-    """The clip process ended without a report."""
-
-    runbook = "incidents-pending#footage"
 
 
 class UnsupportedFootage(Fatal):
@@ -135,20 +128,21 @@ class Clip:
         self.taken: list[Taken] = []
         self.report: ClipReport | None = None
         self._last: dict[str, Any] = {}
-        self._buffer = bytearray(READ)
 
     async def __aenter__(self) -> "Clip":
         reading, writing = os.pipe()
         self._output, output = os.pipe()
         input_, feeding = os.pipe()
+        slots = Slots.made()
+        shared = () if slots is None else (slots.descriptor,)
         try:
             self._process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-I", "-m", "services.vault.clip_process"),
-                *(str(writing), str(self.limits.memory), str(self.limits.cpu_seconds)),
+                *map(str, (writing, self.limits.memory, self.limits.cpu_seconds, *shared)),
                 stdin=input_,
                 stdout=output,
                 stderr=asyncio.subprocess.PIPE,
-                pass_fds=(writing,),
+                pass_fds=(writing, *shared),
                 env=clean_environment(),
             )
         except BaseException:
@@ -156,9 +150,10 @@ class Clip:
                 os.close(end)
             raise
         finally:
-            for end in (writing, output, input_):
+            for end in (writing, output, input_, *shared):
                 os.close(end)
-        self._feed = Feed(feeding)
+        self._feed = Feed(feeding, slots)
+        self._intake = Intake(self._output, slots)
         self._feeding = asyncio.create_task(self._feed_all())
         self._listening = asyncio.create_task(self._listen(reading))
         self._complaints = asyncio.create_task(self._collect_complaints())
@@ -176,12 +171,12 @@ class Clip:
         await self._process.wait()
         os.close(self._output)
 
-    def take(self) -> memoryview:
-        """The clip's next bytes, empty at its end; they are there until the next call. Blocks: call it in a thread.
+    def take(self) -> list[memoryview]:
+        """The clip's next bytes, in pieces, none at its end; they are there until the next call. Raises ClipFailed.
 
-        At the end ``conclude`` says what came of it.
+        Blocks: call it in a thread. At the end ``conclude`` says what came of it.
         """
-        return memoryview(self._buffer)[: os.readv(self._output, [self._buffer])]
+        return self._intake.take()
 
     def stop(self) -> None:
         """End the process, and with it what ``take`` gives."""
@@ -239,9 +234,9 @@ class Clip:
         async with closing(segment.open()) as chunks:
             async for chunk in chunks:
                 taken.size += len(chunk)
-                for start in range(0, len(chunk), PIECE):
-                    piece = memoryview(chunk)[start : start + PIECE]
-                    await feed.put(head(b"D", len(piece)), piece, then=partial(digest.update, piece))
+                for start in range(0, len(chunk), SLOT):
+                    piece = memoryview(chunk)[start : start + SLOT]
+                    await feed.footage(piece, then=partial(digest.update, piece))
 
         def hashed() -> None:
             taken.sha256 = digest.hexdigest()

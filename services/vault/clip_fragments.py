@@ -38,15 +38,15 @@ class _Stretch:
     def __init__(self, source: Source) -> None:
         self.lengths: list[int] = []  # of the pieces
         self._source = source
-        self._piece = b""
+        self._piece: bytes | memoryview = b""
         self._at = 0
 
-    def _next(self) -> bytes:
+    def _next(self) -> bytes | memoryview:
         piece = self._source.piece()
         self.lengths.append(len(piece))
         return piece
 
-    def take(self, size: int) -> tuple[bytes, int] | None:
+    def take(self, size: int) -> tuple[bytes | memoryview, int] | None:
         """So many bytes: a piece, and where they begin in it; None where fewer are left, which stay."""
         piece, at = self._piece, self._at
         if len(piece) - at < size:
@@ -57,7 +57,7 @@ class _Stretch:
         self._piece, self._at = piece, at + size
         return piece, at
 
-    def _across(self, begun: bytes, size: int) -> tuple[bytes, int] | None:
+    def _across(self, begun: bytes | memoryview, size: int) -> tuple[bytes, int] | None:
         parts, missing = [begun], size - len(begun)
         while missing > 0:
             piece = self._next()
@@ -71,9 +71,9 @@ class _Stretch:
 
     def copied(self, size: int) -> bytes | None:
         got = self.take(size)
-        return None if got is None else got[0][got[1] : got[1] + size]
+        return None if got is None else bytes(got[0][got[1] : got[1] + size])
 
-    def rest(self) -> bytes:
+    def rest(self) -> bytes | memoryview:
         """What is left of the piece that was begun."""
         left, self._piece, self._at = self._piece[self._at :], b"", 0
         return left

@@ -32,7 +32,7 @@ class Pieces:
 
     def __init__(self) -> None:
         self.size = 0
-        self._pieces: list[tuple[bytes, int, int]] = []
+        self._pieces: list[tuple[bytes | memoryview, int, int]] = []
 
     def add(self, held: Held) -> None:
         sample = held if isinstance(held, Sample) else Sample(bytes(held), 0, held.size, 0, key=held.is_keyframe)

@@ -1,4 +1,4 @@
-"""A picture that was never taken out of its segment: it lies in one of the pieces that came through the pipe."""
+"""A picture that was never taken out of its segment: it lies in one of the pieces that came."""
 
 from typing import TypeAlias
 
@@ -11,7 +11,7 @@ class Sample:
 
     __slots__ = ("duration", "is_keyframe", "piece", "size", "start", "view")
 
-    def __init__(self, piece: bytes, start: int, size: int, duration: int, *, key: bool) -> None:
+    def __init__(self, piece: bytes | memoryview, start: int, size: int, duration: int, *, key: bool) -> None:
         self.piece = piece
         self.start = start
         self.size = size

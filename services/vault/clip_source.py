@@ -7,15 +7,15 @@ window.
 import io
 import json
 from collections import deque
-from typing import BinaryIO
 
 import av
 from av.container import InputContainer
 
 from services.runtime.boxes import LARGEST_INDEX, BoxError, BoxWalk, Movie, read_fragment, read_movie
+from services.vault.clip_pipes import Inlet
 from services.vault.clip_tables import Defaults, defaults
 from services.vault.clip_walks import CellWalk, ElementWalk, Harm, PackWalk, Walk, begins
-from services.vault.framing import Heading, read_frame
+from services.vault.framing import Heading
 
 HEAD = 512  # bytes that tell what a segment is
 BUFFER = 1 << 18  # of the media library, for each turn to our side and back
@@ -76,7 +76,7 @@ class Once:
 class Source:
     """Reads like a file; ``walk`` has seen every byte that was handed on."""
 
-    def __init__(self, heading: Heading, pipe: BinaryIO, window: int) -> None:
+    def __init__(self, heading: Heading, inlet: Inlet, window: int) -> None:
         self.heading = heading
         self.boxes = BoxWalk() if FORMATS[heading.container] == "mov" else None
         self.walk: Walk = self.boxes or _WALKS[heading.container]()
@@ -87,9 +87,9 @@ class Source:
         self.plain: Defaults | None = None  # where its pictures can be found without the media library
         self._continued: InputContainer | None = None
         self.declared_samples: dict[int, int] = {}
-        self._pipe = pipe
+        self._inlet = inlet
         self._window = window
-        self._ready: deque[bytes] = deque()  # taken from the pipe and not yet read
+        self._ready: deque[bytes | memoryview] = deque()  # come, and not yet read
         self._held = 0  # bytes of these
         self._place = 0  # read of the first of these
         self._ended = False
@@ -175,7 +175,7 @@ class Source:
                 )
 
     def _receive(self) -> None:
-        got = read_frame(self._pipe)
+        got = self._inlet.frame()
         if got is None:
             raise EOFError("the pipe ended inside a segment")
         letter, body = got
@@ -187,10 +187,10 @@ class Source:
                 self._held += len(self._unread)
         else:
             if len(self._head) < HEAD:
-                self._head += body[:HEAD]
+                self._head += bytes(body[:HEAD])
             self.walk.feed(body)
             if isinstance(self.walk, PackWalk):
-                body = self._as_a_law(self.walk, body)
+                body = self._as_a_law(self.walk, bytes(body))
             self._ready.append(body)
             self._held += len(body)
         if self.boxes is not None and self.boxes.found:
@@ -222,7 +222,7 @@ class Source:
         if not self._ready:
             return b""
         first = self._ready[0]
-        taken = first[self._place : self._place + size]
+        taken = bytes(first[self._place : self._place + size])
         self._place += len(taken)
         if self._place == len(first):
             self._ready.popleft()
@@ -230,7 +230,7 @@ class Source:
         self._held -= len(taken)
         return taken
 
-    def piece(self) -> bytes:
+    def piece(self) -> bytes | memoryview:
         """What came at once and is not read yet; empty at the end of the segment."""
         while not self._held and not self._ended:
             self._receive()
@@ -289,12 +289,12 @@ class Source:
         self._held = self._place = 0
 
 
-def next_source(pipe: BinaryIO, window: int) -> Source | None:
-    """The next segment from the pipe, or None after the last."""
-    got = read_frame(pipe)
+def next_source(inlet: Inlet, window: int) -> Source | None:
+    """The next segment, or None after the last."""
+    got = inlet.frame()
     if got is None:
         return None
     letter, body = got
     if letter != b"S":
         raise EOFError(f"a segment was expected and {letter!r} came")
-    return Source(Heading(**json.loads(body)), pipe, window)
+    return Source(Heading(**json.loads(bytes(body))), inlet, window)

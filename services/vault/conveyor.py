@@ -7,7 +7,7 @@ far they are, and says at their end whether they may end.
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Protocol, TypeVar
 
@@ -20,8 +20,8 @@ STEP = 4 << 20  # bytes after which the loop is told: each turn of it costs
 class Stream(Protocol):
     """What a store's thread reads."""
 
-    def take(self) -> memoryview:
-        """The next bytes, empty at the end; they are there until the next call. Blocks."""
+    def take(self) -> Sequence[memoryview]:
+        """The next bytes, in pieces, none at the end; they are there until the next call. Blocks."""
         ...
 
     def stop(self) -> None:
@@ -69,17 +69,17 @@ class Conveyor:
         self._said = threading.Event()
         self._error: Exception | None = None
 
-    def take(self) -> memoryview | None:
+    def take(self) -> Sequence[memoryview] | None:
         """In the thread: the next bytes, or None at the end, once the loop has let it end; raises what it failed with.
 
         What the stream raises passes through.
         """
-        if self._error is None and (chunk := self._stream.take()):
-            self._untold += len(chunk)
+        if self._error is None and (pieces := self._stream.take()):
+            self._untold += sum(map(len, pieces))
             if self._untold >= STEP:
                 self._tell(self._untold)
                 self._untold = 0
-            return chunk
+            return pieces
         if self._error is None:
             self._tell(self._untold, end=True)
             self._said.wait()

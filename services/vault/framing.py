@@ -1,8 +1,12 @@
 """What goes over the pipes between the vault and its clip process (``clip.py`` and ``clip_process.py``).
 
 Into the process, on standard input, frames of one letter, a length (32 bit, big-endian) and that many bytes:
-``J`` the job, once; then for each segment ``S`` its heading, any number of ``D`` with its bytes, and ``E``.
-Out of it: the clip on standard output, and one JSON object a line on the pipe whose number it was given.
+``J`` the job, once; then for each segment ``S`` its heading, any number of ``D`` with its bytes, and ``E``. In place
+of ``D`` may come ``P``, the number of a slot of the memory that both share, and how many bytes lie in it.
+
+Out of it, on standard output, messages of one letter and three numbers (32 bit): ``B``, so many bytes of the clip
+follow; ``Q``, the clip goes on with what lies in a slot, from a place on, so many bytes; ``F``, a slot is free. And one
+JSON object a line on the pipe whose number it was given.
 All moments are integer nanoseconds since 1970 in UTC.
 """
 
@@ -13,6 +17,8 @@ from datetime import UTC, datetime, timedelta
 from typing import BinaryIO
 
 _HEAD = struct.Struct(">cI")
+PLACE = struct.Struct(">II")
+MESSAGE = struct.Struct(">c3xIII")
 LARGEST_FRAME = 1 << 20
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -65,6 +71,11 @@ def head(letter: bytes, length: int) -> bytes:
 def frame(letter: bytes, body: bytes = b"") -> bytes:
     """One frame; ``body`` may not be longer than LARGEST_FRAME."""
     return head(letter, len(body)) + body
+
+
+def message(letter: bytes, slot: int, start: int, length: int) -> bytes:
+    """A message of the process."""
+    return MESSAGE.pack(letter, slot, start, length)
 
 
 def pack(letter: bytes, content: Job | Heading) -> bytes:

@@ -78,7 +78,7 @@ class Outlet:
         return left
 
     def _splice(self, views: Sequence[memoryview]) -> int:
-        pieces = (_Piece * len(views))(*(_Piece(_address(view), len(view)) for view in views))
+        pieces = (_Piece * len(views))(*(_Piece(address_of(view), len(view)) for view in views))
         lent = int(self._libc.vmsplice(self._descriptor, pieces, ctypes.c_size_t(len(views)), 0)) if self._libc else -1
         if lent < 0:
             code = ctypes.get_errno()
@@ -105,7 +105,7 @@ def _behind(views: list[memoryview], written: int) -> list[memoryview]:
     return []
 
 
-def _address(view: memoryview) -> int:
+def address_of(view: memoryview) -> int:
     """Where its first byte lies; right for as long as the view is held."""
     buffer = _Buffer()
     ctypes.pythonapi.PyObject_GetBuffer(ctypes.py_object(view), ctypes.byref(buffer), 0)

@@ -1,0 +1,121 @@
+"""Memory that the vault and its clip process share (memfd, Linux): footage lies in it and goes through no pipe.
+
+The vault alone writes there, which a seal of the kernel's sees to; the process tells which of it belongs in the clip.
+"""
+
+import ctypes
+import fcntl
+import mmap
+import os
+import sys
+from collections.abc import Callable
+from queue import SimpleQueue
+
+from services.vault.pipes import address_of
+
+SLOT = 1 << 20  # bytes
+SLOTS = 8
+KEPT = SLOTS // 2  # that the process may hold on to; what comes to it beyond is copied
+_FUTURE_WRITE = 0x10  # F_SEAL_FUTURE_WRITE: who maps it from now on may only read
+
+
+class Slots:
+    """The vault's side: pieces are laid into slots that are free. ``descriptor`` is for the process."""
+
+    def __init__(self, descriptor: int, memory: mmap.mmap) -> None:
+        self.descriptor = descriptor
+        self._memory = memoryview(memory)
+        self._address = address_of(self._memory)
+        self._lent: set[int] = set()
+        self._free: SimpleQueue[int | None] = SimpleQueue()
+        for slot in range(SLOTS):
+            self._free.put(slot)
+
+    @classmethod
+    def made(cls) -> "Slots | None":
+        """None where the system has no such memory."""
+        if sys.platform != "linux":
+            return None
+        try:
+            descriptor = os.memfd_create("footage", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+        except OSError:
+            return None
+        try:
+            os.ftruncate(descriptor, SLOT * SLOTS)
+            memory = mmap.mmap(descriptor, SLOT * SLOTS)
+            seals = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | _FUTURE_WRITE | fcntl.F_SEAL_SEAL
+            fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, seals)
+        except OSError:
+            os.close(descriptor)
+            return None
+        return cls(descriptor, memory)
+
+    def lay(self, piece: bytes | memoryview) -> int:
+        """Copy a piece of at most SLOT bytes into a slot, and say into which.
+
+        Blocks until one is free; raises BrokenPipeError where none will be.
+        """
+        slot = self._free.get()
+        if slot is None:
+            raise BrokenPipeError
+        # Not by a slice of the view: that would keep the other threads from the interpreter.
+        ctypes.memmove(self._address + slot * SLOT, address_of(memoryview(piece)), len(piece))
+        self._lent.add(slot)
+        return slot
+
+    def quoted(self, slot: int, start: int, length: int) -> memoryview | None:
+        """What lies there; None where nothing does that was lent."""
+        if slot not in self._lent or start + length > SLOT:
+            return None
+        return self._memory[slot * SLOT + start : slot * SLOT + start + length]
+
+    def free(self, slot: int) -> None:
+        """The process has let go of it, and nothing that was quoted of it is used any more."""
+        if slot in self._lent:
+            self._lent.discard(slot)
+            self._free.put(slot)
+
+    def lose(self) -> None:
+        """The process has ended, or nobody waits for it: no slot becomes free."""
+        self._free.put(None)
+
+
+class _Lent(ctypes.c_ubyte * SLOT):  # type: ignore[misc]  # a type that is made as the program runs
+    """A slot, for as long as any view of it is there."""
+
+    slot: int
+    gone: Callable[[int], None]
+
+    def __del__(self) -> None:
+        self.gone(self.slot)
+
+
+class Window:
+    """The process's side. ``freed`` lists the slots of which nothing is held any more, for who tells the vault."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._memory = mmap.mmap(descriptor, 0, prot=mmap.PROT_READ)
+        os.close(descriptor)
+        self._address = address_of(memoryview(self._memory))
+        self._held = 0
+        self.freed: list[int] = []
+
+    def piece(self, slot: int, length: int) -> bytes | memoryview:
+        """What lies in a slot; a view of it may be written to as little as the slot may."""
+        if self._held >= KEPT:
+            self.freed.append(slot)
+            return self._memory[slot * SLOT : slot * SLOT + length]
+        lent = _Lent.from_address(self._address + slot * SLOT)
+        lent.slot, lent.gone = slot, self._let_go
+        self._held += 1
+        return memoryview(lent).cast("B")[:length]
+
+    def _let_go(self, slot: int) -> None:
+        self._held -= 1
+        self.freed.append(slot)
+
+
+def place_of(view: memoryview) -> tuple[int, int] | None:
+    """The slot that a view shows a part of, and where in it that begins; None for other memory."""
+    lent = view.obj
+    return (lent.slot, address_of(view) - ctypes.addressof(lent)) if isinstance(lent, _Lent) else None
