@@ -8,6 +8,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import NamedTuple
 
 _COUNTED_FROM = datetime(1904, 1, 1, tzinfo=UTC)
@@ -89,9 +90,15 @@ def header(data: bytes | memoryview, offset: int) -> tuple[str, int, int]:
             raise BoxError("a 64-bit box header is cut off")
         (size,) = struct.unpack_from(">Q", data, offset + 8)
         length = 16
-    if not _LETTERS.issuperset(name) or (size and size < length):
+    kind = _kind(name)
+    if kind is None or (size and size < length):
         raise BoxError(f"no box begins with {name!r} and size {size}")
-    return name.decode("latin-1"), length, size
+    return kind, length, size
+
+
+@lru_cache(256)
+def _kind(name: bytes) -> str | None:
+    return name.decode("latin-1") if _LETTERS.issuperset(name) else None
 
 
 def boxes(data: bytes, start: int = 0, end: int | None = None) -> Iterator[Box]:

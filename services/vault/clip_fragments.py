@@ -38,15 +38,15 @@ class _Stretch:
     def __init__(self, source: Source) -> None:
         self.lengths: list[int] = []  # of the pieces
         self._source = source
-        self._piece: bytes | memoryview = b""
+        self._piece = memoryview(b"")
         self._at = 0
 
-    def _next(self) -> bytes | memoryview:
-        piece = self._source.piece()
+    def _next(self) -> memoryview:
+        piece = memoryview(self._source.piece())
         self.lengths.append(len(piece))
         return piece
 
-    def take(self, size: int) -> tuple[bytes | memoryview, int] | None:
+    def take(self, size: int) -> tuple[memoryview, int] | None:
         """So many bytes: a piece, and where they begin in it; None where fewer are left, which stay."""
         piece, at = self._piece, self._at
         if len(piece) - at < size:
@@ -57,25 +57,25 @@ class _Stretch:
         self._piece, self._at = piece, at + size
         return piece, at
 
-    def _across(self, begun: bytes | memoryview, size: int) -> tuple[bytes, int] | None:
+    def _across(self, begun: memoryview, size: int) -> tuple[memoryview, int] | None:
         parts, missing = [begun], size - len(begun)
         while missing > 0:
             piece = self._next()
             if not piece:
-                self._piece, self._at = b"".join(parts), 0
+                self._piece, self._at = memoryview(b"".join(parts)), 0
                 return None
             parts.append(piece[:missing])
             self._piece, self._at = piece, min(missing, len(piece))
             missing -= len(piece)
-        return b"".join(parts), 0
+        return memoryview(b"".join(parts)), 0
 
     def copied(self, size: int) -> bytes | None:
         got = self.take(size)
         return None if got is None else bytes(got[0][got[1] : got[1] + size])
 
-    def rest(self) -> bytes | memoryview:
+    def rest(self) -> memoryview:
         """What is left of the piece that was begun."""
-        left, self._piece, self._at = self._piece[self._at :], b"", 0
+        left, self._piece, self._at = self._piece[self._at :], memoryview(b""), 0
         return left
 
 

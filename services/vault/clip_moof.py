@@ -4,7 +4,7 @@ They are byte for byte what the media library's muxer writes, and the pictures a
 """
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from services.vault.clip_sample import Held, Sample
@@ -32,23 +32,31 @@ class Pieces:
 
     def __init__(self) -> None:
         self.size = 0
-        self._pieces: list[tuple[bytes | memoryview, int, int]] = []
+        self._pieces: list[tuple[memoryview, int, int]] = []
 
     def add(self, held: Held) -> None:
-        sample = held if isinstance(held, Sample) else Sample(bytes(held), 0, held.size, 0, key=held.is_keyframe)
-        self.size += sample.size
-        start, end = sample.start, sample.start + sample.size
-        if self._pieces:
-            piece, before, last = self._pieces[-1]
-            if piece is sample.piece and last == start:
-                self._pieces[-1] = piece, before, end
-                return
-        self._pieces.append((sample.piece, start, end))
+        """One more."""
+        if not isinstance(held, Sample):
+            held = Sample(memoryview(bytes(held)), 0, held.size, 0, key=held.is_keyframe)
+        self.extend((held,))
+
+    def extend(self, samples: Iterable[Sample]) -> None:
+        """More of them."""
+        piece, start, end = self._pieces.pop() if self._pieces else (None, 0, 0)
+        for sample in samples:
+            if piece is not sample.piece or end != sample.start:
+                if piece is not None:
+                    self._pieces.append((piece, start, end))
+                piece, start, end = sample.piece, sample.start, sample.start
+            end += sample.size
+            self.size += sample.size
+        if piece is not None:
+            self._pieces.append((piece, start, end))
 
     def take(self) -> Iterator[memoryview]:
         """All of them, in order; none are left."""
         pieces, self._pieces, self.size = self._pieces, [], 0
-        return (memoryview(piece)[start:end] for piece, start, end in pieces)
+        return (piece[start:end] for piece, start, end in pieces)
 
 
 def moof(number: int, entries: Sequence[Entry], *, offsets: bool) -> bytes:

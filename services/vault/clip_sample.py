@@ -11,13 +11,13 @@ class Sample:
 
     __slots__ = ("duration", "is_keyframe", "piece", "size", "start", "view")
 
-    def __init__(self, piece: bytes | memoryview, start: int, size: int, duration: int, *, key: bool) -> None:
+    def __init__(self, piece: memoryview, start: int, size: int, duration: int, *, key: bool) -> None:
         self.piece = piece
         self.start = start
         self.size = size
         self.duration = duration
         self.is_keyframe = key
-        self.view = memoryview(piece)[start : start + size]
+        self.view = piece[start : start + size]
 
 
 Held: TypeAlias = "Packet[Stream] | Sample"

@@ -188,9 +188,11 @@ class Source:
         else:
             if len(self._head) < HEAD:
                 self._head += bytes(body[:HEAD])
+            if self.boxes is None:
+                body = bytes(body)
             self.walk.feed(body)
             if isinstance(self.walk, PackWalk):
-                body = self._as_a_law(self.walk, bytes(body))
+                body = self._as_a_law(self.walk, body)
             self._ready.append(body)
             self._held += len(body)
         if self.boxes is not None and self.boxes.found:

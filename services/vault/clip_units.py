@@ -5,6 +5,7 @@ unit's own bytes are the same in both; only what lies between them is exchanged,
 """
 
 import io
+import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -15,6 +16,7 @@ START = b"\0\0\1"
 _SETS = {"h264": frozenset({7, 8}), "hevc": frozenset({32, 33, 34})}
 _H264_SLICES, _IDR, _SEI, _RECOVERY = frozenset({1, 2, 5}), 5, 6, 6
 _HEVC_SLICES, _IRAP = 32, range(16, 24)
+_WIDE, _LENGTH = 4, struct.Struct(">I").unpack_from  # bytes of a unit's length as nearly all write it
 _SIZES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # JPEG: the headers of a frame, which tell its size
 
 
@@ -62,7 +64,7 @@ def leads(codec: str, picture: memoryview, width: int) -> bool | None:
     """
     offset, size, key, seen = 0, len(picture), False, False
     while offset + width < size:
-        length = int.from_bytes(picture[offset : offset + width], "big")
+        length = _LENGTH(picture, offset)[0] if width == _WIDE else int.from_bytes(picture[offset : offset + width], "big")
         offset += width
         first = picture[offset]
         if not length or first & 0x80:

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import pairwise
 from typing import Protocol
 
 import av
@@ -162,12 +163,13 @@ class _PlainRun(_Run):
 
     def follow(self, samples: list[Sample], ticks: list[int]) -> None:
         """As ``put``, for many that begin no fragment, one right behind the other."""
-        last = self._entries[-1]
-        for sample, dts in zip(samples, ticks, strict=True):
-            last.duration = dts - last.dts
-            last = Entry(sample.size, dts, 0, False, sample.duration)
-            self._entries.append(last)
-            self._pieces.add(sample)
+        self._entries[-1].duration = ticks[0] - self._entries[-1].dts
+        durations = [after - dts for dts, after in pairwise(ticks)]
+        self._entries += [
+            Entry(sample.size, dts, 0, False, duration)
+            for sample, dts, duration in zip(samples, ticks, [*durations, samples[-1].duration], strict=True)
+        ]
+        self._pieces.extend(samples)
 
     def close(self) -> None:
         self._flush()
@@ -264,10 +266,10 @@ class Writer:
         run = self._run
         if not isinstance(run, _PlainRun):
             return False
-        last, base, ticks = run.last_dts["video"], run.bases["video"], []
-        for at in times:
-            last = max(_ticks(at - self.zero_ns, base), last + 1)
-            ticks.append(last)
+        last, ticks = run.last_dts["video"], _all_ticks(times, self.zero_ns, run.bases["video"])
+        if ticks[0] <= last or any(after <= before for before, after in pairwise(ticks)):
+            ticks = [last := max(tick, last + 1) for tick in ticks]
+        last = ticks[-1]
         if samples[0].duration > _FARTHEST or ticks[-1] - run.last_dts["video"] >= _FARTHEST:
             return False
         run.last_dts["video"] = last
@@ -297,8 +299,13 @@ class Writer:
 
 
 def _ticks(ns: int, base: Fraction) -> int:
-    scale = 1_000_000_000 * base.numerator
-    return (ns * base.denominator + scale // 2) // scale
+    return _all_ticks([ns], 0, base)[0]
+
+
+def _all_ticks(times: Iterable[int], zero_ns: int, base: Fraction) -> list[int]:
+    scale, rate = 1_000_000_000 * base.numerator, base.denominator
+    half = scale // 2 - zero_ns * rate
+    return [(ns * rate + half) // scale for ns in times]
 
 
 def kept(base: Fraction) -> bool:

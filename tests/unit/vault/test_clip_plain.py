@@ -12,6 +12,7 @@ from footage_formats import shoot
 
 from services.runtime.boxes import boxes
 from services.vault import clip_fragments, clip_source, clip_track
+from services.vault.clip_pipes import Inlet
 from services.vault.clip_process import cut
 from services.vault.clip_sample import Sample
 from services.vault.clip_tables import defaults, table
@@ -33,7 +34,7 @@ def clip_of(
             pipe.write(frame(b"D", body[place : place + piece]))
         pipe.write(frame(b"E"))
     pipe.seek(0)
-    cut(pipe, out, told)
+    cut(Inlet(pipe), out, told)
     return out.getvalue(), [json.loads(line) for line in told.getvalue().splitlines()]
 
 
