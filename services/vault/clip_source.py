@@ -188,11 +188,12 @@ class Source:
         else:
             if len(self._head) < HEAD:
                 self._head += bytes(body[:HEAD])
-            if self.boxes is None:
-                body = bytes(body)
-            self.walk.feed(body)
-            if isinstance(self.walk, PackWalk):
-                body = self._as_a_law(self.walk, body)
+            if self.boxes is not None:
+                self.boxes.feed(body)
+            else:
+                came = bytes(body)
+                self.walk.feed(came)
+                body = self._as_a_law(self.walk, came) if isinstance(self.walk, PackWalk) else came
             self._ready.append(body)
             self._held += len(body)
         if self.boxes is not None and self.boxes.found:

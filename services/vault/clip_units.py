@@ -8,6 +8,7 @@ import io
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import av
 
@@ -16,7 +17,7 @@ START = b"\0\0\1"
 _SETS = {"h264": frozenset({7, 8}), "hevc": frozenset({32, 33, 34})}
 _H264_SLICES, _IDR, _SEI, _RECOVERY = frozenset({1, 2, 5}), 5, 6, 6
 _HEVC_SLICES, _IRAP = 32, range(16, 24)
-_WIDE, _LENGTH = 4, struct.Struct(">I").unpack_from  # bytes of a unit's length as nearly all write it
+_WIDTH, _WIDE = 4, struct.Struct(">I").unpack_from  # of a unit's length, as nearly all write it
 _SIZES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # JPEG: the headers of a frame, which tell its size
 
 
@@ -63,8 +64,9 @@ def leads(codec: str, picture: memoryview, width: int) -> bool | None:
     As the library sees it: an IDR picture of H.264 or one with a recovery point, and any IRAP picture of H.265.
     """
     offset, size, key, seen = 0, len(picture), False, False
+    length_at = _WIDE if width == _WIDTH else partial(_narrow, width)
     while offset + width < size:
-        length = _LENGTH(picture, offset)[0] if width == _WIDE else int.from_bytes(picture[offset : offset + width], "big")
+        (length,) = length_at(picture, offset)
         offset += width
         first = picture[offset]
         if not length or first & 0x80:
@@ -78,6 +80,10 @@ def leads(codec: str, picture: memoryview, width: int) -> bool | None:
                 seen, key = True, kind in _IRAP
         offset += length
     return key if seen and offset == size else None
+
+
+def _narrow(width: int, picture: memoryview, offset: int) -> tuple[int]:
+    return (int.from_bytes(picture[offset : offset + width], "big"),)
 
 
 def _recovery(messages: memoryview) -> bool:

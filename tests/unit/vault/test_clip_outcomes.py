@@ -13,9 +13,10 @@ from vault_bench import NOON, Bench, Given, assert_honest, at, given, span, stre
 
 from services.recorders.base import RecorderDown, Segment
 from services.runtime.spans import Span
-from services.vault.clip import Clip, ClipFailed, Limits, UnsupportedFootage
+from services.vault.clip import Clip, Limits, UnsupportedFootage
 from services.vault.conveyor import in_own_thread
 from services.vault.coverage import FootageMissing, FootageUnreadable, WrongFootage
+from services.vault.intake import ClipFailed
 from services.vault.packets import part_of
 
 DATA = Path(__file__).parents[2] / "data" / "mediamtx"
