@@ -13,7 +13,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import partial
 from types import TracebackType
 from typing import Any, Protocol, TypeVar
 
@@ -235,8 +234,7 @@ class Clip:
             async for chunk in chunks:
                 taken.size += len(chunk)
                 for start in range(0, len(chunk), SLOT):
-                    piece = memoryview(chunk)[start : start + SLOT]
-                    await feed.footage(piece, then=partial(digest.update, piece))
+                    await feed.footage(memoryview(chunk)[start : start + SLOT], digest)
 
         def hashed() -> None:
             taken.sha256 = digest.hexdigest()

@@ -71,5 +71,5 @@ class Intake:
     def _free(self) -> None:
         for slot in self._freed:
             if self._slots is not None:
-                self._slots.free(slot)
+                self._slots.given_back(slot)
         self._freed.clear()

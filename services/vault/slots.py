@@ -8,28 +8,34 @@ import fcntl
 import mmap
 import os
 import sys
+import threading
 from collections.abc import Callable
-from queue import SimpleQueue
 
 from services.vault.pipes import address_of
 
 SLOT = 1 << 20  # bytes
 SLOTS = 8
 KEPT = SLOTS // 2  # that the process may hold on to; what comes to it beyond is copied
+Told = Callable[[], None]
 _FUTURE_WRITE = 0x10  # F_SEAL_FUTURE_WRITE: who maps it from now on may only read
 
 
 class Slots:
-    """The vault's side: pieces are laid into slots that are free. ``descriptor`` is for the process."""
+    """The vault's side: pieces are laid into slots that are free. ``descriptor`` is for the process.
+
+    A slot has two users, the process and who hashes what lies there; it is free once both have let go of it.
+    """
 
     def __init__(self, descriptor: int, memory: mmap.mmap) -> None:
         self.descriptor = descriptor
         self._memory = memoryview(memory)
         self._address = address_of(self._memory)
-        self._lent: set[int] = set()
-        self._free: SimpleQueue[int | None] = SimpleQueue()
-        for slot in range(SLOTS):
-            self._free.put(slot)
+        self._lock = threading.Lock()  # over all that follow
+        self._free = list(range(SLOTS))
+        self._lent: set[int] = set()  # to the process
+        self._hashed: set[int] = set()  # and will be
+        self._lost = False
+        self._told: Told | None = None
 
     @classmethod
     def made(cls) -> "Slots | None":
@@ -50,18 +56,30 @@ class Slots:
             return None
         return cls(descriptor, memory)
 
-    def lay(self, piece: bytes | memoryview) -> int:
-        """Copy a piece of at most SLOT bytes into a slot, and say into which.
+    def lay(self, piece: bytes | memoryview) -> tuple[int, memoryview] | None:
+        """Copy a piece of at most SLOT bytes into a slot: which, and what lies there; None where no slot is free.
 
-        Blocks until one is free; raises BrokenPipeError where none will be.
+        Raises BrokenPipeError where the process has ended.
         """
-        slot = self._free.get()
-        if slot is None:
-            raise BrokenPipeError
+        with self._lock:
+            if self._lost:
+                raise BrokenPipeError
+            if not self._free:
+                return None
+            slot = self._free.pop()
+            self._lent.add(slot)
+            self._hashed.add(slot)
         # Not by a slice of the view: that would keep the other threads from the interpreter.
         ctypes.memmove(self._address + slot * SLOT, address_of(memoryview(piece)), len(piece))
-        self._lent.add(slot)
-        return slot
+        return slot, self._memory[slot * SLOT : slot * SLOT + len(piece)]
+
+    def when_free(self, told: Told) -> None:
+        """Call ``told``, from any thread, as soon as a slot is free, or none will be."""
+        with self._lock:
+            if not (self._free or self._lost):
+                self._told = told
+                return
+        told()
 
     def quoted(self, slot: int, start: int, length: int) -> memoryview | None:
         """What lies there; None where nothing does that was lent."""
@@ -69,15 +87,33 @@ class Slots:
             return None
         return self._memory[slot * SLOT + start : slot * SLOT + start + length]
 
-    def free(self, slot: int) -> None:
+    def given_back(self, slot: int) -> None:
         """The process has let go of it, and nothing that was quoted of it is used any more."""
-        if slot in self._lent:
-            self._lent.discard(slot)
-            self._free.put(slot)
+        self._let_go(slot, self._lent)
+
+    def hashed(self, slot: int) -> None:
+        """What lies there was hashed."""
+        self._let_go(slot, self._hashed)
 
     def lose(self) -> None:
-        """The process has ended, or nobody waits for it: no slot becomes free."""
-        self._free.put(None)
+        """The process has ended: no slot becomes free."""
+        with self._lock:
+            self._lost = True
+            told, self._told = self._told, None
+        if told is not None:
+            told()
+
+    def _let_go(self, slot: int, users: set[int]) -> None:
+        told = None
+        with self._lock:
+            if slot not in users:
+                return
+            users.discard(slot)
+            if slot not in self._lent and slot not in self._hashed:
+                self._free.append(slot)
+                told, self._told = self._told, None
+        if told is not None:
+            told()
 
 
 class _Lent(ctypes.c_ubyte * SLOT):  # type: ignore[misc]  # a type that is made as the program runs
