@@ -4,7 +4,7 @@ import ctypes
 import sys
 from functools import cache
 
-_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENAS = -1, -3, -8
 _LARGEST = 4 << 20  # what is larger is the system's again at once
 _FREE = 8 << 20  # bytes at the heap's end that are kept
 
@@ -19,3 +19,4 @@ def keep_freed() -> None:
     if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
         libc.mallopt(_MMAP_THRESHOLD, _LARGEST)
         libc.mallopt(_TRIM_THRESHOLD, _FREE)
+        libc.mallopt(_ARENAS, 1)  # or each thread's heap would keep as much

@@ -26,8 +26,8 @@ from services.vault.s3_answers import answers
 from services.vault.s3_client import CHECKSUM
 from services.vault.store import Source, StoreDown, StoreRefused
 
-PART_BYTES = 8 << 20  # 8 to 64 MiB were equally fast, and two are held
-LARGER_FROM = 2000  # later parts are twice as large, so that the 10 000 that there may be make 140 GiB
+PART_BYTES = 6 << 20  # 6 to 64 MiB were equally fast, and two are held
+LARGER_FROM = 2000  # later parts are twice as large, so that the 10 000 that there may be make 105 GiB
 
 
 @dataclass(frozen=True)
