@@ -1,7 +1,8 @@
 """A clip of footage, streamed: segments in, fragmented MP4 out, and a report of what was found (docs/sealing.md).
 
-The work is done in a process of its own (``clip_process``), confined to its pipes. Nothing is written to disk. The
-process holds one fragment, one group of pictures, and, where a segment is plain MP4, that segment up to ``window``.
+The work is done in a process of its own (``clip_process``), confined to its pipes and to memory that it may read
+(``slots``). Nothing is written to disk. The process holds one fragment, one group of pictures, and, where a segment is
+plain MP4, that segment up to ``window``.
 """
 
 import asyncio
@@ -26,6 +27,7 @@ from services.vault.framing import Heading, Job, frame, in_nanoseconds, moment, 
 from services.vault.intake import ClipFailed, Intake
 from services.vault.slots import SLOT, Slots
 
+GATHERED = 1 << 18  # bytes; a slot is for a large piece
 CONTAINERS = ("mp4", "fmp4", "mov", "mkv", "ts", "ps")
 T = TypeVar("T")
 
@@ -132,7 +134,7 @@ class Clip:
         reading, writing = os.pipe()
         self._output, output = os.pipe()
         input_, feeding = os.pipe()
-        slots = Slots.made()
+        slots = self._slots = Slots.made()
         shared = () if slots is None else (slots.descriptor,)
         try:
             self._process = await asyncio.create_subprocess_exec(
@@ -147,6 +149,8 @@ class Clip:
         except BaseException:
             for end in (reading, self._output, feeding):
                 os.close(end)
+            if slots is not None:
+                slots.close()
             raise
         finally:
             for end in (writing, output, input_, *shared):
@@ -169,6 +173,8 @@ class Clip:
         self._feed.end()
         await self._process.wait()
         os.close(self._output)
+        if self._slots is not None:
+            self._slots.close()
 
     def take(self) -> list[memoryview]:
         """The clip's next bytes, in pieces, none at its end; they are there until the next call. Raises ClipFailed.
@@ -184,7 +190,7 @@ class Clip:
                 self._process.kill()
 
     async def conclude(self) -> None:
-        """At the end of the clip: see that it is whole, and have ``report`` there."""
+        """At the end of the clip, when ``take`` gave none: see that it is whole, and have ``report`` there."""
         await self._listening
         if sentence := self._last.get("foreign"):
             raise WrongFootage(
@@ -230,8 +236,8 @@ class Clip:
         zero, step = nanoseconds(self.zero(segment)), in_nanoseconds(segment.step)
         feed = self._feed
         await feed.put(pack(b"S", Heading(segment.name, zero, segment.container, segment.size, step)))
-        async with closing(segment.open()) as chunks:
-            async for chunk in chunks:
+        async with closing(segment.open()) as chunks, closing(_gathered(chunks)) as pieces:
+            async for chunk in pieces:
                 taken.size += len(chunk)
                 for start in range(0, len(chunk), SLOT):
                     await feed.footage(memoryview(chunk)[start : start + SLOT], digest)
@@ -306,3 +312,17 @@ class Clip:
                 for part in told["parts"]
             ),
         )
+
+
+async def _gathered(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    small: list[bytes] = []
+    size = 0
+    async for chunk in chunks:
+        small.append(chunk)
+        size += len(chunk)
+        if size >= GATHERED:
+            yield b"".join(small)
+            small.clear()
+            size = 0
+    if small:
+        yield b"".join(small)

@@ -1,7 +1,8 @@
 """The process that cuts a clip: ``python -m services.vault.clip_process <report> <memory> <cpu seconds> [<slots>]``.
 
 ``report`` is the number of a pipe, ``slots`` that of the memory which it shares with the vault, where there is one.
-It parses what recorders send, so it may do nothing but read and write its pipes (``services.runtime.confine``).
+It parses what recorders send, so it may do nothing but read and write its pipes, and read that memory
+(``services.runtime.confine``).
 ``framing.py`` says what goes over them. The last line of the report is {"report": …}, or {"refused": sentence} where
 the footage is of a kind that is not handled, or {"foreign": sentence} where it is another camera's.
 """

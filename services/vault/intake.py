@@ -4,7 +4,7 @@ import os
 
 from services.runtime.errors import Retryable
 from services.vault.framing import MESSAGE
-from services.vault.slots import Slots
+from services.vault.slots import SLOT, SLOTS, Slots
 
 READ = 1 << 20
 
@@ -42,7 +42,7 @@ class Intake:
         return pieces
 
     def _pieces(self, came: memoryview) -> list[memoryview]:
-        pieces = []
+        pieces, quoted = [], 0
         while self._left or len(came) >= MESSAGE.size:
             if self._left:
                 piece, came = came[: self._left], came[self._left :]
@@ -58,13 +58,15 @@ class Intake:
             elif letter == b"F":
                 self._freed.append(slot)
             else:
-                pieces.append(self._quoted(slot, start, length))
+                quoted += length
+                pieces.append(self._quoted(slot, start, length, quoted))
         self._begun = bytes(came)
         return pieces
 
-    def _quoted(self, slot: int, start: int, length: int) -> memoryview:
+    def _quoted(self, slot: int, start: int, length: int, quoted: int) -> memoryview:
         piece = None if self._slots is None else self._slots.quoted(slot, start, length)
-        if piece is None:
+        # Nothing is quoted twice, and a few bytes of messages may not become gibibytes.
+        if piece is None or quoted > SLOTS * SLOT:
             raise ClipFailed("The clip process quoted what it was not given; nothing was kept, it is tried again.")
         return piece
 

@@ -67,10 +67,11 @@ class Slots:
             if not self._free:
                 return None
             slot = self._free.pop()
-            self._lent.add(slot)
             self._hashed.add(slot)
         # Not by a slice of the view: that would keep the other threads from the interpreter.
         ctypes.memmove(self._address + slot * SLOT, address_of(memoryview(piece)), len(piece))
+        with self._lock:
+            self._lent.add(slot)  # no sooner: a process could quote what changes
         return slot, self._memory[slot * SLOT : slot * SLOT + len(piece)]
 
     def when_free(self, told: Told) -> None:
@@ -102,6 +103,11 @@ class Slots:
             told, self._told = self._told, None
         if told is not None:
             told()
+
+    def close(self) -> None:
+        """Give the memory back, once nobody looks at a part of it: an error on its way holds on to much."""
+        self.lose()
+        self._memory = memoryview(b"")
 
     def _let_go(self, slot: int, users: set[int]) -> None:
         told = None

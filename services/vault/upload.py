@@ -78,7 +78,8 @@ class CipherSource:
         return filled
 
     def close(self) -> None:
-        """Nothing is read any more."""
+        """Nothing is read any more, and nothing of the stream is held."""
+        self._pieces.clear()
         self._hasher.shutdown(wait=False)
 
     def _fill(self, room: memoryview) -> int:

@@ -3,6 +3,7 @@
 import io
 import random
 from collections.abc import Callable
+from itertools import cycle
 
 import pytest
 from hypothesis import given, settings
@@ -69,6 +70,27 @@ def test_the_size_of_the_feeds_changes_nothing(data: bytes, size: int, feed: int
     chunks = max(1, -(-size // CHUNK))
     assert len(sealed) == len(encryptor.header) + size + 16 * chunks
     assert reader(sealed).read() == data[:size]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.sampled_from([0, 1, 1000, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK, 3 * CHUNK + 5]), max_size=8),
+    st.lists(st.sampled_from([SEALED - 1, SEALED, SEALED + 1, 2 * SEALED, 5 * SEALED]), min_size=1, max_size=4),
+)
+def test_the_size_of_the_rooms_changes_nothing(pieces: list[int], rooms: list[int]) -> None:
+    plain = random.Random(3).randbytes(sum(pieces))  # noqa: S311 - the same bytes in every run
+    encryptor = Encryptor([RECIPIENT])
+    sealed, left = encryptor.header, memoryview(plain)
+    sizes = cycle([*rooms, SEALED])
+    for size in pieces:
+        piece, left = left[:size], left[size:]
+        while piece:
+            room = memoryview(bytearray(next(sizes)))
+            taken, filled = encryptor.update_into(piece, room)
+            assert filled % SEALED == 0
+            sealed += bytes(room[:filled])
+            piece = piece[taken:]
+    assert reader(sealed + encryptor.finish()).read() == plain
 
 
 def test_every_recipient_can_open_it(data: bytes) -> None:
