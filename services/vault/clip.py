@@ -321,8 +321,8 @@ async def _gathered(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         small.append(chunk)
         size += len(chunk)
         if size >= GATHERED:
-            yield b"".join(small)
+            whole, size = b"".join(small), 0
             small.clear()
-            size = 0
+            yield whole
     if small:
         yield b"".join(small)
