@@ -27,7 +27,7 @@ from services.vault.s3_client import CHECKSUM
 from services.vault.store import Source, StoreDown, StoreRefused
 
 PART_BYTES = 6 << 20  # 6 to 64 MiB were equally fast, and two are held
-LARGER_FROM = 2000  # later parts are twice as large, so that the 10 000 that there may be make 105 GiB
+LARGER_FROM = 2000  # later parts are larger, so that the 10 000 that there may be make 129 GiB
 
 
 @dataclass(frozen=True)
@@ -130,4 +130,4 @@ def _sha256(data: bytes | memoryview) -> str:
 
 def part_bytes(number: int) -> int:
     """How large the part of that number is, unless it is the last; they count from 1."""
-    return PART_BYTES if number < LARGER_FROM else 2 * PART_BYTES
+    return PART_BYTES if number < LARGER_FROM else 5 * PART_BYTES // 2

@@ -201,14 +201,14 @@ def _break_put(points: Points, kind: Any) -> None:
     def broken(self: Any, bucket: str, key: str, source: Any, **more: Any) -> Any:
         pieces = 0
 
-        def read(size: int, /) -> bytes:
+        def readinto(room: memoryview, /) -> int:
             nonlocal pieces
             pieces += 1
             if pieces == 2:  # one piece is on the disk, the object is not there yet
                 points.visit([f"during store put {_place(bucket, key)}"])
-            return bytes(source.read(size))
+            return int(source.readinto(room))
 
-        return put(self, bucket, key, SimpleNamespace(read=read), **more)
+        return put(self, bucket, key, SimpleNamespace(readinto=readinto), **more)
 
     kind.put = broken
 
