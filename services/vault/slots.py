@@ -14,7 +14,7 @@ from collections.abc import Callable
 from services.vault.pipes import address_of
 
 SLOT = 1 << 20  # bytes
-SLOTS = 10  # with fewer, processes wait for one another
+SLOTS = 8  # with fewer, the processes wait for one another
 KEPT = SLOTS // 2  # that the process may hold on to; what comes to it beyond is copied
 Told = Callable[[], None]
 _FUTURE_WRITE = 0x10  # F_SEAL_FUTURE_WRITE: who maps it from now on may only read
