@@ -41,7 +41,7 @@ class Feed:
                 then()
             self._tell(_release, done)
 
-        self._do(parts, act)
+        self._queue.put((parts, act))
         await done
         self._check()
 
@@ -62,7 +62,7 @@ class Feed:
             digest.update(there)
             slots.hashed(slot)
 
-        self._do((frame(b"P", PLACE.pack(slot, len(piece))),), hash_it)
+        self._queue.put(((frame(b"P", PLACE.pack(slot, len(piece))),), hash_it))
 
     async def finish(self) -> None:
         """Wait until all is written; raises what the pipe raised."""
@@ -73,9 +73,6 @@ class Feed:
     def end(self) -> None:
         """Let the thread end, whose reader has ended."""
         self._queue.put(None)
-
-    def _do(self, parts: tuple[bytes | memoryview, ...], then: Then) -> None:
-        self._queue.put((parts, then))
 
     def _check(self) -> None:
         if self._error is not None:

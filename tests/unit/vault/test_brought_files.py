@@ -4,7 +4,6 @@ import hashlib
 import struct
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,11 +23,6 @@ from services.vault.sealing import Sealed, issue
 pytestmark = pytest.mark.requirement("R8", "R9")
 
 KEY = "quarantine/uploads/one"
-
-
-@pytest.fixture
-def bench(tmp_path: Path) -> Bench:
-    return Bench.in_folder(tmp_path)
 
 
 async def sent(data: bytes, piece: int = 30_000) -> AsyncIterator[bytes]:

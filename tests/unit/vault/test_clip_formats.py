@@ -1,7 +1,5 @@
 """Every coding in every container: each picture and each sound is copied as it is, and stands at its moment."""
 
-from pathlib import Path
-
 import av
 import pytest
 from films import assert_heard, film, pictures
@@ -10,12 +8,6 @@ from vault_bench import Bench, span
 
 from services.vault.clip import UnsupportedFootage
 from services.vault.packets import part_of
-
-
-@pytest.fixture
-def bench(tmp_path: Path) -> Bench:
-    return Bench.in_folder(tmp_path)
-
 
 ANY = ("aac", "opus", None)
 G711 = ("pcm_alaw", "pcm_mulaw")

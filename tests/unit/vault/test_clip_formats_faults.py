@@ -3,7 +3,6 @@
 import io
 import json
 import random
-from pathlib import Path
 from typing import Any
 
 import av
@@ -18,11 +17,6 @@ from services.vault.coverage import FootageUnreadable, WrongFootage
 from services.vault.framing import Heading, Job, frame, pack
 
 KINDS: dict[str, dict[str, Any]] = {"matroska": {}, "live": {"live": True}, "ts": {}, "ps": {}, "faststart": {}}
-
-
-@pytest.fixture
-def bench(tmp_path: Path) -> Bench:
-    return Bench.in_folder(tmp_path)
 
 
 def made(kind: str, audio: str | None = None, **changes: Any) -> Film:

@@ -3,7 +3,6 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -20,11 +19,6 @@ from services.vault.packets import part_of
 from services.vault.sealing import issue
 
 WRAP = 1 << 33  # ticks of 90 kHz after which MPEG counts from 0 again
-
-
-@pytest.fixture
-def bench(tmp_path: Path) -> Bench:
-    return Bench.in_folder(tmp_path)
 
 
 @pytest.mark.parametrize("video", ["h264", "hevc"])

@@ -23,16 +23,6 @@ DATA = Path(__file__).parents[2] / "data" / "mediamtx"
 SAMPLES = Path(__file__).parents[3] / "deploy" / "demo" / "recordings"
 
 
-@pytest.fixture
-def bench(tmp_path: Path) -> Bench:
-    return Bench.in_folder(tmp_path)
-
-
-@pytest.fixture
-def camera(bench: Bench) -> Camera:
-    return Camera(bench.root, "cam1")
-
-
 @pytest.mark.requirement("R32", "R36")
 @pytest.mark.parametrize("marked", [True, False])
 async def test_whole_footage_is_complete_and_every_packet_untouched(bench: Bench, marked: bool) -> None:

@@ -23,16 +23,6 @@ from services.vault.store import Source, Store, StoreConflict, Stored, StoreDown
 from services.vault.upload import UploadStopped
 
 
-@pytest.fixture
-def bench(tmp_path: Path) -> Bench:
-    return Bench.in_folder(tmp_path)
-
-
-@pytest.fixture
-def camera(bench: Bench) -> Camera:
-    return Camera(bench.root, "cam1")
-
-
 async def issued(bench: Bench, master: Sealed, granted: Any, **changes: Any) -> tuple[Sealed, str]:
     identity, recipient = generate_identity()
     copy = await issue(

@@ -36,16 +36,6 @@ def slots() -> Iterator[Slots]:
     os.close(made.descriptor)
 
 
-@pytest.fixture
-def bench(tmp_path: Path) -> Bench:
-    return Bench.in_folder(tmp_path)
-
-
-@pytest.fixture
-def camera(bench: Bench) -> Camera:
-    return Camera(bench.root, "cam1")
-
-
 def window_of(slots: Slots) -> Window:
     return Window(os.dup(slots.descriptor))
 
