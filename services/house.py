@@ -22,6 +22,7 @@ from services.runtime import data_folder
 from services.runtime.clock import Clock, TurnedClock
 from services.runtime.errors import Fatal
 from services.runtime.models import read as read_models
+from services.runtime.places import BPMN
 from services.runtime.settings import Settings, variable
 from services.runtime.stores import StoreSettings
 from services.runtime.worker import Worker
@@ -34,7 +35,7 @@ from services.vault.store import Store
 from services.vault.stores import open_store
 from services.vault.time_stamping import HttpTimeStamper, read_trusted
 
-MODELS = Path(__file__).parents[1] / "bpmn"
+MODELS = BPMN
 START = Actor("system", "start")
 PORTAL_KEY = "portal/secrets.key"
 REVIEW = "review"

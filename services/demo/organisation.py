@@ -19,6 +19,7 @@ from services.register.passwords import hash_password
 from services.register.people import Department, Person, Post
 from services.register.unit import Actor, Unit
 from services.runtime.errors import Fatal
+from services.runtime.places import DEPLOY
 from services.runtime.settings import variable
 
 NAMESPACE = uuid.UUID("0f4c8d0e-6a3b-4c53-9a4e-2f6f0f7d5a10")
@@ -93,7 +94,7 @@ CAMERAS = (
 )
 
 
-PLACE = Path(__file__).parents[2] / "deploy" / "demo"
+PLACE = DEPLOY / "demo"
 RECORDINGS = PLACE / "recordings"
 PICTURES = PLACE / "pictures"
 MAX_USE_DAYS = 30

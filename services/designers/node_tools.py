@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Literal
 
 from services.runtime.errors import Fatal
+from services.runtime.places import DEPLOY
 
 Tool = Literal["lint", "format", "render", "templates"]
 
-TOOLS = Path(__file__).parents[2] / "deploy" / "bpmn"
+TOOLS = DEPLOY / "bpmn"
 OLDEST_NODE = 20
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome")
 

@@ -11,10 +11,11 @@ from services.register import stage_file
 from services.register.people import POSTS
 from services.register.rules import Rules
 from services.register.stage_shapes import Outcome, Phase, Question, Stage, StageFile, Words
+from services.runtime.places import BPMN
 
 __all__ = ["STAGES", "Book", "Outcome", "Question", "Stage", "Words", "approval_limit"]
 
-SHIPPED = Path(__file__).parents[2] / "bpmn"
+SHIPPED = BPMN
 
 
 class Book(Mapping[str, Stage]):

@@ -16,6 +16,7 @@ from services.register.applications import Application
 from services.register.cameras import Camera, Recorder
 from services.register.unit import Unit
 from services.runtime import models
+from services.runtime.places import BPMN
 from services.runtime.settings import Settings
 from services.runtime.spans import Span
 
@@ -59,7 +60,7 @@ def _berlin(unit: Unit) -> None:
 @pytest.fixture
 def drafter(tmp_path: Path, browser: Browser) -> Iterator[Drafter]:
     desk = ReviewDesk(f"sqlite:///{tmp_path / 'register.db'}")
-    settings, bpmn = Settings(data_dir=tmp_path), Path(__file__).parents[2] / "bpmn"
+    settings, bpmn = Settings(data_dir=tmp_path), BPMN
     dependencies = {
         "register": desk.register,
         "settings": settings,

@@ -17,6 +17,7 @@ from services.register import filing, signed_acts
 from services.register.passkeys import Passkey
 from services.register.reviews import Decision
 from services.runtime import models
+from services.runtime.places import BPMN
 from services.runtime.settings import Settings
 from services.runtime.spans import Span
 from services.verifier.assertions import check_assertion
@@ -49,7 +50,7 @@ def desk(tmp_path: Path) -> Iterator[ReviewDesk]:
 @pytest.fixture
 def browsers(tmp_path: Path, desk: ReviewDesk, browser: Browser) -> Iterator[Callable[[str], Page]]:
     """A person's browser, with an authenticator that knows who is before it, and the passkey that was added there."""
-    bpmn = Path(__file__).parents[2] / "bpmn"
+    bpmn = BPMN
     dependencies = {
         "register": desk.register,
         "settings": Settings(data_dir=tmp_path),

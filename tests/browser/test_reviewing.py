@@ -12,6 +12,7 @@ from served import served
 from services.portal.app import create_app
 from services.register.reviews import Decision
 from services.runtime import models
+from services.runtime.places import BPMN
 from services.runtime.settings import Settings
 from services.runtime.spans import Span
 
@@ -44,7 +45,7 @@ def reviewer(tmp_path: Path, browser: Browser) -> Iterator[Reviewer]:
     application_id = desk.submitted()
     desk.decide(desk.opened(application_id, "preliminary"), "head")
     review_id = desk.opened(application_id, "security")
-    bpmn = Path(__file__).parents[2] / "bpmn"
+    bpmn = BPMN
     dependencies = {
         "register": desk.register,
         "settings": Settings(data_dir=tmp_path),

@@ -7,7 +7,8 @@ from typing import Any
 
 from lxml import etree
 
-ROOT = Path(__file__).parents[2]
+from services.runtime.places import ROOT
+
 MODELS = ROOT / "bpmn"
 PICTURES = ROOT / "docs"
 

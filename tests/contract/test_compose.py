@@ -12,12 +12,12 @@ import jsonschema_rs
 import yaml
 from image_layout import DOCKERFILE, variables
 
+from services.runtime.places import ROOT
 from services.runtime.settings import Settings, variable
 from services.vault.keys import recipients_in
 from services.vault.seal import own_seals
 from services.vault.signing import ensure_seal_key
 
-ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
 TEXT = (DEPLOY / "compose.yaml").read_text(encoding="utf-8")
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(TEXT)["services"]

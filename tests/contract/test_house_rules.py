@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from services.runtime.places import ROOT
+
 SERVICES = ROOT / "services"
 LONGEST = 350
 

@@ -15,9 +15,9 @@ from typer.core import TyperGroup
 
 from services import cli
 from services.runtime import metrics
+from services.runtime.places import ROOT
 from services.runtime.settings import Settings, variable
 
-ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PAGES = [DOCS / name for name in ("operations.md", "capacity.md", "camunda.md") if (DOCS / name).exists()]
 CHART = ROOT / "charts" / "footage-desk"

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from services.runtime.places import ROOT
+
 FOLDERS = [ROOT / "services" / "portal" / "static" / "vendor", ROOT / "services" / "papers" / "fonts"]
 ASSETS = ROOT / "deploy" / "assets"
 MANIFESTS: dict[Path, list[dict[str, Any]]] = {

@@ -22,10 +22,10 @@ from services.engine.figures import ELEMENT_ACTIONS, INCIDENT_ACTIONS, JOB_ACTIO
 from services.register.figures import STATES
 from services.runtime import metrics
 from services.runtime.errors import Fatal, Retryable
+from services.runtime.places import ROOT
 from services.runtime.settings import Settings, variable
 from services.runtime.worker import discover
 
-ROOT = Path(__file__).parents[2]
 PROMETHEUS, GRAFANA, RUNBOOKS = ROOT / "deploy" / "prometheus", ROOT / "deploy" / "grafana", ROOT / "docs" / "runbooks"
 RULES = sorted((PROMETHEUS / "rules").glob("*.yaml"))
 DASHBOARDS = sorted(GRAFANA.glob("*.json"))

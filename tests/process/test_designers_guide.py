@@ -25,8 +25,8 @@ from services.register.reviews import Decision, Review
 from services.register.stages import STAGES, Stage
 from services.register.unit import Unit
 from services.register.words import word
+from services.runtime.places import ROOT
 
-ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "docs" / "designers.md").read_text(encoding="utf-8")
 COMMAND = Path(sys.executable).with_name("footage-desk")
 

@@ -18,8 +18,9 @@ from services.engine.errors import Rejection
 from services.house import MODELS
 from services.register.reviews import Decision, Review
 from services.register.stages import STAGES
+from services.runtime.places import ROOT
 
-VARIANT = Path(__file__).parents[2] / "docs" / "tasklist" / "review.bpmn"
+VARIANT = ROOT / "docs" / "tasklist" / "review.bpmn"
 USER_TASK = "        <zeebe:userTask />\n"
 TASKLIST = "io.camunda.zeebe:userTask"
 COMMAND = Path(sys.executable).with_name("footage-desk")

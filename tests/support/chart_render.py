@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache, cached_property
-from pathlib import Path
 from typing import Any
 
 import yaml
 
-ROOT = Path(__file__).parents[2]
+from services.runtime.places import ROOT
+
 CHART = ROOT / "charts" / "footage-desk"
 SETS = ("small", "city", "own-camunda")
 

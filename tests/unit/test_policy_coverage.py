@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 
 from services.policy import coverage
-
-ROOT = Path(__file__).parents[2]
+from services.runtime.places import ROOT
 
 
 @pytest.mark.requirement("R1", "R62")

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from evidence_case import Made
 
-PAGE = Path(__file__).parents[3] / "docs" / "evidence.md"
+from services.runtime.places import ROOT
+
+PAGE = ROOT / "docs" / "evidence.md"
 
 
 @pytest.mark.parametrize("how", ["clear", "sealed"])

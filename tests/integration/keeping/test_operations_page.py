@@ -12,8 +12,9 @@ from whole_footage import MADE_FOR
 from whole_house import prepare_books
 
 from services import cli
+from services.runtime.places import ROOT
 
-PAGE = (Path(__file__).parents[3] / "docs" / "operations.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
 PLACES = ("/backup/", "/loan-keys/", "/keys-apart/", "/drill")
 
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from recorders.behaviours import EVERYWHERE, Behaviour
+from services.runtime.places import ROOT
 
-ROOT = Path(__file__).parents[3]
 DOCUMENT = ROOT / "docs" / "recorders.md"
 BEGIN, END = "<!-- begin: make recorder-docs -->", "<!-- end -->"
 

@@ -16,12 +16,13 @@ from services import cli
 from services.bench import clip, seal
 from services.bench.footage import encode
 from services.bench.recording import Recording
+from services.runtime.places import ROOT
 from services.runtime.stores import FolderStore
 from services.vault.packets import packet_hashes
 from services.vault.store import BUCKETS
 from services.vault.stores import open_store
 
-PAGE = (Path(__file__).parents[3] / "docs" / "capacity.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "capacity.md").read_text(encoding="utf-8")
 
 
 def measured(*arguments: str) -> dict[str, Any]:

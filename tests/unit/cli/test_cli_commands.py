@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 
 from services import cli
 from services.runtime.data_folder import only_process
+from services.runtime.places import ROOT
 from services.runtime.settings import Settings, variable
 from services.runtime.worker import discover
 
@@ -101,7 +102,7 @@ def test_the_demonstration_empties_no_folder_that_is_not_its_own(runner: CliRunn
 
 
 def test_the_settings_are_all_in_their_document() -> None:
-    told = (Path(__file__).parents[3] / "docs" / "settings.md").read_text(encoding="utf-8")
+    told = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
     missing = [
         variable(name)
         for name, field in Settings.model_fields.items()

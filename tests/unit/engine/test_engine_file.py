@@ -19,8 +19,9 @@ from services.engine.processing import incidents, jobs, messages
 from services.engine.state.instances import Instance
 from services.engine.state.statements import Statement
 from services.engine.state.store import FILE_NAME, Store
+from services.runtime.places import ROOT
 
-OLDEST = Path(__file__).parents[2] / "data" / "engine-first-schema.sql"
+OLDEST = ROOT / "tests" / "data" / "engine-first-schema.sql"
 STATES = ("definitions", "incidents", "instances", "jobs", "messages", "records", "signals", "timers")
 SCAN = re.compile(r"SCAN (?!CONSTANT ROW|.*USING .*INDEX)")
 

@@ -2,15 +2,15 @@
 
 import ast
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from services.portal.happenings import HAPPENINGS, said
 from services.register.integrity import DAMAGED, INTACT, UNFINISHED
 from services.register.stages import STAGES
+from services.runtime.places import ROOT
 
-SERVICES = Path(__file__).parents[3] / "services"
+SERVICES = ROOT / "services"
 # Written with a part that is filled in: what it may be.
 FILLED = {
     "{kind}-written": ("application-form-written", "retrieval-record-written"),

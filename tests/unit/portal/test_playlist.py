@@ -17,12 +17,13 @@ from vault_bench import Given, stream
 
 from services.portal import playlist
 from services.register.copies import Copy, Grant, Viewing
+from services.runtime.places import DEPLOY
 from services.runtime.spans import Span
 from services.vault.coverage import Coverage
 from services.vault.sealing import Sealed, seal
 from services.vault.store import Store
 
-MINUTE = Path(__file__).parents[3] / "deploy/demo/recordings/cam1/2026-11-24_22-46-07-242666.mp4"
+MINUTE = DEPLOY / "demo/recordings/cam1/2026-11-24_22-46-07-242666.mp4"
 START = datetime(2031, 3, 4, 9, tzinfo=UTC)
 
 

@@ -21,9 +21,10 @@ from services.recorders.layout import redate
 from services.recorders.registry import Bounded, open_recorder
 from services.runtime.errors import Fatal
 from services.runtime.metrics import REGISTRY
+from services.runtime.places import DEPLOY
 from services.runtime.spans import Span
 
-SAMPLES = Path(__file__).parents[3] / "deploy" / "demo" / "recordings"
+SAMPLES = DEPLOY / "demo" / "recordings"
 EVENING = datetime(2026, 11, 24, 22, 46, tzinfo=UTC)
 
 

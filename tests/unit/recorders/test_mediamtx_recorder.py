@@ -21,11 +21,12 @@ from services.recorders.registry import open_recorder
 from services.recorders.web import BrokenOff
 from services.runtime.addresses import Guard, parse_networks
 from services.runtime.errors import Fatal
+from services.runtime.places import ROOT
 from services.runtime.spans import Span
 from services.vault.coverage import FootageUnreadable, WrongFootage
 
 LOOPBACK = Guard(parse_networks("127.0.0.0/8"), ("http", "https"))
-TRUNCATED = Path(__file__).parents[2] / "data" / "mediamtx" / "get-answer-with-truncated-segment.mp4"
+TRUNCATED = ROOT / "tests" / "data" / "mediamtx" / "get-answer-with-truncated-segment.mp4"
 PAGE = Reply(b"<!DOCTYPE html><html><body>Sign in</body></html>" * 100, kind="text/html")
 ASKED = span(2, 22)
 

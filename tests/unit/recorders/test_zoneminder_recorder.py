@@ -25,12 +25,13 @@ from services.recorders.zoneminder import ZoneMinderRecorder
 from services.recorders.zoneminder_events import Row, placed, rows_of
 from services.runtime.addresses import Guard, parse_networks
 from services.runtime.errors import Fatal
+from services.runtime.places import ROOT
 from services.runtime.spans import Span
 from services.vault.coverage import FootageUnreadable, WrongFootage
 from services.vault.sealing import Sealed
 
 LOOPBACK = Guard(parse_networks("127.0.0.0/8"), ("http", "https"))
-DATA = Path(__file__).parents[2] / "data" / "zoneminder"
+DATA = ROOT / "tests" / "data" / "zoneminder"
 HALF = timedelta(milliseconds=500)
 OFF = 0.37  # seconds behind the whole second at which the camera begins
 PAGE = Reply(LOGIN_PAGE, 200, "text/html; charset=UTF-8")

@@ -3,10 +3,10 @@
 import hashlib
 import zlib
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
+from services.runtime.places import ROOT
 from services.vault.age import (
     Corrupt,
     HeaderInvalid,
@@ -19,7 +19,7 @@ from services.vault.age import (
     generate_identity,
 )
 
-VECTORS = Path(__file__).parents[2] / "data" / "age-vectors"
+VECTORS = ROOT / "tests" / "data" / "age-vectors"
 NAMES = sorted(path.name for path in VECTORS.iterdir() if path.name != "README.md")
 # A reader that goes from front to back gives out the first "last" chunk before it sees that more follows; ours, which
 # has seen the end, refuses that chunk too.

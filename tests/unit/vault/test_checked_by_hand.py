@@ -9,12 +9,13 @@ import pytest
 from seals import seal, signer
 from time_authority import Authority
 
+from services.runtime.places import ROOT
 from services.vault.envelopes import statement
 from services.vault.seal import Seal
 from services.vault.time_stamping import HttpTimeStamper
 from services.verifier.chains import seal_chain
 
-PAGE = (Path(__file__).parents[3] / "docs" / "sealing.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "sealing.md").read_text(encoding="utf-8")
 TOLD = statement({"a.pdf": "0" * 64}, "urn:footage-desk:document:v1", {"number": "SQ-1"})
 
 

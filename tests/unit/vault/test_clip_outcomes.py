@@ -12,6 +12,7 @@ from footage_maker import Camera, numbers_in, truncate
 from vault_bench import NOON, Bench, Given, assert_honest, at, given, span, stream, wanted
 
 from services.recorders.base import RecorderDown, Segment
+from services.runtime.places import DEPLOY, ROOT
 from services.runtime.spans import Span
 from services.vault.clip import Clip, Limits, UnsupportedFootage
 from services.vault.conveyor import in_own_thread
@@ -19,8 +20,8 @@ from services.vault.coverage import FootageMissing, FootageUnreadable, WrongFoot
 from services.vault.intake import ClipFailed
 from services.vault.packets import part_of
 
-DATA = Path(__file__).parents[2] / "data" / "mediamtx"
-SAMPLES = Path(__file__).parents[3] / "deploy" / "demo" / "recordings"
+DATA = ROOT / "tests" / "data" / "mediamtx"
+SAMPLES = DEPLOY / "demo" / "recordings"
 
 
 @pytest.mark.requirement("R32", "R36")
