@@ -145,7 +145,8 @@ def test_a_volume_of_somebody_else_is_told_in_a_sentence(image: Path, command: s
 def test_the_image_holds_models_and_words_and_no_tests_or_tools(image: Path) -> None:
     held = {path.name for path in image.iterdir()}
 
-    assert held == {"services", "bpmn", "deploy", "pyproject.toml", "README.md", "requirements.lock"}
+    legal = {"LICENSE", "NOTICE"}
+    assert held == {"services", "bpmn", "deploy", "pyproject.toml", "README.md", "requirements.lock", *legal}
     assert [path.name for path in (image / "deploy").iterdir()] == ["demo"]
     assert {path.name for path in (image / "bpmn").iterdir()} >= {"video-retrieval.bpmn", "review.bpmn"}
     assert list(image.rglob("*.po"))
