@@ -5,11 +5,9 @@ its own (Ed25519): that costs about as much, and proves no event without showing
 """
 
 import hashlib
-import os
 import random
 import statistics
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
@@ -18,7 +16,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from sqlalchemy import Column, Connection, Integer, LargeBinary, MetaData, String, Table
+from sqlalchemy import Column, Connection, Engine, Integer, LargeBinary, MetaData, String, Table
 
 from services.bench.figures import Peer, timed_now, told
 from services.keeping.books import snapshot
@@ -26,8 +24,7 @@ from services.keeping.trail_check import recompute
 from services.register import audit, audit_tree, schema
 from services.register.audit import AuditEvent
 from services.register.base import new_id
-from services.register.shared_commits import transactions
-from services.register.unit import Actor, Unit, connect
+from services.register.unit import Actor, Unit, connect, one_writer
 from services.runtime.errors import Fatal
 from services.verifier import merkle
 
@@ -72,9 +69,12 @@ def measure(url: str, *, events: int, appends: int, runs: int) -> dict[str, Any]
                 took = timed_now(partial(_append, connection, many, width))
                 together[f"appends_per_second_{width}_at_once"] = appends / took
             connection.rollback()
-            begin = transactions(engine)
+            writer = one_writer(engine)
             for clients in CLIENTS:
-                lasted = [timed_now(partial(_append_as_clients, begin, _events(appends), clients)) for _ in range(runs)]
+                lasted = [
+                    timed_now(partial(_append_as_clients, engine, writer, _events(appends), clients))
+                    for _ in range(runs)
+                ]
                 together[f"appends_per_second_{clients}_clients"] = appends / statistics.median(lasted)
             _fill(connection, events)
             connection.rollback()
@@ -117,13 +117,13 @@ def _append(connection: Connection, events: list[AuditEvent], width: int) -> Non
 
 
 def _append_as_clients(
-    begin: Callable[[], AbstractContextManager[Connection]], events: list[AuditEvent], clients: int
+    engine: Engine, writer: AbstractContextManager[object], events: list[AuditEvent], clients: int
 ) -> None:
     """Each client appends one event, and the next once that is on the disk; transactions as the register's units."""
 
     def append(own: list[AuditEvent]) -> None:
         for event in own:
-            with begin() as connection:
+            with writer, engine.begin() as connection:
                 audit_tree.append_in(connection, [event])
 
     with ThreadPoolExecutor(clients) as pool:
@@ -177,9 +177,9 @@ def _recompute(url: str) -> tuple[int, float, float]:
     """How many events, the seconds that it took, and those of the processor."""
     with snapshot(url) as connection:
         done: list[Any] = []
-        started = os.times()
+        started = time.process_time()
         seconds = timed_now(lambda: done.append(recompute(connection)))
-        processor = sum(os.times()[:4]) - sum(started[:4])  # of the helpers too
+        processor = time.process_time() - started
     if done[0].faults:
         raise Fatal(f"the trail that was measured is not sound: {done[0].faults[0]}")
     return done[0].size, seconds, processor

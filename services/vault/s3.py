@@ -1,18 +1,21 @@
 """Object storage on an S3 server with object lock (MinIO and its like), through minio-py."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
+from typing import BinaryIO
 
 from minio import Minio
 from minio.commonconfig import COMPLIANCE, ENABLED, Tags
 from minio.datatypes import Object
 from minio.error import S3Error
+from minio.helpers import ObjectWriteResult
 from minio.retention import Retention
 
 from services.runtime.stores import S3Store as Place
+from services.vault import s3_parts
 from services.vault.s3_answers import LOCKED, MISSING, answers
 from services.vault.s3_client import READ_SECONDS, make_client
-from services.vault.s3_parts import Upload
 from services.vault.store import (
     BUCKETS,
     OCTETS,
@@ -28,6 +31,7 @@ from services.vault.store import (
     check_place,
     check_range,
     check_tags,
+    discard,
 )
 
 _META = "x-amz-meta-"
@@ -74,11 +78,35 @@ class S3Store:
         # minio-py cannot send If-None-Match, so this look and the attempt's own key keep objects whole.
         if self._versions(bucket, key):
             raise StoreConflict(f"{bucket}/{key} is there already and is never overwritten: store under another key.")
-        upload = Upload(self._client, self._server, self._name(bucket), key, f"write {bucket}/{key}")
-        named = {_META + name: value for name, value in metadata.items()}
-        done = upload.put(source, metadata=named, legal_hold=legal_hold, content_type=content_type)
+        act = f"write {bucket}/{key}"
+
+        def send(file: BinaryIO) -> ObjectWriteResult:
+            with answers(self._server, act):
+                return self._client.put_object(
+                    self._name(bucket),
+                    key,
+                    file,
+                    -1,
+                    content_type,
+                    metadata={_META + name: value for name, value in metadata.items()},
+                    part_size=s3_parts.PART_BYTES,
+                    num_parallel_uploads=1,
+                    legal_hold=legal_hold,
+                )
+
+        try:
+            done, size = s3_parts.put(source, send)
+        except StoreDown:
+            raise  # minio-py has tried to abort the upload; whoever retries sweeps this key first
+        except BaseException:
+            with suppress(StoreDown, StoreRefused):
+                discard(self, bucket, key)
+            raise
+        if done.etag is None:  # an error may come with the status 200, once the server has begun to answer
+            self.sweep(bucket, key)
+            raise StoreDown(f"the store at {self._server} could not {act} for now: it did not put its parts together.")
         version = done.version_id or self._only_version(bucket, key)
-        return Stored(bucket, key, version, done.size, done.etag)
+        return Stored(bucket, key, version, size, done.etag)
 
     def get(
         self, bucket: str, key: str, *, offset: int = 0, length: int | None = None, version_id: str | None = None
@@ -171,7 +199,9 @@ class S3Store:
     def sweep(self, bucket: str, key: str) -> int:
         check_place(bucket, key)
         with answers(self._server, f"sweep {bucket}/{key}"):
-            # By exact key: MinIO lists no unfinished upload under a mere prefix. minio-py has no public call for it.
+            # By exact key: MinIO lists no unfinished upload under a mere prefix. For neither S3's ListMultipartUploads
+            # nor its AbortMultipartUpload has minio-py 7.2.20 a public call: Minio._list_multipart_uploads and
+            # Minio._abort_multipart_upload are the only private ones that are used.
             listed = self._client._list_multipart_uploads(self._name(bucket), prefix=key)
             left = [upload.upload_id for upload in listed.uploads if upload.object_name == key and upload.upload_id]
             for upload_id in left:

@@ -1,12 +1,11 @@
-"""HTTP in a thread of its own: bodies however they are framed, what breaks behind good bytes, and threads that end."""
+"""HTTP as it is spoken to recorders: bodies however they are framed, what breaks, what is let go."""
 
 import asyncio
 import socket
 import ssl
 import struct
-import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +13,17 @@ import httpx
 import pytest
 from notice_servers import certificate
 
-from services.runtime.wire import PIECE, Wire
+from services.runtime.addresses import Guard, guarded_client, parse_networks
 
-BODY = bytes(range(256)) * 8192 * 2  # some pieces
+LOOPBACK = Guard(parse_networks("127.0.0.0/8"), ("http", "https"))
+BODY = bytes(range(256)) * 8192 * 2
 TOLD = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n"
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Coroutine[Any, Any, None]]
 
 
 @asynccontextmanager
 async def client_of(
-    serve: Serve, *, tls: tuple[ssl.SSLContext, ssl.SSLContext] | None = None, heads: list[bytes] | None = None
+    serve: Serve, *, tls: ssl.SSLContext | None = None, heads: list[bytes] | None = None
 ) -> AsyncIterator[Any]:
     """A client of a server that does this with each connection whose request has come."""
 
@@ -38,22 +38,13 @@ async def client_of(
         finally:
             writer.close()
 
-    server = await asyncio.start_server(answer, "127.0.0.1", 0, ssl=tls[0] if tls else None)
+    server = await asyncio.start_server(answer, "127.0.0.1", 0, ssl=tls)
     port = server.sockets[0].getsockname()[1]
-    base = f"{'https' if tls else 'http'}://127.0.0.1:{port}"
-    trust = tls[1] if tls else ssl.create_default_context()
-    async with httpx.AsyncClient(transport=Wire(trust), base_url=base, timeout=5) as client:
+    async with guarded_client(LOOPBACK, timeout=5) as client:
+        client.base_url = httpx.URL(f"{'https' if tls else 'http'}://127.0.0.1:{port}")
         yield client
     server.close()
     await server.wait_closed()
-
-
-async def no_threads() -> None:
-    """Wait until the threads have ended: nothing but their connection held them."""
-    for thread in threading.enumerate():
-        if thread.name == "wire":
-            await asyncio.to_thread(thread.join, 4)
-            assert not thread.is_alive()
 
 
 def sends(*parts: bytes) -> Serve:
@@ -83,7 +74,6 @@ def chunked(body: bytes) -> bytes:
 async def test_a_body_is_what_was_sent_however_it_is_framed(answer: bytes) -> None:
     async with client_of(sends(answer)) as client:
         assert (await client.get("/")).content == BODY
-    await no_threads()
 
 
 @pytest.mark.parametrize(("method", "status"), [("HEAD", "200 OK"), ("GET", "204 No Content"), ("GET", "304 Same")])
@@ -108,7 +98,6 @@ async def test_a_head_that_leaves_the_end_of_its_body_open_is_no_answer(head: by
     async with client_of(sends(b"HTTP/1.1 200 OK\r\n" + head + b"\r\n\r\nbody")) as client:
         with pytest.raises(httpx.RemoteProtocolError):
             await client.get("/")
-    await no_threads()
 
 
 async def test_another_protocol_is_no_answer() -> None:
@@ -138,10 +127,10 @@ async def test_headers_go_and_come_as_they_are() -> None:
     assert response.extensions["reason_phrase"] == b"F\xfcr dich"
 
 
-async def test_tls_is_read_in_its_small_records(tmp_path: Path) -> None:
+async def test_tls_is_read_in_its_small_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = certificate(tmp_path)
-    trust = ssl.create_default_context(cafile=made.authority)
-    async with client_of(sends(TOLD % len(BODY), BODY), tls=(made.context, trust)) as client:
+    monkeypatch.setenv("SSL_CERT_FILE", str(made.authority))
+    async with client_of(sends(TOLD % len(BODY), BODY), tls=made.context) as client:
         assert (await client.get("/")).content == BODY
 
 
@@ -166,34 +155,44 @@ async def test_what_came_is_there_before_a_connection_breaks(head: bytes) -> Non
         with pytest.raises((httpx.ReadError, httpx.RemoteProtocolError)):
             await read(response)
     assert bytes(got) == BODY
-    await no_threads()
 
 
-async def test_a_body_that_nobody_reads_to_its_end_holds_no_thread() -> None:
-    async with client_of(sends(TOLD % (64 * PIECE), *[bytes(PIECE)] * 64)) as client:
+async def test_the_connection_of_a_body_that_nobody_reads_to_its_end_is_closed() -> None:
+    async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(TOLD % (1 << 40))
+        with suppress(ConnectionError):
+            while True:
+                writer.write(BODY)
+                await writer.drain()
+        closed.set()
+
+    closed = asyncio.Event()
+    async with client_of(serve) as client:
         async with client.stream("GET", "/") as response:
             async for _ in response.aiter_bytes():
                 break
-        await no_threads()
+        async with asyncio.timeout(5):
+            await closed.wait()
 
 
 @pytest.mark.parametrize("begun", [b"", TOLD % 9 + b"few"], ids=["before the head", "in the body"])
-async def test_one_who_waits_no_longer_holds_no_thread(begun: bytes) -> None:
-    async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def test_the_connection_of_one_who_waits_no_longer_is_closed(begun: bytes) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(begun)
         await writer.drain()
         came.set()
-        await over.wait()
+        if await reader.read() == b"":
+            closed.set()
 
-    came, over = asyncio.Event(), asyncio.Event()
+    came, closed = asyncio.Event(), asyncio.Event()
     async with client_of(serve) as client:
         asking = asyncio.create_task(client.get("/"))
         await came.wait()
         asking.cancel()
         with pytest.raises(asyncio.CancelledError):
             await asking
-        await no_threads()
-        over.set()
+        async with asyncio.timeout(5):
+            await closed.wait()
 
 
 @pytest.mark.parametrize("begun", [b"", TOLD % 9 + b"few"], ids=["before the head", "in the body"])

@@ -1,0 +1,72 @@
+"""A put through minio-py's own call: in order, with little read ahead, and never on once it has failed."""
+
+import random
+from typing import BinaryIO
+
+import pytest
+
+from services.vault import s3_parts
+
+PART = s3_parts.PART_BYTES
+SIZE = 3 * PART + 5
+
+
+class Source:
+    """Gives ``data`` in rooms of any size, and raises ``failure`` at its end."""
+
+    def __init__(self, data: bytes, failure: BaseException | None = None) -> None:
+        self.data = memoryview(data)
+        self.given = 0
+        self._failure = failure
+        self._chance = random.Random(1)  # noqa: S311 - sizes, no secret
+
+    def readinto(self, room: memoryview, /) -> int:
+        size = min(self._chance.randint(1, len(room)), len(self.data) - self.given)
+        if not size and self._failure is not None:
+            raise self._failure
+        room[:size] = self.data[self.given : self.given + size]
+        self.given += size
+        return size
+
+
+def test_what_is_sent_is_what_the_source_gave() -> None:
+    data, sent = random.Random(2).randbytes(SIZE), []  # noqa: S311 - only to be told apart
+
+    def put_object(file: BinaryIO) -> None:
+        sent.append(file.read(PART + 1))
+        while more := file.read(PART):
+            sent.append(more)
+
+    assert s3_parts.put(Source(data), put_object) == (None, SIZE)
+    assert [len(one) for one in sent] == [PART + 1, PART, PART, 4]
+    assert b"".join(sent) == data
+
+
+def test_a_source_whose_upload_has_failed_is_read_no_further() -> None:
+    source = Source(bytes(SIZE))
+
+    def put_object(file: BinaryIO) -> None:
+        file.read(1000)
+        raise OSError("the server went away")
+
+    with pytest.raises(OSError, match="the server went away"):
+        s3_parts.put(source, put_object)
+    assert source.given < PART
+
+
+@pytest.mark.parametrize("failure", [OSError("the recorder went away"), KeyboardInterrupt()])
+def test_what_the_source_raises_ends_the_upload_and_is_raised(failure: BaseException) -> None:
+    seen: list[Exception] = []
+
+    def put_object(file: BinaryIO) -> None:
+        try:
+            while file.read(PART):
+                pass
+        except Exception as error:
+            seen.append(error)
+            raise
+
+    with pytest.raises(type(failure)) as raised:
+        s3_parts.put(Source(bytes(SIZE), failure), put_object)
+    assert raised.value is failure
+    assert [type(one) for one in seen] == [s3_parts.SourceFailed]
