@@ -14,6 +14,8 @@ from services.keeping.books import snapshot
 from services.keeping.trail_parts import Part, Task, recompute_part
 from services.vault.log_key import LogKey
 
+pytestmark = pytest.mark.both_databases
+
 TASKS = [Task(0, 4, [1, 4], 50), Task(4, 8, [8], 50), Task(8, 11, [10, 11], 50)]
 FAULTS = [
     "event 6: its column subject_kind says 'another', its entry 'test'",

@@ -20,6 +20,8 @@ from services.runtime.engine_client import NotLetIn, PyzeebeEngineClient
 from services.runtime.errors import Fatal, Retryable
 from services.runtime.logs import get_logger
 
+pytestmark = pytest.mark.both_databases
+
 MINUTE = timedelta(minutes=1)
 
 
