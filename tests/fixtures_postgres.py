@@ -63,7 +63,7 @@ class Server:
             engine.dispose()
             self._has_template = True
         name = f"test_{secrets.token_hex(6)}"
-        # To copy files is 19 times faster than to migrate, and three times faster than to copy through the log.
+        # Copied without the log, on a server that flushes nothing: 19 times faster than to migrate on one that does.
         self.execute(f"CREATE DATABASE {name}" + f" TEMPLATE {MIGRATED} STRATEGY FILE_COPY" * migrated)
         self._made.append(name)
         return self._address(name)

@@ -1,6 +1,6 @@
 """Stages that a test process reaches once, and copies for each test that begins there.
 
-To lead a case to a stage takes from a tenth of a second to some seconds of the processor, to copy its files little.
+To lead a case of the custody desk to the loan takes 0.2 s of the processor, beside a few files to copy.
 What is made has to be closed before it is copied, so that no part of it is still in a process's memory.
 """
 
