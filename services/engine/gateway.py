@@ -81,7 +81,8 @@ class Gateway(rpc.GatewayServicer):
         created, result = await self._writer.submit_awaited(command)
         seconds = request.requestTimeout / 1000 if request.requestTimeout > 0 else _RESULT_SECONDS
         try:
-            variables = await asyncio.wait_for(asyncio.shield(result), seconds)
+            async with asyncio.timeout(seconds):
+                variables = await asyncio.shield(result)
         except TimeoutError:
             text = f"Process instance {created.key} has started but did not end within {seconds:g} s."
             await context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, text)

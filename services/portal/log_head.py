@@ -15,6 +15,7 @@ from services.register.unit import Actor, Register
 from services.runtime.errors import Fatal, Retryable
 from services.runtime.logs import get_logger
 from services.runtime.threads import run_in_thread
+from services.runtime.waiting import set_within
 from services.vault.envelopes import TimeStamper
 from services.vault.log_key import LogKey
 from services.vault.store import Store, StoreConflict, StoreLocked
@@ -54,8 +55,7 @@ class LogHead:
             turned.clear()
             await self.sign()
             await self.anchor()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(turned.wait(), self._every.total_seconds())
+            await set_within(turned, self._every.total_seconds())
 
     async def sign(self) -> AuditCheckpoint | None:
         """Sign what has come since; None where nothing has, or where it failed: that is logged, and shows as lag."""

@@ -20,6 +20,7 @@ from services.register.unit import Actor, Register
 from services.runtime.errors import Retryable
 from services.runtime.failures import stack
 from services.runtime.logs import get_logger
+from services.runtime.waiting import set_within
 
 log = get_logger(__name__)
 ACTOR = Actor("system", "round")
@@ -52,8 +53,7 @@ class Round:
                 self._wake.clear()
                 with suppress(Retryable):  # a register that is away shows in its own check
                     await self.ask_due()
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), LOOK.total_seconds())
+                await set_within(self._wake, LOOK.total_seconds())
         finally:
             for task in self._tasks:
                 task.cancel()

@@ -5,7 +5,6 @@ expires there within the hour.
 """
 
 import asyncio
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -19,6 +18,7 @@ from services.runtime.engine_client import EngineClient, NotLetIn
 from services.runtime.errors import Fatal, Retryable
 from services.runtime.failures import stack
 from services.runtime.logs import get_logger, log_context
+from services.runtime.waiting import set_within
 
 log = get_logger(__name__)
 ACTOR = Actor("system", "relay")
@@ -64,8 +64,7 @@ class Relay:
             except Retryable as error:
                 log.warning("the outbox waits", cause=str(error))
                 await asyncio.sleep(PAUSE_SECONDS)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), LOOK_SECONDS)
+            await set_within(self._wake, LOOK_SECONDS)
 
     def wake(self) -> None:
         """Look now: there is a message, or the clock was turned. Call it on the event loop."""

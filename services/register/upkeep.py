@@ -8,6 +8,7 @@ from datetime import timedelta
 from services.register import joint
 from services.register.unit import Actor, Register
 from services.runtime.errors import Retryable
+from services.runtime.waiting import set_within
 
 ACTOR = Actor("system", "upkeep")
 EVERY = timedelta(minutes=1)
@@ -24,5 +25,4 @@ async def keep_tending(register: Register, on_turn: list[Callable[[], None]]) ->
         turned.clear()
         with suppress(Retryable):
             await register.run(ACTOR, joint.tend)
-        with suppress(TimeoutError):
-            await asyncio.wait_for(turned.wait(), EVERY.total_seconds())
+        await set_within(turned, EVERY.total_seconds())

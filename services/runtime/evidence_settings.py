@@ -1,11 +1,11 @@
 """The settings of what makes evidence: the audit trail's log, its signed heads and where they lie under a lock."""
 
-import ssl
 from datetime import timedelta
-from pathlib import Path
 
-from pydantic import Field, field_validator
+from pydantic import Field
 from pydantic_settings import BaseSettings
+
+from services.runtime.ca_file import CaFile
 
 
 class EvidenceSettings(BaseSettings):
@@ -36,15 +36,6 @@ class EvidenceSettings(BaseSettings):
         description="the address of a time-stamping authority (RFC 3161), such as http://timestamp.example/; what is "
         "sealed then bears its stamp",
     )
-    time_stamp_trusted_file: Path | None = Field(
+    time_stamp_trusted_file: CaFile | None = Field(
         None, description="a PEM file with the certificates that have to vouch for the time-stamping authority"
     )
-
-    @field_validator("time_stamp_trusted_file")
-    @classmethod
-    def _trusted_can_be_read(cls, file: Path | None) -> Path | None:
-        try:
-            ssl.create_default_context(cafile=file)
-        except OSError as error:
-            raise ValueError(f"it cannot be read: {error.strerror or error}") from error
-        return file

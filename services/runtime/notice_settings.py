@@ -3,12 +3,12 @@
 import base64
 import binascii
 import re
-import ssl
-from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings
+
+from services.runtime.ca_file import CaFile
 
 # An address that needs no quoting in a header and no extension of the mail server's.
 MAIL_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?")
@@ -28,14 +28,14 @@ class NoticeSettings(BaseSettings):
     smtp_user: str | None = Field(None, description="the name by which the mail server knows this portal")
     smtp_password: SecretStr | None = Field(None, description="the password to it")
     smtp_sender: str | None = Field(None, description="the address that mails come from, such as desk@footage.example")
-    smtp_ca_file: Path | None = Field(None, description="a PEM file with the mail server's certificate authority")
+    smtp_ca_file: CaFile | None = Field(None, description="a PEM file with the mail server's certificate authority")
     webhook_url: str | None = Field(
         None, description="the address that is told of every notice in JSON, such as https://chat.example/notices"
     )
     webhook_secret: SecretStr | None = Field(
         None, description="24 to 64 random bytes in Base64, by which the receiver knows us: openssl rand -base64 32"
     )
-    webhook_ca_file: Path | None = Field(None, description="a PEM file with the webhook's certificate authority")
+    webhook_ca_file: CaFile | None = Field(None, description="a PEM file with the webhook's certificate authority")
     notice_seconds: float = Field(
         10, gt=0, le=MOST_SECONDS, description="seconds that a mail server or webhook may take to answer, such as 10"
     )
@@ -46,15 +46,6 @@ class NoticeSettings(BaseSettings):
         if address is not None and not MAIL_ADDRESS.fullmatch(address):
             raise ValueError("it is no bare mail address")
         return address
-
-    @field_validator("smtp_ca_file", "webhook_ca_file")
-    @classmethod
-    def _authority_of_notices_can_be_read(cls, file: Path | None) -> Path | None:
-        try:
-            ssl.create_default_context(cafile=file)
-        except OSError as error:
-            raise ValueError(f"it cannot be read: {error.strerror or error}") from error
-        return file
 
     @field_validator("webhook_url")
     @classmethod

@@ -1,13 +1,13 @@
 """The settings by which people sign in at the organisation's OpenID Connect provider; none by default."""
 
 import ipaddress
-import ssl
-from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings
+
+from services.runtime.ca_file import CaFile
 
 
 class ProviderSettings(BaseSettings):
@@ -28,7 +28,7 @@ class ProviderSettings(BaseSettings):
         pattern="^[A-Za-z0-9_.:/-]{1,200}$",
         description="the claim with the person's login in the books; people must not be able to change it themselves",
     )
-    oidc_ca_file: Path | None = Field(None, description="a PEM file with the provider's certificate authority")
+    oidc_ca_file: CaFile | None = Field(None, description="a PEM file with the provider's certificate authority")
     oidc_name: str | None = Field(
         None, min_length=1, max_length=40, description="the provider's name on the sign-in page, such as 统一身份认证"
     )
@@ -51,15 +51,6 @@ class ProviderSettings(BaseSettings):
         if "openid" not in scopes.split():
             raise ValueError("openid is missing")
         return " ".join(scopes.split())
-
-    @field_validator("oidc_ca_file")
-    @classmethod
-    def _authority_of_the_provider_can_be_read(cls, file: Path | None) -> Path | None:
-        try:
-            ssl.create_default_context(cafile=file)
-        except OSError as error:
-            raise ValueError(f"it cannot be read: {error.strerror or error}") from error
-        return file
 
     @model_validator(mode="after")
     def _provider_is_whole(self) -> Self:

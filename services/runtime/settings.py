@@ -6,7 +6,6 @@ Names have the prefix ``FOOTAGE_DESK_``; the engine's are the ones that Camunda'
 
 import difflib
 import os
-import ssl
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -19,6 +18,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from services.runtime.addresses import parse_networks
+from services.runtime.ca_file import CaFile
 from services.runtime.evidence_settings import EvidenceSettings
 from services.runtime.notice_settings import NoticeSettings
 from services.runtime.provider_settings import ProviderSettings
@@ -85,7 +85,7 @@ class Settings(NoticeSettings, ProviderSettings, EvidenceSettings):
     store_secure: bool = Field(True, description="true for TLS, or false")
     store_region: str | None = Field(None, description="the S3 region, such as us-east-1")
     store_prefix: str = Field("footage-desk", description="the beginning of every bucket's name")
-    store_ca_file: Path | None = Field(None, description="a PEM file with the S3 server's certificate authority")
+    store_ca_file: CaFile | None = Field(None, description="a PEM file with the S3 server's certificate authority")
     replica_folder: Path | None = Field(None, description="a folder for backups, on another disk than the store")
     replica_endpoint: str | None = Field(None, description="host and port of another S3 server, without https://")
     replica_access_key: str | None = Field(None, description="the S3 access key")
@@ -93,7 +93,7 @@ class Settings(NoticeSettings, ProviderSettings, EvidenceSettings):
     replica_secure: bool = Field(True, description="true for TLS, or false")
     replica_region: str | None = Field(None, description="the S3 region, such as us-east-1")
     replica_prefix: str = Field("footage-desk-replica", description="the beginning of every bucket's name")
-    replica_ca_file: Path | None = Field(None, description="a PEM file with the S3 server's certificate authority")
+    replica_ca_file: CaFile | None = Field(None, description="a PEM file with the S3 server's certificate authority")
 
     portal_host: str = Field("127.0.0.1", description="the address on which the portal listens")
     portal_port: Port = Field(8080, description="a port from 0 to 65535 (0 takes a free one)")
@@ -194,15 +194,6 @@ class Settings(NoticeSettings, ProviderSettings, EvidenceSettings):
         if not known:
             raise ValueError("the databases known are postgresql+psycopg and sqlite")
         return url
-
-    @field_validator("store_ca_file", "replica_ca_file")
-    @classmethod
-    def _authority_can_be_read(cls, file: Path | None) -> Path | None:
-        try:
-            ssl.create_default_context(cafile=file)
-        except OSError as error:
-            raise ValueError(f"it cannot be read: {error.strerror or error}") from error
-        return file
 
     @field_validator("store_endpoint", "replica_endpoint")
     @classmethod

@@ -12,6 +12,7 @@ from services.register import progress
 from services.register.attempts import NoLongerWanted, Purpose
 from services.register.unit import Actor, Register
 from services.runtime.errors import Outcome, Retryable
+from services.runtime.waiting import set_within
 
 EVERY = 1.0  # seconds between two writes
 
@@ -108,8 +109,7 @@ async def watched(
 
 async def _keep_writing(row: _Row, gauge: Gauge, done: asyncio.Event, every: float) -> None:
     while not done.is_set():
-        with suppress(TimeoutError):
-            await asyncio.wait_for(done.wait(), every)
+        await set_within(done, every)
         news = gauge.news()
         if news is not None and not done.is_set():
             with suppress(Retryable):  # a reading that is lost is made good by the next one

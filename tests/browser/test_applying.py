@@ -8,10 +8,10 @@ from urllib.parse import unquote_plus
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect
+from portal_client import portal_over
 from review_desk import PASSWORD, ReviewDesk
 from served import served
 
-from services.portal.app import create_app
 from services.register.applications import Application
 from services.register.cameras import Camera, Recorder
 from services.register.unit import Unit
@@ -67,7 +67,7 @@ def drafter(tmp_path: Path, browser: Browser) -> Iterator[Drafter]:
         "recorders": lambda *_: Half(),
         "models": models.read(sorted(bpmn.glob("*.bpmn"))),
     }
-    with served(create_app(dependencies)) as address:
+    with served(portal_over(dependencies)) as address:
         context = browser.new_context(base_url=address, viewport={"width": 1280, "height": 900})
         assert context.request.post("/api/sign-in", data={"login": "drafter", "password": PASSWORD}).ok
         drafter = Drafter(desk, context, context.new_page())

@@ -8,11 +8,10 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from engine_looked_at import with_one_stuck
 from playwright.sync_api import Browser, Page, expect
-from portal_client import MODELS
+from portal_client import MODELS, portal_over
 from review_desk import PASSWORD, ReviewDesk
 from served import served
 
-from services.portal.app import create_app
 from services.runtime.settings import Settings
 
 PICTURES = os.environ.get("FOOTAGE_DESK_TEST_PICTURES")
@@ -24,7 +23,7 @@ def address(tmp_path: Path) -> Iterator[str]:
     desk = ReviewDesk(f"sqlite:///{tmp_path / 'register.db'}")
     engine, _keys = with_one_stuck()
     given = {"register": desk.register, "settings": Settings(data_dir=tmp_path), "models": MODELS, "engine": engine}
-    with served(create_app(given)) as address:
+    with served(portal_over(given)) as address:
         yield address
     desk.close()
 

@@ -9,10 +9,10 @@ import pytest
 from lent_case import offered
 from main_job import Somebody
 from playwright.sync_api import Browser, Page, expect
+from portal_client import portal_over
 from review_desk import PASSWORD, ReviewDesk
 from served import served
 
-from services.portal.app import create_app
 from services.register import filing, signed_acts
 from services.register.passkeys import Passkey
 from services.register.reviews import Decision
@@ -57,7 +57,7 @@ def browsers(tmp_path: Path, desk: ReviewDesk, browser: Browser) -> Iterator[Cal
         "recorders": lambda *_: Whole(),
         "models": models.read(sorted(bpmn.glob("*.bpmn"))),
     }
-    app = create_app(dependencies)
+    app = portal_over(dependencies)
     with served(app) as address:
         # browsers give no passkeys at a bare address
         origin = f"http://localhost:{urlsplit(address).port}"

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
+from portal_client import portal_over
 from real_provider import CLIENT, SECRET, real_provider
 from review_desk import PASSWORD, ReviewDesk
 from served import served
 from starlette.types import Receive, Scope, Send
 
-from services.portal.app import create_app
 from services.portal.provider.provider import Provider
 from services.register.identities import Identity
 from services.runtime.clock import SystemClock
@@ -56,7 +56,7 @@ def settings(desk: ReviewDesk, tmp_path_factory: pytest.TempPathFactory) -> Iter
             allowed_networks=NETWORKS,
         )
         provider = Provider(settings, desk.register.real)
-        later.app = create_app({"register": desk.register, "settings": settings, "provider": provider})
+        later.app = portal_over({"register": desk.register, "settings": settings, "provider": provider})
         yield settings
 
 

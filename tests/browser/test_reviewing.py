@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
+from portal_client import portal_over
 from review_desk import PASSWORD, ReviewDesk
 from served import served
 
-from services.portal.app import create_app
 from services.register.reviews import Decision
 from services.runtime import models
 from services.runtime.places import BPMN
@@ -52,7 +52,7 @@ def reviewer(tmp_path: Path, browser: Browser) -> Iterator[Reviewer]:
         "recorders": lambda *_: Whole(),
         "models": models.read(sorted(bpmn.glob("*.bpmn"))),
     }
-    with served(create_app(dependencies)) as address:
+    with served(portal_over(dependencies)) as address:
         context = browser.new_context(base_url=address, viewport={"width": 390, "height": 844})
         assert context.request.post("/api/sign-in", data={"login": "reviewer", "password": PASSWORD}).ok
         reviewer = Reviewer(desk, context, context.new_page())

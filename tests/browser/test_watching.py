@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from custody_desk import PASSWORD, Desk, film
 from playwright.sync_api import Browser, Page, expect
+from portal_client import portal_over
 from served import served
 
-from services.portal.app import create_app
 from services.register.copies import Copy, Grant, Viewing
 from services.runtime.settings import Settings
 
@@ -46,7 +46,7 @@ def watching(tmp_path: Path, browser: Browser) -> Iterator[Watching]:
     with ThreadPoolExecutor(1) as aside:  # Playwright's own loop runs in this thread
         aside.submit(asyncio.run, desk.case("yard").lend()).result()
     [copy] = desk.rows(Copy)
-    with served(create_app({**desk.worker, "settings": Settings(data_dir=desk.root)})) as address:
+    with served(portal_over({**desk.worker, "settings": Settings(data_dir=desk.root)})) as address:
         context = browser.new_context(base_url=address, viewport={"width": 1280, "height": 900})
         context.add_cookies([{"name": "footage_desk_language", "value": "en", "url": address}])
         signed_in = context.request.post("/api/sign-in", data={"login": "custodian", "password": PASSWORD})

@@ -17,34 +17,16 @@ from whole_house import Places, prepare_books
 
 ADDRESS, CLOCK = "ZEEBE_ADDRESS", "ZEEBE_CLOCK"
 NO_BROKER = f"{ADDRESS} and {CLOCK} are not both set: set them to a broker's gateway and to the base of its clock."
-VISITS = "test_visited_elements.py"
 SCENARIOS = "test_golden_on_broker.py"  # needs no clock, though it uses one
-OTHERS = (  # no traces of theirs are kept
-    "test_golden_scenarios.py",
-    "test_golden_differences.py",
-    SCENARIOS,
-    "test_kill_points.py",
-    "test_engine_apart.py",
-)
-
-_left_out = pytest.StashKey[bool]()
 
 
-def pytest_deselected(items: list[pytest.Item]) -> None:
-    for item in items:
-        if item.path.parent == Path(__file__).parent and item.path.name not in OTHERS:
-            item.config.stash[_left_out] = True
-
-
-@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """The count of what was visited comes last; tests that were asked for by the marker need a broker."""
+    """Tests that were asked for by the marker need a broker."""
     asked_for_broker = config.getoption("markexpr") == "zeebe"
     if asked_for_broker and _broker() is None:
         for item in items:
             if item.path.name != SCENARIOS:
                 item.add_marker(pytest.mark.skip(reason=NO_BROKER))
-    items.sort(key=lambda item: item.path.name == VISITS)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -55,17 +37,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if told:
         terminalreporter.section("compared in part")
         terminalreporter.write_line("\n".join(told))
-
-
-@pytest.fixture
-def all_ran(request: pytest.FixtureRequest) -> None:
-    """Skips where tests of the processes were left out of this run, or ran on another engine."""
-    here = {path.name for path in Path(__file__).parent.glob("test_*.py")}.difference(OTHERS)
-    ran = {item.path.name for item in request.session.items if item.path.parent == Path(__file__).parent}
-    if _broker() is not None:
-        pytest.skip("a broker elsewhere gives no records")
-    if here - ran or request.config.stash.get(_left_out, False):
-        pytest.skip("not all process tests were asked for")
 
 
 def _broker() -> Broker | None:

@@ -197,7 +197,8 @@ class ApartRun(Run):
             if part.process.returncode is None:
                 part.process.terminate()
                 try:
-                    await asyncio.wait_for(part.process.wait(), 20)
+                    async with asyncio.timeout(20):
+                        await part.process.wait()
                 except TimeoutError:
                     part.process.kill()
                     await part.process.wait()

@@ -92,7 +92,8 @@ class Run:
             if self._process is not None:
                 # A broken call means that the house is dying; a slow one is alive still.
                 try:
-                    await asyncio.wait_for(self._process.wait(), 10)
+                    async with asyncio.timeout(10):
+                        await self._process.wait()
                 except TimeoutError:
                     return False
         return False
@@ -285,7 +286,8 @@ class Run:
         if process.returncode is None:
             process.terminate()
             try:
-                await asyncio.wait_for(process.wait(), 20)
+                async with asyncio.timeout(20):
+                    await process.wait()
             except TimeoutError:
                 process.kill()
                 await process.wait()

@@ -2,8 +2,8 @@
 
 import httpx
 from custody_desk import PASSWORD, Desk
+from portal_client import portal_over
 
-from services.portal.app import create_app
 from services.runtime.settings import Settings
 
 
@@ -15,7 +15,7 @@ class Browser:
 
     @classmethod
     async def of(cls, desk: Desk, login: str, **dependencies: object) -> "Browser":
-        app = create_app({**desk.worker, "settings": Settings(data_dir=desk.root), **dependencies})
+        app = portal_over({**desk.worker, "settings": Settings(data_dir=desk.root), **dependencies})
         client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://desk")
         answer = await client.post("/api/sign-in", json={"login": login, "password": PASSWORD})
         client.headers["X-CSRF-Token"] = answer.json()["csrfToken"]

@@ -4,21 +4,24 @@ What the approvals write (reviews, decisions, the filed form) is put into the bo
 own.
 """
 
+import asyncio
 import hashlib
 import itertools
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import quote
 
 from argon2 import PasswordHasher
 from footage_maker import Camera as FilmedCamera
 from new_books import lay_out
+from snapshots import copy_stage
 
 from services.recorders.registry import open_recorder
 from services.register import attempts, copies, documents, hand_overs, masters, preservations, returns, scopes
@@ -76,7 +79,9 @@ class Desk:
     def __post_init__(self) -> None:
         self.clock = FixedClock(NOON)
         self.recordings = self.root / "recorder"
-        shutil.copytree(self.footage, self.recordings)
+        copied = self.recordings.exists()
+        if not copied:
+            shutil.copytree(self.footage, self.recordings)
         self.register = Register(self.database_url or f"sqlite:///{self.root / 'books.db'}", self.clock, self.rules)
         lay_out(self.register)
         self.store = open_store(FolderStore(self.root / "store", "t"), self.clock)
@@ -87,8 +92,30 @@ class Desk:
         self.loan_keys = LoanKeys(self.root / "loans")
         self.seal = Seal(ensure_seal_key(self.root / "seal", "本单位", datetime.now(UTC)))
         self.recorders = open_recorder
-        self.do(_people)
-        self.do(_cameras, self.recordings)
+        if copied:
+            self.change(Recorder, "recorder", configuration={"root": str(self.recordings)})
+        else:
+            self.do(_people)
+            self.do(_cameras, self.recordings)
+
+    @classmethod
+    def at_stage(
+        cls, stage: Literal["offer", "lend"], root: Path, footage: Path, *channels: str, **values: Any
+    ) -> "Case":
+        """The case of a desk that has come so far: led there once in a process, and copied to ``root``."""
+
+        def lead(folder: Path) -> tuple[str, int]:
+            desk = cls(folder, footage)
+            case = desk.case(*channels, **values)
+            act: Callable[[], Coroutine[Any, Any, str]] = getattr(case, stage)
+            with ThreadPoolExecutor(1) as aside:  # a test's own loop may run in this thread
+                aside.submit(asyncio.run, act()).result()
+            desk.register.close()
+            return case.id, next(desk.keys)
+
+        key = (cls, stage, footage, channels, tuple(sorted(values.items())))
+        case_id, next_key = copy_stage(key, root, lead)
+        return Case(cls(root, footage, keys=itertools.count(next_key)), case_id)
 
     def do(self, act: Any, *arguments: Any, **named: Any) -> Any:
         """Call a book function as the test itself."""
@@ -199,9 +226,9 @@ ASKED = Span(FILMED.start + timedelta(seconds=2), FILMED.start + timedelta(secon
 class Case:
     """One application of the desk; steps that other parts do are written by hand."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, case_id: str | None = None) -> None:
         self.desk = desk
-        self.id = f"case-{next(desk.keys)}"
+        self.id = case_id or f"case-{next(desk.keys)}"
 
     def item(self, position: int = 1) -> str:
         return f"{self.id}-item-{position}"

@@ -6,10 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from services.engine.state.records import Record
+from visited_elements import VISITED
 
-# (process id, element id) of everything that any trace of this session has seen.
-VISITED: Counter[tuple[str, str]] = Counter()
+from services.engine.state.records import Record
 
 OVER = ("COMPLETED", "CANCELED", "ERROR_THROWN")
 

@@ -4,16 +4,18 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from sqlalchemy import inspect
+
 from services.register import schema
 from services.register.unit import Register, connect
 
 
 def lay_out(register: Register) -> None:
-    """Bring a database that nobody has opened yet up to the newest schema."""
+    """Bring a database that nobody has opened yet up to the newest schema; it may be a copy that has it already."""
     engine = register.engine
     if engine.dialect.name == "sqlite" and engine.url.database and not Path(engine.url.database).exists():
         Path(engine.url.database).write_bytes(_migrated())
-    else:
+    elif not inspect(engine).has_table("alembic_version"):
         schema.migrate(engine)
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
 from datetime import timedelta
 
 import anyio
@@ -18,6 +17,7 @@ from services.runtime.errors import Retryable
 from services.runtime.failures import stack
 from services.runtime.logs import get_logger
 from services.runtime.settings import Settings
+from services.runtime.waiting import set_within
 
 log = get_logger(__name__)
 ACTOR = Actor("system", "sender")
@@ -97,8 +97,7 @@ class Sender:
             except Retryable as error:
                 log.warning("the notices wait", channel=channel, cause=str(error))
                 await asyncio.sleep(PAUSE.total_seconds())
-            with suppress(TimeoutError):
-                await asyncio.wait_for(wake.wait(), LOOK.total_seconds())
+            await set_within(wake, LOOK.total_seconds())
 
 
 def channels_of(settings: Settings) -> dict[str, Send]:

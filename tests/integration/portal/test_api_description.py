@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from lent_case import Lens, besides, lend
-from portal_client import MODELS
+from portal_client import MODELS, portal_over
 from review_desk import NOON, PASSWORD, REAL, Box, ReviewDesk
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
@@ -26,7 +26,6 @@ from schemathesis.specs.openapi.checks import (
 from starlette.testclient import TestClient
 
 from services.portal.api.session import CSRF_HEADER
-from services.portal.app import create_app
 from services.portal.verifying import Verifier
 from services.register.rules import Rules
 from services.register.unit import Register
@@ -108,7 +107,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> House:
     }
     lens, store = Lens(), open_store(FolderStore(folder / "store", "test"))
     store.ensure()
-    app = create_app(
+    app = portal_over(
         {
             "register": desk.register,
             "settings": Settings(data_dir=folder, public_url=ADDRESS, recorder_roots=ROOTS),
@@ -166,7 +165,7 @@ def described(house: House) -> Any:
 
 
 CALLS = sorted(
-    (path, method.upper()) for path, methods in create_app({}).openapi()["paths"].items() for method in methods
+    (path, method.upper()) for path, methods in portal_over({}).openapi()["paths"].items() for method in methods
 )
 
 

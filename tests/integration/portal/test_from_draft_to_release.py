@@ -11,11 +11,11 @@ from typing import Any
 import httpx
 import pytest
 from argon2 import PasswordHasher
+from portal_client import portal_over
 from sqlalchemy import select
 
 from services.demo import organisation
 from services.demo.organisation import demo_id, seed_demo
-from services.portal.app import create_app
 from services.recorders.base import NothingRecorded
 from services.register import schema
 from services.register.audit import AuditEvent
@@ -35,6 +35,8 @@ from services.workers import (
     preliminary_review,
     security_review,
 )
+
+pytestmark = pytest.mark.both_databases
 
 NOON = datetime(2031, 3, 4, 12, 0, tzinfo=UTC)
 START, END = NOON - timedelta(hours=3), NOON - timedelta(hours=2)
@@ -66,7 +68,7 @@ class Office:
         self.register = Register(url, FixedClock(NOON), Rules(max_use_days=30))
         schema.migrate(self.register.engine)
         self.register.run_now(Actor("system", "test"), seed_demo, folder)
-        self.app = create_app(
+        self.app = portal_over(
             {
                 "register": self.register,
                 "settings": Settings.load(data_dir=folder),

@@ -24,6 +24,8 @@ from services.runtime.errors import Fatal, NotFound, Refused, Retryable
 from services.vault.age import generate_identity
 from services.workers import encrypt_copy, hand_over, retrieve_footage, suspend_access
 
+pytestmark = pytest.mark.both_databases
+
 
 @pytest.fixture
 def reviews(any_database_url: str) -> Iterator[ReviewDesk]:

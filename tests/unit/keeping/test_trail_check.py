@@ -16,6 +16,8 @@ from services.register import audit_tree
 from services.vault.log_key import LogKey
 from services.verifier import merkle, notes
 
+pytestmark = pytest.mark.both_databases
+
 KEY = LogKey(Ed25519PrivateKey.generate())
 FORGED = '{"action":"tried","actor":{"id":"test","kind":"system"},"forged":true}'
 LEAF = merkle.leaf_hash(FORGED.encode()).hex()
@@ -198,6 +200,16 @@ def test_a_history_that_was_written_anew_with_its_tree_is_found_by_the_heads(tra
             "INSERT INTO audit_anchors VALUES (10, 'documents', 'a', 'b', 'c', '2031-03-04', NULL, NULL)",
             "the anchor 10: it has the hash of another note than its checkpoint",
         ),
+    ],
+    ids=[
+        "a node",
+        "the root",
+        "a node missing",
+        "an event before the first",
+        "a node too many",
+        "columns of a checkpoint",
+        "note of a checkpoint",
+        "an anchor of nothing",
     ],
 )
 def test_a_row_that_is_not_as_it_was_is_named(trail: Trail, statement: str, wanted: str) -> None:

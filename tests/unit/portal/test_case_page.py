@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 from custody_browser import Browser
-from custody_desk import Case, Desk, film
+from custody_desk import Case, Desk
 from portal_client import MODELS
 from seals import seal
 
@@ -32,21 +32,17 @@ from services.vault.seal import OwnSeals, own_seals
 EVIL = '<script>alert("x")</script><img src=x onerror=alert(1)>'
 
 
-@pytest.fixture(scope="module")
-def filmed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return film(tmp_path_factory.mktemp("footage") / "recorder")
-
-
 @pytest.fixture
-def desk(tmp_path: Path, filmed: Path) -> Desk:
+def desk(request: pytest.FixtureRequest, tmp_path: Path, filmed: Path) -> Desk:
+    """With the case where a test asks for it, else without."""
+    if "case" in request.fixturenames:
+        return request.getfixturevalue("case").desk  # type: ignore[no-any-return]
     return Desk(tmp_path, filmed)
 
 
 @pytest.fixture
-async def case(desk: Desk) -> Case:
-    case = desk.case("yard")
-    await case.lend()
-    return case
+def case(tmp_path: Path, filmed: Path) -> Case:
+    return Desk.at_stage("lend", tmp_path, filmed, "yard")
 
 
 async def browser_of(desk: Desk, login: str, language: str = "en", **given: object) -> Browser:

@@ -8,7 +8,7 @@ from unittest.mock import patch
 import httpx
 import pytest
 from custody_browser import Browser
-from custody_desk import PASSWORD, Case, Desk, film
+from custody_desk import PASSWORD, Case, Desk
 
 from services.portal import reading
 from services.register.applications import Application
@@ -19,13 +19,11 @@ from services.vault.sealing import Sealed, open_sealed
 from services.workers import inspect_return, re_archive
 
 
-@pytest.fixture(scope="module")
-def filmed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return film(tmp_path_factory.mktemp("footage") / "recorder")
-
-
 @pytest.fixture
-def desk(tmp_path: Path, filmed: Path) -> Desk:
+def desk(request: pytest.FixtureRequest, tmp_path: Path, filmed: Path) -> Desk:
+    """With the case where a test asks for it, else without."""
+    if "case" in request.fixturenames:
+        return request.getfixturevalue("case").desk  # type: ignore[no-any-return]
     return Desk(tmp_path, filmed)
 
 
@@ -37,10 +35,8 @@ async def custodian(desk: Desk) -> AsyncIterator[Browser]:
 
 
 @pytest.fixture
-async def case(desk: Desk) -> Case:
-    case = desk.case("gate")
-    await case.offer()
-    return case
+def case(tmp_path: Path, filmed: Path) -> Case:
+    return Desk.at_stage("offer", tmp_path, filmed, "gate")
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 from custody_browser import Browser
-from custody_desk import NOON, PASSWORD, Case, Desk, film, forms_sha256
+from custody_desk import NOON, PASSWORD, Case, Desk, forms_sha256
 
 from services.register.agreements import Agreement
 from services.register.applications import Application
@@ -19,21 +19,17 @@ from services.vault.age import generate_identity
 EVIL = '<script>alert("x")</script><img src=x onerror=alert(1)>'
 
 
-@pytest.fixture(scope="module")
-def filmed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return film(tmp_path_factory.mktemp("footage") / "recorder")
-
-
 @pytest.fixture
-def desk(tmp_path: Path, filmed: Path) -> Desk:
+def desk(request: pytest.FixtureRequest, tmp_path: Path, filmed: Path) -> Desk:
+    """With the case where a test asks for it, else without."""
+    if "case" in request.fixturenames:
+        return request.getfixturevalue("case").desk  # type: ignore[no-any-return]
     return Desk(tmp_path, filmed)
 
 
 @pytest.fixture
-async def case(desk: Desk) -> Case:
-    case = desk.case("yard", purpose=f"See who moved it. {EVIL}")
-    await case.offer()
-    return case
+def case(tmp_path: Path, filmed: Path) -> Case:
+    return Desk.at_stage("offer", tmp_path, filmed, "yard", purpose=f"See who moved it. {EVIL}")
 
 
 @pytest.fixture

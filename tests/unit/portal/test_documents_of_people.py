@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from babel.messages.pofile import read_po
 from custody_browser import Browser
-from custody_desk import PASSWORD, Desk, film
+from custody_desk import PASSWORD, Desk
 from portal_client import MODELS
 
 from services.portal.pages import custody
@@ -16,11 +16,6 @@ from services.register import agreements, loan_documents
 from services.register.audit import AuditEvent
 from services.register.documents import Document
 from services.register.signatures import Proof
-
-
-@pytest.fixture(scope="module")
-def filmed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return film(tmp_path_factory.mktemp("footage") / "recorder")
 
 
 @pytest.fixture

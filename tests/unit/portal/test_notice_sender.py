@@ -63,8 +63,10 @@ async def test_a_notice_goes_out_at_the_commit_that_leaves_it(desk: ReviewDesk) 
 
     async with going(Sender(desk.register, {MAIL: mail.send, WEBHOOK: webhook.send}).run()):
         await asyncio.to_thread(tell, desk)
-        await asyncio.wait_for(mail.heard.wait(), SOON)
-        await asyncio.wait_for(webhook.heard.wait(), SOON)
+        async with asyncio.timeout(SOON):
+            await mail.heard.wait()
+        async with asyncio.timeout(SOON):
+            await webhook.heard.wait()
 
     assert mail.parcels[0].code == webhook.parcels[0].code == "application-incomplete"
     assert mail.parcels[0].address == "drafter@footage.example"
@@ -79,10 +81,12 @@ async def test_a_channel_that_hangs_holds_up_neither_the_other_nor_the_books(des
 
     async with going(Sender(desk.register, {MAIL: hang, WEBHOOK: webhook.send}).run()):
         await asyncio.to_thread(tell, desk)
-        await asyncio.wait_for(webhook.heard.wait(), SOON)
+        async with asyncio.timeout(SOON):
+            await webhook.heard.wait()
         webhook.heard.clear()
         await asyncio.to_thread(tell, desk)
-        await asyncio.wait_for(webhook.heard.wait(), SOON)
+        async with asyncio.timeout(SOON):
+            await webhook.heard.wait()
 
     assert len(webhook.parcels) >= 1
 

@@ -5,14 +5,9 @@ from pathlib import Path
 
 import pytest
 from custody_browser import Browser
-from custody_desk import Desk, film
+from custody_desk import Desk
 
 from services.register.agreements import Agreement
-
-
-@pytest.fixture(scope="module")
-def filmed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return film(tmp_path_factory.mktemp("footage") / "recorder")
 
 
 @pytest.fixture

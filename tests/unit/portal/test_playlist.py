@@ -12,7 +12,7 @@ from typing import Any
 import av
 import pytest
 from custody_browser import Browser
-from custody_desk import Case, Desk, film
+from custody_desk import Case, Desk
 from vault_bench import Given, stream
 
 from services.portal import playlist
@@ -56,11 +56,6 @@ def recording(seconds: int) -> list[Given]:
     count = -(-timedelta(seconds=seconds) // length)
     starts = [START + index * length for index in range(count)]
     return [Given(f"{index}.mp4", "gate", Span(at, at + length), body) for index, at in enumerate(starts)]
-
-
-@pytest.fixture(scope="module")
-def filmed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return film(tmp_path_factory.mktemp("footage") / "recorder")
 
 
 @pytest.fixture

@@ -24,6 +24,8 @@ from services.runtime import metrics
 from services.runtime.errors import Fatal
 from services.runtime.spans import Span
 
+pytestmark = pytest.mark.both_databases
+
 EVERY = timedelta(minutes=5)
 SOON = 10  # seconds: before the round would look by itself
 WELL = RecorderFacts("M", "N", "I", True, {}, 1500, "ntp", 10, "UTC")

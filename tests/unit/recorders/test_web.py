@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from services.recorders.base import OutsideRoots, RecorderDown
 from services.recorders.clock import Clock
 from services.recorders.web import BrokenOff, Web
 from services.runtime.addresses import Guard, parse_networks
+from services.runtime.waiting import set_within
 
 LOOPBACK = Guard(parse_networks("127.0.0.0/8"), ("http", "https"))
 Respond = Callable[[str], bytes]
@@ -198,8 +199,7 @@ async def test_an_answer_that_only_drips_is_not_waited_for() -> None:
         writer.write(says("200 OK", length=100_000))
         while not drops.is_set() and not writer.is_closing():
             writer.write(b".")
-            with suppress(TimeoutError):
-                await asyncio.wait_for(drops.wait(), 0.05)
+            await set_within(drops, 0.05)
         writer.close()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)

@@ -14,6 +14,8 @@ from services.register.unit import Actor, Register, Unit
 from services.runtime.errors import Fatal, Retryable
 from services.verifier import merkle
 
+pytestmark = pytest.mark.both_databases
+
 NOON = datetime(2031, 3, 4, 12, 0, tzinfo=UTC)
 ACTOR = Actor("system", "test")
 

@@ -14,6 +14,8 @@ from services.runtime.errors import Fatal
 from services.vault.log_key import LogKey
 from services.verifier import notes
 
+pytestmark = pytest.mark.both_databases
+
 NOON = datetime(2031, 3, 4, 12, 0, tzinfo=UTC)
 ACTOR = Actor("system", "test")
 HOUR = timedelta(hours=1)

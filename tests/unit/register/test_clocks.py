@@ -20,6 +20,8 @@ from services.runtime.clock import FixedClock
 from services.runtime.errors import Refused
 from services.runtime.spans import Span
 
+pytestmark = pytest.mark.both_databases
+
 NOON = datetime(2031, 3, 4, 12, 0, tzinfo=UTC)
 GRANTED = Span(NOON - timedelta(hours=2), NOON - timedelta(hours=1))
 OPERATOR, CLERK = Actor("person", "operator"), Actor("system", "test")

@@ -16,6 +16,8 @@ from services.register.people import Person
 from services.register.rules import Rules
 from services.register.unit import Unit
 
+pytestmark = pytest.mark.both_databases
+
 HOUR = timedelta(hours=1)
 LEGAL = "application-incomplete"
 

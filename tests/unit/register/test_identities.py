@@ -176,6 +176,7 @@ async def test_leaving_tells_by_whom_somebody_came(desk: ReviewDesk) -> None:
     assert desk.run(sign_ins.sign_out, by_password.token) is None
 
 
+@pytest.mark.both_databases
 def test_two_at_once_are_not_both_bound(desk: ReviewDesk) -> None:
     together = Barrier(2)
 

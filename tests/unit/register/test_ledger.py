@@ -15,6 +15,8 @@ from services.register.ledger import Search
 from services.register.listing import Listing
 from services.register.unit import Unit
 
+pytestmark = pytest.mark.both_databases
+
 
 @pytest.fixture
 def desk(any_database_url: str) -> Iterator[ReviewDesk]:

@@ -19,6 +19,8 @@ from services.register import (
 from services.register.listing import Listing
 from services.register.unit import Unit
 
+pytestmark = pytest.mark.both_databases
+
 Read = Callable[[Unit, Listing], object]
 BOOKS: dict[str, tuple[str, Any, Read]] = {
     "copies out": ("reviewer", ledger.OutSort, ledger.copies_out),

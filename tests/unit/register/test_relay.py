@@ -20,6 +20,8 @@ from services.runtime.engine_client import NotLetIn, PyzeebeEngineClient
 from services.runtime.errors import Fatal, Retryable
 from services.runtime.logs import get_logger
 
+pytestmark = pytest.mark.both_databases
+
 MINUTE = timedelta(minutes=1)
 
 
@@ -205,7 +207,8 @@ async def test_the_relay_wakes_at_the_commit_that_leaves_a_message(desk: ReviewD
     await asyncio.sleep(0)
 
     application_id = await asyncio.to_thread(desk.submitted)
-    await asyncio.wait_for(engine.heard.wait(), 4)  # before it would look by itself
+    async with asyncio.timeout(4):
+        await engine.heard.wait()  # before it would look by itself
 
     assert engine.published[0][1] == application_id
     running.cancel()

@@ -22,6 +22,8 @@ from services.runtime.clock import FixedClock
 from services.runtime.errors import NotFound, Refused
 from services.runtime.settings import Settings
 
+pytestmark = pytest.mark.both_databases
+
 
 @pytest.fixture
 def any_desk(any_database_url: str) -> Iterator[ReviewDesk]:

@@ -79,6 +79,7 @@ def test_turning_the_desks_clock_changes_no_code(desk: ReviewDesk) -> None:
     assert take(desk, app.next_code()) == "taken"
 
 
+@pytest.mark.both_databases
 @pytest.mark.requirement("R52")
 def test_of_two_who_use_one_code_at_once_one_is_refused(desk: ReviewDesk) -> None:
     code = Authenticator(desk, "head").next_code()

@@ -124,6 +124,7 @@ async def test_the_right_password_buys_no_further_tries_at_the_code(desk: Review
     assert codes == ["code-wrong"] * 4 + ["account-locked"]
 
 
+@pytest.mark.both_databases
 @pytest.mark.requirement("R52")
 async def test_many_wrong_codes_at_once_are_counted_one_by_one(desk: ReviewDesk) -> None:
     app = Authenticator(desk, "head")

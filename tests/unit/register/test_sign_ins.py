@@ -16,6 +16,8 @@ from services.register.unit import Unit
 from services.runtime.clock import FixedClock
 from services.runtime.errors import Refused
 
+pytestmark = pytest.mark.both_databases
+
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 
 

@@ -22,7 +22,7 @@ from services.register.signed_acts import SignedAct
 from services.register.signing_challenges import Prepared
 from services.verifier.assertions import check_assertion
 
-pytestmark = pytest.mark.requirement("R25", "R52")
+pytestmark = [pytest.mark.requirement("R25", "R52"), pytest.mark.both_databases]
 
 
 @pytest.fixture

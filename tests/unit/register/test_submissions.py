@@ -65,6 +65,7 @@ def test_submitting_again_changes_nothing(desk: ReviewDesk) -> None:
     assert len(desk.all(OutboxMessage)) == len(desk.all(Revision)) == 1
 
 
+@pytest.mark.both_databases
 @pytest.mark.requirement("R16", "R35")
 def test_numbers_given_at_the_same_moment_differ_and_none_is_lost(desk: ReviewDesk) -> None:
     def give(_: int) -> str:

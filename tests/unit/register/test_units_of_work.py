@@ -15,6 +15,8 @@ from services.register.people import Department
 from services.register.unit import EVERY_COMMIT, Actor, Register, Unit
 from services.runtime.errors import Retryable
 
+pytestmark = pytest.mark.both_databases
+
 NOON = datetime(2031, 3, 4, 12, 0, tzinfo=UTC)
 ACTOR = Actor("system", "test")
 

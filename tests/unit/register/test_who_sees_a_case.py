@@ -13,6 +13,8 @@ from services.register.audit import AuditEvent
 from services.register.forms import ItemAsked
 from services.runtime.errors import NotFound
 
+pytestmark = pytest.mark.both_databases
+
 
 @pytest.fixture
 def desk(any_database_url: str) -> Iterator[ReviewDesk]:

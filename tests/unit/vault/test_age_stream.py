@@ -251,19 +251,20 @@ def test_encrypting_to_nobody_is_refused() -> None:
         Encryptor([])
 
 
+# The keys are made anew in each process: a test's id must not hold one.
 @pytest.mark.parametrize(
     "wrong",
     [
-        "",
-        "age1",
-        IDENTITY,
-        RECIPIENT.upper(),
-        RECIPIENT[:-1],
-        RECIPIENT[:-1] + ("q" if RECIPIENT[-1] != "q" else "p"),
-        RECIPIENT[:10] + RECIPIENT[10:].upper(),
-        bech32.encode("age", bytes(31)),
-        bech32.encode("bge", bytes(32)),
-        bech32.encode("age", bytes(32)),
+        pytest.param("", id="empty"),
+        pytest.param("age1", id="prefix"),
+        pytest.param(IDENTITY, id="identity"),
+        pytest.param(RECIPIENT.upper(), id="upper case"),
+        pytest.param(RECIPIENT[:-1], id="cut"),
+        pytest.param(RECIPIENT[:-1] + ("q" if RECIPIENT[-1] != "q" else "p"), id="last letter changed"),
+        pytest.param(RECIPIENT[:10] + RECIPIENT[10:].upper(), id="mixed case"),
+        pytest.param(bech32.encode("age", bytes(31)), id="too short"),
+        pytest.param(bech32.encode("bge", bytes(32)), id="other prefix"),
+        pytest.param(bech32.encode("age", bytes(32)), id="point of low order"),
     ],
 )
 def test_what_is_no_recipient_is_refused_before_anything_is_written(wrong: str) -> None:
@@ -271,7 +272,11 @@ def test_what_is_no_recipient_is_refused_before_anything_is_written(wrong: str) 
         Encryptor([wrong])
 
 
-@pytest.mark.parametrize("wrong", ["", RECIPIENT, IDENTITY.lower(), IDENTITY[:-2], IDENTITY + "Q"])
+@pytest.mark.parametrize(
+    "wrong",
+    ["", RECIPIENT, IDENTITY.lower(), IDENTITY[:-2], IDENTITY + "Q"],
+    ids=["empty", "recipient", "lower case", "cut", "too long"],
+)
 def test_what_is_no_identity_is_refused_and_not_repeated(wrong: str) -> None:
     with pytest.raises(KeyInvalid) as refused:
         X25519Identity(wrong)

@@ -35,7 +35,8 @@ async def told(desk: Desk, wanted: Any) -> Progress:
         if rows:
             return rows[0]
         news.clear()
-        await asyncio.wait_for(news.wait(), 10)
+        async with asyncio.timeout(10):
+            await news.wait()
 
 
 @pytest.mark.requirement("R31")
