@@ -39,8 +39,8 @@ def fill(folder: Path, *, opened: int, ended: int) -> None:
         resources = [deployments.Resource("bench.bpmn", PROCESS.format(name=_NAME).encode())]
         _do(core, [lambda work: deployments.deploy(work, resources)])
         [one] = _do(core, [_create])
-        [[handed_out]] = _do(core, [_fetch])
-        _do(core, [lambda work: jobs.complete_job(work, handed_out.job.key, {"outcome": "done"})])
+        [[activated]] = _do(core, [_fetch])
+        _do(core, [lambda work: jobs.complete_job(work, activated.job.key, {"outcome": "done"})])
         pattern = store.records.of_instance(one.key)
         for start in range(0, opened, _AT_ONCE):
             _do(core, [_create] * min(_AT_ONCE, opened - start))
@@ -61,7 +61,7 @@ def _create(work: Work) -> Instance:
     return instances.create(work, instances.find_definition(work, 0, _NAME, -1), json.loads(VARIABLES))
 
 
-def _fetch(work: Work) -> list[jobs.HandedOut]:
+def _fetch(work: Work) -> list[jobs.ActivatedJob]:
     return jobs.activate_jobs(work, _NAME, worker="bench", timeout=_JOB_MS, most=1, names=[], budget=_BUDGET)
 
 

@@ -45,12 +45,12 @@ class ControlledClock:
         self._pinned = None
 
 
-LATEST_MILLIS = 253_402_300_799_000  # the end of the year 9999: what Python and ISO 8601 can still write
+MAX_MILLIS = 253_402_300_799_000  # the end of the year 9999: what Python and ISO 8601 can still write
 
 
-def at_most_latest(millis: int) -> int:
+def clamp_millis(millis: int) -> int:
     """A moment as the state can hold it: clients send durations up to 64 bits."""
-    return max(0, min(millis, LATEST_MILLIS))
+    return max(0, min(millis, MAX_MILLIS))
 
 
 def to_millis(moment: datetime) -> int:

@@ -3,9 +3,9 @@
 import json
 from typing import Any, NoReturn
 
-from services.engine.errors import Reason, Rejection
+from services.engine.errors import Rejection, RejectionType
 
-_DEEPEST = 200  # FEEL and the JSON writer recurse; Zeebe's own reader stops at 1000
+_MAX_DEPTH = 200  # FEEL and the JSON writer recurse; Zeebe's own reader stops at 1000
 
 
 def parse_document(text: str) -> dict[str, Any]:
@@ -17,42 +17,43 @@ def parse_document(text: str) -> dict[str, Any]:
     if not text:
         return {}
     try:
-        document = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
+        document = json.loads(text, parse_constant=_reject_constant, parse_float=_parse_finite)
         json.dumps(document, ensure_ascii=False).encode()
     except RecursionError as error:
-        raise _too_deep() from error
+        raise _nesting_error() from error
     except ValueError as error:
-        raise Rejection(Reason.INVALID_ARGUMENT, f"Expected the variables to be JSON, but: {error}") from error
+        raise Rejection(RejectionType.INVALID_ARGUMENT, f"Expected the variables to be JSON, but: {error}") from error
     if document is None:
         return {}
     if not isinstance(document, dict):
         raise Rejection(
-            Reason.INVALID_ARGUMENT,
+            RejectionType.INVALID_ARGUMENT,
             f"Expected the variables to be a JSON object, but they are of the type {type(document).__name__}.",
         )
-    if _is_deeper(document, _DEEPEST):
-        raise _too_deep()
+    if _exceeds_depth(document, _MAX_DEPTH):
+        raise _nesting_error()
     return document
 
 
-def _refuse_constant(name: str) -> NoReturn:
+def _reject_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
-def _finite(text: str) -> float:
+def _parse_finite(text: str) -> float:
     number = float(text)
     if number in (float("inf"), float("-inf")):
         raise ValueError(f"the number {text[:40]} is too large")
     return number
 
 
-def _too_deep() -> Rejection:
+def _nesting_error() -> Rejection:
     return Rejection(
-        Reason.INVALID_ARGUMENT, f"Expected the variables to be nested at most {_DEEPEST} deep, but they are deeper."
+        RejectionType.INVALID_ARGUMENT,
+        f"Expected the variables to be nested at most {_MAX_DEPTH} deep, but they are deeper.",
     )
 
 
-def _is_deeper(value: Any, limit: int) -> bool:
+def _exceeds_depth(value: Any, limit: int) -> bool:
     level: list[Any] = [value]
     for _ in range(limit):
         level = [

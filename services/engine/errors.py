@@ -3,7 +3,7 @@
 from enum import StrEnum
 
 
-class Reason(StrEnum):
+class RejectionType(StrEnum):
     """Why a command is refused; named as the gRPC status that the gateway answers with."""
 
     NOT_FOUND = "NOT_FOUND"
@@ -18,7 +18,7 @@ class Reason(StrEnum):
 class Rejection(Exception):
     """A command the engine refuses; nothing of it was done. The message is the sentence the client reads."""
 
-    def __init__(self, reason: Reason, text: str) -> None:
+    def __init__(self, reason: RejectionType, text: str) -> None:
         super().__init__(text)
         self.reason = reason
 
@@ -53,13 +53,13 @@ class Trouble(Exception):
         self.error_type = error_type
 
 
-class CannotOpen(Exception):
+class DataFileError(Exception):
     """The engine's file cannot be used; the message is what is the matter and, behind a semicolon, what to do."""
 
 
-class DataDirectoryInUse(CannotOpen):
+class DataDirectoryInUse(DataFileError):
     """Another process has the engine's file open."""
 
 
-class UnusableFile(CannotOpen):
+class UnusableDataFile(DataFileError):
     """The engine's file is damaged, or a newer version wrote it. It is left as it is."""

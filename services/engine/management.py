@@ -1,11 +1,11 @@
-"""The management port: health, figures and open incidents over HTTP; turns a controlled clock, as Zeebe's does."""
+"""The management port: health, metrics and open incidents over HTTP; turns a controlled clock, as Zeebe's does."""
 
 import asyncio
 import json
 from datetime import timedelta
 
 from services.engine.clock import ControlledClock, from_millis, to_millis
-from services.engine.figures import CONTENT_TYPE, Figures
+from services.engine.metrics import CONTENT_TYPE, EngineMetrics
 from services.engine.state.incidents import Incident
 from services.engine.writer import Writer
 
@@ -21,9 +21,9 @@ class Management:
     {"epochMilli"} below /actuator.
     """
 
-    def __init__(self, writer: Writer, figures: Figures, clock: ControlledClock | None = None) -> None:
+    def __init__(self, writer: Writer, metrics: EngineMetrics, clock: ControlledClock | None = None) -> None:
         self._writer = writer
-        self._figures = figures
+        self._metrics = metrics
         self._clock = clock
         self.address = ""
 
@@ -61,7 +61,7 @@ class Management:
         """Status line, content type and body."""
         match method, path:
             case "GET", "/metrics" | "/actuator/prometheus":
-                return "200 OK", CONTENT_TYPE, self._figures.exposition()
+                return "200 OK", CONTENT_TYPE, self._metrics.exposition()
             case "GET", "/incidents":
                 found: list[Incident] = await self._writer.read(lambda store: store.incidents.all_open())
                 return _json("200 OK", [_shown(one) for one in found])

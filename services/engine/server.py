@@ -6,11 +6,11 @@ from datetime import timedelta
 from pathlib import Path
 
 from services.engine.clock import ControlledClock, EngineClock
-from services.engine.figures import Figures
 from services.engine.gateway import start_gateway
 from services.engine.inspection.desk import Desk
 from services.engine.inspection.door import Door
 from services.engine.management import Management
+from services.engine.metrics import EngineMetrics
 from services.engine.state.records import Record
 from services.engine.writer import Writer
 
@@ -45,21 +45,21 @@ class EngineServer:
         self.writer = Writer(data, self._controlled or clock, records, retention)
         self.desk = Desk(self.writer)
         self._door = Door(self.desk, data) if data is not None else None
-        self.figures = Figures(data, lambda: self.writer.failures)
-        self.writer.listen(self.figures.hear)
-        self.writer.listen(_tell_incidents)
+        self.metrics = EngineMetrics(data, lambda: self.writer.write_failures)
+        self.writer.add_exporter(self.metrics.count)
+        self.writer.add_exporter(_log_incidents)
 
     async def start(self) -> str:
         """Returns the bound address; raises CannotOpen, or RuntimeError where the port is taken."""
         await self.writer.start()
         try:
-            self.figures.begin(await self.writer.read(lambda store: len(store.incidents.all_open())))
+            self.metrics.set_pending_incidents(await self.writer.read(lambda store: len(store.incidents.all_open())))
             self._gateway, bound = await start_gateway(self.writer, self._address)
         except BaseException:
             await self.writer.stop()
             raise
         if self._management_address is not None:
-            self._management = Management(self.writer, self.figures, self._controlled)
+            self._management = Management(self.writer, self.metrics, self._controlled)
             await self._management.start(self._management_address)
         if self._door is not None:
             await self._door.open()
@@ -67,7 +67,7 @@ class EngineServer:
 
     async def stop(self) -> None:
         """Ends long polls, answers what was accepted and closes the file."""
-        self.writer.stop_waiting()
+        self.writer.end_long_polls()
         await self._gateway.stop(grace=_GRACE_SECONDS)
         if self._management is not None:
             await self._management.stop()
@@ -87,7 +87,7 @@ class EngineServer:
     notice_time = clock_turned
 
 
-def _tell_incidents(records: Iterable[Record]) -> None:
+def _log_incidents(records: Iterable[Record]) -> None:
     """Where there is no Operate, the log tells the keys by which an incident is resolved."""
     for record in records:
         if record.value_type == "INCIDENT" and record.intent == "CREATED":

@@ -59,8 +59,8 @@ class CoreDesk:
         )
         return created
 
-    def fetch(self, job_type: str, most: int = 32, timeout: int = 60_000) -> list[jobs.HandedOut]:
-        fetched: list[jobs.HandedOut] = self.do(
+    def fetch(self, job_type: str, most: int = 32, timeout: int = 60_000) -> list[jobs.ActivatedJob]:
+        fetched: list[jobs.ActivatedJob] = self.do(
             lambda work: jobs.activate_jobs(
                 work, job_type, worker="w", timeout=timeout, most=most, names=[], budget=1_000_000
             )
@@ -116,13 +116,13 @@ class Running:
 
     async def long_poll(self, job_type: str) -> "asyncio.Task[list[pb.ActivatedJob]]":
         """A fetch that the engine holds open already."""
-        waiting, watch = asyncio.Event(), self.server.writer.watch_jobs
+        waiting, watch = asyncio.Event(), self.server.writer.subscribe_to_jobs
 
         def watched(watched_type: str) -> asyncio.Event:
             waiting.set()
             return watch(watched_type)
 
-        self.server.writer.watch_jobs = watched  # type: ignore[method-assign]  # tells when the poll has arrived
+        self.server.writer.subscribe_to_jobs = watched  # type: ignore[method-assign]  # tells when the poll has arrived
         polling = asyncio.create_task(self.fetch(job_type, wait_ms=60_000))
         await waiting.wait()
         return polling

@@ -87,26 +87,26 @@ class _Here:
     async def submit(self, command: Command) -> Any:
         return self.apply(command)
 
-    def tell(self, command: Command) -> asyncio.Future[Any]:
+    def enqueue(self, command: Command) -> asyncio.Future[Any]:
         return asyncio.ensure_future(self.submit(command))
 
-    async def submit_awaited(self, create: Command) -> tuple[Instance, asyncio.Future[dict[str, Any]]]:
+    async def submit_with_result(self, create: Command) -> tuple[Instance, asyncio.Future[dict[str, Any]]]:
         instance: Instance = self.apply(create)
         future = self._awaited[instance.key] = asyncio.get_running_loop().create_future()
         if instance.key in self._results:
             future.set_result(self._results[instance.key])
         return instance, future
 
-    def forget_result(self, instance_key: int) -> None:
+    def discard_result(self, instance_key: int) -> None:
         self._awaited.pop(instance_key, None)
 
-    def watch_jobs(self, _job_type: str) -> asyncio.Event:
+    def subscribe_to_jobs(self, _job_type: str) -> asyncio.Event:
         return asyncio.Event()
 
-    def pass_over(self, _job_type: str, _event: asyncio.Event) -> None:
+    def pause_notifications(self, _job_type: str, _event: asyncio.Event) -> None:
         pass
 
-    def unwatch_jobs(self, _job_type: str, _event: asyncio.Event) -> None:
+    def unsubscribe_from_jobs(self, _job_type: str, _event: asyncio.Event) -> None:
         return
 
 

@@ -280,9 +280,9 @@ class Run:
         """The oldest job of the type, with all that it sees."""
         same = [w for w in self.oracle.waits if (w.kind, w.element) == ("job", wait.element)]
         keys = [row.key for row in self.engine.rows(tables.jobs) if row.element_id == wait.element]
-        for handed_out in self._do("fetch", wait.element):
-            seen = self.oracle.seen(same[keys.index(handed_out.job.key)].place)
-            _agree("variables of a job", handed_out.variables, seen)
+        for activated in self._do("fetch", wait.element):
+            seen = self.oracle.seen(same[keys.index(activated.job.key)].place)
+            _agree("variables of a job", activated.variables, seen)
 
     def _row(self, table: Table, wait: Wait) -> Any:
         """The one of the engine that is meant: of the same element, the oldest first."""

@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from services.engine.errors import DataDirectoryInUse, UnusableFile
+from services.engine.errors import DataDirectoryInUse, UnusableDataFile
 from services.engine.inspection import looks, trails
 from services.engine.inspection.door import SOCKET_NAME
 from services.engine.inspection.shapes import plain
@@ -36,7 +36,7 @@ def ask(folder: Path, question: str, **given: Any) -> Any:
         with closing(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)) as line:
             line.settimeout(_ANSWER_SECONDS)
             line.connect(str(folder / SOCKET_NAME))
-            return _asked(line, question, given)
+            return _inner_request(line, question, given)
     except (FileNotFoundError, ConnectionRefusedError):
         return _from_file(folder, question, given)
     except PermissionError as error:
@@ -45,7 +45,7 @@ def ask(folder: Path, question: str, **given: Any) -> Any:
         raise CannotAsk(f"The engine in {folder} did not answer ({error}): see that it runs, and try again.") from error
 
 
-def _asked(line: socket.socket, question: str, given: Mapping[str, Any]) -> Any:
+def _inner_request(line: socket.socket, question: str, given: Mapping[str, Any]) -> Any:
     line.sendall(json.dumps({"ask": question, "with": given}).encode() + b"\n")
     with line.makefile("rb") as lines:
         told = lines.readline()
@@ -68,7 +68,7 @@ def _from_file(folder: Path, question: str, given: Mapping[str, Any]) -> Any:
         raise CannotAsk(
             f"The engine in {folder} runs and has no socket there; its log says why. Stop it, or look without it."
         ) from error
-    except UnusableFile as error:
+    except UnusableDataFile as error:
         raise CannotAsk(str(error)) from error
     with closing(store):
         store.begin()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from services.engine.clock import EngineClock, to_millis
-from services.engine.errors import Reason, Rejection
+from services.engine.errors import Rejection, RejectionType
 from services.engine.processing import jobs, messages, signals, timers
 from services.engine.processing.catalogue import Catalogue
 from services.engine.processing.elements import PROCESSORS
@@ -77,7 +77,11 @@ class Core:
             self._undo()
             _log.exception("a command broke and was rolled back")
             return Batch(
-                [Rejection(Reason.INTERNAL, f"The engine failed on this command: {type(error).__name__}: {error}")],
+                [
+                    Rejection(
+                        RejectionType.INTERNAL, f"The engine failed on this command: {type(error).__name__}: {error}"
+                    )
+                ],
                 unwritten=int(isinstance(error, sqlite3.Error)),
             )
 
@@ -109,7 +113,7 @@ class Core:
             taken += 1
             if taken > MOST_STEPS:
                 raise Rejection(
-                    Reason.EXHAUSTED, f"The process ran {MOST_STEPS} steps without waiting; it loops for ever."
+                    RejectionType.EXHAUSTED, f"The process ran {MOST_STEPS} steps without waiting; it loops for ever."
                 )
             step = work.steps.popleft()
             match step:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from services.engine.errors import ErrorType, Reason, Rejection, Trouble
+from services.engine.errors import ErrorType, Rejection, RejectionType, Trouble
 from services.engine.model.bpmn import Binding, Called
 from services.engine.processing.decision import DecisionResult, evaluate_decision
 from services.engine.processing.work import At, Work
@@ -39,13 +39,13 @@ def evaluate_for_client(work: Work, key: int, decision_id: str, variables: dict[
     """The newest with the id, else by key; raises Rejection (a decision that fails is told in the result)."""
     if key < 0 and not decision_id:
         raise Rejection(
-            Reason.INVALID_ARGUMENT, "Expected either a decision id or a valid decision key, but none provided"
+            RejectionType.INVALID_ARGUMENT, "Expected either a decision id or a valid decision key, but none provided"
         )
     decision = work.store.decisions.latest(decision_id) if decision_id else work.store.decisions.by_key(key)
     if decision is None:
         what = f"id '{decision_id}'" if decision_id else f"key '{key}'"
         raise Rejection(
-            Reason.INVALID_ARGUMENT,
+            RejectionType.INVALID_ARGUMENT,
             f"Expected to evaluate decision '{decision_id or key}', but no decision found for {what}",
         )
     return _evaluate(work, decision, variables, process_instance_key=-1)

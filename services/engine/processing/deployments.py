@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from services.engine.errors import InvalidModel, Reason, Rejection
+from services.engine.errors import InvalidModel, Rejection, RejectionType
 from services.engine.model.bpmn import Binding, Kind, Process
 from services.engine.model.parse import parse_bpmn
 from services.engine.processing.decision_deployments import (
@@ -45,7 +45,7 @@ def deploy(work: Work, resources: list[Resource]) -> Deployed:
     What is unchanged keeps its version, unless the parts of the deployment are bound to each other and one changed.
     """
     if not resources:
-        raise Rejection(Reason.INVALID_ARGUMENT, "Expected to deploy at least one resource, but none given")
+        raise Rejection(RejectionType.INVALID_ARGUMENT, "Expected to deploy at least one resource, but none given")
     models, tables = _read(resources)
     renew = _are_bound(models) and not _are_unchanged(work, models, tables)
     key = work.store.next_key()
@@ -86,7 +86,7 @@ def _read(resources: list[Resource]) -> tuple[list[tuple[Resource, list[Process]
             problems.extend(f"'{resource.name}': {text}" for text in _unbound(process, set(owners), decisions))
     if problems:
         raise Rejection(
-            Reason.INVALID_ARGUMENT,
+            RejectionType.INVALID_ARGUMENT,
             "Expected to deploy new resources, but encountered the following errors:\n" + "\n".join(problems),
         )
     return models, tables
@@ -154,7 +154,7 @@ def delete(work: Work, key: int) -> None:
         return
     requirements = work.store.decisions.requirements(key)
     if requirements is None or requirements.deleted:
-        raise Rejection(Reason.NOT_FOUND, f"Expected to delete resource but no resource found with key `{key}`")
+        raise Rejection(RejectionType.NOT_FOUND, f"Expected to delete resource but no resource found with key `{key}`")
     work.store.decisions.delete_requirements(key)
     work.record(key, "DECISION_REQUIREMENTS", "DELETED", {"decisionRequirementsId": requirements.requirements_id})
 

@@ -1,6 +1,6 @@
 """Resolving incidents: what failed is tried again where it stopped."""
 
-from services.engine.errors import Reason, Rejection
+from services.engine.errors import Rejection, RejectionType
 from services.engine.model.bpmn import given
 from services.engine.processing.jobs import release_after_incident
 from services.engine.processing.work import Activate, Complete, Work
@@ -12,12 +12,12 @@ def resolve(work: Work, key: int) -> None:
     incident = work.store.incidents.get(key)
     if incident is None:
         raise Rejection(
-            Reason.NOT_FOUND, f"Expected to resolve incident with key '{key}', but no such incident was found"
+            RejectionType.NOT_FOUND, f"Expected to resolve incident with key '{key}', but no such incident was found"
         )
     job = work.store.jobs.get(incident.job_key) if incident.job_key else None
     if job is not None and job.retries <= 0:
         raise Rejection(
-            Reason.INVALID_STATE,
+            RejectionType.INVALID_STATE,
             f"Expected to resolve incident with key '{key}', but job with key '{job.key}' has no retries left. "
             "Please update the job retries and retry resolving the incident",
         )

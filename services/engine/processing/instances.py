@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from services.engine.errors import Reason, Rejection
+from services.engine.errors import Rejection, RejectionType
 from services.engine.processing.modification import check_places
 from services.engine.processing.starting import start_instance
 from services.engine.processing.variables import merge, set_local
@@ -15,7 +15,7 @@ def find_definition(work: Work, key: int, process_id: str, version: int) -> Defi
     """By process id and version (negative = latest), else by key; raises Rejection (NOT_FOUND)."""
     if not process_id and key < 0:
         raise Rejection(
-            Reason.INVALID_ARGUMENT, "Expected at least a bpmnProcessId or a key greater than -1, but none given"
+            RejectionType.INVALID_ARGUMENT, "Expected at least a bpmnProcessId or a key greater than -1, but none given"
         )
     if not process_id:
         found = work.store.definitions.get(key)
@@ -27,7 +27,7 @@ def find_definition(work: Work, key: int, process_id: str, version: int) -> Defi
         found = work.store.definitions.version(process_id, version)
         what = f"process ID '{process_id}' and version '{version}'"
     if found is None or found.deleted:
-        raise Rejection(Reason.NOT_FOUND, f"Expected to find process definition with {what}, but none found")
+        raise Rejection(RejectionType.NOT_FOUND, f"Expected to find process definition with {what}, but none found")
     return found
 
 
@@ -43,7 +43,7 @@ def create(
         check_places(work.catalogue.process(definition.key), start_at)
     elif work.catalogue.process(definition.key).root.none_start is None:
         raise Rejection(
-            Reason.INVALID_STATE,
+            RejectionType.INVALID_STATE,
             "Expected to create instance of process with none start event, but there is no such event",
         )
     return start_instance(work, definition, variables, awaited=awaited, start_at=start_at)
@@ -54,11 +54,12 @@ def cancel(work: Work, key: int) -> None:
     instance = work.store.instances.look(key)
     if instance is None:
         raise Rejection(
-            Reason.NOT_FOUND, f"Expected to cancel a process instance with key '{key}', but no such process was found"
+            RejectionType.NOT_FOUND,
+            f"Expected to cancel a process instance with key '{key}', but no such process was found",
         )
     if instance.parent is not None:
         raise Rejection(
-            Reason.INVALID_STATE,
+            RejectionType.INVALID_STATE,
             f"Expected to cancel a process instance with key '{key}', but it is created by a parent process instance. "
             f"Cancel the root process instance '{_root_of(work, instance)}' instead.",
         )
@@ -79,7 +80,7 @@ def set_variables(work: Work, node_key: int, variables: dict[str, Any], *, local
     found = work.store.instances.of_node(node_key)
     if found is None:
         raise Rejection(
-            Reason.NOT_FOUND,
+            RejectionType.NOT_FOUND,
             f"Expected to update variables for element with key '{node_key}', but no such element was found",
         )
     instance, node = found

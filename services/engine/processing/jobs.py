@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
-from services.engine.clock import at_most_latest
-from services.engine.errors import ErrorType, Reason, Rejection, Trouble
+from services.engine.clock import clamp_millis
+from services.engine.errors import ErrorType, Rejection, RejectionType, Trouble
 from services.engine.model.bpmn import EventKind, given
 from services.engine.model.expression import Expression, type_name
 from services.engine.processing.lifecycle import complete
@@ -34,7 +34,7 @@ class JobSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class HandedOut:
+class ActivatedJob:
     """A job as a worker gets it."""
 
     job: Job
@@ -134,39 +134,39 @@ def cancel_jobs(work: Work, at: At) -> None:
 
 def activate_jobs(
     work: Work, job_type: str, *, worker: str, timeout: int, most: int, names: list[str], budget: int
-) -> list[HandedOut]:
+) -> list[ActivatedJob]:
     """Hand out the oldest jobs of a type for ``timeout`` ms, as many as fit into ``budget`` bytes.
 
     One that no message could hold becomes an incident; with less variables to fetch it can be resolved.
     """
-    handed_out: list[HandedOut] = []
+    activated: list[ActivatedJob] = []
     used = 0
     for job in work.store.jobs.activatable(job_type, most):
         instance = given(work.store.instances.look(job.instance_key))
         variables = visible_document(instance, instance.nodes[job.node_key], names)
         size = len(json.dumps(variables, ensure_ascii=False).encode()) + len(job.headers.encode())
         used += size + len(job_type) + len(worker) + len(job.element_id) + _NUMBERS_BYTES
-        if handed_out and used > budget:
+        if activated and used > budget:
             work.available.add(job_type)
             break
         if size > _MOST_BYTES:
             _refuse_too_large(work, given(work.find(job.instance_key, job.node_key)), job)
             continue
-        job.state, job.worker, job.due = states.ACTIVATED, worker, at_most_latest(work.millis() + timeout)
+        job.state, job.worker, job.due = states.ACTIVATED, worker, clamp_millis(work.millis() + timeout)
         work.store.jobs.save(job)
-        handed_out.append(HandedOut(job, instance.process_id, instance.version, variables))
-    if handed_out:
+        activated.append(ActivatedJob(job, instance.process_id, instance.version, variables))
+    if activated:
         value = {
             "type": job_type,
             "worker": worker,
             "timeout": timeout,
             "maxJobsToActivate": most,
-            "jobKeys": [h.job.key for h in handed_out],
-            "jobs": [{**_value(work, h.job), "deadline": h.job.due} for h in handed_out],
+            "jobKeys": [h.job.key for h in activated],
+            "jobs": [{**_value(work, h.job), "deadline": h.job.due} for h in activated],
             "truncated": False,
         }
         work.record(work.store.next_key(), "JOB_BATCH", "ACTIVATED", value)
-    return handed_out
+    return activated
 
 
 def _refuse_too_large(work: Work, at: At, job: Job) -> None:
@@ -197,7 +197,7 @@ def fail_job(work: Work, key: int, *, retries: int, backoff: int, text: str, var
     if retries <= 0:
         job.state = states.FAILED
     elif backoff > 0:
-        job.state, job.due = states.BACKING_OFF, at_most_latest(work.millis() + backoff)
+        job.state, job.due = states.BACKING_OFF, clamp_millis(work.millis() + backoff)
     else:
         job.state = states.ACTIVATABLE
         work.available.add(job.type)
@@ -235,13 +235,13 @@ def update_retries(work: Work, key: int, retries: int) -> None:
     job = _existing(work, key, "update retries for job")
     if retries < 1:
         raise Rejection(
-            Reason.INVALID_ARGUMENT,
+            RejectionType.INVALID_ARGUMENT,
             f"Expected to update retries for job with key '{key}' with a positive amount of retries, "
             f"but the amount given was '{retries}'",
         )
     if retries > _MOST_RETRIES:
         raise Rejection(
-            Reason.INVALID_ARGUMENT,
+            RejectionType.INVALID_ARGUMENT,
             f"Expected to update retries for job with key '{key}' to at most {_MOST_RETRIES}, "
             f"but the amount given was '{retries}'",
         )
@@ -255,15 +255,15 @@ def update_timeout(work: Work, key: int, timeout: int) -> None:
     job = _existing(work, key, "update the timeout of job")
     if job.state != states.ACTIVATED:
         raise Rejection(
-            Reason.INVALID_STATE,
+            RejectionType.INVALID_STATE,
             f"Expected to update the timeout of job with key '{key}', but it is not active",
         )
-    job.due = at_most_latest(work.millis() + timeout)
+    job.due = clamp_millis(work.millis() + timeout)
     work.store.jobs.save(job)
     _record(work, job, "TIMEOUT_UPDATED")
 
 
-def give_back(work: Work, keys: list[int]) -> None:
+def yield_jobs(work: Work, keys: list[int]) -> None:
     """Activated jobs that did not reach their worker may be fetched again at once, with the same retries."""
     for key in keys:
         job = work.store.jobs.get(key)
@@ -298,7 +298,7 @@ def _release(work: Work, job: Job, intent: str) -> None:
 def _existing(work: Work, key: int, what: str) -> Job:
     job = work.store.jobs.get(key)
     if job is None:
-        raise Rejection(Reason.NOT_FOUND, f"Expected to {what} with key '{key}', but no such job was found")
+        raise Rejection(RejectionType.NOT_FOUND, f"Expected to {what} with key '{key}', but no such job was found")
     return job
 
 
@@ -307,7 +307,9 @@ def _running(work: Work, key: int, what: str) -> tuple[Job, At]:
     job = _existing(work, key, what)
     if job.state not in (states.ACTIVATABLE, states.ACTIVATED):
         state = states.FAILED if job.state == states.BACKING_OFF else job.state
-        raise Rejection(Reason.INVALID_STATE, f"Expected to {what} with key '{key}', but it is in state '{state}'")
+        raise Rejection(
+            RejectionType.INVALID_STATE, f"Expected to {what} with key '{key}', but it is in state '{state}'"
+        )
     return job, given(work.find(job.instance_key, job.node_key))
 
 

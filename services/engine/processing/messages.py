@@ -3,8 +3,8 @@
 import json
 from typing import Any
 
-from services.engine.clock import at_most_latest
-from services.engine.errors import Reason, Rejection
+from services.engine.clock import clamp_millis
+from services.engine.errors import Rejection, RejectionType
 from services.engine.processing.catching import record_message
 from services.engine.processing.starting import start_by_event
 from services.engine.processing.triggering import can_trigger, trigger
@@ -17,7 +17,7 @@ def publish(work: Work, name: str, key: str, *, ttl: int, message_id: str, varia
     """``ttl`` in ms. Returns the message's key; raises Rejection while one with the same id is kept."""
     if message_id and work.store.messages.is_known(name, key, message_id):
         raise Rejection(
-            Reason.ALREADY_EXISTS,
+            RejectionType.ALREADY_EXISTS,
             f"Expected to publish a new message with id '{message_id}', "
             "but a message with that id was already published",
         )
@@ -26,7 +26,7 @@ def publish(work: Work, name: str, key: str, *, ttl: int, message_id: str, varia
         name,
         key,
         message_id,
-        at_most_latest(work.millis() + ttl),
+        clamp_millis(work.millis() + ttl),
         json.dumps(variables, ensure_ascii=False),
     )
     work.store.messages.add(message)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from services.engine.errors import Reason, Rejection, Trouble
+from services.engine.errors import Rejection, RejectionType, Trouble
 from services.engine.model.bpmn import Element, Kind, Process, given
 from services.engine.processing import lifecycle
 from services.engine.processing.catching import open_catches
@@ -33,7 +33,8 @@ def modify(work: Work, key: int, activations: list[Activation], terminations: li
     instance = work.store.instances.look(key)
     if instance is None:
         raise Rejection(
-            Reason.NOT_FOUND, f"Expected to modify process instance but no process instance found with key '{key}'"
+            RejectionType.NOT_FOUND,
+            f"Expected to modify process instance but no process instance found with key '{key}'",
         )
     process = work.catalogue.process(instance.definition_key)
     check_places(process, [a.element_id for a in activations])
@@ -170,4 +171,6 @@ def _take_all(work: Work, steps: list[Terminate]) -> None:
 
 
 def _invalid(problem: str) -> Rejection:
-    return Rejection(Reason.INVALID_ARGUMENT, f"Expected to activate and terminate elements as told, but {problem}.")
+    return Rejection(
+        RejectionType.INVALID_ARGUMENT, f"Expected to activate and terminate elements as told, but {problem}."
+    )

@@ -1,6 +1,6 @@
 """What starts the newest version of a process by itself: message, signal and timer start events."""
 
-from services.engine.errors import Reason, Rejection, Trouble
+from services.engine.errors import Rejection, RejectionType, Trouble
 from services.engine.model.bpmn import Element, Process, given
 from services.engine.processing.catching import add_timer, due_of, record_timer
 from services.engine.processing.work import Work
@@ -33,7 +33,7 @@ def _open_timer(work: Work, definition: Definition, element: Element) -> None:
     try:
         due, cycle, repetitions = due_of(given(element.event), _value(work, element), work.millis())
     except Trouble as trouble:
-        raise Rejection(Reason.INVALID_ARGUMENT, f"Element '{element.id}': {trouble}") from trouble
+        raise Rejection(RejectionType.INVALID_ARGUMENT, f"Element '{element.id}': {trouble}") from trouble
     if due is not None:
         add_timer(work, Timer(work.store.next_key(), due, 0, 0, element.id, definition.key, cycle, repetitions))
 
@@ -45,7 +45,7 @@ def _value(work: Work, element: Element) -> str:
     try:
         value = expression.evaluate({}, work.now)
     except Trouble as trouble:
-        raise Rejection(Reason.INVALID_ARGUMENT, f"Element '{element.id}': {trouble}") from trouble
+        raise Rejection(RejectionType.INVALID_ARGUMENT, f"Element '{element.id}': {trouble}") from trouble
     if not isinstance(value, str):
-        raise Rejection(Reason.INVALID_ARGUMENT, f"Element '{element.id}': '{expression.text}' gives no text.")
+        raise Rejection(RejectionType.INVALID_ARGUMENT, f"Element '{element.id}': '{expression.text}' gives no text.")
     return value

@@ -1,6 +1,6 @@
 """Timers that are due: they reach their element, or start a process, and cycles are set anew."""
 
-from services.engine.clock import LATEST_MILLIS, from_millis, to_millis
+from services.engine.clock import MAX_MILLIS, from_millis, to_millis
 from services.engine.model.bpmn import given
 from services.engine.model.timers import parse_cycle
 from services.engine.processing.catching import add_timer, record_timer
@@ -19,7 +19,7 @@ def fire(work: Work, key: int) -> None:
         return
     at = work.find(timer.instance_key, timer.node_key) if timer.instance_key else None
     if at is not None and not can_trigger(at, at.process.elements[timer.element_id]):
-        work.store.timers.put_off(key, LATEST_MILLIS)  # it stays until its element, which does not come back, is gone
+        work.store.timers.put_off(key, MAX_MILLIS)  # it stays until its element, which does not come back, is gone
         return
     work.store.timers.remove(key)
     record_timer(work, timer, "TRIGGERED")

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import StaticPool
 
-from services.engine.errors import DataDirectoryInUse, UnusableFile
+from services.engine.errors import DataDirectoryInUse, UnusableDataFile
 from services.engine.state.decisions import Decisions
 from services.engine.state.definitions import Definitions
 from services.engine.state.incidents import Incidents
@@ -44,7 +44,7 @@ class Store:
         except (DatabaseError, sqlite3.Error) as error:
             self._engine.dispose()
             raise _refusal(directory, error) from error
-        except UnusableFile:
+        except UnusableDataFile:
             self.close()
             raise
         self.instances = Instances(self._driver)
@@ -64,7 +64,7 @@ class Store:
         self._driver = cast(sqlite3.Connection, self._connection.connection.driver_connection)
         self.begin()
         if is_newer(self._connection):
-            raise UnusableFile(f"{self._engine.url.database} was written by a newer version; use that version.")
+            raise UnusableDataFile(f"{self._engine.url.database} was written by a newer version; use that version.")
         metadata.create_all(self._connection)
         migrate(self._connection)
         self._driver.execute("COMMIT")
@@ -149,7 +149,9 @@ def _refusal(directory: Path | None, error: DatabaseError | sqlite3.Error) -> Ex
         )
     if any(words in str(error) for words in _DAMAGED):
         cause = error.orig if isinstance(error, DatabaseError) else error
-        return UnusableFile(f"{FILE_NAME} in {directory} is damaged or cut off ({cause}); restore it from a backup.")
+        return UnusableDataFile(
+            f"{FILE_NAME} in {directory} is damaged or cut off ({cause}); restore it from a backup."
+        )
     return error
 
 

@@ -4,7 +4,7 @@ import pytest
 from bpmn_makers import ONE_JOB, diagram, job, start
 from engine_desk import CoreDesk
 
-from services.engine.errors import Reason, Rejection
+from services.engine.errors import Rejection, RejectionType
 from services.engine.processing.deployments import Deployed, Resource, delete, deploy
 
 
@@ -33,7 +33,7 @@ def test_an_id_comes_once_in_a_deployment(second: bytes) -> None:
     with pytest.raises(Rejection) as refusal:
         _deploy(desk, ("a.dmn", _dmn("r1", "d", 1)), ("b.dmn", second))
 
-    assert refusal.value.reason == Reason.INVALID_ARGUMENT
+    assert refusal.value.reason == RejectionType.INVALID_ARGUMENT
     assert "is in 'a.dmn' and in 'b.dmn'" in str(refusal.value)
 
 

@@ -9,7 +9,7 @@ from engine_desk import running_engine
 from pyzeebe.proto import gateway_pb2 as pb
 
 from services.engine.documents import parse_document
-from services.engine.errors import Reason, Rejection
+from services.engine.errors import Rejection, RejectionType
 
 REFUSED = {
     "text": '"x"',
@@ -34,7 +34,7 @@ def test_refused(what: str) -> None:
     with pytest.raises(Rejection) as refusal:
         parse_document(REFUSED[what])
 
-    assert refusal.value.reason == Reason.INVALID_ARGUMENT
+    assert refusal.value.reason == RejectionType.INVALID_ARGUMENT
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,7 @@ async def test_a_kill_loses_nothing_that_was_acknowledged(tmp_path: Path) -> Non
     desk = CoreDesk(tmp_path)
     fetched = desk.fetch("work", most=10_000)
 
-    assert set(acknowledged) <= {handed_out.job.instance_key for handed_out in fetched}
+    assert set(acknowledged) <= {activated.job.instance_key for activated in fetched}
     desk.store.close()
 
 

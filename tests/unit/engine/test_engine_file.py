@@ -13,7 +13,7 @@ import pytest
 from bpmn_makers import ONE_JOB
 from engine_desk import CoreDesk
 
-from services.engine.errors import UnusableFile
+from services.engine.errors import UnusableDataFile
 from services.engine.inspection.visit import CannotAsk, ask
 from services.engine.processing import incidents, jobs, messages
 from services.engine.state.instances import Instance
@@ -59,7 +59,7 @@ def test_a_file_that_a_newer_version_wrote_is_refused_and_left_as_it_is(tmp_path
         file.commit()
     written = (tmp_path / FILE_NAME).read_bytes()
 
-    with pytest.raises(UnusableFile, match=r"written by a newer version; use that version"):
+    with pytest.raises(UnusableDataFile, match=r"written by a newer version; use that version"):
         Store(tmp_path)
     with pytest.raises(CannotAsk, match="newer version"):
         ask(tmp_path, "incidents")
@@ -80,7 +80,7 @@ def test_a_file_that_was_cut_off_or_damaged_is_refused(tmp_path: Path, kept: flo
         content = content[: int(kept if kept > 1 else len(content) * kept)]
     path.write_bytes(content)
 
-    with pytest.raises(UnusableFile, match=r"damaged or cut off .*; restore it from a backup"):
+    with pytest.raises(UnusableDataFile, match=r"damaged or cut off .*; restore it from a backup"):
         Store(tmp_path)
 
     assert path.read_bytes() == content
@@ -95,7 +95,7 @@ def test_a_file_whose_counters_are_damaged_is_refused_and_let_go(tmp_path: Path)
     content = path.read_bytes()
     path.write_bytes(content[: (page - 1) * size] + b"\x55" * size + content[page * size :])
 
-    with pytest.raises(UnusableFile, match=r"damaged or cut off .*; restore it from a backup") as refusal:
+    with pytest.raises(UnusableDataFile, match=r"damaged or cut off .*; restore it from a backup") as refusal:
         Store(tmp_path)
 
     assert isinstance(

@@ -32,7 +32,7 @@ async def test_a_long_poll_is_answered_as_soon_as_there_is_a_job() -> None:
 async def test_stopping_ends_the_long_polls() -> None:
     async with running_engine() as engine:
         polling = await engine.long_poll("work")
-        engine.server.writer.stop_waiting()
+        engine.server.writer.end_long_polls()
 
         assert await polling == []
 
@@ -175,7 +175,7 @@ async def test_a_disk_that_is_full_is_internal_and_logged(
 
     async with running_engine() as engine:
         with monkeypatch.context() as patch:
-            patch.setattr(engine.server.writer, "tell", full)
+            patch.setattr(engine.server.writer, "enqueue", full)
             with pytest.raises(grpc.aio.AioRpcError, match="No space left") as error:
                 await answer(engine, method, request_)
 

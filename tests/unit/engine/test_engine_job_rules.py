@@ -6,7 +6,7 @@ import pytest
 from bpmn_makers import ONE_JOB, diagram, start
 from engine_desk import CoreDesk
 
-from services.engine.errors import Reason, Rejection
+from services.engine.errors import Rejection, RejectionType
 from services.engine.processing import incidents, instances, jobs, messages
 from services.engine.processing.work import Work
 
@@ -39,7 +39,7 @@ def test_a_job_that_failed_or_backs_off_takes_no_command(command: str, retries: 
     with pytest.raises(Rejection) as refusal:
         desk.do(lambda work: COMMANDS[command](work, key))
 
-    assert refusal.value.reason == Reason.INVALID_STATE
+    assert refusal.value.reason == RejectionType.INVALID_STATE
 
 
 def test_an_incident_of_a_job_is_resolved_once_the_job_has_retries() -> None:
@@ -51,7 +51,7 @@ def test_an_incident_of_a_job_is_resolved_once_the_job_has_retries() -> None:
 
     with pytest.raises(Rejection, match="no retries left") as refusal:
         resolve()
-    assert refusal.value.reason == Reason.INVALID_STATE
+    assert refusal.value.reason == RejectionType.INVALID_STATE
     assert desk.fetch("work") == []
     desk.do(lambda work: jobs.update_retries(work, key, 1))
     resolve()
@@ -99,16 +99,16 @@ def test_times_of_64_bits_are_taken(far: int) -> None:
         (0, "one-job", -7, None),
         (99, "one-job", 1, None),
         (99, "one-job", -1, None),
-        (0, "one-job", 0, Reason.NOT_FOUND),
-        (0, "one-job", 999, Reason.NOT_FOUND),
-        (0, "other", -1, Reason.NOT_FOUND),
-        (0, "", -1, Reason.NOT_FOUND),
-        (99, "", 0, Reason.NOT_FOUND),
-        (-1, "", 0, Reason.INVALID_ARGUMENT),
+        (0, "one-job", 0, RejectionType.NOT_FOUND),
+        (0, "one-job", 999, RejectionType.NOT_FOUND),
+        (0, "other", -1, RejectionType.NOT_FOUND),
+        (0, "", -1, RejectionType.NOT_FOUND),
+        (99, "", 0, RejectionType.NOT_FOUND),
+        (-1, "", 0, RejectionType.INVALID_ARGUMENT),
     ],
 )
 def test_a_process_is_found_by_its_id_before_its_key(
-    key: int, process_id: str, version: int, reason: Reason | None
+    key: int, process_id: str, version: int, reason: RejectionType | None
 ) -> None:
     desk, _ = _one_job()
 
@@ -149,4 +149,4 @@ def test_retries_that_no_job_can_have_are_refused(retries: int) -> None:
     with pytest.raises(Rejection, match=f"given was '{retries}'") as refusal:
         desk.do(lambda work: jobs.update_retries(work, key, retries))
 
-    assert refusal.value.reason == Reason.INVALID_ARGUMENT
+    assert refusal.value.reason == RejectionType.INVALID_ARGUMENT

@@ -31,8 +31,8 @@ def _finish(desk: CoreDesk) -> int:
     """Complete every job of type work; returns how many there were."""
     done = 0
     while fetched := desk.fetch("work"):
-        for handed_out in fetched:
-            desk.complete(handed_out.job.key)
+        for activated in fetched:
+            desk.complete(activated.job.key)
             done += 1
     return done
 
@@ -126,9 +126,9 @@ def test_an_output_element_that_is_a_property_keeps_its_variable_local() -> None
     desk.create("p", items=[1, 2])
 
     for n in (1, 2):
-        (handed_out,) = desk.fetch("work")
-        assert handed_out.variables["result"] is None
-        desk.complete(handed_out.job.key, result={"n": n})
+        (activated,) = desk.fetch("work")
+        assert activated.variables["result"] is None
+        desk.complete(activated.job.key, result={"n": n})
 
     assert desk.fetch("after")[0].variables == {"items": [1, 2], "all": [1, 2]}
 
@@ -239,9 +239,9 @@ def test_a_loop_that_collects_into_its_own_collection_sees_only_nulls(*, sequent
 
     seen = []
     while fetched := desk.fetch("work"):
-        seen += [handed_out.variables["item"] for handed_out in fetched]
-        for handed_out in fetched:
-            desk.complete(handed_out.job.key)
+        seen += [activated.variables["item"] for activated in fetched]
+        for activated in fetched:
+            desk.complete(activated.job.key)
 
     assert seen == [None, None]
     assert desk.fetch("after")[0].variables == {"items": [1, 2]}

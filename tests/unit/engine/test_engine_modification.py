@@ -4,7 +4,7 @@ import pytest
 from bpmn_makers import diagram, end, job, start, timer
 from engine_desk import CoreDesk
 
-from services.engine.errors import Reason, Rejection
+from services.engine.errors import Rejection, RejectionType
 from services.engine.processing import incidents, instances, jobs
 from services.engine.processing.modification import Activation, modify
 from services.engine.state.instances import Instance
@@ -87,7 +87,7 @@ def test_what_cannot_be_followed_is_refused_and_nothing_is_done(activation: Acti
     with pytest.raises(Rejection) as refusal:
         desk.do(lambda work: modify(work, instance.key, [Activation("two"), activation], []))
 
-    assert refusal.value.reason == Reason.INVALID_ARGUMENT
+    assert refusal.value.reason == RejectionType.INVALID_ARGUMENT
     assert desk.history(instance) == before
 
 
@@ -99,8 +99,8 @@ def test_what_is_refused_after_a_place_was_found_leaves_no_token() -> None:
         _modify(desk, instance, Activation("two"), Activation("inner"))
 
     for task in ("one", "inner", "two"):
-        for handed_out in desk.fetch(task):
-            desk.complete(handed_out.job.key)
+        for activated in desk.fetch(task):
+            desk.complete(activated.job.key)
     desk.turn(hours=2)
     assert desk.history(instance)[-1] == ("p", "COMPLETED")
 
@@ -180,5 +180,5 @@ def test_an_element_in_a_loop_needs_one_instance_to_be_activated_in(items: list[
     with pytest.raises(Rejection) as refusal:
         desk.do(lambda work: modify(work, instance.key, [Activation("last")], []))
 
-    assert refusal.value.reason == Reason.INVALID_ARGUMENT
+    assert refusal.value.reason == RejectionType.INVALID_ARGUMENT
     assert desk.fetch("last") == []

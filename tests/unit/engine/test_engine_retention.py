@@ -9,11 +9,11 @@ from bpmn_makers import ONE_JOB, diagram, end, start
 from engine_desk import CoreDesk, HandClock, running_engine
 from pyzeebe.proto import gateway_pb2 as pb
 
-from services.engine import retention
+from services.engine import writer as engine_writer
 from services.engine.clock import to_millis
 from services.engine.processing import core
-from services.engine.retention import Retention
 from services.engine.state.store import FILE_NAME
+from services.engine.writer import Retention
 
 AT_ONCE = diagram(start() + end(), "s>e", process_id="at-once")
 
@@ -39,7 +39,7 @@ def test_a_slice_takes_the_oldest_records_and_leaves_what_is_younger(monkeypatch
 
 def test_slices_have_pauses_between_them_in_which_commands_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(core, "_PRUNED_AT_ONCE", 5)
-    monkeypatch.setattr(retention, "_PAUSE", 3600)
+    monkeypatch.setattr(engine_writer, "_PRUNE_PAUSE_SECONDS", 3600)
     desk = CoreDesk()
     desk.deploy(AT_ONCE)
     old = desk.create("at-once")
@@ -61,7 +61,7 @@ def test_slices_have_pauses_between_them_in_which_commands_are_taken(monkeypatch
 async def test_an_engine_forgets_what_is_older_than_it_is_told_to_keep(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(retention, "_PAUSE", 0)
+    monkeypatch.setattr(engine_writer, "_PRUNE_PAUSE_SECONDS", 0)
     monkeypatch.setattr(core, "_PRUNED_AT_ONCE", 5)
     clock = HandClock()
     async with running_engine(tmp_path, clock) as engine:

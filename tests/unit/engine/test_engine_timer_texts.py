@@ -6,7 +6,7 @@ import pytest
 from bpmn_makers import diagram, job, start
 from engine_desk import CoreDesk
 
-from services.engine.errors import Reason, Rejection
+from services.engine.errors import Rejection, RejectionType
 from services.engine.model.cron import parse_cron
 from services.engine.model.timers import parse_cycle, parse_date, parse_duration
 
@@ -112,7 +112,7 @@ def test_a_timer_beyond_all_bounds_is_refused_with_its_file(kind: str, text: str
     with pytest.raises(Rejection, match="'b'") as refusal:
         CoreDesk().deploy(_waiting(event, kind, text))
 
-    assert refusal.value.reason == Reason.INVALID_ARGUMENT
+    assert refusal.value.reason == RejectionType.INVALID_ARGUMENT
 
 
 @pytest.mark.parametrize(("kind", "text"), [*_BEYOND, ("timeDuration", "P9000Y"), ("timeCycle", "R/P9000Y")])

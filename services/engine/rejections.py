@@ -8,19 +8,19 @@ from typing import Any, TypeVar
 import grpc
 from grpc.aio import ServicerContext as Context
 
-from services.engine.errors import Reason, Rejection
+from services.engine.errors import Rejection, RejectionType
 
 DEFAULT_TENANT = "<default>"
 
 Request = TypeVar("Request")
-Answer = TypeVar("Answer")
+Response = TypeVar("Response")
 _log = logging.getLogger(__name__)
 
 
-def refusing(
+def rpc_handler(
     intent: str,
 ) -> Callable[
-    [Callable[[Any, Request, Context], Awaitable[Answer]]], Callable[[Any, Request, Context], Awaitable[Answer]]
+    [Callable[[Any, Request, Context], Awaitable[Response]]], Callable[[Any, Request, Context], Awaitable[Response]]
 ]:
     """Answer a Rejection with its status, and what nobody expected with INTERNAL.
 
@@ -28,10 +28,10 @@ def refusing(
     """
 
     def of(
-        method: Callable[[Any, Request, Context], Awaitable[Answer]],
-    ) -> Callable[[Any, Request, Context], Awaitable[Answer]]:
+        method: Callable[[Any, Request, Context], Awaitable[Response]],
+    ) -> Callable[[Any, Request, Context], Awaitable[Response]]:
         @wraps(method)
-        async def answer(self: Any, request: Request, context: Context) -> Answer:
+        async def answer(self: Any, request: Request, context: Context) -> Response:
             try:
                 _check_tenants(method.__name__, request)
                 return await method(self, request, context)
@@ -54,16 +54,16 @@ def refusing(
 
 def _check_tenants(method: str, request: Any) -> None:
     """Raises Rejection: multi-tenancy is off, as it is in Zeebe unless somebody turns it on."""
-    names: Iterable[str] = getattr(request, "tenantIds", None) or [getattr(_asked(request), "tenantId", "")]
+    names: Iterable[str] = getattr(request, "tenantIds", None) or [getattr(_inner_request(request), "tenantId", "")]
     for name in names:
         if name.strip() not in ("", DEFAULT_TENANT):
             raise Rejection(
-                Reason.INVALID_ARGUMENT,
+                RejectionType.INVALID_ARGUMENT,
                 f"Expected to handle gRPC request {method} with tenant identifier '{name}', "
                 "but multi-tenancy is disabled",
             )
 
 
-def _asked(request: Any) -> Any:
+def _inner_request(request: Any) -> Any:
     """A creation with result holds the creation."""
     return getattr(request, "request", request)

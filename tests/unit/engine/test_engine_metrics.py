@@ -38,7 +38,7 @@ async def engine(tmp_path: Path) -> AsyncIterator[Running]:
 
 
 def said(running: Running, name: str, **labels: str) -> float | None:
-    families = text_string_to_metric_families(running.server.figures.exposition().decode())
+    families = text_string_to_metric_families(running.server.metrics.exposition().decode())
     found = [s.value for f in families for s in f.samples if s.name == name and labels.items() <= s.labels.items()]
     return sum(found) if found else None
 
@@ -120,7 +120,7 @@ async def test_a_batch_that_could_not_be_written_is_counted(engine: Running, mon
     def full(*_: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(engine.server.writer, "_step", full)
+    monkeypatch.setattr(engine.server.writer, "_process_batch", full)
     with pytest.raises(grpc.aio.AioRpcError):
         await engine.fetch("work")
 
@@ -136,7 +136,7 @@ async def test_a_command_whose_records_find_no_room_is_answered(
 
     await engine.fetch("work")
     poll = await engine.long_poll("work")
-    monkeypatch.setattr(engine.server.writer, "_file", Full())
+    monkeypatch.setattr(engine.server.writer, "_record_file", Full())
 
     await engine.stub.CreateProcessInstance(pb.CreateProcessInstanceRequest(bpmnProcessId="one-job", version=-1))
 

@@ -35,7 +35,7 @@ INCIDENT_ACTIONS = {"CREATED": "created", "RESOLVED": "resolved"}
 Counts = Counter[tuple[str, str]]
 
 
-class Figures(Collector):
+class EngineMetrics(Collector):
     """Counts what happens in one engine from its records; looks at its disk when it is asked."""
 
     def __init__(self, data: Path | None, write_failures: Callable[[], int]) -> None:
@@ -49,11 +49,11 @@ class Figures(Collector):
         self.registry = CollectorRegistry()
         self.registry.register(self)
 
-    def begin(self, pending: int) -> None:
+    def set_pending_incidents(self, pending: int) -> None:
         """How many incidents are open before the first record is heard."""
         self._pending = pending
 
-    def hear(self, records: Iterable[Record]) -> None:
+    def count(self, records: Iterable[Record]) -> None:
         """Count what has been written."""
         for record in records:
             match record.value_type:

@@ -10,13 +10,13 @@ from typing import Any
 
 from pyzeebe.proto import gateway_pb2 as pb
 
-from services.engine.errors import Reason, Rejection
-from services.engine.processing.jobs import HandedOut, activate_jobs, give_back
-from services.engine.refusals import DEFAULT_TENANT
+from services.engine.errors import Rejection, RejectionType
+from services.engine.processing.jobs import ActivatedJob, activate_jobs, yield_jobs
+from services.engine.rejections import DEFAULT_TENANT
 from services.engine.writer import Writer
 
 _DEFAULT_WAIT_SECONDS = 10.0
-_BUDGET_BYTES = 3 * 1024 * 1024  # of jobs in one answer: gRPC takes 4 MiB by default
+_MAX_RESPONSE_BYTES = 3 * 1024 * 1024  # of jobs in one answer: gRPC takes 4 MiB by default
 _STREAM_BATCH = 32
 _log = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ Send = Callable[[Any], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
-class JobRequest:
+class ActivationRequest:
     """What a worker asks for; ``timeout`` in ms, ``names`` empty = all variables."""
 
     type: str
@@ -38,24 +38,26 @@ class JobRequest:
         for what, value in (("max jobs to activate", self.most), ("timeout", self.timeout)):
             if value < 1:
                 text = f"Expected to {wish} with {what} to be greater than zero, but it was '{value}'"
-                raise Rejection(Reason.INVALID_ARGUMENT, text)
+                raise Rejection(RejectionType.INVALID_ARGUMENT, text)
         if not self.type.strip():
-            raise Rejection(Reason.INVALID_ARGUMENT, f"Expected to {wish} with type to be present, but it was blank")
+            raise Rejection(
+                RejectionType.INVALID_ARGUMENT, f"Expected to {wish} with type to be present, but it was blank"
+            )
 
 
-async def poll_jobs(writer: Writer, request: JobRequest, wait_ms: int, send: Send) -> None:
+async def poll_jobs(writer: Writer, request: ActivationRequest, wait_ms: int, send: Send) -> None:
     """Send what there is; else wait for jobs: ``wait_ms`` 0 = ten seconds, negative = not at all."""
     request.check("activate job batch")
     seconds = _DEFAULT_WAIT_SECONDS if wait_ms == 0 else wait_ms / 1000
     deadline = asyncio.get_running_loop().time() + seconds
-    available = writer.watch_jobs(request.type)
+    available = writer.subscribe_to_jobs(request.type)
     try:
         while True:
             available.clear()
             found = await _activate(writer, request, request.most)
             if found:
-                writer.pass_over(request.type, available)
-                with _on_their_way(writer, found) as jobs:
+                writer.pause_notifications(request.type, available)
+                with _yield_unsent(writer, found) as jobs:
                     await send(pb.ActivateJobsResponse(jobs=jobs))
                     jobs.clear()
                 return
@@ -66,56 +68,56 @@ async def poll_jobs(writer: Writer, request: JobRequest, wait_ms: int, send: Sen
                 async with asyncio.timeout(left):
                     await available.wait()
     finally:
-        writer.unwatch_jobs(request.type, available)
+        writer.unsubscribe_from_jobs(request.type, available)
 
 
-async def stream_jobs(writer: Writer, request: JobRequest, send: Send) -> None:
+async def stream_jobs(writer: Writer, request: ActivationRequest, send: Send) -> None:
     """Send jobs as they come, until the client goes; several streams of a type take turns.
 
     What is there already comes first, where Zeebe leaves it to those who poll.
     """
     request.check("stream activated jobs")
-    available = writer.watch_jobs(request.type)
+    available = writer.subscribe_to_jobs(request.type)
     try:
         while not writer.stopping:
             available.clear()
-            most = 1 if writer.is_shared(request.type) else request.most
+            most = 1 if writer.has_competing_subscribers(request.type) else request.most
             found = await _activate(writer, request, most)
             if not found:
                 if not writer.stopping:
                     await available.wait()
                 continue
-            with _on_their_way(writer, found) as jobs:
-                writer.pass_over(request.type, available)
+            with _yield_unsent(writer, found) as jobs:
+                writer.pause_notifications(request.type, available)
                 while jobs:
                     await send(jobs[0])
                     del jobs[0]
-            writer.unwatch_jobs(request.type, available)
-            available = writer.watch_jobs(request.type)  # behind the others
+            writer.unsubscribe_from_jobs(request.type, available)
+            available = writer.subscribe_to_jobs(request.type)  # behind the others
     finally:
-        writer.unwatch_jobs(request.type, available)
+        writer.unsubscribe_from_jobs(request.type, available)
 
 
-def stream_request(request: pb.StreamActivatedJobsRequest) -> JobRequest:
-    return JobRequest(request.type, request.worker, request.timeout, _STREAM_BATCH, list(request.fetchVariable))
+def stream_request(request: pb.StreamActivatedJobsRequest) -> ActivationRequest:
+    return ActivationRequest(request.type, request.worker, request.timeout, _STREAM_BATCH, list(request.fetchVariable))
 
 
 @contextmanager
-def _on_their_way(writer: Writer, jobs: list[pb.ActivatedJob]) -> Iterator[list[pb.ActivatedJob]]:
+def _yield_unsent(writer: Writer, jobs: list[pb.ActivatedJob]) -> Iterator[list[pb.ActivatedJob]]:
     """Those still in the list at the end did not reach their worker, and others may have them at once."""
     try:
         yield jobs
     finally:
-        _return_jobs(writer, [job.key for job in jobs])
+        _yield_jobs(writer, [job.key for job in jobs])
 
 
-def _return_jobs(writer: Writer, keys: list[int]) -> None:
+def _yield_jobs(writer: Writer, keys: list[int]) -> None:
     if keys:
-        writer.tell(lambda work: give_back(work, keys))
+        writer.enqueue(lambda work: yield_jobs(work, keys))
 
 
-async def _activate(writer: Writer, request: JobRequest, most: int) -> list[pb.ActivatedJob]:
-    activation: asyncio.Future[list[HandedOut]] = writer.tell(
+async def _activate(writer: Writer, request: ActivationRequest, most: int) -> list[pb.ActivatedJob]:
+    activation: asyncio.Future[list[ActivatedJob]] = writer.enqueue(
         lambda work: activate_jobs(
             work,
             request.type,
@@ -123,36 +125,36 @@ async def _activate(writer: Writer, request: JobRequest, most: int) -> list[pb.A
             timeout=request.timeout,
             most=most,
             names=request.names,
-            budget=_BUDGET_BYTES,
+            budget=_MAX_RESPONSE_BYTES,
         )
     )
     try:
-        handed_out = await asyncio.shield(activation)
+        activated = await asyncio.shield(activation)
     except asyncio.CancelledError:
         activation.add_done_callback(
-            lambda done: _return_jobs(writer, [] if done.exception() else [h.job.key for h in done.result()])
+            lambda done: _yield_jobs(writer, [] if done.exception() else [h.job.key for h in done.result()])
         )
         raise
-    return list(_messages(handed_out))
+    return list(_messages(activated))
 
 
-def _messages(handed_out: list[HandedOut]) -> Iterator[pb.ActivatedJob]:
+def _messages(activated: list[ActivatedJob]) -> Iterator[pb.ActivatedJob]:
     """One that no message can hold is logged and left out until it times out; it holds up no other."""
-    for one in handed_out:
+    for one in activated:
         try:
             yield _message(one)
         except ValueError:
             _log.exception("the job %d cannot be put into a message", one.job.key)
 
 
-def _message(handed_out: HandedOut) -> pb.ActivatedJob:
-    job = handed_out.job
+def _message(activated: ActivatedJob) -> pb.ActivatedJob:
+    job = activated.job
     return pb.ActivatedJob(
         key=job.key,
         type=job.type,
         processInstanceKey=job.instance_key,
-        bpmnProcessId=handed_out.process_id,
-        processDefinitionVersion=handed_out.version,
+        bpmnProcessId=activated.process_id,
+        processDefinitionVersion=activated.version,
         processDefinitionKey=job.definition_key,
         elementId=job.element_id,
         elementInstanceKey=job.node_key,
@@ -160,6 +162,6 @@ def _message(handed_out: HandedOut) -> pb.ActivatedJob:
         worker=job.worker,
         retries=job.retries,
         deadline=job.due or 0,
-        variables=json.dumps(handed_out.variables, ensure_ascii=False),
+        variables=json.dumps(activated.variables, ensure_ascii=False),
         tenantId=DEFAULT_TENANT,
     )

@@ -8,7 +8,7 @@ from pyzeebe.proto import gateway_pb2 as pb
 from services.engine.processing.decision import EvaluatedDecision
 from services.engine.processing.decisions import Evaluation
 from services.engine.processing.deployments import Deployed
-from services.engine.refusals import DEFAULT_TENANT
+from services.engine.rejections import DEFAULT_TENANT
 
 VERSION = "8.6.0"  # whose behaviour the engine follows
 
@@ -23,7 +23,7 @@ def topology(address: str) -> pb.TopologyResponse:
     )
 
 
-def deployment_answer(deployed: Deployed) -> pb.DeployResourceResponse:
+def deployment_response(deployed: Deployed) -> pb.DeployResourceResponse:
     answer = pb.DeployResourceResponse(key=deployed.key, tenantId=DEFAULT_TENANT)
     for definition in deployed.processes:
         answer.deployments.add(
@@ -64,7 +64,7 @@ def deployment_answer(deployed: Deployed) -> pb.DeployResourceResponse:
     return answer
 
 
-def decision_answer(evaluation: Evaluation) -> pb.EvaluateDecisionResponse:
+def decision_response(evaluation: Evaluation) -> pb.EvaluateDecisionResponse:
     decision, result = evaluation.decision, evaluation.result
     answer = pb.EvaluateDecisionResponse(
         decisionKey=decision.key,
