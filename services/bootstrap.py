@@ -81,7 +81,7 @@ async def engine_of(
             f"or set {variable('engine_port')} to a free port"
         ) from error
     house.on_turn.append(server.clock_turned)
-    house.engine = server.desk
+    house.engine = server.inspector
     if health is not None:
         health.figures.append(server.metrics.exposition)
     try:

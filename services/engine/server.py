@@ -7,8 +7,8 @@ from pathlib import Path
 
 from services.engine.clock import ControlledClock, EngineClock
 from services.engine.gateway import start_gateway
-from services.engine.inspection.desk import Desk
-from services.engine.inspection.door import Door
+from services.engine.inspection.inspector import Inspector
+from services.engine.inspection.socket_server import InspectionServer
 from services.engine.management import Management
 from services.engine.metrics import EngineMetrics
 from services.engine.state.records import Record
@@ -43,8 +43,8 @@ class EngineServer:
         self._management_address = management
         self._management: Management | None = None
         self.writer = Writer(data, self._controlled or clock, records, retention)
-        self.desk = Desk(self.writer)
-        self._door = Door(self.desk, data) if data is not None else None
+        self.inspector = Inspector(self.writer)
+        self._inspection_server = InspectionServer(self.inspector, data) if data is not None else None
         self.metrics = EngineMetrics(data, lambda: self.writer.write_failures)
         self.writer.add_exporter(self.metrics.count)
         self.writer.add_exporter(_log_incidents)
@@ -61,8 +61,8 @@ class EngineServer:
         if self._management_address is not None:
             self._management = Management(self.writer, self.metrics, self._controlled)
             await self._management.start(self._management_address)
-        if self._door is not None:
-            await self._door.open()
+        if self._inspection_server is not None:
+            await self._inspection_server.start()
         return bound
 
     async def stop(self) -> None:
@@ -71,8 +71,8 @@ class EngineServer:
         await self._gateway.stop(grace=_GRACE_SECONDS)
         if self._management is not None:
             await self._management.stop()
-        if self._door is not None:
-            await self._door.close()
+        if self._inspection_server is not None:
+            await self._inspection_server.stop()
         await self.writer.stop()
 
     @property

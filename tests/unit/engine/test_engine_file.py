@@ -14,7 +14,7 @@ from bpmn_makers import ONE_JOB
 from engine_desk import CoreDesk
 
 from services.engine.errors import UnusableDataFile
-from services.engine.inspection.visit import CannotAsk, ask
+from services.engine.inspection.client import InspectionError, query_engine
 from services.engine.processing import incidents, jobs, messages
 from services.engine.state.instances import Instance
 from services.engine.state.statements import Statement
@@ -61,8 +61,8 @@ def test_a_file_that_a_newer_version_wrote_is_refused_and_left_as_it_is(tmp_path
 
     with pytest.raises(UnusableDataFile, match=r"written by a newer version; use that version"):
         Store(tmp_path)
-    with pytest.raises(CannotAsk, match="newer version"):
-        ask(tmp_path, "incidents")
+    with pytest.raises(InspectionError, match="newer version"):
+        query_engine(tmp_path, "incidents")
 
     assert (tmp_path / FILE_NAME).read_bytes() == written
 

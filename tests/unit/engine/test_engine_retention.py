@@ -69,12 +69,12 @@ async def test_an_engine_forgets_what_is_older_than_it_is_told_to_keep(
         request = pb.CreateProcessInstanceRequest(bpmnProcessId="at-once", version=-1)
         ended = await engine.stub.CreateProcessInstance(request)
         engine.turn(days=31)
-        while engine.server.writer._retention.busy or await engine.server.desk.instances(state="ended"):
+        while engine.server.writer._retention.busy or await engine.server.inspector.instances(state="ended"):
             await engine.server.writer.read(lambda _: None)
         working = await engine.stub.CreateProcessInstance(
             pb.CreateProcessInstanceRequest(bpmnProcessId="one-job", version=-1)
         )
-        assert await engine.server.desk.instances(state="ended") == []
+        assert await engine.server.inspector.instances(state="ended") == []
         assert [job.processInstanceKey for job in await engine.fetch("work")] == [working.processInstanceKey]
         assert ended.processInstanceKey < working.processInstanceKey
 

@@ -14,11 +14,11 @@ from bpmn_makers import ONE_JOB
 from engine_desk import CoreDesk, Running, running_engine
 from pyzeebe.proto import gateway_pb2 as pb
 
-from services.engine.inspection import looks
-from services.engine.inspection.door import SOCKET_NAME
-from services.engine.inspection.visit import CannotAsk, ask
+from services.engine.inspection import queries
+from services.engine.inspection.client import InspectionError, query_engine
+from services.engine.inspection.socket_server import SOCKET_NAME
 from services.engine.processing import instances, jobs
-from services.engine.state.overview import Wanted
+from services.engine.state.overview import ListFilter
 from services.engine.state.store import FILE_NAME
 
 CALLER = ONE_JOB.replace(b'id="one-job"', b'id="caller"')
@@ -38,8 +38,8 @@ def test_instances_are_counted_at_each_element_and_those_with_an_incident_apart(
         desk.create("one-job")
     failed(desk)
 
-    [process] = looks.processes(desk.store)
-    [element] = looks.elements(desk.store, process.definition_key)
+    [process] = queries.processes(desk.store)
+    [element] = queries.elements(desk.store, process.definition_key)
 
     assert (process.process_id, process.version, process.active, process.incidents, process.latest) == (
         "one-job", 1, 2, 1, True,
@@ -52,11 +52,11 @@ def test_instances_are_found_by_process_element_state_and_key() -> None:
     desk.deploy(ONE_JOB, CALLER)
     one, other = desk.create("one-job", a=1), desk.create("caller")
     desk.turn(seconds=5)
-    [task] = {job.element_id for job in looks.jobs(desk.store, Wanted(process="one-job"))}
+    [task] = {job.element_id for job in queries.jobs(desk.store, ListFilter(process="one-job"))}
     failed(desk)
 
     def found(**wanted: Any) -> list[int]:
-        return [line.key for line in looks.instances(desk.store, Wanted(**wanted))]
+        return [line.key for line in queries.instances(desk.store, ListFilter(**wanted))]
 
     assert found() == [other.key, one.key]
     assert found(descending=False) == [one.key, other.key]
@@ -75,8 +75,8 @@ def test_an_instance_that_has_ended_is_told_from_its_records() -> None:
     desk.complete(desk.fetch("work", 1)[0].job.key, b="two")
     desk.do(lambda work: instances.cancel(work, cancelled.key))
 
-    lines = looks.instances(desk.store, Wanted(state="ended"))
-    view = looks.instance(desk.store, done.key)
+    lines = queries.instances(desk.store, ListFilter(state="ended"))
+    view = queries.instance(desk.store, done.key)
 
     assert [(line.key, line.state) for line in lines] == [(cancelled.key, "terminated"), (done.key, "completed")]
     assert view is not None
@@ -89,9 +89,9 @@ def test_an_instance_that_has_ended_is_told_from_its_records() -> None:
     assert not view.places
     task = next(p.element_id for p in view.passages if p.kind == "SERVICE_TASK")
     for wanted in ({"text": str(done.key)}, {"element": task, "text": str(done.key)}):
-        assert [line.key for line in looks.instances(desk.store, Wanted(state="ended", **wanted))] == [done.key]
-    assert looks.instances(desk.store, Wanted(state="ended", process="none")) == []
-    assert looks.instance(desk.store, 1) is None
+        assert [line.key for line in queries.instances(desk.store, ListFilter(state="ended", **wanted))] == [done.key]
+    assert queries.instances(desk.store, ListFilter(state="ended", process="none")) == []
+    assert queries.instance(desk.store, 1) is None
 
 
 async def test_a_running_engine_answers_at_its_socket_to_its_own_account_alone(tmp_path: Path) -> None:
@@ -115,9 +115,9 @@ async def test_a_running_engine_answers_at_its_socket_to_its_own_account_alone(t
         assert done is None
         assert (job["state"], job["retries"]) == ("ACTIVATABLE", 2)
         assert await asked(tmp_path, "incidents") == []
-        with pytest.raises(CannotAsk, match="no question of ours"):
+        with pytest.raises(InspectionError, match="no question of ours"):
             await asked(tmp_path, "incidents", colour="red")
-        with pytest.raises(CannotAsk, match="no question of ours"):
+        with pytest.raises(InspectionError, match="no question of ours"):
             await asked(tmp_path, "_act")
     assert not door.exists()
 
@@ -128,13 +128,13 @@ async def test_an_engine_that_does_not_run_is_read_from_its_file_and_is_not_acte
     with closing(socket.socket(socket.AF_UNIX)) as left_over:
         left_over.bind(str(tmp_path / SOCKET_NAME))  # of an engine that was killed
 
-    [line] = ask(tmp_path, "incidents")
+    [line] = query_engine(tmp_path, "incidents")
 
     assert line["key"] == incident
-    with pytest.raises(CannotAsk, match="start it first"):
-        ask(tmp_path, "retry", incident_key=incident, retries=1)
-    with pytest.raises(CannotAsk, match="--data"):
-        ask(tmp_path / "none", "incidents")
+    with pytest.raises(InspectionError, match="start it first"):
+        query_engine(tmp_path, "retry", incident_key=incident, retries=1)
+    with pytest.raises(InspectionError, match="--data"):
+        query_engine(tmp_path / "none", "incidents")
     assert not (tmp_path / "none").exists()
     async with running_engine(tmp_path):
         assert len(await asked(tmp_path, "incidents")) == 1
@@ -147,8 +147,8 @@ async def test_an_engine_whose_folder_cannot_have_a_socket_runs_all_the_same(
 
     async with running_engine(deep) as engine:
         await stuck(engine)
-        assert "cannot ask this engine" in caplog.text
-        with pytest.raises(CannotAsk):
+        assert "cannot query this engine" in caplog.text
+        with pytest.raises(InspectionError):
             await asked(deep, "incidents")
 
 
@@ -163,13 +163,13 @@ async def test_a_file_from_before_the_index_named_its_elements_is_brought_up_to_
         file.commit()
 
     async with running_engine(tmp_path) as engine:
-        [process] = await engine.server.desk.processes()
-        [element] = await engine.server.desk.elements(process.definition_key)
-        [line] = await engine.server.desk.incidents()
-        assert await engine.server.desk.retry(line.key, 1) is None
+        [process] = await engine.server.inspector.processes()
+        [element] = await engine.server.inspector.elements(process.definition_key)
+        [line] = await engine.server.inspector.incidents()
+        assert await engine.server.inspector.retry(line.key, 1) is None
         [job] = await engine.fetch("work")
         await engine.stub.CompleteJob(pb.CompleteJobRequest(jobKey=job.key))
-        ended = await engine.server.desk.instances(state="ended")
+        ended = await engine.server.inspector.instances(state="ended")
 
     assert (process.active, process.incidents, element.incidents) == (0, 1, 1)
     assert [one.state for one in ended] == ["completed"]
@@ -183,9 +183,9 @@ async def stuck(engine: Running) -> int:
     )
     [job] = await engine.fetch("work")
     await engine.stub.FailJob(pb.FailJobRequest(jobKey=job.key, retries=0, errorMessage="a | b | c | d"))
-    [incident] = await engine.server.desk.incidents()
+    [incident] = await engine.server.inspector.incidents()
     return incident.key
 
 
 async def asked(folder: Path, question: str, **given: Any) -> Any:
-    return await asyncio.to_thread(ask, folder, question, **given)
+    return await asyncio.to_thread(query_engine, folder, question, **given)
