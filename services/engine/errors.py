@@ -45,7 +45,7 @@ class ErrorType(StrEnum):
     MESSAGE_SIZE_EXCEEDED = "MESSAGE_SIZE_EXCEEDED"
 
 
-class Trouble(Exception):
+class Failure(Exception):
     """A step that cannot be taken; it becomes an incident at the element and is tried again when that is resolved."""
 
     def __init__(self, error_type: ErrorType, text: str) -> None:

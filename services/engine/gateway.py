@@ -23,11 +23,11 @@ from services.engine.processing import (
     modification,
     signals,
 )
-from services.engine.processing.core import Command
-from services.engine.processing.work import Work
+from services.engine.processing.command_processor import Command
+from services.engine.processing.execution import Execution
 from services.engine.rejections import DEFAULT_TENANT, rpc_handler
 from services.engine.responses import decision_response, deployment_response, topology
-from services.engine.state.instances import Instance
+from services.engine.state.instances import ProcessInstance
 from services.engine.writer import Writer
 
 SERVICE = "gateway_protocol.Gateway"
@@ -53,18 +53,20 @@ class Gateway(rpc.GatewayServicer):
     @rpc_handler("CREATE")
     async def DeployResource(self, request: pb.DeployResourceRequest, context: Context) -> pb.DeployResourceResponse:
         resources = [deployments.Resource(r.name, r.content) for r in request.resources]
-        return deployment_response(await self._writer.submit(lambda work: deployments.deploy(work, resources)))
+        return deployment_response(
+            await self._writer.submit(lambda execution: deployments.deploy(execution, resources))
+        )
 
     @rpc_handler("DELETE")
     async def DeleteResource(self, request: pb.DeleteResourceRequest, context: Context) -> pb.DeleteResourceResponse:
-        await self._writer.submit(lambda work: deployments.delete(work, request.resourceKey))
+        await self._writer.submit(lambda execution: deployments.delete(execution, request.resourceKey))
         return pb.DeleteResourceResponse()
 
     @rpc_handler("CREATE")
     async def CreateProcessInstance(
         self, request: pb.CreateProcessInstanceRequest, context: Context
     ) -> pb.CreateProcessInstanceResponse:
-        created: Instance = await self._writer.submit(_create_command(request, awaited=None))
+        created: ProcessInstance = await self._writer.submit(_create_command(request, awaited=None))
         return pb.CreateProcessInstanceResponse(
             processDefinitionKey=created.definition_key,
             bpmnProcessId=created.process_id,
@@ -100,14 +102,16 @@ class Gateway(rpc.GatewayServicer):
     async def CancelProcessInstance(
         self, request: pb.CancelProcessInstanceRequest, context: Context
     ) -> pb.CancelProcessInstanceResponse:
-        await self._writer.submit(lambda work: instances.cancel(work, request.processInstanceKey))
+        await self._writer.submit(lambda execution: instances.cancel(execution, request.processInstanceKey))
         return pb.CancelProcessInstanceResponse()
 
     @rpc_handler("UPDATE")
     async def SetVariables(self, request: pb.SetVariablesRequest, context: Context) -> pb.SetVariablesResponse:
         variables = parse_document(request.variables)
         key = await self._writer.submit(
-            lambda work: instances.set_variables(work, request.elementInstanceKey, variables, local=request.local)
+            lambda execution: instances.set_variables(
+                execution, request.elementInstanceKey, variables, local=request.local
+            )
         )
         return pb.SetVariablesResponse(key=key)
 
@@ -115,8 +119,8 @@ class Gateway(rpc.GatewayServicer):
     async def PublishMessage(self, request: pb.PublishMessageRequest, context: Context) -> pb.PublishMessageResponse:
         variables = parse_document(request.variables)
         key = await self._writer.submit(
-            lambda work: messages.publish(
-                work,
+            lambda execution: messages.publish(
+                execution,
                 request.name,
                 request.correlationKey,
                 ttl=request.timeToLive,
@@ -129,7 +133,7 @@ class Gateway(rpc.GatewayServicer):
     @rpc_handler("BROADCAST")
     async def BroadcastSignal(self, request: pb.BroadcastSignalRequest, context: Context) -> pb.BroadcastSignalResponse:
         variables = parse_document(request.variables)
-        key = await self._writer.submit(lambda work: signals.broadcast(work, request.signalName, variables))
+        key = await self._writer.submit(lambda execution: signals.broadcast(execution, request.signalName, variables))
         return pb.BroadcastSignalResponse(key=key, tenantId=DEFAULT_TENANT)
 
     @rpc_handler("ACTIVATE")
@@ -150,15 +154,15 @@ class Gateway(rpc.GatewayServicer):
     @rpc_handler("COMPLETE")
     async def CompleteJob(self, request: pb.CompleteJobRequest, context: Context) -> pb.CompleteJobResponse:
         variables = parse_document(request.variables)
-        await self._writer.submit(lambda work: jobs.complete_job(work, request.jobKey, variables))
+        await self._writer.submit(lambda execution: jobs.complete_job(execution, request.jobKey, variables))
         return pb.CompleteJobResponse()
 
     @rpc_handler("FAIL")
     async def FailJob(self, request: pb.FailJobRequest, context: Context) -> pb.FailJobResponse:
         variables = parse_document(request.variables)
         await self._writer.submit(
-            lambda work: jobs.fail_job(
-                work,
+            lambda execution: jobs.fail_job(
+                execution,
                 request.jobKey,
                 retries=request.retries,
                 backoff=request.retryBackOff,
@@ -172,7 +176,9 @@ class Gateway(rpc.GatewayServicer):
     async def ThrowError(self, request: pb.ThrowErrorRequest, context: Context) -> pb.ThrowErrorResponse:
         variables = parse_document(request.variables)
         await self._writer.submit(
-            lambda work: jobs.throw_job_error(work, request.jobKey, request.errorCode, request.errorMessage, variables)
+            lambda execution: jobs.throw_job_error(
+                execution, request.jobKey, request.errorCode, request.errorMessage, variables
+            )
         )
         return pb.ThrowErrorResponse()
 
@@ -180,19 +186,19 @@ class Gateway(rpc.GatewayServicer):
     async def UpdateJobRetries(
         self, request: pb.UpdateJobRetriesRequest, context: Context
     ) -> pb.UpdateJobRetriesResponse:
-        await self._writer.submit(lambda work: jobs.update_retries(work, request.jobKey, request.retries))
+        await self._writer.submit(lambda execution: jobs.update_retries(execution, request.jobKey, request.retries))
         return pb.UpdateJobRetriesResponse()
 
     @rpc_handler("UPDATE_TIMEOUT")
     async def UpdateJobTimeout(
         self, request: pb.UpdateJobTimeoutRequest, context: Context
     ) -> pb.UpdateJobTimeoutResponse:
-        await self._writer.submit(lambda work: jobs.update_timeout(work, request.jobKey, request.timeout))
+        await self._writer.submit(lambda execution: jobs.update_timeout(execution, request.jobKey, request.timeout))
         return pb.UpdateJobTimeoutResponse()
 
     @rpc_handler("RESOLVE")
     async def ResolveIncident(self, request: pb.ResolveIncidentRequest, context: Context) -> pb.ResolveIncidentResponse:
-        await self._writer.submit(lambda work: incidents.resolve(work, request.incidentKey))
+        await self._writer.submit(lambda execution: incidents.resolve(execution, request.incidentKey))
         return pb.ResolveIncidentResponse()
 
     @rpc_handler("EVALUATE")
@@ -201,7 +207,9 @@ class Gateway(rpc.GatewayServicer):
     ) -> pb.EvaluateDecisionResponse:
         variables = parse_document(request.variables)
         evaluation = await self._writer.submit(
-            lambda work: decisions.evaluate_for_client(work, request.decisionKey, request.decisionId, variables)
+            lambda execution: decisions.evaluate_for_client(
+                execution, request.decisionKey, request.decisionId, variables
+            )
         )
         return decision_response(evaluation)
 
@@ -219,7 +227,7 @@ class Gateway(rpc.GatewayServicer):
         ]
         terminations = [t.elementInstanceKey for t in request.terminateInstructions]
         await self._writer.submit(
-            lambda work: modification.modify(work, request.processInstanceKey, activations, terminations)
+            lambda execution: modification.modify(execution, request.processInstanceKey, activations, terminations)
         )
         return pb.ModifyProcessInstanceResponse()
 
@@ -234,7 +242,9 @@ class Gateway(rpc.GatewayServicer):
     @rpc_handler("CREATE")
     async def DeployProcess(self, request: pb.DeployProcessRequest, context: Context) -> pb.DeployProcessResponse:
         resources = [deployments.Resource(p.name, p.definition) for p in request.processes]
-        answer = deployment_response(await self._writer.submit(lambda work: deployments.deploy(work, resources)))
+        answer = deployment_response(
+            await self._writer.submit(lambda execution: deployments.deploy(execution, resources))
+        )
         return pb.DeployProcessResponse(key=answer.key, processes=[d.process for d in answer.deployments])
 
 
@@ -243,11 +253,11 @@ def _create_command(request: pb.CreateProcessInstanceRequest, awaited: list[str]
     start_at = [instruction.elementId for instruction in request.startInstructions]
     variables = parse_document(request.variables)
 
-    def create(work: Work) -> Instance:
+    def create(execution: Execution) -> ProcessInstance:
         definition = instances.find_definition(
-            work, request.processDefinitionKey, request.bpmnProcessId, request.version
+            execution, request.processDefinitionKey, request.bpmnProcessId, request.version
         )
-        return instances.create(work, definition, variables, awaited, start_at)
+        return instances.create(execution, definition, variables, awaited, start_at)
 
     return create
 

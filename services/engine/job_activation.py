@@ -113,13 +113,13 @@ def _yield_unsent(writer: Writer, jobs: list[pb.ActivatedJob]) -> Iterator[list[
 
 def _yield_jobs(writer: Writer, keys: list[int]) -> None:
     if keys:
-        writer.enqueue(lambda work: yield_jobs(work, keys))
+        writer.enqueue(lambda execution: yield_jobs(execution, keys))
 
 
 async def _activate(writer: Writer, request: ActivationRequest, most: int) -> list[pb.ActivatedJob]:
     activation: asyncio.Future[list[ActivatedJob]] = writer.enqueue(
-        lambda work: activate_jobs(
-            work,
+        lambda execution: activate_jobs(
+            execution,
             request.type,
             worker=request.worker,
             timeout=request.timeout,
@@ -157,7 +157,7 @@ def _message(activated: ActivatedJob) -> pb.ActivatedJob:
         processDefinitionVersion=activated.version,
         processDefinitionKey=job.definition_key,
         elementId=job.element_id,
-        elementInstanceKey=job.node_key,
+        elementInstanceKey=job.element_instance_key,
         customHeaders=job.headers,
         worker=job.worker,
         retries=job.retries,

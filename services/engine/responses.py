@@ -5,7 +5,7 @@ from typing import Any
 
 from pyzeebe.proto import gateway_pb2 as pb
 
-from services.engine.processing.decision import EvaluatedDecision
+from services.engine.processing.decision_engine import EvaluatedDecision
 from services.engine.processing.decisions import Evaluation
 from services.engine.processing.deployments import Deployed
 from services.engine.rejections import DEFAULT_TENANT

@@ -13,8 +13,8 @@ from typing import IO, Any
 from services.engine.clock import EngineClock, to_millis
 from services.engine.errors import Rejection
 from services.engine.job_notifications import JobNotifications
-from services.engine.processing.core import Batch, Command, Core
-from services.engine.state.instances import Instance
+from services.engine.processing.command_processor import Batch, Command, CommandProcessor
+from services.engine.state.instances import ProcessInstance
 from services.engine.state.records import Record
 from services.engine.state.store import Store
 
@@ -38,7 +38,7 @@ class Retention:
         self.busy = False
         """There is more to delete."""
 
-    def prune(self, core: Core, now: int) -> None:
+    def prune(self, core: CommandProcessor, now: int) -> None:
         """Delete a slice if one is due; ``now`` in ms."""
         if now - self._last_check_ms > _RETENTION_CHECK_MS:
             self._last_check_ms = now
@@ -83,7 +83,7 @@ class Writer:
         except BaseException:
             self._thread.shutdown()
             raise
-        self._core = Core(self._store, self._clock)
+        self._core = CommandProcessor(self._store, self._clock)
         if self._records_path is not None:
             self._record_file = self._records_path.open("a", encoding="utf-8")
         self._task = asyncio.create_task(self._run(), name="engine-writer")
@@ -121,7 +121,7 @@ class Writer:
 
     async def read(self, look: Callable[[Store], Any]) -> Any:
         """Look at what is on disk, between two batches."""
-        return await self.submit(lambda work: look(work.store))
+        return await self.submit(lambda execution: look(execution.store))
 
     def add_exporter(self, exporter: Callable[[list[Record]], None]) -> None:
         """Call ``exporter`` on the event loop with the records of each batch, once they are on disk."""
@@ -145,11 +145,11 @@ class Writer:
         """Whether more than one worker wants jobs of the type."""
         return self._job_notifications.count(job_type) > 1
 
-    async def submit_with_result(self, create: Command) -> tuple[Instance, asyncio.Future[dict[str, Any]]]:
+    async def submit_with_result(self, create: Command) -> tuple[ProcessInstance, asyncio.Future[dict[str, Any]]]:
         """Create an instance; returns it with the variables it will end with. Give those up with ``discard_result``."""
         self._pending_creations += 1
         try:
-            instance: Instance = await self.submit(create)
+            instance: ProcessInstance = await self.submit(create)
             return instance, self._results.setdefault(instance.key, self._loop.create_future())
         finally:
             self._pending_creations -= 1

@@ -14,9 +14,9 @@ from pyzeebe.proto import gateway_pb2_grpc as rpc
 
 from services.engine.errors import Rejection
 from services.engine.processing import deployments, instances, jobs
-from services.engine.processing.core import Command, Core
+from services.engine.processing.command_processor import Command, CommandProcessor
 from services.engine.server import EngineServer
-from services.engine.state.instances import Instance
+from services.engine.state.instances import ProcessInstance
 from services.engine.state.store import Store
 
 
@@ -39,7 +39,7 @@ class CoreDesk:
     def __init__(self, directory: Path | None = None, clock: HandClock | None = None) -> None:
         self.clock = clock or HandClock()
         self.store = Store(directory)
-        self.core = Core(self.store, self.clock)
+        self.core = CommandProcessor(self.store, self.clock)
 
     def do(self, command: Command) -> Any:
         """The command's answer; raises its Rejection."""
@@ -50,25 +50,27 @@ class CoreDesk:
 
     def deploy(self, *files: bytes) -> deployments.Deployed:
         resources = [deployments.Resource(f"{n}.bpmn", content) for n, content in enumerate(files)]
-        deployed: deployments.Deployed = self.do(lambda work: deployments.deploy(work, resources))
+        deployed: deployments.Deployed = self.do(lambda execution: deployments.deploy(execution, resources))
         return deployed
 
-    def create(self, process_id: str, **variables: Any) -> Instance:
-        created: Instance = self.do(
-            lambda work: instances.create(work, instances.find_definition(work, 0, process_id, -1), variables)
+    def create(self, process_id: str, **variables: Any) -> ProcessInstance:
+        created: ProcessInstance = self.do(
+            lambda execution: instances.create(
+                execution, instances.find_definition(execution, 0, process_id, -1), variables
+            )
         )
         return created
 
     def fetch(self, job_type: str, most: int = 32, timeout: int = 60_000) -> list[jobs.ActivatedJob]:
         fetched: list[jobs.ActivatedJob] = self.do(
-            lambda work: jobs.activate_jobs(
-                work, job_type, worker="w", timeout=timeout, most=most, names=[], budget=1_000_000
+            lambda execution: jobs.activate_jobs(
+                execution, job_type, worker="w", timeout=timeout, most=most, names=[], budget=1_000_000
             )
         )
         return fetched
 
     def complete(self, key: int, **variables: Any) -> None:
-        self.do(lambda work: jobs.complete_job(work, key, variables))
+        self.do(lambda execution: jobs.complete_job(execution, key, variables))
 
     def turn(self, **by: float) -> None:
         """Turn the clock and let happen what is due."""
@@ -76,7 +78,7 @@ class CoreDesk:
         while self.core.apply_due().answers:
             pass
 
-    def history(self, instance: Instance) -> list[tuple[str, str]]:
+    def history(self, instance: ProcessInstance) -> list[tuple[str, str]]:
         """(element id, ACTIVATED, COMPLETED or TERMINATED) of all that happened in an instance."""
         self.store.begin()
         records = self.store.records.of_instance(instance.key)

@@ -13,8 +13,8 @@ from pyzeebe.proto import gateway_pb2 as pb
 
 from services.engine.errors import Rejection
 from services.engine.gateway import Gateway
-from services.engine.processing.core import Batch, Command, Core
-from services.engine.state.instances import Instance
+from services.engine.processing.command_processor import Batch, Command, CommandProcessor
+from services.engine.state.instances import ProcessInstance
 from services.engine.state.records import Record
 from services.engine.state.store import Store
 
@@ -57,7 +57,7 @@ class _Here:
 
     def _open(self) -> None:
         self._store = Store(self._directory)
-        self._core = Core(self._store, self.clock)
+        self._core = CommandProcessor(self._store, self.clock)
 
     def start_anew(self) -> None:
         if self._directory is not None:
@@ -90,8 +90,8 @@ class _Here:
     def enqueue(self, command: Command) -> asyncio.Future[Any]:
         return asyncio.ensure_future(self.submit(command))
 
-    async def submit_with_result(self, create: Command) -> tuple[Instance, asyncio.Future[dict[str, Any]]]:
-        instance: Instance = self.apply(create)
+    async def submit_with_result(self, create: Command) -> tuple[ProcessInstance, asyncio.Future[dict[str, Any]]]:
+        instance: ProcessInstance = self.apply(create)
         future = self._awaited[instance.key] = asyncio.get_running_loop().create_future()
         if instance.key in self._results:
             future.set_result(self._results[instance.key])

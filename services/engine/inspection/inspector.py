@@ -16,9 +16,9 @@ from services.engine.inspection.views import (
     Variable,
 )
 from services.engine.processing import jobs
-from services.engine.processing.core import Command
+from services.engine.processing.command_processor import Command
+from services.engine.processing.execution import Execution
 from services.engine.processing.incidents import resolve
-from services.engine.processing.work import Work
 from services.engine.state.overview import ListFilter
 from services.engine.writer import Writer
 
@@ -83,14 +83,14 @@ class Inspector:
 
     async def retry(self, incident_key: int, retries: int) -> str | None:
         """Resolve an incident; return the rejection, or None once it is resolved."""
-        rejection = await self._submit(lambda work: retry_incident(work, incident_key, retries))
+        rejection = await self._submit(lambda execution: retry_incident(execution, incident_key, retries))
         if rejection is None:
             _log.info("incident %d was resolved by hand", incident_key)
         return rejection
 
     async def set_retries(self, job_key: int, retries: int) -> str | None:
         """Update a job's retries; return the rejection, or None once they are updated."""
-        return await self._submit(lambda work: jobs.update_retries(work, job_key, retries))
+        return await self._submit(lambda execution: jobs.update_retries(execution, job_key, retries))
 
     async def _submit(self, command: Command) -> str | None:
         try:
@@ -100,12 +100,12 @@ class Inspector:
         return None
 
 
-def retry_incident(work: Work, incident_key: int, retries: int) -> None:
+def retry_incident(execution: Execution, incident_key: int, retries: int) -> None:
     """Resolve an incident as Operate's Retry does: set its job's retries first.
 
     Raises Rejection.
     """
-    incident = work.store.incidents.get(incident_key)
+    incident = execution.store.incidents.get(incident_key)
     if incident is not None and incident.job_key:
-        jobs.update_retries(work, incident.job_key, retries)
-    resolve(work, incident_key)
+        jobs.update_retries(execution, incident.job_key, retries)
+    resolve(execution, incident_key)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from services.engine.clock import from_millis
 from services.engine.inspection.views import ActiveElement, ElementVisit, Variable, WaitState
-from services.engine.state.instances import Instance, Node
+from services.engine.state.instances import ElementInstance, ProcessInstance
 from services.engine.state.store import Store
 
 MAX_HISTORY_RECORDS = 2000
@@ -13,21 +13,21 @@ _ENTERED_INTENTS = ("ELEMENT_ACTIVATING",)
 _END_STATES = {"ELEMENT_COMPLETED": "completed", "ELEMENT_TERMINATED": "terminated"}
 
 
-def active_elements(store: Store, instance: Instance) -> list[ActiveElement]:
+def active_elements(store: Store, instance: ProcessInstance) -> list[ActiveElement]:
     """List the active elements of an instance, outermost first, the process itself excluded."""
     return [
         ActiveElement(
-            element_id=node.element_id,
-            kind=node.kind,
-            state=node.state,
+            element_id=element_instance.element_id,
+            kind=element_instance.kind,
+            state=element_instance.state,
             since=None
-            if (since := store.overview.first_timestamp(instance.key, node.key, _ENTERED_INTENTS)) is None
+            if (since := store.overview.first_timestamp(instance.key, element_instance.key, _ENTERED_INTENTS)) is None
             else from_millis(since),
-            incident=bool(node.incidents),
-            awaits=list(_wait_states(store, node)),
+            incident=bool(element_instance.incidents),
+            awaits=list(_wait_states(store, element_instance)),
         )
-        for node in instance.nodes.values()
-        if node.key != instance.key
+        for element_instance in instance.element_instances.values()
+        if element_instance.key != instance.key
     ]
 
 
@@ -55,9 +55,9 @@ def variables(store: Store, instance_key: int) -> list[Variable]:
     instance = store.instances.look(instance_key)
     if instance is not None:
         return [
-            Variable(node.element_id, node.key, name, json.dumps(value, ensure_ascii=False))
-            for node in instance.nodes.values()
-            for name, value in sorted(node.variables.items())
+            Variable(element_instance.element_id, element_instance.key, name, json.dumps(value, ensure_ascii=False))
+            for element_instance in instance.element_instances.values()
+            for name, value in sorted(element_instance.variables.items())
         ]
     scope_ids = {
         record.key: record.value["elementId"]
@@ -70,14 +70,14 @@ def variables(store: Store, instance_key: int) -> list[Variable]:
     return [Variable(scope_ids.get(key, ""), key, name, value) for (key, name), value in sorted(last_values.items())]
 
 
-def _wait_states(store: Store, node: Node) -> Iterator[WaitState]:
-    for job in filter(None, map(store.jobs.get, node.jobs)):
+def _wait_states(store: Store, element_instance: ElementInstance) -> Iterator[WaitState]:
+    for job in filter(None, map(store.jobs.get, element_instance.jobs)):
         yield WaitState("job", job.type, None, job.key)
-    for timer in filter(None, map(store.timers.get, node.timers)):
+    for timer in filter(None, map(store.timers.get, element_instance.timers)):
         yield WaitState("timer", timer.element_id, from_millis(timer.due), timer.key)
-    for message in filter(None, map(store.messages.subscription, node.messages)):
+    for message in filter(None, map(store.messages.subscription, element_instance.messages)):
         yield WaitState("message", message.name, None, message.key)
-    for signal in filter(None, map(store.signals.subscription, node.signals)):
+    for signal in filter(None, map(store.signals.subscription, element_instance.signals)):
         yield WaitState("signal", signal.name, None, signal.key)
-    if node.called:
-        yield WaitState("call", "", None, node.called)
+    if element_instance.called:
+        yield WaitState("call", "", None, element_instance.called)

@@ -113,7 +113,7 @@ def _running(store: Store, key: int) -> InstanceSummary | None:
     instance = store.instances.look(key)
     if instance is None:
         return None
-    incident_count = sum(len(node.incidents) for node in instance.nodes.values())
+    incident_count = sum(len(element_instance.incidents) for element_instance in instance.element_instances.values())
     return InstanceSummary(
         key=key,
         definition_key=instance.definition_key,

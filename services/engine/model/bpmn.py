@@ -7,7 +7,7 @@ from typing import TypeVar
 from services.engine.model.expression import Expression
 
 
-class Kind(StrEnum):
+class ElementKind(StrEnum):
     """Element types; the values are Zeebe's names in records."""
 
     PROCESS = "PROCESS"
@@ -36,7 +36,7 @@ class Kind(StrEnum):
 
 Part = TypeVar("Part")
 
-SCOPES = frozenset({Kind.PROCESS, Kind.SUB_PROCESS, Kind.EVENT_SUB_PROCESS})
+SCOPES = frozenset({ElementKind.PROCESS, ElementKind.SUB_PROCESS, ElementKind.EVENT_SUB_PROCESS})
 
 
 class EventKind(StrEnum):
@@ -99,7 +99,7 @@ class JobDefinition:
 
 
 @dataclass(frozen=True, slots=True)
-class Loop:
+class LoopCharacteristics:
     sequential: bool
     collection: Expression
     item: str | None
@@ -110,7 +110,7 @@ class Loop:
 
 
 @dataclass(frozen=True, slots=True)
-class Called:
+class CallTarget:
     """A called process (``id`` may be an expression) or decision."""
 
     id: Expression
@@ -136,7 +136,7 @@ class Element:
     """
 
     id: str
-    kind: Kind
+    kind: ElementKind
     scope: str
     name: str = ""
     incoming: tuple[Flow, ...] = ()
@@ -149,8 +149,8 @@ class Element:
     attached_to: str | None = None
     boundaries: tuple[str, ...] = ()
     job: JobDefinition | None = None
-    loop: Loop | None = None
-    called: Called | None = None
+    loop: LoopCharacteristics | None = None
+    called: CallTarget | None = None
     script: Script | None = None
     none_start: str | None = None
     event_starts: tuple[str, ...] = ()
@@ -161,7 +161,7 @@ class Element:
     @property
     def catches(self) -> bool:
         """Whether the element itself waits for an event."""
-        return self.kind in (Kind.INTERMEDIATE_CATCH_EVENT, Kind.RECEIVE_TASK)
+        return self.kind in (ElementKind.INTERMEDIATE_CATCH_EVENT, ElementKind.RECEIVE_TASK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +197,7 @@ class Process:
         return [s for s in starts if s.event is not None and s.event.kind == kind]
 
 
-def given(part: Part | None) -> Part:
+def required(part: Part | None) -> Part:
     """A part that the checks at deployment saw to; raises LookupError where it is missing all the same."""
     if part is None:
         raise LookupError("a part that every deployed diagram has is missing")

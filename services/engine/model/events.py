@@ -4,18 +4,18 @@ from collections.abc import Callable
 
 from lxml import etree
 
-from services.engine.model.bpmn import Event, EventKind, Kind, TimerKind, given
+from services.engine.model.bpmn import ElementKind, Event, EventKind, TimerKind, required
 from services.engine.model.expression import Expression
 from services.engine.model.extensions import ExtensionReader
 from services.engine.model.timers import parse_cycle, parse_date, parse_duration
 from services.engine.model.xml import bpmn_children, extension, local
 
 _EVENTS = {
-    Kind.START_EVENT,
-    Kind.INTERMEDIATE_CATCH_EVENT,
-    Kind.INTERMEDIATE_THROW_EVENT,
-    Kind.BOUNDARY_EVENT,
-    Kind.END_EVENT,
+    ElementKind.START_EVENT,
+    ElementKind.INTERMEDIATE_CATCH_EVENT,
+    ElementKind.INTERMEDIATE_THROW_EVENT,
+    ElementKind.BOUNDARY_EVENT,
+    ElementKind.END_EVENT,
 }
 _INSTEAD = {
     "conditional": "use a message from whoever knows, or a timer with a gateway behind it",
@@ -33,9 +33,9 @@ class EventReader:
         self._extensions = ExtensionReader(problems)
         self._declared = {e.get("id"): e for e in bpmn_children(root)}
 
-    def of(self, identity: str, kind: Kind, xml: etree._Element) -> Event | None:
+    def of(self, identity: str, kind: ElementKind, xml: etree._Element) -> Event | None:
         """The event of an element; None for elements that are none."""
-        if kind == Kind.RECEIVE_TASK:
+        if kind == ElementKind.RECEIVE_TASK:
             return self._message(identity, xml)
         if kind not in _EVENTS:
             return None
@@ -100,7 +100,7 @@ class EventReader:
         return self._extensions.expression(identity, f"{what} code", code) if code else None
 
     def _compensation(self, identity: str, definition: etree._Element) -> Event:
-        thrown = local(given(definition.getparent())) != "boundaryEvent"
+        thrown = local(required(definition.getparent())) != "boundaryEvent"
         if thrown and definition.get("waitForCompletion", "true") != "true":
             self._problems.append(
                 f"Element '{identity}': a compensation that is thrown is waited for; take waitForCompletion out."

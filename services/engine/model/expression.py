@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from services.engine.errors import ErrorType, Trouble
+from services.engine.errors import ErrorType, Failure
 from services.engine.feel import Expression as FeelExpression
 from services.engine.feel import FeelEvaluationError, FeelSyntaxError, compile_expression, to_json
 
@@ -29,7 +29,7 @@ class Expression:
         try:
             return to_json(self.compiled.evaluate(variables, now=now, strict=True))
         except FeelEvaluationError as error:
-            raise Trouble(
+            raise Failure(
                 error_type, f"Failed to evaluate expression '{self.text.removeprefix('=')}': {error}"
             ) from error
 

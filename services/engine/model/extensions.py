@@ -2,13 +2,13 @@
 
 import json
 import re
+from collections.abc import Sequence
 
 from lxml import etree
 
 from services.engine.feel import FeelSyntaxError
-from services.engine.model.bpmn import Binding, Called, JobDefinition, Kind, Loop, Script
+from services.engine.model.bpmn import Binding, CallTarget, ElementKind, JobDefinition, LoopCharacteristics, Script
 from services.engine.model.expression import Expression, parse_expression
-from services.engine.model.mappings import mapping_context
 from services.engine.model.xml import BPMN, ZEEBE, extension
 
 USER_TASK_JOB = "io.camunda.zeebe:userTask"
@@ -24,6 +24,8 @@ _USER_TASK_HEADERS = (
     ("formDefinition", "formKey", "io.camunda.zeebe:formKey"),
 )
 _KEPT_HEADERS = {"io.camunda.zeebe:assignee", "io.camunda.zeebe:candidateGroups", "io.camunda.zeebe:formKey"}
+
+_Context = dict[str, "str | _Context"]
 
 
 class ExtensionReader:
@@ -48,8 +50,8 @@ class ExtensionReader:
             return Expression(text)
         return self.expression(identity, what, text)
 
-    def job(self, identity: str, kind: Kind, xml: etree._Element) -> JobDefinition | None:
-        if kind == Kind.USER_TASK:
+    def job(self, identity: str, kind: ElementKind, xml: etree._Element) -> JobDefinition | None:
+        if kind == ElementKind.USER_TASK:
             return JobDefinition(Expression(USER_TASK_JOB), Expression("1"), self._headers(identity, xml))
         definition = extension(xml, "taskDefinition")
         event = xml.find(BPMN + "messageEventDefinition")
@@ -115,9 +117,9 @@ class ExtensionReader:
             found.append((target, read(identity, f"{which} source", source)))
         if not found or len(self._problems) > problems:
             return None
-        return self.expression(identity, f"{which} mappings", mapping_context(found, merging=which == "output"))
+        return self.expression(identity, f"{which} mappings", _mapping_context(found, merging=which == "output"))
 
-    def loop(self, identity: str, xml: etree._Element) -> Loop | None:
+    def loop(self, identity: str, xml: etree._Element) -> LoopCharacteristics | None:
         loop = xml.find(BPMN + "multiInstanceLoopCharacteristics")
         if loop is None:
             return None
@@ -131,7 +133,7 @@ class ExtensionReader:
             self._problems.append(f"Element '{identity}': outputCollection and outputElement belong together.")
         plain = (output or "").strip().removeprefix("=").strip()
         condition = loop.findtext(BPMN + "completionCondition", "").strip()
-        return Loop(
+        return LoopCharacteristics(
             loop.get("isSequential") == "true",
             self.formula(identity, "inputCollection", collection),
             zeebe.get("inputElement") or None,
@@ -141,11 +143,11 @@ class ExtensionReader:
             self.expression(identity, "completion condition", condition) if condition else None,
         )
 
-    def called(self, identity: str, kind: Kind, xml: etree._Element) -> Called | None:
+    def called(self, identity: str, kind: ElementKind, xml: etree._Element) -> CallTarget | None:
         name, attribute = (
-            ("calledElement", "processId") if kind == Kind.CALL_ACTIVITY else ("calledDecision", "decisionId")
+            ("calledElement", "processId") if kind == ElementKind.CALL_ACTIVITY else ("calledDecision", "decisionId")
         )
-        if kind not in (Kind.CALL_ACTIVITY, Kind.BUSINESS_RULE_TASK):
+        if kind not in (ElementKind.CALL_ACTIVITY, ElementKind.BUSINESS_RULE_TASK):
             return None
         zeebe = extension(xml, name)
         if zeebe is None:
@@ -153,7 +155,7 @@ class ExtensionReader:
         target = zeebe.get(attribute) or ""
         if not target.strip():
             self._problems.append(f"Element '{identity}': the {name} needs a {attribute}.")
-        if kind == Kind.BUSINESS_RULE_TASK and not zeebe.get("resultVariable"):
+        if kind == ElementKind.BUSINESS_RULE_TASK and not zeebe.get("resultVariable"):
             self._problems.append(f"Element '{identity}': the called decision needs a resultVariable.")
         binding = zeebe.get("bindingType") or "latest"
         if binding not in list(Binding):
@@ -165,7 +167,7 @@ class ExtensionReader:
             self._problems.append(
                 f"Element '{identity}': a versionTag and the binding type 'versionTag' belong together; give both."
             )
-        return Called(
+        return CallTarget(
             self.expression(identity, attribute, target),
             Binding(binding),
             zeebe.get("versionTag"),
@@ -174,8 +176,8 @@ class ExtensionReader:
             zeebe.get("resultVariable") or "",
         )
 
-    def script(self, identity: str, kind: Kind, xml: etree._Element) -> Script | None:
-        zeebe = extension(xml, "script") if kind == Kind.SCRIPT_TASK else None
+    def script(self, identity: str, kind: ElementKind, xml: etree._Element) -> Script | None:
+        zeebe = extension(xml, "script") if kind == ElementKind.SCRIPT_TASK else None
         if zeebe is None:
             return None
         if not zeebe.get("resultVariable"):
@@ -183,3 +185,45 @@ class ExtensionReader:
         return Script(
             self.formula(identity, "script", zeebe.get("expression") or ""), zeebe.get("resultVariable") or ""
         )
+
+
+def _mapping_context(mappings: Sequence[tuple[str, Expression]], *, merging: bool) -> str:
+    """An expression for (target, source) pairs; ``a.b`` and ``a.c`` become one entry ``a``, in the place of the first.
+
+    With ``merging`` a nested target goes into what its variable holds already; what is no context then fails.
+    """
+    context: _Context = {}
+    for target, source in mappings:
+        *path, name = target.split(".")
+        inner = context
+        for step in path:
+            found = inner.get(step)
+            if not isinstance(found, dict):
+                found = inner[step] = {}
+            inner = found
+        inner[name] = _source_text(source)
+    return "=" + _context_text(context, (), merging=merging)
+
+
+def _source_text(source: Expression) -> str:
+    """Plain text is text, also where it looks like a number."""
+    if source.compiled is not None:
+        return source.compiled.text
+    escaped = source.text.replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _context_text(context: _Context, path: tuple[str, ...], *, merging: bool) -> str:
+    entries = []
+    for name, value in context.items():
+        if isinstance(value, str):
+            entries.append(f"{name}: {value}")
+            continue
+        inside = _context_text(value, (*path, name), merging=merging)
+        there = ".".join(f"`{step}`" for step in (*path, name))
+        entries.append(
+            f"{name}: context merge(if {there} = null then {{}} else {there}, {inside})"
+            if merging
+            else f"{name}: {inside}"
+        )
+    return "{" + ", ".join(entries) + "}"

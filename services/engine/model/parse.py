@@ -5,35 +5,33 @@ from dataclasses import replace
 from lxml import etree
 
 from services.engine.errors import InvalidModel
-from services.engine.model.bpmn import SCOPES, Element, EventKind, Flow, Kind, Process
-from services.engine.model.checks import check_flows, check_process
-from services.engine.model.compensation import check_compensation
+from services.engine.model.bpmn import SCOPES, Element, ElementKind, EventKind, Flow, Process
+from services.engine.model.checks import check_compensation, check_flows, check_loops, check_process
 from services.engine.model.events import EventReader
 from services.engine.model.extensions import ExtensionReader
-from services.engine.model.loops import check_loops
 from services.engine.model.schema import schema_problems
 from services.engine.model.xml import BPMN, ZEEBE, bpmn_children, local, parse_definitions
 
 _KINDS = {
-    "subProcess": Kind.SUB_PROCESS,
-    "callActivity": Kind.CALL_ACTIVITY,
-    "serviceTask": Kind.SERVICE_TASK,
-    "sendTask": Kind.SEND_TASK,
-    "receiveTask": Kind.RECEIVE_TASK,
-    "scriptTask": Kind.SCRIPT_TASK,
-    "businessRuleTask": Kind.BUSINESS_RULE_TASK,
-    "userTask": Kind.USER_TASK,
-    "manualTask": Kind.MANUAL_TASK,
-    "task": Kind.TASK,
-    "exclusiveGateway": Kind.EXCLUSIVE_GATEWAY,
-    "parallelGateway": Kind.PARALLEL_GATEWAY,
-    "inclusiveGateway": Kind.INCLUSIVE_GATEWAY,
-    "eventBasedGateway": Kind.EVENT_BASED_GATEWAY,
-    "startEvent": Kind.START_EVENT,
-    "intermediateCatchEvent": Kind.INTERMEDIATE_CATCH_EVENT,
-    "intermediateThrowEvent": Kind.INTERMEDIATE_THROW_EVENT,
-    "boundaryEvent": Kind.BOUNDARY_EVENT,
-    "endEvent": Kind.END_EVENT,
+    "subProcess": ElementKind.SUB_PROCESS,
+    "callActivity": ElementKind.CALL_ACTIVITY,
+    "serviceTask": ElementKind.SERVICE_TASK,
+    "sendTask": ElementKind.SEND_TASK,
+    "receiveTask": ElementKind.RECEIVE_TASK,
+    "scriptTask": ElementKind.SCRIPT_TASK,
+    "businessRuleTask": ElementKind.BUSINESS_RULE_TASK,
+    "userTask": ElementKind.USER_TASK,
+    "manualTask": ElementKind.MANUAL_TASK,
+    "task": ElementKind.TASK,
+    "exclusiveGateway": ElementKind.EXCLUSIVE_GATEWAY,
+    "parallelGateway": ElementKind.PARALLEL_GATEWAY,
+    "inclusiveGateway": ElementKind.INCLUSIVE_GATEWAY,
+    "eventBasedGateway": ElementKind.EVENT_BASED_GATEWAY,
+    "startEvent": ElementKind.START_EVENT,
+    "intermediateCatchEvent": ElementKind.INTERMEDIATE_CATCH_EVENT,
+    "intermediateThrowEvent": ElementKind.INTERMEDIATE_THROW_EVENT,
+    "boundaryEvent": ElementKind.BOUNDARY_EVENT,
+    "endEvent": ElementKind.END_EVENT,
 }
 _WITHOUT_MEANING = {
     "documentation",
@@ -109,17 +107,19 @@ class _Reader:
         identity = self._process.get("id") or ""
         name = self._process.get("name") or ""
         tag = self._process.find(f"{BPMN}extensionElements/{ZEEBE}versionTag")
-        self._elements[identity] = Element(identity, Kind.PROCESS, "", name)
+        self._elements[identity] = Element(identity, ElementKind.PROCESS, "", name)
         self._refuse_extensions(self._process)
         self._walk(self._process, identity)
         self._connect()
-        joins = [e.id for e in self._elements.values() if e.kind == Kind.INCLUSIVE_GATEWAY and len(e.incoming) > 1]
+        joins = [
+            e.id for e in self._elements.values() if e.kind == ElementKind.INCLUSIVE_GATEWAY and len(e.incoming) > 1
+        ]
         version_tag = (tag.get("value") or "") if tag is not None else ""
         return Process(identity, name, version_tag, self._elements, self._links(), tuple(joins))
 
     def _links(self) -> dict[str, list[str]]:
         links = [e for e in self._elements.values() if e.event is not None and e.event.kind == EventKind.LINK]
-        catches = [e for e in links if e.kind == Kind.INTERMEDIATE_CATCH_EVENT]
+        catches = [e for e in links if e.kind == ElementKind.INTERMEDIATE_CATCH_EVENT]
         return {
             throw.id: [
                 c.id
@@ -127,7 +127,7 @@ class _Reader:
                 if c.scope == throw.scope and c.event and throw.event and c.event.name == throw.event.name
             ]
             for throw in links
-            if throw.kind == Kind.INTERMEDIATE_THROW_EVENT
+            if throw.kind == ElementKind.INTERMEDIATE_THROW_EVENT
         }
 
     def _walk(self, container: etree._Element, scope: str) -> None:
@@ -155,10 +155,10 @@ class _Reader:
             )
         )
 
-    def _element(self, xml: etree._Element, kind: Kind, scope: str) -> None:
+    def _element(self, xml: etree._Element, kind: ElementKind, scope: str) -> None:
         identity = xml.get("id") or ""
-        if kind == Kind.SUB_PROCESS and xml.get("triggeredByEvent") == "true":
-            kind = Kind.EVENT_SUB_PROCESS
+        if kind == ElementKind.SUB_PROCESS and xml.get("triggeredByEvent") == "true":
+            kind = ElementKind.EVENT_SUB_PROCESS
         self._refuse_extensions(xml)
         if xml.find(BPMN + "standardLoopCharacteristics") is not None:
             self._problems.append(
@@ -174,7 +174,8 @@ class _Reader:
             inputs=inputs,
             outputs=outputs,
             event=self._events.of(identity, kind, xml),
-            interrupting=xml.get("cancelActivity" if kind == Kind.BOUNDARY_EVENT else "isInterrupting") != "false",
+            interrupting=xml.get("cancelActivity" if kind == ElementKind.BOUNDARY_EVENT else "isInterrupting")
+            != "false",
             attached_to=xml.get("attachedToRef"),
             job=self._extensions.job(identity, kind, xml),
             loop=self._extensions.loop(identity, xml),
@@ -199,7 +200,7 @@ class _Reader:
                     self._problems.append(f"Element '{flow.id}': the flow refers to '{end}', which does not exist.")
         for identity, element in list(self._elements.items()):
             inside = [e for e in self._elements.values() if e.scope == identity] if element.kind in SCOPES else []
-            starts = [e for e in inside if e.kind == Kind.START_EVENT and e.event is not None]
+            starts = [e for e in inside if e.kind == ElementKind.START_EVENT and e.event is not None]
             self._elements[identity] = replace(
                 element,
                 incoming=tuple(f for f in self._flows if f.target == identity),
@@ -207,5 +208,5 @@ class _Reader:
                 boundaries=tuple(e.id for e in reversed(self._elements.values()) if e.attached_to == identity),
                 none_start=next((e.id for e in starts if e.event and e.event.kind == EventKind.NONE), None),
                 event_starts=tuple(e.id for e in starts if e.event and e.event.kind != EventKind.NONE),
-                event_subprocesses=tuple(e.id for e in reversed(inside) if e.kind == Kind.EVENT_SUB_PROCESS),
+                event_subprocesses=tuple(e.id for e in reversed(inside) if e.kind == ElementKind.EVENT_SUB_PROCESS),
             )

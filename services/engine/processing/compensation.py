@@ -6,125 +6,135 @@ all that undoes them runs at once, in the scope of the thrower, which waits for 
 
 from collections.abc import Collection
 
-from services.engine.model.bpmn import Element, EventKind, Kind, given
-from services.engine.processing.joins import BY_EVENT
-from services.engine.processing.work import At, Complete, Enter, Work
-from services.engine.state.instances import Compensation, Node
+from services.engine.model.bpmn import Element, ElementKind, EventKind, required
+from services.engine.processing.execution import Complete, ElementContext, Enter, Execution
+from services.engine.processing.joins import NO_FLOW
+from services.engine.state.instances import Compensation, ElementInstance
 
-_CARRIERS = frozenset({Kind.SUB_PROCESS, Kind.MULTI_INSTANCE_BODY})  # what is undone by undoing what was done inside
+_CARRIERS = frozenset(
+    {ElementKind.SUB_PROCESS, ElementKind.MULTI_INSTANCE_BODY}
+)  # what is undone by undoing what was done inside
 _LIFE = ("ELEMENT_ACTIVATING", "ELEMENT_ACTIVATED", "ELEMENT_COMPLETING", "ELEMENT_COMPLETED")
 
 
-def remember(work: Work, at: At) -> None:
+def remember(execution: Execution, context: ElementContext) -> None:
     """An activity completes: it can be undone if something is drawn for it, or for what completed inside."""
-    known = at.instance.root.compensations
-    boundary = None if at.is_inner else _boundary(at)
-    if boundary is None and not (at.node.kind in _CARRIERS and any(c["scope"] == at.node.key for c in known)):
+    known = context.process_instance.root.compensations
+    boundary = None if context.is_inner_instance else _boundary(context)
+    if boundary is None and not (
+        context.element_instance.kind in _CARRIERS and any(c["scope"] == context.element_instance.key for c in known)
+    ):
         return
-    handler = given(boundary.handler) if boundary is not None else ""
+    handler = required(boundary.handler) if boundary is not None else ""
     compensation = Compensation(
-        key=work.store.next_key(),
-        activity=at.element.id,
-        node=at.node.key,
-        scope=at.node.scope,
+        key=execution.store.next_key(),
+        activity=context.element.id,
+        node=context.element_instance.key,
+        scope=context.element_instance.scope,
         handler=handler,
         handler_node=0,
         thrower=0,
     )
     known.append(compensation)
-    _record(work, at, compensation, "CREATED")
+    _record(execution, context, compensation, "CREATED")
 
 
-def compensate(work: Work, thrower: At) -> bool:
+def compensate(execution: Execution, thrower: ElementContext) -> bool:
     """Undo what the throw event reaches, or the one activity that it names; returns whether there was anything."""
-    scopes = [thrower.node.scope]
-    if thrower.process.elements[thrower.element.scope].kind == Kind.EVENT_SUB_PROCESS:
+    scopes = [thrower.element_instance.scope]
+    if thrower.process.elements[thrower.element.scope].kind == ElementKind.EVENT_SUB_PROCESS:
         scopes.append(thrower.scope.scope)
-    named = given(thrower.element.event).activity
-    waiting = [c for c in thrower.instance.root.compensations if not c["thrower"]]
+    named = required(thrower.element.event).activity
+    waiting = [c for c in thrower.process_instance.root.compensations if not c["thrower"]]
     reached = [c for c in waiting if c["scope"] in scopes and named in (None, c["activity"])]
     for compensation in reached:
-        _undo(work, thrower, waiting, compensation)
+        _undo(execution, thrower, waiting, compensation)
     return bool(reached)
 
 
-def settle(work: Work, at: At) -> None:
+def settle(execution: Execution, context: ElementContext) -> None:
     """An element has completed: if it undid something, that is done, and the thrower goes on after the last."""
-    known = at.instance.root.compensations
-    done = next((c for c in known if c["handler_node"] == at.node.key), None)
+    known = context.process_instance.root.compensations
+    done = next((c for c in known if c["handler_node"] == context.element_instance.key), None)
     if done is None:
         return
-    _drop(work, at, done, "COMPLETED")
-    _settle_around(work, at, done["scope"])
+    _drop(execution, context, done, "COMPLETED")
+    _settle_around(execution, context, done["scope"])
     if not any(c["thrower"] == done["thrower"] for c in known):
-        work.steps.append(Complete(at.instance.key, done["thrower"]))
+        execution.steps.append(Complete(context.process_instance.key, done["thrower"]))
 
 
-def forget(work: Work, at: At) -> None:
+def forget(execution: Execution, context: ElementContext) -> None:
     """A scope was terminated: what completed inside is not undone any more."""
-    _forget_inside(work, at, at.node.key)
+    _forget_inside(execution, context, context.element_instance.key)
 
 
-def _undo(work: Work, thrower: At, waiting: Collection[Compensation], compensation: Compensation) -> None:
+def _undo(
+    execution: Execution, thrower: ElementContext, waiting: Collection[Compensation], compensation: Compensation
+) -> None:
     if compensation["handler"]:
-        compensation["handler_node"] = _start_handler(work, thrower, compensation)
-    compensation["thrower"] = thrower.node.key
-    _record(work, thrower, compensation, "TRIGGERED")
+        compensation["handler_node"] = _start_handler(execution, thrower, compensation)
+    compensation["thrower"] = thrower.element_instance.key
+    _record(execution, thrower, compensation, "TRIGGERED")
     for inside in waiting:
         if inside["scope"] == compensation["node"]:
-            _undo(work, thrower, waiting, inside)
+            _undo(execution, thrower, waiting, inside)
 
 
-def _start_handler(work: Work, thrower: At, compensation: Compensation) -> int:
+def _start_handler(execution: Execution, thrower: ElementContext, compensation: Compensation) -> int:
     """The boundary event passes at once; what undoes is entered in a later step. Returns the latter's key."""
     activity = thrower.process.elements[compensation["activity"]]
     boundary = next(e for e in _compensation_events(thrower, activity) if e.handler == compensation["handler"])
-    node = Node(work.store.next_key(), boundary.id, boundary.kind, thrower.node.scope)
-    passing = At(thrower.instance, thrower.process, boundary, node)
+    element_instance = ElementInstance(
+        execution.store.next_key(), boundary.id, boundary.kind, thrower.element_instance.scope
+    )
+    passing = ElementContext(thrower.process_instance, thrower.process, boundary, element_instance)
     for intent in _LIFE:
-        work.transition(passing, intent)
-    key = work.store.next_key()
+        execution.transition(passing, intent)
+    key = execution.store.next_key()
     tokens = thrower.scope.tokens
-    tokens[BY_EVENT] = tokens.get(BY_EVENT, 0) + 1
-    work.steps.append(Enter(thrower.instance.key, thrower.scope.key, compensation["handler"], node_key=key))
+    tokens[NO_FLOW] = tokens.get(NO_FLOW, 0) + 1
+    execution.steps.append(
+        Enter(thrower.process_instance.key, thrower.scope.key, compensation["handler"], element_instance_key=key)
+    )
     return key
 
 
-def _settle_around(work: Work, at: At, scope_key: int) -> None:
+def _settle_around(execution: Execution, context: ElementContext, scope_key: int) -> None:
     """A subprocess is undone once nothing that completed inside it is left to undo."""
-    known = at.instance.root.compensations
+    known = context.process_instance.root.compensations
     if any(c["scope"] == scope_key for c in known):
         return
     around = next((c for c in known if c["node"] == scope_key and not c["handler"]), None)
     if around is not None:
-        _drop(work, at, around, "COMPLETED")
-        _settle_around(work, at, around["scope"])
+        _drop(execution, context, around, "COMPLETED")
+        _settle_around(execution, context, around["scope"])
 
 
-def _forget_inside(work: Work, at: At, scope_key: int) -> None:
-    for compensation in [c for c in at.instance.root.compensations if c["scope"] == scope_key]:
-        _drop(work, at, compensation, "DELETED")
-        _forget_inside(work, at, compensation["node"])
+def _forget_inside(execution: Execution, context: ElementContext, scope_key: int) -> None:
+    for compensation in [c for c in context.process_instance.root.compensations if c["scope"] == scope_key]:
+        _drop(execution, context, compensation, "DELETED")
+        _forget_inside(execution, context, compensation["node"])
 
 
-def _drop(work: Work, at: At, compensation: Compensation, intent: str) -> None:
-    at.instance.root.compensations.remove(compensation)
-    _record(work, at, compensation, intent)
+def _drop(execution: Execution, context: ElementContext, compensation: Compensation, intent: str) -> None:
+    context.process_instance.root.compensations.remove(compensation)
+    _record(execution, context, compensation, intent)
 
 
-def _boundary(at: At) -> Element | None:
-    return next(iter(_compensation_events(at, at.element)), None)
+def _boundary(context: ElementContext) -> Element | None:
+    return next(iter(_compensation_events(context, context.element)), None)
 
 
-def _compensation_events(at: At, activity: Element) -> list[Element]:
-    boundaries = [at.process.elements[b] for b in activity.boundaries]
+def _compensation_events(context: ElementContext, activity: Element) -> list[Element]:
+    boundaries = [context.process.elements[b] for b in activity.boundaries]
     return [b for b in boundaries if b.event is not None and b.event.kind == EventKind.COMPENSATION]
 
 
-def _record(work: Work, at: At, compensation: Compensation, intent: str) -> None:
-    thrower = at.instance.nodes.get(compensation["thrower"])
+def _record(execution: Execution, context: ElementContext, compensation: Compensation, intent: str) -> None:
+    thrower = context.process_instance.element_instances.get(compensation["thrower"])
     value = {
-        **work.origin(at.instance),
+        **execution.instance_fields(context.process_instance),
         "compensableActivityId": compensation["activity"],
         "compensableActivityInstanceKey": compensation["node"],
         "compensableActivityScopeKey": compensation["scope"],
@@ -133,4 +143,4 @@ def _record(work: Work, at: At, compensation: Compensation, intent: str) -> None
         "throwEventId": thrower.element_id if thrower is not None else "",
         "throwEventInstanceKey": compensation["thrower"] or -1,
     }
-    work.record(compensation["key"], "COMPENSATION_SUBSCRIPTION", intent, value)
+    execution.record(compensation["key"], "COMPENSATION_SUBSCRIPTION", intent, value)

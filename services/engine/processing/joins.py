@@ -2,19 +2,21 @@
 
 from collections.abc import Iterator
 
-from services.engine.model.bpmn import Element, Kind, Process
-from services.engine.state.instances import Instance, Node
+from services.engine.model.bpmn import Element, ElementKind, Process
+from services.engine.state.instances import ElementInstance, ProcessInstance
 
-BY_EVENT = "*"  # the token of what is entered without a flow
+NO_FLOW = "*"  # the token of what is entered without a flow
 
 
-def tokens_to_take(instance: Instance, process: Process, scope: Node, element: Element, arrived_on: str) -> list[str]:
+def tokens_to_consume(
+    instance: ProcessInstance, process: Process, scope: ElementInstance, element: Element, arrived_on: str
+) -> list[str]:
     """The tokens that entering takes; empty while the gateway still waits, or if the token has gone."""
     if not scope.tokens.get(arrived_on):
         return []
-    if arrived_on == BY_EVENT:
+    if arrived_on == NO_FLOW:
         return [arrived_on]
-    if element.kind == Kind.PARALLEL_GATEWAY:
+    if element.kind == ElementKind.PARALLEL_GATEWAY:
         flows = [f.id for f in element.incoming] or [arrived_on]
         return flows if all(scope.tokens.get(f) for f in flows) else []
     if is_inclusive_join(element):
@@ -26,10 +28,10 @@ def tokens_to_take(instance: Instance, process: Process, scope: Node, element: E
 
 
 def is_inclusive_join(element: Element) -> bool:
-    return element.kind == Kind.INCLUSIVE_GATEWAY and len(element.incoming) > 1
+    return element.kind == ElementKind.INCLUSIVE_GATEWAY and len(element.incoming) > 1
 
 
-def waiting_joins(process: Process, scope: Node) -> Iterator[tuple[str, str]]:
+def waiting_joins(process: Process, scope: ElementInstance) -> Iterator[tuple[str, str]]:
     """Inclusive gateways at which tokens wait in a scope, each with a flow that has one."""
     if not process.inclusive_joins:
         return
@@ -39,11 +41,11 @@ def waiting_joins(process: Process, scope: Node) -> Iterator[tuple[str, str]]:
             yield join, flow
 
 
-def _under_way(instance: Instance, process: Process, scope: Node, join: Element) -> Iterator[str]:
+def _under_way(instance: ProcessInstance, process: Process, scope: ElementInstance, join: Element) -> Iterator[str]:
     """Elements in the scope that hold a token or are about to get one, other than the join."""
     for child in scope.children:
-        if child in instance.nodes:
-            yield instance.nodes[child].element_id
+        if child in instance.element_instances:
+            yield instance.element_instances[child].element_id
     targets = {f.id: f.target for e in process.elements.values() for f in e.outgoing}
     yield from (targets[token] for token in scope.tokens if token in targets and targets[token] != join.id)
 

@@ -3,19 +3,35 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from services.engine.errors import Trouble
-from services.engine.model.bpmn import Element, Flow, Kind
+from services.engine.errors import Failure
+from services.engine.model.bpmn import Element, ElementKind, Flow
 from services.engine.processing.compensation import forget, remember, settle
-from services.engine.processing.joins import BY_EVENT, tokens_to_take, waiting_joins
+from services.engine.processing.execution import (
+    Activate,
+    Complete,
+    ElementContext,
+    Enter,
+    Execution,
+    StartFromBufferedMessage,
+    Terminate,
+)
+from services.engine.processing.joins import NO_FLOW, tokens_to_consume, waiting_joins
 from services.engine.processing.variables import set_local
-from services.engine.processing.work import Activate, At, Complete, Enter, LookForStart, Terminate, Work
-from services.engine.state.instances import ACTIVATED, ACTIVATING, COMPLETING, TERMINATING, Instance, Node, Trigger
+from services.engine.state.instances import (
+    ACTIVATED,
+    ACTIVATING,
+    COMPLETING,
+    TERMINATING,
+    ElementInstance,
+    ProcessInstance,
+    Trigger,
+)
 
 
 def enter(
-    work: Work,
-    instance: Instance,
-    scope: Node,
+    execution: Execution,
+    instance: ProcessInstance,
+    scope: ElementInstance,
     element_id: str,
     *,
     trigger: Trigger | None = None,
@@ -23,93 +39,103 @@ def enter(
     local: Mapping[str, Any] | None = None,
 ) -> None:
     """Enter an element without a flow; the scope stays open for it from now on."""
-    scope.tokens[BY_EVENT] = scope.tokens.get(BY_EVENT, 0) + 1
-    work.steps.append(Enter(instance.key, scope.key, element_id, None, trigger, index, local or {}))
+    scope.tokens[NO_FLOW] = scope.tokens.get(NO_FLOW, 0) + 1
+    execution.steps.append(Enter(instance.key, scope.key, element_id, None, trigger, index, local or {}))
 
 
-def take_flow(work: Work, at: At, flow: Flow) -> None:
+def take_sequence_flow(execution: Execution, context: ElementContext, flow: Flow) -> None:
     """A token leaves a completed element along a flow."""
-    scope = at.scope
+    scope = context.scope
     scope.tokens[flow.id] = scope.tokens.get(flow.id, 0) + 1
     value = {
-        **work.origin(at.instance),
-        "version": at.instance.version,
+        **execution.instance_fields(context.process_instance),
+        "version": context.process_instance.version,
         "elementId": flow.id,
         "bpmnElementType": "SEQUENCE_FLOW",
         "bpmnEventType": "UNSPECIFIED",
         "flowScopeKey": scope.key,
-        "parentProcessInstanceKey": (at.instance.parent or (-1, -1))[0],
-        "parentElementInstanceKey": (at.instance.parent or (-1, -1))[1],
+        "parentProcessInstanceKey": (context.process_instance.parent or (-1, -1))[0],
+        "parentElementInstanceKey": (context.process_instance.parent or (-1, -1))[1],
     }
-    work.record(work.store.next_key(), "PROCESS_INSTANCE", "SEQUENCE_FLOW_TAKEN", value)
-    work.steps.append(Enter(at.instance.key, scope.key, flow.target, flow.id))
+    execution.record(execution.store.next_key(), "PROCESS_INSTANCE", "SEQUENCE_FLOW_TAKEN", value)
+    execution.steps.append(Enter(context.process_instance.key, scope.key, flow.target, flow.id))
 
 
-def take_step(work: Work, step: Enter | Activate | Complete | Terminate) -> None:
+def apply_step(execution: Execution, step: Enter | Activate | Complete | Terminate) -> None:
     """Take one step; a step whose element has gone meanwhile does nothing."""
     if isinstance(step, Enter):
-        _enter(work, step)
+        _enter(execution, step)
         return
-    at = work.find(step.instance_key, step.node_key)
-    if at is None:
+    context = execution.find(step.instance_key, step.element_instance_key)
+    if context is None:
         return
     match step:
         case Activate():
-            if at.node.state == ACTIVATING:
-                _attempt(work, at, work.processor(at.node).activate)
+            if context.element_instance.state == ACTIVATING:
+                _attempt(execution, context, execution.processor(context.element_instance).activate)
         case Complete():
-            _complete(work, at)
+            _complete(execution, context)
         case Terminate():
-            if at.node.state != TERMINATING:
-                at.node.state = TERMINATING
-                work.transition(at, "ELEMENT_TERMINATING")
-                work.processor(at.node).terminate(work, at)
+            if context.element_instance.state != TERMINATING:
+                context.element_instance.state = TERMINATING
+                execution.transition(context, "ELEMENT_TERMINATING")
+                execution.processor(context.element_instance).terminate(execution, context)
 
 
-def _enter(work: Work, step: Enter) -> None:
-    found = work.find(step.instance_key, step.scope_key)
+def _enter(execution: Execution, step: Enter) -> None:
+    found = execution.find(step.instance_key, step.scope_key)
     if found is None:
         return
     element = found.process.elements[step.element_id]
     if _use_tokens(found, element, step):
-        _begin(work, found, element, step.trigger, index=step.index, local=step.local, node_key=step.node_key)
+        _begin(
+            execution,
+            found,
+            element,
+            step.trigger,
+            index=step.index,
+            local=step.local,
+            element_instance_key=step.element_instance_key,
+        )
 
 
-def begin_event(work: Work, around: At, event: Trigger) -> None:
+def begin_event(execution: Execution, around: ElementContext, event: Trigger) -> None:
     """A boundary event, or one behind an event-based gateway, has happened: it is activated in the same step."""
-    _begin(work, around, around.process.elements[event.element_id], event)
+    _begin(execution, around, around.process.elements[event.element_id], event)
 
 
 def _begin(
-    work: Work,
-    found: At,
+    execution: Execution,
+    found: ElementContext,
     element: Element,
     trigger: Trigger | None,
     *,
     index: int = 0,
     local: Mapping[str, Any] | None = None,
-    node_key: int = 0,
+    element_instance_key: int = 0,
 ) -> None:
-    scope = found.node
-    inner = scope.kind == Kind.MULTI_INSTANCE_BODY
-    kind = Kind.MULTI_INSTANCE_BODY if element.loop is not None and not inner else element.kind
-    node = Node(node_key or work.store.next_key(), element.id, kind, scope.key, trigger=trigger)
+    scope = found.element_instance
+    inner = scope.kind == ElementKind.MULTI_INSTANCE_BODY
+    kind = ElementKind.MULTI_INSTANCE_BODY if element.loop is not None and not inner else element.kind
+    element_instance = ElementInstance(
+        element_instance_key or execution.store.next_key(), element.id, kind, scope.key, trigger=trigger
+    )
     if index:
-        node.memo = {"index": index}
-    found.instance.nodes[node.key] = node
-    scope.children[node.key] = None
-    at = At(found.instance, found.process, element, node)
-    work.transition(at, "ELEMENT_ACTIVATING")
-    set_local(work, at.instance, node, local or {})
-    _attempt(work, at, work.processor(node).activate)
+        element_instance.memo = {"index": index}
+    found.process_instance.element_instances[element_instance.key] = element_instance
+    scope.children[element_instance.key] = None
+    context = ElementContext(found.process_instance, found.process, element, element_instance)
+    execution.transition(context, "ELEMENT_ACTIVATING")
+    set_local(execution, context.process_instance, element_instance, local or {})
+    _attempt(execution, context, execution.processor(element_instance).activate)
 
 
-def _use_tokens(found: At, element: Element, step: Enter) -> bool:
+def _use_tokens(found: ElementContext, element: Element, step: Enter) -> bool:
     """Take the tokens that let the element be entered; False while a join still waits, or if its scope ends."""
-    scope = found.node
+    scope = found.element_instance
     if scope.ended or not _goes_on(found, element):
         return False
-    needed = tokens_to_take(found.instance, found.process, scope, element, step.flow or BY_EVENT)
+    needed = tokens_to_consume(found.process_instance, found.process, scope, element, step.flow or NO_FLOW)
     for token in needed:
         scope.tokens[token] -= 1
         if not scope.tokens[token]:
@@ -117,134 +143,142 @@ def _use_tokens(found: At, element: Element, step: Enter) -> bool:
     return bool(needed)
 
 
-def _goes_on(around: At, element: Element) -> bool:
+def _goes_on(around: ElementContext, element: Element) -> bool:
     """Whether the scope lets an element in it go on: it runs, and nothing but this element has interrupted it."""
-    scope = around.node
+    scope = around.element_instance
     if scope.state != ACTIVATED or ended_early(scope):
         return False
     return scope.interrupted_by is None or around.process.elements[scope.interrupted_by].scope == element.id
 
 
-def ended_early(scope: Node) -> bool:
+def ended_early(scope: ElementInstance) -> bool:
     """A terminate end event has ended the scope; what a multi-instance ends early still finishes its step."""
-    return scope.ended and scope.kind != Kind.MULTI_INSTANCE_BODY
+    return scope.ended and scope.kind != ElementKind.MULTI_INSTANCE_BODY
 
 
-def _complete(work: Work, at: At) -> None:
-    if at.element.kind != Kind.PROCESS and not _goes_on(work.at(at.instance, at.scope), at.element):
+def _complete(execution: Execution, context: ElementContext) -> None:
+    if context.element.kind != ElementKind.PROCESS and not _goes_on(
+        execution.element_context(context.process_instance, context.scope), context.element
+    ):
         return
-    if at.node.state == ACTIVATED:
-        at.node.state = COMPLETING
-        work.transition(at, "ELEMENT_COMPLETING")
-    if at.node.state == COMPLETING:
-        _attempt(work, at, work.processor(at.node).complete)
+    if context.element_instance.state == ACTIVATED:
+        context.element_instance.state = COMPLETING
+        execution.transition(context, "ELEMENT_COMPLETING")
+    if context.element_instance.state == COMPLETING:
+        _attempt(execution, context, execution.processor(context.element_instance).complete)
 
 
-def _attempt(work: Work, at: At, act: Callable[[Work, At], None]) -> None:
+def _attempt(execution: Execution, context: ElementContext, act: Callable[[Execution, ElementContext], None]) -> None:
     try:
-        act(work, at)
-    except Trouble as trouble:
-        work.incident(at, trouble)
+        act(execution, context)
+    except Failure as failure:
+        execution.incident(context, failure)
 
 
-def activated(work: Work, at: At) -> None:
-    at.node.state = ACTIVATED
-    work.transition(at, "ELEMENT_ACTIVATED")
+def activated(execution: Execution, context: ElementContext) -> None:
+    context.element_instance.state = ACTIVATED
+    execution.transition(context, "ELEMENT_ACTIVATED")
 
 
-def complete(work: Work, at: At) -> None:
+def complete(execution: Execution, context: ElementContext) -> None:
     """Ask for completion; it is the next step."""
-    work.steps.append(Complete(at.instance.key, at.node.key))
+    execution.steps.append(Complete(context.process_instance.key, context.element_instance.key))
 
 
-def completing_child(work: Work, at: At) -> None:
+def completing_child(execution: Execution, context: ElementContext) -> None:
     """Tell a multi-instance body that one of its instances is about to complete; raises Trouble."""
-    if at.is_inner:
-        body = work.at(at.instance, at.scope)
-        work.processor(body.node).child_completing(work, body, at)
+    if context.is_inner_instance:
+        body = execution.element_context(context.process_instance, context.scope)
+        execution.processor(body.element_instance).child_completing(execution, body, context)
 
 
-def completed(work: Work, at: At, flows: tuple[Flow, ...] | None = None, event: Trigger | None = None) -> None:
+def completed(
+    execution: Execution, context: ElementContext, flows: tuple[Flow, ...] | None = None, event: Trigger | None = None
+) -> None:
     """The element is done: its tokens go on, or the ``event`` that it chose does, or its scope looks what is left."""
-    remember(work, at)
-    work.transition(at, "ELEMENT_COMPLETED")
-    if at.element.kind == Kind.PROCESS:
-        _process_ended(work, at, completed_normally=True)
+    remember(execution, context)
+    execution.transition(context, "ELEMENT_COMPLETED")
+    if context.element.kind == ElementKind.PROCESS:
+        _process_ended(execution, context, completed_normally=True)
         return
-    _remove(at)
-    taken = () if at.is_inner else (at.element.outgoing if flows is None else flows)
+    _remove(context)
+    taken = () if context.is_inner_instance else (context.element.outgoing if flows is None else flows)
     for flow in taken:
-        take_flow(work, at, flow)
+        take_sequence_flow(execution, context, flow)
     if event is not None:
-        begin_event(work, work.at(at.instance, at.scope), event)
-    _try_joins(work, at)
+        begin_event(execution, execution.element_context(context.process_instance, context.scope), event)
+    _try_joins(execution, context)
     if not taken and event is None:
-        scope = work.at(at.instance, at.scope)
-        work.processor(scope.node).child_completed(work, scope)
-    settle(work, at)
+        scope = execution.element_context(context.process_instance, context.scope)
+        execution.processor(scope.element_instance).child_completed(execution, scope)
+    settle(execution, context)
 
 
-def terminated(work: Work, at: At) -> None:
+def terminated(execution: Execution, context: ElementContext) -> None:
     """The element is gone; the event that interrupted it takes over, or its scope looks what is left."""
-    work.transition(at, "ELEMENT_TERMINATED")
-    if at.element.kind == Kind.PROCESS:
-        _process_ended(work, at, completed_normally=False)
+    execution.transition(context, "ELEMENT_TERMINATED")
+    if context.element.kind == ElementKind.PROCESS:
+        _process_ended(execution, context, completed_normally=False)
         return
-    _remove(at)
-    forget(work, at)
-    scope, pending = at.scope, at.node.pending
+    _remove(context)
+    forget(execution, context)
+    scope, pending = context.scope, context.element_instance.pending
     if (
         pending is not None
-        and at.process.elements[pending.element_id].kind == Kind.BOUNDARY_EVENT
+        and context.process.elements[pending.element_id].kind == ElementKind.BOUNDARY_EVENT
         and scope.state == ACTIVATED
         and scope.interrupted_by is None
         and not ended_early(scope)
     ):
-        begin_event(work, work.at(at.instance, scope), pending)
+        begin_event(execution, execution.element_context(context.process_instance, scope), pending)
         return
-    _try_joins(work, at)
-    around = work.at(at.instance, scope)
-    work.processor(scope).child_terminated(work, around)
+    _try_joins(execution, context)
+    around = execution.element_context(context.process_instance, scope)
+    execution.processor(scope).child_terminated(execution, around)
 
 
-def terminate_children(work: Work, at: At) -> bool:
+def terminate_children(execution: Execution, context: ElementContext) -> bool:
     """Terminate all that runs inside; returns whether nothing did."""
-    at.node.tokens.clear()
-    work.steps.extend(Terminate(at.instance.key, child) for child in at.node.children)
-    return not at.node.children
+    context.element_instance.tokens.clear()
+    execution.steps.extend(
+        Terminate(context.process_instance.key, child) for child in context.element_instance.children
+    )
+    return not context.element_instance.children
 
 
-def is_over(scope: Node) -> bool:
+def is_over(scope: ElementInstance) -> bool:
     """Nothing runs in the scope and no token waits in it."""
     return not scope.children and not scope.tokens
 
 
-def _try_joins(work: Work, at: At) -> None:
+def _try_joins(execution: Execution, context: ElementContext) -> None:
     """Something in the scope has gone on: what waits at an inclusive gateway may have nothing left to wait for."""
-    for join, flow in waiting_joins(at.process, at.scope):
-        work.steps.append(Enter(at.instance.key, at.node.scope, join, flow))
+    for join, flow in waiting_joins(context.process, context.scope):
+        execution.steps.append(Enter(context.process_instance.key, context.element_instance.scope, join, flow))
 
 
-def _remove(at: At) -> None:
-    del at.instance.nodes[at.node.key]
-    at.scope.children.pop(at.node.key, None)
+def _remove(context: ElementContext) -> None:
+    del context.process_instance.element_instances[context.element_instance.key]
+    context.scope.children.pop(context.element_instance.key, None)
 
 
-def _process_ended(work: Work, at: At, *, completed_normally: bool) -> None:
-    instance = at.instance
+def _process_ended(execution: Execution, context: ElementContext, *, completed_normally: bool) -> None:
+    instance = context.process_instance
     if instance.awaited is not None and completed_normally:
-        wanted = at.node.variables
-        work.results[instance.key] = {n: v for n, v in wanted.items() if not instance.awaited or n in instance.awaited}
-    caller = work.parent_call(instance)
-    work.store.instances.remove(instance.key)
+        wanted = context.element_instance.variables
+        execution.results[instance.key] = {
+            n: v for n, v in wanted.items() if not instance.awaited or n in instance.awaited
+        }
+    caller = execution.calling_context(instance)
+    execution.store.instances.remove(instance.key)
     if instance.start_lock is not None:
-        work.store.messages.unlock(instance.process_id, instance.start_lock)
-        work.steps.append(LookForStart(instance.process_id, instance.start_lock))
+        execution.store.messages.unlock(instance.process_id, instance.start_lock)
+        execution.steps.append(StartFromBufferedMessage(instance.process_id, instance.start_lock))
     if caller is None:
         return
-    caller.node.called = 0
-    if completed_normally and caller.node.state == ACTIVATED:
-        caller.node.trigger = Trigger(caller.element.id, dict(at.node.variables))
-        complete(work, caller)
+    caller.element_instance.called = 0
+    if completed_normally and caller.element_instance.state == ACTIVATED:
+        caller.element_instance.trigger = Trigger(caller.element.id, dict(context.element_instance.variables))
+        complete(execution, caller)
     else:
-        work.processor(caller.node).child_terminated(work, caller)
+        execution.processor(caller.element_instance).child_terminated(execution, caller)

@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, func, insert, select, update
 from services.engine.state.statements import Statement, columns
 from services.engine.state.tables import definitions
 
-_KEPT = 50
+_MAX_CACHED = 50
 
 Kept = TypeVar("Kept", int, str)
 
@@ -75,7 +75,7 @@ class Definitions:
     def _remember(self, kept: dict[Kept, Definition], name: Kept, rows: sqlite3.Cursor) -> Definition | None:
         found = _one(rows)
         if found is not None:
-            if len(kept) >= _KEPT:
+            if len(kept) >= _MAX_CACHED:
                 kept.clear()
             kept[name] = found
         return found

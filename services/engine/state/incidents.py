@@ -15,7 +15,7 @@ class Incident:
 
     key: int
     instance_key: int
-    node_key: int
+    element_instance_key: int
     job_key: int
     error_type: str
     text: str

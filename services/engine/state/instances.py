@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, delete, insert, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from services.engine.state.statements import Statement
-from services.engine.state.tables import instances, nodes
+from services.engine.state.tables import element_instances, instances
 
 ACTIVATING, ACTIVATED, COMPLETING, TERMINATING = "ACTIVATING", "ACTIVATED", "COMPLETING", "TERMINATING"
 _CACHED = 2000
@@ -43,7 +43,7 @@ class Compensation(TypedDict):
 
 
 @dataclass(slots=True)
-class Node:
+class ElementInstance:
     """One running element: a task somebody works on, a scope, a waiting event.
 
     ``tokens`` counts, in a scope, the tokens on each flow that have not entered an element yet; ``pending`` is
@@ -78,7 +78,7 @@ class Node:
 
 
 @dataclass(slots=True)
-class Instance:
+class ProcessInstance:
     """A process instance; ``parent`` is (instance key, node key) of the call activity that called it."""
 
     key: int
@@ -86,14 +86,14 @@ class Instance:
     process_id: str
     version: int
     parent: tuple[int, int] | None
-    nodes: dict[int, Node]
+    element_instances: dict[int, ElementInstance]
     start_lock: str | None = None
     awaited: list[str] | None = None
     indexed: frozenset[int] = frozenset()
 
     @property
-    def root(self) -> Node:
-        return self.nodes[self.key]
+    def root(self) -> ElementInstance:
+        return self.element_instances[self.key]
 
 
 class Instances:
@@ -101,14 +101,14 @@ class Instances:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        self._loaded: dict[int, Instance] = {}  # the one that changed last stands last
+        self._loaded: dict[int, ProcessInstance] = {}  # the one that changed last stands last
         self._sizes: dict[int, int] = {}
         self._kept = 0
-        self._changed: dict[int, Instance | None] = {}
+        self._changed: dict[int, ProcessInstance | None] = {}
         self.taken = 0
         """How often an instance was given out to be changed."""
 
-    def get(self, key: int) -> Instance | None:
+    def get(self, key: int) -> ProcessInstance | None:
         """The instance, to be changed by the caller; None once it has ended."""
         instance = self.look(key)
         if instance is not None:
@@ -116,17 +116,17 @@ class Instances:
             self.taken += 1
         return instance
 
-    def _load(self, key: int) -> Instance | None:
+    def _load(self, key: int) -> ProcessInstance | None:
         row = _SELECT.run(self._connection, instance=key).fetchone()
         return None if row is None else _from_document(json.loads(row[0]))
 
-    def look(self, key: int) -> Instance | None:
+    def look(self, key: int) -> ProcessInstance | None:
         """The instance, to be read and left as it is."""
         if key in self._changed:
             return self._changed[key]
         return self._loaded.get(key) or self._load(key)
 
-    def add(self, instance: Instance) -> None:
+    def add(self, instance: ProcessInstance) -> None:
         self._changed[instance.key] = instance
 
     def remove(self, key: int) -> None:
@@ -136,13 +136,13 @@ class Instances:
             _UNINDEX.run_each(self._connection, [{"node": n} for n in instance.indexed])
         self._changed[key] = None
 
-    def of_node(self, node_key: int) -> tuple[Instance, Node] | None:
+    def get_by_element_instance(self, element_instance_key: int) -> tuple[ProcessInstance, ElementInstance] | None:
         """The instance that a running element belongs to, and the element."""
-        instance_key = _OWNER.number(self._connection, node=node_key)
+        instance_key = _OWNER.number(self._connection, node=element_instance_key)
         candidates = [self.get(instance_key)] if instance_key is not None else list(self._changed.values())
         for instance in candidates:
-            if instance is not None and node_key in instance.nodes:
-                return instance, instance.nodes[node_key]
+            if instance is not None and element_instance_key in instance.element_instances:
+                return instance, instance.element_instances[element_instance_key]
         return None
 
     def flush(self) -> None:
@@ -154,15 +154,15 @@ class Instances:
                 continue
             document = _encode(_to_document(instance))
             _UPSERT.run(self._connection, key=key, document=document)
-            current = frozenset(instance.nodes)
+            current = frozenset(instance.element_instances)
             if gone := instance.indexed - current:
                 _UNINDEX.run_each(self._connection, [{"node": n} for n in gone])
             if new := current - instance.indexed:
-                _INDEX.run_each(self._connection, [_index_row(instance, instance.nodes[n]) for n in new])
+                _INDEX.run_each(self._connection, [_index_row(instance, instance.element_instances[n]) for n in new])
             instance.indexed = current
             self._keep(instance, len(document))
 
-    def _keep(self, instance: Instance, size: int) -> None:
+    def _keep(self, instance: ProcessInstance, size: int) -> None:
         """Have it at hand for its next step, and as many others as there is room for."""
         self._loaded[instance.key] = instance
         self._sizes[instance.key] = size
@@ -187,14 +187,14 @@ class Instances:
 
 _SELECT = Statement(select(instances.c.document).where(instances.c.key == bindparam("instance")))
 _DELETE = Statement(delete(instances).where(instances.c.key == bindparam("instance")))
-_OWNER = Statement(select(nodes.c.instance_key).where(nodes.c.key == bindparam("node")))
-_INDEX = Statement(insert(nodes))
-_UNINDEX = Statement(delete(nodes).where(nodes.c.key == bindparam("node")))
+_OWNER = Statement(select(element_instances.c.instance_key).where(element_instances.c.key == bindparam("node")))
+_INDEX = Statement(insert(element_instances))
+_UNINDEX = Statement(delete(element_instances).where(element_instances.c.key == bindparam("node")))
 _INSERT = upsert(instances)
 _UPSERT = Statement(_INSERT.on_conflict_do_update(index_elements=["key"], set_={"document": _INSERT.excluded.document}))
 
 
-def _index_row(instance: Instance, node: Node) -> dict[str, Any]:
+def _index_row(instance: ProcessInstance, node: ElementInstance) -> dict[str, Any]:
     return {
         "key": node.key,
         "instance_key": instance.key,
@@ -204,7 +204,7 @@ def _index_row(instance: Instance, node: Node) -> dict[str, Any]:
     }
 
 
-def _to_document(instance: Instance) -> dict[str, Any]:
+def _to_document(instance: ProcessInstance) -> dict[str, Any]:
     return {
         "key": instance.key,
         "definition": instance.definition_key,
@@ -213,12 +213,12 @@ def _to_document(instance: Instance) -> dict[str, Any]:
         "parent": instance.parent,
         "startLock": instance.start_lock,
         "awaited": instance.awaited,
-        "nodes": [_node_document(n) for n in instance.nodes.values()],
+        "nodes": [_node_document(n) for n in instance.element_instances.values()],
     }
 
 
-def _node_document(node: Node) -> dict[str, Any]:
-    fields: dict[str, Any] = {name: getattr(node, name) for name in Node.__slots__}
+def _node_document(node: ElementInstance) -> dict[str, Any]:
+    fields: dict[str, Any] = {name: getattr(node, name) for name in ElementInstance.__slots__}
     document = {name: value for name, value in fields.items() if value or name == "scope"}
     for name in ("trigger", "pending"):
         if name in document:
@@ -228,10 +228,10 @@ def _node_document(node: Node) -> dict[str, Any]:
     return document
 
 
-def _from_document(document: dict[str, Any]) -> Instance:
+def _from_document(document: dict[str, Any]) -> ProcessInstance:
     loaded = [_node(n) for n in document["nodes"]]
     parent = document["parent"]
-    return Instance(
+    return ProcessInstance(
         document["key"],
         document["definition"],
         document["process"],
@@ -244,10 +244,10 @@ def _from_document(document: dict[str, Any]) -> Instance:
     )
 
 
-def _node(document: dict[str, Any]) -> Node:
+def _node(document: dict[str, Any]) -> ElementInstance:
     fields = dict(document)
     for name in ("trigger", "pending"):
         if name in fields:
             fields[name] = Trigger(**fields[name])
     fields["children"] = dict.fromkeys(fields.get("children", []))
-    return Node(**fields)
+    return ElementInstance(**fields)

@@ -28,7 +28,7 @@ class Job:
     worker: str
     due: int | None
     instance_key: int
-    node_key: int
+    element_instance_key: int
     element_id: str
     definition_key: int
     headers: str

@@ -28,7 +28,7 @@ class MessageSubscription:
     name: str
     correlation_key: str
     instance_key: int
-    node_key: int
+    element_instance_key: int
     element_id: str
     process_id: str
     interrupting: bool

@@ -57,7 +57,10 @@ def _nodes_of_documents(connection: Connection) -> Iterator[list[tuple[Any, ...]
 
 
 def _name_compensations(_: Connection) -> None:
-    """2: documents may have ``Node.compensations``, which an earlier version cannot read; old ones stay as they are."""
+    """Step 2: mark documents that may hold compensations, which earlier versions cannot read.
+
+    Existing documents stay as they are.
+    """
 
 
 _STEPS: Sequence[Callable[[Connection], None]] = (_name_nodes, _name_compensations)

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Select, String, case, cast, func, or_, select
 from services.engine.state.incidents import Incident
 from services.engine.state.jobs import Job
 from services.engine.state.records import Record
-from services.engine.state.tables import INSTANCE_ENDED, definitions, incidents, jobs, nodes, records
+from services.engine.state.tables import INSTANCE_ENDED, definitions, element_instances, incidents, jobs, records
 
 _MAX_ENDED_SCANNED = 5000
 _BODY = "MULTI_INSTANCE_BODY"
@@ -79,8 +79,12 @@ class Overview:
 
     def counts(self) -> dict[int, int]:
         """Count the running instances of each version by its key."""
-        is_root = nodes.c.key == nodes.c.instance_key
-        query = select(nodes.c.definition_key, func.count()).where(is_root).group_by(nodes.c.definition_key)
+        is_root = element_instances.c.key == element_instances.c.instance_key
+        query = (
+            select(element_instances.c.definition_key, func.count())
+            .where(is_root)
+            .group_by(element_instances.c.definition_key)
+        )
         return {row[0]: row[1] for row in self._connection.execute(query)}
 
     def element_counts(self, definition_key: int) -> list[ElementCount]:
@@ -88,35 +92,42 @@ class Overview:
 
         Reads every element instance of the version.
         """
-        has_incident = nodes.c.key.in_(select(incidents.c.node_key))
+        has_incident = element_instances.c.key.in_(select(incidents.c.element_instance_key))
         query = (
-            select(nodes.c.element_id, func.count(), func.sum(case((has_incident, 1), else_=0)))
-            .where(nodes.c.definition_key == definition_key, nodes.c.key != nodes.c.instance_key)
-            .where(or_(nodes.c.kind != _BODY, has_incident))  # its inner instances are counted already
-            .group_by(nodes.c.element_id)
+            select(element_instances.c.element_id, func.count(), func.sum(case((has_incident, 1), else_=0)))
+            .where(
+                element_instances.c.definition_key == definition_key,
+                element_instances.c.key != element_instances.c.instance_key,
+            )
+            .where(or_(element_instances.c.kind != _BODY, has_incident))  # its inner instances are counted already
+            .group_by(element_instances.c.element_id)
         )
         return [ElementCount(*row) for row in self._connection.execute(query)]
 
     def running(self, list_filter: ListFilter) -> list[int]:
         """Return the keys of running instances; ``state`` is active, incident or empty."""
-        query = select(nodes.c.key).where(nodes.c.key == nodes.c.instance_key)  # the element instance of the process
+        query = select(element_instances.c.key).where(
+            element_instances.c.key == element_instances.c.instance_key
+        )  # the element instance of the process
         if list_filter.process:
-            query = query.where(nodes.c.element_id == list_filter.process)
+            query = query.where(element_instances.c.element_id == list_filter.process)
         if list_filter.definition:
-            query = query.where(nodes.c.definition_key == list_filter.definition)
+            query = query.where(element_instances.c.definition_key == list_filter.definition)
         if list_filter.element:
-            in_element = select(nodes.c.instance_key).where(nodes.c.element_id == list_filter.element)
-            query = query.where(nodes.c.key.in_(in_element.scalar_subquery()))
+            in_element = select(element_instances.c.instance_key).where(
+                element_instances.c.element_id == list_filter.element
+            )
+            query = query.where(element_instances.c.key.in_(in_element.scalar_subquery()))
         if list_filter.state in ("active", "incident"):
-            has_incident = nodes.c.key.in_(select(incidents.c.instance_key).scalar_subquery())
+            has_incident = element_instances.c.key.in_(select(incidents.c.instance_key).scalar_subquery())
             query = query.where(has_incident if list_filter.state == "incident" else ~has_incident)
         if list_filter.text:
-            in_matching = select(nodes.c.instance_key).where(
-                nodes.c.element_id.contains(list_filter.text, autoescape=True)
+            in_matching = select(element_instances.c.instance_key).where(
+                element_instances.c.element_id.contains(list_filter.text, autoescape=True)
             )
-            is_key = cast(nodes.c.key, String) == list_filter.text
-            query = query.where(or_(is_key, nodes.c.key.in_(in_matching.scalar_subquery())))
-        return [row.key for row in self._connection.execute(_page(query, nodes.c.key, list_filter))]
+            is_key = cast(element_instances.c.key, String) == list_filter.text
+            query = query.where(or_(is_key, element_instances.c.key.in_(in_matching.scalar_subquery())))
+        return [row.key for row in self._connection.execute(_page(query, element_instances.c.key, list_filter))]
 
     def ended(self, list_filter: ListFilter) -> list[EndedInstance]:
         """Return ended instances whose records are kept, out of the latest 5000."""
@@ -148,16 +159,20 @@ class Overview:
 
     def incidents(self, list_filter: ListFilter) -> list[tuple[Incident, int]]:
         """Return open incidents, each with its instance's definition key."""
-        query = select(incidents, nodes.c.definition_key).join(nodes, nodes.c.key == incidents.c.node_key)
+        query = select(incidents, element_instances.c.definition_key).join(
+            element_instances, element_instances.c.key == incidents.c.element_instance_key
+        )
         if list_filter.element:
             query = query.where(
-                or_(nodes.c.element_id == list_filter.element, incidents.c.element_id == list_filter.element)
+                or_(
+                    element_instances.c.element_id == list_filter.element, incidents.c.element_id == list_filter.element
+                )
             )
         if list_filter.text:
             parts = (incidents.c.text, incidents.c.element_id, incidents.c.error_type)
             keys = (incidents.c.key, incidents.c.instance_key, incidents.c.job_key)
             query = query.where(_text_matches(list_filter.text, parts, keys))
-        query = _filter(query, list_filter, nodes.c.definition_key, incidents.c.instance_key)
+        query = _filter(query, list_filter, element_instances.c.definition_key, incidents.c.instance_key)
         return [
             (Incident(*row[:-1]), row[-1])
             for row in self._connection.execute(_page(query, incidents.c.key, list_filter))

@@ -14,7 +14,7 @@ class SignalSubscription:
     key: int
     name: str
     instance_key: int
-    node_key: int
+    element_instance_key: int
     element_id: str
 
 

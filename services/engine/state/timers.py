@@ -16,7 +16,7 @@ class Timer:
     key: int
     due: int
     instance_key: int
-    node_key: int
+    element_instance_key: int
     element_id: str
     definition_key: int
     cycle: str | None

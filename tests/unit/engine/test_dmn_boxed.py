@@ -5,8 +5,7 @@ from collections.abc import Mapping
 import pytest
 from test_dmn_decisions import definitions, evaluate, table, text
 
-from services.engine.processing.decision import EvaluatedDecision
-from services.engine.processing.decision_logic import EvaluatedInput, EvaluatedOutput, MatchedRule
+from services.engine.processing.decision_engine import EvaluatedDecision, EvaluatedInput, EvaluatedOutput, MatchedRule
 
 Variables = Mapping[str, object]
 

@@ -7,8 +7,14 @@ from xml.sax.saxutils import escape
 import pytest
 
 from services.engine.model.dmn import parse_dmn
-from services.engine.processing.decision import DecisionResult, EvaluatedDecision, evaluate_decision
-from services.engine.processing.decision_logic import EvaluatedInput, EvaluatedOutput, MatchedRule
+from services.engine.processing.decision_engine import (
+    DecisionResult,
+    EvaluatedDecision,
+    EvaluatedInput,
+    EvaluatedOutput,
+    MatchedRule,
+    evaluate_decision,
+)
 
 MOMENT = datetime(2026, 12, 1, tzinfo=UTC)
 Rules = list[tuple[list[str], list[str]]]

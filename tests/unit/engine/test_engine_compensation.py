@@ -142,7 +142,7 @@ def test_an_event_subprocess_undoes_what_completed_around_it() -> None:
     _finish(desk, "a")
 
     failing = desk.fetch("fails")[0].job.key
-    desk.do(lambda work: jobs.throw_job_error(work, failing, "e", "", {}))
+    desk.do(lambda execution: jobs.throw_job_error(execution, failing, "e", "", {}))
     _finish(desk, "undo-a")
 
     assert desk.history(instance)[-2:] == [("ev", "COMPLETED"), ("p", "COMPLETED")]
@@ -158,7 +158,7 @@ def test_what_completed_in_a_subprocess_that_was_ended_is_not_undone() -> None:
     _finish(desk, "a")
 
     failing = desk.fetch("fails")[0].job.key
-    desk.do(lambda work: jobs.throw_job_error(work, failing, "e", "", {}))
+    desk.do(lambda execution: jobs.throw_job_error(execution, failing, "e", "", {}))
 
     assert desk.history(instance)[-1] == ("p", "COMPLETED")
 
@@ -168,7 +168,7 @@ def test_an_instance_can_be_cancelled_while_it_undoes() -> None:
     instance = desk.create("p")
     _finish(desk, "a")
 
-    desk.do(lambda work: instances.cancel(work, instance.key))
+    desk.do(lambda execution: instances.cancel(execution, instance.key))
 
     assert desk.history(instance)[-3:] == [("t", "TERMINATED"), ("undo-a", "TERMINATED"), ("p", "TERMINATED")]
 

@@ -10,12 +10,12 @@ from sqlalchemy import func, select
 from services.engine.clock import to_millis
 from services.engine.errors import Rejection
 from services.engine.processing import incidents, instances, jobs, messages
-from services.engine.processing.work import Work
+from services.engine.processing.execution import Execution
 from services.engine.state import tables
 
 LIVE = (
     tables.instances,
-    tables.nodes,
+    tables.element_instances,
     tables.jobs,
     tables.timers,
     tables.message_subscriptions,
@@ -42,7 +42,7 @@ def test_a_finished_instance_leaves_the_live_tables() -> None:
 
     desk.complete(desk.fetch("work")[0].job.key)
     desk.turn(hours=2)
-    desk.do(lambda work: messages.publish(work, "m", "1", ttl=0, message_id="", variables={}))
+    desk.do(lambda execution: messages.publish(execution, "m", "1", ttl=0, message_id="", variables={}))
 
     assert _rows(desk) == {}
 
@@ -51,14 +51,14 @@ def test_a_broken_command_fails_alone_and_leaves_nothing(caplog: pytest.LogCaptu
     desk = CoreDesk()
     desk.deploy(ONE_JOB)
 
-    def publish(work: Work) -> int:
-        return messages.publish(work, "m", "k", ttl=60_000, message_id="same", variables={})
+    def publish(execution: Execution) -> int:
+        return messages.publish(execution, "m", "k", ttl=60_000, message_id="same", variables={})
 
-    def broken(work: Work) -> int:
-        publish(work)
+    def broken(execution: Execution) -> int:
+        publish(execution)
         raise ZeroDivisionError("a bug")
 
-    batch = desk.core.apply([lambda work: work.store.next_key(), broken, publish])
+    batch = desk.core.apply([lambda execution: execution.store.next_key(), broken, publish])
 
     assert [type(answer) for answer in batch.answers] == [int, Rejection, int]
     assert batch.answers[1].reason == "INTERNAL"
@@ -70,7 +70,7 @@ _ENDLESS = '<bpmn:exclusiveGateway id="a" /><bpmn:exclusiveGateway id="b" />'
 
 
 def test_a_process_that_loops_for_ever_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.engine.processing.core.MOST_STEPS", 200)
+    monkeypatch.setattr("services.engine.processing.command_processor.MAX_STEPS", 200)
     desk = CoreDesk()
     desk.deploy(diagram(start() + _ENDLESS, "s>a a>b b>a"))
 
@@ -81,7 +81,7 @@ def test_a_process_that_loops_for_ever_is_stopped(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_timer_whose_process_breaks_is_put_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.engine.processing.core.MOST_STEPS", 200)
+    monkeypatch.setattr("services.engine.processing.command_processor.MAX_STEPS", 200)
     desk = CoreDesk()
     desk.deploy(diagram(start() + timer("t", "timeDuration", "PT1H") + _ENDLESS, "s>t t>a a>b b>a"))
     desk.create("p")
@@ -97,7 +97,7 @@ def test_a_timer_whose_process_breaks_is_put_off(monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_timer_that_cannot_be_put_off_holds_up_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.engine.processing.core.MOST_STEPS", 200)
+    monkeypatch.setattr("services.engine.processing.command_processor.MAX_STEPS", 200)
     desk = CoreDesk()
     breaks = start() + timer("t", "timeDuration", "PT1H") + _ENDLESS
     goes = start("s") + timer("t", "timeDuration", "PT1H") + job("after")
@@ -197,7 +197,9 @@ def test_an_answer_with_many_small_jobs_counts_their_keys_and_names_too() -> Non
     for _ in range(4):
         desk.create("one-job")
 
-    found = desk.do(lambda work: jobs.activate_jobs(work, "work", worker="w", timeout=1, most=9, names=[], budget=300))
+    found = desk.do(
+        lambda execution: jobs.activate_jobs(execution, "work", worker="w", timeout=1, most=9, names=[], budget=300)
+    )
 
     assert len(found) == 2
 
@@ -210,7 +212,7 @@ def test_a_job_that_no_message_can_hold_is_an_incident_and_others_come_by() -> N
     assert [h.job.instance_key for h in desk.fetch("work")] == [small.key]
     assert desk.open_incidents() == [("work", "MESSAGE_SIZE_EXCEEDED")]
 
-    desk.do(lambda work: instances.set_variables(work, large.key, {"text": "y"}, local=False))
-    desk.do(lambda work: incidents.resolve(work, work.store.incidents.all_open()[0].key))
+    desk.do(lambda execution: instances.set_variables(execution, large.key, {"text": "y"}, local=False))
+    desk.do(lambda execution: incidents.resolve(execution, execution.store.incidents.all_open()[0].key))
 
     assert [h.variables for h in desk.fetch("work")] == [{"text": "y"}]

@@ -18,7 +18,9 @@ def _dmn(requirements: str, decision: str, value: int) -> bytes:
 
 
 def _deploy(desk: CoreDesk, *files: tuple[str, bytes]) -> Deployed:
-    deployed: Deployed = desk.do(lambda work: deploy(work, [Resource(name, content) for name, content in files]))
+    deployed: Deployed = desk.do(
+        lambda execution: deploy(execution, [Resource(name, content) for name, content in files])
+    )
     return deployed
 
 
@@ -49,7 +51,7 @@ def test_a_deleted_version_gives_way_to_the_one_before_and_its_number_is_not_use
     _deploy(desk, ("a.dmn", _dmn("r1", "d", 1)))
     newer = _deploy(desk, ("a.dmn", _dmn("r1", "d", 2)))
 
-    desk.do(lambda work: delete(work, newer.decisions[0].requirements.key))
+    desk.do(lambda execution: delete(execution, newer.decisions[0].requirements.key))
 
     assert _version(_deploy(desk, ("a.dmn", _dmn("r1", "d", 1)))) == 1
     assert _version(_deploy(desk, ("a.dmn", _dmn("r1", "d", 2)))) == 3

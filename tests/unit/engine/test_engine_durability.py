@@ -125,9 +125,9 @@ def test_a_failed_commit_leaves_nothing_in_memory(
 
     monkeypatch.setattr(part, name, full_at_first)
     with suppress(Rejection):
-        desk.do(lambda work: messages.publish(work, "m", "1", ttl=0, message_id="", variables={}))
+        desk.do(lambda execution: messages.publish(execution, "m", "1", ttl=0, message_id="", variables={}))
     if heals_after > 1:  # the command was refused as well when it was tried alone
-        desk.do(lambda work: messages.publish(work, "m", "1", ttl=0, message_id="", variables={}))
+        desk.do(lambda execution: messages.publish(execution, "m", "1", ttl=0, message_id="", variables={}))
 
     [after] = desk.fetch("after")
     desk.complete(after.job.key)
@@ -143,7 +143,7 @@ def test_jobs_timers_and_messages_go_on_after_a_restart(tmp_path: Path) -> None:
     working = desk.create("one-job", x=[1, {"a": None}])
     fetched = desk.fetch("work", timeout=60_000)
     waiting = desk.create("waits", k="1")
-    desk.do(lambda work: messages.publish(work, "m", "1", ttl=86_400_000, message_id="", variables={"v": 1}))
+    desk.do(lambda execution: messages.publish(execution, "m", "1", ttl=86_400_000, message_id="", variables={"v": 1}))
     desk.store.close()
 
     desk = CoreDesk(tmp_path, clock)

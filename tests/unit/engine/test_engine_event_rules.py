@@ -14,7 +14,7 @@ _DECLARED = '<bpmn:signal id="S" name="sig" /><bpmn:escalation id="X" escalation
 
 
 def _publish(desk: CoreDesk, name: str, key: str, ttl: int = 0, **variables: object) -> None:
-    desk.do(lambda work: messages.publish(work, name, key, ttl=ttl, message_id="", variables=variables))
+    desk.do(lambda execution: messages.publish(execution, name, key, ttl=ttl, message_id="", variables=variables))
 
 
 def _event(kind: str, identity: str, definition: str, more: str = "") -> str:
@@ -143,7 +143,7 @@ def test_a_signal_stays_waited_for_while_the_event_that_caught_it_hangs() -> Non
     desk.deploy(diagram(start() + _event("intermediateCatchEvent", "c", hangs), "s>c", before=_DECLARED))
     desk.create("p")
 
-    desk.do(lambda work: signals.broadcast(work, "sig", {}))
+    desk.do(lambda execution: signals.broadcast(execution, "sig", {}))
 
     desk.store.begin()
     left = [s.element_id for s in desk.store.signals.subscribers("sig")]
@@ -228,7 +228,7 @@ def test_a_boundary_event_is_there_before_the_scope_around_it_ends() -> None:
     desk.deploy(diagram(inside, "s>sub far>e", before=_DECLARED))
     instance = desk.create("p")
 
-    desk.do(lambda work: signals.broadcast(work, "sig", {}))
+    desk.do(lambda execution: signals.broadcast(execution, "sig", {}))
 
     history = desk.history(instance)
     assert ("near", "ACTIVATED") in history
@@ -244,7 +244,7 @@ def test_a_cycle_follows_its_expression_after_each_firing() -> None:
     desk = CoreDesk()
     desk.deploy(diagram(start() + job("work") + boundary + end(), "s>work b>e"))
     instance = desk.create("p", n=10)
-    desk.do(lambda work: instances.set_variables(work, instance.key, {"n": 2}, local=False))
+    desk.do(lambda execution: instances.set_variables(execution, instance.key, {"n": 2}, local=False))
 
     fired = []
     for _ in range(4):
@@ -274,7 +274,7 @@ def test_a_message_is_free_again_when_what_waits_for_it_is_ended_in_the_same_mom
     desk.deploy(diagram(start() + caught + end(), "s>c c>e", before=message("M", "m", "=k")))
     _publish(desk, "m", "1", ttl=60_000, x=1)
     ended = desk.do(
-        lambda work: instances.create(work, instances.find_definition(work, 0, "p", 1), {"k": "1"}),
+        lambda execution: instances.create(execution, instances.find_definition(execution, 0, "p", 1), {"k": "1"}),
     )
     assert ("c", "TERMINATED") in desk.history(ended)
 

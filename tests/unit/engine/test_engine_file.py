@@ -16,7 +16,7 @@ from engine_desk import CoreDesk
 from services.engine.errors import UnusableDataFile
 from services.engine.inspection.client import InspectionError, query_engine
 from services.engine.processing import incidents, jobs, messages
-from services.engine.state.instances import Instance
+from services.engine.state.instances import ProcessInstance
 from services.engine.state.statements import Statement
 from services.engine.state.store import FILE_NAME, Store
 
@@ -31,14 +31,18 @@ def test_instances_in_a_file_of_the_first_schema_go_on_to_their_end(tmp_path: Pa
     desk = CoreDesk(tmp_path)
     [incident] = desk.store.incidents.all_open()
     case = desk.store.instances.look(incident.instance_key)
-    assert isinstance(case, Instance)
+    assert isinstance(case, ProcessInstance)
     assert desk.store.overview.counts() == {case.definition_key: 1}
 
-    desk.do(lambda work: jobs.update_retries(work, incident.job_key, 1))
-    desk.do(lambda work: incidents.resolve(work, incident.key))
+    desk.do(lambda execution: jobs.update_retries(execution, incident.job_key, 1))
+    desk.do(lambda execution: incidents.resolve(execution, incident.key))
     [failed] = desk.fetch("fails")
     desk.complete(failed.job.key)
-    desk.do(lambda work: messages.publish(work, "decided", "A-1", ttl=0, message_id="", variables={"approved": True}))
+    desk.do(
+        lambda execution: messages.publish(
+            execution, "decided", "A-1", ttl=0, message_id="", variables={"approved": True}
+        )
+    )
     desk.turn(hours=1)
     [second] = desk.fetch("each")
     assert second.variables["camera"] == "gate 4"

@@ -27,7 +27,7 @@ CALLER = ONE_JOB.replace(b'id="one-job"', b'id="caller"')
 def failed(desk: CoreDesk, text: str = "a | b | c | d") -> int:
     """The key of the next job's incident."""
     [given] = desk.fetch("work", 1)
-    desk.do(lambda work: jobs.fail_job(work, given.job.key, retries=0, backoff=0, text=text, variables={}))
+    desk.do(lambda execution: jobs.fail_job(execution, given.job.key, retries=0, backoff=0, text=text, variables={}))
     return given.job.key
 
 
@@ -73,7 +73,7 @@ def test_an_instance_that_has_ended_is_told_from_its_records() -> None:
     done, cancelled = desk.create("one-job", a=1), desk.create("one-job")
     desk.turn(seconds=7)
     desk.complete(desk.fetch("work", 1)[0].job.key, b="two")
-    desk.do(lambda work: instances.cancel(work, cancelled.key))
+    desk.do(lambda execution: instances.cancel(execution, cancelled.key))
 
     lines = queries.instances(desk.store, ListFilter(state="ended"))
     view = queries.instance(desk.store, done.key)

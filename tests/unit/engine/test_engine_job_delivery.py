@@ -14,7 +14,7 @@ from pyzeebe.proto import gateway_pb2 as pb
 
 from services.engine import job_activation
 from services.engine.job_activation import ActivationRequest, poll_jobs, stream_jobs
-from services.engine.processing.work import Work
+from services.engine.processing.execution import Execution
 
 _EIGHT_JOBS = diagram(
     start()
@@ -255,10 +255,10 @@ async def test_no_more_jobs_than_asked_for_and_the_oldest_first(engine: Running)
 async def test_a_job_that_no_message_can_hold_holds_up_no_other(engine: Running) -> None:
     await _create(engine, 2)
 
-    def spoil(work: Work) -> None:
-        spoilt = work.store.jobs.activatable("work", 1)[0]
+    def spoil(execution: Execution) -> None:
+        spoilt = execution.store.jobs.activatable("work", 1)[0]
         spoilt.retries = 2**31
-        work.store.jobs.save(spoilt)
+        execution.store.jobs.save(spoilt)
 
     await engine.server.writer.submit(spoil)
 

@@ -8,19 +8,19 @@ from engine_desk import CoreDesk
 
 from services.engine.errors import Rejection, RejectionType
 from services.engine.processing import incidents, instances, jobs, messages
-from services.engine.processing.work import Work
+from services.engine.processing.execution import Execution
 
 FAR = 2**63 - 1
-COMMANDS: dict[str, Callable[[Work, int], None]] = {
-    "complete": lambda work, key: jobs.complete_job(work, key, {}),
-    "fail": lambda work, key: jobs.fail_job(work, key, retries=1, backoff=0, text="", variables={}),
-    "throw": lambda work, key: jobs.throw_job_error(work, key, "E", "", {}),
-    "extend": lambda work, key: jobs.update_timeout(work, key, 1000),
+COMMANDS: dict[str, Callable[[Execution, int], None]] = {
+    "complete": lambda execution, key: jobs.complete_job(execution, key, {}),
+    "fail": lambda execution, key: jobs.fail_job(execution, key, retries=1, backoff=0, text="", variables={}),
+    "throw": lambda execution, key: jobs.throw_job_error(execution, key, "E", "", {}),
+    "extend": lambda execution, key: jobs.update_timeout(execution, key, 1000),
 }
 
 
 def _fail(desk: CoreDesk, key: int, retries: int, backoff: int = 0) -> None:
-    desk.do(lambda work: jobs.fail_job(work, key, retries=retries, backoff=backoff, text="", variables={}))
+    desk.do(lambda execution: jobs.fail_job(execution, key, retries=retries, backoff=backoff, text="", variables={}))
 
 
 def _one_job() -> tuple[CoreDesk, int]:
@@ -37,7 +37,7 @@ def test_a_job_that_failed_or_backs_off_takes_no_command(command: str, retries: 
     _fail(desk, key, retries, backoff)
 
     with pytest.raises(Rejection) as refusal:
-        desk.do(lambda work: COMMANDS[command](work, key))
+        desk.do(lambda execution: COMMANDS[command](execution, key))
 
     assert refusal.value.reason == RejectionType.INVALID_STATE
 
@@ -47,13 +47,13 @@ def test_an_incident_of_a_job_is_resolved_once_the_job_has_retries() -> None:
     _fail(desk, key, 0)
 
     def resolve() -> None:
-        desk.do(lambda work: incidents.resolve(work, work.store.incidents.all_open()[0].key))
+        desk.do(lambda execution: incidents.resolve(execution, execution.store.incidents.all_open()[0].key))
 
     with pytest.raises(Rejection, match="no retries left") as refusal:
         resolve()
     assert refusal.value.reason == RejectionType.INVALID_STATE
     assert desk.fetch("work") == []
-    desk.do(lambda work: jobs.update_retries(work, key, 1))
+    desk.do(lambda execution: jobs.update_retries(execution, key, 1))
     resolve()
 
     assert [h.job.retries for h in desk.fetch("work")] == [1]
@@ -63,7 +63,7 @@ def test_the_retries_of_a_job_that_backs_off_may_be_changed_without_ending_the_b
     desk, key = _one_job()
     _fail(desk, key, 2, backoff=60_000)
 
-    desk.do(lambda work: jobs.update_retries(work, key, 7))
+    desk.do(lambda execution: jobs.update_retries(execution, key, 7))
 
     assert desk.fetch("work") == []
     desk.turn(minutes=2)
@@ -73,7 +73,7 @@ def test_the_retries_of_a_job_that_backs_off_may_be_changed_without_ending_the_b
 def test_cancelling_ends_a_back_off() -> None:
     desk, key = _one_job()
     _fail(desk, key, 2, backoff=60_000)
-    desk.do(lambda work: instances.cancel(work, work.store.jobs.get(key).instance_key))  # type: ignore[union-attr]  # just made
+    desk.do(lambda execution: instances.cancel(execution, execution.store.jobs.get(key).instance_key))  # type: ignore[union-attr]  # just made
 
     desk.turn(hours=1)
 
@@ -84,8 +84,8 @@ def test_cancelling_ends_a_back_off() -> None:
 def test_times_of_64_bits_are_taken(far: int) -> None:
     desk, key = _one_job()
 
-    desk.do(lambda work: jobs.update_timeout(work, key, far))
-    desk.do(lambda work: messages.publish(work, "m", "k", ttl=far, message_id="", variables={}))
+    desk.do(lambda execution: jobs.update_timeout(execution, key, far))
+    desk.do(lambda execution: messages.publish(execution, "m", "k", ttl=far, message_id="", variables={}))
     _fail(desk, key, 1, backoff=far)
     desk.turn(days=1)
 
@@ -113,10 +113,10 @@ def test_a_process_is_found_by_its_id_before_its_key(
     desk, _ = _one_job()
 
     if reason is None:
-        assert desk.do(lambda work: instances.find_definition(work, key, process_id, version)).version == 1
+        assert desk.do(lambda execution: instances.find_definition(execution, key, process_id, version)).version == 1
         return
     with pytest.raises(Rejection) as refusal:
-        desk.do(lambda work: instances.find_definition(work, key, process_id, version))
+        desk.do(lambda execution: instances.find_definition(execution, key, process_id, version))
     assert refusal.value.reason == reason
 
 
@@ -147,6 +147,6 @@ def test_retries_that_no_job_can_have_are_refused(retries: int) -> None:
     desk, key = _one_job()
 
     with pytest.raises(Rejection, match=f"given was '{retries}'") as refusal:
-        desk.do(lambda work: jobs.update_retries(work, key, retries))
+        desk.do(lambda execution: jobs.update_retries(execution, key, retries))
 
     assert refusal.value.reason == RejectionType.INVALID_ARGUMENT

@@ -23,8 +23,8 @@ def _loop(attributes: str, more: str = "", *, sequential: bool = True) -> str:
 
 
 def _resolve(desk: CoreDesk, instance_key: int, **variables: object) -> None:
-    desk.do(lambda work: instances.set_variables(work, instance_key, variables, local=False))
-    desk.do(lambda work: incidents.resolve(work, work.store.incidents.all_open()[0].key))
+    desk.do(lambda execution: instances.set_variables(execution, instance_key, variables, local=False))
+    desk.do(lambda execution: incidents.resolve(execution, execution.store.incidents.all_open()[0].key))
 
 
 def _finish(desk: CoreDesk) -> int:
@@ -56,7 +56,7 @@ def test_a_collection_that_is_lost_under_way_stops_a_sequential_loop_until_there
     desk.deploy(diagram(start() + _loop(""), "s>work"))
     instance = desk.create("p", items=[1, 2])
 
-    desk.do(lambda work: instances.set_variables(work, instance.key, {"items": "gone"}, local=False))
+    desk.do(lambda execution: instances.set_variables(execution, instance.key, {"items": "gone"}, local=False))
     desk.complete(desk.fetch("work")[0].job.key)
     assert desk.open_incidents() == [("work", "EXTRACT_VALUE_ERROR")]
     _resolve(desk, instance.key, items=[1, 2])
@@ -71,7 +71,7 @@ def test_a_parallel_loop_has_begun_all_and_needs_its_collection_no_more() -> Non
     desk.deploy(diagram(start() + _loop("", sequential=False), "s>work"))
     instance = desk.create("p", items=[1, 2])
 
-    desk.do(lambda work: instances.set_variables(work, instance.key, {"items": "gone"}, local=False))
+    desk.do(lambda execution: instances.set_variables(execution, instance.key, {"items": "gone"}, local=False))
 
     assert _finish(desk) == 2
     assert desk.history(instance)[-1] == ("p", "COMPLETED")
@@ -209,9 +209,9 @@ def test_an_output_collection_that_is_spoilt_under_way_is_an_incident(spoilt: ob
     desk = CoreDesk()
     desk.deploy(diagram(start() + _loop('outputCollection="all" outputElement="=1"'), "s>work"))
     instance = desk.create("p", items=[1, 2])
-    body = next(node for node in instance.nodes.values() if node.kind == "MULTI_INSTANCE_BODY")
+    body = next(node for node in instance.element_instances.values() if node.kind == "MULTI_INSTANCE_BODY")
 
-    desk.do(lambda work: instances.set_variables(work, body.key, {"all": spoilt}, local=True))
+    desk.do(lambda execution: instances.set_variables(execution, body.key, {"all": spoilt}, local=True))
     desk.complete(desk.fetch("work")[0].job.key)
 
     assert desk.open_incidents() == [("work", "EXTRACT_VALUE_ERROR")]
@@ -224,7 +224,7 @@ def test_an_instance_that_was_terminated_by_hand_is_counted() -> None:
     instance = desk.create("p", items=[1, 2, 3])
     first, second, _ = desk.fetch("work")
 
-    desk.do(lambda work: modification.modify(work, instance.key, [], [first.job.node_key]))
+    desk.do(lambda execution: modification.modify(execution, instance.key, [], [first.job.element_instance_key]))
     desk.complete(second.job.key)
 
     assert desk.history(instance)[-1] == ("p", "COMPLETED")

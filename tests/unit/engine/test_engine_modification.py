@@ -7,7 +7,7 @@ from engine_desk import CoreDesk
 from services.engine.errors import Rejection, RejectionType
 from services.engine.processing import incidents, instances, jobs
 from services.engine.processing.modification import Activation, modify
-from services.engine.state.instances import Instance
+from services.engine.state.instances import ProcessInstance
 
 _SUB = (
     f'<bpmn:subProcess id="sub">{start("i")}{job("inner")}'
@@ -18,16 +18,16 @@ _EVENTS = (
 )
 
 
-def _running() -> tuple[CoreDesk, Instance]:
+def _running() -> tuple[CoreDesk, ProcessInstance]:
     desk = CoreDesk()
     inside = start() + job("one") + _SUB + job("two") + '<bpmn:parallelGateway id="join" />' + _EVENTS + end()
     desk.deploy(diagram(inside, "s>one one>sub sub>two two>join sub>join join>g g>t1 g>t2 t1>e t2>e"))
     return desk, desk.create("p", x=1)
 
 
-def _modify(desk: CoreDesk, instance: Instance, *activate: Activation, end_jobs: str = "") -> None:
-    keys = [h.job.node_key for h in desk.fetch(end_jobs)] if end_jobs else []
-    desk.do(lambda work: modify(work, instance.key, list(activate), keys))
+def _modify(desk: CoreDesk, instance: ProcessInstance, *activate: Activation, end_jobs: str = "") -> None:
+    keys = [h.job.element_instance_key for h in desk.fetch(end_jobs)] if end_jobs else []
+    desk.do(lambda execution: modify(execution, instance.key, list(activate), keys))
 
 
 def test_a_scope_that_does_not_run_is_opened_around_the_element() -> None:
@@ -85,7 +85,7 @@ def test_what_cannot_be_followed_is_refused_and_nothing_is_done(activation: Acti
     before = desk.history(instance)
 
     with pytest.raises(Rejection) as refusal:
-        desk.do(lambda work: modify(work, instance.key, [Activation("two"), activation], []))
+        desk.do(lambda execution: modify(execution, instance.key, [Activation("two"), activation], []))
 
     assert refusal.value.reason == RejectionType.INVALID_ARGUMENT
     assert desk.history(instance) == before
@@ -108,14 +108,14 @@ def test_what_is_refused_after_a_place_was_found_leaves_no_token() -> None:
 def test_a_refusal_of_what_was_only_looked_at_leaves_its_batch_together(caplog: pytest.LogCaptureFixture) -> None:
     desk, instance = _running()
     key = desk.fetch("one")[0].job.key
-    desk.do(lambda work: jobs.fail_job(work, key, retries=0, backoff=0, text="", variables={}))
+    desk.do(lambda execution: jobs.fail_job(execution, key, retries=0, backoff=0, text="", variables={}))
     [incident] = desk.store.incidents.all_open()
 
     batch = desk.core.apply(
         [
-            lambda work: modify(work, instance.key, [Activation("nope")], []),
-            lambda work: incidents.resolve(work, incident.key),
-            lambda work: modify(work, instance.key, [Activation("two")], []),
+            lambda execution: modify(execution, instance.key, [Activation("nope")], []),
+            lambda execution: incidents.resolve(execution, incident.key),
+            lambda execution: modify(execution, instance.key, [Activation("two")], []),
         ]
     )
 
@@ -129,8 +129,8 @@ def test_an_instance_begins_at_given_elements() -> None:
 
     def create(*elements: str) -> None:
         desk.do(
-            lambda work: instances.create(
-                work, instances.find_definition(work, 0, "p", -1), {"x": 7}, start_at=list(elements)
+            lambda execution: instances.create(
+                execution, instances.find_definition(execution, 0, "p", -1), {"x": 7}, start_at=list(elements)
             )
         )
 
@@ -141,7 +141,7 @@ def test_an_instance_begins_at_given_elements() -> None:
         create("s")
 
 
-def _looping(items: list[int]) -> tuple[CoreDesk, Instance]:
+def _looping(items: list[int]) -> tuple[CoreDesk, ProcessInstance]:
     """A loop of subprocesses, each with two tasks in a row."""
     flows = "".join(
         f'<bpmn:sequenceFlow id="f_{a}_{b}" sourceRef="{a}" targetRef="{b}" />'
@@ -161,9 +161,13 @@ def _looping(items: list[int]) -> tuple[CoreDesk, Instance]:
 def test_an_element_in_a_loop_is_activated_in_the_instance_that_is_named() -> None:
     desk, instance = _looping([10, 20])
     jobs = desk.fetch("inner")
-    second = instance.nodes[jobs[1].job.node_key].scope
+    second = instance.element_instances[jobs[1].job.element_instance_key].scope
 
-    desk.do(lambda work: modify(work, instance.key, [Activation("last", second)], [jobs[1].job.node_key]))
+    desk.do(
+        lambda execution: modify(
+            execution, instance.key, [Activation("last", second)], [jobs[1].job.element_instance_key]
+        )
+    )
 
     (last,) = desk.fetch("last")
     assert last.variables["item"] == 20
@@ -178,7 +182,7 @@ def test_an_element_in_a_loop_needs_one_instance_to_be_activated_in(items: list[
     desk, instance = _looping(items)
 
     with pytest.raises(Rejection) as refusal:
-        desk.do(lambda work: modify(work, instance.key, [Activation("last")], []))
+        desk.do(lambda execution: modify(execution, instance.key, [Activation("last")], []))
 
     assert refusal.value.reason == RejectionType.INVALID_ARGUMENT
     assert desk.fetch("last") == []

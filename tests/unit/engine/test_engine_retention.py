@@ -11,7 +11,7 @@ from pyzeebe.proto import gateway_pb2 as pb
 
 from services.engine import writer as engine_writer
 from services.engine.clock import to_millis
-from services.engine.processing import core
+from services.engine.processing import command_processor
 from services.engine.state.store import FILE_NAME
 from services.engine.writer import Retention
 
@@ -19,7 +19,7 @@ AT_ONCE = diagram(start() + end(), "s>e", process_id="at-once")
 
 
 def test_a_slice_takes_the_oldest_records_and_leaves_what_is_younger(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(core, "_PRUNED_AT_ONCE", 5)
+    monkeypatch.setattr(command_processor, "_PRUNE_BATCH", 5)
     desk = CoreDesk()
     desk.deploy(AT_ONCE)
     old = desk.create("at-once")
@@ -38,7 +38,7 @@ def test_a_slice_takes_the_oldest_records_and_leaves_what_is_younger(monkeypatch
 
 
 def test_slices_have_pauses_between_them_in_which_commands_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(core, "_PRUNED_AT_ONCE", 5)
+    monkeypatch.setattr(command_processor, "_PRUNE_BATCH", 5)
     monkeypatch.setattr(engine_writer, "_PRUNE_PAUSE_SECONDS", 3600)
     desk = CoreDesk()
     desk.deploy(AT_ONCE)
@@ -62,7 +62,7 @@ async def test_an_engine_forgets_what_is_older_than_it_is_told_to_keep(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(engine_writer, "_PRUNE_PAUSE_SECONDS", 0)
-    monkeypatch.setattr(core, "_PRUNED_AT_ONCE", 5)
+    monkeypatch.setattr(command_processor, "_PRUNE_BATCH", 5)
     clock = HandClock()
     async with running_engine(tmp_path, clock) as engine:
         await engine.deploy(AT_ONCE, ONE_JOB)

@@ -15,7 +15,7 @@ _ERROR = '<bpmn:errorEventDefinition errorRef="{}" />'
 
 
 def _publish(desk: CoreDesk, name: str, key: str, ttl: int = 0, **variables: object) -> None:
-    desk.do(lambda work: messages.publish(work, name, key, ttl=ttl, message_id="", variables=variables))
+    desk.do(lambda execution: messages.publish(execution, name, key, ttl=ttl, message_id="", variables=variables))
 
 
 def _boundary(identity: str, host: str, definition: str, *, interrupting: bool = True) -> str:
@@ -76,10 +76,10 @@ def test_an_error_in_its_own_handler_is_caught_by_the_caller_only(caller: bool) 
 
     for job_type in ("work", "handle"):
         key = desk.fetch(job_type)[0].job.key
-        desk.do(lambda work, key=key: jobs.throw_job_error(work, key, "E-1", "", {}))
+        desk.do(lambda execution, key=key: jobs.throw_job_error(execution, key, "E-1", "", {}))
 
     assert (len(desk.fetch("after")), len(desk.fetch("beside"))) == (int(caller), 0)
-    assert desk.open_incidents() == ([] if caller else [(jobs.NO_CATCH, "UNHANDLED_ERROR_EVENT")])
+    assert desk.open_incidents() == ([] if caller else [(jobs.NO_CATCH_EVENT_FOUND, "UNHANDLED_ERROR_EVENT")])
 
 
 def test_a_timer_that_comes_while_an_output_mapping_hangs_does_not_fire() -> None:
@@ -96,8 +96,8 @@ def test_a_timer_that_comes_while_an_output_mapping_hangs_does_not_fire() -> Non
     desk.turn(hours=2)
     assert desk.fetch("late") == []
     assert desk.core.next_due() == MAX_MILLIS  # it is still there, and goes with its element
-    desk.do(lambda work: instances.set_variables(work, instance.key, {"x": 1}, local=False))
-    desk.do(lambda work: incidents.resolve(work, work.store.incidents.all_open()[0].key))
+    desk.do(lambda execution: instances.set_variables(execution, instance.key, {"x": 1}, local=False))
+    desk.do(lambda execution: incidents.resolve(execution, execution.store.incidents.all_open()[0].key))
 
     assert desk.history(instance)[-1] == ("p", "COMPLETED")
     assert desk.core.next_due() is None
@@ -109,7 +109,7 @@ def test_resolving_without_a_cure_raises_the_incident_anew() -> None:
     desk.create("p")
 
     for _ in range(2):
-        desk.do(lambda work: incidents.resolve(work, work.store.incidents.all_open()[0].key))
+        desk.do(lambda execution: incidents.resolve(execution, execution.store.incidents.all_open()[0].key))
 
     assert desk.open_incidents() == [("work", "EXTRACT_VALUE_ERROR")]
 
@@ -157,7 +157,7 @@ def test_a_called_process_that_does_not_exist_is_an_incident_until_it_is_deploye
     assert desk.open_incidents() == [("c", "CALLED_ELEMENT_ERROR")]
 
     desk.deploy(ONE_JOB)
-    desk.do(lambda work: incidents.resolve(work, work.store.incidents.all_open()[0].key))
+    desk.do(lambda execution: incidents.resolve(execution, execution.store.incidents.all_open()[0].key))
 
     assert len(desk.fetch("work")) == 1
 
@@ -181,7 +181,7 @@ def test_a_cancelled_instance_frees_its_key_for_the_message_that_waits() -> None
     _publish(desk, "go", "k", ttl=60_000, n=2)
     (first,) = desk.fetch("work")
 
-    desk.do(lambda work: instances.cancel(work, first.job.instance_key))
+    desk.do(lambda execution: instances.cancel(execution, first.job.instance_key))
 
     assert [h.variables for h in desk.fetch("work")] == [{"n": 2}]
 
@@ -195,10 +195,10 @@ def test_a_new_version_takes_over_the_starts_and_a_deleted_one_gives_them_back()
     desk.deploy(starts_on_signal("old"))
     newer = desk.deploy(starts_on_signal("new")).processes[0]
 
-    desk.do(lambda work: signals.broadcast(work, "go", {}))
+    desk.do(lambda execution: signals.broadcast(execution, "go", {}))
     assert (len(desk.fetch("old")), len(desk.fetch("new"))) == (0, 1)
-    desk.do(lambda work: deployments.delete(work, newer.key))
-    desk.do(lambda work: signals.broadcast(work, "go", {}))
+    desk.do(lambda execution: deployments.delete(execution, newer.key))
+    desk.do(lambda execution: signals.broadcast(execution, "go", {}))
 
     assert (len(desk.fetch("old")), len(desk.fetch("new"))) == (1, 0)
 
@@ -220,7 +220,7 @@ def test_what_is_written_in_another_way_is_another_value(one: object, other: obj
     desk.deploy(ONE_JOB)
     instance = desk.create("one-job", x=one)
 
-    desk.do(lambda work: instances.set_variables(work, instance.key, {"x": other}, local=False))
+    desk.do(lambda execution: instances.set_variables(execution, instance.key, {"x": other}, local=False))
 
     assert json.dumps(desk.fetch("work")[0].variables["x"]) == json.dumps(other)
 
@@ -260,7 +260,7 @@ def test_a_refused_command_changes_nothing() -> None:
     key = desk.fetch("work")[0].job.key
 
     with pytest.raises(Rejection, match="positive amount"):
-        desk.do(lambda work: jobs.update_retries(work, key, 0))
+        desk.do(lambda execution: jobs.update_retries(execution, key, 0))
 
-    desk.do(lambda work: jobs.fail_job(work, key, retries=3, backoff=0, text="", variables={}))
+    desk.do(lambda execution: jobs.fail_job(execution, key, retries=3, backoff=0, text="", variables={}))
     assert desk.fetch("work")[0].job.retries == 3

@@ -35,7 +35,7 @@ def test_a_task_that_ends_at_once_waits_for_no_boundary_event_and_maps_only_what
             before=message("M", "m", "=k"),
         )
     )
-    desk.do(lambda work: messages.publish(work, "m", "1", ttl=60_000, message_id="", variables={}))
+    desk.do(lambda execution: messages.publish(execution, "m", "1", ttl=60_000, message_id="", variables={}))
 
     desk.create("p", k="1")
 

@@ -7,7 +7,7 @@ from test_dmn_decisions import definitions, table
 
 from services.engine.feel import api
 from services.engine.model.dmn import parse_dmn
-from services.engine.processing.decision import evaluate_decision
+from services.engine.processing.decision_engine import evaluate_decision
 
 MAPPED = (
     '<zeebe:ioMapping><zeebe:input source="=n + 1" target="m" /><zeebe:output source="=m" target="n" />'
@@ -15,7 +15,7 @@ MAPPED = (
 )
 
 
-class Parsed:
+class CachedModel:
     """Counts how often the parser is made."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -32,7 +32,7 @@ class Parsed:
 
 
 def test_a_process_is_parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    parsed = Parsed(monkeypatch)
+    parsed = CachedModel(monkeypatch)
     desk = CoreDesk()
     inside = (
         start()
@@ -53,7 +53,7 @@ def test_a_process_is_parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_decision_is_parsed_once_and_each_text_of_it_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    parsed = Parsed(monkeypatch)
+    parsed = CachedModel(monkeypatch)
     model = parse_dmn(
         definitions(table([(["> 5"], ["n * 2"]), (["> 5"], ["n * 2"])], ["n"], ["y"], 'hitPolicy="FIRST"'))
     )

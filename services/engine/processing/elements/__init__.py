@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from services.engine.model.bpmn import Kind
+from services.engine.model.bpmn import ElementKind
 from services.engine.processing.elements.business_rule_task import BusinessRuleTask
 from services.engine.processing.elements.call_activity import CallActivity
 from services.engine.processing.elements.catch_event import BoundaryEvent, CatchEvent, StartEvent
@@ -16,29 +16,29 @@ from services.engine.processing.elements.process import EventSubprocess, Process
 from services.engine.processing.elements.receive_task import ReceiveTask
 from services.engine.processing.elements.script_task import ScriptTask
 from services.engine.processing.elements.throw_event import ThrowEvent
-from services.engine.processing.work import Processor
+from services.engine.processing.execution import Processor
 
 PROCESSORS: Mapping[str, Processor] = {
-    Kind.PROCESS: ProcessScope(),
-    Kind.SUB_PROCESS: Subprocess(),
-    Kind.EVENT_SUB_PROCESS: EventSubprocess(),
-    Kind.CALL_ACTIVITY: CallActivity(),
-    Kind.MULTI_INSTANCE_BODY: MultiInstanceBody(),
-    Kind.SERVICE_TASK: JobTask(),
-    Kind.SEND_TASK: JobTask(),
-    Kind.USER_TASK: JobTask(),
-    Kind.RECEIVE_TASK: ReceiveTask(),
-    Kind.SCRIPT_TASK: ScriptTask(),
-    Kind.BUSINESS_RULE_TASK: BusinessRuleTask(),
-    Kind.MANUAL_TASK: PassThrough(),
-    Kind.TASK: PassThrough(),
-    Kind.EXCLUSIVE_GATEWAY: ExclusiveGateway(),
-    Kind.PARALLEL_GATEWAY: ParallelGateway(),
-    Kind.INCLUSIVE_GATEWAY: InclusiveGateway(),
-    Kind.EVENT_BASED_GATEWAY: EventBasedGateway(),
-    Kind.START_EVENT: StartEvent(),
-    Kind.INTERMEDIATE_CATCH_EVENT: CatchEvent(),
-    Kind.INTERMEDIATE_THROW_EVENT: ThrowEvent(),
-    Kind.BOUNDARY_EVENT: BoundaryEvent(),
-    Kind.END_EVENT: EndEvent(),
+    ElementKind.PROCESS: ProcessScope(),
+    ElementKind.SUB_PROCESS: Subprocess(),
+    ElementKind.EVENT_SUB_PROCESS: EventSubprocess(),
+    ElementKind.CALL_ACTIVITY: CallActivity(),
+    ElementKind.MULTI_INSTANCE_BODY: MultiInstanceBody(),
+    ElementKind.SERVICE_TASK: JobTask(),
+    ElementKind.SEND_TASK: JobTask(),
+    ElementKind.USER_TASK: JobTask(),
+    ElementKind.RECEIVE_TASK: ReceiveTask(),
+    ElementKind.SCRIPT_TASK: ScriptTask(),
+    ElementKind.BUSINESS_RULE_TASK: BusinessRuleTask(),
+    ElementKind.MANUAL_TASK: PassThrough(),
+    ElementKind.TASK: PassThrough(),
+    ElementKind.EXCLUSIVE_GATEWAY: ExclusiveGateway(),
+    ElementKind.PARALLEL_GATEWAY: ParallelGateway(),
+    ElementKind.INCLUSIVE_GATEWAY: InclusiveGateway(),
+    ElementKind.EVENT_BASED_GATEWAY: EventBasedGateway(),
+    ElementKind.START_EVENT: StartEvent(),
+    ElementKind.INTERMEDIATE_CATCH_EVENT: CatchEvent(),
+    ElementKind.INTERMEDIATE_THROW_EVENT: ThrowEvent(),
+    ElementKind.BOUNDARY_EVENT: BoundaryEvent(),
+    ElementKind.END_EVENT: EndEvent(),
 }

@@ -3,29 +3,29 @@
 from collections.abc import Iterator
 from itertools import islice
 
-from services.engine.errors import ErrorType, Trouble
+from services.engine.errors import ErrorType, Failure
 from services.engine.model.bpmn import Flow
 from services.engine.model.expression import type_name
 from services.engine.processing import lifecycle
 from services.engine.processing.elements.activity import Leaf
+from services.engine.processing.execution import ElementContext, Execution
 from services.engine.processing.variables import evaluate
-from services.engine.processing.work import At, Work
 from services.engine.state.instances import COMPLETING
 
 
 class ParallelGateway(Leaf):
     """Left in the step in which it is entered, as in Zeebe."""
 
-    def activate(self, work: Work, at: At) -> None:
-        flows = self.flows(work, at)
-        lifecycle.activated(work, at)
-        at.node.state = COMPLETING
-        work.transition(at, "ELEMENT_COMPLETING")
-        lifecycle.completed(work, at, flows)
+    def activate(self, execution: Execution, context: ElementContext) -> None:
+        flows = self.flows(execution, context)
+        lifecycle.activated(execution, context)
+        context.element_instance.state = COMPLETING
+        execution.transition(context, "ELEMENT_COMPLETING")
+        lifecycle.completed(execution, context, flows)
 
-    def flows(self, work: Work, at: At) -> tuple[Flow, ...]:
+    def flows(self, execution: Execution, context: ElementContext) -> tuple[Flow, ...]:
         """The flows that are taken; raises Trouble."""
-        return at.element.outgoing
+        return context.element.outgoing
 
 
 class InclusiveGateway(ParallelGateway):
@@ -33,11 +33,11 @@ class InclusiveGateway(ParallelGateway):
 
     most: int | None = None
 
-    def flows(self, work: Work, at: At) -> tuple[Flow, ...]:
-        flows = at.element.outgoing
+    def flows(self, execution: Execution, context: ElementContext) -> tuple[Flow, ...]:
+        flows = context.element.outgoing
         if not flows or (len(flows) == 1 and flows[0].condition is None):
             return flows
-        return tuple(islice(_fulfilled(work, at), self.most)) or (_default(at),)
+        return tuple(islice(_fulfilled(execution, context), self.most)) or (_default(context),)
 
 
 class ExclusiveGateway(InclusiveGateway):
@@ -46,14 +46,14 @@ class ExclusiveGateway(InclusiveGateway):
     most = 1
 
 
-def _fulfilled(work: Work, at: At) -> Iterator[Flow]:
+def _fulfilled(execution: Execution, context: ElementContext) -> Iterator[Flow]:
     """Raises Trouble where a condition is not a boolean: null is not false. That of the default flow is not asked."""
-    for flow in at.element.outgoing:
-        if flow.condition is None or flow.id == at.element.default_flow:
+    for flow in context.element.outgoing:
+        if flow.condition is None or flow.id == context.element.default_flow:
             continue
-        value = evaluate(work, at, flow.condition)
+        value = evaluate(execution, context, flow.condition)
         if not isinstance(value, bool):
-            raise Trouble(
+            raise Failure(
                 ErrorType.EXTRACT_VALUE,
                 f"Expected result of the expression '{flow.condition.text.removeprefix('=')}' to be 'BOOLEAN', "
                 f"but was '{type_name(value)}'.",
@@ -62,11 +62,11 @@ def _fulfilled(work: Work, at: At) -> Iterator[Flow]:
             yield flow
 
 
-def _default(at: At) -> Flow:
+def _default(context: ElementContext) -> Flow:
     """Raises Trouble (CONDITION_ERROR) where there is none."""
-    found = next((f for f in at.element.outgoing if f.id == at.element.default_flow), None)
+    found = next((f for f in context.element.outgoing if f.id == context.element.default_flow), None)
     if found is None:
-        raise Trouble(
+        raise Failure(
             ErrorType.CONDITION,
             "Expected at least one condition to evaluate to true, or to have a default flow",
         )

@@ -2,12 +2,12 @@
 
 from services.engine.processing import lifecycle
 from services.engine.processing.elements.activity import Leaf
-from services.engine.processing.work import At, Work
+from services.engine.processing.execution import ElementContext, Execution
 
 
 class PassThrough(Leaf):
     """Left as soon as it was entered; as in Zeebe, its mappings and boundary events mean nothing."""
 
-    def complete(self, work: Work, at: At) -> None:
-        lifecycle.completing_child(work, at)
-        lifecycle.completed(work, at)
+    def complete(self, execution: Execution, context: ElementContext) -> None:
+        lifecycle.completing_child(execution, context)
+        lifecycle.completed(execution, context)

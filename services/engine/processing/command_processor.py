@@ -10,19 +10,25 @@ from typing import Any
 from services.engine.clock import EngineClock, to_millis
 from services.engine.errors import Rejection, RejectionType
 from services.engine.processing import jobs, messages, signals, timers
-from services.engine.processing.catalogue import Catalogue
 from services.engine.processing.elements import PROCESSORS
-from services.engine.processing.lifecycle import take_step
-from services.engine.processing.work import Broadcast, Correlate, LookForMessage, LookForStart, Work
+from services.engine.processing.execution import (
+    BroadcastSignal,
+    CorrelateBufferedMessage,
+    CorrelateMessage,
+    Execution,
+    StartFromBufferedMessage,
+)
+from services.engine.processing.lifecycle import apply_step
+from services.engine.processing.model_cache import ModelCache
 from services.engine.state.records import Record
 from services.engine.state.store import Store
 
-Command = Callable[[Work], Any]
+Command = Callable[[Execution], Any]
 
-MOST_STEPS = 100_000  # of one command; a loop without a wait state would never end
-_DUE_AT_ONCE = 100
-_PUT_OFF_MS = 60_000
-_PRUNED_AT_ONCE = 1000
+MAX_STEPS = 100_000  # of one command; a loop without a wait state would never end
+_MAX_DUE = 100
+_POSTPONE_MS = 60_000
+_PRUNE_BATCH = 1000
 _log = logging.getLogger(__name__)
 
 
@@ -38,13 +44,13 @@ class Batch:
     """How often the file did not take what was to be written."""
 
 
-class Core:
+class CommandProcessor:
     """Used by one thread at a time. A command raises Rejection before it changes a thing."""
 
     def __init__(self, store: Store, clock: EngineClock) -> None:
         self._store = store
         self._clock = clock
-        self._catalogue = Catalogue(store)
+        self._catalogue = ModelCache(store)
 
     def apply(self, commands: Sequence[Command]) -> Batch:
         """Apply commands in order and commit them together.
@@ -93,40 +99,40 @@ class Core:
         batch = Batch()
         self._store.begin()
         for command in commands:
-            work = Work(self._store, self._catalogue, self._clock, PROCESSORS)
-            batch.answers.append(self._run(work, command))
-            batch.available += work.available
-            batch.results |= work.results
+            execution = Execution(self._store, self._catalogue, self._clock, PROCESSORS)
+            batch.answers.append(self._run(execution, command))
+            batch.available += execution.available
+            batch.results |= execution.results
         batch.records = self._store.commit()
         return batch
 
-    def _run(self, work: Work, command: Command) -> Any:
+    def _run(self, execution: Execution, command: Command) -> Any:
         before = self._store.mark()
         try:
-            answer = command(work)
+            answer = command(execution)
         except Rejection as rejection:
             if self._store.mark() != before:
                 raise  # it may have begun to change things: undo them
             return rejection
         taken = 0
-        while work.steps:
+        while execution.steps:
             taken += 1
-            if taken > MOST_STEPS:
+            if taken > MAX_STEPS:
                 raise Rejection(
-                    RejectionType.EXHAUSTED, f"The process ran {MOST_STEPS} steps without waiting; it loops for ever."
+                    RejectionType.EXHAUSTED, f"The process ran {MAX_STEPS} steps without waiting; it loops for ever."
                 )
-            step = work.steps.popleft()
+            step = execution.steps.popleft()
             match step:
-                case LookForMessage():
-                    messages.look_for_message(work, step.subscription_key)
-                case Correlate():
-                    messages.correlate(work, step.subscription, step.message)
-                case Broadcast():
-                    signals.broadcast(work, step.name, dict(step.variables))
-                case LookForStart():
-                    messages.look_for_start(work, step.process_id, step.correlation_key)
+                case CorrelateBufferedMessage():
+                    messages.correlate_buffered_message(execution, step.subscription_key)
+                case CorrelateMessage():
+                    messages.correlate(execution, step.subscription, step.message)
+                case BroadcastSignal():
+                    signals.broadcast(execution, step.name, dict(step.variables))
+                case StartFromBufferedMessage():
+                    messages.start_from_buffered_message(execution, step.process_id, step.correlation_key)
                 case _:
-                    take_step(work, step)
+                    apply_step(execution, step)
         return answer
 
     def apply_due(self) -> Batch:
@@ -135,15 +141,15 @@ class Core:
         next_due = self._store.next_due()
         if next_due is None or next_due > now:
             return Batch()
-        due_timers = self._store.timers.due(now, _DUE_AT_ONCE)
-        due_jobs = self._store.jobs.due(now, _DUE_AT_ONCE)
-        due_messages = self._store.messages.due(now, _DUE_AT_ONCE)
+        due_timers = self._store.timers.due(now, _MAX_DUE)
+        due_jobs = self._store.jobs.due(now, _MAX_DUE)
+        due_messages = self._store.messages.due(now, _MAX_DUE)
         commands: list[Command] = [_fire(t.key) for t in due_timers]
         commands += [_due_again(j.key) for j in due_jobs]
         commands += [_expire(m.key) for m in due_messages]
         batch = self.apply(commands)
         broken = [t.key for t, answer in zip(due_timers, batch.answers, strict=False) if isinstance(answer, Rejection)]
-        if broken and not self._put_off(broken, now + _PUT_OFF_MS):
+        if broken and not self._put_off(broken, now + _POSTPONE_MS):
             batch.unwritten += 1
         return batch
 
@@ -171,22 +177,22 @@ class Core:
         """
         try:
             self._store.begin()
-            pruned = self._store.records.prune(before, _PRUNED_AT_ONCE)
+            pruned = self._store.records.prune(before, _PRUNE_BATCH)
             self._store.commit()
         except sqlite3.Error:
             self._undo()
             _log.exception("old records could not be deleted")
             return False
-        return pruned == _PRUNED_AT_ONCE
+        return pruned == _PRUNE_BATCH
 
 
 def _fire(key: int) -> Command:
-    return lambda work: timers.fire(work, key)
+    return lambda execution: timers.fire(execution, key)
 
 
 def _due_again(key: int) -> Command:
-    return lambda work: jobs.due_again(work, key)
+    return lambda execution: jobs.due_again(execution, key)
 
 
 def _expire(key: int) -> Command:
-    return lambda work: messages.expire(work, key)
+    return lambda execution: messages.expire(execution, key)

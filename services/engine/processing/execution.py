@@ -7,38 +7,41 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from services.engine.clock import EngineClock, to_millis
-from services.engine.errors import Trouble
-from services.engine.model.bpmn import Element, Kind, Process
-from services.engine.processing.catalogue import Catalogue
+from services.engine.errors import Failure
+from services.engine.model.bpmn import Element, ElementKind, Process
+from services.engine.processing.model_cache import ModelCache
 from services.engine.state.incidents import Incident
-from services.engine.state.instances import Instance, Node, Trigger
+from services.engine.state.instances import ElementInstance, ProcessInstance, Trigger
 from services.engine.state.messages import Message, MessageSubscription
 from services.engine.state.records import Record
 from services.engine.state.store import Store
 
 
 @dataclass(frozen=True, slots=True)
-class At:
+class ElementContext:
     """A running element: where a processor acts."""
 
-    instance: Instance
+    process_instance: ProcessInstance
     process: Process
     element: Element
-    node: Node
+    element_instance: ElementInstance
 
     @property
-    def is_body(self) -> bool:
-        return self.node.kind == Kind.MULTI_INSTANCE_BODY
+    def is_multi_instance_body(self) -> bool:
+        return self.element_instance.kind == ElementKind.MULTI_INSTANCE_BODY
 
     @property
-    def scope(self) -> Node:
+    def scope(self) -> ElementInstance:
         """The scope around it; only for elements that have one."""
-        return self.instance.nodes[self.node.scope]
+        return self.process_instance.element_instances[self.element_instance.scope]
 
     @property
-    def is_inner(self) -> bool:
+    def is_inner_instance(self) -> bool:
         """One of the instances of a multi-instance."""
-        return self.node.scope in self.instance.nodes and self.scope.kind == Kind.MULTI_INSTANCE_BODY
+        return (
+            self.element_instance.scope in self.process_instance.element_instances
+            and self.scope.kind == ElementKind.MULTI_INSTANCE_BODY
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,7 @@ class Enter:
     trigger: Trigger | None = None
     index: int = 0
     local: Mapping[str, Any] = field(default_factory=dict)
-    node_key: int = 0  # where it was promised before
+    element_instance_key: int = 0  # where it was promised before
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,30 +63,30 @@ class Activate:
     """Go on activating an element (a process, or one whose incident was resolved)."""
 
     instance_key: int
-    node_key: int
+    element_instance_key: int
 
 
 @dataclass(frozen=True, slots=True)
 class Complete:
     instance_key: int
-    node_key: int
+    element_instance_key: int
 
 
 @dataclass(frozen=True, slots=True)
 class Terminate:
     instance_key: int
-    node_key: int
+    element_instance_key: int
 
 
 @dataclass(frozen=True, slots=True)
-class LookForMessage:
+class CorrelateBufferedMessage:
     """A new message subscription looks at the messages that wait."""
 
     subscription_key: int
 
 
 @dataclass(frozen=True, slots=True)
-class Correlate:
+class CorrelateMessage:
     """A message comes to a subscription that it was chosen for."""
 
     subscription: MessageSubscription
@@ -91,7 +94,7 @@ class Correlate:
 
 
 @dataclass(frozen=True, slots=True)
-class Broadcast:
+class BroadcastSignal:
     """A signal that was thrown inside a process."""
 
     name: str
@@ -99,14 +102,23 @@ class Broadcast:
 
 
 @dataclass(frozen=True, slots=True)
-class LookForStart:
+class StartFromBufferedMessage:
     """A correlation key is free again: look for a message that waits to start the process."""
 
     process_id: str
     correlation_key: str
 
 
-Step = Enter | Activate | Complete | Terminate | LookForMessage | Correlate | Broadcast | LookForStart
+Step = (
+    Enter
+    | Activate
+    | Complete
+    | Terminate
+    | CorrelateBufferedMessage
+    | CorrelateMessage
+    | BroadcastSignal
+    | StartFromBufferedMessage
+)
 
 
 def _event_type(element: Element) -> str:
@@ -116,38 +128,38 @@ def _event_type(element: Element) -> str:
 class Processor(Protocol):
     """What an element type does. Each method may raise Trouble, and is called again when that is resolved."""
 
-    def activate(self, work: "Work", at: At) -> None: ...
+    def activate(self, execution: "Execution", context: ElementContext) -> None: ...
 
-    def complete(self, work: "Work", at: At) -> None: ...
+    def complete(self, execution: "Execution", context: ElementContext) -> None: ...
 
-    def terminate(self, work: "Work", at: At) -> None: ...
+    def terminate(self, execution: "Execution", context: ElementContext) -> None: ...
 
-    def child_completing(self, work: "Work", at: At, child: At) -> None:
+    def child_completing(self, execution: "Execution", context: ElementContext, child: ElementContext) -> None:
         """Before a child completes."""
         ...
 
-    def child_completed(self, work: "Work", at: At) -> None: ...
+    def child_completed(self, execution: "Execution", context: ElementContext) -> None: ...
 
-    def child_terminated(self, work: "Work", at: At) -> None: ...
+    def child_terminated(self, execution: "Execution", context: ElementContext) -> None: ...
 
 
-class Tally(Counter[str]):
+class JobCounter(Counter[str]):
     """How many jobs of each type may be fetched."""
 
     def add(self, job_type: str) -> None:
         self[job_type] += 1
 
 
-class Work:
+class Execution:
     """One command and all that follows from it."""
 
     def __init__(
-        self, store: Store, catalogue: Catalogue, clock: EngineClock, processors: Mapping[str, Processor]
+        self, store: Store, models: ModelCache, clock: EngineClock, processors: Mapping[str, Processor]
     ) -> None:
         self.store = store
-        self.catalogue = catalogue
+        self.models = models
         self.steps: deque[Step] = deque()
-        self.available = Tally()
+        self.available = JobCounter()
         self.results: dict[int, dict[str, Any]] = {}
         self._now = clock.now()  # all of a command happens at one moment
         self._millis = to_millis(self._now)
@@ -159,21 +171,21 @@ class Work:
     def millis(self) -> int:
         return self._millis
 
-    def processor(self, node: Node) -> Processor:
-        return self._processors[node.kind]
+    def processor(self, element_instance: ElementInstance) -> Processor:
+        return self._processors[element_instance.kind]
 
-    def at(self, instance: Instance, node: Node) -> At:
-        process = self.catalogue.process(instance.definition_key)
-        return At(instance, process, process.elements[node.element_id], node)
+    def element_context(self, instance: ProcessInstance, element_instance: ElementInstance) -> ElementContext:
+        process = self.models.process(instance.definition_key)
+        return ElementContext(instance, process, process.elements[element_instance.element_id], element_instance)
 
-    def find(self, instance_key: int, node_key: int) -> At | None:
+    def find(self, instance_key: int, element_instance_key: int) -> ElementContext | None:
         """The running element, or None when it has gone."""
         instance = self.store.instances.get(instance_key)
-        if instance is None or node_key not in instance.nodes:
+        if instance is None or element_instance_key not in instance.element_instances:
             return None
-        return self.at(instance, instance.nodes[node_key])
+        return self.element_context(instance, instance.element_instances[element_instance_key])
 
-    def parent_call(self, instance: Instance) -> At | None:
+    def calling_context(self, instance: ProcessInstance) -> ElementContext | None:
         """The call activity that called the instance."""
         return None if instance.parent is None else self.find(*instance.parent)
 
@@ -181,7 +193,7 @@ class Work:
         position = self.store.next_position()
         self.store.records.batch.append(Record(position, self.millis(), key, value_type, intent, value))
 
-    def origin(self, instance: Instance) -> dict[str, Any]:
+    def instance_fields(self, instance: ProcessInstance) -> dict[str, Any]:
         """The fields by which every record names its process instance."""
         return {
             "processInstanceKey": instance.key,
@@ -189,49 +201,57 @@ class Work:
             "bpmnProcessId": instance.process_id,
         }
 
-    def transition(self, at: At, intent: str) -> None:
+    def transition(self, context: ElementContext, intent: str) -> None:
         """Record that an element changed its state."""
-        parent = at.instance.parent or (-1, -1)
-        event = at.element.event
+        parent = context.process_instance.parent or (-1, -1)
+        event = context.element.event
         value = {
-            **self.origin(at.instance),
-            "version": at.instance.version,
-            "elementId": at.element.id,
-            "bpmnElementType": at.node.kind,
-            "bpmnEventType": event.kind.value if event is not None else _event_type(at.element),
-            "flowScopeKey": at.node.scope or -1,
+            **self.instance_fields(context.process_instance),
+            "version": context.process_instance.version,
+            "elementId": context.element.id,
+            "bpmnElementType": context.element_instance.kind,
+            "bpmnEventType": event.kind.value if event is not None else _event_type(context.element),
+            "flowScopeKey": context.element_instance.scope or -1,
             "parentProcessInstanceKey": parent[0],
             "parentElementInstanceKey": parent[1],
         }
-        self.record(at.node.key, "PROCESS_INSTANCE", intent, value)
+        self.record(context.element_instance.key, "PROCESS_INSTANCE", intent, value)
 
-    def incident(self, at: At, trouble: Trouble, *, job_key: int = 0, element_id: str | None = None) -> None:
+    def incident(
+        self, context: ElementContext, failure: Failure, *, job_key: int = 0, element_id: str | None = None
+    ) -> None:
         """Raise an incident at an element."""
         key = self.store.next_key()
         found = Incident(
-            key, at.instance.key, at.node.key, job_key, trouble.error_type, str(trouble), element_id or at.element.id
+            key,
+            context.process_instance.key,
+            context.element_instance.key,
+            job_key,
+            failure.error_type,
+            str(failure),
+            element_id or context.element.id,
         )
         self.store.incidents.add(found)
-        at.node.incidents.append(key)
-        self.record_incident(at, found, "CREATED")
+        context.element_instance.incidents.append(key)
+        self.record_incident(context, found, "CREATED")
 
-    def resolve_incidents(self, at: At) -> None:
+    def resolve_incidents(self, context: ElementContext) -> None:
         """The element goes: its incidents go with it."""
-        for key in at.node.incidents:
+        for key in context.element_instance.incidents:
             found = self.store.incidents.get(key)
             if found is not None:
                 self.store.incidents.remove(key)
-                self.record_incident(at, found, "RESOLVED")
-        at.node.incidents.clear()
+                self.record_incident(context, found, "RESOLVED")
+        context.element_instance.incidents.clear()
 
-    def record_incident(self, at: At, incident: Incident, intent: str) -> None:
+    def record_incident(self, context: ElementContext, incident: Incident, intent: str) -> None:
         value = {
-            **self.origin(at.instance),
+            **self.instance_fields(context.process_instance),
             "errorType": incident.error_type,
             "errorMessage": incident.text,
             "elementId": incident.element_id,
-            "elementInstanceKey": incident.node_key,
+            "elementInstanceKey": incident.element_instance_key,
             "jobKey": incident.job_key or -1,
-            "variableScopeKey": incident.node_key,
+            "variableScopeKey": incident.element_instance_key,
         }
         self.record(incident.key, "INCIDENT", intent, value)

@@ -10,12 +10,12 @@ from services.engine.model.parse import parse_bpmn
 from services.engine.state.decisions import Requirements
 from services.engine.state.store import Store
 
-_KEPT = 200
+_MAX_CACHED = 200
 
-Parsed = TypeVar("Parsed")
+CachedModel = TypeVar("CachedModel")
 
 
-class Catalogue:
+class ModelCache:
     """Looks up what was deployed; the disk holds the files."""
 
     def __init__(self, store: Store) -> None:
@@ -51,8 +51,8 @@ class Catalogue:
         self._decisions.clear()
 
 
-def _keep(cache: OrderedDict[int, Parsed], key: int, value: Parsed) -> None:
+def _keep(cache: OrderedDict[int, CachedModel], key: int, value: CachedModel) -> None:
     cache[key] = value
     cache.move_to_end(key)
-    if len(cache) > _KEPT:
+    if len(cache) > _MAX_CACHED:
         cache.popitem(last=False)

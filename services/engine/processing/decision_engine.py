@@ -1,4 +1,4 @@
-"""Evaluates what stands inside decisions and business knowledge models."""
+"""Evaluate decisions with the decisions and business knowledge models that they require."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +15,8 @@ from services.engine.model.decisions import (
     BoxedInvocation,
     BoxedList,
     BoxedRelation,
+    Decision,
+    DecisionRequirements,
     DecisionTable,
     HitPolicy,
     Knowledge,
@@ -71,7 +73,7 @@ class MatchedRule:
     outputs: tuple[EvaluatedOutput, ...]
 
 
-class Failure(Exception):
+class DecisionFailure(Exception):
     """Logic that has no result; the message says why."""
 
 
@@ -124,7 +126,7 @@ class LogicEvaluation:
         try:
             return expression.evaluate(variables, now=self._now)
         except FeelEvaluationError as error:
-            raise Failure(f"failed to evaluate expression '{expression.text}': {error}") from error
+            raise DecisionFailure(f"failed to evaluate expression '{expression.text}': {error}") from error
 
     # boxed expressions
 
@@ -139,7 +141,7 @@ class LogicEvaluation:
             try:
                 arguments = _arguments(logic, values)
                 return None if logic.body is None else self._inner(logic.body, {**variables, **arguments})
-            except Failure:
+            except DecisionFailure:
                 return None
 
         return Function(tuple(name for name, _ in logic.params), call)
@@ -147,12 +149,12 @@ class LogicEvaluation:
     def _invocation(self, logic: BoxedInvocation, variables: Variables) -> object:
         model = self._by_name.get(logic.knowledge)
         if model is None:
-            raise Failure(f"no BKM found with name '{logic.knowledge}'")
-        given = {name: self._inner(value, variables) for name, value in logic.bindings}
-        missing = next((name for name, _ in model.function.params if name not in given), None)
+            raise DecisionFailure(f"no BKM found with name '{logic.knowledge}'")
+        arguments = {name: self._inner(value, variables) for name, value in logic.bindings}
+        missing = next((name for name, _ in model.function.params if name not in arguments), None)
         if missing is not None:
-            raise Failure(f"no parameter found with name '{missing}'")
-        return self._evaluate_knowledge(model, [given[name] for name, _ in model.function.params], variables)
+            raise DecisionFailure(f"no parameter found with name '{missing}'")
+        return self._evaluate_knowledge(model, [arguments[name] for name, _ in model.function.params], variables)
 
     # business knowledge models
 
@@ -160,7 +162,7 @@ class LogicEvaluation:
         def call(values: Sequence[object]) -> object:
             try:
                 return self._evaluate_knowledge(model, values, variables)
-            except Failure:
+            except DecisionFailure:
                 return None
 
         return Function(tuple(name for name, _ in model.function.params), call)
@@ -200,7 +202,7 @@ class LogicEvaluation:
                 test.matches(value, variables, self._now) for test, value in zip(rule.tests, values, strict=True)
             )
         except FeelEvaluationError as error:
-            raise Failure(f"failed to evaluate an input entry of rule '{rule.id}': {error}") from error
+            raise DecisionFailure(f"failed to evaluate an input entry of rule '{rule.id}': {error}") from error
 
     def _default(self, table: DecisionTable, variables: Variables) -> object:
         """What a table gives when no rule matches: its default output entries, else null."""
@@ -234,9 +236,9 @@ def _apply_hit_policy(table: DecisionTable, rows: list[Row]) -> object:
     """The result of a table, at least one rule of which matched."""
     match table.hit_policy:
         case HitPolicy.UNIQUE if len(rows) > 1:
-            raise Failure(f"multiple values aren't allowed for UNIQUE hit policy. found: {to_json(list(rows))}")
+            raise DecisionFailure(f"multiple values aren't allowed for UNIQUE hit policy. found: {to_json(list(rows))}")
         case HitPolicy.ANY if not all(_SAME.evaluate({"first": rows[0], "other": row}) for row in rows[1:]):
-            raise Failure(f"different values aren't allowed for ANY hit policy. found: {to_json(list(rows))}")
+            raise DecisionFailure(f"different values aren't allowed for ANY hit policy. found: {to_json(list(rows))}")
         case HitPolicy.PRIORITY:
             return _row_value(_by_priority(table, rows)[0])
         case HitPolicy.OUTPUT_ORDER:
@@ -255,7 +257,7 @@ def _collect(aggregation: Aggregation | None, values: list[object]) -> object:
         return Decimal(len(values))
     for value in values:
         if not isinstance(value, Decimal):
-            raise Failure(f"expected number but found '{to_json(value)}'")
+            raise DecisionFailure(f"expected number but found '{to_json(value)}'")
     return _AGGREGATES[aggregation].evaluate({"values": values})
 
 
@@ -277,4 +279,90 @@ def typed(value: object, type_ref: str) -> object:
     name = _TYPES.get(type_ref.removeprefix("feel:"))
     if name is None or value is None or _TYPE_TESTS[name].evaluate({"value": value}) is True:
         return value
-    raise Failure(f"expected '{type_ref}' but found '{to_json(value)}'")
+    raise DecisionFailure(f"expected '{type_ref}' but found '{to_json(value)}'")
+
+
+_DECISION_TYPES: tuple[tuple[type, str], ...] = (
+    (DecisionTable, "DECISION_TABLE"),
+    (Expression, "LITERAL_EXPRESSION"),
+    (BoxedContext, "CONTEXT"),
+    (BoxedInvocation, "INVOCATION"),
+    (BoxedList, "LIST"),
+    (BoxedRelation, "RELATION"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluatedDecision:
+    """`type` is one of Zeebe's decision types, such as DECISION_TABLE; `output` is None where the decision failed.
+
+    A business knowledge model that was called is told in the same way, under its own id.
+    """
+
+    id: str
+    name: str
+    type: str
+    output: Any
+    inputs: tuple[EvaluatedInput, ...] = ()
+    matched_rules: tuple[MatchedRule, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionResult:
+    """`evaluated` lists required decisions before those that need them; the last two are empty where all went well."""
+
+    output: Any
+    evaluated: tuple[EvaluatedDecision, ...]
+    failed_decision_id: str = ""
+    failure_message: str = ""
+
+
+def evaluate_decision(
+    requirements: DecisionRequirements, decision_id: str, variables: Mapping[str, object], now: Now
+) -> DecisionResult:
+    """Evaluates a decision of the file after those it requires. Raises LookupError where the file has no such id."""
+    if decision_id not in requirements.decisions:
+        raise LookupError(f"The decision requirements '{requirements.id}' have no decision '{decision_id}'.")
+    evaluation = _Evaluation(requirements, variables, now)
+    try:
+        output = evaluation.decide(requirements.decisions[decision_id])
+    except (DecisionFailure, FeelEvaluationError) as failure:
+        message = f"Expected to evaluate decision '{decision_id}', but {failure}"
+        return DecisionResult(None, tuple(evaluation.evaluated), evaluation.failed_decision_id, message)
+    return DecisionResult(to_json(output), tuple(evaluation.evaluated))
+
+
+class _Evaluation:
+    """One evaluation with all required decisions, each of which sees the start variables and what it requires."""
+
+    def __init__(self, requirements: DecisionRequirements, variables: Mapping[str, object], now: Now) -> None:
+        self._requirements = requirements
+        self._variables = variables
+        self._logic = LogicEvaluation(requirements.knowledge, now, self._note_knowledge)
+        self.evaluated: list[EvaluatedDecision] = []
+        self.failed_decision_id = ""
+
+    def decide(self, decision: Decision) -> object:
+        required = [self._requirements.decisions[identity] for identity in decision.required]
+        results = {one.result_name: self.decide(one) for one in required}
+        variables = {**self._variables, **results}
+        variables.update(self._logic.functions(decision.knowledge, variables))
+        trace = Trace([], [])
+        try:
+            output = typed(self._logic.value(decision.logic, variables, trace), decision.result_type)
+            told = _told(decision, decision.logic, output, trace)
+        except (DecisionFailure, FeelEvaluationError):
+            self.failed_decision_id = decision.id
+            self.evaluated.append(_told(decision, decision.logic, None, trace))
+            raise
+        self.evaluated.append(told)
+        return output
+
+    def _note_knowledge(self, model: Knowledge, output: object, trace: Trace) -> None:
+        if model.function.body is not None:
+            self.evaluated.append(_told(model, model.function.body, output, trace))
+
+
+def _told(one: Decision | Knowledge, logic: Logic, output: object, trace: Trace) -> EvaluatedDecision:
+    kind = next((name for kind, name in _DECISION_TYPES if isinstance(logic, kind)), "UNKNOWN")
+    return EvaluatedDecision(one.id, one.name, kind, to_json(output), tuple(trace.inputs), tuple(trace.matched))
