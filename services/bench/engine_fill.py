@@ -50,11 +50,11 @@ def fill(folder: Path, *, opened: int, ended: int) -> None:
 
 
 def _do(core: CommandProcessor, commands: Sequence[Command]) -> list[Any]:
-    answers = core.apply(commands).answers
-    for answer in answers:
-        if isinstance(answer, Rejection):
-            raise answer
-    return answers
+    responses = core.apply(commands).responses
+    for response in responses:
+        if isinstance(response, Rejection):
+            raise response
+    return responses
 
 
 def _create(execution: Execution) -> ProcessInstance:

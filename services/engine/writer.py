@@ -175,8 +175,8 @@ class Writer:
             self._publish(due)
             self._publish(batch)
             self._answer(entries, batch)
-            self.write_failures += due.unwritten + batch.unwritten
-            if due.unwritten:
+            self.write_failures += due.write_failures + batch.write_failures
+            if due.write_failures:
                 await asyncio.sleep(1)  # it is due still, and would be tried at once
                 continue
             if not self._queue and not self.stopping:
@@ -201,7 +201,7 @@ class Writer:
             _log.error("records could not be appended to their file: %s", error)
 
     def _publish(self, batch: Batch) -> None:
-        for job_type, number in batch.available.items():
+        for job_type, number in batch.available_jobs.items():
             self._job_notifications.notify(job_type, number)
         for key, variables in batch.results.items():
             # an instance may end in the very batch that creates it, before its creator knows its key
@@ -215,13 +215,13 @@ class Writer:
                 exporter(batch.records)
 
     def _answer(self, entries: list[tuple[Command, asyncio.Future[Any]]], batch: Batch) -> None:
-        for (_, future), answer in zip(entries, batch.answers, strict=True):
+        for (_, future), response in zip(entries, batch.responses, strict=True):
             if future.done():
                 continue
-            if isinstance(answer, Rejection):
-                future.set_exception(answer)
+            if isinstance(response, Rejection):
+                future.set_exception(response)
             else:
-                future.set_result(answer)
+                future.set_result(response)
 
     async def _sleep(self, next_due: int | None) -> None:
         """Until something is due or a command comes."""

@@ -43,7 +43,7 @@ class CoreDesk:
 
     def do(self, command: Command) -> Any:
         """The command's answer; raises its Rejection."""
-        (answer,) = self.core.apply([command]).answers
+        (answer,) = self.core.apply([command]).responses
         if isinstance(answer, Rejection):
             raise answer
         return answer
@@ -75,7 +75,7 @@ class CoreDesk:
     def turn(self, **by: float) -> None:
         """Turn the clock and let happen what is due."""
         self.clock.turn(**by)
-        while self.core.apply_due().answers:
+        while self.core.apply_due().responses:
             pass
 
     def history(self, instance: ProcessInstance) -> list[tuple[str, str]]:

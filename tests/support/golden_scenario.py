@@ -67,7 +67,7 @@ class _Here:
     def apply(self, command: Command) -> Any:
         batch = self._core.apply([command])
         self._take(batch)
-        (answer,) = batch.answers
+        (answer,) = batch.responses
         if isinstance(answer, Rejection):
             raise answer
         return answer
@@ -79,7 +79,7 @@ class _Here:
             self._awaited[key].set_result(batch.results[key])
 
     def settle(self) -> list[Record]:
-        while (batch := self._core.apply_due()).answers:
+        while (batch := self._core.apply_due()).responses:
             self._take(batch)
         new, self.records = self.records, []
         return new

@@ -99,12 +99,12 @@ class Engine:
         """Commands in one batch, or one turn of the clock."""
         if acts[0].ms:
             self.desk.clock.turn(milliseconds=acts[0].ms)
-            while (batch := self.desk.core.apply_due()).answers:
+            while (batch := self.desk.core.apply_due()).responses:
                 self.records += batch.records
             return
         batch = self.desk.core.apply(acts)
         self.records += batch.records
-        self.answers += [_plain(answer) for answer in batch.answers]
+        self.answers += [_plain(answer) for answer in batch.responses]
 
     def rows(self, table: Table) -> list[Any]:
         """In the order of their keys."""

@@ -52,7 +52,7 @@ def element_visits(store: Store, instance_key: int) -> tuple[list[ElementVisit],
 
 def variables(store: Store, instance_key: int) -> list[Variable]:
     """List the variables of each scope; for an ended instance, their last recorded values."""
-    instance = store.instances.look(instance_key)
+    instance = store.instances.get(instance_key)
     if instance is not None:
         return [
             Variable(element_instance.element_id, element_instance.key, name, json.dumps(value, ensure_ascii=False))

@@ -69,7 +69,7 @@ def instances(store: Store, list_filter: ListFilter) -> list[InstanceSummary]:
 
 def instance(store: Store, key: int) -> InstanceDetails | None:
     """Return one instance; None if it never existed or its records are deleted."""
-    running = store.instances.look(key)
+    running = store.instances.get(key)
     if running is None:
         ended = store.overview.end_of(key)
         summary = None if ended is None else _ended(store, ended)
@@ -110,7 +110,7 @@ def _instances_with_incident(store: Store) -> Mapping[int, int]:
 
 
 def _running(store: Store, key: int) -> InstanceSummary | None:
-    instance = store.instances.look(key)
+    instance = store.instances.get(key)
     if instance is None:
         return None
     incident_count = sum(len(element_instance.incidents) for element_instance in instance.element_instances.values())

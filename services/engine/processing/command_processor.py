@@ -36,11 +36,11 @@ _log = logging.getLogger(__name__)
 class Batch:
     """What a batch did: an answer or exception for each command, in order."""
 
-    answers: list[Any] = field(default_factory=list)
+    responses: list[Any] = field(default_factory=list)
     records: list[Record] = field(default_factory=list)
-    available: Counter[str] = field(default_factory=Counter)
+    available_jobs: Counter[str] = field(default_factory=Counter)
     results: dict[int, dict[str, Any]] = field(default_factory=dict)
-    unwritten: int = 0
+    write_failures: int = 0
     """How often the file did not take what was to be written."""
 
 
@@ -50,7 +50,7 @@ class CommandProcessor:
     def __init__(self, store: Store, clock: EngineClock) -> None:
         self._store = store
         self._clock = clock
-        self._catalogue = ModelCache(store)
+        self._models = ModelCache(store)
 
     def apply(self, commands: Sequence[Command]) -> Batch:
         """Apply commands in order and commit them together.
@@ -65,15 +65,15 @@ class CommandProcessor:
                 _log.warning("a batch of %d commands is taken apart, because one of them broke", len(commands))
         together = Batch()
         for command in commands:
-            alone = self._alone(command)
-            together.answers += alone.answers
+            alone = self._apply_alone(command)
+            together.responses += alone.responses
             together.records += alone.records
-            together.available += alone.available
+            together.available_jobs += alone.available_jobs
             together.results |= alone.results
-            together.unwritten += alone.unwritten
+            together.write_failures += alone.write_failures
         return together
 
-    def _alone(self, command: Command) -> Batch:
+    def _apply_alone(self, command: Command) -> Batch:
         try:
             return self._commit([command])
         except Rejection as rejection:
@@ -88,30 +88,30 @@ class CommandProcessor:
                         RejectionType.INTERNAL, f"The engine failed on this command: {type(error).__name__}: {error}"
                     )
                 ],
-                unwritten=int(isinstance(error, sqlite3.Error)),
+                write_failures=int(isinstance(error, sqlite3.Error)),
             )
 
     def _undo(self) -> None:
-        self._catalogue.forget()
+        self._models.clear()
         self._store.rollback()
 
     def _commit(self, commands: Sequence[Command]) -> Batch:
         batch = Batch()
         self._store.begin()
         for command in commands:
-            execution = Execution(self._store, self._catalogue, self._clock, PROCESSORS)
-            batch.answers.append(self._run(execution, command))
-            batch.available += execution.available
+            execution = Execution(self._store, self._models, self._clock, PROCESSORS)
+            batch.responses.append(self._run(execution, command))
+            batch.available_jobs += execution.available_jobs
             batch.results |= execution.results
         batch.records = self._store.commit()
         return batch
 
     def _run(self, execution: Execution, command: Command) -> Any:
-        before = self._store.mark()
+        before = self._store.change_marker()
         try:
-            answer = command(execution)
+            response = command(execution)
         except Rejection as rejection:
-            if self._store.mark() != before:
+            if self._store.change_marker() != before:
                 raise  # it may have begun to change things: undo them
             return rejection
         taken = 0
@@ -133,7 +133,7 @@ class CommandProcessor:
                     messages.start_from_buffered_message(execution, step.process_id, step.correlation_key)
                 case _:
                     apply_step(execution, step)
-        return answer
+        return response
 
     def apply_due(self) -> Batch:
         """Let happen what is due: timers first, then jobs that time out or end their back-off, then messages expire."""
@@ -145,20 +145,22 @@ class CommandProcessor:
         due_jobs = self._store.jobs.due(now, _MAX_DUE)
         due_messages = self._store.messages.due(now, _MAX_DUE)
         commands: list[Command] = [_fire(t.key) for t in due_timers]
-        commands += [_due_again(j.key) for j in due_jobs]
+        commands += [_recur(j.key) for j in due_jobs]
         commands += [_expire(m.key) for m in due_messages]
         batch = self.apply(commands)
-        broken = [t.key for t, answer in zip(due_timers, batch.answers, strict=False) if isinstance(answer, Rejection)]
-        if broken and not self._put_off(broken, now + _POSTPONE_MS):
-            batch.unwritten += 1
+        broken = [
+            t.key for t, response in zip(due_timers, batch.responses, strict=False) if isinstance(response, Rejection)
+        ]
+        if broken and not self._postpone(broken, now + _POSTPONE_MS):
+            batch.write_failures += 1
         return batch
 
-    def _put_off(self, timer_keys: list[int], due: int) -> bool:
+    def _postpone(self, timer_keys: list[int], due: int) -> bool:
         """A timer whose process breaks the engine is tried again later, not at once and for ever."""
         try:
             self._store.begin()
             for key in timer_keys:
-                self._store.timers.put_off(key, due)
+                self._store.timers.postpone(key, due)
             self._store.commit()
         except sqlite3.Error:
             self._undo()
@@ -190,8 +192,8 @@ def _fire(key: int) -> Command:
     return lambda execution: timers.fire(execution, key)
 
 
-def _due_again(key: int) -> Command:
-    return lambda execution: jobs.due_again(execution, key)
+def _recur(key: int) -> Command:
+    return lambda execution: jobs.recur(execution, key)
 
 
 def _expire(key: int) -> Command:

@@ -11,18 +11,18 @@ from services.engine.processing.execution import Complete, ElementContext, Enter
 from services.engine.processing.joins import NO_FLOW
 from services.engine.state.instances import Compensation, ElementInstance
 
-_CARRIERS = frozenset(
+_CONTAINERS = frozenset(
     {ElementKind.SUB_PROCESS, ElementKind.MULTI_INSTANCE_BODY}
 )  # what is undone by undoing what was done inside
-_LIFE = ("ELEMENT_ACTIVATING", "ELEMENT_ACTIVATED", "ELEMENT_COMPLETING", "ELEMENT_COMPLETED")
+_LIFECYCLE_INTENTS = ("ELEMENT_ACTIVATING", "ELEMENT_ACTIVATED", "ELEMENT_COMPLETING", "ELEMENT_COMPLETED")
 
 
-def remember(execution: Execution, context: ElementContext) -> None:
+def create_subscription(execution: Execution, context: ElementContext) -> None:
     """An activity completes: it can be undone if something is drawn for it, or for what completed inside."""
     known = context.process_instance.root.compensations
     boundary = None if context.is_inner_instance else _boundary(context)
     if boundary is None and not (
-        context.element_instance.kind in _CARRIERS and any(c["scope"] == context.element_instance.key for c in known)
+        context.element_instance.kind in _CONTAINERS and any(c["scope"] == context.element_instance.key for c in known)
     ):
         return
     handler = required(boundary.handler) if boundary is not None else ""
@@ -39,7 +39,7 @@ def remember(execution: Execution, context: ElementContext) -> None:
     _record(execution, context, compensation, "CREATED")
 
 
-def compensate(execution: Execution, thrower: ElementContext) -> bool:
+def trigger_compensation(execution: Execution, thrower: ElementContext) -> bool:
     """Undo what the throw event reaches, or the one activity that it names; returns whether there was anything."""
     scopes = [thrower.element_instance.scope]
     if thrower.process.elements[thrower.element.scope].kind == ElementKind.EVENT_SUB_PROCESS:
@@ -48,28 +48,28 @@ def compensate(execution: Execution, thrower: ElementContext) -> bool:
     waiting = [c for c in thrower.process_instance.root.compensations if not c["thrower"]]
     reached = [c for c in waiting if c["scope"] in scopes and named in (None, c["activity"])]
     for compensation in reached:
-        _undo(execution, thrower, waiting, compensation)
+        _trigger(execution, thrower, waiting, compensation)
     return bool(reached)
 
 
-def settle(execution: Execution, context: ElementContext) -> None:
+def complete_handler(execution: Execution, context: ElementContext) -> None:
     """An element has completed: if it undid something, that is done, and the thrower goes on after the last."""
     known = context.process_instance.root.compensations
     done = next((c for c in known if c["handler_node"] == context.element_instance.key), None)
     if done is None:
         return
     _drop(execution, context, done, "COMPLETED")
-    _settle_around(execution, context, done["scope"])
+    _complete_enclosing(execution, context, done["scope"])
     if not any(c["thrower"] == done["thrower"] for c in known):
         execution.steps.append(Complete(context.process_instance.key, done["thrower"]))
 
 
-def forget(execution: Execution, context: ElementContext) -> None:
+def delete_subscriptions(execution: Execution, context: ElementContext) -> None:
     """A scope was terminated: what completed inside is not undone any more."""
-    _forget_inside(execution, context, context.element_instance.key)
+    _delete_nested(execution, context, context.element_instance.key)
 
 
-def _undo(
+def _trigger(
     execution: Execution, thrower: ElementContext, waiting: Collection[Compensation], compensation: Compensation
 ) -> None:
     if compensation["handler"]:
@@ -78,7 +78,7 @@ def _undo(
     _record(execution, thrower, compensation, "TRIGGERED")
     for inside in waiting:
         if inside["scope"] == compensation["node"]:
-            _undo(execution, thrower, waiting, inside)
+            _trigger(execution, thrower, waiting, inside)
 
 
 def _start_handler(execution: Execution, thrower: ElementContext, compensation: Compensation) -> int:
@@ -89,8 +89,8 @@ def _start_handler(execution: Execution, thrower: ElementContext, compensation: 
         execution.store.next_key(), boundary.id, boundary.kind, thrower.element_instance.scope
     )
     passing = ElementContext(thrower.process_instance, thrower.process, boundary, element_instance)
-    for intent in _LIFE:
-        execution.transition(passing, intent)
+    for intent in _LIFECYCLE_INTENTS:
+        execution.record_transition(passing, intent)
     key = execution.store.next_key()
     tokens = thrower.scope.tokens
     tokens[NO_FLOW] = tokens.get(NO_FLOW, 0) + 1
@@ -100,7 +100,7 @@ def _start_handler(execution: Execution, thrower: ElementContext, compensation: 
     return key
 
 
-def _settle_around(execution: Execution, context: ElementContext, scope_key: int) -> None:
+def _complete_enclosing(execution: Execution, context: ElementContext, scope_key: int) -> None:
     """A subprocess is undone once nothing that completed inside it is left to undo."""
     known = context.process_instance.root.compensations
     if any(c["scope"] == scope_key for c in known):
@@ -108,13 +108,13 @@ def _settle_around(execution: Execution, context: ElementContext, scope_key: int
     around = next((c for c in known if c["node"] == scope_key and not c["handler"]), None)
     if around is not None:
         _drop(execution, context, around, "COMPLETED")
-        _settle_around(execution, context, around["scope"])
+        _complete_enclosing(execution, context, around["scope"])
 
 
-def _forget_inside(execution: Execution, context: ElementContext, scope_key: int) -> None:
+def _delete_nested(execution: Execution, context: ElementContext, scope_key: int) -> None:
     for compensation in [c for c in context.process_instance.root.compensations if c["scope"] == scope_key]:
         _drop(execution, context, compensation, "DELETED")
-        _forget_inside(execution, context, compensation["node"])
+        _delete_nested(execution, context, compensation["node"])
 
 
 def _drop(execution: Execution, context: ElementContext, compensation: Compensation, intent: str) -> None:

@@ -194,7 +194,7 @@ class LogicEvaluation:
             rows.append({column.name: value for column, value in zip(table.outputs, outputs, strict=True)})
             if table.hit_policy is HitPolicy.FIRST:
                 break
-        return _apply_hit_policy(table, rows) if rows else self._default(table, variables)
+        return _apply_hit_policy(table, rows) if rows else self._default_flow(table, variables)
 
     def _matches(self, rule: Rule, values: Sequence[object], variables: Variables) -> bool:
         try:
@@ -204,7 +204,7 @@ class LogicEvaluation:
         except FeelEvaluationError as error:
             raise DecisionFailure(f"failed to evaluate an input entry of rule '{rule.id}': {error}") from error
 
-    def _default(self, table: DecisionTable, variables: Variables) -> object:
+    def _default_flow(self, table: DecisionTable, variables: Variables) -> object:
         """What a table gives when no rule matches: its default output entries, else null."""
         found = {
             column.name: self._expression(column.default, variables)

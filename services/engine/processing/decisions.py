@@ -7,7 +7,7 @@ from services.engine.errors import ErrorType, Failure, Rejection, RejectionType
 from services.engine.model.bpmn import Binding, CallTarget
 from services.engine.processing.decision_engine import DecisionResult, evaluate_decision
 from services.engine.processing.execution import ElementContext, Execution
-from services.engine.state.decisions import DecisionVersion, Requirements
+from services.engine.state.decisions import DecisionVersion, RequirementsVersion
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,7 @@ class Evaluation:
 
     key: int
     decision: DecisionVersion
-    requirements: Requirements
+    requirements: RequirementsVersion
     versions: dict[str, DecisionVersion]
     result: DecisionResult
 
@@ -64,7 +64,7 @@ def _bound(
             own = execution.store.definitions.get(context.process_instance.definition_key)
             return decisions.deployed_with(decision_id, own.deployment_key) if own is not None else None
         case Binding.VERSION_TAG:
-            return decisions.tagged(decision_id, called.version_tag or "")
+            return decisions.latest_with_tag(decision_id, called.version_tag or "")
 
 
 def _evaluate(

@@ -11,7 +11,7 @@ from services.engine.model.dmn import parse_dmn
 from services.engine.model.parse import parse_bpmn
 from services.engine.processing.execution import Execution
 from services.engine.processing.start_events import subscribe_to_start_events, unsubscribe_from_start_events
-from services.engine.state.decisions import DecisionVersion, Requirements
+from services.engine.state.decisions import DecisionVersion, RequirementsVersion
 from services.engine.state.definitions import Definition
 
 
@@ -37,7 +37,7 @@ class DmnFile:
 
 @dataclass(frozen=True, slots=True)
 class DeployedDecisions:
-    requirements: Requirements
+    requirements: RequirementsVersion
     decisions: list[DecisionVersion]
 
 
@@ -186,7 +186,7 @@ def _deploy_file(execution: Execution, deployment_key: int, file: DmnFile, *, ke
     latest = decisions.latest_requirements(file.model.id)
     if keep and latest is not None:
         return DeployedDecisions(latest, decisions.in_requirements(latest.key))
-    requirements = Requirements(
+    requirements = RequirementsVersion(
         execution.store.next_key(),
         file.model.id,
         file.model.name,
@@ -208,7 +208,7 @@ def _deploy_file(execution: Execution, deployment_key: int, file: DmnFile, *, ke
 
 
 def _add_decision(
-    execution: Execution, requirements: Requirements, decision_id: str, name: str, version_tag: str
+    execution: Execution, requirements: RequirementsVersion, decision_id: str, name: str, version_tag: str
 ) -> DecisionVersion:
     decision = DecisionVersion(
         execution.store.next_key(),

@@ -4,20 +4,22 @@ from dataclasses import dataclass
 
 from services.engine.model.bpmn import Element, ElementKind, EventKind
 from services.engine.processing.event_subscriptions import catch_events
-from services.engine.processing.event_triggers import is_interrupted, trigger
+from services.engine.processing.event_triggers import is_interrupted, trigger_event
 from services.engine.processing.execution import ElementContext, Execution
 from services.engine.state.instances import ACTIVATED, Trigger
 
 
 @dataclass(frozen=True, slots=True)
-class CaughtEvent:
+class CatchEventMatch:
     """The running element whose event catches, and that event's element."""
 
     host: ElementContext
     catching: Element
 
 
-def find_catch_event(execution: Execution, source: ElementContext, kind: EventKind, code: str) -> CaughtEvent | None:
+def find_catch_event(
+    execution: Execution, source: ElementContext, kind: EventKind, code: str
+) -> CatchEventMatch | None:
     """What catches an error or escalation: looked for from ``source`` outwards, in a scope the exact code first.
 
     As in Zeebe, a scope that was interrupted or ends is left for the caller: for errors at once, for escalations
@@ -29,7 +31,7 @@ def find_catch_event(execution: Execution, source: ElementContext, kind: EventKi
         if runs or kind == EventKind.ESCALATION:
             found = _match(context, kind, code)
             if found is not None:
-                return CaughtEvent(context, found)
+                return CatchEventMatch(context, found)
         if runs and context.element.kind != ElementKind.PROCESS:
             context = execution.element_context(context.process_instance, context.scope)
             continue
@@ -43,7 +45,7 @@ def throw_escalation(execution: Execution, context: ElementContext, code: str) -
     catch = find_catch_event(
         execution, execution.element_context(context.process_instance, context.scope), EventKind.ESCALATION, code
     )
-    caught = catch is not None and trigger(execution, catch.host, Trigger(catch.catching.id, {}))
+    caught = catch is not None and trigger_event(execution, catch.host, Trigger(catch.catching.id, {}))
     value = {
         **execution.instance_fields(context.process_instance),
         "escalationCode": code,

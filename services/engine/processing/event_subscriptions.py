@@ -94,7 +94,7 @@ def _evaluate(execution: Execution, context: ElementContext, catching: Element) 
         )
     if event.kind == EventKind.TIMER:
         due, cycle, repetitions = evaluate_timer(
-            event, evaluate(execution, context, required(event.timer)), execution.millis()
+            event, evaluate(execution, context, required(event.timer)), execution.now_millis()
         )
         return None if due is None else _Subscription(catching, due=due, cycle=cycle, repetitions=repetitions)
     return None

@@ -3,7 +3,13 @@
 from services.engine.model.bpmn import Element, ElementKind
 from services.engine.processing.event_subscriptions import unsubscribe_from_event_subprocesses
 from services.engine.processing.execution import ElementContext, Execution, Terminate
-from services.engine.processing.lifecycle import begin_event, complete, ended_early, enter, terminate_children
+from services.engine.processing.lifecycle import (
+    activate_event,
+    enter_element,
+    is_terminated_early,
+    schedule_completion,
+    terminate_children,
+)
 from services.engine.state.instances import ACTIVATED, ElementInstance, Trigger
 
 
@@ -28,10 +34,10 @@ def can_trigger(context: ElementContext, catching: Element) -> bool:
 
 def is_interrupted(scope: ElementInstance) -> bool:
     """By an event subprocess that has begun, or by a terminate end event."""
-    return scope.interrupted_by is not None or ended_early(scope)
+    return scope.interrupted_by is not None or is_terminated_early(scope)
 
 
-def trigger(execution: Execution, context: ElementContext, event: Trigger) -> bool:
+def trigger_event(execution: Execution, context: ElementContext, event: Trigger) -> bool:
     """Let an event act on the element that waits for it; returns False where it is too late."""
     catching = context.process.elements[event.element_id]
     if not can_trigger(context, catching):
@@ -42,7 +48,7 @@ def trigger(execution: Execution, context: ElementContext, event: Trigger) -> bo
         _event_subprocess(execution, context, catching, event)
     else:
         context.element_instance.trigger = event
-        complete(execution, context)
+        schedule_completion(execution, context)
     return True
 
 
@@ -51,12 +57,12 @@ def _boundary(execution: Execution, context: ElementContext, catching: Element, 
         context.element_instance.pending = event
         execution.steps.append(Terminate(context.process_instance.key, context.element_instance.key))
     else:
-        begin_event(execution, execution.element_context(context.process_instance, context.scope), event)
+        activate_event(execution, execution.element_context(context.process_instance, context.scope), event)
 
 
 def _event_subprocess(execution: Execution, context: ElementContext, start: Element, event: Trigger) -> None:
     if not start.interrupting:
-        enter(execution, context.process_instance, context.element_instance, start.scope, trigger=event)
+        enter_element(execution, context.process_instance, context.element_instance, start.scope, trigger=event)
         return
     context.element_instance.interrupted_by = start.id
     context.element_instance.pending = event
@@ -71,7 +77,7 @@ def enter_pending(execution: Execution, context: ElementContext) -> bool:
     if pending is None or context.process.elements[pending.element_id].kind != ElementKind.START_EVENT:
         return False
     context.element_instance.pending = None
-    enter(
+    enter_element(
         execution,
         context.process_instance,
         context.element_instance,

@@ -125,7 +125,7 @@ def _event_type(element: Element) -> str:
     return "COMPENSATION" if element.for_compensation else "UNSPECIFIED"
 
 
-class Processor(Protocol):
+class ElementProcessor(Protocol):
     """What an element type does. Each method may raise Trouble, and is called again when that is resolved."""
 
     def activate(self, execution: "Execution", context: ElementContext) -> None: ...
@@ -134,7 +134,7 @@ class Processor(Protocol):
 
     def terminate(self, execution: "Execution", context: ElementContext) -> None: ...
 
-    def child_completing(self, execution: "Execution", context: ElementContext, child: ElementContext) -> None:
+    def before_child_completes(self, execution: "Execution", context: ElementContext, child: ElementContext) -> None:
         """Before a child completes."""
         ...
 
@@ -154,12 +154,12 @@ class Execution:
     """One command and all that follows from it."""
 
     def __init__(
-        self, store: Store, models: ModelCache, clock: EngineClock, processors: Mapping[str, Processor]
+        self, store: Store, models: ModelCache, clock: EngineClock, processors: Mapping[str, ElementProcessor]
     ) -> None:
         self.store = store
         self.models = models
         self.steps: deque[Step] = deque()
-        self.available = JobCounter()
+        self.available_jobs = JobCounter()
         self.results: dict[int, dict[str, Any]] = {}
         self._now = clock.now()  # all of a command happens at one moment
         self._millis = to_millis(self._now)
@@ -168,10 +168,10 @@ class Execution:
     def now(self) -> datetime:
         return self._now
 
-    def millis(self) -> int:
+    def now_millis(self) -> int:
         return self._millis
 
-    def processor(self, element_instance: ElementInstance) -> Processor:
+    def processor(self, element_instance: ElementInstance) -> ElementProcessor:
         return self._processors[element_instance.kind]
 
     def element_context(self, instance: ProcessInstance, element_instance: ElementInstance) -> ElementContext:
@@ -180,7 +180,7 @@ class Execution:
 
     def find(self, instance_key: int, element_instance_key: int) -> ElementContext | None:
         """The running element, or None when it has gone."""
-        instance = self.store.instances.get(instance_key)
+        instance = self.store.instances.get_for_update(instance_key)
         if instance is None or element_instance_key not in instance.element_instances:
             return None
         return self.element_context(instance, instance.element_instances[element_instance_key])
@@ -191,7 +191,7 @@ class Execution:
 
     def record(self, key: int, value_type: str, intent: str, value: dict[str, Any]) -> None:
         position = self.store.next_position()
-        self.store.records.batch.append(Record(position, self.millis(), key, value_type, intent, value))
+        self.store.records.batch.append(Record(position, self.now_millis(), key, value_type, intent, value))
 
     def instance_fields(self, instance: ProcessInstance) -> dict[str, Any]:
         """The fields by which every record names its process instance."""
@@ -201,7 +201,7 @@ class Execution:
             "bpmnProcessId": instance.process_id,
         }
 
-    def transition(self, context: ElementContext, intent: str) -> None:
+    def record_transition(self, context: ElementContext, intent: str) -> None:
         """Record that an element changed its state."""
         parent = context.process_instance.parent or (-1, -1)
         event = context.element.event
@@ -217,7 +217,7 @@ class Execution:
         }
         self.record(context.element_instance.key, "PROCESS_INSTANCE", intent, value)
 
-    def incident(
+    def raise_incident(
         self, context: ElementContext, failure: Failure, *, job_key: int = 0, element_id: str | None = None
     ) -> None:
         """Raise an incident at an element."""

@@ -3,7 +3,7 @@
 from services.engine.errors import Rejection, RejectionType
 from services.engine.model.bpmn import required
 from services.engine.processing.execution import Activate, Complete, Execution
-from services.engine.processing.jobs import release_after_incident
+from services.engine.processing.jobs import reactivate_after_incident
 from services.engine.state.instances import ACTIVATING, COMPLETING
 
 
@@ -26,7 +26,7 @@ def resolve(execution: Execution, key: int) -> None:
     context.element_instance.incidents.remove(key)
     execution.record_incident(context, incident, "RESOLVED")
     if incident.job_key:
-        release_after_incident(execution, incident.job_key)
+        reactivate_after_incident(execution, incident.job_key)
     elif context.element_instance.state == ACTIVATING:
         execution.steps.append(Activate(context.process_instance.key, context.element_instance.key))
     elif context.element_instance.state == COMPLETING:

@@ -4,7 +4,7 @@ from typing import Any
 
 from services.engine.model.bpmn import ElementKind
 from services.engine.processing.execution import Activate, Execution
-from services.engine.processing.variables import set_local
+from services.engine.processing.variables import set_local_variables
 from services.engine.state.definitions import Definition
 from services.engine.state.instances import ElementInstance, ProcessInstance, Trigger
 
@@ -36,8 +36,8 @@ def create_instance(
     execution.store.instances.add(instance)
     if start_lock is not None:
         execution.store.messages.lock(definition.process_id, start_lock, key)
-    execution.transition(execution.element_context(instance, root), "ELEMENT_ACTIVATING")
-    set_local(execution, instance, root, variables)
+    execution.record_transition(execution.element_context(instance, root), "ELEMENT_ACTIVATING")
+    set_local_variables(execution, instance, root, variables)
     execution.steps.append(Activate(key, key))
     return instance
 

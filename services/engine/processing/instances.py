@@ -6,7 +6,7 @@ from services.engine.errors import Rejection, RejectionType
 from services.engine.processing.execution import Execution, Terminate
 from services.engine.processing.instance_creation import create_instance
 from services.engine.processing.modification import check_activatable
-from services.engine.processing.variables import merge, set_local
+from services.engine.processing.variables import merge_variables, set_local_variables
 from services.engine.state.definitions import Definition
 from services.engine.state.instances import ProcessInstance
 
@@ -51,7 +51,7 @@ def create(
 
 def cancel(execution: Execution, key: int) -> None:
     """Raises Rejection: unknown (NOT_FOUND), or called by another instance (INVALID_STATE)."""
-    instance = execution.store.instances.look(key)
+    instance = execution.store.instances.get(key)
     if instance is None:
         raise Rejection(
             RejectionType.NOT_FOUND,
@@ -68,7 +68,7 @@ def cancel(execution: Execution, key: int) -> None:
 
 def _root_of(execution: Execution, instance: ProcessInstance) -> int:
     while instance.parent is not None:
-        parent = execution.store.instances.look(instance.parent[0])
+        parent = execution.store.instances.get(instance.parent[0])
         if parent is None:
             break
         instance = parent
@@ -85,5 +85,5 @@ def set_variables(execution: Execution, element_instance_key: int, variables: di
             "but no such element was found",
         )
     instance, element_instance = found
-    (set_local if local else merge)(execution, instance, element_instance, variables)
+    (set_local_variables if local else merge_variables)(execution, instance, element_instance, variables)
     return execution.store.next_key()

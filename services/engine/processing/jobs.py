@@ -10,18 +10,18 @@ from services.engine.errors import ErrorType, Failure, Rejection, RejectionType
 from services.engine.model.bpmn import EventKind, required
 from services.engine.model.expression import Expression, type_name
 from services.engine.processing.event_publication import find_catch_event
-from services.engine.processing.event_triggers import trigger
+from services.engine.processing.event_triggers import trigger_event
 from services.engine.processing.execution import ElementContext, Execution
-from services.engine.processing.lifecycle import complete
-from services.engine.processing.variables import evaluate, set_local, visible_document
+from services.engine.processing.lifecycle import schedule_completion
+from services.engine.processing.variables import evaluate, set_local_variables, visible_variables
 from services.engine.state import jobs as states
 from services.engine.state.instances import Trigger
 from services.engine.state.jobs import Job
 
 NO_CATCH_EVENT_FOUND = "NO_CATCH_EVENT_FOUND"
-_MOST_BYTES = 4 * 1024 * 1024 - 64 * 1024  # of one job: gRPC takes messages of 4 MiB
-_MOST_RETRIES = 2**31 - 1  # that a message to a worker can hold
-_NUMBERS_BYTES = 128  # of a job's keys and counts in an answer
+_MAX_JOB_BYTES = 4 * 1024 * 1024 - 64 * 1024  # of one job: gRPC takes messages of 4 MiB
+_MAX_RETRIES = 2**31 - 1  # that a message to a worker can hold
+_FIXED_FIELDS_BYTES = 128  # of a job's keys and counts in an answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,28 +46,28 @@ class ActivatedJob:
 def evaluate_job(execution: Execution, context: ElementContext) -> JobSpec:
     """Raises Trouble where type, retries or a header has no usable value."""
     definition = required(context.element.job)
-    job_type = _typed(definition.type, evaluate(execution, context, definition.type))
+    job_type = _parse_number(definition.type, evaluate(execution, context, definition.type))
     if not isinstance(job_type, str):
-        raise _unusable(definition.type, "STRING", job_type)
+        raise _type_failure(definition.type, "STRING", job_type)
     if not job_type:
         text = definition.type.text.removeprefix("=")
         raise Failure(
             ErrorType.EXTRACT_VALUE,
             f"Expected result of the expression '{text}' to be a not-empty string, but was an empty string.",
         )
-    retries = _typed(definition.retries, evaluate(execution, context, definition.retries))
+    retries = _parse_number(definition.retries, evaluate(execution, context, definition.retries))
     if isinstance(retries, bool) or not isinstance(retries, int | float):
-        raise _unusable(definition.retries, "NUMBER", retries)
+        raise _type_failure(definition.retries, "NUMBER", retries)
     headers = {key: _header(execution, context, key, value) for key, value in definition.headers}
-    return JobSpec(job_type, _narrowed(int(retries)), {key: text for key, text in headers.items() if text})
+    return JobSpec(job_type, _to_int32(int(retries)), {key: text for key, text in headers.items() if text})
 
 
-def _narrowed(number: int) -> int:
+def _to_int32(number: int) -> int:
     """The lowest 32 bits, as Zeebe keeps retries."""
     return (number + 2**31) % 2**32 - 2**31
 
 
-def _typed(expression: Expression, value: Any) -> Any:
+def _parse_number(expression: Expression, value: Any) -> Any:
     """Plain text that is a number counts as one, as in Zeebe."""
     if expression.compiled is not None:
         return value
@@ -87,14 +87,14 @@ def _header(execution: Execution, context: ElementContext, key: str, expression:
         return ""
     if "candidate" not in key:
         if not isinstance(value, str):
-            raise _unusable(expression, "STRING", value)
+            raise _type_failure(expression, "STRING", value)
         return value
     if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
-        raise _unusable(expression, "ARRAY", value)
+        raise _type_failure(expression, "ARRAY", value)
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def _unusable(expression: Expression, wanted: str, value: object) -> Failure:
+def _type_failure(expression: Expression, wanted: str, value: object) -> Failure:
     text = expression.text.removeprefix("=")
     return Failure(
         ErrorType.EXTRACT_VALUE,
@@ -119,7 +119,7 @@ def create_job(execution: Execution, context: ElementContext, spec: JobSpec) -> 
     )
     execution.store.jobs.add(job)
     context.element_instance.jobs.append(job.key)
-    execution.available.add(job.type)
+    execution.available_jobs.add(job.type)
     _record(execution, job, "CREATED")
 
 
@@ -142,17 +142,17 @@ def activate_jobs(
     activated: list[ActivatedJob] = []
     used = 0
     for job in execution.store.jobs.activatable(job_type, most):
-        instance = required(execution.store.instances.look(job.instance_key))
-        variables = visible_document(instance, instance.element_instances[job.element_instance_key], names)
+        instance = required(execution.store.instances.get(job.instance_key))
+        variables = visible_variables(instance, instance.element_instances[job.element_instance_key], names)
         size = len(json.dumps(variables, ensure_ascii=False).encode()) + len(job.headers.encode())
-        used += size + len(job_type) + len(worker) + len(job.element_id) + _NUMBERS_BYTES
+        used += size + len(job_type) + len(worker) + len(job.element_id) + _FIXED_FIELDS_BYTES
         if activated and used > budget:
-            execution.available.add(job_type)
+            execution.available_jobs.add(job_type)
             break
-        if size > _MOST_BYTES:
-            _refuse_too_large(execution, required(execution.find(job.instance_key, job.element_instance_key)), job)
+        if size > _MAX_JOB_BYTES:
+            _raise_size_incident(execution, required(execution.find(job.instance_key, job.element_instance_key)), job)
             continue
-        job.state, job.worker, job.due = states.ACTIVATED, worker, clamp_millis(execution.millis() + timeout)
+        job.state, job.worker, job.due = states.ACTIVATED, worker, clamp_millis(execution.now_millis() + timeout)
         execution.store.jobs.save(job)
         activated.append(ActivatedJob(job, instance.process_id, instance.version, variables))
     if activated:
@@ -169,51 +169,51 @@ def activate_jobs(
     return activated
 
 
-def _refuse_too_large(execution: Execution, context: ElementContext, job: Job) -> None:
+def _raise_size_incident(execution: Execution, context: ElementContext, job: Job) -> None:
     job.state = states.FAILED
     execution.store.jobs.save(job)
-    execution.available.add(job.type)  # those behind it
+    execution.available_jobs.add(job.type)  # those behind it
     failure = Failure(
         ErrorType.MESSAGE_SIZE_EXCEEDED,
         f"The job with key '{job.key}' cannot be activated, because it is larger than the message size that workers "
         "can take (4 MB). Fetch fewer variables, or make their values smaller.",
     )
-    execution.incident(context, failure, job_key=job.key)
+    execution.raise_incident(context, failure, job_key=job.key)
 
 
 def complete_job(execution: Execution, key: int, variables: dict[str, Any]) -> None:
-    job, context = _running(execution, key, "complete job")
+    job, context = _get_active(execution, key, "complete job")
     execution.store.jobs.remove(key)
     context.element_instance.jobs.remove(key)
     _record(execution, job, "COMPLETED", variables=variables)
     context.element_instance.trigger = Trigger(context.element.id, variables)
-    complete(execution, context)
+    schedule_completion(execution, context)
 
 
 def fail_job(
     execution: Execution, key: int, *, retries: int, backoff: int, text: str, variables: dict[str, Any]
 ) -> None:
     """Without retries left it becomes an incident; a ``backoff`` (ms) keeps it from being fetched for a while."""
-    job, context = _running(execution, key, "fail job")
+    job, context = _get_active(execution, key, "fail job")
     job.retries, job.error, job.due = retries, text, None
     if retries <= 0:
         job.state = states.FAILED
     elif backoff > 0:
-        job.state, job.due = states.BACKING_OFF, clamp_millis(execution.millis() + backoff)
+        job.state, job.due = states.BACKING_OFF, clamp_millis(execution.now_millis() + backoff)
     else:
         job.state = states.ACTIVATABLE
-        execution.available.add(job.type)
+        execution.available_jobs.add(job.type)
     execution.store.jobs.save(job)
     _record(execution, job, "FAILED", retryBackoff=backoff, recurringTime=job.due or -1)
-    set_local(execution, context.process_instance, context.element_instance, variables)
+    set_local_variables(execution, context.process_instance, context.element_instance, variables)
     if retries <= 0:
         failure = Failure(ErrorType.JOB_NO_RETRIES, text or "No more retries left.")
-        execution.incident(context, failure, job_key=job.key)
+        execution.raise_incident(context, failure, job_key=job.key)
 
 
 def throw_job_error(execution: Execution, key: int, code: str, text: str, variables: dict[str, Any]) -> None:
     """A BPMN error from a worker; nobody catches it: an incident."""
-    job, context = _running(execution, key, "throw an error for job")
+    job, context = _get_active(execution, key, "throw an error for job")
     catch = find_catch_event(execution, context, EventKind.ERROR, code)
     if catch is None:
         job.state, job.error, job.due = states.ERROR_THROWN, text, None
@@ -225,26 +225,26 @@ def throw_job_error(execution: Execution, key: int, code: str, text: str, variab
             + (f" with message '{text}'" if text else "")
             + ", but it was not caught.",
         )
-        execution.incident(context, failure, job_key=job.key, element_id=NO_CATCH_EVENT_FOUND)
+        execution.raise_incident(context, failure, job_key=job.key, element_id=NO_CATCH_EVENT_FOUND)
         return
     execution.store.jobs.remove(key)
     context.element_instance.jobs.remove(key)
     _record(execution, job, "ERROR_THROWN", errorCode=code)
-    trigger(execution, catch.host, Trigger(catch.catching.id, variables, is_error=True))
+    trigger_event(execution, catch.host, Trigger(catch.catching.id, variables, is_error=True))
 
 
 def update_retries(execution: Execution, key: int, retries: int) -> None:
-    job = _existing(execution, key, "update retries for job")
+    job = _get_job(execution, key, "update retries for job")
     if retries < 1:
         raise Rejection(
             RejectionType.INVALID_ARGUMENT,
             f"Expected to update retries for job with key '{key}' with a positive amount of retries, "
             f"but the amount given was '{retries}'",
         )
-    if retries > _MOST_RETRIES:
+    if retries > _MAX_RETRIES:
         raise Rejection(
             RejectionType.INVALID_ARGUMENT,
-            f"Expected to update retries for job with key '{key}' to at most {_MOST_RETRIES}, "
+            f"Expected to update retries for job with key '{key}' to at most {_MAX_RETRIES}, "
             f"but the amount given was '{retries}'",
         )
     job.retries = retries
@@ -254,13 +254,13 @@ def update_retries(execution: Execution, key: int, retries: int) -> None:
 
 def update_timeout(execution: Execution, key: int, timeout: int) -> None:
     """The job times out ``timeout`` ms from now."""
-    job = _existing(execution, key, "update the timeout of job")
+    job = _get_job(execution, key, "update the timeout of job")
     if job.state != states.ACTIVATED:
         raise Rejection(
             RejectionType.INVALID_STATE,
             f"Expected to update the timeout of job with key '{key}', but it is not active",
         )
-    job.due = clamp_millis(execution.millis() + timeout)
+    job.due = clamp_millis(execution.now_millis() + timeout)
     execution.store.jobs.save(job)
     _record(execution, job, "TIMEOUT_UPDATED")
 
@@ -270,43 +270,43 @@ def yield_jobs(execution: Execution, keys: list[int]) -> None:
     for key in keys:
         job = execution.store.jobs.get(key)
         if job is not None and job.state == states.ACTIVATED:
-            _release(execution, job, "YIELDED")
+            _make_activatable(execution, job, "YIELDED")
 
 
-def due_again(execution: Execution, key: int) -> None:
+def recur(execution: Execution, key: int) -> None:
     """An activated job has timed out, or a job's back-off is over: it may be fetched again, with the same retries."""
     job = execution.store.jobs.get(key)
-    if job is None or job.due is None or job.due > execution.millis():
+    if job is None or job.due is None or job.due > execution.now_millis():
         return
     intent = "TIMED_OUT" if job.state == states.ACTIVATED else "RECURRED_AFTER_BACKOFF"
-    _release(execution, job, intent)
+    _make_activatable(execution, job, intent)
 
 
-def release_after_incident(execution: Execution, key: int) -> None:
+def reactivate_after_incident(execution: Execution, key: int) -> None:
     job = execution.store.jobs.get(key)
     if job is not None and job.state in (states.FAILED, states.ERROR_THROWN):
         job.state, job.due = states.ACTIVATABLE, None
         execution.store.jobs.save(job)
-        execution.available.add(job.type)
+        execution.available_jobs.add(job.type)
 
 
-def _release(execution: Execution, job: Job, intent: str) -> None:
+def _make_activatable(execution: Execution, job: Job, intent: str) -> None:
     job.state, job.due, job.worker = states.ACTIVATABLE, None, ""
     execution.store.jobs.save(job)
-    execution.available.add(job.type)
+    execution.available_jobs.add(job.type)
     _record(execution, job, intent)
 
 
-def _existing(execution: Execution, key: int, what: str) -> Job:
+def _get_job(execution: Execution, key: int, what: str) -> Job:
     job = execution.store.jobs.get(key)
     if job is None:
         raise Rejection(RejectionType.NOT_FOUND, f"Expected to {what} with key '{key}', but no such job was found")
     return job
 
 
-def _running(execution: Execution, key: int, what: str) -> tuple[Job, ElementContext]:
+def _get_active(execution: Execution, key: int, what: str) -> tuple[Job, ElementContext]:
     """A job that may be completed, failed or thrown from, activated or not; one that backs off has FAILED."""
-    job = _existing(execution, key, what)
+    job = _get_job(execution, key, what)
     if job.state not in (states.ACTIVATABLE, states.ACTIVATED):
         state = states.FAILED if job.state == states.BACKING_OFF else job.state
         raise Rejection(
@@ -316,7 +316,7 @@ def _running(execution: Execution, key: int, what: str) -> tuple[Job, ElementCon
 
 
 def _value(execution: Execution, job: Job) -> dict[str, Any]:
-    instance = execution.store.instances.look(job.instance_key)
+    instance = execution.store.instances.get(job.instance_key)
     return {
         **(execution.instance_fields(instance) if instance is not None else {"processInstanceKey": job.instance_key}),
         "type": job.type,

@@ -21,8 +21,8 @@ def tokens_to_consume(
         return flows if all(scope.tokens.get(f) for f in flows) else []
     if is_inclusive_join(element):
         taken = [f.id for f in element.incoming if scope.tokens.get(f.id)]
-        under_way = _under_way(instance, process, scope, element)
-        waits = any(_reaches(process, start, element.id, taken) for start in under_way)
+        under_way = _active_element_ids(instance, process, scope, element)
+        waits = any(_can_reach(process, start, element.id, taken) for start in under_way)
         return [] if waits else taken
     return [arrived_on]
 
@@ -31,7 +31,7 @@ def is_inclusive_join(element: Element) -> bool:
     return element.kind == ElementKind.INCLUSIVE_GATEWAY and len(element.incoming) > 1
 
 
-def waiting_joins(process: Process, scope: ElementInstance) -> Iterator[tuple[str, str]]:
+def pending_joins(process: Process, scope: ElementInstance) -> Iterator[tuple[str, str]]:
     """Inclusive gateways at which tokens wait in a scope, each with a flow that has one."""
     if not process.inclusive_joins:
         return
@@ -41,7 +41,9 @@ def waiting_joins(process: Process, scope: ElementInstance) -> Iterator[tuple[st
             yield join, flow
 
 
-def _under_way(instance: ProcessInstance, process: Process, scope: ElementInstance, join: Element) -> Iterator[str]:
+def _active_element_ids(
+    instance: ProcessInstance, process: Process, scope: ElementInstance, join: Element
+) -> Iterator[str]:
     """Elements in the scope that hold a token or are about to get one, other than the join."""
     for child in scope.children:
         if child in instance.element_instances:
@@ -50,7 +52,7 @@ def _under_way(instance: ProcessInstance, process: Process, scope: ElementInstan
     yield from (targets[token] for token in scope.tokens if token in targets and targets[token] != join.id)
 
 
-def _reaches(process: Process, start: str, goal: str, taken: list[str]) -> bool:
+def _can_reach(process: Process, start: str, goal: str, taken: list[str]) -> bool:
     """Whether a token at ``start`` may come to ``goal``, through flows but those ``taken`` and boundary events."""
     seen: set[str] = set()
     ahead = [start]

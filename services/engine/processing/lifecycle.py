@@ -5,7 +5,7 @@ from typing import Any
 
 from services.engine.errors import Failure
 from services.engine.model.bpmn import Element, ElementKind, Flow
-from services.engine.processing.compensation import forget, remember, settle
+from services.engine.processing.compensation import complete_handler, create_subscription, delete_subscriptions
 from services.engine.processing.execution import (
     Activate,
     Complete,
@@ -15,8 +15,8 @@ from services.engine.processing.execution import (
     StartFromBufferedMessage,
     Terminate,
 )
-from services.engine.processing.joins import NO_FLOW, tokens_to_consume, waiting_joins
-from services.engine.processing.variables import set_local
+from services.engine.processing.joins import NO_FLOW, pending_joins, tokens_to_consume
+from services.engine.processing.variables import set_local_variables
 from services.engine.state.instances import (
     ACTIVATED,
     ACTIVATING,
@@ -28,7 +28,7 @@ from services.engine.state.instances import (
 )
 
 
-def enter(
+def enter_element(
     execution: Execution,
     instance: ProcessInstance,
     scope: ElementInstance,
@@ -72,13 +72,13 @@ def apply_step(execution: Execution, step: Enter | Activate | Complete | Termina
     match step:
         case Activate():
             if context.element_instance.state == ACTIVATING:
-                _attempt(execution, context, execution.processor(context.element_instance).activate)
+                _run(execution, context, execution.processor(context.element_instance).activate)
         case Complete():
             _complete(execution, context)
         case Terminate():
             if context.element_instance.state != TERMINATING:
                 context.element_instance.state = TERMINATING
-                execution.transition(context, "ELEMENT_TERMINATING")
+                execution.record_transition(context, "ELEMENT_TERMINATING")
                 execution.processor(context.element_instance).terminate(execution, context)
 
 
@@ -87,8 +87,8 @@ def _enter(execution: Execution, step: Enter) -> None:
     if found is None:
         return
     element = found.process.elements[step.element_id]
-    if _use_tokens(found, element, step):
-        _begin(
+    if _consume_tokens(found, element, step):
+        _activate(
             execution,
             found,
             element,
@@ -99,12 +99,12 @@ def _enter(execution: Execution, step: Enter) -> None:
         )
 
 
-def begin_event(execution: Execution, around: ElementContext, event: Trigger) -> None:
+def activate_event(execution: Execution, around: ElementContext, event: Trigger) -> None:
     """A boundary event, or one behind an event-based gateway, has happened: it is activated in the same step."""
-    _begin(execution, around, around.process.elements[event.element_id], event)
+    _activate(execution, around, around.process.elements[event.element_id], event)
 
 
-def _begin(
+def _activate(
     execution: Execution,
     found: ElementContext,
     element: Element,
@@ -125,15 +125,15 @@ def _begin(
     found.process_instance.element_instances[element_instance.key] = element_instance
     scope.children[element_instance.key] = None
     context = ElementContext(found.process_instance, found.process, element, element_instance)
-    execution.transition(context, "ELEMENT_ACTIVATING")
-    set_local(execution, context.process_instance, element_instance, local or {})
-    _attempt(execution, context, execution.processor(element_instance).activate)
+    execution.record_transition(context, "ELEMENT_ACTIVATING")
+    set_local_variables(execution, context.process_instance, element_instance, local or {})
+    _run(execution, context, execution.processor(element_instance).activate)
 
 
-def _use_tokens(found: ElementContext, element: Element, step: Enter) -> bool:
+def _consume_tokens(found: ElementContext, element: Element, step: Enter) -> bool:
     """Take the tokens that let the element be entered; False while a join still waits, or if its scope ends."""
     scope = found.element_instance
-    if scope.ended or not _goes_on(found, element):
+    if scope.ended or not _can_proceed(found, element):
         return False
     needed = tokens_to_consume(found.process_instance, found.process, scope, element, step.flow or NO_FLOW)
     for token in needed:
@@ -143,96 +143,96 @@ def _use_tokens(found: ElementContext, element: Element, step: Enter) -> bool:
     return bool(needed)
 
 
-def _goes_on(around: ElementContext, element: Element) -> bool:
+def _can_proceed(around: ElementContext, element: Element) -> bool:
     """Whether the scope lets an element in it go on: it runs, and nothing but this element has interrupted it."""
     scope = around.element_instance
-    if scope.state != ACTIVATED or ended_early(scope):
+    if scope.state != ACTIVATED or is_terminated_early(scope):
         return False
     return scope.interrupted_by is None or around.process.elements[scope.interrupted_by].scope == element.id
 
 
-def ended_early(scope: ElementInstance) -> bool:
+def is_terminated_early(scope: ElementInstance) -> bool:
     """A terminate end event has ended the scope; what a multi-instance ends early still finishes its step."""
     return scope.ended and scope.kind != ElementKind.MULTI_INSTANCE_BODY
 
 
 def _complete(execution: Execution, context: ElementContext) -> None:
-    if context.element.kind != ElementKind.PROCESS and not _goes_on(
+    if context.element.kind != ElementKind.PROCESS and not _can_proceed(
         execution.element_context(context.process_instance, context.scope), context.element
     ):
         return
     if context.element_instance.state == ACTIVATED:
         context.element_instance.state = COMPLETING
-        execution.transition(context, "ELEMENT_COMPLETING")
+        execution.record_transition(context, "ELEMENT_COMPLETING")
     if context.element_instance.state == COMPLETING:
-        _attempt(execution, context, execution.processor(context.element_instance).complete)
+        _run(execution, context, execution.processor(context.element_instance).complete)
 
 
-def _attempt(execution: Execution, context: ElementContext, act: Callable[[Execution, ElementContext], None]) -> None:
+def _run(execution: Execution, context: ElementContext, act: Callable[[Execution, ElementContext], None]) -> None:
     try:
         act(execution, context)
     except Failure as failure:
-        execution.incident(context, failure)
+        execution.raise_incident(context, failure)
 
 
-def activated(execution: Execution, context: ElementContext) -> None:
+def transition_to_activated(execution: Execution, context: ElementContext) -> None:
     context.element_instance.state = ACTIVATED
-    execution.transition(context, "ELEMENT_ACTIVATED")
+    execution.record_transition(context, "ELEMENT_ACTIVATED")
 
 
-def complete(execution: Execution, context: ElementContext) -> None:
+def schedule_completion(execution: Execution, context: ElementContext) -> None:
     """Ask for completion; it is the next step."""
     execution.steps.append(Complete(context.process_instance.key, context.element_instance.key))
 
 
-def completing_child(execution: Execution, context: ElementContext) -> None:
+def notify_before_completion(execution: Execution, context: ElementContext) -> None:
     """Tell a multi-instance body that one of its instances is about to complete; raises Trouble."""
     if context.is_inner_instance:
         body = execution.element_context(context.process_instance, context.scope)
-        execution.processor(body.element_instance).child_completing(execution, body, context)
+        execution.processor(body.element_instance).before_child_completes(execution, body, context)
 
 
-def completed(
+def transition_to_completed(
     execution: Execution, context: ElementContext, flows: tuple[Flow, ...] | None = None, event: Trigger | None = None
 ) -> None:
     """The element is done: its tokens go on, or the ``event`` that it chose does, or its scope looks what is left."""
-    remember(execution, context)
-    execution.transition(context, "ELEMENT_COMPLETED")
+    create_subscription(execution, context)
+    execution.record_transition(context, "ELEMENT_COMPLETED")
     if context.element.kind == ElementKind.PROCESS:
-        _process_ended(execution, context, completed_normally=True)
+        _end_process(execution, context, completed_normally=True)
         return
     _remove(context)
     taken = () if context.is_inner_instance else (context.element.outgoing if flows is None else flows)
     for flow in taken:
         take_sequence_flow(execution, context, flow)
     if event is not None:
-        begin_event(execution, execution.element_context(context.process_instance, context.scope), event)
-    _try_joins(execution, context)
+        activate_event(execution, execution.element_context(context.process_instance, context.scope), event)
+    _retry_inclusive_joins(execution, context)
     if not taken and event is None:
         scope = execution.element_context(context.process_instance, context.scope)
         execution.processor(scope.element_instance).child_completed(execution, scope)
-    settle(execution, context)
+    complete_handler(execution, context)
 
 
-def terminated(execution: Execution, context: ElementContext) -> None:
+def transition_to_terminated(execution: Execution, context: ElementContext) -> None:
     """The element is gone; the event that interrupted it takes over, or its scope looks what is left."""
-    execution.transition(context, "ELEMENT_TERMINATED")
+    execution.record_transition(context, "ELEMENT_TERMINATED")
     if context.element.kind == ElementKind.PROCESS:
-        _process_ended(execution, context, completed_normally=False)
+        _end_process(execution, context, completed_normally=False)
         return
     _remove(context)
-    forget(execution, context)
+    delete_subscriptions(execution, context)
     scope, pending = context.scope, context.element_instance.pending
     if (
         pending is not None
         and context.process.elements[pending.element_id].kind == ElementKind.BOUNDARY_EVENT
         and scope.state == ACTIVATED
         and scope.interrupted_by is None
-        and not ended_early(scope)
+        and not is_terminated_early(scope)
     ):
-        begin_event(execution, execution.element_context(context.process_instance, scope), pending)
+        activate_event(execution, execution.element_context(context.process_instance, scope), pending)
         return
-    _try_joins(execution, context)
+    _retry_inclusive_joins(execution, context)
     around = execution.element_context(context.process_instance, scope)
     execution.processor(scope).child_terminated(execution, around)
 
@@ -246,14 +246,14 @@ def terminate_children(execution: Execution, context: ElementContext) -> bool:
     return not context.element_instance.children
 
 
-def is_over(scope: ElementInstance) -> bool:
+def is_scope_empty(scope: ElementInstance) -> bool:
     """Nothing runs in the scope and no token waits in it."""
     return not scope.children and not scope.tokens
 
 
-def _try_joins(execution: Execution, context: ElementContext) -> None:
+def _retry_inclusive_joins(execution: Execution, context: ElementContext) -> None:
     """Something in the scope has gone on: what waits at an inclusive gateway may have nothing left to wait for."""
-    for join, flow in waiting_joins(context.process, context.scope):
+    for join, flow in pending_joins(context.process, context.scope):
         execution.steps.append(Enter(context.process_instance.key, context.element_instance.scope, join, flow))
 
 
@@ -262,7 +262,7 @@ def _remove(context: ElementContext) -> None:
     context.scope.children.pop(context.element_instance.key, None)
 
 
-def _process_ended(execution: Execution, context: ElementContext, *, completed_normally: bool) -> None:
+def _end_process(execution: Execution, context: ElementContext, *, completed_normally: bool) -> None:
     instance = context.process_instance
     if instance.awaited is not None and completed_normally:
         wanted = context.element_instance.variables
@@ -279,6 +279,6 @@ def _process_ended(execution: Execution, context: ElementContext, *, completed_n
     caller.element_instance.called = 0
     if completed_normally and caller.element_instance.state == ACTIVATED:
         caller.element_instance.trigger = Trigger(caller.element.id, dict(context.element_instance.variables))
-        complete(execution, caller)
+        schedule_completion(execution, caller)
     else:
         execution.processor(caller.element_instance).child_terminated(execution, caller)

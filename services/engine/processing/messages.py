@@ -6,7 +6,7 @@ from typing import Any
 from services.engine.clock import clamp_millis
 from services.engine.errors import Rejection, RejectionType
 from services.engine.processing.event_subscriptions import record_message
-from services.engine.processing.event_triggers import can_trigger, trigger
+from services.engine.processing.event_triggers import can_trigger, trigger_event
 from services.engine.processing.execution import CorrelateBufferedMessage, CorrelateMessage, Execution
 from services.engine.processing.instance_creation import create_instance_by_event
 from services.engine.state.instances import Trigger
@@ -15,7 +15,7 @@ from services.engine.state.messages import Message, MessageSubscription
 
 def publish(execution: Execution, name: str, key: str, *, ttl: int, message_id: str, variables: dict[str, Any]) -> int:
     """``ttl`` in ms. Returns the message's key; raises Rejection while one with the same id is kept."""
-    if message_id and execution.store.messages.is_known(name, key, message_id):
+    if message_id and execution.store.messages.is_published(name, key, message_id):
         raise Rejection(
             RejectionType.ALREADY_EXISTS,
             f"Expected to publish a new message with id '{message_id}', "
@@ -26,13 +26,13 @@ def publish(execution: Execution, name: str, key: str, *, ttl: int, message_id: 
         name,
         key,
         message_id,
-        clamp_millis(execution.millis() + ttl),
+        clamp_millis(execution.now_millis() + ttl),
         json.dumps(variables, ensure_ascii=False),
     )
     execution.store.messages.add(message)
     _record(execution, message, "PUBLISHED")
     chosen = _subscriptions(execution, message)
-    _to_starts(execution, message, set(chosen))
+    _start_instances(execution, message, set(chosen))
     execution.steps.extend(CorrelateMessage(subscription, message) for subscription in chosen.values())
     if ttl <= 0:
         _expire(execution, message)
@@ -42,7 +42,7 @@ def publish(execution: Execution, name: str, key: str, *, ttl: int, message_id: 
 def expire(execution: Execution, key: int) -> None:
     """Its time to live is over."""
     message = execution.store.messages.get(key)
-    if message is not None and message.deadline <= execution.millis():
+    if message is not None and message.deadline <= execution.now_millis():
         _expire(execution, message)
 
 
@@ -57,12 +57,12 @@ def _subscriptions(execution: Execution, message: Message) -> dict[str, MessageS
     for subscription in execution.store.messages.subscribers(message.name, message.correlation_key):
         if subscription.process_id not in chosen:
             chosen[subscription.process_id] = subscription
-            execution.store.messages.correlated(message.key, subscription.process_id)
+            execution.store.messages.mark_correlated(message.key, subscription.process_id)
     return chosen
 
 
-def _to_starts(execution: Execution, message: Message, had: set[str]) -> None:
-    for start in execution.store.starts.by_name("MESSAGE", message.name):
+def _start_instances(execution: Execution, message: Message, had: set[str]) -> None:
+    for start in execution.store.start_subscriptions.by_name("MESSAGE", message.name):
         locked = bool(message.correlation_key) and execution.store.messages.is_locked(
             start.process_id, message.correlation_key
         )
@@ -72,7 +72,7 @@ def _to_starts(execution: Execution, message: Message, had: set[str]) -> None:
 
 
 def _start(execution: Execution, message: Message, process_id: str, definition_key: int, element_id: str) -> None:
-    execution.store.messages.correlated(message.key, process_id)
+    execution.store.messages.mark_correlated(message.key, process_id)
     create_instance_by_event(
         execution, definition_key, element_id, json.loads(message.variables), message.correlation_key or None
     )
@@ -83,7 +83,7 @@ def correlate(execution: Execution, subscription: MessageSubscription, message: 
     is_open = execution.store.messages.subscription(subscription.key) is not None
     context = execution.find(subscription.instance_key, subscription.element_instance_key) if is_open else None
     if context is None or not can_trigger(context, context.process.elements[subscription.element_id]):
-        _pass_on(execution, subscription, message)
+        _forward(execution, subscription, message)
         return
     record_message(execution, context, subscription, "CORRELATED", message.key)
     if subscription.interrupting:
@@ -91,10 +91,10 @@ def correlate(execution: Execution, subscription: MessageSubscription, message: 
         context.element_instance.messages.remove(subscription.key)
     else:
         execution.steps.append(CorrelateBufferedMessage(subscription.key))
-    trigger(execution, context, Trigger(subscription.element_id, json.loads(message.variables)))
+    trigger_event(execution, context, Trigger(subscription.element_id, json.loads(message.variables)))
 
 
-def _pass_on(execution: Execution, subscription: MessageSubscription, message: Message) -> None:
+def _forward(execution: Execution, subscription: MessageSubscription, message: Message) -> None:
     """A message that is kept goes on to the next subscription of the process, or waits for one."""
     if execution.store.messages.get(message.key) is None:
         return
@@ -103,7 +103,7 @@ def _pass_on(execution: Execution, subscription: MessageSubscription, message: M
     if following:
         execution.steps.append(CorrelateMessage(following[0], message))
     else:
-        execution.store.messages.uncorrelated(message.key, subscription.process_id)
+        execution.store.messages.unmark_correlated(message.key, subscription.process_id)
 
 
 def correlate_buffered_message(execution: Execution, subscription_key: int) -> None:
@@ -111,11 +111,11 @@ def correlate_buffered_message(execution: Execution, subscription_key: int) -> N
     subscription = execution.store.messages.subscription(subscription_key)
     if subscription is None:
         return
-    waiting = execution.store.messages.waiting(
-        subscription.name, subscription.correlation_key, subscription.process_id, execution.millis()
+    waiting = execution.store.messages.oldest_buffered(
+        subscription.name, subscription.correlation_key, subscription.process_id, execution.now_millis()
     )
     if waiting is not None:
-        execution.store.messages.correlated(waiting.key, subscription.process_id)
+        execution.store.messages.mark_correlated(waiting.key, subscription.process_id)
         execution.steps.append(CorrelateMessage(subscription, waiting))
 
 
@@ -125,9 +125,13 @@ def start_from_buffered_message(execution: Execution, process_id: str, correlati
         return
     candidates = [
         (waiting, start)
-        for start in execution.store.starts.of_process(process_id)
+        for start in execution.store.start_subscriptions.of_process(process_id)
         if start.kind == "MESSAGE"
-        and (waiting := execution.store.messages.waiting(start.name, correlation_key, process_id, execution.millis()))
+        and (
+            waiting := execution.store.messages.oldest_buffered(
+                start.name, correlation_key, process_id, execution.now_millis()
+            )
+        )
         is not None
     ]
     if candidates:

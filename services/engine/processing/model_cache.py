@@ -7,7 +7,7 @@ from services.engine.model.bpmn import Process
 from services.engine.model.decisions import DecisionRequirements
 from services.engine.model.dmn import parse_dmn
 from services.engine.model.parse import parse_bpmn
-from services.engine.state.decisions import Requirements
+from services.engine.state.decisions import RequirementsVersion
 from services.engine.state.store import Store
 
 _MAX_CACHED = 200
@@ -21,7 +21,7 @@ class ModelCache:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._processes: OrderedDict[int, Process] = OrderedDict()
-        self._decisions: OrderedDict[int, tuple[Requirements, DecisionRequirements]] = OrderedDict()
+        self._decisions: OrderedDict[int, tuple[RequirementsVersion, DecisionRequirements]] = OrderedDict()
 
     def process(self, definition_key: int) -> Process:
         """Raises LookupError where nothing was deployed under the key."""
@@ -31,10 +31,10 @@ class ModelCache:
             if definition is None:
                 raise LookupError(f"no process is deployed with key {definition_key}")
             process = next(p for p in parse_bpmn(definition.content, deployed=True) if p.id == definition.process_id)
-        _keep(self._processes, definition_key, process)
+        _cache(self._processes, definition_key, process)
         return process
 
-    def decisions(self, requirements_key: int) -> tuple[Requirements, DecisionRequirements]:
+    def decisions(self, requirements_key: int) -> tuple[RequirementsVersion, DecisionRequirements]:
         """A deployed DMN file; raises LookupError where nothing was deployed under the key."""
         found = self._decisions.get(requirements_key)
         if found is None:
@@ -42,16 +42,16 @@ class ModelCache:
             if requirements is None:
                 raise LookupError(f"no decisions are deployed with key {requirements_key}")
             found = (requirements, parse_dmn(requirements.content, deployed=True))
-        _keep(self._decisions, requirements_key, found)
+        _cache(self._decisions, requirements_key, found)
         return found
 
-    def forget(self) -> None:
+    def clear(self) -> None:
         """After a rollback: what was parsed may never have been deployed, and its key is given again."""
         self._processes.clear()
         self._decisions.clear()
 
 
-def _keep(cache: OrderedDict[int, CachedModel], key: int, value: CachedModel) -> None:
+def _cache(cache: OrderedDict[int, CachedModel], key: int, value: CachedModel) -> None:
     cache[key] = value
     cache.move_to_end(key)
     if len(cache) > _MAX_CACHED:

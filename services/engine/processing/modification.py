@@ -10,7 +10,7 @@ from services.engine.processing import lifecycle
 from services.engine.processing.event_subscriptions import subscribe_to_events
 from services.engine.processing.execution import Activate, Complete, ElementContext, Enter, Execution, Step, Terminate
 from services.engine.processing.joins import NO_FLOW
-from services.engine.processing.variables import set_local
+from services.engine.processing.variables import set_local_variables
 from services.engine.state.instances import ACTIVATED, ElementInstance, ProcessInstance, Trigger
 
 _UNSUPPORTED = frozenset({ElementKind.START_EVENT, ElementKind.BOUNDARY_EVENT, ElementKind.PROCESS})
@@ -30,7 +30,7 @@ class Activation:
 
 def modify(execution: Execution, key: int, activations: list[Activation], terminations: list[int]) -> None:
     """Raises Rejection: no such instance (NOT_FOUND), or an instruction that cannot be followed (INVALID_ARGUMENT)."""
-    instance = execution.store.instances.look(key)
+    instance = execution.store.instances.get(key)
     if instance is None:
         raise Rejection(
             RejectionType.NOT_FOUND,
@@ -43,15 +43,16 @@ def modify(execution: Execution, key: int, activations: list[Activation], termin
     unknown = [t for t in terminations if t not in instance.element_instances]
     if unknown:
         raise _invalid(f"there is no element instance with the key '{unknown[0]}' to terminate")
-    instance = required(execution.store.instances.get(key))
+    instance = required(execution.store.instances.get_for_update(key))
     entries = [
-        place(execution, execution.element_context(instance, instance.root), activation) for activation in activations
+        activation_step(execution, execution.element_context(instance, instance.root), activation)
+        for activation in activations
     ]
     ending = _with_emptied_scopes(instance, set(terminations))
     if key in ending and instance.parent is not None:
         raise _invalid("it would end an instance that another process called; modify the calling instance")
     execution.record(key, "PROCESS_INSTANCE_MODIFICATION", "MODIFIED", {"processInstanceKey": key})
-    _take_all(execution, [Terminate(key, element_instance) for element_instance in sorted(ending)])
+    _terminate_first(execution, [Terminate(key, element_instance) for element_instance in sorted(ending)])
     execution.steps.extend(entries)
 
 
@@ -67,17 +68,19 @@ def check_activatable(process: Process, element_ids: list[str]) -> None:
             raise _invalid(f"'{identity}' belongs to an event-based gateway; activate that instead")
 
 
-def place(execution: Execution, root: ElementContext, activation: Activation) -> Enter:
+def activation_step(execution: Execution, root: ElementContext, activation: Activation) -> Enter:
     """The step that enters the element; scopes around it that do not run yet are opened at once. Raises Rejection."""
     instance, process = root.process_instance, root.process
     element = process.elements[activation.element_id]
     scope = root.element_instance
-    _set(execution, root, activation, "")
-    _set(execution, root, activation, process.id)
-    for around in reversed(list(_scopes(process, element))[:-1]):
-        for _ in range(1 if around.loop is None else 2):  # a multi-instance is a scope around each of its instances
-            scope = _running(instance, scope, around, activation.ancestor) or _open(execution, root, scope, around)
-            _set(execution, execution.element_context(instance, scope), activation, around.id)
+    _set_variables(execution, root, activation, "")
+    _set_variables(execution, root, activation, process.id)
+    for enclosing in reversed(list(_enclosing_scopes(process, element))[:-1]):
+        for _ in range(1 if enclosing.loop is None else 2):  # a multi-instance is a scope around each of its instances
+            scope = _find_scope(instance, scope, enclosing, activation.ancestor) or _open_scope(
+                execution, root, scope, enclosing
+            )
+            _set_variables(execution, execution.element_context(instance, scope), activation, enclosing.id)
     scope.tokens[NO_FLOW] = scope.tokens.get(NO_FLOW, 0) + 1
     local = {n: v for target, document in activation.variables if target == element.id for n, v in document.items()}
     trigger = Trigger(element.event_starts[0], {}) if element.kind == ElementKind.EVENT_SUB_PROCESS else None
@@ -86,37 +89,41 @@ def place(execution: Execution, root: ElementContext, activation: Activation) ->
 
 def _check_scopes(instance: ProcessInstance, process: Process, activation: Activation) -> None:
     element = process.elements[activation.element_id]
-    around = [scope.id for scope in _scopes(process, element)]
+    enclosing = [scope.id for scope in _enclosing_scopes(process, element)]
     for target, _ in activation.variables:
-        if target and target not in [element.id, *around]:
+        if target and target not in [element.id, *enclosing]:
             raise _invalid(f"'{target}' is no scope of '{element.id}', so its variables cannot be set there")
     if activation.ancestor:
         element_instance = instance.element_instances.get(activation.ancestor)
-        if element_instance is None or element_instance.state != ACTIVATED or element_instance.element_id not in around:
+        if (
+            element_instance is None
+            or element_instance.state != ACTIVATED
+            or element_instance.element_id not in enclosing
+        ):
             raise _invalid(f"'{activation.ancestor}' is no running scope of '{element.id}'")
 
 
-def _scopes(process: Process, element: Element) -> Iterator[Element]:
+def _enclosing_scopes(process: Process, element: Element) -> Iterator[Element]:
     """The scopes around an element, inside out."""
     while element.scope:
         element = process.elements[element.scope]
         yield element
 
 
-def _running(
-    instance: ProcessInstance, scope: ElementInstance, around: Element, ancestor: int
+def _find_scope(
+    instance: ProcessInstance, scope: ElementInstance, enclosing: Element, ancestor: int
 ) -> ElementInstance | None:
     """The instance of a scope to go on in; None where a new one is to be opened. Raises Rejection."""
     found = [
         n
         for c in scope.children
-        if (n := instance.element_instances[c]).element_id == around.id and n.state == ACTIVATED
+        if (n := instance.element_instances[c]).element_id == enclosing.id and n.state == ACTIVATED
     ]
     if ancestor == scope.key or not found:
         return None
     chosen = next((n for n in found if n.key == ancestor or _is_inside(instance, ancestor, n)), None)
     if chosen is None and len(found) > 1:
-        raise _invalid(f"'{around.id}' runs more than once; name the one that is meant by its key")
+        raise _invalid(f"'{enclosing.id}' runs more than once; name the one that is meant by its key")
     return chosen or found[0]
 
 
@@ -129,26 +136,30 @@ def _is_inside(instance: ProcessInstance, key: int, scope: ElementInstance) -> b
     return False
 
 
-def _open(execution: Execution, root: ElementContext, scope: ElementInstance, around: Element) -> ElementInstance:
-    if around.loop is not None:
-        raise _invalid(f"'{around.id}' is a multi-instance, which cannot be opened by hand")
-    element_instance = ElementInstance(execution.store.next_key(), around.id, around.kind, scope.key, state=ACTIVATED)
+def _open_scope(
+    execution: Execution, root: ElementContext, scope: ElementInstance, enclosing: Element
+) -> ElementInstance:
+    if enclosing.loop is not None:
+        raise _invalid(f"'{enclosing.id}' is a multi-instance, which cannot be opened by hand")
+    element_instance = ElementInstance(
+        execution.store.next_key(), enclosing.id, enclosing.kind, scope.key, state=ACTIVATED
+    )
     root.process_instance.element_instances[element_instance.key] = element_instance
     scope.children[element_instance.key] = None
-    context = ElementContext(root.process_instance, root.process, around, element_instance)
-    execution.transition(context, "ELEMENT_ACTIVATING")
-    execution.transition(context, "ELEMENT_ACTIVATED")
+    context = ElementContext(root.process_instance, root.process, enclosing, element_instance)
+    execution.record_transition(context, "ELEMENT_ACTIVATING")
+    execution.record_transition(context, "ELEMENT_ACTIVATED")
     try:
         subscribe_to_events(execution, context)
     except Failure as failure:
-        raise _invalid(f"the events of '{around.id}' cannot be waited for: {failure}") from failure
+        raise _invalid(f"the events of '{enclosing.id}' cannot be waited for: {failure}") from failure
     return element_instance
 
 
-def _set(execution: Execution, context: ElementContext, activation: Activation, target: str) -> None:
+def _set_variables(execution: Execution, context: ElementContext, activation: Activation, target: str) -> None:
     for scope, document in activation.variables:
         if scope == target:
-            set_local(execution, context.process_instance, context.element_instance, document)
+            set_local_variables(execution, context.process_instance, context.element_instance, document)
 
 
 def _with_emptied_scopes(instance: ProcessInstance, ending: set[int]) -> set[int]:
@@ -164,7 +175,7 @@ def _with_emptied_scopes(instance: ProcessInstance, ending: set[int]) -> set[int
     return ending
 
 
-def _take_all(execution: Execution, steps: list[Terminate]) -> None:
+def _terminate_first(execution: Execution, steps: list[Terminate]) -> None:
     """Terminate before anything is entered; what looks for messages waits until then."""
     waiting: list[Step] = list(execution.steps)
     execution.steps.clear()

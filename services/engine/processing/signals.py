@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from services.engine.processing.event_triggers import trigger
+from services.engine.processing.event_triggers import trigger_event
 from services.engine.processing.execution import Execution
 from services.engine.processing.instance_creation import create_instance_by_event
 from services.engine.state.instances import Trigger
@@ -12,10 +12,10 @@ def broadcast(execution: Execution, name: str, variables: dict[str, Any]) -> int
     """Returns the signal's key."""
     key = execution.store.next_key()
     execution.record(key, "SIGNAL", "BROADCASTED", {"signalName": name, "variables": variables})
-    for start in execution.store.starts.by_name("SIGNAL", name):
+    for start in execution.store.start_subscriptions.by_name("SIGNAL", name):
         create_instance_by_event(execution, start.definition_key, start.element_id, variables)
     for subscription in execution.store.signals.subscribers(name):
         context = execution.find(subscription.instance_key, subscription.element_instance_key)
         if context is not None:
-            trigger(execution, context, Trigger(subscription.element_id, variables))
+            trigger_event(execution, context, Trigger(subscription.element_id, variables))
     return key

@@ -21,14 +21,14 @@ def subscribe_to_start_events(execution: Execution, definition: Definition, proc
                 definition.key,
                 element.id,
             )
-            execution.store.starts.add(subscription)
+            execution.store.start_subscriptions.add(subscription)
     for element in process.timer_starts():
         _open_timer(execution, definition, element)
 
 
 def unsubscribe_from_start_events(execution: Execution, definition: Definition) -> None:
-    for subscription in execution.store.starts.of_process(definition.process_id):
-        execution.store.starts.remove(subscription.key)
+    for subscription in execution.store.start_subscriptions.of_process(definition.process_id):
+        execution.store.start_subscriptions.remove(subscription.key)
     for timer in execution.store.timers.of_definition(definition.key):
         execution.store.timers.remove(timer.key)
         record_timer(execution, timer, "CANCELED")
@@ -37,7 +37,7 @@ def unsubscribe_from_start_events(execution: Execution, definition: Definition) 
 def _open_timer(execution: Execution, definition: Definition, element: Element) -> None:
     try:
         due, cycle, repetitions = evaluate_timer(
-            required(element.event), _value(execution, element), execution.millis()
+            required(element.event), _value(execution, element), execution.now_millis()
         )
     except Failure as failure:
         raise Rejection(RejectionType.INVALID_ARGUMENT, f"Element '{element.id}': {failure}") from failure

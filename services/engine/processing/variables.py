@@ -10,7 +10,7 @@ from services.engine.processing.execution import ElementContext, Execution
 from services.engine.state.instances import ElementInstance, ProcessInstance
 
 
-class Visible(Mapping[str, Any]):
+class VariableScope(Mapping[str, Any]):
     """The variables an expression sees, nearest scope first."""
 
     def __init__(
@@ -58,7 +58,7 @@ def evaluate(
     if expression.compiled is None:
         return expression.text
     return expression.evaluate(
-        Visible(context.process_instance, element_instance or context.element_instance, extra),
+        VariableScope(context.process_instance, element_instance or context.element_instance, extra),
         execution.now,
         error_type,
     )
@@ -76,7 +76,7 @@ def evaluate_text(execution: Execution, context: ElementContext, expression: Exp
     return value
 
 
-def visible_document(
+def visible_variables(
     instance: ProcessInstance, element_instance: ElementInstance, names: list[str] | None = None
 ) -> dict[str, Any]:
     """All variables a node sees, or the named ones it has."""
@@ -88,18 +88,18 @@ def visible_document(
     return document
 
 
-def set_local(
+def set_local_variables(
     execution: Execution, instance: ProcessInstance, element_instance: ElementInstance, document: Mapping[str, Any]
 ) -> None:
     """Put variables on exactly this scope."""
     for name, value in document.items():
         if name not in element_instance.variables:
-            _put(execution, instance, element_instance, name=name, value=value, intent="CREATED")
-        elif not same(element_instance.variables[name], value):
-            _put(execution, instance, element_instance, name=name, value=value, intent="UPDATED")
+            _set_variable(execution, instance, element_instance, name=name, value=value, intent="CREATED")
+        elif not is_same_json(element_instance.variables[name], value):
+            _set_variable(execution, instance, element_instance, name=name, value=value, intent="UPDATED")
 
 
-def merge(
+def merge_variables(
     execution: Execution, instance: ProcessInstance, element_instance: ElementInstance, document: Mapping[str, Any]
 ) -> None:
     """Set variables where they live, beginning at ``element_instance``; new ones go to the process.
@@ -110,17 +110,17 @@ def merge(
     for scope in scopes(instance, element_instance):
         if scope.key == instance.key:
             break
-        for name in [n for n in rest if n in scope.variables and not same(scope.variables[n], rest[n])]:
-            _put(execution, instance, scope, name=name, value=rest.pop(name), intent="UPDATED")
-    set_local(execution, instance, instance.root, rest)
+        for name in [n for n in rest if n in scope.variables and not is_same_json(scope.variables[n], rest[n])]:
+            _set_variable(execution, instance, scope, name=name, value=rest.pop(name), intent="UPDATED")
+    set_local_variables(execution, instance, instance.root, rest)
 
 
-def same(one: Any, other: Any) -> bool:
+def is_same_json(one: Any, other: Any) -> bool:
     """Equal as written: 1 and true differ, 1 and 1.0 too, and what has its names in another order."""
     return bool(one == other) and json.dumps(one) == json.dumps(other)
 
 
-def _put(
+def _set_variable(
     execution: Execution,
     instance: ProcessInstance,
     element_instance: ElementInstance,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import bindparam, delete, insert, select
 
-from services.engine.state.statements import Statement, columns
+from services.engine.state.statements import Statement, row_values
 from services.engine.state.tables import incidents
 
 
@@ -27,7 +27,7 @@ class Incidents:
         self._connection = connection
 
     def add(self, incident: Incident) -> None:
-        _ADD.run(self._connection, **columns(incident))
+        _ADD.run(self._connection, **row_values(incident))
 
     def get(self, key: int) -> Incident | None:
         row = _GET.run(self._connection, incident=key).fetchone()

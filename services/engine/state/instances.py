@@ -12,8 +12,8 @@ from services.engine.state.statements import Statement
 from services.engine.state.tables import element_instances, instances
 
 ACTIVATING, ACTIVATED, COMPLETING, TERMINATING = "ACTIVATING", "ACTIVATED", "COMPLETING", "TERMINATING"
-_CACHED = 2000
-_CACHED_CHARACTERS = 4_000_000  # of their documents, which take several times as much in memory
+_MAX_CACHED = 2000
+_MAX_CACHED_CHARACTERS = 4_000_000  # of their documents, which take several times as much in memory
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
@@ -101,30 +101,30 @@ class Instances:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        self._loaded: dict[int, ProcessInstance] = {}  # the one that changed last stands last
+        self._cached: dict[int, ProcessInstance] = {}  # the least recently changed first
         self._sizes: dict[int, int] = {}
-        self._kept = 0
+        self._cached_characters = 0
         self._changed: dict[int, ProcessInstance | None] = {}
-        self.taken = 0
+        self.updates = 0
         """How often an instance was given out to be changed."""
 
-    def get(self, key: int) -> ProcessInstance | None:
+    def get_for_update(self, key: int) -> ProcessInstance | None:
         """The instance, to be changed by the caller; None once it has ended."""
-        instance = self.look(key)
+        instance = self.get(key)
         if instance is not None:
             self._changed[key] = instance
-            self.taken += 1
+            self.updates += 1
         return instance
 
     def _load(self, key: int) -> ProcessInstance | None:
         row = _SELECT.run(self._connection, instance=key).fetchone()
         return None if row is None else _from_document(json.loads(row[0]))
 
-    def look(self, key: int) -> ProcessInstance | None:
+    def get(self, key: int) -> ProcessInstance | None:
         """The instance, to be read and left as it is."""
         if key in self._changed:
             return self._changed[key]
-        return self._loaded.get(key) or self._load(key)
+        return self._cached.get(key) or self._load(key)
 
     def add(self, instance: ProcessInstance) -> None:
         self._changed[instance.key] = instance
@@ -139,7 +139,7 @@ class Instances:
     def get_by_element_instance(self, element_instance_key: int) -> tuple[ProcessInstance, ElementInstance] | None:
         """The instance that a running element belongs to, and the element."""
         instance_key = _OWNER.number(self._connection, node=element_instance_key)
-        candidates = [self.get(instance_key)] if instance_key is not None else list(self._changed.values())
+        candidates = [self.get_for_update(instance_key)] if instance_key is not None else list(self._changed.values())
         for instance in candidates:
             if instance is not None and element_instance_key in instance.element_instances:
                 return instance, instance.element_instances[element_instance_key]
@@ -148,7 +148,7 @@ class Instances:
     def flush(self) -> None:
         """Write what changed; the caller commits, and then tells it by ``leave``."""
         for key, instance in self._changed.items():
-            self._drop(key)
+            self._evict(key)
             if instance is None:
                 _DELETE.run(self._connection, instance=key)
                 continue
@@ -160,28 +160,28 @@ class Instances:
             if new := current - instance.indexed:
                 _INDEX.run_each(self._connection, [_index_row(instance, instance.element_instances[n]) for n in new])
             instance.indexed = current
-            self._keep(instance, len(document))
+            self._cache(instance, len(document))
 
-    def _keep(self, instance: ProcessInstance, size: int) -> None:
+    def _cache(self, instance: ProcessInstance, size: int) -> None:
         """Have it at hand for its next step, and as many others as there is room for."""
-        self._loaded[instance.key] = instance
+        self._cached[instance.key] = instance
         self._sizes[instance.key] = size
-        self._kept += size
-        while len(self._loaded) > _CACHED or self._kept > _CACHED_CHARACTERS:
-            self._drop(next(iter(self._loaded)))
+        self._cached_characters += size
+        while len(self._cached) > _MAX_CACHED or self._cached_characters > _MAX_CACHED_CHARACTERS:
+            self._evict(next(iter(self._cached)))
 
-    def _drop(self, key: int) -> None:
-        self._loaded.pop(key, None)
-        self._kept -= self._sizes.pop(key, 0)
+    def _evict(self, key: int) -> None:
+        self._cached.pop(key, None)
+        self._cached_characters -= self._sizes.pop(key, 0)
 
-    def leave(self) -> None:
+    def mark_saved(self) -> None:
         """What was taken to be changed is on disk as it is now."""
         self._changed.clear()
 
-    def forget(self) -> None:
+    def discard_changes(self) -> None:
         """After a rollback: what was changed in memory is read again from disk."""
         for key in self._changed:
-            self._drop(key)
+            self._evict(key)
         self._changed.clear()
 
 
@@ -213,11 +213,11 @@ def _to_document(instance: ProcessInstance) -> dict[str, Any]:
         "parent": instance.parent,
         "startLock": instance.start_lock,
         "awaited": instance.awaited,
-        "nodes": [_node_document(n) for n in instance.element_instances.values()],
+        "nodes": [_element_instance_document(n) for n in instance.element_instances.values()],
     }
 
 
-def _node_document(node: ElementInstance) -> dict[str, Any]:
+def _element_instance_document(node: ElementInstance) -> dict[str, Any]:
     fields: dict[str, Any] = {name: getattr(node, name) for name in ElementInstance.__slots__}
     document = {name: value for name, value in fields.items() if value or name == "scope"}
     for name in ("trigger", "pending"):
@@ -229,7 +229,7 @@ def _node_document(node: ElementInstance) -> dict[str, Any]:
 
 
 def _from_document(document: dict[str, Any]) -> ProcessInstance:
-    loaded = [_node(n) for n in document["nodes"]]
+    loaded = [_element_instance(n) for n in document["nodes"]]
     parent = document["parent"]
     return ProcessInstance(
         document["key"],
@@ -244,7 +244,7 @@ def _from_document(document: dict[str, Any]) -> ProcessInstance:
     )
 
 
-def _node(document: dict[str, Any]) -> ElementInstance:
+def _element_instance(document: dict[str, Any]) -> ElementInstance:
     fields = dict(document)
     for name in ("trigger", "pending"):
         if name in fields:

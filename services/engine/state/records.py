@@ -55,19 +55,19 @@ class Records:
         rows = _OF_INSTANCE.run(self._connection, instance=instance_key)
         return [Record(*[*row, json.loads(value)]) for *row, _, value in rows]
 
-    def prune(self, before: int, most: int) -> int:
+    def prune(self, before: int, limit: int) -> int:
         """Delete the oldest records, as far as they are older than ``before`` (ms); returns how many went."""
-        last = _LAST_OLD.number(self._connection, most=most, before=before)
+        last = _LAST_OLD.number(self._connection, limit=limit, before=before)
         return 0 if last is None else _PRUNE.run(self._connection, last=last).rowcount
 
 
 _oldest = select(records.c.position, records.c.timestamp).order_by(records.c.position)
-_oldest_few = _oldest.limit(bindparam("most")).subquery()
+_oldest_page = _oldest.limit(bindparam("limit")).subquery()
 _ADD = Statement(insert(records))
 _OF_INSTANCE = Statement(
     select(records).where(records.c.instance_key == bindparam("instance")).order_by(records.c.position)
 )
-_LAST_OLD = Statement(select(func.max(_oldest_few.c.position)).where(_oldest_few.c.timestamp < bindparam("before")))
+_LAST_OLD = Statement(select(func.max(_oldest_page.c.position)).where(_oldest_page.c.timestamp < bindparam("before")))
 _PRUNE = Statement(delete(records).where(records.c.position <= bindparam("last")))
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 

@@ -23,13 +23,13 @@ class Statement:
         self.sql = str(compiled)
         self._fixed = {name: value for name, value in compiled.params.items() if value is not None}
 
-    def run(self, connection: sqlite3.Connection, **given: Any) -> sqlite3.Cursor:
+    def run(self, connection: sqlite3.Connection, **parameters: Any) -> sqlite3.Cursor:
         """``given`` are its bound parameters, by name."""
-        return connection.execute(self.sql, given | self._fixed)
+        return connection.execute(self.sql, parameters | self._fixed)
 
-    def number(self, connection: sqlite3.Connection, **given: Any) -> int | None:
+    def number(self, connection: sqlite3.Connection, **parameters: Any) -> int | None:
         """The first column of the first row; None where there is none."""
-        row = self.run(connection, **given).fetchone()
+        row = self.run(connection, **parameters).fetchone()
         return None if row is None else row[0]
 
     def run_each(self, connection: sqlite3.Connection, rows: Iterable[Row]) -> None:
@@ -37,6 +37,6 @@ class Statement:
         connection.executemany(self.sql, rows)
 
 
-def columns(thing: Any) -> dict[str, Any]:
+def row_values(row: Any) -> dict[str, Any]:
     """A slotted dataclass as a row; unlike ``asdict`` it copies nothing."""
-    return {name: getattr(thing, name) for name in thing.__slots__}
+    return {name: getattr(row, name) for name in row.__slots__}

@@ -19,13 +19,13 @@ from services.engine.state.messages import Messages
 from services.engine.state.migration import is_newer, migrate
 from services.engine.state.overview import Overview
 from services.engine.state.records import Record, Records
-from services.engine.state.signals import Signals, Starts
+from services.engine.state.signals import Signals, StartSubscriptions
 from services.engine.state.statements import Statement
 from services.engine.state.tables import counters, metadata
 from services.engine.state.timers import Timers
 
 FILE_NAME = "engine.sqlite3"
-_DAMAGED = ("malformed", "not a database")
+_DAMAGE_MESSAGES = ("malformed", "not a database")
 _FIRST_KEY = 2**51  # keys of partition 1, as clients know them
 
 
@@ -37,13 +37,13 @@ class Store:
 
     def __init__(self, directory: Path | None) -> None:
         """Open or create the file in ``directory`` (None = in memory); raises CannotOpen."""
-        self._engine = _sqlite(directory)
+        self._engine = _create_engine(directory)
         try:
-            self._open()
+            self._open_file()
             self._read_counters()
         except (DatabaseError, sqlite3.Error) as error:
             self._engine.dispose()
-            raise _refusal(directory, error) from error
+            raise _open_error(directory, error) from error
         except UnusableDataFile:
             self.close()
             raise
@@ -52,14 +52,14 @@ class Store:
         self.timers = Timers(self._driver)
         self.messages = Messages(self._driver)
         self.signals = Signals(self._driver)
-        self.starts = Starts(self._driver)
+        self.start_subscriptions = StartSubscriptions(self._driver)
         self.incidents = Incidents(self._driver)
         self.definitions = Definitions(self._driver)
         self.decisions = Decisions(self._connection)
         self.records = Records(self._driver)
         self.overview = Overview(self._connection)
 
-    def _open(self) -> None:
+    def _open_file(self) -> None:
         self._connection = self._engine.connect()
         self._driver = cast(sqlite3.Connection, self._connection.connection.driver_connection)
         self.begin()
@@ -72,39 +72,41 @@ class Store:
     def begin(self) -> None:
         if not self._driver.in_transaction:
             self._driver.execute("BEGIN IMMEDIATE")
-            self._rows_before = self._driver.total_changes
+            self._changes_at_begin = self._driver.total_changes
 
     def commit(self) -> list[Record]:
         """Returns the records that are now on disk. Where nothing was changed, nothing is written."""
         if self._is_unchanged():
-            self.instances.leave()
+            self.instances.mark_saved()
             self._driver.execute("ROLLBACK")
             return []
         self.instances.flush()
         self.records.flush()
         self._write_counters()
         self._driver.execute("COMMIT")
-        self.instances.leave()
+        self.instances.mark_saved()
         written, self.records.batch = self.records.batch, []
         return written
 
     def _is_unchanged(self) -> bool:
         """A change of an instance is never without a record."""
         return (
-            not self.records.batch and self._key == self._saved_key and self._driver.total_changes == self._rows_before
+            not self.records.batch
+            and self._key == self._saved_key
+            and self._driver.total_changes == self._changes_at_begin
         )
 
     def rollback(self) -> None:
-        self.instances.forget()
-        self.definitions.forget()
+        self.instances.discard_changes()
+        self.definitions.clear_cache()
         self.records.batch = []
         if self._driver.in_transaction:
             self._driver.execute("ROLLBACK")
         self._read_counters()
 
-    def mark(self) -> tuple[int, int, int]:
+    def change_marker(self) -> tuple[int, int, int]:
         """Another one than before: something may have been changed meanwhile."""
-        return len(self.records.batch), self.instances.taken, self._driver.total_changes
+        return len(self.records.batch), self.instances.updates, self._driver.total_changes
 
     def next_key(self) -> int:
         """Keys grow with creation."""
@@ -141,13 +143,13 @@ _SAVE_COUNTERS = Statement(
 _COUNTERS = Statement(select(counters))
 
 
-def _refusal(directory: Path | None, error: DatabaseError | sqlite3.Error) -> Exception:
+def _open_error(directory: Path | None, error: DatabaseError | sqlite3.Error) -> Exception:
     """What an error at opening means."""
     if "locked" in str(error):
         return DataDirectoryInUse(
             f"The engine's data in {directory} is open in another process; stop that one or use another directory."
         )
-    if any(words in str(error) for words in _DAMAGED):
+    if any(message in str(error) for message in _DAMAGE_MESSAGES):
         cause = error.orig if isinstance(error, DatabaseError) else error
         return UnusableDataFile(
             f"{FILE_NAME} in {directory} is damaged or cut off ({cause}); restore it from a backup."
@@ -155,7 +157,7 @@ def _refusal(directory: Path | None, error: DatabaseError | sqlite3.Error) -> Ex
     return error
 
 
-def _sqlite(directory: Path | None) -> Engine:
+def _create_engine(directory: Path | None) -> Engine:
     url = "sqlite://"
     if directory is not None:
         directory.mkdir(parents=True, exist_ok=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import bindparam, delete, func, insert, select, text, update
 
-from services.engine.state.statements import Statement, columns
+from services.engine.state.statements import Statement, row_values
 from services.engine.state.tables import timers
 
 
@@ -28,7 +28,7 @@ class Timers:
         self._connection = connection
 
     def add(self, timer: Timer) -> None:
-        _INSERT.run(self._connection, **columns(timer))
+        _INSERT.run(self._connection, **row_values(timer))
 
     def get(self, key: int) -> Timer | None:
         row = _GET.run(self._connection, timer=key).fetchone()
@@ -37,12 +37,12 @@ class Timers:
     def remove(self, key: int) -> None:
         _REMOVE.run(self._connection, timer=key)
 
-    def put_off(self, key: int, due: int) -> None:
-        _PUT_OFF.run(self._connection, timer=key, later=due)
+    def postpone(self, key: int, due: int) -> None:
+        _POSTPONE.run(self._connection, timer=key, later=due)
 
     def due(self, now: int, limit: int) -> list[Timer]:
         """In the order they are due."""
-        return [Timer(*row) for row in _DUE.run(self._connection, now=now, most=limit)]
+        return [Timer(*row) for row in _DUE.run(self._connection, now=now, limit=limit)]
 
     def of_definition(self, definition_key: int) -> list[Timer]:
         """The timers of its start events."""
@@ -55,9 +55,12 @@ class Timers:
 _INSERT = Statement(insert(timers))
 _GET = Statement(select(timers).where(timers.c.key == bindparam("timer")))
 _REMOVE = Statement(delete(timers).where(timers.c.key == bindparam("timer")))
-_PUT_OFF = Statement(update(timers).where(timers.c.key == bindparam("timer")).values(due=bindparam("later")))
+_POSTPONE = Statement(update(timers).where(timers.c.key == bindparam("timer")).values(due=bindparam("later")))
 _DUE = Statement(
-    select(timers).where(timers.c.due <= bindparam("now")).order_by(timers.c.due, timers.c.key).limit(bindparam("most"))
+    select(timers)
+    .where(timers.c.due <= bindparam("now"))
+    .order_by(timers.c.due, timers.c.key)
+    .limit(bindparam("limit"))
 )
 _STARTS = Statement(
     select(timers).where(timers.c.definition_key == bindparam("definition"), text("instance_key = 0"))

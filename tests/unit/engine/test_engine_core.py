@@ -60,8 +60,8 @@ def test_a_broken_command_fails_alone_and_leaves_nothing(caplog: pytest.LogCaptu
 
     batch = desk.core.apply([lambda execution: execution.store.next_key(), broken, publish])
 
-    assert [type(answer) for answer in batch.answers] == [int, Rejection, int]
-    assert batch.answers[1].reason == "INTERNAL"
+    assert [type(answer) for answer in batch.responses] == [int, Rejection, int]
+    assert batch.responses[1].reason == "INTERNAL"
     assert "ZeroDivisionError" in caplog.text
     assert len({r.position for r in batch.records}) == len(batch.records)
 
@@ -80,23 +80,23 @@ def test_a_process_that_loops_for_ever_is_stopped(monkeypatch: pytest.MonkeyPatc
     assert _rows(desk) == {}
 
 
-def test_a_timer_whose_process_breaks_is_put_off(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_timer_whose_process_breaks_is_postpone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("services.engine.processing.command_processor.MAX_STEPS", 200)
     desk = CoreDesk()
     desk.deploy(diagram(start() + timer("t", "timeDuration", "PT1H") + _ENDLESS, "s>t t>a a>b b>a"))
     desk.create("p")
     desk.clock.turn(hours=2)
 
-    (answer,) = desk.core.apply_due().answers
+    (answer,) = desk.core.apply_due().responses
 
     assert isinstance(answer, Rejection)
     next_due = desk.core.next_due()
     assert next_due is not None
     assert next_due > to_millis(desk.clock.now())
-    assert not desk.core.apply_due().answers
+    assert not desk.core.apply_due().responses
 
 
-def test_a_timer_that_cannot_be_put_off_holds_up_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_timer_that_cannot_be_postponed_holds_up_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("services.engine.processing.command_processor.MAX_STEPS", 200)
     desk = CoreDesk()
     breaks = start() + timer("t", "timeDuration", "PT1H") + _ENDLESS
@@ -110,13 +110,13 @@ def test_a_timer_that_cannot_be_put_off_holds_up_nothing_else(monkeypatch: pytes
         raise sqlite3.OperationalError("database or disk is full")
 
     with monkeypatch.context() as while_full:
-        while_full.setattr(desk.store.timers, "put_off", full)
+        while_full.setattr(desk.store.timers, "postpone", full)
         batch = desk.core.apply_due()
 
-    assert (batch.unwritten, dict(batch.available)) == (1, {"after": 1})
+    assert (batch.write_failures, dict(batch.available_jobs)) == (1, {"after": 1})
     assert len(desk.fetch("after")) == 1
     desk.core.apply_due()
-    assert not desk.core.apply_due().answers
+    assert not desk.core.apply_due().responses
 
 
 def test_records_are_kept_for_a_while_and_then_go() -> None:

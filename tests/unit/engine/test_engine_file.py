@@ -30,7 +30,7 @@ def test_instances_in_a_file_of_the_first_schema_go_on_to_their_end(tmp_path: Pa
         file.executescript(OLDEST.read_text(encoding="utf-8"))
     desk = CoreDesk(tmp_path)
     [incident] = desk.store.incidents.all_open()
-    case = desk.store.instances.look(incident.instance_key)
+    case = desk.store.instances.get(incident.instance_key)
     assert isinstance(case, ProcessInstance)
     assert desk.store.overview.counts() == {case.definition_key: 1}
 
@@ -51,7 +51,7 @@ def test_instances_in_a_file_of_the_first_schema_go_on_to_their_end(tmp_path: Pa
     assert desk.history(case)[-1] == ("case", "COMPLETED")
     found = [r.value["value"] for r in desk.store.records.of_instance(case.key) if r.value.get("name") == "found"]
     assert json.loads(found[-1]) == ["one", "two"]
-    assert desk.store.instances.look(case.key) is None
+    assert desk.store.instances.get(case.key) is None
     desk.store.close()
 
 

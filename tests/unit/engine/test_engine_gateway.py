@@ -133,7 +133,7 @@ async def test_an_instance_that_does_not_complete_has_no_result_in_time(mishap: 
 
         with pytest.raises(grpc.aio.AioRpcError) as error:
             await waiting
-        left = await engine.server.writer.read(lambda store: store.instances.get(job.processInstanceKey))
+        left = await engine.server.writer.read(lambda store: store.instances.get_for_update(job.processInstanceKey))
 
     assert error.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
     assert (left is None) == (mishap == "cancelled")
@@ -149,7 +149,7 @@ async def test_what_breaks_inside_is_internal_and_leaves_nothing_behind(
 
     async with running_engine() as engine:
         with monkeypatch.context() as patch:
-            patch.setattr(messages, "_to_starts", broken)  # after the message was put into the books
+            patch.setattr(messages, "_start_instances", broken)  # after the message was put into the books
             with pytest.raises(grpc.aio.AioRpcError, match="ZeroDivisionError: a bug") as error:
                 await engine.stub.PublishMessage(request)
         await engine.stub.PublishMessage(request)
@@ -247,7 +247,7 @@ async def test_a_deleted_version_goes_on_where_it_runs_and_starts_no_more() -> N
         jobs = await engine.fetch("work")
         for job in jobs:
             await engine.stub.CompleteJob(pb.CompleteJobRequest(jobKey=job.key))
-        left = await engine.server.writer.read(lambda store: store.instances.get(jobs[0].processInstanceKey))
+        left = await engine.server.writer.read(lambda store: store.instances.get_for_update(jobs[0].processInstanceKey))
 
     assert (older.version, again.deployments[0].process.version) == (1, 3)
     assert [job.processDefinitionVersion for job in jobs] == [2, 1]

@@ -119,7 +119,7 @@ def test_a_refusal_of_what_was_only_looked_at_leaves_its_batch_together(caplog: 
         ]
     )
 
-    assert [isinstance(answer, Rejection) for answer in batch.answers] == [True, True, False]
+    assert [isinstance(answer, Rejection) for answer in batch.responses] == [True, True, False]
     assert len(desk.fetch("two")) == 1
     assert caplog.messages == []
 

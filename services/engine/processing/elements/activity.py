@@ -18,23 +18,23 @@ def of_type(prepared: object, kind: type[Wanted]) -> Wanted:
     return prepared
 
 
-class Leaf:
+class FlowNodeProcessor:
     """An element without anything inside; it is left as soon as it was entered."""
 
     def activate(self, execution: Execution, context: ElementContext) -> None:
-        lifecycle.activated(execution, context)
-        lifecycle.complete(execution, context)
+        lifecycle.transition_to_activated(execution, context)
+        lifecycle.schedule_completion(execution, context)
 
     def complete(self, execution: Execution, context: ElementContext) -> None:
-        lifecycle.completed(execution, context)
+        lifecycle.transition_to_completed(execution, context)
 
     def terminate(self, execution: Execution, context: ElementContext) -> None:
         cancel_jobs(execution, context)
         unsubscribe_from_events(execution, context)
         execution.resolve_incidents(context)
-        lifecycle.terminated(execution, context)
+        lifecycle.transition_to_terminated(execution, context)
 
-    def child_completing(self, execution: Execution, context: ElementContext, child: ElementContext) -> None:
+    def before_child_completes(self, execution: Execution, context: ElementContext, child: ElementContext) -> None:
         raise AssertionError(f"{context.element.id} has nothing inside")
 
     def child_completed(self, execution: Execution, context: ElementContext) -> None:
@@ -44,7 +44,7 @@ class Leaf:
         raise AssertionError(f"{context.element.id} has nothing inside")
 
 
-class Activity(Leaf):
+class ActivityProcessor(FlowNodeProcessor):
     """An element with mappings and boundary events. Subclasses say what it does in ``start``.
 
     ``prepare`` raises Trouble before anything is opened; what it returns is handed to ``start``.
@@ -60,11 +60,11 @@ class Activity(Leaf):
         return None
 
     def start(self, execution: Execution, context: ElementContext, prepared: object) -> None:
-        lifecycle.activated(execution, context)
-        lifecycle.complete(execution, context)
+        lifecycle.transition_to_activated(execution, context)
+        lifecycle.schedule_completion(execution, context)
 
     def complete(self, execution: Execution, context: ElementContext) -> None:
         apply_outputs(execution, context)
-        lifecycle.completing_child(execution, context)
+        lifecycle.notify_before_completion(execution, context)
         unsubscribe_from_events(execution, context)
-        lifecycle.completed(execution, context)
+        lifecycle.transition_to_completed(execution, context)

@@ -3,14 +3,14 @@
 from services.engine.errors import ErrorType, Failure
 from services.engine.model.bpmn import Binding, CallTarget, required
 from services.engine.processing import lifecycle
-from services.engine.processing.elements.activity import Activity, of_type
+from services.engine.processing.elements.activity import ActivityProcessor, of_type
 from services.engine.processing.execution import ElementContext, Execution, Terminate
 from services.engine.processing.instance_creation import create_instance
-from services.engine.processing.variables import evaluate_text, visible_document
+from services.engine.processing.variables import evaluate_text, visible_variables
 from services.engine.state.definitions import Definition
 
 
-class CallActivity(Activity):
+class CallActivityProcessor(ActivityProcessor):
     def prepare(self, execution: Execution, context: ElementContext) -> object:
         definition = self._definition(execution, context, required(context.element.called))
         if execution.models.process(definition.key).root.none_start is None:
@@ -23,9 +23,9 @@ class CallActivity(Activity):
 
     def start(self, execution: Execution, context: ElementContext, prepared: object) -> None:
         definition = of_type(prepared, Definition)
-        lifecycle.activated(execution, context)
+        lifecycle.transition_to_activated(execution, context)
         if required(context.element.called).all_parent_variables:
-            variables = visible_document(context.process_instance, context.element_instance)
+            variables = visible_variables(context.process_instance, context.element_instance)
         else:
             variables = dict(context.element_instance.variables) if context.element.inputs else {}
         child = create_instance(
@@ -58,7 +58,7 @@ class CallActivity(Activity):
                 own = definitions.get(context.process_instance.definition_key)
                 found = definitions.deployed_with(identity, own.deployment_key) if own is not None else None
             case Binding.VERSION_TAG:
-                found = definitions.tagged(identity, called.version_tag or "")
+                found = definitions.latest_with_tag(identity, called.version_tag or "")
         if found is None:
             raise Failure(
                 ErrorType.CALLED_ELEMENT,

@@ -2,15 +2,15 @@
 
 from services.engine.model.bpmn import ElementKind, EventKind, required
 from services.engine.processing import lifecycle
-from services.engine.processing.elements.activity import Leaf
+from services.engine.processing.elements.activity import FlowNodeProcessor
 from services.engine.processing.event_subscriptions import subscribe_to_events, unsubscribe_from_events
 from services.engine.processing.execution import ElementContext, Execution
 from services.engine.processing.mappings import apply_inputs, apply_outputs
-from services.engine.processing.variables import set_local
+from services.engine.processing.variables import set_local_variables
 from services.engine.state.instances import Trigger
 
 
-class StartEvent(Leaf):
+class StartEventProcessor(FlowNodeProcessor):
     """The variables of what started it leave it by its output mappings, or all of them.
 
     Those of an event that started the process are kept at its start event as well. What the scope waits for
@@ -19,55 +19,55 @@ class StartEvent(Leaf):
 
     def activate(self, execution: Execution, context: ElementContext) -> None:
         if context.element_instance.trigger is not None and context.scope.kind == ElementKind.PROCESS:
-            _keep_variables(execution, context)
+            _copy_trigger_variables(execution, context)
         super().activate(execution, context)
 
     def complete(self, execution: Execution, context: ElementContext) -> None:
         apply_outputs(execution, context)
         subscribe_to_events(execution, execution.element_context(context.process_instance, context.scope))
-        lifecycle.completed(execution, context)
+        lifecycle.transition_to_completed(execution, context)
 
 
-class CatchEvent(Leaf):
+class CatchEventProcessor(FlowNodeProcessor):
     """Waits for its event, unless an event-based gateway has caught that already. Link events just pass."""
 
     def activate(self, execution: Execution, context: ElementContext) -> None:
         if context.element_instance.trigger is not None:
-            _keep_variables(execution, context)
-            lifecycle.activated(execution, context)
-            lifecycle.complete(execution, context)
+            _copy_trigger_variables(execution, context)
+            lifecycle.transition_to_activated(execution, context)
+            lifecycle.schedule_completion(execution, context)
             return
         if required(context.element.event).kind == EventKind.LINK:
-            lifecycle.activated(execution, context)
-            lifecycle.complete(execution, context)
+            lifecycle.transition_to_activated(execution, context)
+            lifecycle.schedule_completion(execution, context)
             return
         apply_inputs(execution, context)
         subscribe_to_events(execution, context)
-        lifecycle.activated(execution, context)
+        lifecycle.transition_to_activated(execution, context)
 
     def complete(self, execution: Execution, context: ElementContext) -> None:
         apply_outputs(execution, context)
         unsubscribe_from_events(execution, context)
-        lifecycle.completed(execution, context)
+        lifecycle.transition_to_completed(execution, context)
 
 
-class BoundaryEvent(Leaf):
+class BoundaryEventProcessor(FlowNodeProcessor):
     """The event has happened; its variables are local and go on, but those of an error stay local without a mapping."""
 
     def activate(self, execution: Execution, context: ElementContext) -> None:
-        _keep_variables(execution, context)
-        lifecycle.activated(execution, context)
-        lifecycle.complete(execution, context)
+        _copy_trigger_variables(execution, context)
+        lifecycle.transition_to_activated(execution, context)
+        lifecycle.schedule_completion(execution, context)
 
     def complete(self, execution: Execution, context: ElementContext) -> None:
         if context.element_instance.trigger is not None and context.element_instance.trigger.is_error:
             context.element_instance.trigger = Trigger(context.element.id, {})
         apply_outputs(execution, context)
-        lifecycle.completed(execution, context)
+        lifecycle.transition_to_completed(execution, context)
 
 
-def _keep_variables(execution: Execution, context: ElementContext) -> None:
-    set_local(
+def _copy_trigger_variables(execution: Execution, context: ElementContext) -> None:
+    set_local_variables(
         execution,
         context.process_instance,
         context.element_instance,

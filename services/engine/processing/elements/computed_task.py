@@ -3,13 +3,13 @@
 from typing import Any
 
 from services.engine.processing import lifecycle
-from services.engine.processing.elements.job_task import JobTask
+from services.engine.processing.elements.job_task import JobTaskProcessor
 from services.engine.processing.execution import ElementContext, Execution
 from services.engine.processing.mappings import apply_inputs
 from services.engine.state.instances import Trigger
 
 
-class ComputedTask(JobTask):
+class ComputedTaskProcessor(JobTaskProcessor):
     """Where it computes, nothing ever waits for its boundary events, as in Zeebe."""
 
     def activate(self, execution: Execution, context: ElementContext) -> None:
@@ -18,8 +18,8 @@ class ComputedTask(JobTask):
             return
         apply_inputs(execution, context)
         context.element_instance.trigger = Trigger(context.element.id, self.result(execution, context))
-        lifecycle.activated(execution, context)
-        lifecycle.complete(execution, context)
+        lifecycle.transition_to_activated(execution, context)
+        lifecycle.schedule_completion(execution, context)
 
     def result(self, execution: Execution, context: ElementContext) -> dict[str, Any]:
         """The variable that takes the result, with its value; raises Trouble."""

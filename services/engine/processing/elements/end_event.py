@@ -3,15 +3,15 @@
 from services.engine.errors import ErrorType, Failure
 from services.engine.model.bpmn import EventKind, required
 from services.engine.processing import lifecycle
-from services.engine.processing.elements.throw_event import ThrowEvent
-from services.engine.processing.event_publication import CaughtEvent, find_catch_event
-from services.engine.processing.event_triggers import trigger
+from services.engine.processing.elements.throw_event import ThrowEventProcessor
+from services.engine.processing.event_publication import CatchEventMatch, find_catch_event
+from services.engine.processing.event_triggers import trigger_event
 from services.engine.processing.execution import ElementContext, Execution
 from services.engine.processing.variables import evaluate_text
 from services.engine.state.instances import Trigger
 
 
-class EndEvent(ThrowEvent):
+class EndEventProcessor(ThrowEventProcessor):
     """An error end is terminated by what catches it; a terminate end ends all around it, without mappings."""
 
     def prepare(self, execution: Execution, context: ElementContext) -> object:
@@ -30,11 +30,11 @@ class EndEvent(ThrowEvent):
         return catch
 
     def start(self, execution: Execution, context: ElementContext, prepared: object) -> None:
-        if not isinstance(prepared, CaughtEvent):
+        if not isinstance(prepared, CatchEventMatch):
             super().start(execution, context, prepared)
             return
-        lifecycle.activated(execution, context)
-        trigger(execution, prepared.host, Trigger(prepared.catching.id, {}, is_error=True))
+        lifecycle.transition_to_activated(execution, context)
+        trigger_event(execution, prepared.host, Trigger(prepared.catching.id, {}, is_error=True))
 
     def complete(self, execution: Execution, context: ElementContext) -> None:
         if required(context.element.event).kind != EventKind.TERMINATE:
@@ -43,5 +43,5 @@ class EndEvent(ThrowEvent):
         scope = execution.element_context(context.process_instance, context.scope)
         scope.element_instance.ended = True
         scope.element_instance.tokens.clear()
-        lifecycle.completed(execution, context)
+        lifecycle.transition_to_completed(execution, context)
         lifecycle.terminate_children(execution, scope)

@@ -2,16 +2,16 @@
 
 from services.engine.model.bpmn import required
 from services.engine.processing import lifecycle
-from services.engine.processing.elements.activity import Leaf
+from services.engine.processing.elements.activity import FlowNodeProcessor
 from services.engine.processing.event_subscriptions import subscribe_to_events, unsubscribe_from_events
 from services.engine.processing.execution import ElementContext, Execution
 
 
-class EventBasedGateway(Leaf):
+class EventBasedGatewayProcessor(FlowNodeProcessor):
     def activate(self, execution: Execution, context: ElementContext) -> None:
         subscribe_to_events(execution, context)
-        lifecycle.activated(execution, context)
+        lifecycle.transition_to_activated(execution, context)
 
     def complete(self, execution: Execution, context: ElementContext) -> None:
         unsubscribe_from_events(execution, context)
-        lifecycle.completed(execution, context, (), event=required(context.element_instance.trigger))
+        lifecycle.transition_to_completed(execution, context, (), event=required(context.element_instance.trigger))

@@ -7,13 +7,13 @@ from services.engine.feel import from_json, to_json
 from services.engine.model.bpmn import LoopCharacteristics, required
 from services.engine.model.expression import type_name
 from services.engine.processing import lifecycle
-from services.engine.processing.elements.process import Scope
+from services.engine.processing.elements.process import ContainerProcessor
 from services.engine.processing.event_subscriptions import subscribe_to_events, unsubscribe_from_events
 from services.engine.processing.execution import ElementContext, Execution
-from services.engine.processing.variables import Visible, evaluate, merge, set_local
+from services.engine.processing.variables import VariableScope, evaluate, merge_variables, set_local_variables
 
 
-class MultiInstanceBody(Scope):
+class MultiInstanceBodyProcessor(ContainerProcessor):
     """The boundary events sit here, the mappings on the inner instances."""
 
     def activate(self, execution: Execution, context: ElementContext) -> None:
@@ -22,39 +22,41 @@ class MultiInstanceBody(Scope):
         subscribe_to_events(execution, context)
         context.element_instance.memo = {"completed": 0, "terminated": 0, "entered": 0}
         if loop.output_collection is not None:
-            set_local(
+            set_local_variables(
                 execution,
                 context.process_instance,
                 context.element_instance,
                 {loop.output_collection: [None] * len(items)},
             )
             items = _items(execution, context, loop)  # where both have one name, as in Zeebe, only nulls are left
-        lifecycle.activated(execution, context)
+        lifecycle.transition_to_activated(execution, context)
         if not items:
-            lifecycle.complete(execution, context)
+            lifecycle.schedule_completion(execution, context)
         for item in items[:1] if loop.sequential else items:
             self._enter(execution, context, loop, item)
 
     def complete(self, execution: Execution, context: ElementContext) -> None:
         collection = _loop(context).output_collection
         if collection is not None:
-            merge(
+            merge_variables(
                 execution,
                 context.process_instance,
                 context.scope,
                 {collection: context.element_instance.variables.get(collection)},
             )
         unsubscribe_from_events(execution, context)
-        lifecycle.completed(execution, context)
+        lifecycle.transition_to_completed(execution, context)
 
-    def child_completing(self, execution: Execution, context: ElementContext, child: ElementContext) -> None:
+    def before_child_completes(self, execution: Execution, context: ElementContext, child: ElementContext) -> None:
         loop, counts = _loop(context), _counts(context)
         if loop.output_collection is not None and loop.output_element is not None:
             value = evaluate(execution, child, loop.output_element)
-            results = _with_output(
+            results = _with_output_element(
                 context, loop.output_collection, required(child.element_instance.memo)["index"], value
             )
-            set_local(execution, context.process_instance, context.element_instance, {loop.output_collection: results})
+            set_local_variables(
+                execution, context.process_instance, context.element_instance, {loop.output_collection: results}
+            )
         done = loop.condition is not None and self._is_satisfied(execution, context, child, loop)
         if loop.sequential:
             # here already, because a collection that is none any more is told while the child can still be resumed
@@ -68,11 +70,11 @@ class MultiInstanceBody(Scope):
         loop, following = _loop(context), _counts(context).pop("next", [])
         if context.element_instance.ended:
             if lifecycle.terminate_children(execution, context):
-                lifecycle.complete(execution, context)
+                lifecycle.schedule_completion(execution, context)
         elif following:
             self._enter(execution, context, loop, following[0])
-        elif lifecycle.is_over(context.element_instance):
-            lifecycle.complete(execution, context)
+        elif lifecycle.is_scope_empty(context.element_instance):
+            lifecycle.schedule_completion(execution, context)
 
     def child_terminated(self, execution: Execution, context: ElementContext) -> None:
         _counts(context)["terminated"] += 1
@@ -86,7 +88,7 @@ class MultiInstanceBody(Scope):
             local = {loop.output_variable: None, **local}
         if loop.item is not None:
             local[loop.item] = to_json(from_json(item))
-        lifecycle.enter(
+        lifecycle.enter_element(
             execution,
             context.process_instance,
             context.element_instance,
@@ -124,7 +126,7 @@ def _counts(context: ElementContext) -> dict[str, Any]:
     return required(context.element_instance.memo)
 
 
-def _with_output(context: ElementContext, collection: str, place: int, value: Any) -> list[Any]:
+def _with_output_element(context: ElementContext, collection: str, place: int, value: Any) -> list[Any]:
     """The output collection with the value at its place, counted from 1; raises Trouble."""
     found = context.element_instance.variables.get(collection)
     if not isinstance(found, list) or place > len(found):
@@ -143,7 +145,7 @@ def _items(execution: Execution, context: ElementContext, loop: LoopCharacterist
     value = (
         evaluate(execution, context, loop.collection)
         if variable is None
-        else Visible(context.process_instance, context.element_instance).get(variable)
+        else VariableScope(context.process_instance, context.element_instance).get(variable)
     )
     if not isinstance(value, list):
         text = loop.collection.text.removeprefix("=")

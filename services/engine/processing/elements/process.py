@@ -2,15 +2,15 @@
 
 from services.engine.model.bpmn import required
 from services.engine.processing import lifecycle
-from services.engine.processing.elements.activity import Activity
+from services.engine.processing.elements.activity import ActivityProcessor
 from services.engine.processing.event_subscriptions import subscribe_to_events, unsubscribe_from_events
 from services.engine.processing.event_triggers import enter_pending
 from services.engine.processing.execution import ElementContext, Execution
 from services.engine.processing.mappings import apply_inputs
-from services.engine.processing.modification import Activation, place
+from services.engine.processing.modification import Activation, activation_step
 
 
-class Scope(Activity):
+class ContainerProcessor(ActivityProcessor):
     """Done when nothing runs inside; ended by ending all inside first.
 
     What it waits for is opened when its start event completes, so that the start event's variables count.
@@ -21,37 +21,39 @@ class Scope(Activity):
         self.start(execution, context, None)
 
     def start(self, execution: Execution, context: ElementContext, prepared: object) -> None:
-        lifecycle.activated(execution, context)
+        lifecycle.transition_to_activated(execution, context)
         if context.element.none_start is not None:
-            lifecycle.enter(execution, context.process_instance, context.element_instance, context.element.none_start)
+            lifecycle.enter_element(
+                execution, context.process_instance, context.element_instance, context.element.none_start
+            )
 
     def terminate(self, execution: Execution, context: ElementContext) -> None:
         unsubscribe_from_events(execution, context)
         if lifecycle.terminate_children(execution, context):
-            self._gone(execution, context)
+            self._terminated(execution, context)
 
     def child_completed(self, execution: Execution, context: ElementContext) -> None:
-        if lifecycle.is_over(context.element_instance):
-            lifecycle.complete(execution, context)
+        if lifecycle.is_scope_empty(context.element_instance):
+            lifecycle.schedule_completion(execution, context)
 
     def child_terminated(self, execution: Execution, context: ElementContext) -> None:
         if context.element_instance.children:
             return
         if context.element_instance.state == "TERMINATING":
-            self._gone(execution, context)
-        elif not enter_pending(execution, context) and lifecycle.is_over(context.element_instance):
-            lifecycle.complete(execution, context)
+            self._terminated(execution, context)
+        elif not enter_pending(execution, context) and lifecycle.is_scope_empty(context.element_instance):
+            lifecycle.schedule_completion(execution, context)
 
-    def _gone(self, execution: Execution, context: ElementContext) -> None:
+    def _terminated(self, execution: Execution, context: ElementContext) -> None:
         execution.resolve_incidents(context)
-        lifecycle.terminated(execution, context)
+        lifecycle.transition_to_terminated(execution, context)
 
 
-class Subprocess(Scope):
+class SubprocessProcessor(ContainerProcessor):
     """An embedded subprocess."""
 
 
-class ProcessScope(Scope):
+class ProcessProcessor(ContainerProcessor):
     """A process instance. An event that started it enters at its own start event instead of the plain one."""
 
     def activate(self, execution: Execution, context: ElementContext) -> None:
@@ -63,28 +65,28 @@ class ProcessScope(Scope):
         if started_by is None:
             self.start(execution, context, None)
             return
-        lifecycle.activated(execution, context)
-        lifecycle.enter(
+        lifecycle.transition_to_activated(execution, context)
+        lifecycle.enter_element(
             execution, context.process_instance, context.element_instance, started_by.element_id, trigger=started_by
         )
 
     def complete(self, execution: Execution, context: ElementContext) -> None:
         unsubscribe_from_events(execution, context)
-        lifecycle.completed(execution, context)
+        lifecycle.transition_to_completed(execution, context)
 
     def _start_at(self, execution: Execution, context: ElementContext, element_ids: list[str]) -> None:
         subscribe_to_events(execution, context)
         context.element_instance.memo = None
-        lifecycle.activated(execution, context)
-        execution.steps.extend([place(execution, context, Activation(identity)) for identity in element_ids])
+        lifecycle.transition_to_activated(execution, context)
+        execution.steps.extend([activation_step(execution, context, Activation(identity)) for identity in element_ids])
 
 
-class EventSubprocess(Scope):
+class EventSubprocessProcessor(ContainerProcessor):
     """Begins at its start event, which gets the variables of what triggered it."""
 
     def start(self, execution: Execution, context: ElementContext, prepared: object) -> None:
-        lifecycle.activated(execution, context)
+        lifecycle.transition_to_activated(execution, context)
         trigger, context.element_instance.trigger = required(context.element_instance.trigger), None
-        lifecycle.enter(
+        lifecycle.enter_element(
             execution, context.process_instance, context.element_instance, trigger.element_id, trigger=trigger
         )

@@ -2,8 +2,8 @@
 
 from services.engine.model.bpmn import EventKind, required
 from services.engine.processing import lifecycle
-from services.engine.processing.compensation import compensate
-from services.engine.processing.elements.job_task import JobTask
+from services.engine.processing.compensation import trigger_compensation
+from services.engine.processing.elements.job_task import JobTaskProcessor
 from services.engine.processing.event_publication import throw_escalation
 from services.engine.processing.execution import BroadcastSignal, ElementContext, Execution
 from services.engine.processing.jobs import JobSpec
@@ -11,7 +11,7 @@ from services.engine.processing.mappings import apply_inputs, apply_outputs
 from services.engine.processing.variables import evaluate_text
 
 
-class ThrowEvent(JobTask):
+class ThrowEventProcessor(JobTaskProcessor):
     """Only what sends a message or a signal has input mappings."""
 
     def activate(self, execution: Execution, context: ElementContext) -> None:
@@ -34,22 +34,22 @@ class ThrowEvent(JobTask):
         if isinstance(prepared, JobSpec):
             super().start(execution, context, prepared)
             return
-        lifecycle.activated(execution, context)
+        lifecycle.transition_to_activated(execution, context)
         kind = required(context.element.event).kind
         if kind == EventKind.ESCALATION and throw_escalation(execution, context, str(prepared)):
             return  # it is interrupted itself
-        if kind == EventKind.COMPENSATION and compensate(execution, context):
+        if kind == EventKind.COMPENSATION and trigger_compensation(execution, context):
             return  # it waits for what undoes
         if kind == EventKind.SIGNAL:
             execution.steps.append(BroadcastSignal(str(prepared), dict(context.element_instance.variables)))
-        lifecycle.complete(execution, context)
+        lifecycle.schedule_completion(execution, context)
 
     def complete(self, execution: Execution, context: ElementContext) -> None:
         if required(context.element.event).kind != EventKind.LINK:
             super().complete(execution, context)
             return
         apply_outputs(execution, context)
-        lifecycle.enter(
+        lifecycle.enter_element(
             execution, context.process_instance, context.scope, context.process.links[context.element.id][0]
         )
-        lifecycle.completed(execution, context)
+        lifecycle.transition_to_completed(execution, context)
