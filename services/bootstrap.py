@@ -80,7 +80,7 @@ async def engine_of(
             f"could not start the engine | {settings.gateway_address} | {cause} | stop that process, "
             f"or set {variable('engine_port')} to a free port"
         ) from error
-    house.on_turn.append(server.clock_turned)
+    house.on_turn.append(server.on_clock_changed)
     house.engine = server.inspector
     if health is not None:
         health.figures.append(server.metrics.exposition)

@@ -62,7 +62,9 @@ def _create(execution: Execution) -> ProcessInstance:
 
 
 def _fetch(execution: Execution) -> list[jobs.ActivatedJob]:
-    return jobs.activate_jobs(execution, _NAME, worker="bench", timeout=_JOB_MS, most=1, names=[], budget=_BUDGET)
+    return jobs.activate_jobs(
+        execution, _NAME, worker="bench", timeout=_JOB_MS, max_jobs=1, fetch_variables=[], max_bytes=_BUDGET
+    )
 
 
 def _repeat(file: Path, pattern: Sequence[Record], times: int) -> None:

@@ -1,18 +1,18 @@
-"""Variables as clients send them: one JSON object as text."""
+"""Parse the variables that clients send: one JSON object as text."""
 
 import json
 from typing import Any, NoReturn
 
 from services.engine.errors import Rejection, RejectionType
 
-_MAX_DEPTH = 200  # FEEL and the JSON writer recurse; Zeebe's own reader stops at 1000
+_MAX_DEPTH = 200  # FEEL and the JSON writer recurse; Zeebe's parser stops at 1000
 
 
 def parse_document(text: str) -> dict[str, Any]:
-    """The variables in ``text``; empty text and null mean none.
+    """Parse a JSON object of variables; empty text and null mean none.
 
-    Raises Rejection (INVALID_ARGUMENT) for what is no JSON object, and for JSON that could not be written again:
-    NaN, infinite numbers, half a surrogate pair, nesting without end.
+    Raises Rejection (INVALID_ARGUMENT) if the text is not a JSON object, or could not be serialized again: NaN,
+    infinite numbers, half a surrogate pair, too deep nesting.
     """
     if not text:
         return {}

@@ -1,10 +1,10 @@
-"""What the engine refuses, and the troubles that become incidents."""
+"""Rejections of commands, failures that become incidents, and unusable data files."""
 
 from enum import StrEnum
 
 
 class RejectionType(StrEnum):
-    """Why a command is refused; named as the gRPC status that the gateway answers with."""
+    """Why a command is rejected; the value is the gRPC status of the response."""
 
     NOT_FOUND = "NOT_FOUND"
     ALREADY_EXISTS = "ALREADY_EXISTS"
@@ -16,7 +16,7 @@ class RejectionType(StrEnum):
 
 
 class Rejection(Exception):
-    """A command the engine refuses; nothing of it was done. The message is the sentence the client reads."""
+    """A rejected command, which changed nothing; the client reads the message."""
 
     def __init__(self, reason: RejectionType, text: str) -> None:
         super().__init__(text)
@@ -24,7 +24,7 @@ class Rejection(Exception):
 
 
 class InvalidModel(Exception):
-    """A file that cannot be deployed; each problem is a sentence that names the element id."""
+    """A file that cannot be deployed; each problem names the element id."""
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__("\n".join(problems))
@@ -32,7 +32,7 @@ class InvalidModel(Exception):
 
 
 class ErrorType(StrEnum):
-    """The kinds of incident, as Zeebe names them."""
+    """The error types of incidents, as Zeebe names them."""
 
     IO_MAPPING = "IO_MAPPING_ERROR"
     EXTRACT_VALUE = "EXTRACT_VALUE_ERROR"
@@ -46,7 +46,10 @@ class ErrorType(StrEnum):
 
 
 class Failure(Exception):
-    """A step that cannot be taken; it becomes an incident at the element and is tried again when that is resolved."""
+    """A step that fails; it becomes an incident of the element.
+
+    The step is repeated when the incident is resolved.
+    """
 
     def __init__(self, error_type: ErrorType, text: str) -> None:
         super().__init__(text)
@@ -54,7 +57,7 @@ class Failure(Exception):
 
 
 class DataFileError(Exception):
-    """The engine's file cannot be used; the message is what is the matter and, behind a semicolon, what to do."""
+    """The engine's file cannot be used; the message is "cause; what to do"."""
 
 
 class DataDirectoryInUse(DataFileError):
@@ -62,4 +65,4 @@ class DataDirectoryInUse(DataFileError):
 
 
 class UnusableDataFile(DataFileError):
-    """The engine's file is damaged, or a newer version wrote it. It is left as it is."""
+    """The engine's file is damaged or written by a newer version."""

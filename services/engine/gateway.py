@@ -1,4 +1,4 @@
-"""Zeebe's gateway protocol over gRPC: translates, validates and answers."""
+"""Serve Zeebe's gateway protocol over gRPC."""
 
 import asyncio
 import json
@@ -33,14 +33,14 @@ from services.engine.writer import Writer
 SERVICE = "gateway_protocol.Gateway"
 _OPTIONS = (
     ("grpc.so_reuseport", 0),
-    # Clients of Zeebe ping every 45 s while a call is open, and its gateway bears one in 30 s.
+    # Clients of Zeebe ping every 45 s while a call is open, and its gateway accepts one in 30 s.
     ("grpc.http2.min_recv_ping_interval_without_data_ms", 30_000),
 )
-_RESULT_SECONDS = 15.0  # as long as Zeebe's gateway waits where the client names nothing
+_RESULT_SECONDS = 15.0  # the default of Zeebe's gateway
 
 
 class Gateway(rpc.GatewayServicer):
-    """One method for each RPC; what a command does is in ``processing``."""
+    """One method for each RPC; the commands are in ``processing``."""
 
     def __init__(self, writer: Writer, address: Callable[[], str]) -> None:
         self._writer = writer
@@ -140,10 +140,10 @@ class Gateway(rpc.GatewayServicer):
     async def ActivateJobs(  # type: ignore[override]  # grpc.aio also takes a coroutine that writes
         self, request: pb.ActivateJobsRequest, context: Context
     ) -> None:
-        wanted = ActivationRequest(
+        activation = ActivationRequest(
             request.type, request.worker, request.timeout, request.maxJobsToActivate, list(request.fetchVariable)
         )
-        await poll_jobs(self._writer, wanted, request.requestTimeout, context.write)
+        await poll_jobs(self._writer, activation, request.requestTimeout, context.write)
 
     @rpc_handler("ACTIVATE")
     async def StreamActivatedJobs(  # type: ignore[override]  # as above
@@ -242,14 +242,14 @@ class Gateway(rpc.GatewayServicer):
     @rpc_handler("CREATE")
     async def DeployProcess(self, request: pb.DeployProcessRequest, context: Context) -> pb.DeployProcessResponse:
         resources = [deployments.Resource(p.name, p.definition) for p in request.processes]
-        answer = deployment_response(
+        response = deployment_response(
             await self._writer.submit(lambda execution: deployments.deploy(execution, resources))
         )
-        return pb.DeployProcessResponse(key=answer.key, processes=[d.process for d in answer.deployments])
+        return pb.DeployProcessResponse(key=response.key, processes=[d.process for d in response.deployments])
 
 
 def _create_command(request: pb.CreateProcessInstanceRequest, awaited: list[str] | None) -> Command:
-    """Raises Rejection."""
+    """Build the command of a creation; raises Rejection for invalid variables."""
     start_at = [instruction.elementId for instruction in request.startInstructions]
     variables = parse_document(request.variables)
 
@@ -263,15 +263,18 @@ def _create_command(request: pb.CreateProcessInstanceRequest, awaited: list[str]
 
 
 async def start_gateway(writer: Writer, address: str) -> tuple[grpc.aio.Server, str]:
-    """Serve on ``address``; returns the server and the bound address. Raises RuntimeError where the port is taken."""
+    """Serve on ``address``; return the server and the bound address.
+
+    Raises RuntimeError if the port is in use.
+    """
     server = grpc.aio.server(options=_OPTIONS)
     host = address.rpartition(":")[0]
     port = server.add_insecure_port(address)
     bound = f"{host}:{port}"
     rpc.add_GatewayServicer_to_server(Gateway(writer, lambda: bound), server)
-    checks = health.aio.HealthServicer()
+    health_servicer = health.aio.HealthServicer()
     for service in ("", SERVICE):
-        await checks.set(service, health_pb2.HealthCheckResponse.SERVING)
-    health_pb2_grpc.add_HealthServicer_to_server(checks, server)
+        await health_servicer.set(service, health_pb2.HealthCheckResponse.SERVING)
+    health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
     await server.start()
     return server, bound

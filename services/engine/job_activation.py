@@ -1,4 +1,4 @@
-"""How workers get jobs: a long poll, or a stream that stays open."""
+"""Deliver jobs to workers by long poll or by stream."""
 
 import asyncio
 import json
@@ -16,7 +16,7 @@ from services.engine.rejections import DEFAULT_TENANT
 from services.engine.writer import Writer
 
 _DEFAULT_WAIT_SECONDS = 10.0
-_MAX_RESPONSE_BYTES = 3 * 1024 * 1024  # of jobs in one answer: gRPC takes 4 MiB by default
+_MAX_RESPONSE_BYTES = 3 * 1024 * 1024  # gRPC messages are limited to 4 MiB by default
 _STREAM_BATCH = 32
 _log = logging.getLogger(__name__)
 
@@ -25,28 +25,31 @@ Send = Callable[[Any], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class ActivationRequest:
-    """What a worker asks for; ``timeout`` in ms, ``names`` empty = all variables."""
+    """A worker's request; ``timeout`` in ms, no ``fetch_variables`` means all."""
 
     type: str
     worker: str
     timeout: int
-    most: int
-    names: list[str]
+    max_jobs: int
+    fetch_variables: list[str]
 
-    def check(self, wish: str) -> None:
-        """Raises Rejection (INVALID_ARGUMENT); its sentence names the ``wish``."""
-        for what, value in (("max jobs to activate", self.most), ("timeout", self.timeout)):
+    def check(self, command: str) -> None:
+        """Raise Rejection (INVALID_ARGUMENT) for unusable values; the text names ``command``."""
+        for what, value in (("max jobs to activate", self.max_jobs), ("timeout", self.timeout)):
             if value < 1:
-                text = f"Expected to {wish} with {what} to be greater than zero, but it was '{value}'"
+                text = f"Expected to {command} with {what} to be greater than zero, but it was '{value}'"
                 raise Rejection(RejectionType.INVALID_ARGUMENT, text)
         if not self.type.strip():
             raise Rejection(
-                RejectionType.INVALID_ARGUMENT, f"Expected to {wish} with type to be present, but it was blank"
+                RejectionType.INVALID_ARGUMENT, f"Expected to {command} with type to be present, but it was blank"
             )
 
 
 async def poll_jobs(writer: Writer, request: ActivationRequest, wait_ms: int, send: Send) -> None:
-    """Send what there is; else wait for jobs: ``wait_ms`` 0 = ten seconds, negative = not at all."""
+    """Send activatable jobs, or wait for some.
+
+    ``wait_ms`` 0 means ten seconds, a negative value no waiting.
+    """
     request.check("activate job batch")
     seconds = _DEFAULT_WAIT_SECONDS if wait_ms == 0 else wait_ms / 1000
     deadline = asyncio.get_running_loop().time() + seconds
@@ -54,46 +57,46 @@ async def poll_jobs(writer: Writer, request: ActivationRequest, wait_ms: int, se
     try:
         while True:
             available.clear()
-            found = await _activate(writer, request, request.most)
-            if found:
+            activated = await _activate(writer, request, request.max_jobs)
+            if activated:
                 writer.pause_notifications(request.type, available)
-                with _yield_unsent(writer, found) as jobs:
+                with _yield_unsent(writer, activated) as jobs:
                     await send(pb.ActivateJobsResponse(jobs=jobs))
                     jobs.clear()
                 return
-            left = deadline - asyncio.get_running_loop().time()
-            if left <= 0 or writer.stopping:
+            remaining = deadline - asyncio.get_running_loop().time()
+            if remaining <= 0 or writer.stopping:
                 return
             with suppress(TimeoutError):
-                async with asyncio.timeout(left):
+                async with asyncio.timeout(remaining):
                     await available.wait()
     finally:
         writer.unsubscribe_from_jobs(request.type, available)
 
 
 async def stream_jobs(writer: Writer, request: ActivationRequest, send: Send) -> None:
-    """Send jobs as they come, until the client goes; several streams of a type take turns.
+    """Send jobs until the client disconnects; streams of one type alternate.
 
-    What is there already comes first, where Zeebe leaves it to those who poll.
+    Unlike Zeebe's, a stream also delivers jobs that were activatable before it opened.
     """
     request.check("stream activated jobs")
     available = writer.subscribe_to_jobs(request.type)
     try:
         while not writer.stopping:
             available.clear()
-            most = 1 if writer.has_competing_subscribers(request.type) else request.most
-            found = await _activate(writer, request, most)
-            if not found:
+            max_jobs = 1 if writer.has_competing_subscribers(request.type) else request.max_jobs
+            activated = await _activate(writer, request, max_jobs)
+            if not activated:
                 if not writer.stopping:
                     await available.wait()
                 continue
-            with _yield_unsent(writer, found) as jobs:
+            with _yield_unsent(writer, activated) as jobs:
                 writer.pause_notifications(request.type, available)
                 while jobs:
                     await send(jobs[0])
                     del jobs[0]
             writer.unsubscribe_from_jobs(request.type, available)
-            available = writer.subscribe_to_jobs(request.type)  # behind the others
+            available = writer.subscribe_to_jobs(request.type)  # last in line again
     finally:
         writer.unsubscribe_from_jobs(request.type, available)
 
@@ -104,7 +107,7 @@ def stream_request(request: pb.StreamActivatedJobsRequest) -> ActivationRequest:
 
 @contextmanager
 def _yield_unsent(writer: Writer, jobs: list[pb.ActivatedJob]) -> Iterator[list[pb.ActivatedJob]]:
-    """Those still in the list at the end did not reach their worker, and others may have them at once."""
+    """Yield the jobs that are still in the list at the end: they were not sent."""
     try:
         yield jobs
     finally:
@@ -116,16 +119,16 @@ def _yield_jobs(writer: Writer, keys: list[int]) -> None:
         writer.enqueue(lambda execution: yield_jobs(execution, keys))
 
 
-async def _activate(writer: Writer, request: ActivationRequest, most: int) -> list[pb.ActivatedJob]:
+async def _activate(writer: Writer, request: ActivationRequest, max_jobs: int) -> list[pb.ActivatedJob]:
     activation: asyncio.Future[list[ActivatedJob]] = writer.enqueue(
         lambda execution: activate_jobs(
             execution,
             request.type,
             worker=request.worker,
             timeout=request.timeout,
-            most=most,
-            names=request.names,
-            budget=_MAX_RESPONSE_BYTES,
+            max_jobs=max_jobs,
+            fetch_variables=request.fetch_variables,
+            max_bytes=_MAX_RESPONSE_BYTES,
         )
     )
     try:
@@ -139,12 +142,15 @@ async def _activate(writer: Writer, request: ActivationRequest, most: int) -> li
 
 
 def _messages(activated: list[ActivatedJob]) -> Iterator[pb.ActivatedJob]:
-    """One that no message can hold is logged and left out until it times out; it holds up no other."""
-    for one in activated:
+    """Convert jobs to messages; log and skip one that cannot be converted.
+
+    A skipped job times out, and does not block the others.
+    """
+    for activated_job in activated:
         try:
-            yield _message(one)
+            yield _message(activated_job)
         except ValueError:
-            _log.exception("the job %d cannot be put into a message", one.job.key)
+            _log.exception("job %d cannot be encoded as a message", activated_job.job.key)
 
 
 def _message(activated: ActivatedJob) -> pb.ActivatedJob:

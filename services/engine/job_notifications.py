@@ -1,50 +1,53 @@
-"""Who waits for jobs: for each job that may be fetched one of them is woken, the one that has waited longest first."""
+"""Notify job subscribers: one for each activatable job, the longest waiting first."""
 
 import asyncio
 
 
 class JobNotifications:
-    """Used on the event loop alone. Who waits looks first, so a job that nobody was woken for is never left behind."""
+    """Used on the event loop only.
+
+    Subscribers try to activate jobs before they wait, so a job without a notification is not lost.
+    """
 
     def __init__(self) -> None:
-        self._by_type: dict[str, dict[asyncio.Event, bool]] = {}  # whether it may be woken
+        self._by_type: dict[str, dict[asyncio.Event, bool]] = {}  # the value says whether it may be notified
 
     def subscribe(self, job_type: str) -> asyncio.Event:
-        """An event that is set when a job of the type may be fetched; give it back with ``leave``."""
+        """Return an event that is set when a job is activatable; see ``unsubscribe``."""
         event = asyncio.Event()
         self._by_type.setdefault(job_type, {})[event] = True
         return event
 
     def unsubscribe(self, job_type: str, event: asyncio.Event) -> None:
-        """Wait no more; whoever leaves without a job wakes the next, for it may have been woken for one."""
-        waiters = self._by_type[job_type]
-        free = waiters.pop(event)
-        if not waiters:
+        """Remove a subscriber; one without a job passes its notification on."""
+        subscribers = self._by_type[job_type]
+        notifiable = subscribers.pop(event)
+        if not subscribers:
             del self._by_type[job_type]
-        elif free:
+        elif notifiable:
             self.notify(job_type)
 
     def pause(self, job_type: str, event: asyncio.Event) -> None:
-        """It has jobs now, and is woken no more; what it was woken for meanwhile is for the next."""
+        """Stop notifying a subscriber that has jobs; pass its notification on."""
         self._by_type[job_type][event] = False
         if event.is_set():
             event.clear()
             self.notify(job_type)
 
     def count(self, job_type: str) -> int:
-        """How many watch, woken or not."""
+        """Count the subscribers, paused ones included."""
         return len(self._by_type.get(job_type, ()))
 
-    def notify(self, job_type: str, number: int = 1) -> None:
-        """Wake as many as there are jobs."""
-        for event, free in self._by_type.get(job_type, {}).items():
-            if number == 0:
+    def notify(self, job_type: str, count: int = 1) -> None:
+        """Notify as many subscribers as there are jobs."""
+        for event, notifiable in self._by_type.get(job_type, {}).items():
+            if count == 0:
                 return
-            if free and not event.is_set():
+            if notifiable and not event.is_set():
                 event.set()
-                number -= 1
+                count -= 1
 
     def notify_all(self) -> None:
-        for waiters in self._by_type.values():
-            for event in waiters:
+        for subscribers in self._by_type.values():
+            for event in subscribers:
                 event.set()

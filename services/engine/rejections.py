@@ -1,4 +1,4 @@
-"""What a client reads when its call is refused: the gRPC status and a sentence, in the form of Zeebe's gateway."""
+"""Turn rejections into gRPC errors with the texts of Zeebe's gateway."""
 
 import logging
 from collections.abc import Awaitable, Callable, Iterable
@@ -22,16 +22,16 @@ def rpc_handler(
 ) -> Callable[
     [Callable[[Any, Request, Context], Awaitable[Response]]], Callable[[Any, Request, Context], Awaitable[Response]]
 ]:
-    """Answer a Rejection with its status, and what nobody expected with INTERNAL.
+    """Respond to a Rejection with its status, to other errors with INTERNAL.
 
-    ``intent`` is what Zeebe calls the command; its sentences begin with it.
+    ``intent`` is Zeebe's name of the command, which its error texts begin with.
     """
 
-    def of(
+    def decorate(
         method: Callable[[Any, Request, Context], Awaitable[Response]],
     ) -> Callable[[Any, Request, Context], Awaitable[Response]]:
         @wraps(method)
-        async def answer(self: Any, request: Request, context: Context) -> Response:
+        async def handle(self: Any, request: Request, context: Context) -> Response:
             try:
                 _check_tenants(method.__name__, request)
                 return await method(self, request, context)
@@ -40,20 +40,20 @@ def rpc_handler(
                 await context.abort(grpc.StatusCode[rejection.reason.value], text)
                 raise
             except grpc.aio.BaseError:
-                raise  # an answer already, or the connection is gone
+                raise  # already a response, or the connection is closed
             except Exception as error:
-                _log.exception("the engine could not answer %s", method.__name__)
+                _log.exception("the engine could not handle %s", method.__name__)
                 text = f"The engine could not answer {method.__name__}: {type(error).__name__}: {error}"
                 await context.abort(grpc.StatusCode.INTERNAL, text)
                 raise
 
-        return answer
+        return handle
 
-    return of
+    return decorate
 
 
 def _check_tenants(method: str, request: Any) -> None:
-    """Raises Rejection: multi-tenancy is off, as it is in Zeebe unless somebody turns it on."""
+    """Raise Rejection for a tenant: multi-tenancy is off, as by default in Zeebe."""
     names: Iterable[str] = getattr(request, "tenantIds", None) or [getattr(_inner_request(request), "tenantId", "")]
     for name in names:
         if name.strip() not in ("", DEFAULT_TENANT):
@@ -65,5 +65,5 @@ def _check_tenants(method: str, request: Any) -> None:
 
 
 def _inner_request(request: Any) -> Any:
-    """A creation with result holds the creation."""
+    """Return the creation inside a creation with result."""
     return getattr(request, "request", request)

@@ -1,4 +1,4 @@
-"""The engine as a server: the writer, the gateway in front of it and, for tests, a clock that can be turned."""
+"""Assemble writer, gateway, management port and inspection to one server."""
 
 import logging
 from collections.abc import Iterable
@@ -33,10 +33,12 @@ class EngineServer:
         controlled_clock: bool = False,
         retention: timedelta = DEFAULT_RETENTION,
     ) -> None:
-        """``data`` None keeps all in memory; port 0 takes a free one; ``records`` gets one JSON object a line.
+        """Configure the server; without ``data`` the state is in memory.
+
+        Port 0 chooses a free one; ``records`` gets one JSON object a line.
 
         ``management`` (host:port) answers /livez, /readyz, /metrics and /incidents, and /actuator/clock with
-        ``controlled_clock``; ``retention`` is how long the records of what happened are kept.
+        ``controlled_clock``; ``retention`` is how long records are kept.
         """
         self._controlled = ControlledClock(clock) if controlled_clock else None
         self._address = address
@@ -50,7 +52,10 @@ class EngineServer:
         self.writer.add_exporter(_log_incidents)
 
     async def start(self) -> str:
-        """Returns the bound address; raises CannotOpen, or RuntimeError where the port is taken."""
+        """Start and return the bound address.
+
+        Raises DataFileError, or RuntimeError if the port is in use.
+        """
         await self.writer.start()
         try:
             self.metrics.set_pending_incidents(await self.writer.read(lambda store: len(store.incidents.all_open())))
@@ -66,7 +71,7 @@ class EngineServer:
         return bound
 
     async def stop(self) -> None:
-        """Ends long polls, answers what was accepted and closes the file."""
+        """End long polls, finish accepted commands and close the file."""
         self.writer.end_long_polls()
         await self._gateway.stop(grace=_GRACE_SECONDS)
         if self._management is not None:
@@ -77,18 +82,16 @@ class EngineServer:
 
     @property
     def management_address(self) -> str | None:
-        """Where the management port listens, once started."""
+        """Return the address of the management port, once started."""
         return self._management.address if self._management is not None else None
 
-    def clock_turned(self) -> None:
-        """The clock was moved from outside: what is due now happens at once."""
+    def on_clock_changed(self) -> None:
+        """Trigger what is due after the clock was changed from outside."""
         self.writer.wake()
-
-    notice_time = clock_turned
 
 
 def _log_incidents(records: Iterable[Record]) -> None:
-    """Where there is no Operate, the log tells the keys by which an incident is resolved."""
+    """Log the keys for resolving incidents, for sites without Operate."""
     for record in records:
         if record.value_type == "INCIDENT" and record.intent == "CREATED":
             value = record.value

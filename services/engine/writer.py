@@ -53,9 +53,9 @@ class Retention:
 
 
 class Writer:
-    """Owns the store. Database work runs in a thread of its own; everything else on the event loop.
+    """Owns the store; database work runs in its own thread, the rest on the event loop.
 
-    A command's answer is given when it is on disk, never before.
+    A command is acknowledged once it is on disk, never before.
     """
 
     def __init__(self, data: Path | None, clock: EngineClock, records: Path | None, retention: timedelta) -> None:
@@ -71,11 +71,11 @@ class Writer:
         self._record_file: IO[str] | None = None
         self._exporters: list[Callable[[list[Record]], None]] = []
         self.write_failures = 0
-        """How often something could not be written."""
+        """The number of failed writes."""
         self.stopping = False
 
     async def start(self) -> None:
-        """Raises CannotOpen."""
+        """Open the store and start processing; raises DataFileError."""
         self._loop = asyncio.get_running_loop()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="engine-writer")
         try:
@@ -89,48 +89,48 @@ class Writer:
         self._task = asyncio.create_task(self._run(), name="engine-writer")
 
     def end_long_polls(self) -> None:
-        """End the long polls."""
+        """End all long polls."""
         self.stopping = True
         self._job_notifications.notify_all()
 
     async def stop(self) -> None:
-        """Apply what was accepted, then close the file."""
+        """Apply accepted commands, then close the file."""
         self.end_long_polls()
         self._wake.set()
         await self._task
         await self._loop.run_in_executor(self._thread, self._store.close)
         if self._record_file is not None:
-            with suppress(OSError):  # logged when it was written
+            with suppress(OSError):  # logged when the write failed
                 self._record_file.close()
         self._thread.shutdown()
 
     def wake(self) -> None:
-        """Look at the clock again."""
+        """Check for due timers, jobs and messages now."""
         self._wake.set()
 
     async def submit(self, command: Command) -> Any:
-        """Returns the command's answer once it is on disk; raises Rejection."""
+        """Return the command's response once it is on disk; raises Rejection."""
         return await self.enqueue(command)
 
     def enqueue(self, command: Command) -> asyncio.Future[Any]:
-        """As ``submit``, for who goes on meanwhile; the command is applied even if nobody waits for the answer."""
+        """Queue a command; it is applied even if nothing awaits the future."""
         future: asyncio.Future[Any] = self._loop.create_future()
         self._queue.append((command, future))
         self._wake.set()
         return future
 
-    async def read(self, look: Callable[[Store], Any]) -> Any:
-        """Look at what is on disk, between two batches."""
-        return await self.submit(lambda execution: look(execution.store))
+    async def read(self, query: Callable[[Store], Any]) -> Any:
+        """Run ``query`` on the committed state, between two batches."""
+        return await self.submit(lambda execution: query(execution.store))
 
     def add_exporter(self, exporter: Callable[[list[Record]], None]) -> None:
-        """Call ``exporter`` on the event loop with the records of each batch, once they are on disk."""
+        """Call ``exporter`` on the event loop with each batch's committed records."""
         self._exporters.append(exporter)
 
     def subscribe_to_jobs(self, job_type: str) -> asyncio.Event:
-        """An event that is set when a job of the type may be fetched, for who watches longest first.
+        """Return an event that is set when a job of the type is activatable.
 
-        Give it back with ``unsubscribe_from_jobs``.
+        The longest waiting subscriber is notified first; end it with ``unsubscribe_from_jobs``.
         """
         return self._job_notifications.subscribe(job_type)
 
@@ -138,15 +138,18 @@ class Writer:
         self._job_notifications.unsubscribe(job_type, event)
 
     def pause_notifications(self, job_type: str, event: asyncio.Event) -> None:
-        """Who watches has jobs to deliver, and then gives the event back; jobs that come meanwhile are for others."""
+        """Stop notifying a subscriber that is delivering jobs, until it subscribes anew."""
         self._job_notifications.pause(job_type, event)
 
     def has_competing_subscribers(self, job_type: str) -> bool:
-        """Whether more than one worker wants jobs of the type."""
+        """Return whether several workers wait for jobs of the type."""
         return self._job_notifications.count(job_type) > 1
 
     async def submit_with_result(self, create: Command) -> tuple[ProcessInstance, asyncio.Future[dict[str, Any]]]:
-        """Create an instance; returns it with the variables it will end with. Give those up with ``discard_result``."""
+        """Create an instance; return it with a future of its final variables.
+
+        End the wait with ``discard_result``.
+        """
         self._pending_creations += 1
         try:
             instance: ProcessInstance = await self.submit(create)
@@ -164,20 +167,20 @@ class Writer:
             commands = [command for command, _ in entries]
             try:
                 due, batch, next_due = await self._loop.run_in_executor(self._thread, self._process_batch, commands)
-            except Exception as error:  # noqa: BLE001 - told to every waiting client, and logged
+            except Exception as error:  # noqa: BLE001 - reported to every waiting client, and logged
                 self.write_failures += 1
                 _log.exception("the engine cannot write its state")
                 for _, future in entries:
                     if not future.done():
                         future.set_exception(error)
-                await asyncio.sleep(1)  # a full disk heals or it does not; the log tells either way
+                await asyncio.sleep(1)  # retry: a full disk may recover
                 continue
             self._publish(due)
             self._publish(batch)
-            self._answer(entries, batch)
+            self._respond(entries, batch)
             self.write_failures += due.write_failures + batch.write_failures
             if due.write_failures:
-                await asyncio.sleep(1)  # it is due still, and would be tried at once
+                await asyncio.sleep(1)  # still due: do not retry immediately
                 continue
             if not self._queue and not self.stopping:
                 await self._sleep(next_due)
@@ -190,7 +193,7 @@ class Writer:
         return due, batch, self._core.next_due()
 
     def _write_records(self, records: list[Record]) -> None:
-        """What they tell of is committed and has to be answered, whether they find room or not."""
+        """Append records to the file; a failure does not fail the committed commands."""
         if self._record_file is None or not records:
             return
         try:
@@ -201,10 +204,10 @@ class Writer:
             _log.error("records could not be appended to their file: %s", error)
 
     def _publish(self, batch: Batch) -> None:
-        for job_type, number in batch.available_jobs.items():
-            self._job_notifications.notify(job_type, number)
+        for job_type, count in batch.available_jobs.items():
+            self._job_notifications.notify(job_type, count)
         for key, variables in batch.results.items():
-            # an instance may end in the very batch that creates it, before its creator knows its key
+            # an instance may end in the batch that creates it, before its client knows its key
             if key not in self._results and self._pending_creations:
                 self._results[key] = self._loop.create_future()
             future = self._results.get(key)
@@ -214,7 +217,7 @@ class Writer:
             for exporter in self._exporters:
                 exporter(batch.records)
 
-    def _answer(self, entries: list[tuple[Command, asyncio.Future[Any]]], batch: Batch) -> None:
+    def _respond(self, entries: list[tuple[Command, asyncio.Future[Any]]], batch: Batch) -> None:
         for (_, future), response in zip(entries, batch.responses, strict=True):
             if future.done():
                 continue
@@ -224,7 +227,7 @@ class Writer:
                 future.set_result(response)
 
     async def _sleep(self, next_due: int | None) -> None:
-        """Until something is due or a command comes."""
+        """Sleep until something is due or a command arrives."""
         seconds = _MAX_SLEEP_SECONDS
         if next_due is not None:
             seconds = min(seconds, (next_due - to_millis(self._clock.now())) / 1000)

@@ -64,7 +64,7 @@ class CoreDesk:
     def fetch(self, job_type: str, most: int = 32, timeout: int = 60_000) -> list[jobs.ActivatedJob]:
         fetched: list[jobs.ActivatedJob] = self.do(
             lambda execution: jobs.activate_jobs(
-                execution, job_type, worker="w", timeout=timeout, most=most, names=[], budget=1_000_000
+                execution, job_type, worker="w", timeout=timeout, max_jobs=most, fetch_variables=[], max_bytes=1_000_000
             )
         )
         return fetched
@@ -131,7 +131,7 @@ class Running:
 
     def turn(self, **by: float) -> None:
         self.clock.turn(**by)
-        self.server.clock_turned()
+        self.server.on_clock_changed()
 
 
 @asynccontextmanager

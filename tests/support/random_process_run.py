@@ -47,7 +47,7 @@ _COMMANDS: dict[str, Callable[..., Any]] = {
     "throw": lambda execution, key, code, variables: jobs.throw_job_error(execution, key, code, "", variables),
     "retries": jobs.update_retries,
     "fetch": lambda execution, job_type: jobs.activate_jobs(
-        execution, job_type, worker="w", timeout=50_000, most=1, names=[], budget=1_000_000
+        execution, job_type, worker="w", timeout=50_000, max_jobs=1, fetch_variables=[], max_bytes=1_000_000
     ),
     "resolve": incidents.resolve,
     "publish": lambda execution, name, variables, ttl: messages.publish(

@@ -1,4 +1,4 @@
-"""The engine's core: applies commands to the state, all that wait together, and makes them durable at once."""
+"""Apply commands to the state in batches and commit each batch."""
 
 import logging
 import sqlite3
@@ -25,7 +25,7 @@ from services.engine.state.store import Store
 
 Command = Callable[[Execution], Any]
 
-MAX_STEPS = 100_000  # of one command; a loop without a wait state would never end
+MAX_STEPS = 100_000  # of one command: a loop without a wait state never ends
 _MAX_DUE = 100
 _POSTPONE_MS = 60_000
 _PRUNE_BATCH = 1000
@@ -34,18 +34,18 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Batch:
-    """What a batch did: an answer or exception for each command, in order."""
+    """A committed batch; ``responses`` has a value or Rejection for each command."""
 
     responses: list[Any] = field(default_factory=list)
     records: list[Record] = field(default_factory=list)
     available_jobs: Counter[str] = field(default_factory=Counter)
     results: dict[int, dict[str, Any]] = field(default_factory=dict)
     write_failures: int = 0
-    """How often the file did not take what was to be written."""
+    """The number of failed writes."""
 
 
 class CommandProcessor:
-    """Used by one thread at a time. A command raises Rejection before it changes a thing."""
+    """Used by one thread at a time; a command raises Rejection before it changes state."""
 
     def __init__(self, store: Store, clock: EngineClock) -> None:
         self._store = store
@@ -55,33 +55,33 @@ class CommandProcessor:
     def apply(self, commands: Sequence[Command]) -> Batch:
         """Apply commands in order and commit them together.
 
-        If one breaks, the whole is rolled back and each is applied alone, so that only the broken one fails.
+        If one fails, the batch is rolled back and each command applied alone, so that only that one fails.
         """
         try:
             return self._commit(commands)
-        except Exception:  # noqa: BLE001 - whatever broke must not take the other commands with it
-            self._undo()
+        except Exception:  # noqa: BLE001 - one failure must not fail the other commands
+            self._roll_back()
             if len(commands) > 1:
-                _log.warning("a batch of %d commands is taken apart, because one of them broke", len(commands))
-        together = Batch()
+                _log.warning("one of %d commands failed; each is applied alone", len(commands))
+        batch = Batch()
         for command in commands:
-            alone = self._apply_alone(command)
-            together.responses += alone.responses
-            together.records += alone.records
-            together.available_jobs += alone.available_jobs
-            together.results |= alone.results
-            together.write_failures += alone.write_failures
-        return together
+            single = self._apply_alone(command)
+            batch.responses += single.responses
+            batch.records += single.records
+            batch.available_jobs += single.available_jobs
+            batch.results |= single.results
+            batch.write_failures += single.write_failures
+        return batch
 
     def _apply_alone(self, command: Command) -> Batch:
         try:
             return self._commit([command])
         except Rejection as rejection:
-            self._undo()
+            self._roll_back()
             return Batch([rejection])
-        except Exception as error:  # noqa: BLE001 - it is logged, and answered as INTERNAL
-            self._undo()
-            _log.exception("a command broke and was rolled back")
+        except Exception as error:  # noqa: BLE001 - logged, and rejected as INTERNAL
+            self._roll_back()
+            _log.exception("a command failed and was rolled back")
             return Batch(
                 [
                     Rejection(
@@ -91,7 +91,7 @@ class CommandProcessor:
                 write_failures=int(isinstance(error, sqlite3.Error)),
             )
 
-    def _undo(self) -> None:
+    def _roll_back(self) -> None:
         self._models.clear()
         self._store.rollback()
 
@@ -107,17 +107,17 @@ class CommandProcessor:
         return batch
 
     def _run(self, execution: Execution, command: Command) -> Any:
-        before = self._store.change_marker()
+        marker = self._store.change_marker()
         try:
             response = command(execution)
         except Rejection as rejection:
-            if self._store.change_marker() != before:
-                raise  # it may have begun to change things: undo them
+            if self._store.change_marker() != marker:
+                raise  # it may have changed state: roll back
             return rejection
-        taken = 0
+        step_count = 0
         while execution.steps:
-            taken += 1
-            if taken > MAX_STEPS:
+            step_count += 1
+            if step_count > MAX_STEPS:
                 raise Rejection(
                     RejectionType.EXHAUSTED, f"The process ran {MAX_STEPS} steps without waiting; it loops for ever."
                 )
@@ -136,7 +136,7 @@ class CommandProcessor:
         return response
 
     def apply_due(self) -> Batch:
-        """Let happen what is due: timers first, then jobs that time out or end their back-off, then messages expire."""
+        """Trigger due timers, then time out or release jobs, then expire messages."""
         now = to_millis(self._clock.now())
         next_due = self._store.next_due()
         if next_due is None or next_due > now:
@@ -144,52 +144,52 @@ class CommandProcessor:
         due_timers = self._store.timers.due(now, _MAX_DUE)
         due_jobs = self._store.jobs.due(now, _MAX_DUE)
         due_messages = self._store.messages.due(now, _MAX_DUE)
-        commands: list[Command] = [_fire(t.key) for t in due_timers]
+        commands: list[Command] = [_trigger_timer(t.key) for t in due_timers]
         commands += [_recur(j.key) for j in due_jobs]
         commands += [_expire(m.key) for m in due_messages]
         batch = self.apply(commands)
-        broken = [
+        failed = [
             t.key for t, response in zip(due_timers, batch.responses, strict=False) if isinstance(response, Rejection)
         ]
-        if broken and not self._postpone(broken, now + _POSTPONE_MS):
+        if failed and not self._postpone(failed, now + _POSTPONE_MS):
             batch.write_failures += 1
         return batch
 
     def _postpone(self, timer_keys: list[int], due: int) -> bool:
-        """A timer whose process breaks the engine is tried again later, not at once and for ever."""
+        """Postpone timers whose commands failed, so that they do not fail in a loop."""
         try:
             self._store.begin()
             for key in timer_keys:
                 self._store.timers.postpone(key, due)
             self._store.commit()
         except sqlite3.Error:
-            self._undo()
-            _log.exception("timers that broke could not be put off")
+            self._roll_back()
+            _log.exception("failed timers could not be postponed")
             return False
         return True
 
     def next_due(self) -> int | None:
-        """The next moment (ms) at which something happens by itself."""
+        """Return when (ms) the next timer, job or message is due."""
         return self._store.next_due()
 
     def prune_records(self, before: int) -> bool:
-        """Delete some records of what happened before ``before`` (ms); returns whether there may be more.
+        """Delete records older than ``before`` (ms); return whether more may follow.
 
-        Where that fails it is logged, and nothing else is held up.
+        A failure is logged and affects nothing else.
         """
         try:
             self._store.begin()
             pruned = self._store.records.prune(before, _PRUNE_BATCH)
             self._store.commit()
         except sqlite3.Error:
-            self._undo()
+            self._roll_back()
             _log.exception("old records could not be deleted")
             return False
         return pruned == _PRUNE_BATCH
 
 
-def _fire(key: int) -> Command:
-    return lambda execution: timers.fire(execution, key)
+def _trigger_timer(key: int) -> Command:
+    return lambda execution: timers.trigger_timer(execution, key)
 
 
 def _recur(key: int) -> Command:

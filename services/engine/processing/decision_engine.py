@@ -33,8 +33,8 @@ _AGGREGATES = {
     Aggregation.MIN: compile_expression("min(values)"),
     Aggregation.MAX: compile_expression("max(values)"),
 }
-_NAME_LENGTH = 30  # of an input without a label, which goes by its expression
-_SAME = compile_expression("first = other")
+_NAME_LENGTH = 30  # of the name of an input without a label: its expression
+_EQUAL = compile_expression("first = other")
 _TYPES = {
     "string": "string",
     "number": "number",
@@ -50,7 +50,7 @@ _TYPE_TESTS = {name: compile_expression(f"value instance of {name}") for name in
 
 @dataclass(frozen=True, slots=True)
 class EvaluatedInput:
-    """`name` is the label, or the expression where there is none; `value` is JSON-like, as all values here."""
+    """`name` is the label, else the expression; `value` is JSON-like."""
 
     id: str
     name: str
@@ -74,30 +74,33 @@ class MatchedRule:
 
 
 class DecisionFailure(Exception):
-    """Logic that has no result; the message says why."""
+    """Decision logic fails; the message says why."""
 
 
 @dataclass(slots=True)
 class Trace:
-    """What a decision table read and which rules matched, filled while it is evaluated."""
+    """The inputs and matched rules of a decision table, filled during evaluation."""
 
     inputs: list[EvaluatedInput]
     matched: list[MatchedRule]
 
 
 class LogicEvaluation:
-    """Evaluates logic with the variables it sees; `called` is told of each call of a business knowledge model."""
+    """Evaluates decision logic; calls `on_call` for each call of a business knowledge model."""
 
     def __init__(
-        self, knowledge: Mapping[str, Knowledge], now: Now, called: Callable[[Knowledge, object, Trace], None]
+        self, knowledge: Mapping[str, Knowledge], now: Now, on_call: Callable[[Knowledge, object, Trace], None]
     ) -> None:
         self._knowledge = knowledge
-        self._by_name = {one.name: one for one in knowledge.values()}
+        self._by_name = {model.name: model for model in knowledge.values()}
         self._now = now
-        self._called = called
+        self._on_call = on_call
 
     def value(self, logic: Logic, variables: Variables, trace: Trace) -> object:  # noqa: PLR0911 - one for each kind
-        """The FEEL value; raises Failure. `trace` is filled where the logic itself is a decision table."""
+        """Return the FEEL value; fills `trace` for a decision table.
+
+        Raises DecisionFailure.
+        """
         match logic:
             case Expression():
                 return self._expression(logic, variables)
@@ -115,7 +118,7 @@ class LogicEvaluation:
                 return self._invocation(logic, variables)
 
     def functions(self, required: Sequence[str], variables: Variables) -> dict[str, object]:
-        """The business knowledge models of these ids by their names, as functions that see the variables."""
+        """Return the required business knowledge models by name, as functions."""
         models = [self._knowledge[identity] for identity in required if identity in self._knowledge]
         return {model.name: self._knowledge_function(model, variables) for model in models}
 
@@ -174,7 +177,7 @@ class LogicEvaluation:
         trace = Trace([], [])
         inside = {**variables, **self.functions(model.required, variables), **arguments}
         result = self.value(model.function.body, inside, trace)
-        self._called(model, result, trace)
+        self._on_call(model, result, trace)
         return result
 
     # decision tables
@@ -205,17 +208,17 @@ class LogicEvaluation:
             raise DecisionFailure(f"failed to evaluate an input entry of rule '{rule.id}': {error}") from error
 
     def _default_flow(self, table: DecisionTable, variables: Variables) -> object:
-        """What a table gives when no rule matches: its default output entries, else null."""
-        found = {
+        """Return the result without a matching rule: the default output entries, else null."""
+        outputs = {
             column.name: self._expression(column.default, variables)
             for column in table.outputs
             if column.default is not None
         }
-        return _row_value(found) if found else None
+        return _row_value(outputs) if outputs else None
 
 
 def _arguments(function: BoxedFunction, values: Sequence[object]) -> Row:
-    return {name: typed(value, kind) for (name, kind), value in zip(function.params, values, strict=True)}
+    return {name: _check_type(value, kind) for (name, kind), value in zip(function.params, values, strict=True)}
 
 
 def _matched_rule(table: DecisionTable, rule: Rule, index: int, values: Sequence[object]) -> MatchedRule:
@@ -228,16 +231,16 @@ def _matched_rule(table: DecisionTable, rule: Rule, index: int, values: Sequence
 
 
 def _row_value(row: Row) -> object:
-    """The value alone for one output, a context for several."""
+    """Return the value of a single output, or a context of several."""
     return next(iter(row.values())) if len(row) == 1 else row
 
 
 def _apply_hit_policy(table: DecisionTable, rows: list[Row]) -> object:
-    """The result of a table, at least one rule of which matched."""
+    """Return the result of a table with at least one matching rule."""
     match table.hit_policy:
         case HitPolicy.UNIQUE if len(rows) > 1:
             raise DecisionFailure(f"multiple values aren't allowed for UNIQUE hit policy. found: {to_json(list(rows))}")
-        case HitPolicy.ANY if not all(_SAME.evaluate({"first": rows[0], "other": row}) for row in rows[1:]):
+        case HitPolicy.ANY if not all(_EQUAL.evaluate({"first": rows[0], "other": row}) for row in rows[1:]):
             raise DecisionFailure(f"different values aren't allowed for ANY hit policy. found: {to_json(list(rows))}")
         case HitPolicy.PRIORITY:
             return _row_value(_by_priority(table, rows)[0])
@@ -262,7 +265,7 @@ def _collect(aggregation: Aggregation | None, values: list[object]) -> object:
 
 
 def _by_priority(table: DecisionTable, rows: list[Row]) -> list[Row]:
-    """Sorted by the outputs' lists of values, the first output counting most; what is not listed comes last."""
+    """Sort by the outputs' value lists, first output first; unlisted values last."""
 
     def priority(row: Row) -> list[int]:
         places = []
@@ -274,8 +277,8 @@ def _by_priority(table: DecisionTable, rows: list[Row]) -> list[Row]:
     return sorted(rows, key=priority)
 
 
-def typed(value: object, type_ref: str) -> object:
-    """The value, if it is null or of the type that the decision's variable declares."""
+def _check_type(value: object, type_ref: str) -> object:
+    """Return the value if it is null or has the declared type."""
     name = _TYPES.get(type_ref.removeprefix("feel:"))
     if name is None or value is None or _TYPE_TESTS[name].evaluate({"value": value}) is True:
         return value
@@ -294,9 +297,9 @@ _DECISION_TYPES: tuple[tuple[type, str], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class EvaluatedDecision:
-    """`type` is one of Zeebe's decision types, such as DECISION_TABLE; `output` is None where the decision failed.
+    """An evaluated decision, or a called business knowledge model under its own id.
 
-    A business knowledge model that was called is told in the same way, under its own id.
+    `type` is one of Zeebe's decision types, such as DECISION_TABLE; `output` is None if the decision failed.
     """
 
     id: str
@@ -309,7 +312,7 @@ class EvaluatedDecision:
 
 @dataclass(frozen=True, slots=True)
 class DecisionResult:
-    """`evaluated` lists required decisions before those that need them; the last two are empty where all went well."""
+    """`evaluated` lists required decisions first; the last two are empty on success."""
 
     output: Any
     evaluated: tuple[EvaluatedDecision, ...]
@@ -320,7 +323,10 @@ class DecisionResult:
 def evaluate_decision(
     requirements: DecisionRequirements, decision_id: str, variables: Mapping[str, object], now: Now
 ) -> DecisionResult:
-    """Evaluates a decision of the file after those it requires. Raises LookupError where the file has no such id."""
+    """Evaluate a decision after those it requires.
+
+    Raises LookupError if the file has no such id.
+    """
     if decision_id not in requirements.decisions:
         raise LookupError(f"The decision requirements '{requirements.id}' have no decision '{decision_id}'.")
     evaluation = _Evaluation(requirements, variables, now)
@@ -333,36 +339,39 @@ def evaluate_decision(
 
 
 class _Evaluation:
-    """One evaluation with all required decisions, each of which sees the start variables and what it requires."""
+    """Evaluates a decision and those it requires.
+
+    Each sees the start variables and the results of what it requires.
+    """
 
     def __init__(self, requirements: DecisionRequirements, variables: Mapping[str, object], now: Now) -> None:
         self._requirements = requirements
         self._variables = variables
-        self._logic = LogicEvaluation(requirements.knowledge, now, self._note_knowledge)
+        self._logic = LogicEvaluation(requirements.knowledge, now, self._on_knowledge_call)
         self.evaluated: list[EvaluatedDecision] = []
         self.failed_decision_id = ""
 
     def decide(self, decision: Decision) -> object:
         required = [self._requirements.decisions[identity] for identity in decision.required]
-        results = {one.result_name: self.decide(one) for one in required}
+        results = {decision.result_name: self.decide(decision) for decision in required}
         variables = {**self._variables, **results}
         variables.update(self._logic.functions(decision.knowledge, variables))
         trace = Trace([], [])
         try:
-            output = typed(self._logic.value(decision.logic, variables, trace), decision.result_type)
-            told = _told(decision, decision.logic, output, trace)
+            output = _check_type(self._logic.value(decision.logic, variables, trace), decision.result_type)
+            evaluated = _evaluated_decision(decision, decision.logic, output, trace)
         except (DecisionFailure, FeelEvaluationError):
             self.failed_decision_id = decision.id
-            self.evaluated.append(_told(decision, decision.logic, None, trace))
+            self.evaluated.append(_evaluated_decision(decision, decision.logic, None, trace))
             raise
-        self.evaluated.append(told)
+        self.evaluated.append(evaluated)
         return output
 
-    def _note_knowledge(self, model: Knowledge, output: object, trace: Trace) -> None:
+    def _on_knowledge_call(self, model: Knowledge, output: object, trace: Trace) -> None:
         if model.function.body is not None:
-            self.evaluated.append(_told(model, model.function.body, output, trace))
+            self.evaluated.append(_evaluated_decision(model, model.function.body, output, trace))
 
 
-def _told(one: Decision | Knowledge, logic: Logic, output: object, trace: Trace) -> EvaluatedDecision:
+def _evaluated_decision(source: Decision | Knowledge, logic: Logic, output: object, trace: Trace) -> EvaluatedDecision:
     kind = next((name for kind, name in _DECISION_TYPES if isinstance(logic, kind)), "UNKNOWN")
-    return EvaluatedDecision(one.id, one.name, kind, to_json(output), tuple(trace.inputs), tuple(trace.matched))
+    return EvaluatedDecision(source.id, source.name, kind, to_json(output), tuple(trace.inputs), tuple(trace.matched))

@@ -1,4 +1,4 @@
-"""Evaluating deployed decisions, for business rule tasks and for clients."""
+"""Evaluate deployed decisions for business rule tasks and for clients."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +12,7 @@ from services.engine.state.decisions import DecisionVersion, RequirementsVersion
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What was evaluated, with the versions of all decisions that took part."""
+    """An evaluation, with the versions of all decisions of the file."""
 
     key: int
     decision: DecisionVersion
@@ -24,8 +24,8 @@ class Evaluation:
 def evaluate_called(
     execution: Execution, context: ElementContext, called: CallTarget, decision_id: str, variables: dict[str, Any]
 ) -> Any:
-    """The output, for a business rule task; raises Trouble."""
-    decision = _bound(execution, context, called, decision_id)
+    """Return the output for a business rule task; raises Failure."""
+    decision = _find_version(execution, context, called, decision_id)
     if decision is None:
         raise Failure(
             ErrorType.CALLED_DECISION,
@@ -38,22 +38,25 @@ def evaluate_called(
 
 
 def evaluate_for_client(execution: Execution, key: int, decision_id: str, variables: dict[str, Any]) -> Evaluation:
-    """The newest with the id, else by key; raises Rejection (a decision that fails is told in the result)."""
+    """Evaluate the latest version of an id, else by key.
+
+    Raises Rejection; a failed evaluation is part of the result.
+    """
     if key < 0 and not decision_id:
         raise Rejection(
             RejectionType.INVALID_ARGUMENT, "Expected either a decision id or a valid decision key, but none provided"
         )
     decision = execution.store.decisions.latest(decision_id) if decision_id else execution.store.decisions.by_key(key)
     if decision is None:
-        what = f"id '{decision_id}'" if decision_id else f"key '{key}'"
+        target = f"id '{decision_id}'" if decision_id else f"key '{key}'"
         raise Rejection(
             RejectionType.INVALID_ARGUMENT,
-            f"Expected to evaluate decision '{decision_id or key}', but no decision found for {what}",
+            f"Expected to evaluate decision '{decision_id or key}', but no decision found for {target}",
         )
     return _evaluate(execution, decision, variables, process_instance_key=-1)
 
 
-def _bound(
+def _find_version(
     execution: Execution, context: ElementContext, called: CallTarget, decision_id: str
 ) -> DecisionVersion | None:
     decisions = execution.store.decisions

@@ -1,4 +1,4 @@
-"""Deploying and deleting processes and decisions. A refused deployment leaves nothing behind."""
+"""Deploy and delete processes and decisions; a rejected deployment changes nothing."""
 
 import hashlib
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ class Resource:
 
 @dataclass(frozen=True, slots=True)
 class DmnFile:
-    """A DMN file that could be read."""
+    """A parsed DMN file."""
 
     name: str
     content: bytes
@@ -43,7 +43,7 @@ class DeployedDecisions:
 
 @dataclass(frozen=True, slots=True)
 class Deployed:
-    """What a deployment answers: its key, the process versions and the decisions."""
+    """A deployment: its key, process versions and decisions."""
 
     key: int
     processes: list[Definition]
@@ -51,25 +51,25 @@ class Deployed:
 
 
 def deploy(execution: Execution, resources: list[Resource]) -> Deployed:
-    """Raises Rejection with every problem.
+    """Deploy all resources or none; raises Rejection with every problem.
 
-    What is unchanged keeps its version, unless the parts of the deployment are bound to each other and one changed.
+    Unchanged resources keep their version, unless resources are bound to each other and one of them changed.
     """
     if not resources:
         raise Rejection(RejectionType.INVALID_ARGUMENT, "Expected to deploy at least one resource, but none given")
     models, tables = _read(resources)
     renew = _are_bound(models) and not _are_unchanged(execution, models, tables)
     key = execution.store.next_key()
-    processes = [
+    definitions = [
         (None if renew else _unchanged(execution, resource, process)) or _add(execution, key, resource, process)
-        for resource, found in models
-        for process in found
+        for resource, processes in models
+        for process in processes
     ]
     decisions = [
         _deploy_file(execution, key, table, keep=not renew and _is_file_unchanged(execution, table)) for table in tables
     ]
     execution.record(key, "DEPLOYMENT", "CREATED", {"resources": [r.name for r in resources]})
-    return Deployed(key, processes, decisions)
+    return Deployed(key, definitions, decisions)
 
 
 def _read(resources: list[Resource]) -> tuple[list[tuple[Resource, list[Process]]], list[DmnFile]]:
@@ -96,7 +96,7 @@ def _read(resources: list[Resource]) -> tuple[list[tuple[Resource, list[Process]
     decisions = {identity for table in tables for identity in table.model.decisions}
     for resource, processes in models:
         for process in processes:
-            problems.extend(f"'{resource.name}': {text}" for text in _unbound(process, set(owners), decisions))
+            problems.extend(f"'{resource.name}': {text}" for text in _missing_targets(process, set(owners), decisions))
     if problems:
         raise Rejection(
             RejectionType.INVALID_ARGUMENT,
@@ -106,25 +106,27 @@ def _read(resources: list[Resource]) -> tuple[list[tuple[Resource, list[Process]
 
 
 def _are_bound(models: list[tuple[Resource, list[Process]]]) -> bool:
-    """Whether something calls what is deployed with it."""
-    elements = [element for _, found in models for process in found for element in process.elements.values()]
+    """Return whether a resource calls another of the same deployment."""
+    elements = [element for _, processes in models for process in processes for element in process.elements.values()]
     return any(e.called is not None and e.called.binding == Binding.DEPLOYMENT for e in elements)
 
 
 def _are_unchanged(execution: Execution, models: list[tuple[Resource, list[Process]]], tables: list[DmnFile]) -> bool:
     return all(
-        _unchanged(execution, resource, process) is not None for resource, found in models for process in found
+        _unchanged(execution, resource, process) is not None for resource, processes in models for process in processes
     ) and all(_is_file_unchanged(execution, table) for table in tables)
 
 
-def _unbound(process: Process, processes: set[str], decisions: set[str]) -> Iterator[str]:
-    """What is bound to this very deployment must be in it (Zeebe's rule for the binding type 'deployment')."""
+def _missing_targets(process: Process, processes: set[str], decisions: set[str]) -> Iterator[str]:
+    """Report targets of the binding type 'deployment' that the deployment lacks."""
     for element in process.elements.values():
         if element.called is None or element.called.binding != Binding.DEPLOYMENT:
             continue
         target = element.called.id.text
-        what, there = ("process", processes) if element.kind == ElementKind.CALL_ACTIVITY else ("decision", decisions)
-        if target not in there:
+        what, deployed_ids = (
+            ("process", processes) if element.kind == ElementKind.CALL_ACTIVITY else ("decision", decisions)
+        )
+        if target not in deployed_ids:
             yield (
                 f"Element '{element.id}': it is bound to this deployment, which has no {what} with the id '{target}';"
                 " deploy both together, or bind it to the latest version."
@@ -133,8 +135,8 @@ def _unbound(process: Process, processes: set[str], decisions: set[str]) -> Iter
 
 def _unchanged(execution: Execution, resource: Resource, process: Process) -> Definition | None:
     latest = execution.store.definitions.latest(process.id)
-    same = latest is not None and latest.checksum == resource.checksum and latest.resource_name == resource.name
-    return latest if same else None
+    is_unchanged = latest is not None and latest.checksum == resource.checksum and latest.resource_name == resource.name
+    return latest if is_unchanged else None
 
 
 def _add(execution: Execution, deployment_key: int, resource: Resource, process: Process) -> Definition:
@@ -160,17 +162,20 @@ def _add(execution: Execution, deployment_key: int, resource: Resource, process:
 
 
 def _is_file_unchanged(execution: Execution, file: DmnFile) -> bool:
-    """Whether the newest version is this very file under this name, and no other file has had its decisions since."""
+    """Return whether file and name equal the latest version.
+
+    A file is changed as well once another file has deployed its decisions.
+    """
     decisions = execution.store.decisions
     latest = decisions.latest_requirements(file.model.id)
     if latest is None or latest.checksum != file.checksum or latest.resource_name != file.name:
         return False
-    newest = [decisions.latest(identity) for identity in file.model.decisions]
-    return all(decision is not None and decision.requirements_key == latest.key for decision in newest)
+    latest_decisions = [decisions.latest(identity) for identity in file.model.decisions]
+    return all(decision is not None and decision.requirements_key == latest.key for decision in latest_decisions)
 
 
 def _duplicate_ids(files: list[DmnFile]) -> Iterator[str]:
-    """A sentence for each id that two files of one deployment have."""
+    """Report ids that two files of one deployment have."""
     owners: dict[tuple[str, str], str] = {}
     for file in files:
         ids = [("decision requirements", file.model.id), *(("decision", identity) for identity in file.model.decisions)]
@@ -181,7 +186,7 @@ def _duplicate_ids(files: list[DmnFile]) -> Iterator[str]:
 
 
 def _deploy_file(execution: Execution, deployment_key: int, file: DmnFile, *, keep: bool) -> DeployedDecisions:
-    """A new version of the file and its decisions; with ``keep`` the newest there is."""
+    """Add a version of the file and its decisions; with ``keep``, return the latest."""
     decisions = execution.store.decisions
     latest = decisions.latest_requirements(file.model.id)
     if keep and latest is not None:
@@ -227,7 +232,10 @@ def _add_decision(
 
 
 def delete(execution: Execution, key: int) -> None:
-    """Delete a process version or a DMN file; running instances go on. Raises Rejection (NOT_FOUND)."""
+    """Delete a process version or a DMN file; running instances continue.
+
+    Raises Rejection (NOT_FOUND).
+    """
     definition = execution.store.definitions.get(key)
     if definition is not None and not definition.deleted:
         _delete_process(execution, definition)

@@ -1,4 +1,4 @@
-"""Errors and escalations: thrown inside, they climb through scopes and call activities until something catches them."""
+"""Find the catch event of errors and escalations, through scopes and call activities."""
 
 from dataclasses import dataclass
 
@@ -11,28 +11,28 @@ from services.engine.state.instances import ACTIVATED, Trigger
 
 @dataclass(frozen=True, slots=True)
 class CatchEventMatch:
-    """The running element whose event catches, and that event's element."""
+    """The active element that hosts the catch event, and the catch event."""
 
     host: ElementContext
-    catching: Element
+    catch_event: Element
 
 
 def find_catch_event(
     execution: Execution, source: ElementContext, kind: EventKind, code: str
 ) -> CatchEventMatch | None:
-    """What catches an error or escalation: looked for from ``source`` outwards, in a scope the exact code first.
+    """Find the catch event of a code from ``source`` outwards, the exact code first.
 
-    As in Zeebe, a scope that was interrupted or ends is left for the caller: for errors at once, for escalations
-    after its own events. What is found may be unable to react; then nothing does.
+    As in Zeebe, the search leaves an interrupted or ending scope for the caller: for errors at once, for escalations
+    after its own events. The event that is found may be unable to trigger; then nothing is triggered.
     """
     context: ElementContext | None = source
     while context is not None:
-        runs = context.element_instance.state == ACTIVATED and not is_interrupted(context.element_instance)
-        if runs or kind == EventKind.ESCALATION:
-            found = _match(context, kind, code)
-            if found is not None:
-                return CatchEventMatch(context, found)
-        if runs and context.element.kind != ElementKind.PROCESS:
+        is_active = context.element_instance.state == ACTIVATED and not is_interrupted(context.element_instance)
+        if is_active or kind == EventKind.ESCALATION:
+            catch_event = _match(context, kind, code)
+            if catch_event is not None:
+                return CatchEventMatch(context, catch_event)
+        if is_active and context.element.kind != ElementKind.PROCESS:
             context = execution.element_context(context.process_instance, context.scope)
             continue
         caller = execution.calling_context(context.process_instance)
@@ -41,19 +41,22 @@ def find_catch_event(
 
 
 def throw_escalation(execution: Execution, context: ElementContext, code: str) -> bool:
-    """Returns whether the thrower stays: what catches it interrupts it, or would if it could, as in Zeebe."""
-    catch = find_catch_event(
+    """Throw an escalation; return whether its catch event is interrupting.
+
+    As in Zeebe, the throw event then does not complete, even if the catch event cannot trigger.
+    """
+    match = find_catch_event(
         execution, execution.element_context(context.process_instance, context.scope), EventKind.ESCALATION, code
     )
-    caught = catch is not None and trigger_event(execution, catch.host, Trigger(catch.catching.id, {}))
+    triggered = match is not None and trigger_event(execution, match.host, Trigger(match.catch_event.id, {}))
     value = {
         **execution.instance_fields(context.process_instance),
         "escalationCode": code,
         "throwElementId": context.element.id,
-        "catchElementId": catch.catching.id if catch is not None else "",
+        "catchElementId": match.catch_event.id if match is not None else "",
     }
-    execution.record(execution.store.next_key(), "ESCALATION", "ESCALATED" if caught else "NOT_ESCALATED", value)
-    return catch is not None and catch.catching.interrupting
+    execution.record(execution.store.next_key(), "ESCALATION", "ESCALATED" if triggered else "NOT_ESCALATED", value)
+    return match is not None and match.catch_event.interrupting
 
 
 def _match(context: ElementContext, kind: EventKind, code: str) -> Element | None:

@@ -1,4 +1,4 @@
-"""Opening and closing what a running element waits for: messages, timers and signals."""
+"""Open and close subscriptions of active elements to messages, timers and signals."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,9 +17,9 @@ from services.engine.state.timers import Timer
 
 @dataclass(frozen=True, slots=True)
 class _Subscription:
-    """One evaluated subscription: nothing is opened before all of them could be evaluated."""
+    """An evaluated subscription; none is opened before all are evaluated."""
 
-    catching: Element
+    catch_event: Element
     name: str = ""
     key: str = ""
     due: int = 0
@@ -28,9 +28,9 @@ class _Subscription:
 
 
 def catch_events(context: ElementContext) -> Iterator[Element]:
-    """The elements that catch events on behalf of a running element, the nearest first.
+    """List the catch events that an active element hosts, the nearest first.
 
-    Boundary events belong to the body of a multi-instance, everything else to its inner instances.
+    Boundary events belong to the body of a multi-instance, all others to its inner instances.
     """
     elements = context.process.elements
     if not context.is_multi_instance_body:
@@ -44,64 +44,67 @@ def catch_events(context: ElementContext) -> Iterator[Element]:
 
 
 def subscribe_to_events(execution: Execution, context: ElementContext) -> None:
-    """Open everything the element waits for; raises Trouble with nothing opened."""
-    waits = [w for e in catch_events(context) if (w := _evaluate(execution, context, e)) is not None]
-    for wait in waits:
-        _open(execution, context, wait)
+    """Open all subscriptions of an element, or raise Failure and open none."""
+    subscriptions = [s for e in catch_events(context) if (s := _evaluate(execution, context, e)) is not None]
+    for subscription in subscriptions:
+        _open(execution, context, subscription)
 
 
 def unsubscribe_from_events(
-    execution: Execution, context: ElementContext, which: Callable[[str], bool] = lambda element_id: True
+    execution: Execution, context: ElementContext, matches: Callable[[str], bool] = lambda element_id: True
 ) -> None:
-    """Close what is open (of the elements for which ``which`` holds)."""
+    """Close the subscriptions of the catch events that ``matches`` accepts."""
     store, element_instance = execution.store, context.element_instance
     for key in list(element_instance.timers):
         timer = store.timers.get(key)
-        if timer is not None and which(timer.element_id):
+        if timer is not None and matches(timer.element_id):
             element_instance.timers.remove(key)
             store.timers.remove(key)
             record_timer(execution, timer, "CANCELED")
     for key in list(element_instance.messages):
         message = store.messages.subscription(key)
-        if message is not None and which(message.element_id):
+        if message is not None and matches(message.element_id):
             element_instance.messages.remove(key)
             store.messages.unsubscribe(key)
             record_message(execution, context, message, "DELETED")
     for key in list(element_instance.signals):
         signal = store.signals.subscription(key)
-        if signal is not None and which(signal.element_id):
+        if signal is not None and matches(signal.element_id):
             element_instance.signals.remove(key)
             store.signals.unsubscribe(key)
             record_signal(execution, signal, "DELETED")
 
 
 def unsubscribe_from_event_subprocesses(execution: Execution, context: ElementContext) -> None:
-    """After an interrupting event subprocess began; boundary events stay."""
+    """Close the event subprocesses' subscriptions; those of boundary events stay."""
     starts = {s for e in context.element.event_subprocesses for s in context.process.elements[e].event_starts}
     unsubscribe_from_events(execution, context, starts.__contains__)
 
 
-def _evaluate(execution: Execution, context: ElementContext, catching: Element) -> _Subscription | None:
-    event = required(catching.event)
+def _evaluate(execution: Execution, context: ElementContext, catch_event: Element) -> _Subscription | None:
+    event = required(catch_event.event)
     if event.kind == EventKind.MESSAGE:
-        around = context.scope if catching.kind == ElementKind.BOUNDARY_EVENT else context.element_instance
+        visible_from = context.scope if catch_event.kind == ElementKind.BOUNDARY_EVENT else context.element_instance
         name = _text(evaluate(execution, context, required(event.name)), required(event.name), "message name")
-        key = evaluate(execution, context, required(event.key), element_instance=around)
-        return _Subscription(catching, name, _correlation_key(key, required(event.key)))
+        key = evaluate(execution, context, required(event.key), element_instance=visible_from)
+        return _Subscription(catch_event, name, _correlation_key(key, required(event.key)))
     if event.kind == EventKind.SIGNAL:
         return _Subscription(
-            catching, _text(evaluate(execution, context, required(event.name)), required(event.name), "signal name")
+            catch_event, _text(evaluate(execution, context, required(event.name)), required(event.name), "signal name")
         )
     if event.kind == EventKind.TIMER:
         due, cycle, repetitions = evaluate_timer(
             event, evaluate(execution, context, required(event.timer)), execution.now_millis()
         )
-        return None if due is None else _Subscription(catching, due=due, cycle=cycle, repetitions=repetitions)
+        return None if due is None else _Subscription(catch_event, due=due, cycle=cycle, repetitions=repetitions)
     return None
 
 
 def evaluate_timer(event: Event, value: object, now: int) -> tuple[int | None, str | None, int]:
-    """When a timer with the evaluated ``value`` is due (ms), its cycle and how often it fires; raises Trouble."""
+    """Return due time (ms), cycle text and repetitions of an evaluated timer.
+
+    Raises Failure.
+    """
     expression = required(event.timer)
     text = _text(value, expression, f"timer {event.timer_kind}")
     try:
@@ -138,40 +141,40 @@ def _correlation_key(value: object, expression: Expression) -> str:
     return str(int(value))
 
 
-def _open(execution: Execution, context: ElementContext, wait: _Subscription) -> None:
+def _open(execution: Execution, context: ElementContext, evaluated: _Subscription) -> None:
     key = execution.store.next_key()
-    instance, element_instance, catching = context.process_instance, context.element_instance, wait.catching
-    match required(catching.event).kind:
+    instance, element_instance, catch_event = context.process_instance, context.element_instance, evaluated.catch_event
+    match required(catch_event.event).kind:
         case EventKind.MESSAGE:
             subscription = MessageSubscription(
                 key,
-                wait.name,
-                wait.key,
+                evaluated.name,
+                evaluated.key,
                 instance.key,
                 element_instance.key,
-                catching.id,
+                catch_event.id,
                 instance.process_id,
-                catching.interrupting,
+                catch_event.interrupting,
             )
             execution.store.messages.subscribe(subscription)
             element_instance.messages.append(key)
             record_message(execution, context, subscription, "CREATED")
             execution.steps.append(CorrelateBufferedMessage(key))
         case EventKind.SIGNAL:
-            signal = SignalSubscription(key, wait.name, instance.key, element_instance.key, catching.id)
+            signal = SignalSubscription(key, evaluated.name, instance.key, element_instance.key, catch_event.id)
             execution.store.signals.subscribe(signal)
             element_instance.signals.append(key)
             record_signal(execution, signal, "CREATED")
         case _:
             timer = Timer(
                 key,
-                wait.due,
+                evaluated.due,
                 instance.key,
                 element_instance.key,
-                catching.id,
+                catch_event.id,
                 instance.definition_key,
-                wait.cycle,
-                wait.repetitions,
+                evaluated.cycle,
+                evaluated.repetitions,
             )
             add_timer(execution, timer)
             element_instance.timers.append(key)

@@ -1,4 +1,4 @@
-"""An event reaches a running element: it completes it, interrupts it or starts something beside it."""
+"""Trigger events: complete or interrupt an element, or activate a parallel path."""
 
 from services.engine.model.bpmn import Element, ElementKind
 from services.engine.processing.event_subscriptions import unsubscribe_from_event_subprocesses
@@ -13,8 +13,8 @@ from services.engine.processing.lifecycle import (
 from services.engine.state.instances import ACTIVATED, ElementInstance, Trigger
 
 
-def can_trigger(context: ElementContext, catching: Element) -> bool:
-    """Whether the element still reacts to the event."""
+def can_trigger(context: ElementContext, catch_event: Element) -> bool:
+    """Return whether the element can still be triggered."""
     element_instance = context.element_instance
     if (
         element_instance.state != ACTIVATED
@@ -22,45 +22,47 @@ def can_trigger(context: ElementContext, catching: Element) -> bool:
         or (element_instance.scope and is_interrupted(context.scope))
     ):
         return False
-    if catching.kind == ElementKind.BOUNDARY_EVENT:
+    if catch_event.kind == ElementKind.BOUNDARY_EVENT:
         return (
             element_instance.pending is None
             or context.process.elements[element_instance.pending.element_id].kind != ElementKind.BOUNDARY_EVENT
         )
-    if catching.kind == ElementKind.START_EVENT:
+    if catch_event.kind == ElementKind.START_EVENT:
         return not element_instance.is_interrupted()
     return element_instance.trigger is None and element_instance.pending is None
 
 
 def is_interrupted(scope: ElementInstance) -> bool:
-    """By an event subprocess that has begun, or by a terminate end event."""
+    """Return whether an event subprocess or a terminate end event interrupted the scope."""
     return scope.interrupted_by is not None or is_terminated_early(scope)
 
 
 def trigger_event(execution: Execution, context: ElementContext, event: Trigger) -> bool:
-    """Let an event act on the element that waits for it; returns False where it is too late."""
-    catching = context.process.elements[event.element_id]
-    if not can_trigger(context, catching):
+    """Trigger an event on its host element; return False if it is too late."""
+    catch_event = context.process.elements[event.element_id]
+    if not can_trigger(context, catch_event):
         return False
-    if catching.kind == ElementKind.BOUNDARY_EVENT:
-        _boundary(execution, context, catching, event)
-    elif catching.kind == ElementKind.START_EVENT:
-        _event_subprocess(execution, context, catching, event)
+    if catch_event.kind == ElementKind.BOUNDARY_EVENT:
+        _trigger_boundary_event(execution, context, catch_event, event)
+    elif catch_event.kind == ElementKind.START_EVENT:
+        _trigger_event_subprocess(execution, context, catch_event, event)
     else:
         context.element_instance.trigger = event
         schedule_completion(execution, context)
     return True
 
 
-def _boundary(execution: Execution, context: ElementContext, catching: Element, event: Trigger) -> None:
-    if catching.interrupting:
+def _trigger_boundary_event(
+    execution: Execution, context: ElementContext, catch_event: Element, event: Trigger
+) -> None:
+    if catch_event.interrupting:
         context.element_instance.pending = event
         execution.steps.append(Terminate(context.process_instance.key, context.element_instance.key))
     else:
         activate_event(execution, execution.element_context(context.process_instance, context.scope), event)
 
 
-def _event_subprocess(execution: Execution, context: ElementContext, start: Element, event: Trigger) -> None:
+def _trigger_event_subprocess(execution: Execution, context: ElementContext, start: Element, event: Trigger) -> None:
     if not start.interrupting:
         enter_element(execution, context.process_instance, context.element_instance, start.scope, trigger=event)
         return
@@ -68,11 +70,11 @@ def _event_subprocess(execution: Execution, context: ElementContext, start: Elem
     context.element_instance.pending = event
     unsubscribe_from_event_subprocesses(execution, context)
     if terminate_children(execution, context):
-        enter_pending(execution, context)
+        activate_pending_event_subprocess(execution, context)
 
 
-def enter_pending(execution: Execution, context: ElementContext) -> bool:
-    """Once an interrupted scope is empty, its event subprocess begins; returns whether one did."""
+def activate_pending_event_subprocess(execution: Execution, context: ElementContext) -> bool:
+    """Activate the event subprocess of an emptied scope; return whether there is one."""
     pending = context.element_instance.pending
     if pending is None or context.process.elements[pending.element_id].kind != ElementKind.START_EVENT:
         return False

@@ -1,4 +1,4 @@
-"""What processors work with: the state, the time, the records and the steps that are still to be taken."""
+"""The execution of one command: state, time, records and pending steps."""
 
 from collections import Counter, deque
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ from services.engine.state.store import Store
 
 @dataclass(frozen=True, slots=True)
 class ElementContext:
-    """A running element: where a processor acts."""
+    """An active element with its process instance and its model."""
 
     process_instance: ProcessInstance
     process: Process
@@ -32,12 +32,12 @@ class ElementContext:
 
     @property
     def scope(self) -> ElementInstance:
-        """The scope around it; only for elements that have one."""
+        """Return the flow scope; the process itself has none."""
         return self.process_instance.element_instances[self.element_instance.scope]
 
     @property
     def is_inner_instance(self) -> bool:
-        """One of the instances of a multi-instance."""
+        """Return whether this is an inner instance of a multi-instance."""
         return (
             self.element_instance.scope in self.process_instance.element_instances
             and self.scope.kind == ElementKind.MULTI_INSTANCE_BODY
@@ -46,7 +46,7 @@ class ElementContext:
 
 @dataclass(frozen=True, slots=True)
 class Enter:
-    """Enter an element: along a flow, by an event, or as one of several instances."""
+    """Enter an element along a flow, by an event, or as an inner instance."""
 
     instance_key: int
     scope_key: int
@@ -55,12 +55,12 @@ class Enter:
     trigger: Trigger | None = None
     index: int = 0
     local: Mapping[str, Any] = field(default_factory=dict)
-    element_instance_key: int = 0  # where it was promised before
+    element_instance_key: int = 0  # if it was assigned before
 
 
 @dataclass(frozen=True, slots=True)
 class Activate:
-    """Go on activating an element (a process, or one whose incident was resolved)."""
+    """Activate a process, or an element whose incident was resolved."""
 
     instance_key: int
     element_instance_key: int
@@ -80,14 +80,14 @@ class Terminate:
 
 @dataclass(frozen=True, slots=True)
 class CorrelateBufferedMessage:
-    """A new message subscription looks at the messages that wait."""
+    """Correlate the oldest buffered message to a subscription."""
 
     subscription_key: int
 
 
 @dataclass(frozen=True, slots=True)
 class CorrelateMessage:
-    """A message comes to a subscription that it was chosen for."""
+    """Correlate a message to its subscription."""
 
     subscription: MessageSubscription
     message: Message
@@ -95,7 +95,7 @@ class CorrelateMessage:
 
 @dataclass(frozen=True, slots=True)
 class BroadcastSignal:
-    """A signal that was thrown inside a process."""
+    """Broadcast a signal that a process threw."""
 
     name: str
     variables: Mapping[str, Any]
@@ -103,7 +103,7 @@ class BroadcastSignal:
 
 @dataclass(frozen=True, slots=True)
 class StartFromBufferedMessage:
-    """A correlation key is free again: look for a message that waits to start the process."""
+    """Start a process by a buffered message, its correlation key being free again."""
 
     process_id: str
     correlation_key: str
@@ -126,7 +126,10 @@ def _event_type(element: Element) -> str:
 
 
 class ElementProcessor(Protocol):
-    """What an element type does. Each method may raise Trouble, and is called again when that is resolved."""
+    """The behavior of an element type.
+
+    Each method may raise Failure, and is called again when the incident is resolved.
+    """
 
     def activate(self, execution: "Execution", context: ElementContext) -> None: ...
 
@@ -135,7 +138,7 @@ class ElementProcessor(Protocol):
     def terminate(self, execution: "Execution", context: ElementContext) -> None: ...
 
     def before_child_completes(self, execution: "Execution", context: ElementContext, child: ElementContext) -> None:
-        """Before a child completes."""
+        """Handle a child that is about to complete."""
         ...
 
     def child_completed(self, execution: "Execution", context: ElementContext) -> None: ...
@@ -144,14 +147,14 @@ class ElementProcessor(Protocol):
 
 
 class JobCounter(Counter[str]):
-    """How many jobs of each type may be fetched."""
+    """The number of new activatable jobs of each type."""
 
     def add(self, job_type: str) -> None:
         self[job_type] += 1
 
 
 class Execution:
-    """One command and all that follows from it."""
+    """One command and all steps that follow from it."""
 
     def __init__(
         self, store: Store, models: ModelCache, clock: EngineClock, processors: Mapping[str, ElementProcessor]
@@ -161,7 +164,7 @@ class Execution:
         self.steps: deque[Step] = deque()
         self.available_jobs = JobCounter()
         self.results: dict[int, dict[str, Any]] = {}
-        self._now = clock.now()  # all of a command happens at one moment
+        self._now = clock.now()  # all of a command has one timestamp
         self._millis = to_millis(self._now)
         self._processors = processors
 
@@ -179,14 +182,14 @@ class Execution:
         return ElementContext(instance, process, process.elements[element_instance.element_id], element_instance)
 
     def find(self, instance_key: int, element_instance_key: int) -> ElementContext | None:
-        """The running element, or None when it has gone."""
+        """Return an active element for changes; None once it has ended."""
         instance = self.store.instances.get_for_update(instance_key)
         if instance is None or element_instance_key not in instance.element_instances:
             return None
         return self.element_context(instance, instance.element_instances[element_instance_key])
 
     def calling_context(self, instance: ProcessInstance) -> ElementContext | None:
-        """The call activity that called the instance."""
+        """Return the call activity that created the instance."""
         return None if instance.parent is None else self.find(*instance.parent)
 
     def record(self, key: int, value_type: str, intent: str, value: dict[str, Any]) -> None:
@@ -194,7 +197,7 @@ class Execution:
         self.store.records.batch.append(Record(position, self.now_millis(), key, value_type, intent, value))
 
     def instance_fields(self, instance: ProcessInstance) -> dict[str, Any]:
-        """The fields by which every record names its process instance."""
+        """Return the record fields that identify a process instance."""
         return {
             "processInstanceKey": instance.key,
             "processDefinitionKey": instance.definition_key,
@@ -202,7 +205,7 @@ class Execution:
         }
 
     def record_transition(self, context: ElementContext, intent: str) -> None:
-        """Record that an element changed its state."""
+        """Record a lifecycle transition of an element."""
         parent = context.process_instance.parent or (-1, -1)
         event = context.element.event
         value = {
@@ -220,9 +223,9 @@ class Execution:
     def raise_incident(
         self, context: ElementContext, failure: Failure, *, job_key: int = 0, element_id: str | None = None
     ) -> None:
-        """Raise an incident at an element."""
+        """Create an incident of an element."""
         key = self.store.next_key()
-        found = Incident(
+        incident = Incident(
             key,
             context.process_instance.key,
             context.element_instance.key,
@@ -231,17 +234,17 @@ class Execution:
             str(failure),
             element_id or context.element.id,
         )
-        self.store.incidents.add(found)
+        self.store.incidents.add(incident)
         context.element_instance.incidents.append(key)
-        self.record_incident(context, found, "CREATED")
+        self.record_incident(context, incident, "CREATED")
 
     def resolve_incidents(self, context: ElementContext) -> None:
-        """The element goes: its incidents go with it."""
+        """Resolve the incidents of a terminated element."""
         for key in context.element_instance.incidents:
-            found = self.store.incidents.get(key)
-            if found is not None:
+            incident = self.store.incidents.get(key)
+            if incident is not None:
                 self.store.incidents.remove(key)
-                self.record_incident(context, found, "RESOLVED")
+                self.record_incident(context, incident, "RESOLVED")
         context.element_instance.incidents.clear()
 
     def record_incident(self, context: ElementContext, incident: Incident, intent: str) -> None:

@@ -1,4 +1,4 @@
-"""Resolving incidents: what failed is tried again where it stopped."""
+"""Resolve incidents by repeating the step that failed."""
 
 from services.engine.errors import Rejection, RejectionType
 from services.engine.model.bpmn import required
@@ -8,7 +8,10 @@ from services.engine.state.instances import ACTIVATING, COMPLETING
 
 
 def resolve(execution: Execution, key: int) -> None:
-    """Raises Rejection: no such incident (NOT_FOUND), or its job has no retries yet (INVALID_STATE)."""
+    """Resolve an incident and repeat its step.
+
+    Raises Rejection: no such incident (NOT_FOUND), or a job without retries (INVALID_STATE).
+    """
     incident = execution.store.incidents.get(key)
     if incident is None:
         raise Rejection(

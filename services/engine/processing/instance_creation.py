@@ -1,4 +1,4 @@
-"""Starting process instances, however it comes about."""
+"""Create process instances for commands, call activities and start events."""
 
 from typing import Any
 
@@ -20,11 +20,11 @@ def create_instance(
     awaited: list[str] | None = None,
     start_at: list[str] | None = None,
 ) -> ProcessInstance:
-    """A new instance, entered in a later step: at its none start event, or where ``trigger`` says.
+    """Create an instance and schedule its activation.
 
-    ``start_lock`` is the correlation key that no second instance may be started with meanwhile; ``awaited`` names
-    the variables somebody waits for at the end (empty = all); ``start_at`` the elements to
-    begin at instead of a start event.
+    It starts at its none start event, or at the start event of ``trigger``, or at the elements ``start_at``.
+    ``start_lock`` is the correlation key that blocks a second instance; ``awaited`` names the variables that a client
+    waits for (empty = all).
     """
     key = execution.store.next_key()
     root = ElementInstance(key, definition.process_id, ElementKind.PROCESS, 0, trigger=trigger)
@@ -45,7 +45,10 @@ def create_instance(
 def create_instance_by_event(
     execution: Execution, definition_key: int, element_id: str, variables: dict[str, Any], start_lock: str | None = None
 ) -> ProcessInstance | None:
-    """An instance started by a message, signal or timer; None where the process has been deleted."""
+    """Create an instance by a message, signal or timer.
+
+    Returns None if the process is deleted.
+    """
     definition = execution.store.definitions.get(definition_key)
     if definition is None or definition.deleted:
         return None

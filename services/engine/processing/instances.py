@@ -1,4 +1,4 @@
-"""Commands on process instances: create, cancel, set variables."""
+"""Create and cancel process instances, and set their variables."""
 
 from typing import Any
 
@@ -12,23 +12,26 @@ from services.engine.state.instances import ProcessInstance
 
 
 def find_definition(execution: Execution, key: int, process_id: str, version: int) -> Definition:
-    """By process id and version (negative = latest), else by key; raises Rejection (NOT_FOUND)."""
+    """Find by process id and version (negative = latest), else by key.
+
+    Raises Rejection (NOT_FOUND).
+    """
     if not process_id and key < 0:
         raise Rejection(
             RejectionType.INVALID_ARGUMENT, "Expected at least a bpmnProcessId or a key greater than -1, but none given"
         )
     if not process_id:
-        found = execution.store.definitions.get(key)
-        what = f"key '{key}'"
+        definition = execution.store.definitions.get(key)
+        target = f"key '{key}'"
     elif version < 0:
-        found = execution.store.definitions.latest(process_id)
-        what = f"process ID '{process_id}'"
+        definition = execution.store.definitions.latest(process_id)
+        target = f"process ID '{process_id}'"
     else:
-        found = execution.store.definitions.version(process_id, version)
-        what = f"process ID '{process_id}' and version '{version}'"
-    if found is None or found.deleted:
-        raise Rejection(RejectionType.NOT_FOUND, f"Expected to find process definition with {what}, but none found")
-    return found
+        definition = execution.store.definitions.version(process_id, version)
+        target = f"process ID '{process_id}' and version '{version}'"
+    if definition is None or definition.deleted:
+        raise Rejection(RejectionType.NOT_FOUND, f"Expected to find process definition with {target}, but none found")
+    return definition
 
 
 def create(
@@ -38,7 +41,10 @@ def create(
     awaited: list[str] | None = None,
     start_at: list[str] | None = None,
 ) -> ProcessInstance:
-    """Raises Rejection: no plain start event (INVALID_STATE), or no such element to begin at (INVALID_ARGUMENT)."""
+    """Create an instance at its none start event, or at given elements.
+
+    Raises Rejection: no none start event (INVALID_STATE), or no such element (INVALID_ARGUMENT).
+    """
     if start_at:
         check_activatable(execution.models.process(definition.key), start_at)
     elif execution.models.process(definition.key).root.none_start is None:
@@ -50,7 +56,10 @@ def create(
 
 
 def cancel(execution: Execution, key: int) -> None:
-    """Raises Rejection: unknown (NOT_FOUND), or called by another instance (INVALID_STATE)."""
+    """Cancel a root process instance.
+
+    Raises Rejection: unknown (NOT_FOUND), or created by a parent instance (INVALID_STATE).
+    """
     instance = execution.store.instances.get(key)
     if instance is None:
         raise Rejection(
@@ -61,12 +70,12 @@ def cancel(execution: Execution, key: int) -> None:
         raise Rejection(
             RejectionType.INVALID_STATE,
             f"Expected to cancel a process instance with key '{key}', but it is created by a parent process instance. "
-            f"Cancel the root process instance '{_root_of(execution, instance)}' instead.",
+            f"Cancel the root process instance '{_root_key(execution, instance)}' instead.",
         )
     execution.steps.append(Terminate(key, key))
 
 
-def _root_of(execution: Execution, instance: ProcessInstance) -> int:
+def _root_key(execution: Execution, instance: ProcessInstance) -> int:
     while instance.parent is not None:
         parent = execution.store.instances.get(instance.parent[0])
         if parent is None:
@@ -76,14 +85,17 @@ def _root_of(execution: Execution, instance: ProcessInstance) -> int:
 
 
 def set_variables(execution: Execution, element_instance_key: int, variables: dict[str, Any], *, local: bool) -> int:
-    """On a scope by its key: locally, or where each name lives. Returns the command's key; raises Rejection."""
-    found = execution.store.instances.get_by_element_instance(element_instance_key)
-    if found is None:
+    """Set variables of a scope, locally or where each is defined.
+
+    Returns the command's key; raises Rejection (NOT_FOUND).
+    """
+    owner = execution.store.instances.get_by_element_instance(element_instance_key)
+    if owner is None:
         raise Rejection(
             RejectionType.NOT_FOUND,
             f"Expected to update variables for element with key '{element_instance_key}', "
             "but no such element was found",
         )
-    instance, element_instance = found
+    instance, element_instance = owner
     (set_local_variables if local else merge_variables)(execution, instance, element_instance, variables)
     return execution.store.next_key()

@@ -1,4 +1,4 @@
-"""Jobs: made by tasks and message throw events, worked on by workers."""
+"""Create jobs and process the commands of their workers."""
 
 import json
 from dataclasses import dataclass
@@ -19,14 +19,14 @@ from services.engine.state.instances import Trigger
 from services.engine.state.jobs import Job
 
 NO_CATCH_EVENT_FOUND = "NO_CATCH_EVENT_FOUND"
-_MAX_JOB_BYTES = 4 * 1024 * 1024 - 64 * 1024  # of one job: gRPC takes messages of 4 MiB
-_MAX_RETRIES = 2**31 - 1  # that a message to a worker can hold
-_FIXED_FIELDS_BYTES = 128  # of a job's keys and counts in an answer
+_MAX_JOB_BYTES = 4 * 1024 * 1024 - 64 * 1024  # gRPC messages are limited to 4 MiB
+_MAX_RETRIES = 2**31 - 1  # the protocol's int32
+_FIXED_FIELDS_BYTES = 128  # of a job's keys and counters in a response
 
 
 @dataclass(frozen=True, slots=True)
 class JobSpec:
-    """The evaluated properties of a job that is about to be made."""
+    """The evaluated properties of a job to be created."""
 
     type: str
     retries: int
@@ -35,7 +35,7 @@ class JobSpec:
 
 @dataclass(frozen=True, slots=True)
 class ActivatedJob:
-    """A job as a worker gets it."""
+    """An activated job with its variables."""
 
     job: Job
     process_id: str
@@ -44,7 +44,7 @@ class ActivatedJob:
 
 
 def evaluate_job(execution: Execution, context: ElementContext) -> JobSpec:
-    """Raises Trouble where type, retries or a header has no usable value."""
+    """Evaluate type, retries and headers; raises Failure for unusable values."""
     definition = required(context.element.job)
     job_type = _parse_number(definition.type, evaluate(execution, context, definition.type))
     if not isinstance(job_type, str):
@@ -63,12 +63,12 @@ def evaluate_job(execution: Execution, context: ElementContext) -> JobSpec:
 
 
 def _to_int32(number: int) -> int:
-    """The lowest 32 bits, as Zeebe keeps retries."""
+    """Return the lowest 32 bits, as Zeebe stores retries."""
     return (number + 2**31) % 2**32 - 2**31
 
 
 def _parse_number(expression: Expression, value: Any) -> Any:
-    """Plain text that is a number counts as one, as in Zeebe."""
+    """Parse static text that is a number, as Zeebe does."""
     if expression.compiled is not None:
         return value
     try:
@@ -79,7 +79,10 @@ def _parse_number(expression: Expression, value: Any) -> Any:
 
 
 def _header(execution: Execution, context: ElementContext, key: str, expression: Expression) -> str:
-    """The text of a header; candidates are a list of texts, dates may be left open. Raises Trouble."""
+    """Evaluate a header: text, a list of candidates, or an optional date.
+
+    Raises Failure.
+    """
     value = evaluate(execution, context, expression)
     if expression.compiled is None:
         return str(value)
@@ -94,11 +97,11 @@ def _header(execution: Execution, context: ElementContext, key: str, expression:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def _type_failure(expression: Expression, wanted: str, value: object) -> Failure:
+def _type_failure(expression: Expression, expected: str, value: object) -> Failure:
     text = expression.text.removeprefix("=")
     return Failure(
         ErrorType.EXTRACT_VALUE,
-        f"Expected result of the expression '{text}' to be '{wanted}', but was '{type_name(value)}'.",
+        f"Expected result of the expression '{text}' to be '{expected}', but was '{type_name(value)}'.",
     )
 
 
@@ -133,20 +136,27 @@ def cancel_jobs(execution: Execution, context: ElementContext) -> None:
 
 
 def activate_jobs(
-    execution: Execution, job_type: str, *, worker: str, timeout: int, most: int, names: list[str], budget: int
+    execution: Execution,
+    job_type: str,
+    *,
+    worker: str,
+    timeout: int,
+    max_jobs: int,
+    fetch_variables: list[str],
+    max_bytes: int,
 ) -> list[ActivatedJob]:
-    """Hand out the oldest jobs of a type for ``timeout`` ms, as many as fit into ``budget`` bytes.
+    """Activate the oldest jobs of a type for ``timeout`` ms, up to ``max_bytes``.
 
-    One that no message could hold becomes an incident; with less variables to fetch it can be resolved.
+    A job larger than a message becomes an incident, which fetching fewer variables can resolve.
     """
     activated: list[ActivatedJob] = []
-    used = 0
-    for job in execution.store.jobs.activatable(job_type, most):
+    total_bytes = 0
+    for job in execution.store.jobs.activatable(job_type, max_jobs):
         instance = required(execution.store.instances.get(job.instance_key))
-        variables = visible_variables(instance, instance.element_instances[job.element_instance_key], names)
+        variables = visible_variables(instance, instance.element_instances[job.element_instance_key], fetch_variables)
         size = len(json.dumps(variables, ensure_ascii=False).encode()) + len(job.headers.encode())
-        used += size + len(job_type) + len(worker) + len(job.element_id) + _FIXED_FIELDS_BYTES
-        if activated and used > budget:
+        total_bytes += size + len(job_type) + len(worker) + len(job.element_id) + _FIXED_FIELDS_BYTES
+        if activated and total_bytes > max_bytes:
             execution.available_jobs.add(job_type)
             break
         if size > _MAX_JOB_BYTES:
@@ -160,9 +170,9 @@ def activate_jobs(
             "type": job_type,
             "worker": worker,
             "timeout": timeout,
-            "maxJobsToActivate": most,
-            "jobKeys": [h.job.key for h in activated],
-            "jobs": [{**_value(execution, h.job), "deadline": h.job.due} for h in activated],
+            "maxJobsToActivate": max_jobs,
+            "jobKeys": [activated_job.job.key for activated_job in activated],
+            "jobs": [{**_record_value(execution, a.job), "deadline": a.job.due} for a in activated],
             "truncated": False,
         }
         execution.record(execution.store.next_key(), "JOB_BATCH", "ACTIVATED", value)
@@ -172,7 +182,7 @@ def activate_jobs(
 def _raise_size_incident(execution: Execution, context: ElementContext, job: Job) -> None:
     job.state = states.FAILED
     execution.store.jobs.save(job)
-    execution.available_jobs.add(job.type)  # those behind it
+    execution.available_jobs.add(job.type)  # the jobs after it
     failure = Failure(
         ErrorType.MESSAGE_SIZE_EXCEEDED,
         f"The job with key '{job.key}' cannot be activated, because it is larger than the message size that workers "
@@ -193,7 +203,7 @@ def complete_job(execution: Execution, key: int, variables: dict[str, Any]) -> N
 def fail_job(
     execution: Execution, key: int, *, retries: int, backoff: int, text: str, variables: dict[str, Any]
 ) -> None:
-    """Without retries left it becomes an incident; a ``backoff`` (ms) keeps it from being fetched for a while."""
+    """Fail a job: back off for ``backoff`` ms, or raise an incident without retries."""
     job, context = _get_active(execution, key, "fail job")
     job.retries, job.error, job.due = retries, text, None
     if retries <= 0:
@@ -212,10 +222,10 @@ def fail_job(
 
 
 def throw_job_error(execution: Execution, key: int, code: str, text: str, variables: dict[str, Any]) -> None:
-    """A BPMN error from a worker; nobody catches it: an incident."""
+    """Throw a worker's BPMN error; without a catch event raise an incident."""
     job, context = _get_active(execution, key, "throw an error for job")
-    catch = find_catch_event(execution, context, EventKind.ERROR, code)
-    if catch is None:
+    match = find_catch_event(execution, context, EventKind.ERROR, code)
+    if match is None:
         job.state, job.error, job.due = states.ERROR_THROWN, text, None
         execution.store.jobs.save(job)
         _record(execution, job, "ERROR_THROWN", elementId=NO_CATCH_EVENT_FOUND, errorCode=code)
@@ -230,7 +240,7 @@ def throw_job_error(execution: Execution, key: int, code: str, text: str, variab
     execution.store.jobs.remove(key)
     context.element_instance.jobs.remove(key)
     _record(execution, job, "ERROR_THROWN", errorCode=code)
-    trigger_event(execution, catch.host, Trigger(catch.catching.id, variables, is_error=True))
+    trigger_event(execution, match.host, Trigger(match.catch_event.id, variables, is_error=True))
 
 
 def update_retries(execution: Execution, key: int, retries: int) -> None:
@@ -253,7 +263,7 @@ def update_retries(execution: Execution, key: int, retries: int) -> None:
 
 
 def update_timeout(execution: Execution, key: int, timeout: int) -> None:
-    """The job times out ``timeout`` ms from now."""
+    """Set the deadline of an activated job to ``timeout`` ms from now."""
     job = _get_job(execution, key, "update the timeout of job")
     if job.state != states.ACTIVATED:
         raise Rejection(
@@ -266,7 +276,7 @@ def update_timeout(execution: Execution, key: int, timeout: int) -> None:
 
 
 def yield_jobs(execution: Execution, keys: list[int]) -> None:
-    """Activated jobs that did not reach their worker may be fetched again at once, with the same retries."""
+    """Make undelivered jobs activatable again, with the same retries."""
     for key in keys:
         job = execution.store.jobs.get(key)
         if job is not None and job.state == states.ACTIVATED:
@@ -274,7 +284,7 @@ def yield_jobs(execution: Execution, keys: list[int]) -> None:
 
 
 def recur(execution: Execution, key: int) -> None:
-    """An activated job has timed out, or a job's back-off is over: it may be fetched again, with the same retries."""
+    """Make a job activatable after its deadline or back-off, with the same retries."""
     job = execution.store.jobs.get(key)
     if job is None or job.due is None or job.due > execution.now_millis():
         return
@@ -297,25 +307,28 @@ def _make_activatable(execution: Execution, job: Job, intent: str) -> None:
     _record(execution, job, intent)
 
 
-def _get_job(execution: Execution, key: int, what: str) -> Job:
+def _get_job(execution: Execution, key: int, command: str) -> Job:
     job = execution.store.jobs.get(key)
     if job is None:
-        raise Rejection(RejectionType.NOT_FOUND, f"Expected to {what} with key '{key}', but no such job was found")
+        raise Rejection(RejectionType.NOT_FOUND, f"Expected to {command} with key '{key}', but no such job was found")
     return job
 
 
-def _get_active(execution: Execution, key: int, what: str) -> tuple[Job, ElementContext]:
-    """A job that may be completed, failed or thrown from, activated or not; one that backs off has FAILED."""
-    job = _get_job(execution, key, what)
+def _get_active(execution: Execution, key: int, command: str) -> tuple[Job, ElementContext]:
+    """Return a job that accepts a worker's command; raises Rejection.
+
+    It need not be activated; a job that backs off counts as FAILED.
+    """
+    job = _get_job(execution, key, command)
     if job.state not in (states.ACTIVATABLE, states.ACTIVATED):
         state = states.FAILED if job.state == states.BACKING_OFF else job.state
         raise Rejection(
-            RejectionType.INVALID_STATE, f"Expected to {what} with key '{key}', but it is in state '{state}'"
+            RejectionType.INVALID_STATE, f"Expected to {command} with key '{key}', but it is in state '{state}'"
         )
     return job, required(execution.find(job.instance_key, job.element_instance_key))
 
 
-def _value(execution: Execution, job: Job) -> dict[str, Any]:
+def _record_value(execution: Execution, job: Job) -> dict[str, Any]:
     instance = execution.store.instances.get(job.instance_key)
     return {
         **(execution.instance_fields(instance) if instance is not None else {"processInstanceKey": job.instance_key}),
@@ -330,5 +343,5 @@ def _value(execution: Execution, job: Job) -> dict[str, Any]:
     }
 
 
-def _record(execution: Execution, job: Job, intent: str, **more: Any) -> None:
-    execution.record(job.key, "JOB", intent, {**_value(execution, job), **more})
+def _record(execution: Execution, job: Job, intent: str, **extra: Any) -> None:
+    execution.record(job.key, "JOB", intent, {**_record_value(execution, job), **extra})

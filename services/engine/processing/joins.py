@@ -1,17 +1,17 @@
-"""When a gateway with several incoming flows may be entered, and which tokens it takes."""
+"""Decide when a gateway with several incoming flows may be entered."""
 
 from collections.abc import Iterator
 
 from services.engine.model.bpmn import Element, ElementKind, Process
 from services.engine.state.instances import ElementInstance, ProcessInstance
 
-NO_FLOW = "*"  # the token of what is entered without a flow
+NO_FLOW = "*"  # the token of an element that is entered without a flow
 
 
 def tokens_to_consume(
     instance: ProcessInstance, process: Process, scope: ElementInstance, element: Element, arrived_on: str
 ) -> list[str]:
-    """The tokens that entering takes; empty while the gateway still waits, or if the token has gone."""
+    """Return the tokens that entering consumes; none while a join waits."""
     if not scope.tokens.get(arrived_on):
         return []
     if arrived_on == NO_FLOW:
@@ -20,10 +20,10 @@ def tokens_to_consume(
         flows = [f.id for f in element.incoming] or [arrived_on]
         return flows if all(scope.tokens.get(f) for f in flows) else []
     if is_inclusive_join(element):
-        taken = [f.id for f in element.incoming if scope.tokens.get(f.id)]
-        under_way = _active_element_ids(instance, process, scope, element)
-        waits = any(_can_reach(process, start, element.id, taken) for start in under_way)
-        return [] if waits else taken
+        arrived = [f.id for f in element.incoming if scope.tokens.get(f.id)]
+        active = _active_element_ids(instance, process, scope, element)
+        waits = any(_can_reach(process, start, element.id, arrived) for start in active)
+        return [] if waits else arrived
     return [arrived_on]
 
 
@@ -32,7 +32,7 @@ def is_inclusive_join(element: Element) -> bool:
 
 
 def pending_joins(process: Process, scope: ElementInstance) -> Iterator[tuple[str, str]]:
-    """Inclusive gateways at which tokens wait in a scope, each with a flow that has one."""
+    """List inclusive gateways with waiting tokens, each with a flow of one."""
     if not process.inclusive_joins:
         return
     for join in process.inclusive_joins:
@@ -44,7 +44,7 @@ def pending_joins(process: Process, scope: ElementInstance) -> Iterator[tuple[st
 def _active_element_ids(
     instance: ProcessInstance, process: Process, scope: ElementInstance, join: Element
 ) -> Iterator[str]:
-    """Elements in the scope that hold a token or are about to get one, other than the join."""
+    """List the scope's active elements and the targets of tokens, except the join."""
     for child in scope.children:
         if child in instance.element_instances:
             yield instance.element_instances[child].element_id
@@ -52,17 +52,20 @@ def _active_element_ids(
     yield from (targets[token] for token in scope.tokens if token in targets and targets[token] != join.id)
 
 
-def _can_reach(process: Process, start: str, goal: str, taken: list[str]) -> bool:
-    """Whether a token at ``start`` may come to ``goal``, through flows but those ``taken`` and boundary events."""
-    seen: set[str] = set()
-    ahead = [start]
-    while ahead:
-        current = ahead.pop()
+def _can_reach(process: Process, start: str, goal: str, excluded: list[str]) -> bool:
+    """Return whether a token at ``start`` can reach ``goal``.
+
+    Flows ``excluded`` are ignored; boundary events and links are followed.
+    """
+    visited: set[str] = set()
+    queue = [start]
+    while queue:
+        current = queue.pop()
         element = process.elements[current]
-        following = [f.target for f in element.outgoing if f.id not in taken]
-        following += [*element.boundaries, *process.links.get(current, [])]
-        if goal in following:
+        targets = [f.target for f in element.outgoing if f.id not in excluded]
+        targets += [*element.boundaries, *process.links.get(current, [])]
+        if goal in targets:
             return True
-        ahead += [e for e in following if e not in seen]
-        seen.update(following)
+        queue += [e for e in targets if e not in visited]
+        visited.update(targets)
     return False

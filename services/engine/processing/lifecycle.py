@@ -1,4 +1,4 @@
-"""The steps every element takes: enter, activate, complete, terminate, and what its scope does then."""
+"""Apply the lifecycle steps of elements: enter, activate, complete and terminate."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -38,13 +38,13 @@ def enter_element(
     index: int = 0,
     local: Mapping[str, Any] | None = None,
 ) -> None:
-    """Enter an element without a flow; the scope stays open for it from now on."""
+    """Schedule an element that is entered without a flow."""
     scope.tokens[NO_FLOW] = scope.tokens.get(NO_FLOW, 0) + 1
     execution.steps.append(Enter(instance.key, scope.key, element_id, None, trigger, index, local or {}))
 
 
 def take_sequence_flow(execution: Execution, context: ElementContext, flow: Flow) -> None:
-    """A token leaves a completed element along a flow."""
+    """Move a token from a completed element along a flow."""
     scope = context.scope
     scope.tokens[flow.id] = scope.tokens.get(flow.id, 0) + 1
     value = {
@@ -62,7 +62,7 @@ def take_sequence_flow(execution: Execution, context: ElementContext, flow: Flow
 
 
 def apply_step(execution: Execution, step: Enter | Activate | Complete | Terminate) -> None:
-    """Take one step; a step whose element has gone meanwhile does nothing."""
+    """Apply one step; a step of an ended element does nothing."""
     if isinstance(step, Enter):
         _enter(execution, step)
         return
@@ -83,14 +83,14 @@ def apply_step(execution: Execution, step: Enter | Activate | Complete | Termina
 
 
 def _enter(execution: Execution, step: Enter) -> None:
-    found = execution.find(step.instance_key, step.scope_key)
-    if found is None:
+    scope_context = execution.find(step.instance_key, step.scope_key)
+    if scope_context is None:
         return
-    element = found.process.elements[step.element_id]
-    if _consume_tokens(found, element, step):
+    element = scope_context.process.elements[step.element_id]
+    if _consume_tokens(scope_context, element, step):
         _activate(
             execution,
-            found,
+            scope_context,
             element,
             step.trigger,
             index=step.index,
@@ -99,14 +99,14 @@ def _enter(execution: Execution, step: Enter) -> None:
         )
 
 
-def activate_event(execution: Execution, around: ElementContext, event: Trigger) -> None:
-    """A boundary event, or one behind an event-based gateway, has happened: it is activated in the same step."""
-    _activate(execution, around, around.process.elements[event.element_id], event)
+def activate_event(execution: Execution, scope_context: ElementContext, event: Trigger) -> None:
+    """Activate a triggered boundary event or event after a gateway in the same step."""
+    _activate(execution, scope_context, scope_context.process.elements[event.element_id], event)
 
 
 def _activate(
     execution: Execution,
-    found: ElementContext,
+    scope_context: ElementContext,
     element: Element,
     trigger: Trigger | None,
     *,
@@ -114,45 +114,53 @@ def _activate(
     local: Mapping[str, Any] | None = None,
     element_instance_key: int = 0,
 ) -> None:
-    scope = found.element_instance
-    inner = scope.kind == ElementKind.MULTI_INSTANCE_BODY
-    kind = ElementKind.MULTI_INSTANCE_BODY if element.loop is not None and not inner else element.kind
+    scope = scope_context.element_instance
+    is_inner = scope.kind == ElementKind.MULTI_INSTANCE_BODY
+    kind = ElementKind.MULTI_INSTANCE_BODY if element.loop is not None and not is_inner else element.kind
     element_instance = ElementInstance(
         element_instance_key or execution.store.next_key(), element.id, kind, scope.key, trigger=trigger
     )
     if index:
         element_instance.memo = {"index": index}
-    found.process_instance.element_instances[element_instance.key] = element_instance
+    scope_context.process_instance.element_instances[element_instance.key] = element_instance
     scope.children[element_instance.key] = None
-    context = ElementContext(found.process_instance, found.process, element, element_instance)
+    context = ElementContext(scope_context.process_instance, scope_context.process, element, element_instance)
     execution.record_transition(context, "ELEMENT_ACTIVATING")
     set_local_variables(execution, context.process_instance, element_instance, local or {})
     _run(execution, context, execution.processor(element_instance).activate)
 
 
-def _consume_tokens(found: ElementContext, element: Element, step: Enter) -> bool:
-    """Take the tokens that let the element be entered; False while a join still waits, or if its scope ends."""
-    scope = found.element_instance
-    if scope.ended or not _can_proceed(found, element):
+def _consume_tokens(scope_context: ElementContext, element: Element, step: Enter) -> bool:
+    """Consume the tokens for entering; return False while a join waits.
+
+    An ending scope lets no element be entered.
+    """
+    scope = scope_context.element_instance
+    if scope.ended or not _can_proceed(scope_context, element):
         return False
-    needed = tokens_to_consume(found.process_instance, found.process, scope, element, step.flow or NO_FLOW)
-    for token in needed:
+    consumed = tokens_to_consume(
+        scope_context.process_instance, scope_context.process, scope, element, step.flow or NO_FLOW
+    )
+    for token in consumed:
         scope.tokens[token] -= 1
         if not scope.tokens[token]:
             del scope.tokens[token]
-    return bool(needed)
+    return bool(consumed)
 
 
-def _can_proceed(around: ElementContext, element: Element) -> bool:
-    """Whether the scope lets an element in it go on: it runs, and nothing but this element has interrupted it."""
-    scope = around.element_instance
+def _can_proceed(scope_context: ElementContext, element: Element) -> bool:
+    """Return whether the scope is active and not interrupted by another element."""
+    scope = scope_context.element_instance
     if scope.state != ACTIVATED or is_terminated_early(scope):
         return False
-    return scope.interrupted_by is None or around.process.elements[scope.interrupted_by].scope == element.id
+    return scope.interrupted_by is None or scope_context.process.elements[scope.interrupted_by].scope == element.id
 
 
 def is_terminated_early(scope: ElementInstance) -> bool:
-    """A terminate end event has ended the scope; what a multi-instance ends early still finishes its step."""
+    """Return whether a terminate end event ended the scope.
+
+    A multi-instance that ends early still completes its current step.
+    """
     return scope.ended and scope.kind != ElementKind.MULTI_INSTANCE_BODY
 
 
@@ -168,9 +176,9 @@ def _complete(execution: Execution, context: ElementContext) -> None:
         _run(execution, context, execution.processor(context.element_instance).complete)
 
 
-def _run(execution: Execution, context: ElementContext, act: Callable[[Execution, ElementContext], None]) -> None:
+def _run(execution: Execution, context: ElementContext, action: Callable[[Execution, ElementContext], None]) -> None:
     try:
-        act(execution, context)
+        action(execution, context)
     except Failure as failure:
         execution.raise_incident(context, failure)
 
@@ -181,12 +189,12 @@ def transition_to_activated(execution: Execution, context: ElementContext) -> No
 
 
 def schedule_completion(execution: Execution, context: ElementContext) -> None:
-    """Ask for completion; it is the next step."""
+    """Schedule the completion of an element as a step."""
     execution.steps.append(Complete(context.process_instance.key, context.element_instance.key))
 
 
 def notify_before_completion(execution: Execution, context: ElementContext) -> None:
-    """Tell a multi-instance body that one of its instances is about to complete; raises Trouble."""
+    """Notify a multi-instance body of a completing inner instance; raises Failure."""
     if context.is_inner_instance:
         body = execution.element_context(context.process_instance, context.scope)
         execution.processor(body.element_instance).before_child_completes(execution, body, context)
@@ -195,27 +203,27 @@ def notify_before_completion(execution: Execution, context: ElementContext) -> N
 def transition_to_completed(
     execution: Execution, context: ElementContext, flows: tuple[Flow, ...] | None = None, event: Trigger | None = None
 ) -> None:
-    """The element is done: its tokens go on, or the ``event`` that it chose does, or its scope looks what is left."""
+    """Complete an element: take its flows, activate ``event``, or notify its scope."""
     create_subscription(execution, context)
     execution.record_transition(context, "ELEMENT_COMPLETED")
     if context.element.kind == ElementKind.PROCESS:
         _end_process(execution, context, completed_normally=True)
         return
     _remove(context)
-    taken = () if context.is_inner_instance else (context.element.outgoing if flows is None else flows)
-    for flow in taken:
+    flows_to_take = () if context.is_inner_instance else (context.element.outgoing if flows is None else flows)
+    for flow in flows_to_take:
         take_sequence_flow(execution, context, flow)
     if event is not None:
         activate_event(execution, execution.element_context(context.process_instance, context.scope), event)
     _retry_inclusive_joins(execution, context)
-    if not taken and event is None:
+    if not flows_to_take and event is None:
         scope = execution.element_context(context.process_instance, context.scope)
         execution.processor(scope.element_instance).child_completed(execution, scope)
     complete_handler(execution, context)
 
 
 def transition_to_terminated(execution: Execution, context: ElementContext) -> None:
-    """The element is gone; the event that interrupted it takes over, or its scope looks what is left."""
+    """Terminate an element: activate the interrupting event, or notify its scope."""
     execution.record_transition(context, "ELEMENT_TERMINATED")
     if context.element.kind == ElementKind.PROCESS:
         _end_process(execution, context, completed_normally=False)
@@ -233,12 +241,12 @@ def transition_to_terminated(execution: Execution, context: ElementContext) -> N
         activate_event(execution, execution.element_context(context.process_instance, scope), pending)
         return
     _retry_inclusive_joins(execution, context)
-    around = execution.element_context(context.process_instance, scope)
-    execution.processor(scope).child_terminated(execution, around)
+    scope_context = execution.element_context(context.process_instance, scope)
+    execution.processor(scope).child_terminated(execution, scope_context)
 
 
 def terminate_children(execution: Execution, context: ElementContext) -> bool:
-    """Terminate all that runs inside; returns whether nothing did."""
+    """Terminate all children; return whether there were none."""
     context.element_instance.tokens.clear()
     execution.steps.extend(
         Terminate(context.process_instance.key, child) for child in context.element_instance.children
@@ -247,12 +255,12 @@ def terminate_children(execution: Execution, context: ElementContext) -> bool:
 
 
 def is_scope_empty(scope: ElementInstance) -> bool:
-    """Nothing runs in the scope and no token waits in it."""
+    """Return whether a scope has neither children nor tokens."""
     return not scope.children and not scope.tokens
 
 
 def _retry_inclusive_joins(execution: Execution, context: ElementContext) -> None:
-    """Something in the scope has gone on: what waits at an inclusive gateway may have nothing left to wait for."""
+    """Re-check waiting inclusive joins after an element of their scope ended."""
     for join, flow in pending_joins(context.process, context.scope):
         execution.steps.append(Enter(context.process_instance.key, context.element_instance.scope, join, flow))
 
@@ -265,9 +273,9 @@ def _remove(context: ElementContext) -> None:
 def _end_process(execution: Execution, context: ElementContext, *, completed_normally: bool) -> None:
     instance = context.process_instance
     if instance.awaited is not None and completed_normally:
-        wanted = context.element_instance.variables
+        variables = context.element_instance.variables
         execution.results[instance.key] = {
-            n: v for n, v in wanted.items() if not instance.awaited or n in instance.awaited
+            n: v for n, v in variables.items() if not instance.awaited or n in instance.awaited
         }
     caller = execution.calling_context(instance)
     execution.store.instances.remove(instance.key)

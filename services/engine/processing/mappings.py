@@ -1,4 +1,4 @@
-"""Input and output mappings of an element."""
+"""Apply the input and output mappings of an element."""
 
 from services.engine.errors import ErrorType
 from services.engine.processing.execution import ElementContext, Execution
@@ -6,7 +6,7 @@ from services.engine.processing.variables import evaluate, merge_variables, set_
 
 
 def apply_inputs(execution: Execution, context: ElementContext) -> None:
-    """Local variables of the element; raises Trouble (IO_MAPPING_ERROR)."""
+    """Set the element's local variables; raises Failure (IO_MAPPING_ERROR)."""
     if context.element.inputs is not None:
         set_local_variables(
             execution,
@@ -17,18 +17,20 @@ def apply_inputs(execution: Execution, context: ElementContext) -> None:
 
 
 def apply_outputs(execution: Execution, context: ElementContext) -> None:
-    """What leaves the element; raises Trouble (IO_MAPPING_ERROR).
+    """Propagate the element's variables; raises Failure (IO_MAPPING_ERROR).
 
-    Without output mappings the variables the element was completed with go up to where their names live; with
-    them, those stay local and only mapped values leave.
+    Without output mappings the variables of its completion are merged upwards; with mappings they stay local and only
+    mapped values are merged.
     """
-    completed_with = context.element_instance.trigger.variables if context.element_instance.trigger is not None else {}
+    completion_variables = (
+        context.element_instance.trigger.variables if context.element_instance.trigger is not None else {}
+    )
     if context.element.outputs is None:
-        merge_variables(execution, context.process_instance, context.element_instance, completed_with)
+        merge_variables(execution, context.process_instance, context.element_instance, completion_variables)
         return
-    set_local_variables(execution, context.process_instance, context.element_instance, completed_with)
+    set_local_variables(execution, context.process_instance, context.element_instance, completion_variables)
     results = evaluate(execution, context, context.element.outputs, error_type=ErrorType.IO_MAPPING)
-    # an inner instance collects from its own scope, so its outputs are looked up there first
+    # an inner instance collects its output from its own scope
     merge_variables(
         execution,
         context.process_instance,

@@ -1,4 +1,4 @@
-"""Messages: correlated to what waits for them, else kept until their time to live is over."""
+"""Publish, correlate, buffer and expire messages."""
 
 import json
 from typing import Any
@@ -14,7 +14,10 @@ from services.engine.state.messages import Message, MessageSubscription
 
 
 def publish(execution: Execution, name: str, key: str, *, ttl: int, message_id: str, variables: dict[str, Any]) -> int:
-    """``ttl`` in ms. Returns the message's key; raises Rejection while one with the same id is kept."""
+    """Publish a message for ``ttl`` ms; return its key.
+
+    Raises Rejection while one with the same id is buffered.
+    """
     if message_id and execution.store.messages.is_published(name, key, message_id):
         raise Rejection(
             RejectionType.ALREADY_EXISTS,
@@ -31,16 +34,16 @@ def publish(execution: Execution, name: str, key: str, *, ttl: int, message_id: 
     )
     execution.store.messages.add(message)
     _record(execution, message, "PUBLISHED")
-    chosen = _subscriptions(execution, message)
-    _start_instances(execution, message, set(chosen))
-    execution.steps.extend(CorrelateMessage(subscription, message) for subscription in chosen.values())
+    by_process = _subscriptions(execution, message)
+    _start_instances(execution, message, set(by_process))
+    execution.steps.extend(CorrelateMessage(subscription, message) for subscription in by_process.values())
     if ttl <= 0:
         _expire(execution, message)
     return message.key
 
 
 def expire(execution: Execution, key: int) -> None:
-    """Its time to live is over."""
+    """Expire a message whose time to live is over."""
     message = execution.store.messages.get(key)
     if message is not None and message.deadline <= execution.now_millis():
         _expire(execution, message)
@@ -52,7 +55,7 @@ def _expire(execution: Execution, message: Message) -> None:
 
 
 def _subscriptions(execution: Execution, message: Message) -> dict[str, MessageSubscription]:
-    """The subscription that gets it, one for each process id."""
+    """Choose the subscription to correlate to, one for each process id."""
     chosen: dict[str, MessageSubscription] = {}
     for subscription in execution.store.messages.subscribers(message.name, message.correlation_key):
         if subscription.process_id not in chosen:
@@ -61,13 +64,13 @@ def _subscriptions(execution: Execution, message: Message) -> dict[str, MessageS
     return chosen
 
 
-def _start_instances(execution: Execution, message: Message, had: set[str]) -> None:
+def _start_instances(execution: Execution, message: Message, correlated_processes: set[str]) -> None:
     for start in execution.store.start_subscriptions.by_name("MESSAGE", message.name):
         locked = bool(message.correlation_key) and execution.store.messages.is_locked(
             start.process_id, message.correlation_key
         )
-        if start.process_id not in had and not locked:
-            had.add(start.process_id)
+        if start.process_id not in correlated_processes and not locked:
+            correlated_processes.add(start.process_id)
             _start(execution, message, start.process_id, start.definition_key, start.element_id)
 
 
@@ -79,7 +82,7 @@ def _start(execution: Execution, message: Message, process_id: str, definition_k
 
 
 def correlate(execution: Execution, subscription: MessageSubscription, message: Message) -> None:
-    """The message reaches its element; one that does not wait any more leaves it to the next subscription."""
+    """Correlate a message to its element, or forward it if that no longer waits."""
     is_open = execution.store.messages.subscription(subscription.key) is not None
     context = execution.find(subscription.instance_key, subscription.element_instance_key) if is_open else None
     if context is None or not can_trigger(context, context.process.elements[subscription.element_id]):
@@ -95,40 +98,40 @@ def correlate(execution: Execution, subscription: MessageSubscription, message: 
 
 
 def _forward(execution: Execution, subscription: MessageSubscription, message: Message) -> None:
-    """A message that is kept goes on to the next subscription of the process, or waits for one."""
+    """Correlate a buffered message to the process's next subscription, or release it."""
     if execution.store.messages.get(message.key) is None:
         return
     others = execution.store.messages.subscribers(message.name, message.correlation_key)
-    following = [s for s in others if s.process_id == subscription.process_id and s.key > subscription.key]
-    if following:
-        execution.steps.append(CorrelateMessage(following[0], message))
+    later = [s for s in others if s.process_id == subscription.process_id and s.key > subscription.key]
+    if later:
+        execution.steps.append(CorrelateMessage(later[0], message))
     else:
         execution.store.messages.unmark_correlated(message.key, subscription.process_id)
 
 
 def correlate_buffered_message(execution: Execution, subscription_key: int) -> None:
-    """A subscription was opened, or has got a message and stays: the oldest message that waits for it is next."""
+    """Correlate the oldest buffered message to an open subscription."""
     subscription = execution.store.messages.subscription(subscription_key)
     if subscription is None:
         return
-    waiting = execution.store.messages.oldest_buffered(
+    buffered = execution.store.messages.oldest_buffered(
         subscription.name, subscription.correlation_key, subscription.process_id, execution.now_millis()
     )
-    if waiting is not None:
-        execution.store.messages.mark_correlated(waiting.key, subscription.process_id)
-        execution.steps.append(CorrelateMessage(subscription, waiting))
+    if buffered is not None:
+        execution.store.messages.mark_correlated(buffered.key, subscription.process_id)
+        execution.steps.append(CorrelateMessage(subscription, buffered))
 
 
 def start_from_buffered_message(execution: Execution, process_id: str, correlation_key: str) -> None:
-    """The instance with this key has ended: the oldest message that waits starts the next."""
+    """Start the next instance by the oldest buffered message of a freed key."""
     if execution.store.messages.is_locked(process_id, correlation_key):
         return
     candidates = [
-        (waiting, start)
+        (buffered, start)
         for start in execution.store.start_subscriptions.of_process(process_id)
         if start.kind == "MESSAGE"
         and (
-            waiting := execution.store.messages.oldest_buffered(
+            buffered := execution.store.messages.oldest_buffered(
                 start.name, correlation_key, process_id, execution.now_millis()
             )
         )

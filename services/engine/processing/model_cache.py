@@ -1,4 +1,4 @@
-"""Deployed processes and decisions, parsed once and kept in memory while they are used."""
+"""Cache parsed processes and decisions."""
 
 from collections import OrderedDict
 from typing import TypeVar
@@ -16,7 +16,7 @@ CachedModel = TypeVar("CachedModel")
 
 
 class ModelCache:
-    """Looks up what was deployed; the disk holds the files."""
+    """Parses deployed files on first use."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -24,7 +24,7 @@ class ModelCache:
         self._decisions: OrderedDict[int, tuple[RequirementsVersion, DecisionRequirements]] = OrderedDict()
 
     def process(self, definition_key: int) -> Process:
-        """Raises LookupError where nothing was deployed under the key."""
+        """Return a deployed process; raises LookupError for an unknown key."""
         process = self._processes.get(definition_key)
         if process is None:
             definition = self._store.definitions.get(definition_key)
@@ -35,18 +35,18 @@ class ModelCache:
         return process
 
     def decisions(self, requirements_key: int) -> tuple[RequirementsVersion, DecisionRequirements]:
-        """A deployed DMN file; raises LookupError where nothing was deployed under the key."""
-        found = self._decisions.get(requirements_key)
-        if found is None:
+        """Return a deployed DMN file; raises LookupError for an unknown key."""
+        parsed = self._decisions.get(requirements_key)
+        if parsed is None:
             requirements = self._store.decisions.requirements(requirements_key)
             if requirements is None:
                 raise LookupError(f"no decisions are deployed with key {requirements_key}")
-            found = (requirements, parse_dmn(requirements.content, deployed=True))
-        _cache(self._decisions, requirements_key, found)
-        return found
+            parsed = (requirements, parse_dmn(requirements.content, deployed=True))
+        _cache(self._decisions, requirements_key, parsed)
+        return parsed
 
     def clear(self) -> None:
-        """After a rollback: what was parsed may never have been deployed, and its key is given again."""
+        """Clear the cache after a rollback, because its keys are assigned anew."""
         self._processes.clear()
         self._decisions.clear()
 

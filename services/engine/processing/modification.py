@@ -1,4 +1,4 @@
-"""Going on at another place: elements are activated and terminated by hand, in a running instance or at its start."""
+"""Activate and terminate elements by a modification, or at creation."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -18,9 +18,10 @@ _UNSUPPORTED = frozenset({ElementKind.START_EVENT, ElementKind.BOUNDARY_EVENT, E
 
 @dataclass(frozen=True, slots=True)
 class Activation:
-    """An element to activate, with variables by the id of the scope they go to ("" = the process).
+    """An activate instruction.
 
-    ``ancestor`` is the key of the running scope it belongs to, 0 where there is no choice.
+    ``variables`` are by the id of their scope ("" = the process); ``ancestor`` is the key of the active scope,
+    0 if there is only one.
     """
 
     element_id: str
@@ -29,7 +30,10 @@ class Activation:
 
 
 def modify(execution: Execution, key: int, activations: list[Activation], terminations: list[int]) -> None:
-    """Raises Rejection: no such instance (NOT_FOUND), or an instruction that cannot be followed (INVALID_ARGUMENT)."""
+    """Terminate and activate elements of a process instance.
+
+    Raises Rejection: no such instance (NOT_FOUND), or an invalid instruction (INVALID_ARGUMENT).
+    """
     instance = execution.store.instances.get(key)
     if instance is None:
         raise Rejection(
@@ -44,20 +48,20 @@ def modify(execution: Execution, key: int, activations: list[Activation], termin
     if unknown:
         raise _invalid(f"there is no element instance with the key '{unknown[0]}' to terminate")
     instance = required(execution.store.instances.get_for_update(key))
-    entries = [
+    activation_steps = [
         activation_step(execution, execution.element_context(instance, instance.root), activation)
         for activation in activations
     ]
-    ending = _with_emptied_scopes(instance, set(terminations))
-    if key in ending and instance.parent is not None:
+    terminated_keys = _with_emptied_scopes(instance, set(terminations))
+    if key in terminated_keys and instance.parent is not None:
         raise _invalid("it would end an instance that another process called; modify the calling instance")
     execution.record(key, "PROCESS_INSTANCE_MODIFICATION", "MODIFIED", {"processInstanceKey": key})
-    _terminate_first(execution, [Terminate(key, element_instance) for element_instance in sorted(ending)])
-    execution.steps.extend(entries)
+    _terminate_first(execution, [Terminate(key, element_instance) for element_instance in sorted(terminated_keys)])
+    execution.steps.extend(activation_steps)
 
 
 def check_activatable(process: Process, element_ids: list[str]) -> None:
-    """Raises Rejection where an element cannot be activated by hand."""
+    """Raise Rejection if an element cannot be activated by an instruction."""
     for identity in element_ids:
         element = process.elements.get(identity)
         if element is None:
@@ -69,14 +73,17 @@ def check_activatable(process: Process, element_ids: list[str]) -> None:
 
 
 def activation_step(execution: Execution, root: ElementContext, activation: Activation) -> Enter:
-    """The step that enters the element; scopes around it that do not run yet are opened at once. Raises Rejection."""
+    """Return the step that enters an element; open its missing scopes first.
+
+    Raises Rejection.
+    """
     instance, process = root.process_instance, root.process
     element = process.elements[activation.element_id]
     scope = root.element_instance
     _set_variables(execution, root, activation, "")
     _set_variables(execution, root, activation, process.id)
     for enclosing in reversed(list(_enclosing_scopes(process, element))[:-1]):
-        for _ in range(1 if enclosing.loop is None else 2):  # a multi-instance is a scope around each of its instances
+        for _ in range(1 if enclosing.loop is None else 2):  # a multi-instance adds its body as a scope
             scope = _find_scope(instance, scope, enclosing, activation.ancestor) or _open_scope(
                 execution, root, scope, enclosing
             )
@@ -104,7 +111,7 @@ def _check_scopes(instance: ProcessInstance, process: Process, activation: Activ
 
 
 def _enclosing_scopes(process: Process, element: Element) -> Iterator[Element]:
-    """The scopes around an element, inside out."""
+    """List the enclosing scopes of an element, inside out."""
     while element.scope:
         element = process.elements[element.scope]
         yield element
@@ -113,18 +120,21 @@ def _enclosing_scopes(process: Process, element: Element) -> Iterator[Element]:
 def _find_scope(
     instance: ProcessInstance, scope: ElementInstance, enclosing: Element, ancestor: int
 ) -> ElementInstance | None:
-    """The instance of a scope to go on in; None where a new one is to be opened. Raises Rejection."""
-    found = [
+    """Find the active instance of a scope; None if one must be opened.
+
+    Raises Rejection if there are several.
+    """
+    active = [
         n
         for c in scope.children
         if (n := instance.element_instances[c]).element_id == enclosing.id and n.state == ACTIVATED
     ]
-    if ancestor == scope.key or not found:
+    if ancestor == scope.key or not active:
         return None
-    chosen = next((n for n in found if n.key == ancestor or _is_inside(instance, ancestor, n)), None)
-    if chosen is None and len(found) > 1:
+    chosen = next((n for n in active if n.key == ancestor or _is_inside(instance, ancestor, n)), None)
+    if chosen is None and len(active) > 1:
         raise _invalid(f"'{enclosing.id}' runs more than once; name the one that is meant by its key")
-    return chosen or found[0]
+    return chosen or active[0]
 
 
 def _is_inside(instance: ProcessInstance, key: int, scope: ElementInstance) -> bool:
@@ -162,22 +172,22 @@ def _set_variables(execution: Execution, context: ElementContext, activation: Ac
             set_local_variables(execution, context.process_instance, context.element_instance, document)
 
 
-def _with_emptied_scopes(instance: ProcessInstance, ending: set[int]) -> set[int]:
-    """What to terminate: a scope goes with the last that runs inside it."""
-    for key in list(ending):
+def _with_emptied_scopes(instance: ProcessInstance, keys: set[int]) -> set[int]:
+    """Add the scopes whose last active element is terminated."""
+    for key in list(keys):
         element_instance = instance.element_instances[key]
         while element_instance.scope:
             scope = instance.element_instances[element_instance.scope]
-            if scope.tokens or not ending.issuperset(scope.children):
+            if scope.tokens or not keys.issuperset(scope.children):
                 break
-            ending.add(scope.key)
+            keys.add(scope.key)
             element_instance = scope
-    return ending
+    return keys
 
 
 def _terminate_first(execution: Execution, steps: list[Terminate]) -> None:
-    """Terminate before anything is entered; what looks for messages waits until then."""
-    waiting: list[Step] = list(execution.steps)
+    """Apply terminations first; message correlation waits until they are done."""
+    deferred: list[Step] = list(execution.steps)
     execution.steps.clear()
     execution.steps.extend(steps)
     while execution.steps:
@@ -185,8 +195,8 @@ def _terminate_first(execution: Execution, steps: list[Terminate]) -> None:
         if isinstance(step, Enter | Activate | Complete | Terminate):
             lifecycle.apply_step(execution, step)
         else:
-            waiting.append(step)
-    execution.steps.extend(waiting)
+            deferred.append(step)
+    execution.steps.extend(deferred)
 
 
 def _invalid(problem: str) -> Rejection:

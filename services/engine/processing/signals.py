@@ -1,4 +1,4 @@
-"""Signals reach everything that waits for them at the moment, and are not kept."""
+"""Broadcast signals to all current subscriptions; signals are not buffered."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from services.engine.state.instances import Trigger
 
 
 def broadcast(execution: Execution, name: str, variables: dict[str, Any]) -> int:
-    """Returns the signal's key."""
+    """Broadcast a signal and return its key."""
     key = execution.store.next_key()
     execution.record(key, "SIGNAL", "BROADCASTED", {"signalName": name, "variables": variables})
     for start in execution.store.start_subscriptions.by_name("SIGNAL", name):

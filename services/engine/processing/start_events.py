@@ -1,4 +1,4 @@
-"""What starts the newest version of a process by itself: message, signal and timer start events."""
+"""Subscribe the latest version of a process to its start events."""
 
 from services.engine.errors import Failure, Rejection, RejectionType
 from services.engine.model.bpmn import Element, Process, required
@@ -10,7 +10,7 @@ from services.engine.state.timers import Timer
 
 
 def subscribe_to_start_events(execution: Execution, definition: Definition, process: Process) -> None:
-    """Raises Rejection where a name or timer has no usable value."""
+    """Open the subscriptions and timers; raises Rejection for unusable values."""
     for kind, starts in (("MESSAGE", process.message_starts()), ("SIGNAL", process.signal_starts())):
         for element in starts:
             subscription = StartSubscription(
@@ -48,7 +48,7 @@ def _open_timer(execution: Execution, definition: Definition, element: Element) 
 
 
 def _value(execution: Execution, element: Element) -> str:
-    """The name or timer of a start event: no variables exist yet."""
+    """Evaluate the name or timer of a start event, without variables."""
     event = required(element.event)
     expression = required(event.name or event.timer)
     try:

@@ -1,4 +1,4 @@
-"""Timers that are due: they reach their element, or start a process, and cycles are set anew."""
+"""Trigger due timers, and schedule the next one of a cycle."""
 
 from services.engine.clock import MAX_MILLIS, from_millis, to_millis
 from services.engine.model.bpmn import required
@@ -12,8 +12,8 @@ from services.engine.state.instances import Trigger
 from services.engine.state.timers import Timer
 
 
-def fire(execution: Execution, key: int) -> None:
-    """Never early: nothing happens before it is due."""
+def trigger_timer(execution: Execution, key: int) -> None:
+    """Trigger a timer unless it is not due yet."""
     timer = execution.store.timers.get(key)
     if timer is None or timer.due > execution.now_millis():
         return
@@ -21,7 +21,7 @@ def fire(execution: Execution, key: int) -> None:
     if context is not None and not can_trigger(context, context.process.elements[timer.element_id]):
         execution.store.timers.postpone(
             key, MAX_MILLIS
-        )  # it stays until its element, which does not come back, is gone
+        )  # kept until its element ends, which cannot be triggered any more
         return
     execution.store.timers.remove(key)
     record_timer(execution, timer, "TRIGGERED")
@@ -31,28 +31,28 @@ def fire(execution: Execution, key: int) -> None:
         return
     context.element_instance.timers.remove(key)
     trigger_event(execution, context, Trigger(timer.element_id, {}))
-    following = _schedule_next(execution, timer, _evaluate_cycle(execution, context, timer))
-    if following is not None:
-        context.element_instance.timers.append(following)
+    next_key = _schedule_next(execution, timer, _evaluate_cycle(execution, context, timer))
+    if next_key is not None:
+        context.element_instance.timers.append(next_key)
 
 
 def _evaluate_cycle(execution: Execution, context: ElementContext, timer: Timer) -> str | None:
-    """The cycle as its expression gives it after each firing; how often it still fires was fixed at the first."""
+    """Evaluate the cycle again after each firing; its repetitions stay as first evaluated."""
     if timer.cycle is None:
         return None
     return evaluate_text(execution, context, required(required(context.process.elements[timer.element_id].event).timer))
 
 
 def _schedule_next(execution: Execution, timer: Timer, cycle: str | None) -> int | None:
-    """The next firing of a cycle: a period after it was due, or after now where that has passed; none is caught up."""
+    """Schedule the next firing of a cycle; missed firings are not caught up."""
     if cycle is None or timer.repetitions in (0, 1):
         return None
-    rest = timer.repetitions - 1 if timer.repetitions > 0 else -1
+    remaining = timer.repetitions - 1 if timer.repetitions > 0 else -1
     due = parse_cycle(cycle).due_again(from_millis(timer.due), execution.now())
     if due is None:
         return None
     key = execution.store.next_key()
-    following = Timer(
+    next_timer = Timer(
         key,
         to_millis(due),
         timer.instance_key,
@@ -60,7 +60,7 @@ def _schedule_next(execution: Execution, timer: Timer, cycle: str | None) -> int
         timer.element_id,
         timer.definition_key,
         cycle,
-        rest,
+        remaining,
     )
-    add_timer(execution, following)
+    add_timer(execution, next_timer)
     return key

@@ -1,4 +1,4 @@
-"""Variables: a scope tree with local values; what is set without being local goes up to where the name lives."""
+"""Read and write variables in the scope tree of a process instance."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -11,7 +11,7 @@ from services.engine.state.instances import ElementInstance, ProcessInstance
 
 
 class VariableScope(Mapping[str, Any]):
-    """The variables an expression sees, nearest scope first."""
+    """The variables visible to an expression, nearest scope first."""
 
     def __init__(
         self, instance: ProcessInstance, element_instance: ElementInstance, extra: Mapping[str, Any] | None = None
@@ -38,7 +38,7 @@ class VariableScope(Mapping[str, Any]):
 
 
 def scopes(instance: ProcessInstance, element_instance: ElementInstance) -> Iterator[ElementInstance]:
-    """The node and the scopes around it, inside out."""
+    """List an element instance and its enclosing scopes, inside out."""
     current: ElementInstance | None = element_instance
     while current is not None:
         yield current
@@ -54,7 +54,10 @@ def evaluate(
     extra: Mapping[str, Any] | None = None,
     error_type: ErrorType = ErrorType.EXTRACT_VALUE,
 ) -> Any:
-    """The JSON value of an expression, seen from ``element_instance`` (default: the element itself); raises Trouble."""
+    """Evaluate an expression to JSON; raises Failure.
+
+    Its variables are those visible from ``element_instance`` (default: the element itself).
+    """
     if expression.compiled is None:
         return expression.text
     return expression.evaluate(
@@ -65,7 +68,7 @@ def evaluate(
 
 
 def evaluate_text(execution: Execution, context: ElementContext, expression: Expression) -> str:
-    """The text that an expression gives, seen from the element; raises Trouble where it gives something else."""
+    """Evaluate an expression that must yield text; raises Failure."""
     value = evaluate(execution, context, expression)
     if not isinstance(value, str):
         raise Failure(
@@ -79,7 +82,7 @@ def evaluate_text(execution: Execution, context: ElementContext, expression: Exp
 def visible_variables(
     instance: ProcessInstance, element_instance: ElementInstance, names: list[str] | None = None
 ) -> dict[str, Any]:
-    """All variables a node sees, or the named ones it has."""
+    """Return the visible variables, all or the named ones."""
     document: dict[str, Any] = {}
     for scope in scopes(instance, element_instance):
         for name, value in scope.variables.items():
@@ -91,7 +94,7 @@ def visible_variables(
 def set_local_variables(
     execution: Execution, instance: ProcessInstance, element_instance: ElementInstance, document: Mapping[str, Any]
 ) -> None:
-    """Put variables on exactly this scope."""
+    """Set variables in this scope only."""
     for name, value in document.items():
         if name not in element_instance.variables:
             _set_variable(execution, instance, element_instance, name=name, value=value, intent="CREATED")
@@ -102,22 +105,24 @@ def set_local_variables(
 def merge_variables(
     execution: Execution, instance: ProcessInstance, element_instance: ElementInstance, document: Mapping[str, Any]
 ) -> None:
-    """Set variables where they live, beginning at ``element_instance``; new ones go to the process.
+    """Set variables in the nearest scope that has them, else in the process.
 
-    As in Zeebe, a value that equals the one found goes on upwards and so may be created in the process as well.
+    As in Zeebe, a value equal to the existing one moves on upwards, and so may be created in the process as well.
     """
-    rest = dict(document)
+    remaining = dict(document)
     for scope in scopes(instance, element_instance):
         if scope.key == instance.key:
             break
-        for name in [n for n in rest if n in scope.variables and not is_same_json(scope.variables[n], rest[n])]:
-            _set_variable(execution, instance, scope, name=name, value=rest.pop(name), intent="UPDATED")
-    set_local_variables(execution, instance, instance.root, rest)
+        for name in [
+            n for n in remaining if n in scope.variables and not is_same_json(scope.variables[n], remaining[n])
+        ]:
+            _set_variable(execution, instance, scope, name=name, value=remaining.pop(name), intent="UPDATED")
+    set_local_variables(execution, instance, instance.root, remaining)
 
 
-def is_same_json(one: Any, other: Any) -> bool:
-    """Equal as written: 1 and true differ, 1 and 1.0 too, and what has its names in another order."""
-    return bool(one == other) and json.dumps(one) == json.dumps(other)
+def is_same_json(left: Any, right: Any) -> bool:
+    """Compare as JSON text: 1, 1.0 and true differ, and so does another key order."""
+    return bool(left == right) and json.dumps(left) == json.dumps(right)
 
 
 def _set_variable(

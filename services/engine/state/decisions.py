@@ -1,4 +1,4 @@
-"""Deployed decision requirements (one DMN file each) and the decisions in them."""
+"""Store deployed decision requirements (one DMN file each) and their decisions."""
 
 from dataclasses import asdict, dataclass
 
@@ -78,7 +78,7 @@ class Decisions:
         return self._connection.execute(query).scalar() or 0
 
     def delete_requirements(self, key: int) -> None:
-        """No decision in it is evaluated any more."""
+        """Mark the file and its decisions as deleted."""
         self._connection.execute(update(requirements).where(requirements.c.key == key).values(deleted=True))
         self._connection.execute(update(decisions).where(decisions.c.requirements_key == key).values(deleted=True))
 

@@ -1,4 +1,4 @@
-"""Deployed processes: every version stays, because running instances keep theirs."""
+"""Store deployed processes; all versions stay, because running instances keep theirs."""
 
 import sqlite3
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ CacheKey = TypeVar("CacheKey", int, str)
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """One version of a process; ``content`` is the BPMN file, ``checksum`` its SHA-256 in hex."""
+    """A process version; ``content`` is the BPMN file, ``checksum`` its SHA-256 in hex."""
 
     key: int
     process_id: str
@@ -51,24 +51,24 @@ class Definitions:
         return _first_definition(_VERSION.run(self._connection, process=process_id, number=version))
 
     def deployed_with(self, process_id: str, deployment_key: int) -> Definition | None:
-        """The version that came with a deployment."""
+        """Return the version of a deployment."""
         return _first_definition(_DEPLOYED_WITH.run(self._connection, process=process_id, deployment=deployment_key))
 
     def latest_with_tag(self, process_id: str, version_tag: str) -> Definition | None:
-        """The newest version with the tag."""
+        """Return the latest version with the tag."""
         return _first_definition(_TAGGED.run(self._connection, process=process_id, tag=version_tag))
 
     def highest_version(self, process_id: str) -> int:
-        """0 before the first; deleted versions count, so that numbers are never used twice."""
+        """Return the highest version ever, 0 if none; deleted versions count."""
         return _HIGHEST.number(self._connection, process=process_id) or 0
 
     def delete(self, key: int) -> None:
-        """Nothing new starts with it; running instances go on."""
+        """Prevent new instances; running instances continue."""
         self.clear_cache()
         _DELETE.run(self._connection, definition=key)
 
     def clear_cache(self) -> None:
-        """What is remembered may be no longer so: a deployment, a deletion, a rollback."""
+        """Clear the cache after a deployment, a deletion or a rollback."""
         self._by_key.clear()
         self._latest.clear()
 

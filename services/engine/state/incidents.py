@@ -1,4 +1,4 @@
-"""Incidents: steps that could not be taken and wait for somebody."""
+"""Store open incidents."""
 
 import sqlite3
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from services.engine.state.tables import incidents
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """``job_key`` is 0 where the element itself could not go on."""
+    """``job_key`` is 0 if the element itself failed."""
 
     key: int
     instance_key: int
@@ -34,7 +34,7 @@ class Incidents:
         return None if row is None else Incident(*row)
 
     def all_open(self) -> list[Incident]:
-        """Oldest first."""
+        """Return all open incidents, oldest first."""
         return [Incident(*row) for row in _ALL.run(self._connection)]
 
     def remove(self, key: int) -> None:

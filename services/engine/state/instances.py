@@ -1,4 +1,4 @@
-"""Live process instances: each is one document, its scope tree with local variables."""
+"""Store live process instances, each as one document: its scope tree with local variables."""
 
 import json
 import sqlite3
@@ -13,13 +13,13 @@ from services.engine.state.tables import element_instances, instances
 
 ACTIVATING, ACTIVATED, COMPLETING, TERMINATING = "ACTIVATING", "ACTIVATED", "COMPLETING", "TERMINATING"
 _MAX_CACHED = 2000
-_MAX_CACHED_CHARACTERS = 4_000_000  # of their documents, which take several times as much in memory
+_MAX_CACHED_CHARACTERS = 4_000_000  # of JSON; the objects use several times as much memory
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 @dataclass(slots=True)
 class Trigger:
-    """An event that reached a scope: which element it starts, with which variables."""
+    """A triggered event: the element it activates and its variables."""
 
     element_id: str
     variables: dict[str, Any]
@@ -27,10 +27,11 @@ class Trigger:
 
 
 class Compensation(TypedDict):
-    """A completed activity that can be undone, by its ``handler`` ("" = by what completed inside it).
+    """A compensation subscription: a completed activity and its ``handler``.
 
-    ``node`` and ``scope`` are the keys it ran with; ``thrower`` is the event that undoes it (0 = none yet) and
-    ``handler_node`` what runs to undo it.
+    Without a handler ("") the activities inside it are compensated. ``node`` and ``scope`` are the keys of its element
+    instance and flow scope, ``thrower`` that of the throw event (0 = not triggered), ``handler_node`` that of the
+    handler's element instance.
     """
 
     key: int
@@ -44,12 +45,12 @@ class Compensation(TypedDict):
 
 @dataclass(slots=True)
 class ElementInstance:
-    """One running element: a task somebody works on, a scope, a waiting event.
+    """An active element: a task, a scope or a catch event. The field names are stored.
 
     ``tokens`` counts, in a scope, the tokens on each flow that have not entered an element yet; ``pending`` is
-    the event that interrupts the node, kept until what it interrupts is gone; ``trigger`` the variables the node
-    was completed with; ``memo`` what its processor has to remember (a chosen flow, the counts of a multi-instance);
-    ``compensations`` what can be undone in the instance, kept at its root.
+    the event that interrupts the element instance, kept until that is terminated; ``trigger`` holds the variables it
+    is completed with; ``memo`` is its processor's data (the counts of a multi-instance); ``compensations`` are the
+    instance's compensation subscriptions, kept at its root.
     """
 
     key: int
@@ -79,7 +80,10 @@ class ElementInstance:
 
 @dataclass(slots=True)
 class ProcessInstance:
-    """A process instance; ``parent`` is (instance key, node key) of the call activity that called it."""
+    """A process instance; ``parent`` holds the keys of its caller.
+
+    These are the calling process instance and the element instance of the call activity.
+    """
 
     key: int
     definition_key: int
@@ -97,7 +101,7 @@ class ProcessInstance:
 
 
 class Instances:
-    """Documents loaded on demand; what a batch changed is written when it is committed."""
+    """Loads documents on demand, and writes changed ones with the batch."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
@@ -106,10 +110,10 @@ class Instances:
         self._cached_characters = 0
         self._changed: dict[int, ProcessInstance | None] = {}
         self.updates = 0
-        """How often an instance was given out to be changed."""
+        """How often an instance was returned for changes."""
 
     def get_for_update(self, key: int) -> ProcessInstance | None:
-        """The instance, to be changed by the caller; None once it has ended."""
+        """Return the instance for changes; None once it has ended."""
         instance = self.get(key)
         if instance is not None:
             self._changed[key] = instance
@@ -121,7 +125,7 @@ class Instances:
         return None if row is None else _from_document(json.loads(row[0]))
 
     def get(self, key: int) -> ProcessInstance | None:
-        """The instance, to be read and left as it is."""
+        """Return the instance for reading; None once it has ended."""
         if key in self._changed:
             return self._changed[key]
         return self._cached.get(key) or self._load(key)
@@ -130,14 +134,14 @@ class Instances:
         self._changed[instance.key] = instance
 
     def remove(self, key: int) -> None:
-        """The instance has ended: it leaves the live tables."""
+        """Remove an ended instance from the live tables."""
         instance = self._changed.get(key)
         if instance is not None and instance.indexed:
             _UNINDEX.run_each(self._connection, [{"node": n} for n in instance.indexed])
         self._changed[key] = None
 
     def get_by_element_instance(self, element_instance_key: int) -> tuple[ProcessInstance, ElementInstance] | None:
-        """The instance that a running element belongs to, and the element."""
+        """Return an element instance with its process instance, for changes."""
         instance_key = _OWNER.number(self._connection, node=element_instance_key)
         candidates = [self.get_for_update(instance_key)] if instance_key is not None else list(self._changed.values())
         for instance in candidates:
@@ -146,7 +150,7 @@ class Instances:
         return None
 
     def flush(self) -> None:
-        """Write what changed; the caller commits, and then tells it by ``leave``."""
+        """Write changed instances; call ``mark_saved`` after the commit."""
         for key, instance in self._changed.items():
             self._evict(key)
             if instance is None:
@@ -155,15 +159,17 @@ class Instances:
             document = _encode(_to_document(instance))
             _UPSERT.run(self._connection, key=key, document=document)
             current = frozenset(instance.element_instances)
-            if gone := instance.indexed - current:
-                _UNINDEX.run_each(self._connection, [{"node": n} for n in gone])
-            if new := current - instance.indexed:
-                _INDEX.run_each(self._connection, [_index_row(instance, instance.element_instances[n]) for n in new])
+            if ended := instance.indexed - current:
+                _UNINDEX.run_each(self._connection, [{"node": n} for n in ended])
+            if entered := current - instance.indexed:
+                _INDEX.run_each(
+                    self._connection, [_index_row(instance, instance.element_instances[n]) for n in entered]
+                )
             instance.indexed = current
             self._cache(instance, len(document))
 
     def _cache(self, instance: ProcessInstance, size: int) -> None:
-        """Have it at hand for its next step, and as many others as there is room for."""
+        """Cache an instance for its next step, and evict the least recently changed."""
         self._cached[instance.key] = instance
         self._sizes[instance.key] = size
         self._cached_characters += size
@@ -175,11 +181,11 @@ class Instances:
         self._cached_characters -= self._sizes.pop(key, 0)
 
     def mark_saved(self) -> None:
-        """What was taken to be changed is on disk as it is now."""
+        """Mark all instances as saved."""
         self._changed.clear()
 
     def discard_changes(self) -> None:
-        """After a rollback: what was changed in memory is read again from disk."""
+        """Discard changed instances after a rollback."""
         for key in self._changed:
             self._evict(key)
         self._changed.clear()

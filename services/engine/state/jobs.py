@@ -1,4 +1,4 @@
-"""Jobs: work that a worker fetches."""
+"""Store jobs."""
 
 import sqlite3
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ ACTIVATABLE, ACTIVATED, BACKING_OFF, FAILED, ERROR_THROWN = (
 
 @dataclass(slots=True)
 class Job:
-    """``due``: when an activated job times out, or when a job that backs off may be fetched again (ms)."""
+    """``due`` (ms) is the deadline of an activated job, or the end of a back-off."""
 
     key: int
     type: str
@@ -54,7 +54,7 @@ class Jobs:
         _REMOVE.run(self._connection, job=key)
 
     def activatable(self, job_type: str, limit: int) -> list[Job]:
-        """In the order they were created."""
+        """Return activatable jobs in the order of their creation."""
         rows = _ACTIVATABLE.run(self._connection, job_type=job_type, limit=limit)
         return [Job(*row) for row in rows]
 

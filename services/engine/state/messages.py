@@ -1,4 +1,4 @@
-"""Messages that wait, what waits for messages, and the keys that running instances lock."""
+"""Store buffered messages, message subscriptions, and the correlation keys locked by running instances."""
 
 import sqlite3
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from services.engine.state.tables import correlations, message_subscriptions, me
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A published message, kept until ``deadline`` (ms); ``variables`` is a JSON object as text."""
+    """A buffered message until ``deadline`` (ms); ``variables`` is JSON text."""
 
     key: int
     name: str
@@ -54,7 +54,7 @@ class Messages:
         return bool(_IS_PUBLISHED.number(self._connection, **parameters))
 
     def oldest_buffered(self, name: str, correlation_key: str, process_id: str, now: int) -> Message | None:
-        """The oldest message that this process has not had yet."""
+        """Return the oldest message not yet correlated to this process."""
         parameters = {"message_name": name, "correlation": correlation_key, "process": process_id, "now": now}
         row = _OLDEST_BUFFERED.run(self._connection, **parameters).fetchone()
         return None if row is None else Message(*row)
@@ -63,7 +63,7 @@ class Messages:
         _MARK_CORRELATED.run(self._connection, message_key=message_key, process_id=process_id)
 
     def unmark_correlated(self, message_key: int, process_id: str) -> None:
-        """The process has not had the message after all."""
+        """Undo ``mark_correlated`` for one process."""
         _UNMARK_CORRELATED.run(self._connection, message=message_key, process=process_id)
 
     def due(self, now: int, limit: int) -> list[Message]:
@@ -83,7 +83,7 @@ class Messages:
         _UNSUBSCRIBE.run(self._connection, subscription=key)
 
     def subscribers(self, name: str, correlation_key: str) -> list[MessageSubscription]:
-        """In the order they subscribed."""
+        """Return subscriptions in the order of their creation."""
         rows = _SUBSCRIBERS.run(self._connection, message_name=name, correlation=correlation_key)
         return [_subscription(row) for row in rows]
 

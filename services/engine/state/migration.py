@@ -1,4 +1,4 @@
-"""Bringing a file that an earlier version wrote to this one's tables; ``user_version`` tells how far it is."""
+"""Migrate the file of an earlier version; ``user_version`` is the schema version."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -13,12 +13,12 @@ _COLUMN_TYPES = {"definition_key": "BIGINT", "element_id": "VARCHAR", "kind": "V
 
 
 def is_newer(connection: Connection) -> bool:
-    """Whether a later version wrote the file: it has version steps that are not known here."""
+    """Return whether a later version wrote the file."""
     return _schema_version(connection) > len(_STEPS)
 
 
 def migrate(connection: Connection) -> None:
-    """Take the steps that the file has not had; a new file has had none, and finds nothing to do in them."""
+    """Apply the missing steps; they change nothing in a new file."""
     version = _schema_version(connection)
     for step in _STEPS[version:]:
         step(connection)
@@ -32,7 +32,7 @@ def _schema_version(connection: Connection) -> int:
 
 
 def _index_elements(connection: Connection) -> None:
-    """1: each running element tells in the index what it is; the newest ended instances are found by an index."""
+    """Step 1: index element instances by element, and ended instances by position."""
     ENDS.create(connection, checkfirst=True)
     existing = {row.name for row in connection.exec_driver_sql("PRAGMA table_info(nodes)")}
     missing = [name for name in ("definition_key", "element_id", "kind") if name not in existing]

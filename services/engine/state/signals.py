@@ -1,4 +1,4 @@
-"""What waits for signals, and which events start processes (by message or by signal)."""
+"""Store signal subscriptions, and subscriptions of message and signal start events."""
 
 import sqlite3
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class SignalSubscription:
 
 @dataclass(frozen=True, slots=True)
 class StartSubscription:
-    """``kind`` is MESSAGE or SIGNAL; only the newest version of a process has any."""
+    """``kind`` is MESSAGE or SIGNAL; only a process's latest version has subscriptions."""
 
     key: int
     kind: str

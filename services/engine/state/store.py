@@ -1,4 +1,4 @@
-"""The engine's file: SQLite with a write-ahead log and full sync, open in one process only."""
+"""Open the engine's SQLite file: write-ahead log, full sync, one process only."""
 
 import sqlite3
 from pathlib import Path
@@ -26,17 +26,20 @@ from services.engine.state.timers import Timers
 
 FILE_NAME = "engine.sqlite3"
 _DAMAGE_MESSAGES = ("malformed", "not a database")
-_FIRST_KEY = 2**51  # keys of partition 1, as clients know them
+_FIRST_KEY = 2**51  # the first key of partition 1 in Zeebe
 
 
 class Store:
-    """All tables of the engine behind one connection, which one thread uses at a time.
+    """All tables behind one connection, which one thread uses at a time.
 
-    ``commit`` makes everything since ``begin`` durable at once; ``rollback`` forgets it, in memory too.
+    ``commit`` makes all changes since ``begin`` durable; ``rollback`` discards them, in memory too.
     """
 
     def __init__(self, directory: Path | None) -> None:
-        """Open or create the file in ``directory`` (None = in memory); raises CannotOpen."""
+        """Open or create the file in ``directory`` (None = in memory).
+
+        Raises DataFileError.
+        """
         self._engine = _create_engine(directory)
         try:
             self._open_file()
@@ -75,7 +78,7 @@ class Store:
             self._changes_at_begin = self._driver.total_changes
 
     def commit(self) -> list[Record]:
-        """Returns the records that are now on disk. Where nothing was changed, nothing is written."""
+        """Commit and return the batch's records; without changes nothing is written."""
         if self._is_unchanged():
             self.instances.mark_saved()
             self._driver.execute("ROLLBACK")
@@ -89,7 +92,7 @@ class Store:
         return written
 
     def _is_unchanged(self) -> bool:
-        """A change of an instance is never without a record."""
+        """Return whether nothing changed; a changed instance always has a record."""
         return (
             not self.records.batch
             and self._key == self._saved_key
@@ -105,11 +108,11 @@ class Store:
         self._read_counters()
 
     def change_marker(self) -> tuple[int, int, int]:
-        """Another one than before: something may have been changed meanwhile."""
+        """Return a value that differs once something may have changed."""
         return len(self.records.batch), self.instances.updates, self._driver.total_changes
 
     def next_key(self) -> int:
-        """Keys grow with creation."""
+        """Return the next key; keys ascend."""
         self._key += 1
         return self._key
 
@@ -118,9 +121,9 @@ class Store:
         return self._position
 
     def next_due(self) -> int | None:
-        """The next moment (ms) at which something happens by itself."""
-        moments = [self.timers.next_due(), self.jobs.next_due(), self.messages.next_due()]
-        return min((m for m in moments if m is not None), default=None)
+        """Return when (ms) the next timer, job or message is due."""
+        due = [self.timers.next_due(), self.jobs.next_due(), self.messages.next_due()]
+        return min((millis for millis in due if millis is not None), default=None)
 
     def close(self) -> None:
         self._connection.close()
@@ -144,7 +147,7 @@ _COUNTERS = Statement(select(counters))
 
 
 def _open_error(directory: Path | None, error: DatabaseError | sqlite3.Error) -> Exception:
-    """What an error at opening means."""
+    """Convert an error at opening to a DataFileError where its cause is known."""
     if "locked" in str(error):
         return DataDirectoryInUse(
             f"The engine's data in {directory} is open in another process; stop that one or use another directory."
@@ -166,7 +169,7 @@ def _create_engine(directory: Path | None) -> Engine:
 
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None  # transactions are the store's, whoever runs a statement
+        connection.isolation_level = None  # the store begins and ends all transactions
         for pragma in ("locking_mode=EXCLUSIVE", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")
 

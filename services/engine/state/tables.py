@@ -1,4 +1,4 @@
-"""The tables of the engine's own SQLite file. Times are milliseconds since 1970, values are JSON texts."""
+"""Tables of the engine's SQLite file; times in ms since 1970, values as JSON text."""
 
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, String, Table, Text, text
 
@@ -17,7 +17,7 @@ def _key(name: str = "key", *, attribute: str | None = None, primary: bool = Fal
 
 
 def _element_instance_key() -> Column[int]:
-    """``node_key`` in the file, which keeps the name of its first version."""
+    """Name the column ``node_key`` as in existing files."""
     return _key("node_key", attribute="element_instance_key")
 
 

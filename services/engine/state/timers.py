@@ -1,4 +1,4 @@
-"""Timers: of running elements, and of timer start events (those have no instance)."""
+"""Store timers of active elements and of start events (without an instance)."""
 
 import sqlite3
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from services.engine.state.tables import timers
 
 @dataclass(frozen=True, slots=True)
 class Timer:
-    """``due`` in ms; ``cycle`` is the text of the cycle while ``repetitions`` (-1 = for ever) are left."""
+    """``due`` in ms; ``cycle`` repeats ``repetitions`` times (-1 = without end)."""
 
     key: int
     due: int
@@ -41,11 +41,11 @@ class Timers:
         _POSTPONE.run(self._connection, timer=key, later=due)
 
     def due(self, now: int, limit: int) -> list[Timer]:
-        """In the order they are due."""
+        """Return due timers, the earliest first."""
         return [Timer(*row) for row in _DUE.run(self._connection, now=now, limit=limit)]
 
     def of_definition(self, definition_key: int) -> list[Timer]:
-        """The timers of its start events."""
+        """Return the timers of a definition's start events."""
         return [Timer(*row) for row in _STARTS.run(self._connection, definition=definition_key)]
 
     def next_due(self) -> int | None:
@@ -64,5 +64,5 @@ _DUE = Statement(
 )
 _STARTS = Statement(
     select(timers).where(timers.c.definition_key == bindparam("definition"), text("instance_key = 0"))
-)  # as the index says
+)  # literally as in the partial index, so that SQLite uses it
 _NEXT = Statement(select(func.min(timers.c.due)))

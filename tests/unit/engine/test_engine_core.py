@@ -198,7 +198,9 @@ def test_an_answer_with_many_small_jobs_counts_their_keys_and_names_too() -> Non
         desk.create("one-job")
 
     found = desk.do(
-        lambda execution: jobs.activate_jobs(execution, "work", worker="w", timeout=1, most=9, names=[], budget=300)
+        lambda execution: jobs.activate_jobs(
+            execution, "work", worker="w", timeout=1, max_jobs=9, fetch_variables=[], max_bytes=300
+        )
     )
 
     assert len(found) == 2

@@ -155,7 +155,7 @@ async def test_what_breaks_inside_is_internal_and_leaves_nothing_behind(
         await engine.stub.PublishMessage(request)
 
     assert error.value.code() == grpc.StatusCode.INTERNAL
-    assert "a command broke and was rolled back" in caplog.text
+    assert "a command failed and was rolled back" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -180,7 +180,7 @@ async def test_a_disk_that_is_full_is_internal_and_logged(
                 await answer(engine, method, request_)
 
     assert error.value.code() == grpc.StatusCode.INTERNAL
-    assert f"the engine could not answer {method}" in caplog.text
+    assert f"the engine could not handle {method}" in caplog.text
 
 
 async def test_health_is_told_at_once_and_to_those_who_watch() -> None:

@@ -1,4 +1,4 @@
-"""What activities have in common: mappings, events on them, and being ended from outside."""
+"""Base processors of elements."""
 
 from typing import TypeVar
 
@@ -8,18 +8,18 @@ from services.engine.processing.execution import ElementContext, Execution
 from services.engine.processing.jobs import cancel_jobs
 from services.engine.processing.mappings import apply_inputs, apply_outputs
 
-Wanted = TypeVar("Wanted")
+Prepared = TypeVar("Prepared")
 
 
-def of_type(prepared: object, kind: type[Wanted]) -> Wanted:
-    """What ``prepare`` returned, as ``start`` knows it; raises TypeError."""
+def of_type(prepared: object, kind: type[Prepared]) -> Prepared:
+    """Check the type of what ``prepare`` returned; raises TypeError."""
     if not isinstance(prepared, kind):
         raise TypeError(f"{type(prepared).__name__} was prepared where {kind.__name__} is needed")
     return prepared
 
 
 class FlowNodeProcessor:
-    """An element without anything inside; it is left as soon as it was entered."""
+    """An element without children, which completes when it is activated."""
 
     def activate(self, execution: Execution, context: ElementContext) -> None:
         lifecycle.transition_to_activated(execution, context)
@@ -45,9 +45,9 @@ class FlowNodeProcessor:
 
 
 class ActivityProcessor(FlowNodeProcessor):
-    """An element with mappings and boundary events. Subclasses say what it does in ``start``.
+    """An element with mappings and boundary events; subclasses implement ``start``.
 
-    ``prepare`` raises Trouble before anything is opened; what it returns is handed to ``start``.
+    ``prepare`` raises Failure before any subscription is opened; its result is passed to ``start``.
     """
 
     def activate(self, execution: Execution, context: ElementContext) -> None:

@@ -1,4 +1,4 @@
-"""Business rule task: a decision is evaluated, or a job does it."""
+"""Business rule task: evaluates a decision, or creates a job."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Call activity: another process as a child instance."""
+"""Call activity: creates a child instance of another process."""
 
 from services.engine.errors import ErrorType, Failure
 from services.engine.model.bpmn import Binding, CallTarget, required
@@ -53,16 +53,16 @@ class CallActivityProcessor(ActivityProcessor):
         definitions = execution.store.definitions
         match called.binding:
             case Binding.LATEST:
-                found = definitions.latest(identity)
+                definition = definitions.latest(identity)
             case Binding.DEPLOYMENT:
                 own = definitions.get(context.process_instance.definition_key)
-                found = definitions.deployed_with(identity, own.deployment_key) if own is not None else None
+                definition = definitions.deployed_with(identity, own.deployment_key) if own is not None else None
             case Binding.VERSION_TAG:
-                found = definitions.latest_with_tag(identity, called.version_tag or "")
-        if found is None:
+                definition = definitions.latest_with_tag(identity, called.version_tag or "")
+        if definition is None:
             raise Failure(
                 ErrorType.CALLED_ELEMENT,
                 f"Expected process with BPMN process id '{identity}' to be deployed (binding {called.binding}), "
                 "but not found.",
             )
-        return found
+        return definition

@@ -1,4 +1,4 @@
-"""Events that react: start events, intermediate catch events, boundary events."""
+"""Start events, intermediate catch events and boundary events."""
 
 from services.engine.model.bpmn import ElementKind, EventKind, required
 from services.engine.processing import lifecycle
@@ -11,10 +11,9 @@ from services.engine.state.instances import Trigger
 
 
 class StartEventProcessor(FlowNodeProcessor):
-    """The variables of what started it leave it by its output mappings, or all of them.
+    """Propagates the trigger's variables, and subscribes the scope on completion.
 
-    Those of an event that started the process are kept at its start event as well. What the scope waits for
-    begins when its start event completes.
+    The variables of an event that started the process are local variables of its start event as well.
     """
 
     def activate(self, execution: Execution, context: ElementContext) -> None:
@@ -29,7 +28,10 @@ class StartEventProcessor(FlowNodeProcessor):
 
 
 class CatchEventProcessor(FlowNodeProcessor):
-    """Waits for its event, unless an event-based gateway has caught that already. Link events just pass."""
+    """Waits for its event, unless an event-based gateway has caught it.
+
+    Link events complete at once.
+    """
 
     def activate(self, execution: Execution, context: ElementContext) -> None:
         if context.element_instance.trigger is not None:
@@ -52,7 +54,7 @@ class CatchEventProcessor(FlowNodeProcessor):
 
 
 class BoundaryEventProcessor(FlowNodeProcessor):
-    """The event has happened; its variables are local and go on, but those of an error stay local without a mapping."""
+    """Propagates the trigger's variables, but those of an error only by a mapping."""
 
     def activate(self, execution: Execution, context: ElementContext) -> None:
         _copy_trigger_variables(execution, context)

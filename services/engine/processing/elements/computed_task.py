@@ -1,4 +1,4 @@
-"""What script and business rule tasks have in common: a result computed at once, or a job."""
+"""Base of script and business rule tasks: compute a result, or create a job."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from services.engine.state.instances import Trigger
 
 
 class ComputedTaskProcessor(JobTaskProcessor):
-    """Where it computes, nothing ever waits for its boundary events, as in Zeebe."""
+    """Without a job its boundary events are never subscribed, as in Zeebe."""
 
     def activate(self, execution: Execution, context: ElementContext) -> None:
         if context.element.job is not None:
@@ -22,5 +22,5 @@ class ComputedTaskProcessor(JobTaskProcessor):
         lifecycle.schedule_completion(execution, context)
 
     def result(self, execution: Execution, context: ElementContext) -> dict[str, Any]:
-        """The variable that takes the result, with its value; raises Trouble."""
+        """Return the result variable and its value; raises Failure."""
         raise NotImplementedError

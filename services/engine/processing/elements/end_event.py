@@ -12,29 +12,29 @@ from services.engine.state.instances import Trigger
 
 
 class EndEventProcessor(ThrowEventProcessor):
-    """An error end is terminated by what catches it; a terminate end ends all around it, without mappings."""
+    """An error end is terminated by its catch event; a terminate end has no mappings."""
 
     def prepare(self, execution: Execution, context: ElementContext) -> object:
         event = required(context.element.event)
         if event.kind != EventKind.ERROR:
             return super().prepare(execution, context)
         code = evaluate_text(execution, context, required(event.code))
-        catch = find_catch_event(
+        match = find_catch_event(
             execution, execution.element_context(context.process_instance, context.scope), EventKind.ERROR, code
         )
-        if catch is None:
+        if match is None:
             raise Failure(
                 ErrorType.UNHANDLED_ERROR_EVENT,
                 f"Expected to throw an error event with the code '{code}', but it was not caught.",
             )
-        return catch
+        return match
 
     def start(self, execution: Execution, context: ElementContext, prepared: object) -> None:
         if not isinstance(prepared, CatchEventMatch):
             super().start(execution, context, prepared)
             return
         lifecycle.transition_to_activated(execution, context)
-        trigger_event(execution, prepared.host, Trigger(prepared.catching.id, {}, is_error=True))
+        trigger_event(execution, prepared.host, Trigger(prepared.catch_event.id, {}, is_error=True))
 
     def complete(self, execution: Execution, context: ElementContext) -> None:
         if required(context.element.event).kind != EventKind.TERMINATE:

@@ -1,4 +1,4 @@
-"""Event-based gateway: waits for several events, the first goes on; the flow to it is not taken, as in Zeebe."""
+"""Event-based gateway: activates the first triggered event, without taking a flow."""
 
 from services.engine.model.bpmn import required
 from services.engine.processing import lifecycle

@@ -1,4 +1,4 @@
-"""Gateways that pass tokens on: parallel, exclusive, inclusive. How they join is in ``joins``."""
+"""Parallel, exclusive and inclusive gateways; ``joins`` has their incoming side."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -14,7 +14,7 @@ from services.engine.state.instances import COMPLETING
 
 
 class ParallelGatewayProcessor(FlowNodeProcessor):
-    """Left in the step in which it is entered, as in Zeebe."""
+    """Completes in the step that enters it, as in Zeebe."""
 
     def activate(self, execution: Execution, context: ElementContext) -> None:
         flows = self.flows(execution, context)
@@ -24,30 +24,33 @@ class ParallelGatewayProcessor(FlowNodeProcessor):
         lifecycle.transition_to_completed(execution, context, flows)
 
     def flows(self, execution: Execution, context: ElementContext) -> tuple[Flow, ...]:
-        """The flows that are taken; raises Trouble."""
+        """Return the flows to take; raises Failure."""
         return context.element.outgoing
 
 
 class InclusiveGatewayProcessor(ParallelGatewayProcessor):
-    """Takes every flow whose condition holds, else the default flow."""
+    """Takes all flows with a true condition, else the default flow."""
 
-    most: int | None = None
+    max_flows: int | None = None
 
     def flows(self, execution: Execution, context: ElementContext) -> tuple[Flow, ...]:
         flows = context.element.outgoing
         if not flows or (len(flows) == 1 and flows[0].condition is None):
             return flows
-        return tuple(islice(_matching_flows(execution, context), self.most)) or (_default_flow(context),)
+        return tuple(islice(_matching_flows(execution, context), self.max_flows)) or (_default_flow(context),)
 
 
 class ExclusiveGatewayProcessor(InclusiveGatewayProcessor):
-    """Takes one flow; of several true conditions the one written last in the file wins, as in Zeebe."""
+    """Takes one flow: of several true ones, the last in the file, as in Zeebe."""
 
-    most = 1
+    max_flows = 1
 
 
 def _matching_flows(execution: Execution, context: ElementContext) -> Iterator[Flow]:
-    """Raises Trouble where a condition is not a boolean: null is not false. That of the default flow is not asked."""
+    """List flows with a true condition; the default flow's is not evaluated.
+
+    Raises Failure if a condition is not a boolean, null included.
+    """
     for flow in context.element.outgoing:
         if flow.condition is None or flow.id == context.element.default_flow:
             continue
@@ -63,11 +66,11 @@ def _matching_flows(execution: Execution, context: ElementContext) -> Iterator[F
 
 
 def _default_flow(context: ElementContext) -> Flow:
-    """Raises Trouble (CONDITION_ERROR) where there is none."""
-    found = next((f for f in context.element.outgoing if f.id == context.element.default_flow), None)
-    if found is None:
+    """Return the default flow; raises Failure (CONDITION_ERROR) without one."""
+    flow = next((f for f in context.element.outgoing if f.id == context.element.default_flow), None)
+    if flow is None:
         raise Failure(
             ErrorType.CONDITION,
             "Expected at least one condition to evaluate to true, or to have a default flow",
         )
-    return found
+    return flow

@@ -1,4 +1,4 @@
-"""Service, send and user tasks: a job for a worker."""
+"""Service, send and user tasks: create a job."""
 
 from services.engine.processing import lifecycle
 from services.engine.processing.elements.activity import ActivityProcessor, of_type

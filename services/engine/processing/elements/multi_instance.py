@@ -1,4 +1,4 @@
-"""Multi-instance: a body around instances of the same activity, one for each item of a collection."""
+"""Multi-instance body: one inner instance for each item of a collection."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from services.engine.processing.variables import VariableScope, evaluate, merge_
 
 
 class MultiInstanceBodyProcessor(ContainerProcessor):
-    """The boundary events sit here, the mappings on the inner instances."""
+    """Hosts the boundary events; the inner instances apply the mappings."""
 
     def activate(self, execution: Execution, context: ElementContext) -> None:
         loop = _loop(context)
@@ -28,7 +28,9 @@ class MultiInstanceBodyProcessor(ContainerProcessor):
                 context.element_instance,
                 {loop.output_collection: [None] * len(items)},
             )
-            items = _items(execution, context, loop)  # where both have one name, as in Zeebe, only nulls are left
+            items = _items(
+                execution, context, loop
+            )  # if both collections have one name, only nulls are left, as in Zeebe
         lifecycle.transition_to_activated(execution, context)
         if not items:
             lifecycle.schedule_completion(execution, context)
@@ -59,7 +61,7 @@ class MultiInstanceBodyProcessor(ContainerProcessor):
             )
         done = loop.condition is not None and self._is_satisfied(execution, context, child, loop)
         if loop.sequential:
-            # here already, because a collection that is none any more is told while the child can still be resumed
+            # before the child completes: an unusable collection is the child's incident, which can be resolved
             entered = counts["entered"]
             counts["next"] = _items(execution, context, loop)[entered : entered + 1]
         counts["completed"] += 1
@@ -67,12 +69,12 @@ class MultiInstanceBodyProcessor(ContainerProcessor):
             context.element_instance.ended = True
 
     def child_completed(self, execution: Execution, context: ElementContext) -> None:
-        loop, following = _loop(context), _counts(context).pop("next", [])
+        loop, next_items = _loop(context), _counts(context).pop("next", [])
         if context.element_instance.ended:
             if lifecycle.terminate_children(execution, context):
                 lifecycle.schedule_completion(execution, context)
-        elif following:
-            self._enter(execution, context, loop, following[0])
+        elif next_items:
+            self._enter(execution, context, loop, next_items[0])
         elif lifecycle.is_scope_empty(context.element_instance):
             lifecycle.schedule_completion(execution, context)
 
@@ -126,20 +128,23 @@ def _counts(context: ElementContext) -> dict[str, Any]:
     return required(context.element_instance.memo)
 
 
-def _with_output_element(context: ElementContext, collection: str, place: int, value: Any) -> list[Any]:
-    """The output collection with the value at its place, counted from 1; raises Trouble."""
-    found = context.element_instance.variables.get(collection)
-    if not isinstance(found, list) or place > len(found):
-        what = f"has {len(found)} items" if isinstance(found, list) else f"is {type_name(found)}"
+def _with_output_element(context: ElementContext, collection: str, index: int, value: Any) -> list[Any]:
+    """Return the output collection with the value at ``index``, from 1; raises Failure."""
+    results = context.element_instance.variables.get(collection)
+    if not isinstance(results, list) or index > len(results):
+        what = f"has {len(results)} items" if isinstance(results, list) else f"is {type_name(results)}"
         raise Failure(
             ErrorType.EXTRACT_VALUE,
-            f"Unable to update item {place} of the output collection '{collection}': it {what}.",
+            f"Unable to update item {index} of the output collection '{collection}': it {what}.",
         )
-    return [*found[: place - 1], value, *found[place:]]
+    return [*results[: index - 1], value, *results[index:]]
 
 
 def _items(execution: Execution, context: ElementContext, loop: LoopCharacteristics) -> list[Any]:
-    """The input collection; raises Trouble. A variable may be long: its items are converted one by one on entering."""
+    """Return the input collection; raises Failure.
+
+    The value of a variable is read as JSON, because it may be long; items are converted as they are entered.
+    """
     compiled = loop.collection.compiled
     variable = compiled.variable if compiled is not None else None
     value = (

@@ -1,4 +1,4 @@
-"""Tasks that nobody works on: manual tasks and those without a type."""
+"""Manual tasks and undefined tasks."""
 
 from services.engine.processing import lifecycle
 from services.engine.processing.elements.activity import FlowNodeProcessor
@@ -6,7 +6,7 @@ from services.engine.processing.execution import ElementContext, Execution
 
 
 class PassThroughProcessor(FlowNodeProcessor):
-    """Left as soon as it was entered; as in Zeebe, its mappings and boundary events mean nothing."""
+    """Completes at once; mappings and boundary events have no effect, as in Zeebe."""
 
     def complete(self, execution: Execution, context: ElementContext) -> None:
         lifecycle.notify_before_completion(execution, context)

@@ -1,19 +1,19 @@
-"""Scopes: the process itself, embedded subprocesses and event subprocesses."""
+"""Containers: processes, embedded subprocesses and event subprocesses."""
 
 from services.engine.model.bpmn import required
 from services.engine.processing import lifecycle
 from services.engine.processing.elements.activity import ActivityProcessor
 from services.engine.processing.event_subscriptions import subscribe_to_events, unsubscribe_from_events
-from services.engine.processing.event_triggers import enter_pending
+from services.engine.processing.event_triggers import activate_pending_event_subprocess
 from services.engine.processing.execution import ElementContext, Execution
 from services.engine.processing.mappings import apply_inputs
 from services.engine.processing.modification import Activation, activation_step
 
 
 class ContainerProcessor(ActivityProcessor):
-    """Done when nothing runs inside; ended by ending all inside first.
+    """Completes without active children; terminates its children first.
 
-    What it waits for is opened when its start event completes, so that the start event's variables count.
+    Its events are subscribed when the start event completes, so that the start event's variables are visible.
     """
 
     def activate(self, execution: Execution, context: ElementContext) -> None:
@@ -41,7 +41,9 @@ class ContainerProcessor(ActivityProcessor):
             return
         if context.element_instance.state == "TERMINATING":
             self._terminated(execution, context)
-        elif not enter_pending(execution, context) and lifecycle.is_scope_empty(context.element_instance):
+        elif not activate_pending_event_subprocess(execution, context) and lifecycle.is_scope_empty(
+            context.element_instance
+        ):
             lifecycle.schedule_completion(execution, context)
 
     def _terminated(self, execution: Execution, context: ElementContext) -> None:
@@ -54,7 +56,7 @@ class SubprocessProcessor(ContainerProcessor):
 
 
 class ProcessProcessor(ContainerProcessor):
-    """A process instance. An event that started it enters at its own start event instead of the plain one."""
+    """A process instance, which starts at its none start event or a triggered one."""
 
     def activate(self, execution: Execution, context: ElementContext) -> None:
         if context.element_instance.memo is not None:
@@ -82,7 +84,7 @@ class ProcessProcessor(ContainerProcessor):
 
 
 class EventSubprocessProcessor(ContainerProcessor):
-    """Begins at its start event, which gets the variables of what triggered it."""
+    """Starts at its start event, which gets the trigger's variables."""
 
     def start(self, execution: Execution, context: ElementContext, prepared: object) -> None:
         lifecycle.transition_to_activated(execution, context)

@@ -12,7 +12,7 @@ from services.engine.processing.variables import evaluate_text
 
 
 class ThrowEventProcessor(JobTaskProcessor):
-    """Only what sends a message or a signal has input mappings."""
+    """Applies input mappings for messages and signals only."""
 
     def activate(self, execution: Execution, context: ElementContext) -> None:
         if required(context.element.event).kind in (EventKind.MESSAGE, EventKind.SIGNAL):
@@ -37,9 +37,9 @@ class ThrowEventProcessor(JobTaskProcessor):
         lifecycle.transition_to_activated(execution, context)
         kind = required(context.element.event).kind
         if kind == EventKind.ESCALATION and throw_escalation(execution, context, str(prepared)):
-            return  # it is interrupted itself
+            return  # its catch event interrupts it
         if kind == EventKind.COMPENSATION and trigger_compensation(execution, context):
-            return  # it waits for what undoes
+            return  # it waits for the compensation handlers
         if kind == EventKind.SIGNAL:
             execution.steps.append(BroadcastSignal(str(prepared), dict(context.element_instance.variables)))
         lifecycle.schedule_completion(execution, context)
