@@ -1,1 +1,1 @@
-"""BPMN and DMN, parsed into small immutable objects; what is not supported is refused here."""
+"""Parse BPMN and DMN into immutable objects, and reject what is not supported."""

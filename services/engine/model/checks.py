@@ -1,4 +1,4 @@
-"""What a diagram must satisfy before it is deployed; every problem is a sentence that names the element."""
+"""Check a diagram before deployment; every problem text names its element."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ _ACTIVITIES = {
     ElementKind.TASK,
 }
 _START_KINDS = {EventKind.NONE, EventKind.MESSAGE, EventKind.TIMER, EventKind.SIGNAL}
-_ALLOWED = {
+_ALLOWED_EVENTS = {
     ElementKind.INTERMEDIATE_CATCH_EVENT: {EventKind.MESSAGE, EventKind.TIMER, EventKind.SIGNAL, EventKind.LINK},
     ElementKind.INTERMEDIATE_THROW_EVENT: {
         EventKind.NONE,
@@ -59,7 +59,7 @@ _HANDLERS = _CALLABLE_SCOPES | {
 _REFUSED_IN_LOOP = frozenset(
     {ElementKind.MANUAL_TASK, ElementKind.TASK, ElementKind.CALL_ACTIVITY, ElementKind.INTERMEDIATE_THROW_EVENT}
 )
-_NOT_WAITING = _REFUSED_IN_LOOP | {
+_PASSED_IN_LOOP = _REFUSED_IN_LOOP | {
     ElementKind.EXCLUSIVE_GATEWAY,
     ElementKind.INCLUSIVE_GATEWAY,
     ElementKind.PARALLEL_GATEWAY,
@@ -68,11 +68,11 @@ _NOT_WAITING = _REFUSED_IN_LOOP | {
     ElementKind.SUB_PROCESS,
 }
 
-_Place = tuple[str, str]  # process id, element id
+_ElementRef = tuple[str, str]  # process id, element id
 
 
 def check_flows(process: Process) -> list[str]:
-    """Flows and boundary events that no token can follow; nothing else is looked at before they are right."""
+    """Check flows and boundary events, on which all other checks depend."""
     problems: list[str] = []
     for element in process.elements.values():
         for flow in element.outgoing:
@@ -111,17 +111,21 @@ def _check(process: Process, element: Element) -> Iterator[str]:
 
 
 def _scope(process: Process, element: Element) -> Iterator[str]:
-    inside = [e for e in process.elements.values() if e.scope == element.id and e.kind == ElementKind.START_EVENT]
-    none = [e for e in inside if e.event and e.event.kind == EventKind.NONE]
-    if not inside:
+    start_events = [e for e in process.elements.values() if e.scope == element.id and e.kind == ElementKind.START_EVENT]
+    none_starts = [e for e in start_events if e.event and e.event.kind == EventKind.NONE]
+    if not start_events:
         yield "it needs a start event"
     elif element.kind == ElementKind.EVENT_SUB_PROCESS:
-        if len(inside) > 1 or none or any(e.event and e.event.kind == EventKind.COMPENSATION for e in inside):
+        if (
+            len(start_events) > 1
+            or none_starts
+            or any(e.event and e.event.kind == EventKind.COMPENSATION for e in start_events)
+        ):
             yield "an event subprocess needs one start event with a message, timer, signal, error or escalation"
         return
-    if len(none) > 1:
+    if len(none_starts) > 1:
         yield "it has more than one start event without a trigger"
-    if element.kind == ElementKind.SUB_PROCESS and (len(inside) > 1 or not none):
+    if element.kind == ElementKind.SUB_PROCESS and (len(start_events) > 1 or not none_starts):
         yield "an embedded subprocess needs one start event without a trigger"
     yield from _duplicates(process, [s for e in element.event_subprocesses for s in process.elements[e].event_starts])
     if element.kind == ElementKind.PROCESS:
@@ -143,7 +147,7 @@ def _activity(process: Process, element: Element) -> Iterator[str]:
 
 
 def _duplicates(process: Process, catching: list[str]) -> Iterator[str]:
-    """Two events of one host must not react to the same message, signal, error or escalation."""
+    """Report two events of one host with the same name or code."""
     events = [e for i in catching if (e := process.elements[i].event) is not None]
     seen: Counter[tuple[str, str]] = Counter()
     for event in events:
@@ -157,7 +161,7 @@ def _duplicates(process: Process, catching: list[str]) -> Iterator[str]:
 def _event(process: Process, element: Element) -> Iterator[str]:
     event = required(element.event)
     kind = event.kind
-    allowed = _ALLOWED.get(element.kind)
+    allowed = _ALLOWED_EVENTS.get(element.kind)
     in_process = process.elements[element.scope].kind == ElementKind.PROCESS
     if (
         element.kind == ElementKind.START_EVENT
@@ -253,7 +257,7 @@ def _gateway(process: Process, element: Element) -> Iterator[str]:
 
 
 def check_compensation(process: Process) -> Iterator[str]:
-    """A sentence for each rule of Zeebe's that a compensation breaks."""
+    """Check Zeebe's rules for compensation."""
     for element in process.elements.values():
         problems: Iterator[str] = iter(())
         if element.for_compensation:
@@ -282,61 +286,61 @@ def _compensation_boundary(process: Process, element: Element) -> Iterator[str]:
 
 
 def _compensation_throw(process: Process, element: Element) -> Iterator[str]:
-    named = element.event.activity if element.event is not None else None
-    if named is None:
+    activity_id = element.event.activity if element.event is not None else None
+    if activity_id is None:
         return
-    activity = process.elements.get(named)
+    activity = process.elements.get(activity_id)
     if activity is None:
-        yield f"the activity '{named}' that it undoes does not exist"
+        yield f"the activity '{activity_id}' that it undoes does not exist"
         return
     events = [process.elements[b].event for b in activity.boundaries]
     if activity.kind != ElementKind.SUB_PROCESS and not any(e and e.kind == EventKind.COMPENSATION for e in events):
-        yield f"the activity '{named}' that it undoes needs a compensation boundary event, or is a subprocess"
+        yield f"the activity '{activity_id}' that it undoes needs a compensation boundary event, or is a subprocess"
     if activity.scope != element.scope:
-        yield f"the activity '{named}' that it undoes stands in another scope"
+        yield f"the activity '{activity_id}' that it undoes stands in another scope"
 
 
 def check_loops(processes: list[Process]) -> Iterator[str]:
-    """One sentence for each process in which a token can run in circles without ever waiting.
+    """Report one endless loop without a wait state for each process.
 
-    Gateways alone are no such loop, calls are followed within one file only and links not at all, as the broker has it.
+    As in Zeebe, a loop of gateways alone is accepted, calls are followed within one file, and links not at all.
     """
     by_id = {process.id: process for process in processes}
     for process in processes:
         starts = sorted(e.id for e in process.elements.values() if e.kind in _REFUSED_IN_LOOP)
-        loop = next((found for e in starts if (found := _loop_from(by_id, (process.id, e)))), None)
+        loop = next((path for e in starts if (path := _loop_from(by_id, (process.id, e)))), None)
         if loop is not None:
             names = " > ".join(element for _, element in loop)
             yield f"Element '{loop[0][1]}': nothing waits in the loop {names}; put an event or a job into it."
 
 
-def _loop_from(processes: dict[str, Process], start: _Place) -> list[_Place] | None:
-    """A way from ``start`` back to it that never waits."""
-    came_from: dict[_Place, _Place | None] = {start: None}
-    ahead = [start]
-    while ahead:
-        place = ahead.pop()
-        for following in _next(processes, place):
-            if following == start:
-                return [*_way(came_from, place), start]
-            if following not in came_from:
-                came_from[following] = place
-                ahead.append(following)
+def _loop_from(processes: dict[str, Process], start: _ElementRef) -> list[_ElementRef] | None:
+    """Return a path from ``start`` back to it without a wait state."""
+    predecessors: dict[_ElementRef, _ElementRef | None] = {start: None}
+    queue = [start]
+    while queue:
+        place = queue.pop()
+        for successor in _next(processes, place):
+            if successor == start:
+                return [*_path_to(predecessors, place), start]
+            if successor not in predecessors:
+                predecessors[successor] = place
+                queue.append(successor)
     return None
 
 
-def _way(came_from: dict[_Place, _Place | None], place: _Place | None) -> list[_Place]:
-    way: list[_Place] = []
+def _path_to(predecessors: dict[_ElementRef, _ElementRef | None], place: _ElementRef | None) -> list[_ElementRef]:
+    path: list[_ElementRef] = []
     while place is not None:
-        way.append(place)
-        place = came_from[place]
-    return way[::-1]
+        path.append(place)
+        place = predecessors[place]
+    return path[::-1]
 
 
-def _next(processes: dict[str, Process], place: _Place) -> list[_Place]:
+def _next(processes: dict[str, Process], place: _ElementRef) -> list[_ElementRef]:
     process = processes[place[0]]
     element = process.elements[place[1]]
-    if not _passes(element):
+    if not _passes_without_waiting(element):
         return []
     if element.kind == ElementKind.SUB_PROCESS:
         return [(process.id, element.none_start)] if element.none_start is not None else []
@@ -348,7 +352,7 @@ def _next(processes: dict[str, Process], place: _Place) -> list[_Place]:
     return [(process.id, flow.target) for flow in flows]
 
 
-def _passes(element: Element) -> bool:
+def _passes_without_waiting(element: Element) -> bool:
     if element.event is not None and element.event.kind == EventKind.MESSAGE:
-        return False  # sending is a job
-    return element.kind in _NOT_WAITING
+        return False  # a job sends the message
+    return element.kind in _PASSED_IN_LOOP

@@ -62,14 +62,14 @@ def modify(execution: Execution, key: int, activations: list[Activation], termin
 
 def check_activatable(process: Process, element_ids: list[str]) -> None:
     """Raise Rejection if an element cannot be activated by an instruction."""
-    for identity in element_ids:
-        element = process.elements.get(identity)
+    for element_id in element_ids:
+        element = process.elements.get(element_id)
         if element is None:
-            raise _invalid(f"no element is found with id '{identity}'")
+            raise _invalid(f"no element is found with id '{element_id}'")
         if element.kind in _UNSUPPORTED:
-            raise _invalid(f"'{identity}' is a {element.kind}, which cannot be activated by hand")
+            raise _invalid(f"'{element_id}' is a {element.kind}, which cannot be activated by hand")
         if any(process.elements[f.source].kind == ElementKind.EVENT_BASED_GATEWAY for f in element.incoming):
-            raise _invalid(f"'{identity}' belongs to an event-based gateway; activate that instead")
+            raise _invalid(f"'{element_id}' belongs to an event-based gateway; activate that instead")
 
 
 def activation_step(execution: Execution, root: ElementContext, activation: Activation) -> Enter:

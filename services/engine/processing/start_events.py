@@ -11,7 +11,7 @@ from services.engine.state.timers import Timer
 
 def subscribe_to_start_events(execution: Execution, definition: Definition, process: Process) -> None:
     """Open the subscriptions and timers; raises Rejection for unusable values."""
-    for kind, starts in (("MESSAGE", process.message_starts()), ("SIGNAL", process.signal_starts())):
+    for kind, starts in (("MESSAGE", process.message_start_events()), ("SIGNAL", process.signal_start_events())):
         for element in starts:
             subscription = StartSubscription(
                 execution.store.next_key(),
@@ -22,7 +22,7 @@ def subscribe_to_start_events(execution: Execution, definition: Definition, proc
                 element.id,
             )
             execution.store.start_subscriptions.add(subscription)
-    for element in process.timer_starts():
+    for element in process.timer_start_events():
         _open_timer(execution, definition, element)
 
 

@@ -80,7 +80,9 @@ class ProcessProcessor(ContainerProcessor):
         subscribe_to_events(execution, context)
         context.element_instance.memo = None
         lifecycle.transition_to_activated(execution, context)
-        execution.steps.extend([activation_step(execution, context, Activation(identity)) for identity in element_ids])
+        execution.steps.extend(
+            [activation_step(execution, context, Activation(element_id)) for element_id in element_ids]
+        )
 
 
 class EventSubprocessProcessor(ContainerProcessor):
