@@ -20,7 +20,7 @@ class SystemClock:
 
 
 class ControlledClock:
-    """A clock with an offset or a fixed time, as Zeebe's controlled clock."""
+    """A clock with an offset or a fixed time, as Zeebe's."""
 
     def __init__(self, base: EngineClock | None = None) -> None:
         self._base: EngineClock = base or SystemClock()

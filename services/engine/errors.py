@@ -4,7 +4,10 @@ from enum import StrEnum
 
 
 class RejectionType(StrEnum):
-    """Why a command is rejected; the value is the gRPC status of the response."""
+    """Why a command is rejected.
+
+    The value is the gRPC status of the response.
+    """
 
     NOT_FOUND = "NOT_FOUND"
     ALREADY_EXISTS = "ALREADY_EXISTS"
@@ -57,7 +60,10 @@ class Failure(Exception):
 
 
 class DataFileError(Exception):
-    """The engine's file cannot be used; the message is "cause; what to do"."""
+    """The engine's file cannot be used.
+
+    The message is "cause; what to do".
+    """
 
 
 class DataDirectoryInUse(DataFileError):

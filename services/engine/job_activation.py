@@ -107,7 +107,7 @@ def stream_request(request: pb.StreamActivatedJobsRequest) -> ActivationRequest:
 
 @contextmanager
 def _yield_unsent(writer: Writer, jobs: list[pb.ActivatedJob]) -> Iterator[list[pb.ActivatedJob]]:
-    """Yield the jobs that are still in the list at the end: they were not sent."""
+    """Yield the jobs that were not sent, still in the list."""
     try:
         yield jobs
     finally:

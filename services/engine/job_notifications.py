@@ -13,7 +13,10 @@ class JobNotifications:
         self._by_type: dict[str, dict[asyncio.Event, bool]] = {}  # the value says whether it may be notified
 
     def subscribe(self, job_type: str) -> asyncio.Event:
-        """Return an event that is set when a job is activatable; see ``unsubscribe``."""
+        """Return an event that is set when a job is activatable.
+
+        See ``unsubscribe``.
+        """
         event = asyncio.Event()
         self._by_type.setdefault(job_type, {})[event] = True
         return event

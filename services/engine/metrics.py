@@ -1,6 +1,6 @@
-"""Export metrics under Zeebe's names and labels, so that one set of alerts serves both engines.
+"""Export metrics under Zeebe's names and labels.
 
-Metrics that Zeebe does not have begin with ``footage_desk_engine_``.
+One set of alerts serves both engines. Metrics that Zeebe does not have begin with ``footage_desk_engine_``.
 """
 
 import shutil

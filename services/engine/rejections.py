@@ -53,7 +53,7 @@ def rpc_handler(
 
 
 def _check_tenants(method: str, request: Any) -> None:
-    """Raise Rejection for a tenant: multi-tenancy is off, as by default in Zeebe."""
+    """Raise Rejection for tenants: multi-tenancy is off, as Zeebe's default."""
     names: Iterable[str] = getattr(request, "tenantIds", None) or [getattr(_inner_request(request), "tenantId", "")]
     for name in names:
         if name.strip() not in ("", DEFAULT_TENANT):

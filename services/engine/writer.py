@@ -1,4 +1,4 @@
-"""The single writer: applies queued commands in batches and triggers what is due."""
+"""Apply queued commands in batches, and trigger what is due."""
 
 import asyncio
 import logging
@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 
 
 class Retention:
-    """Deletes expired records slice by slice between batches, so that no command waits for it.
+    """Deletes expired records in slices between batches, so commands do not wait.
 
     Only the writer's thread uses it.
     """
@@ -53,8 +53,9 @@ class Retention:
 
 
 class Writer:
-    """Owns the store; database work runs in its own thread, the rest on the event loop.
+    """Owns the store.
 
+    Database work runs in its own thread, the rest on the event loop.
     A command is acknowledged once it is on disk, never before.
     """
 
@@ -128,7 +129,7 @@ class Writer:
         self._exporters.append(exporter)
 
     def subscribe_to_jobs(self, job_type: str) -> asyncio.Event:
-        """Return an event that is set when a job of the type is activatable.
+        """Return an event that is set when a job is activatable.
 
         The longest waiting subscriber is notified first; end it with ``unsubscribe_from_jobs``.
         """
@@ -193,7 +194,10 @@ class Writer:
         return due, batch, self._core.next_due()
 
     def _write_records(self, records: list[Record]) -> None:
-        """Append records to the file; a failure does not fail the committed commands."""
+        """Append records to the file.
+
+        A failure does not fail the committed commands.
+        """
         if self._record_file is None or not records:
             return
         try:

@@ -1,4 +1,7 @@
-"""Compute `+ - * / **` and negation; an impossible result is null, never an error."""
+"""Compute `+ - * / **` and negation.
+
+An impossible result is null, never an error.
+"""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -51,7 +51,10 @@ class Cursor:
         return token.kind is Kind.SYMBOL and token.text in symbols
 
     def accept(self, *symbols: str) -> str:
-        """Consume the next symbol if it is one of these; else return ""."""
+        """Consume the next symbol if it is one of these.
+
+        Else return "".
+        """
         token = self.peek()
         if token.kind is Kind.SYMBOL and token.text in symbols:
             self.position = token.end

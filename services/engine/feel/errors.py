@@ -18,7 +18,7 @@ class FeelSyntaxError(Exception):
 
 
 class FeelEvaluationError(Exception):
-    """The evaluation fails as a whole: Camunda raises an incident instead of null."""
+    """The evaluation fails as a whole, which Camunda makes an incident."""
 
 
 class CallError(FeelEvaluationError):

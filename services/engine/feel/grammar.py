@@ -155,7 +155,7 @@ class Parser(ValueParser):
             self.range_operands -= 1
 
     def _comparison_test(self) -> Node:
-        """Parse `> 5`: a test of the input, or a range without end."""
+        """Parse `> 5`, a test of the input or a half-open range."""
         operator = self.advance().text
         bound = self.additive()
         if operator in ("<", "<="):

@@ -16,7 +16,7 @@ MAX_ITERATIONS = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Filter(Node):
-    """`list[condition]`: select by index (from 1, negative from the end) or by condition.
+    """`list[condition]`: select by index or by condition.
 
     `probed` marks a condition that may be an index in a variable: as in Camunda, it is evaluated outside the list
     first, and only then for each item.
@@ -46,7 +46,10 @@ class Filter(Node):
 
 
 def item_at(items: list[Value], index: Decimal) -> Value:
-    """Return the item at an index from 1, or from -1 backwards; else null."""
+    """Return the item at an index from 1, or from -1 backwards.
+
+    Else null.
+    """
     position = int(index) - 1 if index > 0 else len(items) + int(index)
     return items[position] if index != 0 and 0 <= position < len(items) else None
 
@@ -57,7 +60,7 @@ def _item_bindings(item: Value) -> dict[str, Value]:
 
 @dataclass(frozen=True, slots=True)
 class Span(Node):
-    """`start..end` of an iterator: steps of one, downwards if the end is less."""
+    """`start..end` of an iterator: steps of one, up or down."""
 
     start: Node
     end: Node
@@ -122,7 +125,10 @@ class Quantified(Node):
 
 
 def _bindings(iterators: tuple[Binding, ...], scope: Scope) -> Iterator[dict[str, Value] | None]:
-    """Yield bindings for each combination; None once if a source is not a list."""
+    """Yield bindings for each combination.
+
+    None once if a source is not a list.
+    """
     first, rest = iterators[0], iterators[1:]
     items = first.evaluate(scope)
     if not isinstance(items, list):

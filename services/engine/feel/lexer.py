@@ -1,4 +1,4 @@
-"""Scan tokens one at a time, because FEEL's names depend on their context."""
+"""Scan tokens one by one, because names depend on their context."""
 
 import re
 import unicodedata
@@ -96,7 +96,10 @@ def _string(text: str, start: int) -> Token:
 
 
 def unescape(raw: str) -> str:
-    """Resolve the escape sequences of a string literal; unknown ones (`\\d` of a pattern) stay as they are."""
+    """Resolve the escape sequences of a string literal.
+
+    Unknown ones (`\\d` of a pattern) stay as they are.
+    """
     return _ESCAPE.sub(_unescape_match, raw) if "\\" in raw else raw
 
 

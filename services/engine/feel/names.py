@@ -57,7 +57,7 @@ def children(node: object) -> Iterator[object]:
 
 
 def mentions_name(node: object, name: str) -> bool:
-    """Return whether a node contains a name, as a variable or a called function."""
+    """Return whether a node reads or calls a name."""
     if isinstance(node, Name | Call) and node.name == name:
         return True
     return any(mentions_name(child, name) for child in children(node))

@@ -209,7 +209,7 @@ class If(Node):
 
 @dataclass(frozen=True, slots=True)
 class FunctionDefinition(Node):
-    """`body` is None for an external (Java) function, which returns null, as in Zeebe."""
+    """A function; an external (Java) one has no body and returns null."""
 
     params: tuple[str, ...]
     types: tuple[Type, ...]
@@ -228,7 +228,7 @@ class FunctionDefinition(Node):
 
 
 def static_type(node: Node | None) -> Type | None:
-    """Return the type of a node's value, if it is known without evaluation."""
+    """Return the type of a node's value, if known without evaluation."""
     if isinstance(node, Literal) and node.value is not None:
         return Type(type_name(node.value))
     if isinstance(node, ContextNode):
@@ -239,7 +239,7 @@ def static_type(node: Node | None) -> Type | None:
 
 @dataclass(frozen=True, slots=True)
 class UnaryTest(Node):
-    """One test of an input: a value, a list, a range, a comparison, or a condition on `?`."""
+    """One test: a value, list, range, comparison or condition on `?`."""
 
     test: Node
     reads_input: bool

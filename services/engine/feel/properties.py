@@ -1,4 +1,4 @@
-"""Read properties: context entries, also of a list's contexts, and parts of calendar values."""
+"""Read properties: context entries and parts of calendar values and ranges."""
 
 from collections.abc import Callable
 from decimal import Decimal

@@ -103,7 +103,7 @@ class Date:
 
 @dataclass(frozen=True, slots=True)
 class Zone:
-    """An offset from UTC in seconds, or a region of the zone database (then `offset` is None)."""
+    """An offset from UTC in seconds, or a region without offset."""
 
     offset: int | None = None
     region: str | None = None
@@ -151,7 +151,10 @@ class Time:
 
     @property
     def offset(self) -> int:
-        """Return the seconds from UTC; a region has its offset of January 2024."""
+        """Return the seconds from UTC.
+
+        A region has its offset of January 2024.
+        """
         return self.zone.seconds_at(day_number(2024, 1, 1) * 86_400) if self.zone else 0
 
     def plus_nanos(self, nanos: int) -> "Time":
@@ -160,7 +163,7 @@ class Time:
 
 @dataclass(frozen=True, slots=True)
 class DateTime:
-    """A day and a time of day in nanoseconds, with or without a zone.
+    """A day and a time in nanoseconds, with or without zone.
 
     `seconds` is the offset from UTC at that time; it is only needed for an hour that the clocks repeat.
     """

@@ -33,7 +33,10 @@ class Type:
     params: "tuple[Type, ...] | None" = None
 
     def is_instance(self, value: Value) -> bool:  # noqa: PLR0911 - one for each kind of type
-        """Return whether the value has this type; null has the type null only."""
+        """Return whether the value has this type.
+
+        Null has the type null only.
+        """
         name = _ALIASES.get(self.name, self.name)
         if name == "Any":
             return value is not None
@@ -63,7 +66,7 @@ class Type:
         return other.element is None or (self.element is not None and self.element.conforms_to(other.element))
 
     def _accepts_function(self, function: Function) -> bool:
-        """Return whether a function has wide enough parameters and a narrow enough result."""
+        """Return whether a function's parameters and result conform to this type."""
         if self.params is None:
             return True
         if len(self.params) != len(function.params):

@@ -211,5 +211,5 @@ class ValueParser(Cursor):
 
 
 def _is_qualified_name(node: Node) -> bool:
-    """Return whether a node is a name or a path of names, as Camunda requires."""
+    """Return whether a node is a name or a path of names."""
     return isinstance(node, Name) or (isinstance(node, Path) and _is_qualified_name(node.source))

@@ -24,7 +24,10 @@ DECIMAL = Context(
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """A range; `start` or `end` is None for an open side, such as `(> 5)`."""
+    """A range.
+
+    `start` or `end` is None for an open side, such as `(> 5)`.
+    """
 
     start: Value
     end: Value

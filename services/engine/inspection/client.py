@@ -1,4 +1,4 @@
-"""Query an engine from another process: over its socket while it runs, else from its file."""
+"""Query an engine from another process, by its socket or file."""
 
 import json
 import socket
@@ -31,7 +31,7 @@ class InspectionError(Exception):
 
 
 def query_engine(folder: Path, method: str, **arguments: Any) -> Any:
-    """Return the JSON result of an inspector's method for the engine in ``folder``.
+    """Call an inspector's method for the engine in ``folder``; return JSON.
 
     Raises InspectionError.
     """

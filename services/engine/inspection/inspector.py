@@ -58,7 +58,10 @@ class Inspector:
         return summaries
 
     async def instance(self, key: int) -> InstanceDetails | None:
-        """Return one instance; None if it never existed or its records are deleted."""
+        """Return one instance.
+
+        None if it never existed or its records are deleted.
+        """
         details: InstanceDetails | None = await self._writer.read(lambda store: queries.instance(store, key))
         return details
 
@@ -89,7 +92,10 @@ class Inspector:
         return rejection
 
     async def set_retries(self, job_key: int, retries: int) -> str | None:
-        """Update a job's retries; return the rejection, or None once they are updated."""
+        """Update a job's retries.
+
+        Return the rejection, or None once they are updated.
+        """
         return await self._submit(lambda execution: jobs.update_retries(execution, job_key, retries))
 
     async def _submit(self, command: Command) -> str | None:

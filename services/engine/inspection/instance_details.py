@@ -1,4 +1,4 @@
-"""Read one instance in detail: its active elements, its history and its variables."""
+"""Read active elements, history and variables of one instance."""
 
 import json
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ _END_STATES = {"ELEMENT_COMPLETED": "completed", "ELEMENT_TERMINATED": "terminat
 
 
 def active_elements(store: Store, instance: ProcessInstance) -> list[ActiveElement]:
-    """List the active elements of an instance, outermost first, the process itself excluded."""
+    """List an instance's active elements without the process, outermost first."""
     return [
         ActiveElement(
             element_id=element_instance.element_id,
@@ -51,7 +51,10 @@ def element_visits(store: Store, instance_key: int) -> tuple[list[ElementVisit],
 
 
 def variables(store: Store, instance_key: int) -> list[Variable]:
-    """List the variables of each scope; for an ended instance, their last recorded values."""
+    """List the variables of each scope.
+
+    For an ended instance, their last recorded values.
+    """
     instance = store.instances.get(instance_key)
     if instance is not None:
         return [

@@ -22,7 +22,7 @@ MAX_DETAIL_ROWS = 500
 
 
 def processes(store: Store) -> list[ProcessSummary]:
-    """List the latest version of each process and all that have running instances.
+    """List latest versions, and all versions with running instances.
 
     Ordered by process id, newest version first.
     """
@@ -46,7 +46,7 @@ def processes(store: Store) -> list[ProcessSummary]:
 
 
 def elements(store: Store, definition_key: int) -> list[ElementStatistics]:
-    """Count the active instances of each element of one version, the process itself excluded."""
+    """Count the active instances of a version's elements, without the process."""
     return [
         ElementStatistics(count.element_id, count.total - count.with_incident, count.with_incident)
         for count in store.overview.element_counts(definition_key)
@@ -68,7 +68,10 @@ def instances(store: Store, list_filter: ListFilter) -> list[InstanceSummary]:
 
 
 def instance(store: Store, key: int) -> InstanceDetails | None:
-    """Return one instance; None if it never existed or its records are deleted."""
+    """Return one instance.
+
+    None if it never existed or its records are deleted.
+    """
     running = store.instances.get(key)
     if running is None:
         ended = store.overview.end_of(key)

@@ -36,7 +36,10 @@ class InspectionServer:
         self._server: asyncio.Server | None = None
 
     async def start(self) -> None:
-        """Open the socket; log a warning where the folder does not allow one."""
+        """Open the socket.
+
+        Log a warning where the folder does not allow one.
+        """
         listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             self._path.unlink(missing_ok=True)  # left by an engine that was killed: the folder's lock is ours

@@ -11,7 +11,10 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class ProcessSummary:
-    """A process version; ``active`` and ``incidents`` count its instances without and with incident."""
+    """A process version.
+
+    ``active`` and ``incidents`` count its instances without and with incident.
+    """
 
     definition_key: int
     process_id: str
@@ -24,7 +27,7 @@ class ProcessSummary:
 
 @dataclass(frozen=True, slots=True)
 class ElementStatistics:
-    """The number of active instances of an element without and with an incident."""
+    """The numbers of an element's active instances without and with incident."""
 
     element_id: str
     active: int
@@ -33,7 +36,10 @@ class ElementStatistics:
 
 @dataclass(frozen=True, slots=True)
 class InstanceSummary:
-    """``state`` is active, incident, completed or terminated; ``parent_key`` is 0 for a root instance."""
+    """``state`` is active, incident, completed or terminated.
+
+    ``parent_key`` is 0 for a root instance.
+    """
 
     key: int
     definition_key: int
@@ -48,7 +54,10 @@ class InstanceSummary:
 
 @dataclass(frozen=True, slots=True)
 class IncidentSummary:
-    """``job_key`` is 0 if the element itself failed; ``retries`` are the job's remaining ones."""
+    """``job_key`` is 0 if the element itself failed.
+
+    ``retries`` are the job's remaining ones.
+    """
 
     key: int
     instance_key: int
@@ -66,7 +75,7 @@ class IncidentSummary:
 
 @dataclass(frozen=True, slots=True)
 class JobSummary:
-    """``due`` is the deadline of an activated job, or the end of a back-off."""
+    """``due`` is a job's deadline, or the end of its back-off."""
 
     key: int
     type: str
@@ -135,7 +144,10 @@ class InstanceDetails:
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """``value`` is JSON; ``scope_id`` and ``scope_key`` identify the scope's element and element instance."""
+    """``value`` is JSON.
+
+    ``scope_id`` and ``scope_key`` identify the scope's element and element instance.
+    """
 
     scope_id: str
     scope_key: int

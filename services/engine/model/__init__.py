@@ -1,1 +1,1 @@
-"""Parse BPMN and DMN into immutable objects, and reject what is not supported."""
+"""Parse and check BPMN and DMN files."""

@@ -1,4 +1,4 @@
-"""Parse the cron expressions of Zeebe's cycle timers: ``0 0 9-17 * * MON-FRI`` (UTC)."""
+"""Parse Zeebe's cron expressions: ``0 0 9-17 * * MON-FRI`` (UTC)."""
 
 import calendar
 import re
@@ -40,7 +40,10 @@ class Cron:
     special_weekdays: tuple[_DayOfMonth, ...] = ()
 
     def next_after(self, moment: datetime) -> datetime | None:
-        """Return the first match after ``moment``; None for 30 February and the like."""
+        """Return the first match after ``moment``.
+
+        None for 30 February and the like.
+        """
         start = (moment.astimezone(UTC) + timedelta(seconds=1)).replace(microsecond=0)
         times = [(h, m, s) for h in sorted(self.hours) for m in sorted(self.minutes) for s in sorted(self.seconds)]
         for offset in range(_HORIZON_DAYS):

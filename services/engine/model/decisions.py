@@ -80,7 +80,10 @@ class BoxedRelation:
 
 @dataclass(frozen=True, slots=True)
 class BoxedFunction:
-    """`params` are names and declared types ("" = none); without body it returns null."""
+    """`params` are names and declared types ("" = none).
+
+    Without body it returns null.
+    """
 
     params: tuple[tuple[str, str], ...]
     body: "Logic | None"
@@ -123,7 +126,7 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class DecisionRequirements:
-    """A DMN file: decisions and business knowledge models by id, in file order."""
+    """A DMN file: decisions and business knowledge models by id."""
 
     id: str
     name: str

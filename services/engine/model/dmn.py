@@ -1,4 +1,4 @@
-"""Parse DMN files of Camunda Modeler and other tools into the objects of `decisions`.
+"""Parse DMN files of Camunda Modeler and of other tools.
 
 Unsupported elements are rejected with a text that names the id, and so is what a DMN schema forbids: ids that are no
 XML names or not unique, dangling references, cyclic requirements.

@@ -1,4 +1,4 @@
-"""Check DMN's XML schema: attributes and children of elements, their order and number.
+"""Check the attributes and children that DMN's XML schema allows.
 
 A broker validates each file against the XML schema of its DMN version and rejects it as a whole. Other namespaces are
 allowed for attributes, and for elements inside ``extensionElements``.

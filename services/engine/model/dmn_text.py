@@ -1,4 +1,4 @@
-"""Compile the FEEL of a DMN file, with its names with blanks and its own types."""
+"""Compile FEEL of DMN files, with spaced names and item definitions."""
 
 import re
 from collections.abc import Iterator
@@ -96,7 +96,10 @@ def _item_types(root: etree._Element, prefix: str) -> Iterator[tuple[str, str]]:
 
 
 def _item_type(item: etree._Element, prefix: str) -> str:
-    """Return the FEEL type of an item definition; empty if it has none."""
+    """Return the FEEL type of an item definition.
+
+    Empty if it has none.
+    """
     parts = [(part.get("name", ""), _item_type(part, prefix)) for part in item.iterchildren(prefix + "itemComponent")]
     kind = item.findtext(prefix + "typeRef", "").strip().removeprefix("feel:")
     if parts:

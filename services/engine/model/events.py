@@ -34,7 +34,10 @@ class EventReader:
         self._declared = {e.get("id"): e for e in bpmn_children(root)}
 
     def parse(self, element_id: str, kind: ElementKind, xml: etree._Element) -> Event | None:
-        """Parse the event definition of an element; None if it is not an event."""
+        """Parse the event definition of an element.
+
+        None if it is not an event.
+        """
         if kind == ElementKind.RECEIVE_TASK:
             return self._message(element_id, xml)
         if kind not in _EVENTS:

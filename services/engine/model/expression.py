@@ -1,4 +1,4 @@
-"""Parse values of a diagram: FEEL after an equals sign, else static text."""
+"""Parse values: FEEL after an equals sign, else static text."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -35,7 +35,10 @@ class Expression:
 
 
 def parse_expression(text: str) -> Expression:
-    """Parse a value; raises FeelSyntaxError, also for FEEL that Zeebe does not accept."""
+    """Parse a value.
+
+    Raises FeelSyntaxError, also for FEEL that Zeebe does not accept.
+    """
     stripped = text.strip()
     if stripped.startswith("="):
         compiled = compile_expression(stripped[1:])

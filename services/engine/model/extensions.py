@@ -90,7 +90,7 @@ class ExtensionReader:
         return tuple(headers)
 
     def _assignment(self, element_id: str, attribute: str, value: str) -> Expression:
-        """Parse an assignment: candidates ``a, b`` are a list, a form key is static."""
+        """Parse an assignment: candidates become a list, form keys are static."""
         if attribute == "formKey":
             return Expression(value)
         if attribute.startswith("candidate") and not value.strip().startswith("="):
@@ -192,10 +192,10 @@ class ExtensionReader:
 
 
 def _mapping_context(mappings: Sequence[tuple[str, Expression]], *, merging: bool) -> str:
-    """Return the FEEL context of (target, source) pairs, in which each sees those before it.
+    """Return the FEEL context of (target, source) pairs.
 
-    ``a.b`` and ``a.c`` become one entry ``a``. With ``merging`` a nested target is merged into the variable's existing
-    context; a value that is no context fails.
+    Each mapping sees those before it. ``a.b`` and ``a.c`` become one entry ``a``. With ``merging`` a nested target
+    is merged into the variable's existing context; a value that is no context fails.
     """
     context: _Context = {}
     for target, source in mappings:
@@ -211,7 +211,10 @@ def _mapping_context(mappings: Sequence[tuple[str, Expression]], *, merging: boo
 
 
 def _source_text(source: Expression) -> str:
-    """Return the FEEL of a source; static text stays text, even a number."""
+    """Return the FEEL of a source.
+
+    Static text stays text, even a number.
+    """
     if source.compiled is not None:
         return source.compiled.text
     escaped = source.text.replace('"', '\\"')

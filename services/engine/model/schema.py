@@ -159,7 +159,7 @@ def _elements(element: etree._Element) -> Iterator[etree._Element]:
 
 
 def _describe(element: etree._Element) -> str:
-    """Return the beginning of a problem text: the element, or the nearest with an id."""
+    """Describe an element, or the nearest with an id, for problem texts."""
     owner: etree._Element | None = element
     while owner is not None and not owner.get("id"):
         owner = owner.getparent()

@@ -19,7 +19,7 @@ _ZONE = re.compile(r"(?P<local>.*?)(?P<offset>Z|[+-]\d\d:\d\d)?(?:\[(?P<region>[
 
 @dataclass(frozen=True, slots=True)
 class Duration:
-    """Calendar months and an exact rest: 31 January + 1 month = 28 February."""
+    """Calendar months and an exact rest; months end at their last day."""
 
     months: int
     rest: timedelta
@@ -52,7 +52,10 @@ class Cycle:
         return self._next(moment)
 
     def due_again(self, last: datetime, now: datetime) -> datetime | None:
-        """Return the firing after the one due at ``last``; cron depends on ``now`` only."""
+        """Return the firing after the one due at ``last``.
+
+        Cron depends on ``now`` only.
+        """
         if isinstance(self.period, Cron):
             return self._next(now)
         regular = self.period.after(last)

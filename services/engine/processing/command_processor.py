@@ -45,7 +45,10 @@ class Batch:
 
 
 class CommandProcessor:
-    """Used by one thread at a time; a command raises Rejection before it changes state."""
+    """Used by one thread at a time.
+
+    A command raises Rejection before it changes state.
+    """
 
     def __init__(self, store: Store, clock: EngineClock) -> None:
         self._store = store
@@ -156,7 +159,7 @@ class CommandProcessor:
         return batch
 
     def _postpone(self, timer_keys: list[int], due: int) -> bool:
-        """Postpone timers whose commands failed, so that they do not fail in a loop."""
+        """Postpone timers whose commands failed, to avoid failing in a loop."""
         try:
             self._store.begin()
             for key in timer_keys:

@@ -1,4 +1,4 @@
-"""Subscribe completed activities to compensation, and run their handlers when it is thrown.
+"""Subscribe completed activities to compensation, and run their handlers.
 
 As in Zeebe 8.6, a throw event triggers the completed activities of its own scope and of completed subprocesses in it.
 All handlers run at once in the scope of the throw event, which waits for them.

@@ -86,7 +86,10 @@ class Trace:
 
 
 class LogicEvaluation:
-    """Evaluates decision logic; calls `on_call` for each call of a business knowledge model."""
+    """Evaluates decision logic.
+
+    Calls `on_call` for each call of a business knowledge model.
+    """
 
     def __init__(
         self, knowledge: Mapping[str, Knowledge], now: Now, on_call: Callable[[Knowledge, object, Trace], None]
@@ -208,7 +211,7 @@ class LogicEvaluation:
             raise DecisionFailure(f"failed to evaluate an input entry of rule '{rule.id}': {error}") from error
 
     def _default_flow(self, table: DecisionTable, variables: Variables) -> object:
-        """Return the result without a matching rule: the default output entries, else null."""
+        """Return the default output entries, or null without any."""
         outputs = {
             column.name: self._expression(column.default, variables)
             for column in table.outputs
@@ -297,7 +300,7 @@ _DECISION_TYPES: tuple[tuple[type, str], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class EvaluatedDecision:
-    """An evaluated decision, or a called business knowledge model under its own id.
+    """An evaluated decision, or a called business knowledge model.
 
     `type` is one of Zeebe's decision types, such as DECISION_TABLE; `output` is None if the decision failed.
     """

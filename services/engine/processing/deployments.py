@@ -186,7 +186,10 @@ def _duplicate_ids(files: list[DmnFile]) -> Iterator[str]:
 
 
 def _deploy_file(execution: Execution, deployment_key: int, file: DmnFile, *, keep: bool) -> DeployedDecisions:
-    """Add a version of the file and its decisions; with ``keep``, return the latest."""
+    """Add a version of the file and its decisions.
+
+    With ``keep``, return the latest.
+    """
     decisions = execution.store.decisions
     latest = decisions.latest_requirements(file.model.id)
     if keep and latest is not None:

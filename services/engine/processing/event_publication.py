@@ -1,4 +1,4 @@
-"""Find the catch event of errors and escalations, through scopes and call activities."""
+"""Find catch events of errors and escalations, across call activities."""
 
 from dataclasses import dataclass
 
@@ -20,10 +20,11 @@ class CatchEventMatch:
 def find_catch_event(
     execution: Execution, source: ElementContext, kind: EventKind, code: str
 ) -> CatchEventMatch | None:
-    """Find the catch event of a code from ``source`` outwards, the exact code first.
+    """Find the catch event of a code, from ``source`` outwards.
 
-    As in Zeebe, the search leaves an interrupted or ending scope for the caller: for errors at once, for escalations
-    after its own events. The event that is found may be unable to trigger; then nothing is triggered.
+    In each scope the exact code has priority. As in Zeebe, the search leaves an interrupted or ending scope for the
+    caller: for errors at once, for escalations after its own events. The event that is found may be unable to
+    trigger; then nothing is triggered.
     """
     context: ElementContext | None = source
     while context is not None:

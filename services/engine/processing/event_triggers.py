@@ -33,12 +33,15 @@ def can_trigger(context: ElementContext, catch_event: Element) -> bool:
 
 
 def is_interrupted(scope: ElementInstance) -> bool:
-    """Return whether an event subprocess or a terminate end event interrupted the scope."""
+    """Return whether an event subprocess or terminate end interrupted the scope."""
     return scope.interrupted_by is not None or is_terminated_early(scope)
 
 
 def trigger_event(execution: Execution, context: ElementContext, event: Trigger) -> bool:
-    """Trigger an event on its host element; return False if it is too late."""
+    """Trigger an event on its host element.
+
+    Return False if it is too late.
+    """
     catch_event = context.process.elements[event.element_id]
     if not can_trigger(context, catch_event):
         return False
@@ -74,7 +77,10 @@ def _trigger_event_subprocess(execution: Execution, context: ElementContext, sta
 
 
 def activate_pending_event_subprocess(execution: Execution, context: ElementContext) -> bool:
-    """Activate the event subprocess of an emptied scope; return whether there is one."""
+    """Activate the event subprocess of an emptied scope.
+
+    Return whether there is one.
+    """
     pending = context.element_instance.pending
     if pending is None or context.process.elements[pending.element_id].kind != ElementKind.START_EVENT:
         return False

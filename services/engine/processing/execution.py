@@ -46,7 +46,7 @@ class ElementContext:
 
 @dataclass(frozen=True, slots=True)
 class Enter:
-    """Enter an element along a flow, by an event, or as an inner instance."""
+    """Enter an element by a flow, an event or a multi-instance."""
 
     instance_key: int
     scope_key: int
@@ -103,7 +103,7 @@ class BroadcastSignal:
 
 @dataclass(frozen=True, slots=True)
 class StartFromBufferedMessage:
-    """Start a process by a buffered message, its correlation key being free again."""
+    """Start a process by a buffered message with a freed correlation key."""
 
     process_id: str
     correlation_key: str

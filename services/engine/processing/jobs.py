@@ -145,9 +145,10 @@ def activate_jobs(
     fetch_variables: list[str],
     max_bytes: int,
 ) -> list[ActivatedJob]:
-    """Activate the oldest jobs of a type for ``timeout`` ms, up to ``max_bytes``.
+    """Activate the oldest jobs of a type for ``timeout`` ms.
 
-    A job larger than a message becomes an incident, which fetching fewer variables can resolve.
+    The response has up to ``max_bytes``. A job larger than a message becomes an incident, which fetching fewer
+    variables can resolve.
     """
     activated: list[ActivatedJob] = []
     total_bytes = 0
@@ -203,7 +204,7 @@ def complete_job(execution: Execution, key: int, variables: dict[str, Any]) -> N
 def fail_job(
     execution: Execution, key: int, *, retries: int, backoff: int, text: str, variables: dict[str, Any]
 ) -> None:
-    """Fail a job: back off for ``backoff`` ms, or raise an incident without retries."""
+    """Fail a job: back off, or raise an incident without retries."""
     job, context = _get_active(execution, key, "fail job")
     job.retries, job.error, job.due = retries, text, None
     if retries <= 0:
@@ -284,7 +285,7 @@ def yield_jobs(execution: Execution, keys: list[int]) -> None:
 
 
 def recur(execution: Execution, key: int) -> None:
-    """Make a job activatable after its deadline or back-off, with the same retries."""
+    """Make a job activatable after its deadline or back-off."""
     job = execution.store.jobs.get(key)
     if job is None or job.due is None or job.due > execution.now_millis():
         return

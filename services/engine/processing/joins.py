@@ -44,7 +44,7 @@ def pending_joins(process: Process, scope: ElementInstance) -> Iterator[tuple[st
 def _active_element_ids(
     instance: ProcessInstance, process: Process, scope: ElementInstance, join: Element
 ) -> Iterator[str]:
-    """List the scope's active elements and the targets of tokens, except the join."""
+    """List the scope's active elements and token targets except the join."""
     for child in scope.children:
         if child in instance.element_instances:
             yield instance.element_instances[child].element_id

@@ -100,7 +100,7 @@ def _enter(execution: Execution, step: Enter) -> None:
 
 
 def activate_event(execution: Execution, scope_context: ElementContext, event: Trigger) -> None:
-    """Activate a triggered boundary event or event after a gateway in the same step."""
+    """Activate a triggered event in the same step."""
     _activate(execution, scope_context, scope_context.process.elements[event.element_id], event)
 
 

@@ -82,7 +82,7 @@ def _start(execution: Execution, message: Message, process_id: str, definition_k
 
 
 def correlate(execution: Execution, subscription: MessageSubscription, message: Message) -> None:
-    """Correlate a message to its element, or forward it if that no longer waits."""
+    """Correlate a message to its element, or forward it."""
     is_open = execution.store.messages.subscription(subscription.key) is not None
     context = execution.find(subscription.instance_key, subscription.element_instance_key) if is_open else None
     if context is None or not can_trigger(context, context.process.elements[subscription.element_id]):
@@ -123,7 +123,7 @@ def correlate_buffered_message(execution: Execution, subscription_key: int) -> N
 
 
 def start_from_buffered_message(execution: Execution, process_id: str, correlation_key: str) -> None:
-    """Start the next instance by the oldest buffered message of a freed key."""
+    """Start an instance by the oldest buffered message of a key."""
     if execution.store.messages.is_locked(process_id, correlation_key):
         return
     candidates = [

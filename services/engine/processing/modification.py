@@ -120,8 +120,9 @@ def _enclosing_scopes(process: Process, element: Element) -> Iterator[Element]:
 def _find_scope(
     instance: ProcessInstance, scope: ElementInstance, enclosing: Element, ancestor: int
 ) -> ElementInstance | None:
-    """Find the active instance of a scope; None if one must be opened.
+    """Find the active instance of a scope.
 
+    None if one must be opened.
     Raises Rejection if there are several.
     """
     active = [

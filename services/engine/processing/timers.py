@@ -37,14 +37,20 @@ def trigger_timer(execution: Execution, key: int) -> None:
 
 
 def _evaluate_cycle(execution: Execution, context: ElementContext, timer: Timer) -> str | None:
-    """Evaluate the cycle again after each firing; its repetitions stay as first evaluated."""
+    """Evaluate the cycle again after each firing.
+
+    Its repetitions stay as first evaluated.
+    """
     if timer.cycle is None:
         return None
     return evaluate_text(execution, context, required(required(context.process.elements[timer.element_id].event).timer))
 
 
 def _schedule_next(execution: Execution, timer: Timer, cycle: str | None) -> int | None:
-    """Schedule the next firing of a cycle; missed firings are not caught up."""
+    """Schedule the next firing of a cycle.
+
+    Missed firings are not caught up.
+    """
     if cycle is None or timer.repetitions in (0, 1):
         return None
     remaining = timer.repetitions - 1 if timer.repetitions > 0 else -1

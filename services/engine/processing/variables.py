@@ -105,7 +105,7 @@ def set_local_variables(
 def merge_variables(
     execution: Execution, instance: ProcessInstance, element_instance: ElementInstance, document: Mapping[str, Any]
 ) -> None:
-    """Set variables in the nearest scope that has them, else in the process.
+    """Set variables where they are defined, new ones in the process.
 
     As in Zeebe, a value equal to the existing one moves on upwards, and so may be created in the process as well.
     """
@@ -121,7 +121,7 @@ def merge_variables(
 
 
 def is_same_json(left: Any, right: Any) -> bool:
-    """Compare as JSON text: 1, 1.0 and true differ, and so does another key order."""
+    """Compare as JSON text: 1, 1.0 and true differ."""
     return bool(left == right) and json.dumps(left) == json.dumps(right)
 
 

@@ -16,7 +16,10 @@ CacheKey = TypeVar("CacheKey", int, str)
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """A process version; ``content`` is the BPMN file, ``checksum`` its SHA-256 in hex."""
+    """A process version.
+
+    ``content`` is the BPMN file, ``checksum`` its SHA-256 in hex.
+    """
 
     key: int
     process_id: str

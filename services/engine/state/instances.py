@@ -1,4 +1,4 @@
-"""Store live process instances, each as one document: its scope tree with local variables."""
+"""Store each live process instance as one document, a scope tree."""
 
 import json
 import sqlite3
@@ -45,12 +45,12 @@ class Compensation(TypedDict):
 
 @dataclass(slots=True)
 class ElementInstance:
-    """An active element: a task, a scope or a catch event. The field names are stored.
+    """An active element: a task, a scope or a catch event.
 
-    ``tokens`` counts, in a scope, the tokens on each flow that have not entered an element yet; ``pending`` is
-    the event that interrupts the element instance, kept until that is terminated; ``trigger`` holds the variables it
-    is completed with; ``memo`` is its processor's data (the counts of a multi-instance); ``compensations`` are the
-    instance's compensation subscriptions, kept at its root.
+    The field names are stored. ``tokens`` counts, in a scope, the tokens on each flow that have not entered an
+    element yet; ``pending`` is the event that interrupts the element instance, kept until that is terminated;
+    ``trigger`` holds the variables it is completed with; ``memo`` is its processor's data (the counts of a
+    multi-instance); ``compensations`` are the instance's compensation subscriptions, kept at its root.
     """
 
     key: int
@@ -169,7 +169,7 @@ class Instances:
             self._cache(instance, len(document))
 
     def _cache(self, instance: ProcessInstance, size: int) -> None:
-        """Cache an instance for its next step, and evict the least recently changed."""
+        """Cache an instance and evict the least recently changed ones."""
         self._cached[instance.key] = instance
         self._sizes[instance.key] = size
         self._cached_characters += size

@@ -19,7 +19,7 @@ ACTIVATABLE, ACTIVATED, BACKING_OFF, FAILED, ERROR_THROWN = (
 
 @dataclass(slots=True)
 class Job:
-    """``due`` (ms) is the deadline of an activated job, or the end of a back-off."""
+    """``due`` (ms) is a job's deadline, or its back-off's end."""
 
     key: int
     type: str

@@ -1,4 +1,4 @@
-"""Store buffered messages, message subscriptions, and the correlation keys locked by running instances."""
+"""Store buffered messages, message subscriptions and locked correlation keys."""
 
 import sqlite3
 from dataclasses import dataclass

@@ -57,9 +57,9 @@ def _element_rows(connection: Connection) -> Iterator[list[tuple[Any, ...]]]:
 
 
 def _mark_compensations(_: Connection) -> None:
-    """Step 2: mark documents that may hold compensations, which earlier versions cannot read.
+    """Step 2: mark files whose documents earlier versions cannot read.
 
-    Existing documents stay as they are.
+    Documents may have ``ElementInstance.compensations`` from now on; existing ones stay as they are.
     """
 
 

@@ -17,8 +17,9 @@ _BODY = "MULTI_INSTANCE_BODY"
 
 @dataclass(frozen=True, slots=True)
 class ListFilter:
-    """Filter and page of a list; an empty or zero field does not filter.
+    """Filter and page of a list.
 
+    An empty or zero field does not filter.
     ``text`` matches part of an id or message, or a whole key.
     """
 
@@ -47,7 +48,7 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class ElementCount:
-    """The number of active instances of an element, and of those with an incident."""
+    """An element's active instances, and those with an incident."""
 
     element_id: str
     total: int
@@ -148,7 +149,10 @@ class Overview:
         return [_ended(row.timestamp, row.intent, json.loads(row.value)) for row in rows]
 
     def end_of(self, instance_key: int) -> EndedInstance | None:
-        """Return an ended instance; None if it runs, never existed, or its records are deleted."""
+        """Return an ended instance.
+
+        None if it runs, never existed, or its records are deleted.
+        """
         query = (
             select(records.c.timestamp, records.c.intent, records.c.value)
             .where(records.c.instance_key == instance_key, records.c.key == instance_key)
@@ -192,14 +196,17 @@ class Overview:
         return [Job(*row) for row in self._connection.execute(_page(query, jobs.c.key, list_filter))]
 
     def first_timestamp(self, instance_key: int, key: int, intents: tuple[str, ...]) -> int | None:
-        """Return the timestamp (ms) of the first such record; None once it is deleted."""
+        """Return the timestamp (ms) of the first such record.
+
+        None once it is deleted.
+        """
         query = select(records.c.timestamp).where(
             records.c.instance_key == instance_key, records.c.key == key, records.c.intent.in_(intents)
         )
         return self._connection.execute(query.order_by(records.c.position).limit(1)).scalar()
 
     def history(self, instance_key: int, value_type: str, limit: int) -> list[Record]:
-        """Return the latest ``limit`` records of a value type of an instance, oldest first."""
+        """Return an instance's latest ``limit`` records of a value type, oldest first."""
         query = (
             select(records)
             .where(records.c.instance_key == instance_key, records.c.value_type == value_type)

@@ -147,7 +147,7 @@ _COUNTERS = Statement(select(counters))
 
 
 def _open_error(directory: Path | None, error: DatabaseError | sqlite3.Error) -> Exception:
-    """Convert an error at opening to a DataFileError where its cause is known."""
+    """Convert an error at opening to a DataFileError if possible."""
     if "locked" in str(error):
         return DataDirectoryInUse(
             f"The engine's data in {directory} is open in another process; stop that one or use another directory."

@@ -1,4 +1,7 @@
-"""Tables of the engine's SQLite file; times in ms since 1970, values as JSON text."""
+"""Tables of the engine's SQLite file.
+
+Times in ms since 1970, values as JSON text.
+"""
 
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, String, Table, Text, text
 

@@ -12,7 +12,10 @@ def negation(negand: Value) -> Value:
 
 @builtin("is defined", "value: any")
 def is_defined(value: Value) -> Value:
-    """Return whether a value is not null; Camunda does not distinguish missing variables."""
+    """Return whether a value is not null.
+
+    Camunda does not distinguish missing variables.
+    """
     return value is not None
 
 

@@ -25,7 +25,7 @@ def get_entries(context: dict[str, Value]) -> Value:
 @builtin("context put", "context: context", "keys: any", "value: any")
 @builtin("put", "context: context", "key: any", "value: any")
 def context_put(context: dict[str, Value], key: Value, value: Value) -> Value:
-    """Return the context with a changed entry, by a key or a path of keys."""
+    """Return the context with one changed entry, by key or path."""
     return _put_path(context, key if isinstance(key, list) else [key], value)
 
 
@@ -57,7 +57,10 @@ def context_merge(*contexts: Value) -> Value:
 
 @builtin("context", "entries: list")
 def context_of(entries: list[Value]) -> Value:
-    """Build a context from contexts with `key` and `value`; null for other entries."""
+    """Build a context from contexts with `key` and `value`.
+
+    Null for other entries.
+    """
     result: dict[str, Value] = {}
     for entry in entries:
         if not isinstance(entry, dict) or "value" not in entry:

@@ -62,7 +62,7 @@ def date_and_time(source: Value) -> Value:
 @builtin("date and time", "date: date", "timezone: string")
 @builtin("date and time", "date: date", "time: any")
 def date_and_time_of(day: Date | DateTime, other: Value) -> Value:
-    """Combine a date with a time, or convert a date and time to a zone."""
+    """Combine a date with a time, or convert to a zone."""
     if isinstance(other, Time):
         return DateTime(day.date if isinstance(day, DateTime) else day, other.nanos, other.zone)
     zone = parse_zone(other) if isinstance(other, str) else None

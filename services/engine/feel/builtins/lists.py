@@ -43,7 +43,10 @@ def disjunction(*values: Value) -> Value:
 
 
 def _index(items: list[Value], position: Decimal) -> int | None:
-    """Return the offset of a position from 1 or from -1 backwards; None if invalid."""
+    """Return the offset of a position from 1 or from -1 backwards.
+
+    None if invalid.
+    """
     offset = int(position) - 1 if position > 0 else len(items) + int(position)
     return None if position == 0 or offset < 0 else offset
 
@@ -77,14 +80,20 @@ def concatenate(*lists: Value) -> Value:
 
 @builtin("insert before", "list: list", "position: number", "newItem: any")
 def insert_before(items: list[Value], position: Decimal, new_item: Value) -> Value:
-    """Insert an item; a position past the end appends it, as in Camunda."""
+    """Insert an item.
+
+    A position past the end appends it, as in Camunda.
+    """
     index = _index(items, position)
     return None if index is None else [*items[:index], new_item, *items[index:]]
 
 
 @builtin("remove", "list: list", "position: number")
 def remove(items: list[Value], position: Decimal) -> Value:
-    """Remove an item; a position past the end removes nothing, as in Camunda."""
+    """Remove an item.
+
+    A position past the end removes nothing, as in Camunda.
+    """
     index = _index(items, position)
     return None if index is None else [*items[:index], *items[index + 1 :]]
 
@@ -92,7 +101,7 @@ def remove(items: list[Value], position: Decimal) -> Value:
 @builtin("list replace", "list: list", "match: function", "newItem: any")
 @builtin("list replace", "list: list", "position: any", "newItem: any")
 def list_replace(items: list[Value], selector: Value, new_item: Value) -> Value:
-    """Replace the item at a position, or those that a function of (item, new) matches."""
+    """Replace the item at a position, or those that a function matches."""
     if isinstance(selector, Function):
         choices = [selector.call([item, new_item]) for item in items]
         if not all(isinstance(choice, bool) for choice in choices):

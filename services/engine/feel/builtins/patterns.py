@@ -90,7 +90,9 @@ def _without_space(pattern: str) -> str:
 
 
 def _python_parts(pattern: str, *, dot_all: bool) -> Iterator[str]:
-    """Piece by piece: `.` matches no line end, `[A-Z-[OI]]` is a difference. ValueError for `[\\1]` and `(?R)`."""
+    """Translate a pattern to Python's syntax, piece by piece.
+
+    `.` matches no line end, and `[A-Z-[OI]]` is a difference. Raises ValueError for `[\\1]` and `(?R)`."""
     position = 0
     while position < len(pattern):
         char = pattern[position]

@@ -1,4 +1,4 @@
-"""Parse a range: the function `range` of DMN 1.4, with literals as ends."""
+"""Parse ranges with literals as ends (function `range`, DMN 1.4)."""
 
 from decimal import Decimal
 

@@ -57,7 +57,10 @@ class Param:
 
 @dataclass(frozen=True, slots=True)
 class Builtin:
-    """An overload of a built-in; the last parameter of a `variadic` one repeats."""
+    """An overload of a built-in.
+
+    The last parameter of a `variadic` one repeats.
+    """
 
     name: str
     params: tuple[Param, ...]
@@ -94,7 +97,10 @@ class Builtin:
 def builtin(
     name: str, *specs: str, variadic: bool = False, reads_clock: bool = False
 ) -> Callable[[Implementation], Implementation]:
-    """Register an overload; a spec is `name: kind`, or `name: kind?` if optional."""
+    """Register an overload.
+
+    A spec is `name: kind`, or `name: kind?` if optional.
+    """
 
     def register(implementation: Implementation) -> Implementation:
         params = tuple(_param(spec) for spec in specs)
@@ -137,7 +143,7 @@ def call_builtin(name: str, values: Sequence[Value], names: Sequence[str], now: 
 
 
 def flat_list(values: Sequence[Value]) -> list[Value]:
-    """Return the arguments of a function that accepts a list or its items."""
+    """Return the items, whether they are given as a list or not."""
     if len(values) == 1 and isinstance(values[0], list):
         return values[0]
     return list(values)

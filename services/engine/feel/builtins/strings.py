@@ -11,7 +11,10 @@ from services.engine.feel.values import Value
 
 @builtin("substring", "string: string", "start position: number", "length: number?")
 def substring(string: str, start: Decimal, length: Decimal | None = None) -> Value:
-    """Return a part from position 1, or from -1 backwards; null outside the string."""
+    """Return a part from position 1, or from -1 backwards.
+
+    Null outside the string.
+    """
     first = int(start) - 1 if start > 0 else len(string) + int(start)
     if start == 0 or first < 0 or first > len(string):
         return None

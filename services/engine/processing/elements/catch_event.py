@@ -54,7 +54,7 @@ class CatchEventProcessor(FlowNodeProcessor):
 
 
 class BoundaryEventProcessor(FlowNodeProcessor):
-    """Propagates the trigger's variables, but those of an error only by a mapping."""
+    """Propagates the trigger's variables; an error's only by mappings."""
 
     def activate(self, execution: Execution, context: ElementContext) -> None:
         _copy_trigger_variables(execution, context)

@@ -1,4 +1,4 @@
-"""Base of script and business rule tasks: compute a result, or create a job."""
+"""Base of script and business rule tasks."""
 
 from typing import Any
 

@@ -12,7 +12,10 @@ from services.engine.state.instances import Trigger
 
 
 class EndEventProcessor(ThrowEventProcessor):
-    """An error end is terminated by its catch event; a terminate end has no mappings."""
+    """An error end is terminated by its catch event.
+
+    A terminate end has no mappings.
+    """
 
     def prepare(self, execution: Execution, context: ElementContext) -> object:
         event = required(context.element.event)

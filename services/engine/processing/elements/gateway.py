@@ -41,7 +41,7 @@ class InclusiveGatewayProcessor(ParallelGatewayProcessor):
 
 
 class ExclusiveGatewayProcessor(InclusiveGatewayProcessor):
-    """Takes one flow: of several true ones, the last in the file, as in Zeebe."""
+    """Takes the last flow in the file that is true, as Zeebe."""
 
     max_flows = 1
 

@@ -129,7 +129,10 @@ def _counts(context: ElementContext) -> dict[str, Any]:
 
 
 def _with_output_element(context: ElementContext, collection: str, index: int, value: Any) -> list[Any]:
-    """Return the output collection with the value at ``index``, from 1; raises Failure."""
+    """Return the output collection with the value at ``index``, from 1.
+
+    Raises Failure.
+    """
     results = context.element_instance.variables.get(collection)
     if not isinstance(results, list) or index > len(results):
         what = f"has {len(results)} items" if isinstance(results, list) else f"is {type_name(results)}"

@@ -6,7 +6,10 @@ from services.engine.processing.execution import ElementContext, Execution
 
 
 class PassThroughProcessor(FlowNodeProcessor):
-    """Completes at once; mappings and boundary events have no effect, as in Zeebe."""
+    """Completes at once.
+
+    Mappings and boundary events have no effect, as in Zeebe.
+    """
 
     def complete(self, execution: Execution, context: ElementContext) -> None:
         lifecycle.notify_before_completion(execution, context)

@@ -56,7 +56,7 @@ class SubprocessProcessor(ContainerProcessor):
 
 
 class ProcessProcessor(ContainerProcessor):
-    """A process instance, which starts at its none start event or a triggered one."""
+    """A process instance; starts at its none or triggered start event."""
 
     def activate(self, execution: Execution, context: ElementContext) -> None:
         if context.element_instance.memo is not None:
