@@ -35,9 +35,9 @@ class ActivationRequest:
 
     def check(self, command: str) -> None:
         """Raise Rejection (INVALID_ARGUMENT) for unusable values; the text names ``command``."""
-        for what, value in (("max jobs to activate", self.max_jobs), ("timeout", self.timeout)):
+        for field, value in (("max jobs to activate", self.max_jobs), ("timeout", self.timeout)):
             if value < 1:
-                text = f"Expected to {command} with {what} to be greater than zero, but it was '{value}'"
+                text = f"Expected to {command} with {field} to be greater than zero, but it was '{value}'"
                 raise Rejection(RejectionType.INVALID_ARGUMENT, text)
         if not self.type.strip():
             raise Rejection(

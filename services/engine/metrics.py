@@ -100,7 +100,7 @@ class EngineMetrics(Collector):
     def _count_job(self, action: str, job_type: str, count: int = 1) -> None:
         if (JOB_ACTIONS["CREATED"], job_type) not in self._jobs:
             # Prometheus sees no increase from an absent series to 1.
-            self._jobs.update(dict.fromkeys(((known, job_type) for known in (*JOB_ACTIONS.values(), ACTIVATED)), 0))
+            self._jobs.update(dict.fromkeys(((every, job_type) for every in (*JOB_ACTIONS.values(), ACTIVATED)), 0))
         self._jobs[action, job_type] += count
 
 

@@ -54,7 +54,8 @@ def rpc_handler(
 
 def _check_tenants(method: str, request: Any) -> None:
     """Raise Rejection for tenants: multi-tenancy is off, as Zeebe's default."""
-    names: Iterable[str] = getattr(request, "tenantIds", None) or [getattr(_inner_request(request), "tenantId", "")]
+    creation = getattr(request, "request", request)  # inside a creation with result
+    names: Iterable[str] = getattr(request, "tenantIds", None) or [getattr(creation, "tenantId", "")]
     for name in names:
         if name.strip() not in ("", DEFAULT_TENANT):
             raise Rejection(
@@ -62,8 +63,3 @@ def _check_tenants(method: str, request: Any) -> None:
                 f"Expected to handle gRPC request {method} with tenant identifier '{name}', "
                 "but multi-tenancy is disabled",
             )
-
-
-def _inner_request(request: Any) -> Any:
-    """Return the creation inside a creation with result."""
-    return getattr(request, "request", request)

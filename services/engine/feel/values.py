@@ -124,18 +124,18 @@ def compare(left: Value, right: Value) -> int | None:
 
 def includes(interval: Range, value: Value) -> bool | None:
     """Return whether a range includes a value; None if not comparable."""
-    inside: bool | None = True
+    included: bool | None = True
     if interval.start is not None:
         order = compare(value, interval.start)
         if order is None:
             return None
-        inside = order > 0 or (order == 0 and interval.start_included)
+        included = order > 0 or (order == 0 and interval.start_included)
     if interval.end is not None:
         order = compare(value, interval.end)
         if order is None:
             return None
-        inside = inside and (order < 0 or (order == 0 and interval.end_included))
-    return inside if (interval.start, interval.end) != (None, None) else None
+        included = included and (order < 0 or (order == 0 and interval.end_included))
+    return included if (interval.start, interval.end) != (None, None) else None
 
 
 def _zoned_keys(left: Value, right: Value) -> tuple[int, int] | None:

@@ -20,7 +20,7 @@ _MACROS = {
 }
 _HORIZON_DAYS = 366 * 9  # a 29 February can be eight years away
 _FROM_END = re.compile(r"L(?:-(?P<back>\d{1,2}))?")
-_WORKING_DAY = re.compile(r"(?P<near>L|\d{1,2})W")
+_WORKING_DAY = re.compile(r"(?P<nearest>L|\d{1,2})W")
 _NTH_WEEKDAY = re.compile(r"(?P<weekday>[0-7]|[A-Z]{3})(?:L|#(?P<nth>[1-5]))")
 
 _DayOfMonth = Callable[[int, int], int]  # (year, month) -> day, beyond the month's end if there is none
@@ -99,10 +99,10 @@ def _special_day(text: str) -> _DayOfMonth | None:
         back = int(match["back"] or 0)
         return lambda year, month: _last_day(year, month) - back
     if match := _WORKING_DAY.fullmatch(text):
-        near = None if match["near"] == "L" else int(match["near"])
-        if near is not None and not 1 <= near <= 31:
+        nearest = None if match["nearest"] == "L" else int(match["nearest"])
+        if nearest is not None and not 1 <= nearest <= 31:
             raise ValueError(f"'{text}' is no day of a month")
-        return lambda year, month: _working_day(year, month, near or _last_day(year, month))
+        return lambda year, month: _working_day(year, month, nearest or _last_day(year, month))
     return None
 
 
@@ -125,15 +125,15 @@ def _last_day(year: int, month: int) -> int:
     return calendar.monthrange(year, month)[1]
 
 
-def _working_day(year: int, month: int, near: int) -> int:
+def _working_day(year: int, month: int, nearest: int) -> int:
     """Return the nearest day from Monday to Friday in the same month."""
     last = _last_day(year, month)
-    weekday = date(year, month, near).isoweekday() if near <= last else 0
+    weekday = date(year, month, nearest).isoweekday() if nearest <= last else 0
     if weekday == 6:
-        return near - 1 if near > 1 else near + 2
+        return nearest - 1 if nearest > 1 else nearest + 2
     if weekday == 7:
-        return near + 1 if near < last else near - 2
-    return near
+        return nearest + 1 if nearest < last else nearest - 2
+    return nearest
 
 
 def _field(text: str, low: int, high: int, names: dict[str, int]) -> frozenset[int]:

@@ -5,6 +5,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from services.engine.clock import EngineClock, to_millis
@@ -147,9 +148,9 @@ class CommandProcessor:
         due_timers = self._store.timers.due(now, _MAX_DUE)
         due_jobs = self._store.jobs.due(now, _MAX_DUE)
         due_messages = self._store.messages.due(now, _MAX_DUE)
-        commands: list[Command] = [_trigger_timer(t.key) for t in due_timers]
-        commands += [_recur(j.key) for j in due_jobs]
-        commands += [_expire(m.key) for m in due_messages]
+        commands: list[Command] = [partial(timers.trigger_timer, key=timer.key) for timer in due_timers]
+        commands += [partial(jobs.recur, key=job.key) for job in due_jobs]
+        commands += [partial(messages.expire, key=message.key) for message in due_messages]
         batch = self.apply(commands)
         failed = [
             t.key for t, response in zip(due_timers, batch.responses, strict=False) if isinstance(response, Rejection)
@@ -189,15 +190,3 @@ class CommandProcessor:
             _log.exception("old records could not be deleted")
             return False
         return pruned == _PRUNE_BATCH
-
-
-def _trigger_timer(key: int) -> Command:
-    return lambda execution: timers.trigger_timer(execution, key)
-
-
-def _recur(key: int) -> Command:
-    return lambda execution: jobs.recur(execution, key)
-
-
-def _expire(key: int) -> Command:
-    return lambda execution: messages.expire(execution, key)

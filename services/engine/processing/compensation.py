@@ -20,7 +20,8 @@ _LIFECYCLE_INTENTS = ("ELEMENT_ACTIVATING", "ELEMENT_ACTIVATED", "ELEMENT_COMPLE
 def create_subscription(execution: Execution, context: ElementContext) -> None:
     """Subscribe a completing activity that has a handler, or has subscriptions inside."""
     subscriptions = context.process_instance.root.compensations
-    boundary = None if context.is_inner_instance else _boundary(context)
+    boundaries = [] if context.is_inner_instance else _compensation_events(context, context.element)
+    boundary = next(iter(boundaries), None)
     if boundary is None and not (
         context.element_instance.kind in _CONTAINERS
         and any(c["scope"] == context.element_instance.key for c in subscriptions)
@@ -130,10 +131,6 @@ def _delete_nested(execution: Execution, context: ElementContext, scope_key: int
 def _remove(execution: Execution, context: ElementContext, compensation: Compensation, intent: str) -> None:
     context.process_instance.root.compensations.remove(compensation)
     _record(execution, context, compensation, intent)
-
-
-def _boundary(context: ElementContext) -> Element | None:
-    return next(iter(_compensation_events(context, context.element)), None)
 
 
 def _compensation_events(context: ElementContext, activity: Element) -> list[Element]:

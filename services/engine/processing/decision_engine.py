@@ -178,8 +178,8 @@ class LogicEvaluation:
         if model.function.body is None:
             return None
         trace = Trace([], [])
-        inside = {**variables, **self.functions(model.required, variables), **arguments}
-        result = self.value(model.function.body, inside, trace)
+        local_variables = {**variables, **self.functions(model.required, variables), **arguments}
+        result = self.value(model.function.body, local_variables, trace)
         self._on_call(model, result, trace)
         return result
 

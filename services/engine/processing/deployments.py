@@ -123,13 +123,13 @@ def _missing_targets(process: Process, processes: set[str], decisions: set[str])
         if element.called is None or element.called.binding != Binding.DEPLOYMENT:
             continue
         target = element.called.id.text
-        what, deployed_ids = (
+        resource_type, deployed_ids = (
             ("process", processes) if element.kind == ElementKind.CALL_ACTIVITY else ("decision", decisions)
         )
         if target not in deployed_ids:
             yield (
-                f"Element '{element.id}': it is bound to this deployment, which has no {what} with the id '{target}';"
-                " deploy both together, or bind it to the latest version."
+                f"Element '{element.id}': it is bound to this deployment, which has no {resource_type} with the id"
+                f" '{target}'; deploy both together, or bind it to the latest version."
             )
 
 
@@ -179,10 +179,10 @@ def _duplicate_ids(files: list[DmnFile]) -> Iterator[str]:
     owners: dict[tuple[str, str], str] = {}
     for file in files:
         ids = [("decision requirements", file.model.id), *(("decision", identity) for identity in file.model.decisions)]
-        for what, identity in ids:
-            if (what, identity) in owners:
-                yield f"The {what} id '{identity}' is in '{owners[what, identity]}' and in '{file.name}'."
-            owners[what, identity] = file.name
+        for id_type, identity in ids:
+            if (id_type, identity) in owners:
+                yield f"The {id_type} id '{identity}' is in '{owners[id_type, identity]}' and in '{file.name}'."
+            owners[id_type, identity] = file.name
 
 
 def _deploy_file(execution: Execution, deployment_key: int, file: DmnFile, *, keep: bool) -> DeployedDecisions:

@@ -121,10 +121,6 @@ Step = (
 )
 
 
-def _event_type(element: Element) -> str:
-    return "COMPENSATION" if element.for_compensation else "UNSPECIFIED"
-
-
 class ElementProcessor(Protocol):
     """The behavior of an element type.
 
@@ -208,12 +204,13 @@ class Execution:
         """Record a lifecycle transition of an element."""
         parent = context.process_instance.parent or (-1, -1)
         event = context.element.event
+        other_event_type = "COMPENSATION" if context.element.for_compensation else "UNSPECIFIED"
         value = {
             **self.instance_fields(context.process_instance),
             "version": context.process_instance.version,
             "elementId": context.element.id,
             "bpmnElementType": context.element_instance.kind,
-            "bpmnEventType": event.kind.value if event is not None else _event_type(context.element),
+            "bpmnEventType": event.kind.value if event is not None else other_event_type,
             "flowScopeKey": context.element_instance.scope or -1,
             "parentProcessInstanceKey": parent[0],
             "parentElementInstanceKey": parent[1],

@@ -19,9 +19,8 @@ def trigger_timer(execution: Execution, key: int) -> None:
         return
     context = execution.find(timer.instance_key, timer.element_instance_key) if timer.instance_key else None
     if context is not None and not can_trigger(context, context.process.elements[timer.element_id]):
-        execution.store.timers.postpone(
-            key, MAX_MILLIS
-        )  # kept until its element ends, which cannot be triggered any more
+        # kept until its element ends, which cannot be triggered any more
+        execution.store.timers.postpone(key, MAX_MILLIS)
         return
     execution.store.timers.remove(key)
     record_timer(execution, timer, "TRIGGERED")

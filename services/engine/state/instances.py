@@ -120,15 +120,15 @@ class Instances:
             self.updates += 1
         return instance
 
-    def _load(self, key: int) -> ProcessInstance | None:
-        row = _SELECT.run(self._connection, instance=key).fetchone()
-        return None if row is None else _from_document(json.loads(row[0]))
-
     def get(self, key: int) -> ProcessInstance | None:
         """Return the instance for reading; None once it has ended."""
         if key in self._changed:
             return self._changed[key]
-        return self._cached.get(key) or self._load(key)
+        cached = self._cached.get(key)
+        if cached is not None:
+            return cached
+        row = _SELECT.run(self._connection, instance=key).fetchone()
+        return None if row is None else _from_document(json.loads(row[0]))
 
     def add(self, instance: ProcessInstance) -> None:
         self._changed[instance.key] = instance

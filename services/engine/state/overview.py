@@ -75,8 +75,8 @@ class Overview:
     def versions(self) -> dict[int, Version]:
         """Return all versions by key, in the order of deployment."""
         columns = [definitions.c[field.name] for field in fields(Version)]
-        found = self._connection.execute(select(*columns).order_by(definitions.c.key))
-        return {row.key: Version(*row) for row in found}
+        rows = self._connection.execute(select(*columns).order_by(definitions.c.key))
+        return {row.key: Version(*row) for row in rows}
 
     def counts(self) -> dict[int, int]:
         """Count the running instances of each version by its key."""
@@ -107,9 +107,8 @@ class Overview:
 
     def running(self, list_filter: ListFilter) -> list[int]:
         """Return the keys of running instances; ``state`` is active, incident or empty."""
-        query = select(element_instances.c.key).where(
-            element_instances.c.key == element_instances.c.instance_key
-        )  # the element instance of the process
+        is_root = element_instances.c.key == element_instances.c.instance_key
+        query = select(element_instances.c.key).where(is_root)
         if list_filter.process:
             query = query.where(element_instances.c.element_id == list_filter.process)
         if list_filter.definition:

@@ -32,12 +32,8 @@ def _order(left: Value, right: Value) -> int:
     return result
 
 
-def _point(value: Value) -> Range:
-    return Range(value, value, True, True)
-
-
 def _as_range(value: Value) -> Range:
-    return value if isinstance(value, Range) else _point(value)
+    return value if isinstance(value, Range) else Range(value, value, True, True)
 
 
 @_relation("before", _POINTS, _POINT_FIRST, _POINT_LAST, _RANGES)

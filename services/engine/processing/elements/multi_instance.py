@@ -28,9 +28,8 @@ class MultiInstanceBodyProcessor(ContainerProcessor):
                 context.element_instance,
                 {loop.output_collection: [None] * len(items)},
             )
-            items = _items(
-                execution, context, loop
-            )  # if both collections have one name, only nulls are left, as in Zeebe
+            # if both collections have one name, only nulls are left, as in Zeebe
+            items = _items(execution, context, loop)
         lifecycle.transition_to_activated(execution, context)
         if not items:
             lifecycle.schedule_completion(execution, context)
