@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from engine_desk import CoreDesk, HandClock
+from engine_harness import EngineHarness, ManualClock
 
 from services.engine.errors import Rejection
 from services.engine.inspection import inspector, instance_details, queries
@@ -20,8 +20,8 @@ STUCK = "the store is full | 门 | <b>no space</b> | make space, then retry"
 class LookedAt:
     """Answers as ``services.engine.inspection.inspector.Inspector`` does."""
 
-    def __init__(self, clock: HandClock | None = None) -> None:
-        self.core = CoreDesk(clock=clock)
+    def __init__(self, clock: ManualClock | None = None) -> None:
+        self.core = EngineHarness(clock=clock)
 
     async def processes(self) -> Sequence[object]:
         return queries.processes(self.core.store)

@@ -7,7 +7,7 @@ from itertools import cycle
 from pathlib import Path
 from typing import Any
 
-from engine_desk import CoreDesk
+from engine_harness import EngineHarness
 from random_process import ERROR_CODES, Process
 from random_process_oracle import Oracle
 from random_process_places import Place, Wait
@@ -86,31 +86,31 @@ class Engine:
 
     def __init__(self, content: bytes, directory: Path | None = None) -> None:
         self.directory = directory
-        self.desk = CoreDesk(directory)
-        self.desk.deploy(content)
+        self.harness = EngineHarness(directory)
+        self.harness.deploy(content)
         self.records: list[Record] = []
         self.answers: list[Any] = []
 
     def restart(self) -> None:
-        self.desk.store.close()
-        self.desk = CoreDesk(self.directory, self.desk.clock)
+        self.harness.store.close()
+        self.harness = EngineHarness(self.directory, self.harness.clock)
 
     def apply(self, *acts: Act) -> None:
         """Commands in one batch, or one turn of the clock."""
         if acts[0].ms:
-            self.desk.clock.turn(milliseconds=acts[0].ms)
-            while (batch := self.desk.core.apply_due()).responses:
+            self.harness.clock.turn(milliseconds=acts[0].ms)
+            while (batch := self.harness.core.apply_due()).responses:
                 self.records += batch.records
             return
-        batch = self.desk.core.apply(acts)
+        batch = self.harness.core.apply(acts)
         self.records += batch.records
         self.answers += [_plain(answer) for answer in batch.responses]
 
     def rows(self, table: Table) -> list[Any]:
         """In the order of their keys."""
-        self.desk.store.begin()
-        found = list(self.desk.store._connection.execute(_ROWS[table.name]))
-        self.desk.store.rollback()
+        self.harness.store.begin()
+        found = list(self.harness.store._connection.execute(_ROWS[table.name]))
+        self.harness.store.rollback()
         return found
 
     def left(self) -> dict[str, int]:
@@ -124,7 +124,7 @@ class Run:
     def __init__(self, process: Process, picks: list[int]) -> None:
         self.content = diagram(process)
         self.engine = Engine(self.content)
-        self.oracle = Oracle(process, to_millis(self.engine.desk.clock.now()))
+        self.oracle = Oracle(process, to_millis(self.engine.harness.clock.now()))
         self.acts: list[Act] = []
         self.begun: list[tuple[int, Place]] = []
         self._process = process
@@ -167,7 +167,7 @@ class Run:
         act = Act(ms=max(1, ms))
         self.acts.append(act)
         self.engine.apply(act)
-        self.oracle.turn(to_millis(self.engine.desk.clock.now()))
+        self.oracle.turn(to_millis(self.engine.harness.clock.now()))
 
     # --- what may happen next
 

@@ -145,7 +145,7 @@ def test_any_takes_equal_outputs() -> None:
     assert evaluate(definitions(table(rules, ["x"], ["y"], 'hitPolicy="ANY"')), {"x": 1}).output == [1, {"a": 2}]
 
 
-def test_a_default_output_stands_in_when_nothing_matches() -> None:
+def test_a_default_output_is_used_when_nothing_matches() -> None:
     column = f'<output id="o" name="y">{text("defaultOutputEntry", chr(34) + "none" + chr(34))}</output>'
     assert evaluate(definitions(table([(["2"], ["1"])], ["x"], [column])), {"x": 1}).output == "none"
 

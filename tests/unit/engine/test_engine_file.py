@@ -11,7 +11,7 @@ from types import ModuleType
 
 import pytest
 from bpmn_makers import ONE_JOB
-from engine_desk import CoreDesk
+from engine_harness import EngineHarness
 
 from services.engine.errors import UnusableDataFile
 from services.engine.inspection.client import InspectionError, query_engine
@@ -28,31 +28,31 @@ SCAN = re.compile(r"SCAN (?!CONSTANT ROW|.*USING .*INDEX)")
 def test_instances_in_a_file_of_the_first_schema_go_on_to_their_end(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / FILE_NAME)) as file:
         file.executescript(OLDEST.read_text(encoding="utf-8"))
-    desk = CoreDesk(tmp_path)
-    [incident] = desk.store.incidents.all_open()
-    case = desk.store.instances.get(incident.instance_key)
+    harness = EngineHarness(tmp_path)
+    [incident] = harness.store.incidents.all_open()
+    case = harness.store.instances.get(incident.instance_key)
     assert isinstance(case, ProcessInstance)
-    assert desk.store.overview.counts() == {case.definition_key: 1}
+    assert harness.store.overview.counts() == {case.definition_key: 1}
 
-    desk.do(lambda execution: jobs.update_retries(execution, incident.job_key, 1))
-    desk.do(lambda execution: incidents.resolve(execution, incident.key))
-    [failed] = desk.fetch("fails")
-    desk.complete(failed.job.key)
-    desk.do(
+    harness.do(lambda execution: jobs.update_retries(execution, incident.job_key, 1))
+    harness.do(lambda execution: incidents.resolve(execution, incident.key))
+    [failed] = harness.fetch("fails")
+    harness.complete(failed.job.key)
+    harness.do(
         lambda execution: messages.publish(
             execution, "decided", "A-1", ttl=0, message_id="", variables={"approved": True}
         )
     )
-    desk.turn(hours=1)
-    [second] = desk.fetch("each")
+    harness.turn(hours=1)
+    [second] = harness.fetch("each")
     assert second.variables["camera"] == "gate 4"
-    desk.complete(second.job.key, clip="two")
+    harness.complete(second.job.key, clip="two")
 
-    assert desk.history(case)[-1] == ("case", "COMPLETED")
-    found = [r.value["value"] for r in desk.store.records.of_instance(case.key) if r.value.get("name") == "found"]
+    assert harness.history(case)[-1] == ("case", "COMPLETED")
+    found = [r.value["value"] for r in harness.store.records.of_instance(case.key) if r.value.get("name") == "found"]
     assert json.loads(found[-1]) == ["one", "two"]
-    assert desk.store.instances.get(case.key) is None
-    desk.store.close()
+    assert harness.store.instances.get(case.key) is None
+    harness.store.close()
 
 
 def test_a_file_that_a_newer_version_wrote_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
@@ -73,9 +73,9 @@ def test_a_file_that_a_newer_version_wrote_is_refused_and_left_as_it_is(tmp_path
 
 @pytest.mark.parametrize("kept", [0.5, 100, "overwritten"])
 def test_a_file_that_was_cut_off_or_damaged_is_refused(tmp_path: Path, kept: float | str) -> None:
-    desk = CoreDesk(tmp_path)
-    desk.deploy(ONE_JOB)
-    desk.store.close()
+    harness = EngineHarness(tmp_path)
+    harness.deploy(ONE_JOB)
+    harness.store.close()
     path = tmp_path / FILE_NAME
     content = path.read_bytes()
     if isinstance(kept, str):
@@ -109,7 +109,7 @@ def test_a_file_whose_counters_are_damaged_is_refused_and_let_go(tmp_path: Path)
         file.execute("BEGIN IMMEDIATE")
 
 
-def test_a_file_tells_versions_without_compensation_that_it_is_not_for_them(tmp_path: Path) -> None:
+def test_versions_without_compensation_refuse_the_file(tmp_path: Path) -> None:
     Store(tmp_path).close()
     with closing(sqlite3.connect(tmp_path / FILE_NAME)) as file:
         file.execute("PRAGMA user_version = 1")

@@ -7,7 +7,7 @@ from typing import Any
 import grpc
 import pytest
 from bpmn_makers import ONE_JOB, diagram, end, start
-from engine_desk import running_engine
+from engine_harness import running_engine
 from google.protobuf.message import Message
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from pyzeebe.proto import gateway_pb2 as pb

@@ -1,4 +1,4 @@
-"""Looking on: what runs, where, and what stopped it; the same from a running engine, its socket, and its file."""
+"""Inspection: the same results from a running engine, its socket, and its file."""
 
 import asyncio
 import json
@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from bpmn_makers import ONE_JOB
-from engine_desk import CoreDesk, Running, running_engine
+from engine_harness import EngineHarness, Running, running_engine
 from pyzeebe.proto import gateway_pb2 as pb
 
 from services.engine.inspection import queries
@@ -24,22 +24,22 @@ from services.engine.state.store import FILE_NAME
 CALLER = ONE_JOB.replace(b'id="one-job"', b'id="caller"')
 
 
-def failed(desk: CoreDesk, text: str = "a | b | c | d") -> int:
+def failed(harness: EngineHarness, text: str = "a | b | c | d") -> int:
     """The key of the next job's incident."""
-    [given] = desk.fetch("work", 1)
-    desk.do(lambda execution: jobs.fail_job(execution, given.job.key, retries=0, backoff=0, text=text, variables={}))
+    [given] = harness.fetch("work", 1)
+    harness.do(lambda execution: jobs.fail_job(execution, given.job.key, retries=0, backoff=0, text=text, variables={}))
     return given.job.key
 
 
 def test_instances_are_counted_at_each_element_and_those_with_an_incident_apart() -> None:
-    desk = CoreDesk()
-    desk.deploy(ONE_JOB)
+    harness = EngineHarness()
+    harness.deploy(ONE_JOB)
     for _ in range(3):
-        desk.create("one-job")
-    failed(desk)
+        harness.create("one-job")
+    failed(harness)
 
-    [process] = queries.processes(desk.store)
-    [element] = queries.elements(desk.store, process.definition_key)
+    [process] = queries.processes(harness.store)
+    [element] = queries.elements(harness.store, process.definition_key)
 
     assert (process.process_id, process.version, process.active, process.incidents, process.latest) == (
         "one-job", 1, 2, 1, True,
@@ -48,15 +48,15 @@ def test_instances_are_counted_at_each_element_and_those_with_an_incident_apart(
 
 
 def test_instances_are_found_by_process_element_state_and_key() -> None:
-    desk = CoreDesk()
-    desk.deploy(ONE_JOB, CALLER)
-    one, other = desk.create("one-job", a=1), desk.create("caller")
-    desk.turn(seconds=5)
-    [task] = {job.element_id for job in queries.jobs(desk.store, ListFilter(process="one-job"))}
-    failed(desk)
+    harness = EngineHarness()
+    harness.deploy(ONE_JOB, CALLER)
+    one, other = harness.create("one-job", a=1), harness.create("caller")
+    harness.turn(seconds=5)
+    [task] = {job.element_id for job in queries.jobs(harness.store, ListFilter(process="one-job"))}
+    failed(harness)
 
     def found(**wanted: Any) -> list[int]:
-        return [line.key for line in queries.instances(desk.store, ListFilter(**wanted))]
+        return [line.key for line in queries.instances(harness.store, ListFilter(**wanted))]
 
     assert found() == [other.key, one.key]
     assert found(descending=False) == [one.key, other.key]
@@ -67,16 +67,16 @@ def test_instances_are_found_by_process_element_state_and_key() -> None:
     assert found(element="elsewhere") == found(text="100%") == found(state="ended") == []
 
 
-def test_an_instance_that_has_ended_is_told_from_its_records() -> None:
-    desk = CoreDesk()
-    desk.deploy(ONE_JOB)
-    done, cancelled = desk.create("one-job", a=1), desk.create("one-job")
-    desk.turn(seconds=7)
-    desk.complete(desk.fetch("work", 1)[0].job.key, b="two")
-    desk.do(lambda execution: instances.cancel(execution, cancelled.key))
+def test_an_ended_instance_is_read_from_its_records() -> None:
+    harness = EngineHarness()
+    harness.deploy(ONE_JOB)
+    done, cancelled = harness.create("one-job", a=1), harness.create("one-job")
+    harness.turn(seconds=7)
+    harness.complete(harness.fetch("work", 1)[0].job.key, b="two")
+    harness.do(lambda execution: instances.cancel(execution, cancelled.key))
 
-    lines = queries.instances(desk.store, ListFilter(state="ended"))
-    view = queries.instance(desk.store, done.key)
+    lines = queries.instances(harness.store, ListFilter(state="ended"))
+    view = queries.instance(harness.store, done.key)
 
     assert [(line.key, line.state) for line in lines] == [(cancelled.key, "terminated"), (done.key, "completed")]
     assert view is not None
@@ -89,9 +89,11 @@ def test_an_instance_that_has_ended_is_told_from_its_records() -> None:
     assert not view.places
     task = next(p.element_id for p in view.passages if p.kind == "SERVICE_TASK")
     for wanted in ({"text": str(done.key)}, {"element": task, "text": str(done.key)}):
-        assert [line.key for line in queries.instances(desk.store, ListFilter(state="ended", **wanted))] == [done.key]
-    assert queries.instances(desk.store, ListFilter(state="ended", process="none")) == []
-    assert queries.instance(desk.store, 1) is None
+        assert [line.key for line in queries.instances(harness.store, ListFilter(state="ended", **wanted))] == [
+            done.key
+        ]
+    assert queries.instances(harness.store, ListFilter(state="ended", process="none")) == []
+    assert queries.instance(harness.store, 1) is None
 
 
 async def test_a_running_engine_answers_at_its_socket_to_its_own_account_alone(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import grpc
 import pytest
 from bpmn_makers import ONE_JOB, diagram, end, start
-from engine_desk import Running, running_engine
+from engine_harness import Running, running_engine
 from pyzeebe.proto import gateway_pb2 as pb
 
 from services.engine import job_activation

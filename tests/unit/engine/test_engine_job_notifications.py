@@ -1,9 +1,9 @@
-"""For each job that may be fetched one of those who wait is woken, and no job is left while somebody waits."""
+"""One subscriber is notified for each activatable job, and no job is missed while a subscriber waits."""
 
 from services.engine.job_notifications import JobNotifications
 
 
-def test_as_many_are_woken_as_there_are_jobs_and_the_first_before_the_others() -> None:
+def test_as_many_are_notified_as_there_are_jobs_the_first_subscriber_first() -> None:
     notifications = JobNotifications()
     first, second, third = (notifications.subscribe("work") for _ in range(3))
     other = notifications.subscribe("other")
@@ -15,7 +15,7 @@ def test_as_many_are_woken_as_there_are_jobs_and_the_first_before_the_others() -
     notifications.notify("nobody waits for this")
 
 
-def test_whoever_leaves_without_a_job_wakes_the_next() -> None:
+def test_a_subscriber_that_leaves_without_a_job_notifies_the_next() -> None:
     notifications = JobNotifications()
     gone, served, last = (notifications.subscribe("work") for _ in range(3))
 
@@ -31,7 +31,7 @@ def test_whoever_leaves_without_a_job_wakes_the_next() -> None:
     assert notifications.count("work") == 0
 
 
-def test_all_are_woken_at_the_end() -> None:
+def test_all_are_notified_at_the_end() -> None:
     notifications = JobNotifications()
     waiting = [notifications.subscribe("work"), notifications.subscribe("other")]
 
@@ -40,7 +40,7 @@ def test_all_are_woken_at_the_end() -> None:
     assert all(one.is_set() for one in waiting)
 
 
-def test_who_delivers_is_passed_over_until_it_watches_again() -> None:
+def test_a_delivering_subscriber_is_paused_until_it_subscribes_again() -> None:
     notifications = JobNotifications()
     delivering, other = notifications.subscribe("work"), notifications.subscribe("work")
     notifications.notify("work")

@@ -11,7 +11,7 @@ import grpc
 import httpx
 import pytest
 from bpmn_makers import ONE_JOB
-from engine_desk import HandClock, Running, running_engine
+from engine_harness import ManualClock, Running, running_engine
 from prometheus_client.parser import text_string_to_metric_families
 from pyzeebe.proto import gateway_pb2 as pb
 from pyzeebe.proto import gateway_pb2_grpc as rpc
@@ -24,7 +24,7 @@ from services.runtime.errors import Fatal
 @pytest.fixture
 async def engine(tmp_path: Path) -> AsyncIterator[Running]:
     """One with a management port and a job to fetch."""
-    clock = HandClock()
+    clock = ManualClock()
     server = EngineServer(tmp_path, clock, "127.0.0.1:0", management="127.0.0.1:0")
     address = await server.start()
     async with grpc.aio.insecure_channel(address) as channel:

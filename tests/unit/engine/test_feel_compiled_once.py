@@ -2,7 +2,7 @@
 
 import pytest
 from bpmn_makers import diagram, end, job, start, timer
-from engine_desk import CoreDesk
+from engine_harness import EngineHarness
 from test_dmn_decisions import definitions, table
 
 from services.engine.feel import api
@@ -33,21 +33,21 @@ class CachedModel:
 
 def test_a_process_is_parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     parsed = CachedModel(monkeypatch)
-    desk = CoreDesk()
+    harness = EngineHarness()
     inside = (
         start()
         + job("t", more=MAPPED)
         + timer("w", "timeDuration", "=&quot;PT&quot; + string(n) + &quot;H&quot;")
         + end()
     )
-    desk.deploy(diagram(inside, "s>t t>w w>e"))
+    harness.deploy(diagram(inside, "s>t t>w w>e"))
     deployed = list(parsed.texts)
     assert len(deployed) == len(set(deployed)) == 5
 
     for number in range(3):
-        desk.create("p", n=number)
-    for activated in desk.fetch("t"):
-        desk.complete(activated.job.key)
+        harness.create("p", n=number)
+    for activated in harness.fetch("t"):
+        harness.complete(activated.job.key)
 
     assert parsed.texts == deployed
 

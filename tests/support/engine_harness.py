@@ -1,4 +1,4 @@
-"""The engine for tests: with a clock that the test turns, on a free port, or as its bare core."""
+"""The engine for tests: with a manual clock, served on a free port, or as its command processor alone."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -20,8 +20,8 @@ from services.engine.state.instances import ProcessInstance
 from services.engine.state.store import Store
 
 
-class HandClock:
-    """Stands still until it is turned."""
+class ManualClock:
+    """A clock that moves only when a test turns it."""
 
     def __init__(self) -> None:
         self.moment = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
@@ -33,11 +33,11 @@ class HandClock:
         self.moment += timedelta(**by)
 
 
-class CoreDesk:
-    """The engine's core alone: commands in, answers out, everything in this thread."""
+class EngineHarness:
+    """The command processor alone: commands in, responses out, all in this thread."""
 
-    def __init__(self, directory: Path | None = None, clock: HandClock | None = None) -> None:
-        self.clock = clock or HandClock()
+    def __init__(self, directory: Path | None = None, clock: ManualClock | None = None) -> None:
+        self.clock = clock or ManualClock()
         self.store = Store(directory)
         self.core = CommandProcessor(self.store, self.clock)
 
@@ -73,7 +73,7 @@ class CoreDesk:
         self.do(lambda execution: jobs.complete_job(execution, key, variables))
 
     def turn(self, **by: float) -> None:
-        """Turn the clock and let happen what is due."""
+        """Turn the clock and trigger what is due."""
         self.clock.turn(**by)
         while self.core.apply_due().responses:
             pass
@@ -99,7 +99,7 @@ class Running:
     """A served engine and a stub to it."""
 
     server: EngineServer
-    clock: HandClock
+    clock: ManualClock
     address: str
     stub: rpc.GatewayStub
 
@@ -117,7 +117,7 @@ class Running:
         return [job async for answer in self.stub.ActivateJobs(request) for job in answer.jobs]
 
     async def long_poll(self, job_type: str) -> "asyncio.Task[list[pb.ActivatedJob]]":
-        """A fetch that the engine holds open already."""
+        """Start a fetch and wait until the engine holds it open."""
         waiting, watch = asyncio.Event(), self.server.writer.subscribe_to_jobs
 
         def watched(watched_type: str) -> asyncio.Event:
@@ -135,9 +135,9 @@ class Running:
 
 
 @asynccontextmanager
-async def running_engine(directory: Path | None = None, clock: HandClock | None = None) -> AsyncIterator[Running]:
+async def running_engine(directory: Path | None = None, clock: ManualClock | None = None) -> AsyncIterator[Running]:
     """An engine on a free port of this machine."""
-    turned = clock or HandClock()
+    turned = clock or ManualClock()
     server = EngineServer(directory, turned, "127.0.0.1:0")
     address = await server.start()
     async with grpc.aio.insecure_channel(address) as channel:
