@@ -80,7 +80,7 @@ def test_a_process_that_loops_for_ever_is_stopped(monkeypatch: pytest.MonkeyPatc
     assert _rows(harness) == {}
 
 
-def test_a_timer_whose_process_breaks_is_postpone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_timer_whose_process_fails_is_postponed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("services.engine.processing.command_processor.MAX_STEPS", 200)
     harness = EngineHarness()
     harness.deploy(diagram(start() + timer("t", "timeDuration", "PT1H") + _ENDLESS, "s>t t>a a>b b>a"))
