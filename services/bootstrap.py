@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 import anyio
 
-from services.engine.errors import DataDirectoryInUse, UnusableFile
+from services.engine.errors import DataDirectoryInUse, UnusableDataFile
 from services.engine.server import EngineServer
 from services.house import House, models
 from services.portal.log_head import LogHead
@@ -71,7 +71,7 @@ async def engine_of(
     server = given or EngineServer(settings.data_dir / "engine", house.clock, settings.gateway_address, retention=kept)
     try:
         address = await server.start()
-    except UnusableFile as error:
+    except UnusableDataFile as error:
         cause, _, advice = str(error).partition("; ")
         raise Fatal(f"could not start the engine | {settings.data_dir} | {cause} | {advice}") from error
     except (DataDirectoryInUse, RuntimeError) as error:
@@ -80,10 +80,10 @@ async def engine_of(
             f"could not start the engine | {settings.gateway_address} | {cause} | stop that process, "
             f"or set {variable('engine_port')} to a free port"
         ) from error
-    house.on_turn.append(server.clock_turned)
-    house.engine = server.desk
+    house.on_turn.append(server.on_clock_changed)
+    house.engine = server.inspector
     if health is not None:
-        health.figures.append(server.figures.exposition)
+        health.figures.append(server.metrics.exposition)
     try:
         yield address
     finally:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from services.engine import main
-from services.engine.errors import CannotOpen
+from services.engine.errors import DataFileError
 from services.engine.server import DEFAULT_RETENTION
 
 
@@ -41,6 +41,6 @@ def run(  # noqa: PLR0917 - each is an option of the command line
             records=records,
             retention=timedelta(days=records_days),
         )
-    except (CannotOpen, RuntimeError) as error:
+    except (DataFileError, RuntimeError) as error:
         typer.echo(f"The engine could not start at {address}: {error}", err=True)
         raise typer.Exit(1) from error

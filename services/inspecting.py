@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from services import engine_alone
-from services.engine.inspection.visit import CannotAsk, ask
+from services.engine.inspection.client import InspectionError, query_engine
 from services.runtime.errors import Fatal
 from services.runtime.settings import Settings, variable
 
@@ -67,8 +67,8 @@ class Counter:
                 )
             folder = loaded.data_dir / "engine"
         try:
-            return ask(folder, question, **given)
-        except CannotAsk as error:
+            return query_engine(folder, question, **given)
+        except InspectionError as error:
             raise Fatal(str(error)) from error
 
     def show(self, lines: Sequence[dict[str, Any]], columns: Sequence[str]) -> None:

@@ -14,9 +14,9 @@ from services.bench.engine_clients import PROCESS, VARIABLES
 from services.engine.clock import SystemClock
 from services.engine.errors import Rejection
 from services.engine.processing import deployments, instances, jobs
-from services.engine.processing.core import Command, Core
-from services.engine.processing.work import Work
-from services.engine.state.instances import Instance
+from services.engine.processing.command_processor import Command, CommandProcessor
+from services.engine.processing.execution import Execution
+from services.engine.state.instances import ProcessInstance
 from services.engine.state.records import Record
 from services.engine.state.statements import Statement
 from services.engine.state.store import FILE_NAME, Store
@@ -35,12 +35,12 @@ def fill(folder: Path, *, opened: int, ended: int) -> None:
     """Make an engine's file with so many instances at a service task, and the records of so many that have ended."""
     store = Store(folder)
     try:
-        core = Core(store, SystemClock())
+        core = CommandProcessor(store, SystemClock())
         resources = [deployments.Resource("bench.bpmn", PROCESS.format(name=_NAME).encode())]
-        _do(core, [lambda work: deployments.deploy(work, resources)])
+        _do(core, [lambda execution: deployments.deploy(execution, resources)])
         [one] = _do(core, [_create])
-        [[handed_out]] = _do(core, [_fetch])
-        _do(core, [lambda work: jobs.complete_job(work, handed_out.job.key, {"outcome": "done"})])
+        [[activated]] = _do(core, [_fetch])
+        _do(core, [lambda execution: jobs.complete_job(execution, activated.job.key, {"outcome": "done"})])
         pattern = store.records.of_instance(one.key)
         for start in range(0, opened, _AT_ONCE):
             _do(core, [_create] * min(_AT_ONCE, opened - start))
@@ -49,20 +49,22 @@ def fill(folder: Path, *, opened: int, ended: int) -> None:
     _repeat(folder / FILE_NAME, pattern, ended)
 
 
-def _do(core: Core, commands: Sequence[Command]) -> list[Any]:
-    answers = core.apply(commands).answers
-    for answer in answers:
-        if isinstance(answer, Rejection):
-            raise answer
-    return answers
+def _do(core: CommandProcessor, commands: Sequence[Command]) -> list[Any]:
+    responses = core.apply(commands).responses
+    for response in responses:
+        if isinstance(response, Rejection):
+            raise response
+    return responses
 
 
-def _create(work: Work) -> Instance:
-    return instances.create(work, instances.find_definition(work, 0, _NAME, -1), json.loads(VARIABLES))
+def _create(execution: Execution) -> ProcessInstance:
+    return instances.create(execution, instances.find_definition(execution, 0, _NAME, -1), json.loads(VARIABLES))
 
 
-def _fetch(work: Work) -> list[jobs.HandedOut]:
-    return jobs.activate_jobs(work, _NAME, worker="bench", timeout=_JOB_MS, most=1, names=[], budget=_BUDGET)
+def _fetch(execution: Execution) -> list[jobs.ActivatedJob]:
+    return jobs.activate_jobs(
+        execution, _NAME, worker="bench", timeout=_JOB_MS, max_jobs=1, fetch_variables=[], max_bytes=_BUDGET
+    )
 
 
 def _repeat(file: Path, pattern: Sequence[Record], times: int) -> None:

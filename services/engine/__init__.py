@@ -1,1 +1,1 @@
-"""The embedded engine: runs BPMN and DMN and speaks Zeebe's gateway protocol."""
+"""Run BPMN and DMN, and speak Zeebe's gateway protocol."""

@@ -1,26 +1,26 @@
-"""What time the engine goes by: the machine's clock, another room's, or one turned by hand over the management port."""
+"""Clocks of the engine: the system's, the application's, or a controlled one."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 
 class EngineClock(Protocol):
-    """Tells the time that timers, job timeouts, back-offs and messages go by."""
+    """The time source of timers, job timeouts, back-offs and message deadlines."""
 
     def now(self) -> datetime:
-        """The moment, as an aware datetime."""
+        """Return the current time as an aware datetime."""
         ...
 
 
 class SystemClock:
-    """The machine's clock."""
+    """The system's clock."""
 
     def now(self) -> datetime:
         return datetime.now(UTC)
 
 
 class ControlledClock:
-    """A clock that the management port moves: by an offset, or pinned to one moment (as Zeebe's controlled clock)."""
+    """A clock with an offset or a fixed time, as Zeebe's."""
 
     def __init__(self, base: EngineClock | None = None) -> None:
         self._base: EngineClock = base or SystemClock()
@@ -31,7 +31,7 @@ class ControlledClock:
         return self._pinned if self._pinned is not None else self._base.now() + self._offset
 
     def add(self, by: timedelta) -> None:
-        """Move by ``by``; a pinned clock stays pinned, at the later moment."""
+        """Advance by ``by``; a pinned clock stays pinned, at the later time."""
         if self._pinned is not None:
             self._pinned += by
         else:
@@ -45,19 +45,19 @@ class ControlledClock:
         self._pinned = None
 
 
-LATEST_MILLIS = 253_402_300_799_000  # the end of the year 9999: what Python and ISO 8601 can still write
+MAX_MILLIS = 253_402_300_799_000  # the end of the year 9999: the last that Python and ISO 8601 can represent
 
 
-def at_most_latest(millis: int) -> int:
-    """A moment as the state can hold it: clients send durations up to 64 bits."""
-    return max(0, min(millis, LATEST_MILLIS))
+def clamp_millis(millis: int) -> int:
+    """Limit a timestamp to what the state stores; clients send 64 bits."""
+    return max(0, min(millis, MAX_MILLIS))
 
 
 def to_millis(moment: datetime) -> int:
-    """Milliseconds since 1970 of an aware datetime; times in the engine's state are kept so."""
+    """Return the milliseconds since 1970 of an aware datetime."""
     return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
 
 
 def from_millis(millis: int) -> datetime:
-    """The aware UTC datetime of ``millis`` since 1970."""
+    """Return the aware UTC datetime of ``millis`` since 1970."""
     return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=millis)

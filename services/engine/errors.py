@@ -1,10 +1,13 @@
-"""What the engine refuses, and the troubles that become incidents."""
+"""Rejections of commands, failures that become incidents, and unusable data files."""
 
 from enum import StrEnum
 
 
-class Reason(StrEnum):
-    """Why a command is refused; named as the gRPC status that the gateway answers with."""
+class RejectionType(StrEnum):
+    """Why a command is rejected.
+
+    The value is the gRPC status of the response.
+    """
 
     NOT_FOUND = "NOT_FOUND"
     ALREADY_EXISTS = "ALREADY_EXISTS"
@@ -16,15 +19,15 @@ class Reason(StrEnum):
 
 
 class Rejection(Exception):
-    """A command the engine refuses; nothing of it was done. The message is the sentence the client reads."""
+    """A rejected command, which changed nothing; the client reads the message."""
 
-    def __init__(self, reason: Reason, text: str) -> None:
+    def __init__(self, reason: RejectionType, text: str) -> None:
         super().__init__(text)
         self.reason = reason
 
 
 class InvalidModel(Exception):
-    """A file that cannot be deployed; each problem is a sentence that names the element id."""
+    """A file that cannot be deployed; each problem names the element id."""
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__("\n".join(problems))
@@ -32,7 +35,7 @@ class InvalidModel(Exception):
 
 
 class ErrorType(StrEnum):
-    """The kinds of incident, as Zeebe names them."""
+    """The error types of incidents, as Zeebe names them."""
 
     IO_MAPPING = "IO_MAPPING_ERROR"
     EXTRACT_VALUE = "EXTRACT_VALUE_ERROR"
@@ -45,21 +48,27 @@ class ErrorType(StrEnum):
     MESSAGE_SIZE_EXCEEDED = "MESSAGE_SIZE_EXCEEDED"
 
 
-class Trouble(Exception):
-    """A step that cannot be taken; it becomes an incident at the element and is tried again when that is resolved."""
+class Failure(Exception):
+    """A step that fails; it becomes an incident of the element.
+
+    The step is repeated when the incident is resolved.
+    """
 
     def __init__(self, error_type: ErrorType, text: str) -> None:
         super().__init__(text)
         self.error_type = error_type
 
 
-class CannotOpen(Exception):
-    """The engine's file cannot be used; the message is what is the matter and, behind a semicolon, what to do."""
+class DataFileError(Exception):
+    """The engine's file cannot be used.
+
+    The message is "cause; what to do".
+    """
 
 
-class DataDirectoryInUse(CannotOpen):
+class DataDirectoryInUse(DataFileError):
     """Another process has the engine's file open."""
 
 
-class UnusableFile(CannotOpen):
-    """The engine's file is damaged, or a newer version wrote it. It is left as it is."""
+class UnusableDataFile(DataFileError):
+    """The engine's file is damaged or written by a newer version."""

@@ -1,4 +1,4 @@
-"""Zeebe's gateway protocol over gRPC: translates, validates and answers."""
+"""Serve Zeebe's gateway protocol over gRPC."""
 
 import asyncio
 import json
@@ -10,10 +10,9 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from pyzeebe.proto import gateway_pb2 as pb
 from pyzeebe.proto import gateway_pb2_grpc as rpc
 
-from services.engine.answers import decision_answer, deployment_answer, topology
 from services.engine.documents import parse_document
-from services.engine.errors import Reason, Rejection
-from services.engine.polling import JobRequest, poll_jobs, stream_jobs, stream_request
+from services.engine.errors import Rejection, RejectionType
+from services.engine.job_activation import ActivationRequest, poll_jobs, stream_jobs, stream_request
 from services.engine.processing import (
     decisions,
     deployments,
@@ -24,47 +23,50 @@ from services.engine.processing import (
     modification,
     signals,
 )
-from services.engine.processing.core import Command
-from services.engine.processing.work import Work
-from services.engine.refusals import DEFAULT_TENANT, refusing
-from services.engine.state.instances import Instance
+from services.engine.processing.command_processor import Command
+from services.engine.processing.execution import Execution
+from services.engine.rejections import DEFAULT_TENANT, rpc_handler
+from services.engine.responses import decision_response, deployment_response, topology
+from services.engine.state.instances import ProcessInstance
 from services.engine.writer import Writer
 
 SERVICE = "gateway_protocol.Gateway"
 _OPTIONS = (
     ("grpc.so_reuseport", 0),
-    # Clients of Zeebe ping every 45 s while a call is open, and its gateway bears one in 30 s.
+    # Clients of Zeebe ping every 45 s while a call is open, and its gateway accepts one in 30 s.
     ("grpc.http2.min_recv_ping_interval_without_data_ms", 30_000),
 )
-_RESULT_SECONDS = 15.0  # as long as Zeebe's gateway waits where the client names nothing
+_RESULT_SECONDS = 15.0  # the default of Zeebe's gateway
 
 
 class Gateway(rpc.GatewayServicer):
-    """One method for each RPC; what a command does is in ``processing``."""
+    """One method for each RPC; the commands are in ``processing``."""
 
     def __init__(self, writer: Writer, address: Callable[[], str]) -> None:
         self._writer = writer
         self._address = address
 
-    @refusing("TOPOLOGY")
+    @rpc_handler("TOPOLOGY")
     async def Topology(self, request: pb.TopologyRequest, context: Context) -> pb.TopologyResponse:
         return topology(self._address())
 
-    @refusing("CREATE")
+    @rpc_handler("CREATE")
     async def DeployResource(self, request: pb.DeployResourceRequest, context: Context) -> pb.DeployResourceResponse:
         resources = [deployments.Resource(r.name, r.content) for r in request.resources]
-        return deployment_answer(await self._writer.submit(lambda work: deployments.deploy(work, resources)))
+        return deployment_response(
+            await self._writer.submit(lambda execution: deployments.deploy(execution, resources))
+        )
 
-    @refusing("DELETE")
+    @rpc_handler("DELETE")
     async def DeleteResource(self, request: pb.DeleteResourceRequest, context: Context) -> pb.DeleteResourceResponse:
-        await self._writer.submit(lambda work: deployments.delete(work, request.resourceKey))
+        await self._writer.submit(lambda execution: deployments.delete(execution, request.resourceKey))
         return pb.DeleteResourceResponse()
 
-    @refusing("CREATE")
+    @rpc_handler("CREATE")
     async def CreateProcessInstance(
         self, request: pb.CreateProcessInstanceRequest, context: Context
     ) -> pb.CreateProcessInstanceResponse:
-        created: Instance = await self._writer.submit(_creation(request, awaited=None))
+        created: ProcessInstance = await self._writer.submit(_create_command(request, awaited=None))
         return pb.CreateProcessInstanceResponse(
             processDefinitionKey=created.definition_key,
             bpmnProcessId=created.process_id,
@@ -73,12 +75,12 @@ class Gateway(rpc.GatewayServicer):
             tenantId=DEFAULT_TENANT,
         )
 
-    @refusing("CREATE_WITH_AWAITING_RESULT")
+    @rpc_handler("CREATE_WITH_AWAITING_RESULT")
     async def CreateProcessInstanceWithResult(
         self, request: pb.CreateProcessInstanceWithResultRequest, context: Context
     ) -> pb.CreateProcessInstanceWithResultResponse:
-        command = _creation(request.request, awaited=list(request.fetchVariables))
-        created, result = await self._writer.submit_awaited(command)
+        command = _create_command(request.request, awaited=list(request.fetchVariables))
+        created, result = await self._writer.submit_with_result(command)
         seconds = request.requestTimeout / 1000 if request.requestTimeout > 0 else _RESULT_SECONDS
         try:
             async with asyncio.timeout(seconds):
@@ -87,7 +89,7 @@ class Gateway(rpc.GatewayServicer):
             text = f"Process instance {created.key} has started but did not end within {seconds:g} s."
             await context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, text)
         finally:
-            self._writer.forget_result(created.key)
+            self._writer.discard_result(created.key)
         return pb.CreateProcessInstanceWithResultResponse(
             processDefinitionKey=created.definition_key,
             bpmnProcessId=created.process_id,
@@ -97,27 +99,29 @@ class Gateway(rpc.GatewayServicer):
             tenantId=DEFAULT_TENANT,
         )
 
-    @refusing("CANCEL")
+    @rpc_handler("CANCEL")
     async def CancelProcessInstance(
         self, request: pb.CancelProcessInstanceRequest, context: Context
     ) -> pb.CancelProcessInstanceResponse:
-        await self._writer.submit(lambda work: instances.cancel(work, request.processInstanceKey))
+        await self._writer.submit(lambda execution: instances.cancel(execution, request.processInstanceKey))
         return pb.CancelProcessInstanceResponse()
 
-    @refusing("UPDATE")
+    @rpc_handler("UPDATE")
     async def SetVariables(self, request: pb.SetVariablesRequest, context: Context) -> pb.SetVariablesResponse:
         variables = parse_document(request.variables)
         key = await self._writer.submit(
-            lambda work: instances.set_variables(work, request.elementInstanceKey, variables, local=request.local)
+            lambda execution: instances.set_variables(
+                execution, request.elementInstanceKey, variables, local=request.local
+            )
         )
         return pb.SetVariablesResponse(key=key)
 
-    @refusing("PUBLISH")
+    @rpc_handler("PUBLISH")
     async def PublishMessage(self, request: pb.PublishMessageRequest, context: Context) -> pb.PublishMessageResponse:
         variables = parse_document(request.variables)
         key = await self._writer.submit(
-            lambda work: messages.publish(
-                work,
+            lambda execution: messages.publish(
+                execution,
                 request.name,
                 request.correlationKey,
                 ttl=request.timeToLive,
@@ -127,39 +131,39 @@ class Gateway(rpc.GatewayServicer):
         )
         return pb.PublishMessageResponse(key=key, tenantId=DEFAULT_TENANT)
 
-    @refusing("BROADCAST")
+    @rpc_handler("BROADCAST")
     async def BroadcastSignal(self, request: pb.BroadcastSignalRequest, context: Context) -> pb.BroadcastSignalResponse:
         variables = parse_document(request.variables)
-        key = await self._writer.submit(lambda work: signals.broadcast(work, request.signalName, variables))
+        key = await self._writer.submit(lambda execution: signals.broadcast(execution, request.signalName, variables))
         return pb.BroadcastSignalResponse(key=key, tenantId=DEFAULT_TENANT)
 
-    @refusing("ACTIVATE")
+    @rpc_handler("ACTIVATE")
     async def ActivateJobs(  # type: ignore[override]  # grpc.aio also takes a coroutine that writes
         self, request: pb.ActivateJobsRequest, context: Context
     ) -> None:
-        wanted = JobRequest(
+        activation = ActivationRequest(
             request.type, request.worker, request.timeout, request.maxJobsToActivate, list(request.fetchVariable)
         )
-        await poll_jobs(self._writer, wanted, request.requestTimeout, context.write)
+        await poll_jobs(self._writer, activation, request.requestTimeout, context.write)
 
-    @refusing("ACTIVATE")
+    @rpc_handler("ACTIVATE")
     async def StreamActivatedJobs(  # type: ignore[override]  # as above
         self, request: pb.StreamActivatedJobsRequest, context: Context
     ) -> None:
         await stream_jobs(self._writer, stream_request(request), context.write)
 
-    @refusing("COMPLETE")
+    @rpc_handler("COMPLETE")
     async def CompleteJob(self, request: pb.CompleteJobRequest, context: Context) -> pb.CompleteJobResponse:
         variables = parse_document(request.variables)
-        await self._writer.submit(lambda work: jobs.complete_job(work, request.jobKey, variables))
+        await self._writer.submit(lambda execution: jobs.complete_job(execution, request.jobKey, variables))
         return pb.CompleteJobResponse()
 
-    @refusing("FAIL")
+    @rpc_handler("FAIL")
     async def FailJob(self, request: pb.FailJobRequest, context: Context) -> pb.FailJobResponse:
         variables = parse_document(request.variables)
         await self._writer.submit(
-            lambda work: jobs.fail_job(
-                work,
+            lambda execution: jobs.fail_job(
+                execution,
                 request.jobKey,
                 retries=request.retries,
                 backoff=request.retryBackOff,
@@ -169,44 +173,48 @@ class Gateway(rpc.GatewayServicer):
         )
         return pb.FailJobResponse()
 
-    @refusing("THROW_ERROR")
+    @rpc_handler("THROW_ERROR")
     async def ThrowError(self, request: pb.ThrowErrorRequest, context: Context) -> pb.ThrowErrorResponse:
         variables = parse_document(request.variables)
         await self._writer.submit(
-            lambda work: jobs.throw_job_error(work, request.jobKey, request.errorCode, request.errorMessage, variables)
+            lambda execution: jobs.throw_job_error(
+                execution, request.jobKey, request.errorCode, request.errorMessage, variables
+            )
         )
         return pb.ThrowErrorResponse()
 
-    @refusing("UPDATE_RETRIES")
+    @rpc_handler("UPDATE_RETRIES")
     async def UpdateJobRetries(
         self, request: pb.UpdateJobRetriesRequest, context: Context
     ) -> pb.UpdateJobRetriesResponse:
-        await self._writer.submit(lambda work: jobs.update_retries(work, request.jobKey, request.retries))
+        await self._writer.submit(lambda execution: jobs.update_retries(execution, request.jobKey, request.retries))
         return pb.UpdateJobRetriesResponse()
 
-    @refusing("UPDATE_TIMEOUT")
+    @rpc_handler("UPDATE_TIMEOUT")
     async def UpdateJobTimeout(
         self, request: pb.UpdateJobTimeoutRequest, context: Context
     ) -> pb.UpdateJobTimeoutResponse:
-        await self._writer.submit(lambda work: jobs.update_timeout(work, request.jobKey, request.timeout))
+        await self._writer.submit(lambda execution: jobs.update_timeout(execution, request.jobKey, request.timeout))
         return pb.UpdateJobTimeoutResponse()
 
-    @refusing("RESOLVE")
+    @rpc_handler("RESOLVE")
     async def ResolveIncident(self, request: pb.ResolveIncidentRequest, context: Context) -> pb.ResolveIncidentResponse:
-        await self._writer.submit(lambda work: incidents.resolve(work, request.incidentKey))
+        await self._writer.submit(lambda execution: incidents.resolve(execution, request.incidentKey))
         return pb.ResolveIncidentResponse()
 
-    @refusing("EVALUATE")
+    @rpc_handler("EVALUATE")
     async def EvaluateDecision(
         self, request: pb.EvaluateDecisionRequest, context: Context
     ) -> pb.EvaluateDecisionResponse:
         variables = parse_document(request.variables)
         evaluation = await self._writer.submit(
-            lambda work: decisions.evaluate_for_client(work, request.decisionKey, request.decisionId, variables)
+            lambda execution: decisions.evaluate_for_client(
+                execution, request.decisionKey, request.decisionId, variables
+            )
         )
-        return decision_answer(evaluation)
+        return decision_response(evaluation)
 
-    @refusing("MODIFY")
+    @rpc_handler("MODIFY")
     async def ModifyProcessInstance(
         self, request: pb.ModifyProcessInstanceRequest, context: Context
     ) -> pb.ModifyProcessInstanceResponse:
@@ -220,49 +228,54 @@ class Gateway(rpc.GatewayServicer):
         ]
         terminations = [t.elementInstanceKey for t in request.terminateInstructions]
         await self._writer.submit(
-            lambda work: modification.modify(work, request.processInstanceKey, activations, terminations)
+            lambda execution: modification.modify(execution, request.processInstanceKey, activations, terminations)
         )
         return pb.ModifyProcessInstanceResponse()
 
-    @refusing("MIGRATE")
+    @rpc_handler("MIGRATE")
     async def MigrateProcessInstance(
         self, request: pb.MigrateProcessInstanceRequest, context: Context
     ) -> pb.MigrateProcessInstanceResponse:
         raise Rejection(
-            Reason.UNIMPLEMENTED, "Migrating process instances is not supported; instances keep their version."
+            RejectionType.UNIMPLEMENTED, "Migrating process instances is not supported; instances keep their version."
         )
 
-    @refusing("CREATE")
+    @rpc_handler("CREATE")
     async def DeployProcess(self, request: pb.DeployProcessRequest, context: Context) -> pb.DeployProcessResponse:
         resources = [deployments.Resource(p.name, p.definition) for p in request.processes]
-        answer = deployment_answer(await self._writer.submit(lambda work: deployments.deploy(work, resources)))
-        return pb.DeployProcessResponse(key=answer.key, processes=[d.process for d in answer.deployments])
+        response = deployment_response(
+            await self._writer.submit(lambda execution: deployments.deploy(execution, resources))
+        )
+        return pb.DeployProcessResponse(key=response.key, processes=[d.process for d in response.deployments])
 
 
-def _creation(request: pb.CreateProcessInstanceRequest, awaited: list[str] | None) -> Command:
-    """Raises Rejection."""
+def _create_command(request: pb.CreateProcessInstanceRequest, awaited: list[str] | None) -> Command:
+    """Build the command of a creation; raises Rejection for invalid variables."""
     start_at = [instruction.elementId for instruction in request.startInstructions]
     variables = parse_document(request.variables)
 
-    def create(work: Work) -> Instance:
+    def create(execution: Execution) -> ProcessInstance:
         definition = instances.find_definition(
-            work, request.processDefinitionKey, request.bpmnProcessId, request.version
+            execution, request.processDefinitionKey, request.bpmnProcessId, request.version
         )
-        return instances.create(work, definition, variables, awaited, start_at)
+        return instances.create(execution, definition, variables, awaited, start_at)
 
     return create
 
 
 async def start_gateway(writer: Writer, address: str) -> tuple[grpc.aio.Server, str]:
-    """Serve on ``address``; returns the server and the bound address. Raises RuntimeError where the port is taken."""
+    """Serve on ``address``; return the server and the bound address.
+
+    Raises RuntimeError if the port is in use.
+    """
     server = grpc.aio.server(options=_OPTIONS)
     host = address.rpartition(":")[0]
     port = server.add_insecure_port(address)
     bound = f"{host}:{port}"
     rpc.add_GatewayServicer_to_server(Gateway(writer, lambda: bound), server)
-    checks = health.aio.HealthServicer()
+    health_servicer = health.aio.HealthServicer()
     for service in ("", SERVICE):
-        await checks.set(service, health_pb2.HealthCheckResponse.SERVING)
-    health_pb2_grpc.add_HealthServicer_to_server(checks, server)
+        await health_servicer.set(service, health_pb2.HealthCheckResponse.SERVING)
+    health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
     await server.start()
     return server, bound

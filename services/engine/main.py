@@ -1,4 +1,4 @@
-"""Run the engine by itself until it is told to stop."""
+"""Run the engine on its own until a signal stops it."""
 
 import asyncio
 import gc
@@ -21,7 +21,10 @@ def run(
     records: Path | None = None,
     retention: timedelta = DEFAULT_RETENTION,
 ) -> None:
-    """Serve until SIGINT or SIGTERM and ``announce`` where; CannotOpen, or RuntimeError for a taken port."""
+    """Serve until SIGINT or SIGTERM; ``announce`` gets the addresses.
+
+    Raises DataFileError, or RuntimeError if the port is in use.
+    """
     server = EngineServer(
         data,
         SystemClock(),
@@ -37,11 +40,11 @@ def run(
 async def _serve(server: EngineServer, announce: Callable[[str], None]) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
+    for stop_signal in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(stop_signal, stop.set)
     bound = await server.start()
     gc.collect()
-    gc.freeze()  # what is loaded by now stays, and need not be looked through again and again
+    gc.freeze()  # what is loaded by now lives as long as the process: later collections skip it
     announce(f"The engine listens on {bound}.")
     if server.management_address is not None:
         announce(f"Its health, metrics and open incidents are at http://{server.management_address}.")

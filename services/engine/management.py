@@ -1,34 +1,34 @@
-"""The management port: health, figures and open incidents over HTTP; turns a controlled clock, as Zeebe's does."""
+"""Serve health, metrics, open incidents and the controlled clock over HTTP."""
 
 import asyncio
 import json
 from datetime import timedelta
 
 from services.engine.clock import ControlledClock, from_millis, to_millis
-from services.engine.figures import CONTENT_TYPE, Figures
+from services.engine.metrics import CONTENT_TYPE, EngineMetrics
 from services.engine.state.incidents import Incident
 from services.engine.writer import Writer
 
 _READ_SECONDS = 10
-_ANSWER_SECONDS = 5
+_READY_SECONDS = 5
 _JSON = "application/json"
 
 
 class Management:
-    """GET /livez, /readyz, /metrics (also /actuator/prometheus) and /incidents.
+    """The management port: GET /livez, /readyz, /metrics (also /actuator/prometheus), /incidents.
 
     With a controlled clock GET and DELETE /actuator/clock, POST /clock/add {"offsetMilli"} and /clock/pin
     {"epochMilli"} below /actuator.
     """
 
-    def __init__(self, writer: Writer, figures: Figures, clock: ControlledClock | None = None) -> None:
+    def __init__(self, writer: Writer, metrics: EngineMetrics, clock: ControlledClock | None = None) -> None:
         self._writer = writer
-        self._figures = figures
+        self._metrics = metrics
         self._clock = clock
         self.address = ""
 
     async def start(self, address: str) -> None:
-        """``address`` is host:port; port 0 takes a free one."""
+        """Listen on ``address`` (host:port); port 0 chooses a free one."""
         host, _, port = address.rpartition(":")
         self._server = await asyncio.start_server(self._serve, host or "127.0.0.1", int(port))
         bound = self._server.sockets[0].getsockname()
@@ -45,44 +45,44 @@ class Management:
                 length = next((int(h[15:]) for h in head.lower().split("\r\n") if h.startswith("content-length:")), 0)
                 body = await reader.readexactly(length)
             method, path, *_ = head.split(" ", 2)
-            status, kind, answer = await self._answer(method, path.partition("?")[0].rstrip("/"), body)
+            status, content_type, response = await self._respond(method, path.partition("?")[0].rstrip("/"), body)
             writer.write(
-                f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {len(answer)}\r\n"
+                f"HTTP/1.1 {status}\r\nContent-Type: {content_type}\r\nContent-Length: {len(response)}\r\n"
                 "Connection: close\r\n\r\n".encode()
-                + answer
+                + response
             )
             await writer.drain()
         except (TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ConnectionError):
-            pass  # the client went away or sends no request; nothing was changed
+            pass  # the client disconnected or sent no request; nothing was changed
         finally:
             writer.close()
 
-    async def _answer(self, method: str, path: str, body: bytes) -> tuple[str, str, bytes]:
-        """Status line, content type and body."""
+    async def _respond(self, method: str, path: str, body: bytes) -> tuple[str, str, bytes]:
+        """Return status line, content type and body."""
         match method, path:
             case "GET", "/metrics" | "/actuator/prometheus":
-                return "200 OK", CONTENT_TYPE, self._figures.exposition()
+                return "200 OK", CONTENT_TYPE, self._metrics.exposition()
             case "GET", "/incidents":
-                found: list[Incident] = await self._writer.read(lambda store: store.incidents.all_open())
-                return _json("200 OK", [_shown(one) for one in found])
+                incidents: list[Incident] = await self._writer.read(lambda store: store.incidents.all_open())
+                return _json("200 OK", [_incident_fields(incident) for incident in incidents])
             case "GET", "/livez":
                 return _json("200 OK", {"alive": True})
             case "GET", "/readyz":
                 return await self._ready()
         if self._clock is not None and path.startswith("/actuator/clock"):
-            return self._turn(self._clock, method, path, body)
+            return self._control_clock(self._clock, method, path, body)
         return _json("404 Not Found", {"message": "Here are /livez, /readyz, /metrics and /incidents."})
 
     async def _ready(self) -> tuple[str, str, bytes]:
-        """The engine is ready when it can write, and so read between two batches."""
+        """Report ready if the writer responds: it reads between two batches."""
         try:
-            async with asyncio.timeout(_ANSWER_SECONDS):
+            async with asyncio.timeout(_READY_SECONDS):
                 await self._writer.read(lambda _store: None)
-        except Exception as error:  # noqa: BLE001  # whatever it is, the engine is not ready
+        except Exception as error:  # noqa: BLE001  # any failure means not ready
             return _json("503 Service Unavailable", {"ready": False, "cause": type(error).__name__})
         return _json("200 OK", {"ready": True})
 
-    def _turn(self, clock: ControlledClock, method: str, path: str, body: bytes) -> tuple[str, str, bytes]:
+    def _control_clock(self, clock: ControlledClock, method: str, path: str, body: bytes) -> tuple[str, str, bytes]:
         try:
             match method, path:
                 case "GET", "/actuator/clock":
@@ -104,12 +104,12 @@ class Management:
         return _json("200 OK", {"epochMilli": to_millis(now), "instant": now.isoformat()})
 
 
-def _json(status: str, answer: object) -> tuple[str, str, bytes]:
-    return status, _JSON, json.dumps(answer, ensure_ascii=False).encode()
+def _json(status: str, content: object) -> tuple[str, str, bytes]:
+    return status, _JSON, json.dumps(content, ensure_ascii=False).encode()
 
 
-def _shown(incident: Incident) -> dict[str, object]:
-    """As Zeebe names the fields. ``jobKey`` -1 where the element itself could not go on."""
+def _incident_fields(incident: Incident) -> dict[str, object]:
+    """Use Zeebe's field names; ``jobKey`` is -1 if the element itself failed."""
     return {
         "key": incident.key,
         "jobKey": incident.job_key or -1,

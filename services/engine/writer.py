@@ -1,7 +1,8 @@
-"""The one writer: commands that wait are applied and committed together, and what is due happens by itself."""
+"""Apply queued commands in batches, and trigger what is due."""
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -11,22 +12,51 @@ from typing import IO, Any
 
 from services.engine.clock import EngineClock, to_millis
 from services.engine.errors import Rejection
-from services.engine.processing.core import Batch, Command, Core
-from services.engine.retention import Retention
-from services.engine.state.instances import Instance
+from services.engine.job_notifications import JobNotifications
+from services.engine.processing.command_processor import Batch, Command, CommandProcessor
+from services.engine.state.instances import ProcessInstance
 from services.engine.state.records import Record
 from services.engine.state.store import Store
-from services.engine.waiting import JobWaiters
 
-_MOST_AT_ONCE = 256
-_LONGEST_SLEEP = 30.0
+_MAX_BATCH = 256
+_MAX_SLEEP_SECONDS = 30.0
+_RETENTION_CHECK_MS = 3_600_000
+_PRUNE_PAUSE_SECONDS = 0.05
 _log = logging.getLogger(__name__)
 
 
-class Writer:
-    """Owns the store. Database work runs in a thread of its own; everything else on the event loop.
+class Retention:
+    """Deletes expired records in slices between batches, so commands do not wait.
 
-    A command's answer is given when it is on disk, never before.
+    Only the writer's thread uses it.
+    """
+
+    def __init__(self, max_age: timedelta) -> None:
+        self._max_age_ms = max_age // timedelta(milliseconds=1)
+        self._last_check_ms = 0
+        self._next_slice = 0.0
+        self.busy = False
+        """There is more to delete."""
+
+    def prune(self, core: CommandProcessor, now: int) -> None:
+        """Delete a slice if one is due; ``now`` in ms."""
+        if now - self._last_check_ms > _RETENTION_CHECK_MS:
+            self._last_check_ms = now
+            self.busy = True
+        if self.busy and time.monotonic() >= self._next_slice:
+            self.busy = core.prune_records(now - self._max_age_ms)
+            self._next_slice = time.monotonic() + _PRUNE_PAUSE_SECONDS
+
+    def pause(self) -> float:
+        """Return the seconds until the next slice."""
+        return self._next_slice - time.monotonic()
+
+
+class Writer:
+    """Owns the store.
+
+    Database work runs in its own thread, the rest on the event loop.
+    A command is acknowledged once it is on disk, never before.
     """
 
     def __init__(self, data: Path | None, clock: EngineClock, records: Path | None, retention: timedelta) -> None:
@@ -36,17 +66,17 @@ class Writer:
         self._retention = Retention(retention)
         self._queue: list[tuple[Command, asyncio.Future[Any]]] = []
         self._wake = asyncio.Event()
-        self._job_waiters = JobWaiters()
+        self._job_notifications = JobNotifications()
         self._results: dict[int, asyncio.Future[dict[str, Any]]] = {}
-        self._expecting = 0
-        self._file: IO[str] | None = None
-        self._listeners: list[Callable[[list[Record]], None]] = []
-        self.failures = 0
-        """How often something could not be written."""
+        self._pending_creations = 0
+        self._record_file: IO[str] | None = None
+        self._exporters: list[Callable[[list[Record]], None]] = []
+        self.write_failures = 0
+        """The number of failed writes."""
         self.stopping = False
 
     async def start(self) -> None:
-        """Raises CannotOpen."""
+        """Open the store and start processing; raises DataFileError."""
         self._loop = asyncio.get_running_loop()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="engine-writer")
         try:
@@ -54,106 +84,109 @@ class Writer:
         except BaseException:
             self._thread.shutdown()
             raise
-        self._core = Core(self._store, self._clock)
+        self._core = CommandProcessor(self._store, self._clock)
         if self._records_path is not None:
-            self._file = self._records_path.open("a", encoding="utf-8")
+            self._record_file = self._records_path.open("a", encoding="utf-8")
         self._task = asyncio.create_task(self._run(), name="engine-writer")
 
-    def stop_waiting(self) -> None:
-        """End the long polls."""
+    def end_long_polls(self) -> None:
+        """End all long polls."""
         self.stopping = True
-        self._job_waiters.wake_all()
+        self._job_notifications.notify_all()
 
     async def stop(self) -> None:
-        """Apply what was accepted, then close the file."""
-        self.stop_waiting()
+        """Apply accepted commands, then close the file."""
+        self.end_long_polls()
         self._wake.set()
         await self._task
         await self._loop.run_in_executor(self._thread, self._store.close)
-        if self._file is not None:
-            with suppress(OSError):  # logged when it was written
-                self._file.close()
+        if self._record_file is not None:
+            with suppress(OSError):  # logged when the write failed
+                self._record_file.close()
         self._thread.shutdown()
 
     def wake(self) -> None:
-        """Look at the clock again."""
+        """Check for due timers, jobs and messages now."""
         self._wake.set()
 
     async def submit(self, command: Command) -> Any:
-        """Returns the command's answer once it is on disk; raises Rejection."""
-        return await self.tell(command)
+        """Return the command's response once it is on disk; raises Rejection."""
+        return await self.enqueue(command)
 
-    def tell(self, command: Command) -> asyncio.Future[Any]:
-        """As ``submit``, for who goes on meanwhile; the command is applied even if nobody waits for the answer."""
+    def enqueue(self, command: Command) -> asyncio.Future[Any]:
+        """Queue a command; it is applied even if nothing awaits the future."""
         future: asyncio.Future[Any] = self._loop.create_future()
         self._queue.append((command, future))
         self._wake.set()
         return future
 
-    async def read(self, look: Callable[[Store], Any]) -> Any:
-        """Look at what is on disk, between two batches."""
-        return await self.submit(lambda work: look(work.store))
+    async def read(self, query: Callable[[Store], Any]) -> Any:
+        """Run ``query`` on the committed state, between two batches."""
+        return await self.submit(lambda execution: query(execution.store))
 
-    def listen(self, listener: Callable[[list[Record]], None]) -> None:
-        """Call ``listener`` on the event loop with the records of each batch, once they are on disk."""
-        self._listeners.append(listener)
+    def add_exporter(self, exporter: Callable[[list[Record]], None]) -> None:
+        """Call ``exporter`` on the event loop with each batch's committed records."""
+        self._exporters.append(exporter)
 
-    def watch_jobs(self, job_type: str) -> asyncio.Event:
-        """An event that is set when a job of the type may be fetched, for who watches longest first.
+    def subscribe_to_jobs(self, job_type: str) -> asyncio.Event:
+        """Return an event that is set when a job is activatable.
 
-        Give it back with ``unwatch_jobs``.
+        The longest waiting subscriber is notified first; end it with ``unsubscribe_from_jobs``.
         """
-        return self._job_waiters.watch(job_type)
+        return self._job_notifications.subscribe(job_type)
 
-    def unwatch_jobs(self, job_type: str, event: asyncio.Event) -> None:
-        self._job_waiters.leave(job_type, event)
+    def unsubscribe_from_jobs(self, job_type: str, event: asyncio.Event) -> None:
+        self._job_notifications.unsubscribe(job_type, event)
 
-    def pass_over(self, job_type: str, event: asyncio.Event) -> None:
-        """Who watches has jobs to deliver, and then gives the event back; jobs that come meanwhile are for others."""
-        self._job_waiters.pass_over(job_type, event)
+    def pause_notifications(self, job_type: str, event: asyncio.Event) -> None:
+        """Stop notifying a subscriber that is delivering jobs, until it subscribes anew."""
+        self._job_notifications.pause(job_type, event)
 
-    def is_shared(self, job_type: str) -> bool:
-        """Whether more than one worker wants jobs of the type."""
-        return self._job_waiters.number(job_type) > 1
+    def has_competing_subscribers(self, job_type: str) -> bool:
+        """Return whether several workers wait for jobs of the type."""
+        return self._job_notifications.count(job_type) > 1
 
-    async def submit_awaited(self, create: Command) -> tuple[Instance, asyncio.Future[dict[str, Any]]]:
-        """Create an instance; returns it with the variables it will end with. Give those up with ``forget_result``."""
-        self._expecting += 1
+    async def submit_with_result(self, create: Command) -> tuple[ProcessInstance, asyncio.Future[dict[str, Any]]]:
+        """Create an instance; return it with a future of its final variables.
+
+        End the wait with ``discard_result``.
+        """
+        self._pending_creations += 1
         try:
-            instance: Instance = await self.submit(create)
+            instance: ProcessInstance = await self.submit(create)
             return instance, self._results.setdefault(instance.key, self._loop.create_future())
         finally:
-            self._expecting -= 1
+            self._pending_creations -= 1
 
-    def forget_result(self, instance_key: int) -> None:
+    def discard_result(self, instance_key: int) -> None:
         self._results.pop(instance_key, None)
 
     async def _run(self) -> None:
         while not (self.stopping and not self._queue):
             self._wake.clear()
-            taken, self._queue = self._queue[:_MOST_AT_ONCE], self._queue[_MOST_AT_ONCE:]
-            commands = [command for command, _ in taken]
+            entries, self._queue = self._queue[:_MAX_BATCH], self._queue[_MAX_BATCH:]
+            commands = [command for command, _ in entries]
             try:
-                due, batch, next_due = await self._loop.run_in_executor(self._thread, self._step, commands)
-            except Exception as error:  # noqa: BLE001 - told to every waiting client, and logged
-                self.failures += 1
+                due, batch, next_due = await self._loop.run_in_executor(self._thread, self._process_batch, commands)
+            except Exception as error:  # noqa: BLE001 - reported to every waiting client, and logged
+                self.write_failures += 1
                 _log.exception("the engine cannot write its state")
-                for _, future in taken:
+                for _, future in entries:
                     if not future.done():
                         future.set_exception(error)
-                await asyncio.sleep(1)  # a full disk heals or it does not; the log tells either way
+                await asyncio.sleep(1)  # retry: a full disk may recover
                 continue
             self._publish(due)
             self._publish(batch)
-            self._answer(taken, batch)
-            self.failures += due.unwritten + batch.unwritten
-            if due.unwritten:
-                await asyncio.sleep(1)  # it is due still, and would be tried at once
+            self._respond(entries, batch)
+            self.write_failures += due.write_failures + batch.write_failures
+            if due.write_failures:
+                await asyncio.sleep(1)  # still due: do not retry immediately
                 continue
             if not self._queue and not self.stopping:
                 await self._sleep(next_due)
 
-    def _step(self, commands: list[Command]) -> tuple[Batch, Batch, int | None]:
+    def _process_batch(self, commands: list[Command]) -> tuple[Batch, Batch, int | None]:
         due = self._core.apply_due()
         batch = self._core.apply(commands) if commands else Batch()
         self._retention.prune(self._core, to_millis(self._clock.now()))
@@ -161,42 +194,45 @@ class Writer:
         return due, batch, self._core.next_due()
 
     def _write_records(self, records: list[Record]) -> None:
-        """What they tell of is committed and has to be answered, whether they find room or not."""
-        if self._file is None or not records:
+        """Append records to the file.
+
+        A failure does not fail the committed commands.
+        """
+        if self._record_file is None or not records:
             return
         try:
-            self._file.write("".join(record.line() + "\n" for record in records))
-            self._file.flush()
+            self._record_file.write("".join(record.line() + "\n" for record in records))
+            self._record_file.flush()
         except OSError as error:
-            self.failures += 1
+            self.write_failures += 1
             _log.error("records could not be appended to their file: %s", error)
 
     def _publish(self, batch: Batch) -> None:
-        for job_type, number in batch.available.items():
-            self._job_waiters.wake(job_type, number)
+        for job_type, count in batch.available_jobs.items():
+            self._job_notifications.notify(job_type, count)
         for key, variables in batch.results.items():
-            # an instance may end in the very batch that creates it, before its creator knows its key
-            if key not in self._results and self._expecting:
+            # an instance may end in the batch that creates it, before its client knows its key
+            if key not in self._results and self._pending_creations:
                 self._results[key] = self._loop.create_future()
             future = self._results.get(key)
             if future is not None and not future.done():
                 future.set_result(variables)
         if batch.records:
-            for listener in self._listeners:
-                listener(batch.records)
+            for exporter in self._exporters:
+                exporter(batch.records)
 
-    def _answer(self, taken: list[tuple[Command, asyncio.Future[Any]]], batch: Batch) -> None:
-        for (_, future), answer in zip(taken, batch.answers, strict=True):
+    def _respond(self, entries: list[tuple[Command, asyncio.Future[Any]]], batch: Batch) -> None:
+        for (_, future), response in zip(entries, batch.responses, strict=True):
             if future.done():
                 continue
-            if isinstance(answer, Rejection):
-                future.set_exception(answer)
+            if isinstance(response, Rejection):
+                future.set_exception(response)
             else:
-                future.set_result(answer)
+                future.set_result(response)
 
     async def _sleep(self, next_due: int | None) -> None:
-        """Until something is due or a command comes."""
-        seconds = _LONGEST_SLEEP
+        """Sleep until something is due or a command arrives."""
+        seconds = _MAX_SLEEP_SECONDS
         if next_due is not None:
             seconds = min(seconds, (next_due - to_millis(self._clock.now())) / 1000)
         if self._retention.busy:

@@ -10,7 +10,7 @@ from typing import Any
 import bpmn_models as bpmn
 import pytest
 from bpmn_contract import JOBS, STAGES, STORAGE_JOBS
-from engine_desk import CoreDesk
+from engine_harness import EngineHarness
 from lxml import etree
 
 from services.designers import demands, descriptions, element_templates, node_tools
@@ -77,7 +77,7 @@ def test_the_chinese_of_a_description_is_of_a_worker_that_there_is() -> None:
 
 @pytest.mark.parametrize("job_type", JOBS)
 def test_a_worker_runs_where_its_template_is_applied(applied: Path, job_type: str) -> None:
-    desk = CoreDesk()
+    desk = EngineHarness()
     desk.deploy((applied / f"{job_type}.bpmn").read_bytes())
     chosen = [one for one in template(job_type)["properties"] if one["type"] == "Dropdown"]
     given = {name: name for name in WORKERS[job_type].variables if name not in {one["id"] for one in chosen}}
@@ -96,7 +96,7 @@ def test_a_worker_runs_where_its_template_is_applied(applied: Path, job_type: st
 
 
 def test_the_review_runs_where_its_template_is_applied(applied: Path) -> None:
-    desk = CoreDesk()
+    desk = EngineHarness()
     desk.deploy((applied / "review.bpmn").read_bytes(), (bpmn.MODELS / "review.bpmn").read_bytes())
 
     desk.create("try-review", applicationId="a", decision="approved")

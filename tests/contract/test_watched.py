@@ -18,7 +18,7 @@ import yaml
 from promql import Named, names_in
 
 import services
-from services.engine.figures import ELEMENT_ACTIONS, INCIDENT_ACTIONS, JOB_ACTIONS, Figures
+from services.engine.metrics import ELEMENT_ACTIONS, INCIDENT_ACTIONS, JOB_ACTIONS, EngineMetrics
 from services.register.figures import STATES
 from services.runtime import metrics
 from services.runtime.errors import Fatal, Retryable
@@ -57,7 +57,7 @@ def rule(path: Path) -> dict[str, Any]:
 def exported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
     """The labels of each series' name that the code exports."""
     found: dict[str, set[str]] = {"up": set()}
-    engine = Figures(tmp_path_factory.mktemp("engine"), lambda: 0)
+    engine = EngineMetrics(tmp_path_factory.mktemp("engine"), lambda: 0)
     for collector in [*metrics.REGISTRY._collector_to_names, *metrics.BOOKS._collector_to_names]:
         labels = set(getattr(collector, "_labelnames", ()))
         for family in collector.describe() if hasattr(collector, "describe") else collector.collect():

@@ -83,7 +83,7 @@ async def settings(tmp_path: Path) -> AsyncIterator[Settings]:
                 camunda_oauth_url=desk.url,
                 poll_seconds=1,
             )
-            writer.stop_waiting()
+            writer.end_long_polls()
         assert guard.turned_away == 0
     await writer.stop()
 

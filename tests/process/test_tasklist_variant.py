@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from desk_people import OpenDesk, People
-from engine_desk import CoreDesk
+from engine_harness import EngineHarness
 from pyzeebe.proto import gateway_pb2 as pb
 
 from services.engine.errors import Rejection
@@ -44,7 +44,7 @@ def test_the_swapped_models_pass_every_check(swapped: Path, check: tuple[str, ..
 
 def test_the_embedded_engine_refuses_it_with_a_sentence() -> None:
     with pytest.raises(Rejection, match=r"Task_AwaitDecision.*Camunda user tasks need REST"):
-        CoreDesk().deploy(VARIANT.read_bytes())
+        EngineHarness().deploy(VARIANT.read_bytes())
 
 
 @pytest.mark.requirement("R22", "R24")

@@ -4,54 +4,54 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from engine_desk import CoreDesk, HandClock
+from engine_harness import EngineHarness, ManualClock
 
 from services.engine.errors import Rejection
-from services.engine.inspection import acts, looks, trails
+from services.engine.inspection import inspector, instance_details, queries
 from services.engine.processing import deployments, jobs, messages
-from services.engine.processing.core import Command
-from services.engine.processing.work import Work
-from services.engine.state.overview import Wanted
+from services.engine.processing.command_processor import Command
+from services.engine.processing.execution import Execution
+from services.engine.state.overview import ListFilter
 from services.house import models
 
 STUCK = "the store is full | 门 | <b>no space</b> | make space, then retry"
 
 
 class LookedAt:
-    """Answers as ``services.engine.inspection.desk.Desk`` does."""
+    """Answers as ``services.engine.inspection.inspector.Inspector`` does."""
 
-    def __init__(self, clock: HandClock | None = None) -> None:
-        self.core = CoreDesk(clock=clock)
+    def __init__(self, clock: ManualClock | None = None) -> None:
+        self.core = EngineHarness(clock=clock)
 
     async def processes(self) -> Sequence[object]:
-        return looks.processes(self.core.store)
+        return queries.processes(self.core.store)
 
     async def elements(self, definition_key: int) -> Sequence[object]:
-        return looks.elements(self.core.store, definition_key)
+        return queries.elements(self.core.store, definition_key)
 
     async def model(self, definition_key: int) -> tuple[str, bytes] | None:
-        return looks.model(self.core.store, definition_key)
+        return queries.model(self.core.store, definition_key)
 
     async def instances(self, **wanted: Any) -> Sequence[object]:
-        return looks.instances(self.core.store, Wanted(**wanted))
+        return queries.instances(self.core.store, ListFilter(**wanted))
 
     async def instance(self, key: int) -> object | None:
-        return looks.instance(self.core.store, key)
+        return queries.instance(self.core.store, key)
 
     async def variables(self, instance_key: int) -> Sequence[object]:
-        return trails.variables(self.core.store, instance_key)
+        return instance_details.variables(self.core.store, instance_key)
 
     async def incidents(self, **wanted: Any) -> Sequence[object]:
-        return looks.incidents(self.core.store, Wanted(**wanted))
+        return queries.incidents(self.core.store, ListFilter(**wanted))
 
     async def jobs(self, **wanted: Any) -> Sequence[object]:
-        return looks.jobs(self.core.store, Wanted(**wanted))
+        return queries.jobs(self.core.store, ListFilter(**wanted))
 
     async def retry(self, incident_key: int, retries: int) -> str | None:
-        return self._act(lambda work: acts.retry(work, incident_key, retries))
+        return self._act(lambda execution: inspector.retry_incident(execution, incident_key, retries))
 
     async def set_retries(self, job_key: int, retries: int) -> str | None:
-        return self._act(lambda work: jobs.update_retries(work, job_key, retries))
+        return self._act(lambda execution: jobs.update_retries(execution, job_key, retries))
 
     def _act(self, command: Command) -> str | None:
         try:
@@ -65,22 +65,24 @@ def with_one_stuck() -> tuple[LookedAt, dict[str, str]]:
     """An engine with two cases, one of which has stopped, and the keys in it by the names of routes' parameters."""
     desk = LookedAt()
     files = [deployments.Resource(path.name, path.read_bytes()) for path in models()]
-    desk.core.do(lambda work: deployments.deploy(work, files))
+    desk.core.do(lambda execution: deployments.deploy(execution, files))
     for application_id in ("A1", "A2"):
         desk.core.do(partial(_handed_in, application_id=application_id))
-    newest = looks.instances(desk.core.store, Wanted())[0]
+    newest = queries.instances(desk.core.store, ListFilter())[0]
     keys = {"instance_key": str(newest.key), "definition_key": str(newest.definition_key)}
-    [waiting] = looks.jobs(desk.core.store, Wanted(instance=newest.key, limit=1))
+    [waiting] = queries.jobs(desk.core.store, ListFilter(instance=newest.key, limit=1))
     [given] = [one for one in desk.core.fetch(waiting.type) if one.job.instance_key == newest.key]
-    desk.core.do(lambda work: jobs.fail_job(work, given.job.key, retries=0, backoff=0, text=STUCK, variables={}))
+    desk.core.do(
+        lambda execution: jobs.fail_job(execution, given.job.key, retries=0, backoff=0, text=STUCK, variables={})
+    )
     keys["job_key"] = str(given.job.key)
-    keys["incident_key"] = str(looks.incidents(desk.core.store, Wanted())[0].key)
+    keys["incident_key"] = str(queries.incidents(desk.core.store, ListFilter())[0].key)
     return desk, keys
 
 
-def _handed_in(work: Work, application_id: str) -> None:
+def _handed_in(execution: Execution, application_id: str) -> None:
     messages.publish(
-        work,
+        execution,
         "application-submitted",
         application_id,
         ttl=60_000,

@@ -28,7 +28,7 @@ class Trouble:
 
 @dataclass
 class Trace:
-    """Feed it to ``EngineServer.writer.listen``; ``changed`` is called after each batch."""
+    """Feed it to ``EngineServer.writer.add_exporter``; ``changed`` is called after each batch."""
 
     changed: Callable[[], None]
     jobs: dict[int, str] = field(default_factory=dict)  # job key -> type, of jobs that can be worked on now

@@ -121,7 +121,7 @@ class Outcome:
             match record.value_type:
                 case "JOB" if intent in ("COMPLETED", "CANCELED"):
                     left["jobs"].pop(record.key)
-                case "JOB" if intent == "ERROR_THROWN" and value["elementId"] != jobs.NO_CATCH:
+                case "JOB" if intent == "ERROR_THROWN" and value["elementId"] != jobs.NO_CATCH_EVENT_FOUND:
                     left["jobs"].pop(record.key)
                 case "JOB" if intent == "CREATED":
                     left["jobs"][record.key] = [value["elementId"], value["type"], value["retries"]]

@@ -13,8 +13,8 @@ from pyzeebe.proto import gateway_pb2 as pb
 
 from services.engine.errors import Rejection
 from services.engine.gateway import Gateway
-from services.engine.processing.core import Batch, Command, Core
-from services.engine.state.instances import Instance
+from services.engine.processing.command_processor import Batch, Command, CommandProcessor
+from services.engine.state.instances import ProcessInstance
 from services.engine.state.records import Record
 from services.engine.state.store import Store
 
@@ -57,7 +57,7 @@ class _Here:
 
     def _open(self) -> None:
         self._store = Store(self._directory)
-        self._core = Core(self._store, self.clock)
+        self._core = CommandProcessor(self._store, self.clock)
 
     def start_anew(self) -> None:
         if self._directory is not None:
@@ -67,7 +67,7 @@ class _Here:
     def apply(self, command: Command) -> Any:
         batch = self._core.apply([command])
         self._take(batch)
-        (answer,) = batch.answers
+        (answer,) = batch.responses
         if isinstance(answer, Rejection):
             raise answer
         return answer
@@ -79,7 +79,7 @@ class _Here:
             self._awaited[key].set_result(batch.results[key])
 
     def settle(self) -> list[Record]:
-        while (batch := self._core.apply_due()).answers:
+        while (batch := self._core.apply_due()).responses:
             self._take(batch)
         new, self.records = self.records, []
         return new
@@ -87,26 +87,26 @@ class _Here:
     async def submit(self, command: Command) -> Any:
         return self.apply(command)
 
-    def tell(self, command: Command) -> asyncio.Future[Any]:
+    def enqueue(self, command: Command) -> asyncio.Future[Any]:
         return asyncio.ensure_future(self.submit(command))
 
-    async def submit_awaited(self, create: Command) -> tuple[Instance, asyncio.Future[dict[str, Any]]]:
-        instance: Instance = self.apply(create)
+    async def submit_with_result(self, create: Command) -> tuple[ProcessInstance, asyncio.Future[dict[str, Any]]]:
+        instance: ProcessInstance = self.apply(create)
         future = self._awaited[instance.key] = asyncio.get_running_loop().create_future()
         if instance.key in self._results:
             future.set_result(self._results[instance.key])
         return instance, future
 
-    def forget_result(self, instance_key: int) -> None:
+    def discard_result(self, instance_key: int) -> None:
         self._awaited.pop(instance_key, None)
 
-    def watch_jobs(self, _job_type: str) -> asyncio.Event:
+    def subscribe_to_jobs(self, _job_type: str) -> asyncio.Event:
         return asyncio.Event()
 
-    def pass_over(self, _job_type: str, _event: asyncio.Event) -> None:
+    def pause_notifications(self, _job_type: str, _event: asyncio.Event) -> None:
         pass
 
-    def unwatch_jobs(self, _job_type: str, _event: asyncio.Event) -> None:
+    def unsubscribe_from_jobs(self, _job_type: str, _event: asyncio.Event) -> None:
         return
 
 

@@ -7,7 +7,7 @@ from itertools import cycle
 from pathlib import Path
 from typing import Any
 
-from engine_desk import CoreDesk
+from engine_harness import EngineHarness
 from random_process import ERROR_CODES, Process
 from random_process_oracle import Oracle
 from random_process_places import Place, Wait
@@ -17,14 +17,14 @@ from sqlalchemy import Table, select
 from services.engine.clock import to_millis
 from services.engine.errors import Rejection
 from services.engine.processing import incidents, instances, jobs, messages, signals
-from services.engine.processing.work import Work
+from services.engine.processing.execution import Execution
 from services.engine.state import tables
-from services.engine.state.instances import Instance
+from services.engine.state.instances import ProcessInstance
 from services.engine.state.records import Record
 
 LIVE = (
     tables.instances,
-    tables.nodes,
+    tables.element_instances,
     tables.jobs,
     tables.timers,
     tables.messages,
@@ -37,22 +37,24 @@ LIVE = (
 _ROWS = {table.name: select(table).order_by(table.primary_key.columns[0]) for table in LIVE}
 _MOST_ACTS = 150
 _COMMANDS: dict[str, Callable[..., Any]] = {
-    "create": lambda work, variables: instances.create(work, instances.find_definition(work, 0, "p", -1), variables),
-    "complete": jobs.complete_job,
-    "fail": lambda work, key, retries, backoff, variables: jobs.fail_job(
-        work, key, retries=retries, backoff=backoff, text="", variables=variables
+    "create": lambda execution, variables: instances.create(
+        execution, instances.find_definition(execution, 0, "p", -1), variables
     ),
-    "throw": lambda work, key, code, variables: jobs.throw_job_error(work, key, code, "", variables),
+    "complete": jobs.complete_job,
+    "fail": lambda execution, key, retries, backoff, variables: jobs.fail_job(
+        execution, key, retries=retries, backoff=backoff, text="", variables=variables
+    ),
+    "throw": lambda execution, key, code, variables: jobs.throw_job_error(execution, key, code, "", variables),
     "retries": jobs.update_retries,
-    "fetch": lambda work, job_type: jobs.activate_jobs(
-        work, job_type, worker="w", timeout=50_000, most=1, names=[], budget=1_000_000
+    "fetch": lambda execution, job_type: jobs.activate_jobs(
+        execution, job_type, worker="w", timeout=50_000, max_jobs=1, fetch_variables=[], max_bytes=1_000_000
     ),
     "resolve": incidents.resolve,
-    "publish": lambda work, name, variables, ttl: messages.publish(
-        work, name, "1", ttl=ttl, message_id="", variables=variables
+    "publish": lambda execution, name, variables, ttl: messages.publish(
+        execution, name, "1", ttl=ttl, message_id="", variables=variables
     ),
     "signal": signals.broadcast,
-    "set": lambda work, key, variables: instances.set_variables(work, key, variables, local=False),
+    "set": lambda execution, key, variables: instances.set_variables(execution, key, variables, local=False),
     "cancel": instances.cancel,
 }
 
@@ -65,8 +67,8 @@ class Act:
     given: tuple[Any, ...] = ()
     ms: int = 0
 
-    def __call__(self, work: Work) -> Any:
-        return _COMMANDS[self.command](work, *self.given)
+    def __call__(self, execution: Execution) -> Any:
+        return _COMMANDS[self.command](execution, *self.given)
 
 
 def _plain(answer: Any) -> Any:
@@ -74,7 +76,7 @@ def _plain(answer: Any) -> Any:
     match answer:
         case Rejection():
             return f"{answer.reason}: {answer}"
-        case Instance():
+        case ProcessInstance():
             return answer.key
     return answer
 
@@ -84,31 +86,31 @@ class Engine:
 
     def __init__(self, content: bytes, directory: Path | None = None) -> None:
         self.directory = directory
-        self.desk = CoreDesk(directory)
-        self.desk.deploy(content)
+        self.harness = EngineHarness(directory)
+        self.harness.deploy(content)
         self.records: list[Record] = []
         self.answers: list[Any] = []
 
     def restart(self) -> None:
-        self.desk.store.close()
-        self.desk = CoreDesk(self.directory, self.desk.clock)
+        self.harness.store.close()
+        self.harness = EngineHarness(self.directory, self.harness.clock)
 
     def apply(self, *acts: Act) -> None:
         """Commands in one batch, or one turn of the clock."""
         if acts[0].ms:
-            self.desk.clock.turn(milliseconds=acts[0].ms)
-            while (batch := self.desk.core.apply_due()).answers:
+            self.harness.clock.turn(milliseconds=acts[0].ms)
+            while (batch := self.harness.core.apply_due()).responses:
                 self.records += batch.records
             return
-        batch = self.desk.core.apply(acts)
+        batch = self.harness.core.apply(acts)
         self.records += batch.records
-        self.answers += [_plain(answer) for answer in batch.answers]
+        self.answers += [_plain(answer) for answer in batch.responses]
 
     def rows(self, table: Table) -> list[Any]:
         """In the order of their keys."""
-        self.desk.store.begin()
-        found = list(self.desk.store._connection.execute(_ROWS[table.name]))
-        self.desk.store.rollback()
+        self.harness.store.begin()
+        found = list(self.harness.store._connection.execute(_ROWS[table.name]))
+        self.harness.store.rollback()
         return found
 
     def left(self) -> dict[str, int]:
@@ -122,7 +124,7 @@ class Run:
     def __init__(self, process: Process, picks: list[int]) -> None:
         self.content = diagram(process)
         self.engine = Engine(self.content)
-        self.oracle = Oracle(process, to_millis(self.engine.desk.clock.now()))
+        self.oracle = Oracle(process, to_millis(self.engine.harness.clock.now()))
         self.acts: list[Act] = []
         self.begun: list[tuple[int, Place]] = []
         self._process = process
@@ -165,7 +167,7 @@ class Run:
         act = Act(ms=max(1, ms))
         self.acts.append(act)
         self.engine.apply(act)
-        self.oracle.turn(to_millis(self.engine.desk.clock.now()))
+        self.oracle.turn(to_millis(self.engine.harness.clock.now()))
 
     # --- what may happen next
 
@@ -234,7 +236,7 @@ class Run:
         """An element's incident, with a cure or without."""
         if wait.kind != "UNHANDLED_ERROR_EVENT" and pick % 4 < 3:
             cure = {f"{'r' if wait.place.stuck else 'x'}_{wait.element}": 1 + pick % 2}
-            self._do("set", self._row(tables.incidents, wait).node_key, cure)
+            self._do("set", self._row(tables.incidents, wait).element_instance_key, cure)
             self.oracle.set(wait.place, cure)
         self._do("resolve", self._row(tables.incidents, wait).key)
         self.oracle.resolve(wait)
@@ -280,9 +282,9 @@ class Run:
         """The oldest job of the type, with all that it sees."""
         same = [w for w in self.oracle.waits if (w.kind, w.element) == ("job", wait.element)]
         keys = [row.key for row in self.engine.rows(tables.jobs) if row.element_id == wait.element]
-        for handed_out in self._do("fetch", wait.element):
-            seen = self.oracle.seen(same[keys.index(handed_out.job.key)].place)
-            _agree("variables of a job", handed_out.variables, seen)
+        for activated in self._do("fetch", wait.element):
+            seen = self.oracle.seen(same[keys.index(activated.job.key)].place)
+            _agree("variables of a job", activated.variables, seen)
 
     def _row(self, table: Table, wait: Wait) -> Any:
         """The one of the engine that is meant: of the same element, the oldest first."""
@@ -305,7 +307,7 @@ class Run:
             _agree(f"open {kind}s", Counter(row.element_id for row in self.engine.rows(table)), expected)
         troubles = Counter((w.element, w.kind) for w in waits if w.kind.isupper())
         troubles.update((w.element, "JOB_NO_RETRIES") for w in waits if w.state == "failed")
-        troubles.update((jobs.NO_CATCH, "UNHANDLED_ERROR_EVENT") for w in waits if w.state == "thrown")
+        troubles.update((jobs.NO_CATCH_EVENT_FOUND, "UNHANDLED_ERROR_EVENT") for w in waits if w.state == "thrown")
         found = Counter((row.element_id, row.error_type) for row in self.engine.rows(tables.incidents))
         _agree("incidents", found, troubles)
         _agree("live instances", len(self.engine.rows(tables.instances)), len(self.oracle.roots))

@@ -259,7 +259,7 @@ async def open_desk(
 
     house.register.on(EVERY_COMMIT, committed)
     if engine is not None:
-        engine.writer.listen(desk.trace)
+        engine.writer.add_exporter(desk.trace)
     ready = asyncio.Event()
 
     async def tell(addresses: Addresses) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import grpc
 from bpmn_makers import ONE_JOB, diagram, end, job, start
-from engine_desk import Running
+from engine_harness import Running
 from google.protobuf.message import Message
 from pyzeebe.proto import gateway_pb2 as pb
 

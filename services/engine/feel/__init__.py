@@ -1,6 +1,6 @@
-"""FEEL, the expression language of DMN, in the dialect that Camunda documents (numbers are decimals of 34 digits).
+"""Compile and evaluate FEEL, DMN's expression language, in Camunda's dialect.
 
-Nothing else in the engine knows how an expression works:
+Numbers are decimals of 34 digits. Only this package parses expressions:
 
     compile_expression("count(items[price > 10]) = 2").evaluate({"items": [...]})
 """

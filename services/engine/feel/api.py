@@ -1,4 +1,4 @@
-"""Compiling and evaluating: what the rest of the engine calls."""
+"""Compile and evaluate expressions and unary tests."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ _CACHE_SIZE = 4096
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """A compiled expression. `extensions` names what it uses beyond the grammar that Camunda documents."""
+    """A compiled expression; `extensions` lists what exceeds Camunda's documented grammar."""
 
     text: str
     node: Node
@@ -25,39 +25,42 @@ class Expression:
 
     @property
     def variable(self) -> str | None:
-        """The variable's name where the expression is nothing else."""
+        """Return the name of an expression that is only a variable."""
         return self.node.name if isinstance(self.node, Name) else None
 
     def evaluate(self, variables: Mapping[str, object], now: Now = system_now, *, strict: bool = False) -> Value:
-        """The FEEL value (`to_json` turns it into JSON). Variables are JSON-like; `now` gives an aware datetime.
+        """Evaluate to a FEEL value, which `to_json` converts.
 
-        What Camunda answers with null is null: missing variables, wrong types. Raises FeelEvaluationError where the
-        evaluation fails as a whole: an `assert` whose condition is not true; with `strict` also a call whose function
-        is not known or does not take its arguments, as Zeebe 8.6 has it for the expressions of BPMN.
+        Variables are JSON-like; `now` returns an aware datetime. As in Camunda, missing variables and wrong types are
+        null. Raises FeelEvaluationError if the evaluation fails as a whole: an `assert` whose condition is not true;
+        with `strict` also a call of an unknown function or with unsuitable arguments, as in Zeebe 8.6 for BPMN.
         """
         return _evaluate(self.node, self.text, Variables(variables, now, strict=strict))
 
 
 @dataclass(frozen=True, slots=True)
 class UnaryTests:
-    """Compiled unary tests: a cell of a decision table."""
+    """Compiled unary tests: an input entry of a decision table."""
 
     text: str
     node: UnaryTestList
     extensions: tuple[str, ...] = ()
 
     def matches(self, value: object, variables: Mapping[str, object], now: Now = system_now) -> bool:
-        """Whether the input passes; a test that gives null does not. Raises FeelEvaluationError as `evaluate` does."""
+        """Return whether the input matches; null does not.
+
+        Raises FeelEvaluationError as `evaluate` does.
+        """
         scope = Scope(input_bindings(from_json(value)), Variables(variables, now))
         return _evaluate(self.node, self.text, scope) is True
 
 
 @lru_cache(maxsize=_CACHE_SIZE)
 def compile_expression(text: str) -> Expression:
-    """Compiles an expression, written without a leading `=`. Raises FeelSyntaxError."""
+    """Compile an expression without its leading `=`; raises FeelSyntaxError."""
     parser = Parser(text)
     try:
-        node = parser.whole_expression()
+        node = parser.parse_expression()
     except RecursionError:
         raise _too_deep(text) from None
     return Expression(text, node, tuple(dict.fromkeys(parser.extensions)))
@@ -65,17 +68,20 @@ def compile_expression(text: str) -> Expression:
 
 @lru_cache(maxsize=_CACHE_SIZE)
 def compile_unary_tests(text: str) -> UnaryTests:
-    """Compiles unary tests such as `< 10`, `"a","b"`, `not([1..5])`, `-`; empty text holds for all. FeelSyntaxError."""
+    """Compile unary tests; empty text and `-` match every input.
+
+    Examples: `< 10`, `"a","b"`, `not([1..5])`. Raises FeelSyntaxError.
+    """
     parser = Parser(text)
     try:
-        node = parser.whole_unary_tests()
+        node = parser.parse_unary_tests()
     except RecursionError:
         raise _too_deep(text) from None
     return UnaryTests(text, node, tuple(dict.fromkeys(parser.extensions)))
 
 
 def names(text: str) -> frozenset[str]:
-    """The variables an expression reads. Raises FeelSyntaxError.
+    """Return the variables that an expression reads; raises FeelSyntaxError.
 
     A name inside a filter (`items[price > 10]`) can be an entry of the items as well, and is left out.
     """

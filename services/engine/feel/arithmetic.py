@@ -1,4 +1,7 @@
-"""The operators `+ - * / **` and the minus sign. What can't be reckoned is null, never an error."""
+"""Compute `+ - * / **` and negation.
+
+An impossible result is null, never an error.
+"""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -31,9 +34,9 @@ def add(left: Value, right: Value) -> Value:  # noqa: PLR0911 - one for each pai
     if isinstance(left, DayTime) and isinstance(right, DayTime):
         return DayTime(left.nanos + right.nanos)
     if isinstance(right, YearMonths | DayTime):
-        return _shift(left, right)
+        return _add_duration(left, right)
     if isinstance(left, YearMonths | DayTime):
-        return _shift(right, left)
+        return _add_duration(right, left)
     return None
 
 
@@ -46,10 +49,10 @@ def subtract(left: Value, right: Value) -> Value:
     if isinstance(left, DayTime) and isinstance(right, DayTime):
         return DayTime(left.nanos - right.nanos)
     if isinstance(right, YearMonths):
-        return _shift(left, YearMonths(-right.months))
+        return _add_duration(left, YearMonths(-right.months))
     if isinstance(right, DayTime):
-        return _shift(left, DayTime(-right.nanos))
-    return _between(left, right)
+        return _add_duration(left, DayTime(-right.nanos))
+    return _difference(left, right)
 
 
 @_or_null
@@ -85,12 +88,12 @@ def power(left: Value, right: Value) -> Value:
         if right == 0:
             return Decimal(1)
         result = DECIMAL.power(left, right)
-        return result if right == right.to_integral_value() else _short(result)
+        return result if right == right.to_integral_value() else _strip_zeros(result)
     return None
 
 
-def _short(number: Decimal) -> Decimal:
-    """Without the zeros that fill an exact root up to 34 digits."""
+def _strip_zeros(number: Decimal) -> Decimal:
+    """Strip the zeros that pad an exact root to 34 digits."""
     return Decimal(int(number)) if number == number.to_integral_value() else number
 
 
@@ -114,22 +117,22 @@ def _scale(duration: YearMonths | DayTime, factor: Decimal) -> Value:
     return DayTime(_whole(DECIMAL.multiply(Decimal(duration.nanos), factor)))
 
 
-def _shift(value: Value, duration: YearMonths | DayTime) -> Value:
+def _add_duration(value: Value, duration: YearMonths | DayTime) -> Value:
     if isinstance(duration, YearMonths):
         return value.plus_months(duration.months) if isinstance(value, Date | DateTime) else None
     if isinstance(value, Date):
-        return value.plus_days(duration.nanos // DAY)  # from the day's midnight; what is left of a day is cut off
+        return value.plus_days(duration.nanos // DAY)  # from the day's midnight; the rest of a day is cut off
     if isinstance(value, Time | DateTime):
         return value.plus_nanos(duration.nanos)
     return None
 
 
-def _between(left: Value, right: Value) -> Value:
+def _difference(left: Value, right: Value) -> Value:
     if isinstance(left, Time) and isinstance(right, Time) and (left.zone is None) == (right.zone is None):
         return DayTime(left.nanos - right.nanos - (left.offset - right.offset) * NANOS)
     if isinstance(left, Date) and isinstance(right, Date):
         return DayTime((left.number - right.number) * DAY)
-    first, second = _moment(left), _moment(right)
+    first, second = _as_date_time(left), _as_date_time(right)
     if first is None or second is None:
         return None
     # a date beside a date and time is that day's midnight in UTC (DMN 1.3, table 53), so the other needs a zone
@@ -142,7 +145,7 @@ def _between(left: Value, right: Value) -> Value:
     return DayTime(first.instant_nanos - second.instant_nanos)
 
 
-def _moment(value: Value) -> DateTime | None:
+def _as_date_time(value: Value) -> DateTime | None:
     if isinstance(value, Date):
         return DateTime(value, 0)
     return value if isinstance(value, DateTime) else None

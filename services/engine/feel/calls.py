@@ -1,10 +1,10 @@
-"""Calls of built-in functions and of functions a model defines, and `instance of`."""
+"""Nodes for calls of built-in and defined functions, and for `instance of`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.engine.feel.builtins import call_builtin
-from services.engine.feel.errors import CallFailed
+from services.engine.feel.errors import CallError
 from services.engine.feel.nodes import Node
 from services.engine.feel.properties import property_of
 from services.engine.feel.scope import Scope
@@ -14,7 +14,7 @@ from services.engine.feel.values import Function, Value
 
 @dataclass(frozen=True, slots=True)
 class Arguments:
-    """The arguments of a call; `names` is empty where they are given by position."""
+    """The arguments of a call; `names` is empty for positional ones."""
 
     values: tuple[Node, ...]
     names: tuple[str, ...] = ()
@@ -22,19 +22,19 @@ class Arguments:
 
 @dataclass(frozen=True, slots=True)
 class Call(Node):
-    """`name(…)`. A variable that holds a function hides a built-in of that name; an unknown function gives null."""
+    """`name(…)`: a function variable hides a built-in; an unknown function returns null."""
 
     name: str
     arguments: Arguments
 
     def evaluate(self, scope: Scope) -> Value:
         values = [node.evaluate(scope) for node in self.arguments.values]
-        defined = scope.find(self.name)
-        if isinstance(defined, Function):
-            return call_function(defined, values, self.arguments.names)
+        function = scope.find(self.name)
+        if isinstance(function, Function):
+            return call_function(function, values, self.arguments.names)
         try:
             return call_builtin(self.name, values, self.arguments.names, scope.now, strict=scope.strict)
-        except CallFailed:
+        except CallError:
             if scope.strict:
                 raise
             return None
@@ -56,7 +56,7 @@ class CallPath(Node):
 
 @dataclass(frozen=True, slots=True)
 class CallValue(Node):
-    """A call of whatever an expression gives: `(function(x) x + 1)(2)`."""
+    """A call of an expression's value: `(function(x) x + 1)(2)`."""
 
     function: Node
     arguments: Arguments
@@ -73,16 +73,16 @@ class InstanceOf(Node):
     type: Type
 
     def evaluate(self, scope: Scope) -> Value:
-        return self.type.holds(self.value.evaluate(scope))
+        return self.type.is_instance(self.value.evaluate(scope))
 
 
 def call_function(function: Value, values: Sequence[Value], names: Sequence[str]) -> Value:
-    """Calls a model's function; null where it is none, or the arguments don't fit its parameters."""
+    """Call a defined function; null for no function or unsuitable arguments."""
     if not isinstance(function, Function):
         return None
     if names:
         if not set(names) <= set(function.params):
             return None
-        given = dict(zip(names, values, strict=True))
-        values = [given.get(param) for param in function.params]
+        by_name = dict(zip(names, values, strict=True))
+        values = [by_name.get(param) for param in function.params]
     return function.call(values) if len(values) == len(function.params) else None

@@ -1,4 +1,4 @@
-"""Between FEEL values and JSON, and the text of a value."""
+"""Convert between FEEL values, JSON and text."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -10,14 +10,14 @@ from services.engine.feel.temporal import Date, DateTime, DayTime, Time, YearMon
 from services.engine.feel.temporal_text import format_for_json, format_temporal
 from services.engine.feel.values import Function, Range, Value
 
-_MOST_DIGITS = 4300  # of a whole number: what Python's JSON reads and writes
+_MAX_DIGITS = 4300  # of an integer: the limit of Python's JSON
 _FEEL_TYPES = (Decimal, str, bool, Date, Time, DateTime, YearMonths, DayTime, Range, Function)
 
 
 def from_json(value: object) -> Value:  # noqa: PLR0911 - one for each type
-    """The FEEL value of a variable: numbers become Decimal; Python's own dates, datetimes and timedeltas are taken too.
+    """Convert a variable to a FEEL value; numbers become Decimal.
 
-    Raises TypeError for what is none of these.
+    Python's dates, datetimes and timedeltas are converted too. Raises TypeError for other types.
     """
     if value is None or isinstance(value, _FEEL_TYPES):
         return value
@@ -39,9 +39,10 @@ def from_json(value: object) -> Value:  # noqa: PLR0911 - one for each type
 
 
 def to_json(value: Value) -> object:
-    """What JSON can carry, as Zeebe stores a result: whole numbers as int, others as float; calendar values as text.
+    """Convert a FEEL value to JSON as Zeebe stores it.
 
-    A date and time in a region carries its offset, too (`…+02:00[Europe/Berlin]`); functions and ranges become None.
+    Integers become int, other numbers float, calendar values text, functions and ranges None. A date and time in a
+    region includes its offset (`…+02:00[Europe/Berlin]`).
     Raises FeelEvaluationError for a number of more than 4,300 digits.
     """
     if value is None or isinstance(value, bool | str):
@@ -58,8 +59,8 @@ def to_json(value: Value) -> object:
 
 
 def _number_to_json(value: Decimal) -> int | float:
-    if value.adjusted() >= _MOST_DIGITS:
-        raise FeelEvaluationError(f"A number has more than {_MOST_DIGITS} digits; no variable can hold it.")
+    if value.adjusted() >= _MAX_DIGITS:
+        raise FeelEvaluationError(f"A number has more than {_MAX_DIGITS} digits; no variable can hold it.")
     if value == value.to_integral_value():
         return int(value)
     number = float(value)
@@ -67,7 +68,7 @@ def _number_to_json(value: Decimal) -> int | float:
 
 
 def text_of(value: Value) -> str:  # noqa: PLR0911 - one for each type
-    """The text that `string()` gives and that stands inside lists and contexts, where strings carry quotes."""
+    """Return the text of `string()`; strings have quotes, as inside lists."""
     if value is None:
         return "null"
     if isinstance(value, bool):

@@ -1,4 +1,4 @@
-"""Reading tokens: looking ahead, demanding, going back, and the places where names may hold blanks."""
+"""Read tokens with lookahead and backtracking, and names with blanks."""
 
 import re
 
@@ -9,11 +9,11 @@ from services.engine.feel.lexer import RESERVED, Kind, Token, scan, skip_space, 
 _CONTEXT_KEY = re.compile(r'[^"{}:,\[\]`]+(?=:)')
 _STRING_KEY = re.compile(r'"((?:[^"\\]|\\.)*)"\s*(?=:)', re.DOTALL)
 _QUOTED_KEY = re.compile(r"`([^`]+)`\s*(?=:)")
-_LONGEST_NAME = 8  # words
+_MAX_NAME_WORDS = 8  # words
 
 
 class Cursor:
-    """A place in the text of an expression; `position` may be set back to any place that was held before."""
+    """A position in an expression's text; `position` may be reset for backtracking."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -51,7 +51,10 @@ class Cursor:
         return token.kind is Kind.SYMBOL and token.text in symbols
 
     def accept(self, *symbols: str) -> str:
-        """The symbol that stands here if it is one of these, and goes past it; else an empty string."""
+        """Consume the next symbol if it is one of these.
+
+        Else return "".
+        """
         token = self.peek()
         if token.kind is Kind.SYMBOL and token.text in symbols:
             self.position = token.end
@@ -91,7 +94,7 @@ class Cursor:
         return self.expect(*symbols)
 
     def accept_phrase(self, phrases: tuple[str, ...]) -> str:
-        """Goes past the first of these phrases of several words that stands here; else an empty string."""
+        """Consume the first of these phrases that matches; else return ""."""
         for phrase in phrases:
             position = self.position
             for word in phrase.split(" "):
@@ -115,13 +118,13 @@ class Cursor:
         return token.kind is Kind.QUOTED_NAME or (token.kind is Kind.WORD and token.text not in RESERVED)
 
     def called_name(self) -> str:
-        """Goes past the name of a function, blanks included, if one stands here with its bracket; else ''."""
+        """Consume a function name, with blanks, before its bracket; else return ""."""
         token = self.peek()
         if token.kind is Kind.QUOTED_NAME and self.token_at(token.end).text == "(":
             return self.advance().text
         words: list[str] = []
         position = self.position
-        while token.kind is Kind.WORD and len(words) < _LONGEST_NAME:
+        while token.kind is Kind.WORD and len(words) < _MAX_NAME_WORDS:
             words.append(token.text)
             position = token.end
             token = self.token_at(position)
@@ -134,7 +137,7 @@ class Cursor:
         return name
 
     def argument_name(self) -> str | None:
-        """Goes past `name:` of a named argument, if one stands here."""
+        """Consume `name:` of a named argument, if present."""
         token = self.peek()
         words: list[str] = []
         position = self.position
@@ -152,7 +155,7 @@ class Cursor:
         return " ".join(words)
 
     def context_key(self) -> str:
-        """Goes past the key of a context entry and its colon; a key may hold nearly any character."""
+        """Consume the key of a context entry and its colon."""
         start = skip_space(self.text, self.position)
         for pattern in (_STRING_KEY, _QUOTED_KEY, _CONTEXT_KEY):
             match = pattern.match(self.text, start)

@@ -1,25 +1,25 @@
-"""What can go wrong with an expression: it does not parse, or its evaluation fails."""
+"""Errors of parsing and of evaluation."""
 
 
 class FeelSyntaxError(Exception):
     """The text is not an expression.
 
-    Attributes: `text` the whole expression, `position` the offset in characters from 0, `what` a clause that says
-    what was expected and what stands there.
+    Attributes: `text` the whole expression, `position` the offset in characters from 0, `problem` a clause that
+    says what was expected and what was found.
     """
 
-    def __init__(self, text: str, position: int, what: str) -> None:
+    def __init__(self, text: str, position: int, problem: str) -> None:
         self.text = text
         self.position = position
-        self.what = what
+        self.problem = problem
         line = text.count("\n", 0, position) + 1
         column = position - text.rfind("\n", 0, position)
-        super().__init__(f"The expression '{text}' cannot be read: {what} (line {line}, column {column}).")
+        super().__init__(f"The expression '{text}' cannot be read: {problem} (line {line}, column {column}).")
 
 
 class FeelEvaluationError(Exception):
-    """The evaluation fails as a whole, where Camunda raises an incident instead of giving null (`assert`)."""
+    """The evaluation fails as a whole, which Camunda makes an incident."""
 
 
-class CallFailed(FeelEvaluationError):
-    """A function that is not known, or that the arguments do not fit, where such a call is not answered with null."""
+class CallError(FeelEvaluationError):
+    """A call of an unknown function, or with unsuitable arguments."""

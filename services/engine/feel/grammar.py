@@ -1,7 +1,7 @@
-"""The parser: recursive descent over tokens, one method for each level of precedence.
+"""Parse expressions by recursive descent, one method for each level of precedence.
 
-The grammar is the one Camunda documents. What the DMN specification has beyond it is read, too, and noted in
-`extensions`, so that whoever deploys a model for Zeebe can refuse it.
+The grammar is the one that Camunda documents. The DMN specification's additions are parsed too, and listed in
+`extensions`, so that a deployment for Zeebe can reject them.
 """
 
 from decimal import Decimal
@@ -9,7 +9,7 @@ from decimal import Decimal
 from services.engine.feel.calls import InstanceOf
 from services.engine.feel.iteration import Binding, For, Quantified, Span
 from services.engine.feel.lexer import Kind, Token
-from services.engine.feel.names import mentions, reads_input
+from services.engine.feel.names import mentions_name, reads_input
 from services.engine.feel.nodes import (
     Arithmetic,
     Between,
@@ -33,9 +33,12 @@ _COMPARISONS = ("=", "!=", "<=", ">=", "<", ">")
 
 
 class Parser(ValueParser):
-    """Parses one text; `extensions` lists what it uses beyond Camunda's grammar. Raises FeelSyntaxError."""
+    """Parses one text; `extensions` lists what exceeds Camunda's grammar.
 
-    def whole_expression(self) -> Node:
+    Raises FeelSyntaxError.
+    """
+
+    def parse_expression(self) -> Node:
         node = self.expression()
         self.expect_end()
         self._note_range_operands()
@@ -45,7 +48,7 @@ class Parser(ValueParser):
         if self.range_operands > 0:
             self.extensions.append("a range as an operand")
 
-    def whole_unary_tests(self) -> UnaryTestList:
+    def parse_unary_tests(self) -> UnaryTestList:
         if self.peek().kind is Kind.END:
             return UnaryTestList(())
         if self.at("-") and self.peek_second().kind is Kind.END:
@@ -89,7 +92,7 @@ class Parser(ValueParser):
         iterators = self._iterators()
         self.expect_word("return")
         body = self.expression()
-        return For(iterators, body, mentions(body, "partial"))
+        return For(iterators, body, mentions_name(body, "partial"))
 
     def _quantified(self) -> Node:
         universal = self.advance().text == "every"
@@ -111,7 +114,7 @@ class Parser(ValueParser):
             source = Span(source, self.additive())
         return Binding(name, source)
 
-    # operators, from loose to tight
+    # operators, lowest precedence first
 
     def _disjunction(self) -> Node:
         node = self._conjunction()
@@ -127,12 +130,12 @@ class Parser(ValueParser):
 
     def _comparison(self) -> Node:  # noqa: PLR0911 - one for each operator
         if self.at(*_COMPARISONS):
-            return self._one_sided()
+            return self._comparison_test()
         left = self.additive()
         if operator := self.accept(*_COMPARISONS):
             if operator in ("=", "!=") and self.at("<", "<=", ">", ">="):
                 self.extensions.append("a range as an operand")
-                return Comparison(operator, left, self._one_sided())
+                return Comparison(operator, left, self._comparison_test())
             return Comparison(operator, left, self.additive())
         if self.accept_word("between"):
             low = self.additive()
@@ -144,15 +147,15 @@ class Parser(ValueParser):
             return InstanceOf(left, parse_type(self))
         if self.accept_word("in"):
             return In(left, UnaryTestList(self._in_tests()))
-        self._take_range(left)
+        self._discount_range(left)
         return left
 
-    def _take_range(self, node: Node) -> None:
+    def _discount_range(self, node: Node) -> None:
         if isinstance(node, RangeNode):
             self.range_operands -= 1
 
-    def _one_sided(self) -> Node:
-        """`> 5`: a test of the input, or the range of what is greater."""
+    def _comparison_test(self) -> Node:
+        """Parse `> 5`, a test of the input or a half-open range."""
         operator = self.advance().text
         bound = self.additive()
         if operator in ("<", "<="):
@@ -172,18 +175,18 @@ class Parser(ValueParser):
                 return tests
             self.position, self.range_operands = start, operands  # an open range `(1..5)`, or a value in brackets
         if self.at(*_COMPARISONS):
-            return (self._test(self._one_sided()),)
+            return (self._test(self._comparison_test()),)
         test = self.additive()
-        self._take_range(test)
+        self._discount_range(test)
         return (self._test(test),)
 
     def _tests(self) -> tuple[UnaryTest, ...]:
-        tests = [self._one_test()]
+        tests = [self._positive_test()]
         while self.accept(","):
-            tests.append(self._one_test())
+            tests.append(self._positive_test())
         return tuple(tests)
 
-    def _one_test(self) -> UnaryTest:
+    def _positive_test(self) -> UnaryTest:
         begins_range = self.at("<", "<=", ">", ">=", "[", "]")
         node = self.expression()
         first = node

@@ -1,4 +1,4 @@
-"""Filters, `for`, `some` and `every`."""
+"""Nodes for filters, `for`, `some` and `every`."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,16 +10,16 @@ from services.engine.feel.scope import Scope
 from services.engine.feel.temporal import Date
 from services.engine.feel.values import Range, Value
 
-# far above what a process iterates over, low enough that a slip of the pen can't fill the memory
+# far above what a process iterates over, low enough to protect the memory from a mistyped range
 MAX_ITERATIONS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Filter(Node):
-    """`list[condition]`: a number picks by index (from 1, negative from the end), a condition keeps where it is true.
+    """`list[condition]`: select by index or by condition.
 
-    `probed` says that the condition could be an index held by a variable: it is tried outside the list first, as
-    Camunda does, and only then for each item.
+    `probed` marks a condition that may be an index in a variable: as in Camunda, it is evaluated outside the list
+    first, and only then for each item.
     """
 
     source: Node
@@ -35,18 +35,21 @@ class Filter(Node):
             index = self.condition.evaluate(scope)
             if isinstance(index, Decimal):
                 return item_at(items, index)
-        kept: list[Value] = []
+        selected: list[Value] = []
         for number, item in enumerate(items):
             result = self.condition.evaluate(Scope(_item_bindings(item), scope))
             if number == 0 and isinstance(result, Decimal):
                 return item_at(items, result)
             if result is True:
-                kept.append(item)
-        return kept
+                selected.append(item)
+        return selected
 
 
 def item_at(items: list[Value], index: Decimal) -> Value:
-    """The item at an index from 1, or from -1 backwards; null outside the list."""
+    """Return the item at an index from 1, or from -1 backwards.
+
+    Else null.
+    """
     position = int(index) - 1 if index > 0 else len(items) + int(index)
     return items[position] if index != 0 and 0 <= position < len(items) else None
 
@@ -57,7 +60,7 @@ def _item_bindings(item: Value) -> dict[str, Value]:
 
 @dataclass(frozen=True, slots=True)
 class Span(Node):
-    """`start..end` of an iterator: whole steps of one, downwards where the end is less."""
+    """`start..end` of an iterator: steps of one, up or down."""
 
     start: Node
     end: Node
@@ -68,7 +71,7 @@ class Span(Node):
 
 @dataclass(frozen=True, slots=True)
 class Binding(Node):
-    """`name in list`; a range counts as the list of its whole steps."""
+    """`name in list`; a range becomes the list of its integer steps."""
 
     name: str
     source: Node
@@ -103,7 +106,7 @@ class For(Node):
 
 @dataclass(frozen=True, slots=True)
 class Quantified(Node):
-    """`some`, or with `universal` set `every`; null where a result is no boolean and none decides."""
+    """`some`, or `every` if `universal`; null if a non-boolean leaves it undecided."""
 
     universal: bool
     iterators: tuple[Binding, ...]
@@ -122,7 +125,10 @@ class Quantified(Node):
 
 
 def _bindings(iterators: tuple[Binding, ...], scope: Scope) -> Iterator[dict[str, Value] | None]:
-    """One dict for each combination, the last iterator running fastest; None once where a source is no list."""
+    """Yield bindings for each combination.
+
+    None once if a source is not a list.
+    """
     first, rest = iterators[0], iterators[1:]
     items = first.evaluate(scope)
     if not isinstance(items, list):

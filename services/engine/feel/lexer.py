@@ -1,4 +1,4 @@
-"""Tokens of an expression, read one at a time from a position, because FEEL's names depend on where they stand."""
+"""Scan tokens one by one, because names depend on their context."""
 
 import re
 import unicodedata
@@ -20,7 +20,7 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """`text` is the content: a string without its quotes and with its escapes resolved."""
+    """`text` is the content: a string without quotes and with resolved escapes."""
 
     kind: Kind
     text: str
@@ -28,7 +28,7 @@ class Token:
     end: int
 
 
-# what may not be a variable's name
+# words that cannot be variable names
 RESERVED = frozenset(["null", "true", "false", "function", "in", "return", "then", "else", "satisfies", "and", "or"])
 
 _SPACE = re.compile(r"(?:\s|[\u180e\u200b\ufeff]|//[^\n\r]*|/\*.*?\*/)+", re.DOTALL)
@@ -45,13 +45,13 @@ _PART_CATEGORIES = _START_CATEGORIES | frozenset(["Nd", "Mn", "Mc", "Cf"])
 
 
 def skip_space(text: str, position: int) -> int:
-    """The position behind blanks and comments."""
+    """Return the position after blanks and comments."""
     match = _SPACE.match(text, position)
     return match.end() if match else position
 
 
 def scan(text: str, position: int) -> Token:  # noqa: PLR0911 - one for each kind of token
-    """The token that begins at `position`, behind blanks and comments. Raises FeelSyntaxError."""
+    """Scan the next token after blanks and comments; raises FeelSyntaxError."""
     start = skip_space(text, position)
     if start >= len(text):
         return Token(Kind.END, "", len(text), len(text))
@@ -96,11 +96,14 @@ def _string(text: str, start: int) -> Token:
 
 
 def unescape(raw: str) -> str:
-    """Resolves the escape sequences of a string literal; unknown ones (`\\d` of a pattern) stay as they are."""
-    return _ESCAPE.sub(_unescape_one, raw) if "\\" in raw else raw
+    """Resolve the escape sequences of a string literal.
+
+    Unknown ones (`\\d` of a pattern) stay as they are.
+    """
+    return _ESCAPE.sub(_unescape_match, raw) if "\\" in raw else raw
 
 
-def _unescape_one(match: re.Match[str]) -> str:
+def _unescape_match(match: re.Match[str]) -> str:
     code = match[1] or match[2]
     if code is None:
         return _SIMPLE_ESCAPES.get(match[3], match[0])

@@ -1,4 +1,4 @@
-"""Which names an expression reads."""
+"""Find the names that an expression reads."""
 
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
@@ -7,14 +7,14 @@ from services.engine.feel.calls import Call
 from services.engine.feel.iteration import Filter, For, Quantified
 from services.engine.feel.nodes import ContextNode, FunctionDefinition, In, InputValue, Name
 
-_NOTHING: frozenset[str] = frozenset()
+_NO_NAMES: frozenset[str] = frozenset()
 
 
-def free_names(node: object, bound: frozenset[str] = _NOTHING, inside_filters: bool = False) -> Iterator[str]:
-    """The names a node reads that it doesn't bind itself.
+def free_names(node: object, bound: frozenset[str] = _NO_NAMES, inside_filters: bool = False) -> Iterator[str]:
+    """Yield the names that a node reads and does not bind.
 
-    Inside a filter a name can be an entry of the list's items as well as a variable, which only the values tell; such
-    names are left out unless `inside_filters` is set.
+    Inside a filter a name can be an entry of the items or a variable, which depends on the values; such names are
+    omitted unless `inside_filters` is set.
     """
     if isinstance(node, Name):
         if node.name not in bound:
@@ -46,7 +46,7 @@ def _iteration(node: For | Quantified, bound: frozenset[str], inside_filters: bo
 
 
 def children(node: object) -> Iterator[object]:
-    """The parts of a node, tuples opened."""
+    """Yield the parts of a node, and the items of a tuple."""
     if isinstance(node, tuple):
         yield from node
     elif is_dataclass(node):
@@ -56,15 +56,15 @@ def children(node: object) -> Iterator[object]:
                 yield value
 
 
-def mentions(node: object, name: str) -> bool:
-    """Whether a name stands anywhere in a node, as a variable or as a called function."""
+def mentions_name(node: object, name: str) -> bool:
+    """Return whether a node reads or calls a name."""
     if isinstance(node, Name | Call) and node.name == name:
         return True
-    return any(mentions(child, name) for child in children(node))
+    return any(mentions_name(child, name) for child in children(node))
 
 
 def reads_input(node: object) -> bool:
-    """Whether a node reads `?`; that of an `in` inside it is its own."""
+    """Return whether a node reads `?`, except inside an `in`."""
     if isinstance(node, InputValue):
         return True
     if isinstance(node, In):

@@ -1,6 +1,6 @@
-"""The parts of an expression: immutable nodes, each of which can evaluate itself in a scope.
+"""Nodes of the syntax tree, which evaluate themselves in a scope.
 
-What is wrong with a value (type, missing name, out of range) gives null, as Camunda does.
+A wrong type, a missing name or a value out of range yields null, as in Camunda.
 """
 
 from abc import ABC, abstractmethod
@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from services.engine.feel import arithmetic
-from services.engine.feel.errors import CallFailed, FeelEvaluationError
+from services.engine.feel.errors import CallError, FeelEvaluationError
 from services.engine.feel.properties import property_of
 from services.engine.feel.scope import INPUT_NAME, INPUT_SYMBOL, Missing, Scope
 from services.engine.feel.types import Type
@@ -30,20 +30,20 @@ ORDER_TESTS: dict[str, Callable[[int], bool]] = {
 
 
 class Node(ABC):
-    """A part of an expression."""
+    """A node of the syntax tree."""
 
     __slots__ = ()
 
     @abstractmethod
     def evaluate(self, scope: Scope) -> Value:
-        """The value in this scope; raises FeelEvaluationError only where the whole evaluation fails."""
+        """Evaluate in a scope; raises FeelEvaluationError if all of it fails."""
 
 
 def or_null(node: Node, scope: Scope) -> Value:
-    """The node's value; null where a call fails, because what the operand is part of goes on with null."""
+    """Evaluate an operand; a failed call is null."""
     try:
         return node.evaluate(scope)
-    except CallFailed:
+    except CallError:
         return None
 
 
@@ -65,7 +65,7 @@ class Name(Node):
 
 @dataclass(frozen=True, slots=True)
 class InputValue(Node):
-    """`?`, the value that a unary test tests."""
+    """`?`: the input value of a unary test."""
 
     def evaluate(self, scope: Scope) -> Value:
         value = scope.find(INPUT_SYMBOL)
@@ -107,7 +107,10 @@ class ContextNode(Node):
 
 @dataclass(frozen=True, slots=True)
 class RangeNode(Node):
-    """An interval, or with one end only a comparison such as `> 5`; null where the ends can't be compared."""
+    """A range, or with one end a comparison such as `> 5`.
+
+    Null if the ends cannot be compared.
+    """
 
     start: Node | None
     end: Node | None
@@ -200,13 +203,13 @@ class If(Node):
     otherwise: Node
 
     def evaluate(self, scope: Scope) -> Value:
-        chosen = self.then if or_null(self.condition, scope) is True else self.otherwise
-        return chosen.evaluate(scope)
+        branch = self.then if or_null(self.condition, scope) is True else self.otherwise
+        return branch.evaluate(scope)
 
 
 @dataclass(frozen=True, slots=True)
 class FunctionDefinition(Node):
-    """`body` is None for an external (Java) function, which always gives null here, as in Zeebe."""
+    """A function; an external (Java) one has no body and returns null."""
 
     params: tuple[str, ...]
     types: tuple[Type, ...]
@@ -214,8 +217,10 @@ class FunctionDefinition(Node):
 
     def evaluate(self, scope: Scope) -> Value:
         def call(values: Sequence[Value]) -> Value:
-            fitting = all(value is None or kind.holds(value) for kind, value in zip(self.types, values, strict=True))
-            if self.body is None or not fitting:
+            are_types_valid = all(
+                value is None or kind.is_instance(value) for kind, value in zip(self.types, values, strict=True)
+            )
+            if self.body is None or not are_types_valid:
                 return None
             return self.body.evaluate(Scope(dict(zip(self.params, values, strict=True)), scope))
 
@@ -223,7 +228,7 @@ class FunctionDefinition(Node):
 
 
 def static_type(node: Node | None) -> Type | None:
-    """The type of what a node gives, where its text tells."""
+    """Return the type of a node's value, if known without evaluation."""
     if isinstance(node, Literal) and node.value is not None:
         return Type(type_name(node.value))
     if isinstance(node, ContextNode):
@@ -234,7 +239,7 @@ def static_type(node: Node | None) -> Type | None:
 
 @dataclass(frozen=True, slots=True)
 class UnaryTest(Node):
-    """One test of an input: a value, a list, a range, a comparison, or a condition on `?`."""
+    """One test: a value, list, range, comparison or condition on `?`."""
 
     test: Node
     reads_input: bool
@@ -247,7 +252,7 @@ class UnaryTest(Node):
         if isinstance(self.test, Literal):
             return equal(value, result)
         if isinstance(self.test, RangeNode) and result is None:
-            return None  # a comparison with null holds for nothing, null included
+            return None  # a comparison with null matches nothing, null included
         if isinstance(result, bool):
             return result if result or value is None else equal(value, result) is True
         if isinstance(result, Range):
@@ -259,7 +264,7 @@ class UnaryTest(Node):
 
 @dataclass(frozen=True, slots=True)
 class UnaryTestList(Node):
-    """True where one test holds; `negated` for `not(…)`. Without tests it holds for every input (`-`)."""
+    """True if one test matches, or without tests (`-`); `negated` for `not(…)`."""
 
     tests: tuple[UnaryTest, ...]
     negated: bool = False
@@ -279,19 +284,19 @@ class In(Node):
 
 
 def input_bindings(value: Value) -> dict[str, Value]:
-    """The names under which a unary test reads its input."""
+    """Return the names under which a unary test reads its input."""
     return {INPUT_SYMBOL: value, INPUT_NAME: value}
 
 
 def some(results: Sequence[Value]) -> bool | None:
-    """Ternary or: true if one is true, else null if one is no boolean."""
+    """Compute the ternary or: true beats null, null beats false."""
     if any(result is True for result in results):
         return True
     return False if all(result is False for result in results) else None
 
 
 def every(results: Sequence[Value]) -> bool | None:
-    """Ternary and: false if one is false, else null if one is no boolean."""
+    """Compute the ternary and: false beats null, null beats true."""
     if any(result is False for result in results):
         return False
     return True if all(result is True for result in results) else None

@@ -1,4 +1,4 @@
-"""What `value.name` gives: entries of contexts, of each context in a list, and the parts of calendar values."""
+"""Read properties: context entries and parts of calendar values and ranges."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -6,12 +6,12 @@ from decimal import Decimal
 from services.engine.feel.temporal import NANOS, Date, DateTime, DayTime, Time, YearMonths
 from services.engine.feel.values import Range, Value
 
-# property names with blanks, which the grammar has to know
+# property names with blanks, which the grammar must know
 SPACED_PROPERTIES = ("time offset", "start included", "end included")
 
 
 def property_of(value: Value, key: str) -> Value:  # noqa: PLR0911 - one for each type
-    """Null where there is no such property; a list gives the list of its items' properties."""
+    """Return a property, or null; a list returns its items' properties."""
     if isinstance(value, dict):
         return value.get(key)
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""The variables that an expression sees while it is evaluated."""
+"""Scopes of variables during evaluation."""
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -9,13 +9,13 @@ from services.engine.feel.values import Value
 
 Now = Callable[[], datetime]
 
-# the input of a unary test: its symbol, and the name Camunda knows it by
+# the input of a unary test: its symbol, and Camunda's name for it
 INPUT_SYMBOL = "?"
 INPUT_NAME = "cellInput"
 
 
 class Missing:
-    """The type of MISSING: no variable of that name, which is told from a null only by whoever asks."""
+    """The type of MISSING, which `find` returns for an undefined variable."""
 
 
 MISSING = Missing()
@@ -26,9 +26,9 @@ def system_now() -> datetime:
 
 
 class Scope:
-    """Bindings over an enclosing scope; the outermost holds the variables given to the evaluation.
+    """Bindings inside an enclosing scope; the outermost has the evaluation's variables.
 
-    ``strict``: a call that cannot be made fails instead of giving null.
+    ``strict``: an invalid call fails instead of returning null.
     """
 
     __slots__ = ("bindings", "now", "parent", "strict")
@@ -51,13 +51,13 @@ class Scope:
         return self.bindings[name]
 
     def get(self, name: str) -> Value:
-        """The variable's value, null where there is none."""
-        found = self.find(name)
-        return None if isinstance(found, Missing) else found
+        """Return a variable's value, null if it is undefined."""
+        value = self.find(name)
+        return None if isinstance(value, Missing) else value
 
 
 class Variables(Scope):
-    """The outermost scope: JSON-like variables, turned into FEEL values when they are first read."""
+    """The outermost scope: JSON-like variables, converted when they are first read."""
 
     __slots__ = ("_converted",)
 

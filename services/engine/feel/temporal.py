@@ -1,7 +1,7 @@
-"""Calendar values: dates of any year, times to the nanosecond, offsets and zones, and the two kinds of duration.
+"""Calendar values: dates, times, zones and durations beyond Python's limits.
 
 Python's own types end at year 9999 and at microseconds; FEEL's do not (DMN 1.3, 10.3.2.3), so the values are small
-immutable classes and the calendar is reckoned in days from 1970-01-01 (proleptic Gregorian).
+immutable classes and the calendar counts days from 1970-01-01 (proleptic Gregorian).
 """
 
 from calendar import isleap
@@ -24,7 +24,7 @@ def month_length(year: int, month: int) -> int:
 
 
 def day_number(year: int, month: int, day: int) -> int:
-    """Days since 1970-01-01."""
+    """Return the days since 1970-01-01."""
     before = year - 1
     leap_day = 1 if month > 2 and isleap(year) else 0
     year_days = before * 365 + before // 4 - before // 100 + before // 400
@@ -32,7 +32,7 @@ def day_number(year: int, month: int, day: int) -> int:
 
 
 def calendar_date(number: int) -> tuple[int, int, int]:
-    """Year, month and day of a day number."""
+    """Return year, month and day of a day number."""
     cycles, rest = divmod(number + _EPOCH, _DAYS_IN_400_YEARS)
     python_date = datetime(1, 1, 1, tzinfo=UTC) + timedelta(days=rest)
     return python_date.year + 400 * cycles, python_date.month, python_date.day
@@ -60,7 +60,7 @@ class DayTime:
     nanos: int
 
     def parts(self) -> tuple[int, int, int, int, int]:
-        """Days, hours, minutes, seconds, nanoseconds; all carry the sign of the duration."""
+        """Return days, hours, minutes, seconds and nanoseconds, all with the sign."""
         sign = -1 if self.nanos < 0 else 1
         seconds, nanos = divmod(abs(self.nanos), NANOS)
         minutes, seconds = divmod(seconds, 60)
@@ -71,7 +71,7 @@ class DayTime:
 
 @dataclass(frozen=True, slots=True)
 class Date:
-    """A day. Raises ValueError where the calendar has no such day."""
+    """A day; raises ValueError for a day that does not exist."""
 
     year: int
     month: int
@@ -89,27 +89,30 @@ class Date:
 
     @property
     def weekday(self) -> int:
-        """1 is Monday, 7 is Sunday."""
+        """Return 1 for Monday to 7 for Sunday."""
         return (self.number + 3) % 7 + 1
 
     def plus_days(self, days: int) -> "Date":
         return Date(*calendar_date(self.number + days))
 
     def plus_months(self, months: int) -> "Date":
-        """The same day of another month, or that month's last day."""
+        """Return the same day of another month, or that month's last day."""
         year, month = divmod(self.year * 12 + self.month - 1 + months, 12)
         return Date(year, month + 1, min(self.day, month_length(year, month + 1)))
 
 
 @dataclass(frozen=True, slots=True)
 class Zone:
-    """An offset from UTC in seconds, or a region of the zone database (then `offset` is None)."""
+    """An offset from UTC in seconds, or a region without offset."""
 
     offset: int | None = None
     region: str | None = None
 
     def seconds_at(self, local_seconds: int) -> int:
-        """The offset that holds at a local time, given in seconds since 1970-01-01T00:00 of that zone."""
+        """Return the offset at a local time.
+
+        The time is in seconds since 1970-01-01T00:00 of that zone.
+        """
         if self.region is None:
             return self.offset or 0
         year = min(max(calendar_date(local_seconds // 86_400)[0], 2), 9998)
@@ -120,7 +123,7 @@ class Zone:
         return int(offset.total_seconds()) if offset is not None else 0
 
     def seconds_at_instant(self, instant_seconds: int) -> int:
-        """The offset that holds at an instant, given in seconds since 1970-01-01T00:00Z."""
+        """Return the offset at an instant, in seconds since 1970-01-01T00:00Z."""
         if self.region is None:
             return self.offset or 0
         if not -62_000_000_000 < instant_seconds < 253_000_000_000:
@@ -132,7 +135,7 @@ class Zone:
 
 @lru_cache(maxsize=512)
 def region_zone(region: str) -> ZoneInfo:
-    """Raises ValueError for a region that the zone database does not have."""
+    """Return a region's zone; raises ValueError for an unknown region."""
     try:
         return ZoneInfo(region)
     except (OSError, KeyError) as error:  # ZoneInfoNotFoundError is a KeyError; a folder's name an OSError
@@ -148,7 +151,10 @@ class Time:
 
     @property
     def offset(self) -> int:
-        """Seconds from UTC; a region counts with the offset it has in winter of 2024."""
+        """Return the seconds from UTC.
+
+        A region has its offset of January 2024.
+        """
         return self.zone.seconds_at(day_number(2024, 1, 1) * 86_400) if self.zone else 0
 
     def plus_nanos(self, nanos: int) -> "Time":
@@ -157,10 +163,9 @@ class Time:
 
 @dataclass(frozen=True, slots=True)
 class DateTime:
-    """A day and a time of day in nanoseconds, with or without a zone.
+    """A day and a time in nanoseconds, with or without zone.
 
-    `seconds` is the offset from UTC that holds at that moment; give it only to choose between the two readings of an
-    hour that the clocks repeat.
+    `seconds` is the offset from UTC at that time; it is only needed for an hour that the clocks repeat.
     """
 
     date: Date
@@ -180,7 +185,7 @@ class DateTime:
 
     @property
     def instant_nanos(self) -> int:
-        """Nanoseconds since 1970-01-01T00:00Z; a value without a zone counts as UTC."""
+        """Return the nanoseconds since 1970-01-01T00:00Z; without a zone as UTC."""
         return self.local_nanos - self.offset * NANOS
 
     def plus_nanos(self, nanos: int) -> "DateTime":
@@ -198,14 +203,14 @@ def local_date_time(local_nanos: int) -> DateTime:
 
 
 def date_time_at(instant_nanos: int, zone: Zone) -> DateTime:
-    """The wall clock of a zone at an instant in nanoseconds since 1970-01-01T00:00Z."""
+    """Return a zone's local time at an instant, in nanoseconds since 1970-01-01T00:00Z."""
     seconds = zone.seconds_at_instant(instant_nanos // NANOS)
     days, nanos = divmod(instant_nanos + seconds * NANOS, DAY)
     return DateTime(Date(*calendar_date(days)), nanos, zone, seconds if zone.region else None)
 
 
 def date_time_from_python(moment: datetime) -> DateTime:
-    """A naive datetime becomes a local value; a ZoneInfo other than UTC keeps its region."""
+    """Convert a datetime; naive ones stay local, a ZoneInfo keeps its region."""
     nanos = ((moment.hour * 60 + moment.minute) * 60 + moment.second) * NANOS + moment.microsecond * 1000
     date = Date(moment.year, moment.month, moment.day)
     offset = moment.utcoffset()

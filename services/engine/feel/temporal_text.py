@@ -1,6 +1,6 @@
-"""Calendar values from text and back, in the forms of ISO 8601 that Camunda reads and prints.
+"""Parse and format calendar values in Camunda's forms of ISO 8601.
 
-Every `parse_…` gives None where the text is not such a value.
+Every `parse_…` returns None for other text.
 """
 
 import re
@@ -40,7 +40,7 @@ def parse_time(text: str) -> Time | None:
 
 
 def parse_date_time(text: str) -> DateTime | None:
-    """A date alone is that day's midnight."""
+    """Parse a date and time; a date alone is that day's midnight."""
     match = _DATE_TIME_TEXT.fullmatch(text)
     if match is None:
         date = parse_date(text)
@@ -71,12 +71,12 @@ def parse_duration(text: str) -> YearMonths | DayTime | None:
 
 
 def parse_temporal(text: str) -> Temporal | None:
-    """Whichever kind of value the text is (the literal `@"…"`)."""
+    """Parse any kind of calendar value (the literal `@"…"`)."""
     return parse_date(text) or parse_time(text) or parse_date_time(text) or parse_duration(text)
 
 
 def parse_zone(text: str) -> Zone | None:
-    """`Z`, `+02:00` or a region."""
+    """Parse `Z`, `+02:00` or a region."""
     try:
         if text == "Z" or re.fullmatch(r"[+-]\d{2}:\d{2}(:\d{2})?", text, re.ASCII):
             return Zone(offset=_offset_seconds(text))
@@ -87,7 +87,7 @@ def parse_zone(text: str) -> Zone | None:
 
 
 def format_temporal(value: Temporal) -> str:
-    """The text that `string()` gives, which the matching `parse_…` reads."""
+    """Return the text of `string()`, which the matching `parse_…` accepts."""
     if isinstance(value, Date):
         return _format_date(value)
     if isinstance(value, Time):
@@ -100,7 +100,10 @@ def format_temporal(value: Temporal) -> str:
 
 
 def format_for_json(value: Temporal) -> str:
-    """The text that Zeebe stores: offset and region of a date and time, no seconds where a local time has none."""
+    """Return the text that Zeebe stores.
+
+    A date and time has offset and region; a local time without seconds omits them.
+    """
     if isinstance(value, DateTime) and value.zone is not None and value.zone.region is not None:
         local = format_temporal(DateTime(value.date, value.nanos, Zone(offset=value.offset)))
         return f"{local}[{value.zone.region}]"

@@ -1,4 +1,4 @@
-"""Type names behind `instance of` and in parameters."""
+"""Parse type names after `instance of` and in parameters."""
 
 from services.engine.feel.cursor import Cursor
 from services.engine.feel.lexer import Kind
@@ -6,7 +6,7 @@ from services.engine.feel.types import TYPE_NAMES, Type
 
 
 def parse_type(cursor: Cursor) -> Type:
-    """Reads a type; what is inside angle brackets goes beyond Camunda's grammar."""
+    """Parse a type; angle brackets exceed Camunda's grammar."""
     for name in TYPE_NAMES:
         if cursor.accept_phrase((name,)):
             return Type(name)

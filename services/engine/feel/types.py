@@ -1,10 +1,10 @@
-"""The types that `instance of` can name."""
+"""Types of values, as `instance of` names them."""
 
 from dataclasses import dataclass
 
 from services.engine.feel.values import Function, Range, Value, type_name
 
-# names with blanks or hyphens, the longest first; the rest of a name decides
+# names with blanks or hyphens, the longest first, since some begin alike
 TYPE_NAMES = (
     "years and months duration",
     "days and time duration",
@@ -22,10 +22,9 @@ _ALIASES = {
 
 @dataclass(frozen=True, slots=True)
 class Type:
-    """A type by name, with what a list, range or context holds where that is given.
+    """A named type, with the types of elements or entries if declared.
 
-    For a function `element` is the type of its result, and `params` are those of its parameters; None where neither
-    is given.
+    For a function, `element` is the type of its result and `params` those of its parameters, None if undeclared.
     """
 
     name: str
@@ -33,25 +32,30 @@ class Type:
     entries: tuple[tuple[str, "Type"], ...] = ()
     params: "tuple[Type, ...] | None" = None
 
-    def holds(self, value: Value) -> bool:  # noqa: PLR0911 - one for each kind of type
-        """Whether the value is of this type; null is of the type null alone."""
+    def is_instance(self, value: Value) -> bool:  # noqa: PLR0911 - one for each kind of type
+        """Return whether the value has this type.
+
+        Null has the type null only.
+        """
         name = _ALIASES.get(self.name, self.name)
         if name == "Any":
             return value is not None
         if isinstance(value, Function) and name == "function":
-            return self._covers(value)
+            return self._accepts_function(value)
         if type_name(value) != name:
             return False
         if isinstance(value, list) and self.element is not None:
-            return all(item is None or self.element.holds(item) for item in value)
+            return all(item is None or self.element.is_instance(item) for item in value)
         if isinstance(value, dict) and self.entries:
-            return all(key in value and (value[key] is None or kind.holds(value[key])) for key, kind in self.entries)
+            return all(
+                key in value and (value[key] is None or kind.is_instance(value[key])) for key, kind in self.entries
+            )
         if isinstance(value, Range) and self.element is not None:
-            return self.element.holds(value.end if value.start is None else value.start)
+            return self.element.is_instance(value.end if value.start is None else value.start)
         return True
 
     def conforms_to(self, other: "Type") -> bool:
-        """Whether each value of this type is one of the other's, too (DMN 1.3, 10.3.2.9.2)."""
+        """Return whether this type conforms to another (DMN 1.3, 10.3.2.9.2)."""
         if other.name == "Any":
             return True
         if _ALIASES.get(self.name, self.name) != _ALIASES.get(other.name, other.name):
@@ -61,16 +65,16 @@ class Type:
             return all(key in own and own[key].conforms_to(kind) for key, kind in other.entries)
         return other.element is None or (self.element is not None and self.element.conforms_to(other.element))
 
-    def _covers(self, function: Function) -> bool:
-        """A function fits that takes at least what this type's parameters allow, and gives no more than its result."""
+    def _accepts_function(self, function: Function) -> bool:
+        """Return whether a function's parameters and result conform to this type."""
         if self.params is None:
             return True
         if len(self.params) != len(function.params):
             return False
-        taken = function.types or (ANY,) * len(self.params)
-        given = function.result
-        return all(asked.conforms_to(kind) for asked, kind in zip(self.params, taken, strict=True)) and (
-            self.element is None or given is None or given.conforms_to(self.element)
+        param_types = function.types or (ANY,) * len(self.params)
+        result = function.result
+        return all(expected.conforms_to(kind) for expected, kind in zip(self.params, param_types, strict=True)) and (
+            self.element is None or result is None or result.conforms_to(self.element)
         )
 
 

@@ -1,4 +1,4 @@
-"""The tight part of the grammar: literals, names, calls, paths, filters, brackets and what they hold."""
+"""Parse values: literals, names, calls, paths, filters and brackets."""
 
 import unicodedata
 from abc import abstractmethod
@@ -33,18 +33,18 @@ _CONSTANTS: dict[str, Value] = {"null": None, "true": True, "false": False}
 
 
 class ValueParser(Cursor):
-    """Parses values; what stands inside their brackets is the other half's business."""
+    """Parses values; the subclass parses the expressions inside them."""
 
     @abstractmethod
     def expression(self) -> Node:
-        """A whole expression."""
+        """Parse an expression."""
 
     @abstractmethod
     def additive(self) -> Node:
-        """An expression without comparisons, as the ends of a range are."""
+        """Parse an expression without comparisons, such as a range's end."""
 
     def value(self) -> Node:
-        """A value with the paths, filters and calls behind it."""
+        """Parse a value with its paths, filters and calls."""
         return self._postfix(self._primary())
 
     def _postfix(self, node: Node) -> Node:
@@ -76,7 +76,7 @@ class ValueParser(Cursor):
         return Path(source, self.name(any_word=True))
 
     def _filter(self, source: Node) -> Node | None:
-        """None where the bracket closes a range: `[1..5[`."""
+        """Parse a filter; None if the bracket closes a range: `[1..5[`."""
         start, depth, operands = self.position, self.bracket_depth, self.range_operands
         try:
             self.open_bracket()
@@ -211,5 +211,5 @@ class ValueParser(Cursor):
 
 
 def _is_qualified_name(node: Node) -> bool:
-    """A name, or a path of names, which is all that Camunda calls a function of."""
+    """Return whether a node is a name or a path of names."""
     return isinstance(node, Name) or (isinstance(node, Path) and _is_qualified_name(node.source))

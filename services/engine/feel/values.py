@@ -1,7 +1,7 @@
-"""FEEL's values and how they are told apart, held equal and ordered.
+"""FEEL's values, their types, equality and order.
 
 null is None, booleans are bool, numbers are Decimal (34 digits), strings str, lists list, contexts dict; calendar
-values come from `temporal`. Ranges and functions are the classes below. Values are never changed once made.
+values come from `temporal`. Ranges and functions are the classes below. Values are immutable.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 Value = object
 
-# IEEE 754-2008 decimal128, as DMN 1.3 (10.3.2.3.1) and Camunda have it
+# IEEE 754-2008 decimal128, as in DMN 1.3 (10.3.2.3.1) and Camunda
 DECIMAL = Context(
     prec=34, rounding=ROUND_HALF_EVEN, Emin=-6143, Emax=6144, traps=[DivisionByZero, InvalidOperation, Overflow]
 )
@@ -24,7 +24,10 @@ DECIMAL = Context(
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """An interval. `start` or `end` is None where it has no such end, as in the range `(> 5)`."""
+    """A range.
+
+    `start` or `end` is None for an open side, such as `(> 5)`.
+    """
 
     start: Value
     end: Value
@@ -34,9 +37,9 @@ class Range:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Function:
-    """A function a model defines, or a built-in taken as a value. `call` gets one value for each parameter.
+    """A function value; `call` gets one value for each parameter.
 
-    `types` are those of the parameters, empty where none is declared; `result` is None where the type is not known.
+    `types` are the declared ones of the parameters, `result` is that of the result, None if unknown.
     """
 
     params: tuple[str, ...]
@@ -46,7 +49,7 @@ class Function:
 
 
 def type_name(value: Value) -> str:
-    """The name that `instance of` knows the value's type by."""
+    """Return the name of the value's type, as in `instance of`."""
     for kind, name in _TYPE_NAMES:
         if isinstance(value, kind):
             return name
@@ -70,7 +73,7 @@ _TYPE_NAMES: tuple[tuple[type, str], ...] = (
 
 
 def equal(left: Value, right: Value) -> bool | None:  # noqa: PLR0911 - one for each type
-    """Equality as `=` has it: null equals null alone; None where the two can't be compared."""
+    """Compare with `=`: null equals null only; None if not comparable."""
     if left is None or right is None:
         return left is right
     if type(left) is not type(right):
@@ -91,12 +94,15 @@ def equal(left: Value, right: Value) -> bool | None:  # noqa: PLR0911 - one for 
 
 
 def same(left: Value, right: Value) -> bool:
-    """Whether two values are equal, what can't be compared being different (list functions)."""
+    """Return whether values are equal; incomparable ones differ (list functions)."""
     return equal(left, right) is True
 
 
 def compare(left: Value, right: Value) -> int | None:
-    """-1, 0 or 1, or None where the values have no order between them (other types, null, only one with a zone)."""
+    """Return -1, 0 or 1; None for values without an order.
+
+    These are different types, nulls, and a value with a zone beside one without.
+    """
     if type(left) is not type(right):
         return None
     keys: tuple[Value, Value] | None
@@ -117,19 +123,19 @@ def compare(left: Value, right: Value) -> int | None:
 
 
 def includes(interval: Range, value: Value) -> bool | None:
-    """Whether a value lies in a range; None where it can't be compared with the range's ends."""
-    inside: bool | None = True
+    """Return whether a range includes a value; None if not comparable."""
+    included: bool | None = True
     if interval.start is not None:
         order = compare(value, interval.start)
         if order is None:
             return None
-        inside = order > 0 or (order == 0 and interval.start_included)
+        included = order > 0 or (order == 0 and interval.start_included)
     if interval.end is not None:
         order = compare(value, interval.end)
         if order is None:
             return None
-        inside = inside and (order < 0 or (order == 0 and interval.end_included))
-    return inside if (interval.start, interval.end) != (None, None) else None
+        included = included and (order < 0 or (order == 0 and interval.end_included))
+    return included if (interval.start, interval.end) != (None, None) else None
 
 
 def _zoned_keys(left: Value, right: Value) -> tuple[int, int] | None:

@@ -1,1 +1,1 @@
-"""BPMN and DMN, parsed into small immutable objects; what is not supported is refused here."""
+"""Parse and check BPMN and DMN files."""

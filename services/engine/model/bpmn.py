@@ -1,4 +1,4 @@
-"""A process as the engine runs it: small immutable objects that refer to each other by element id."""
+"""Executable processes: immutable objects that refer to each other by element id."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -7,8 +7,8 @@ from typing import TypeVar
 from services.engine.model.expression import Expression
 
 
-class Kind(StrEnum):
-    """Element types; the values are Zeebe's names in records."""
+class ElementKind(StrEnum):
+    """Element types under Zeebe's names in records."""
 
     PROCESS = "PROCESS"
     SUB_PROCESS = "SUB_PROCESS"
@@ -36,7 +36,7 @@ class Kind(StrEnum):
 
 Part = TypeVar("Part")
 
-SCOPES = frozenset({Kind.PROCESS, Kind.SUB_PROCESS, Kind.EVENT_SUB_PROCESS})
+SCOPES = frozenset({ElementKind.PROCESS, ElementKind.SUB_PROCESS, ElementKind.EVENT_SUB_PROCESS})
 
 
 class EventKind(StrEnum):
@@ -58,7 +58,7 @@ class TimerKind(StrEnum):
 
 
 class Binding(StrEnum):
-    """Which version of a called process or decision is meant."""
+    """Which version of a process or decision is called."""
 
     LATEST = "latest"
     DEPLOYMENT = "deployment"
@@ -75,11 +75,11 @@ class Flow:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What an event waits for or throws.
+    """An event definition.
 
     ``name`` is a message's, signal's or link's; ``key`` a message's correlation key; ``code`` an error's or
     escalation's (None catches every code); ``timer`` and ``timer_kind`` a timer's definition; ``activity`` what a
-    compensation undoes (None = all that it reaches).
+    compensation throw event names (None = all in its scope).
     """
 
     kind: EventKind
@@ -99,7 +99,7 @@ class JobDefinition:
 
 
 @dataclass(frozen=True, slots=True)
-class Loop:
+class LoopCharacteristics:
     sequential: bool
     collection: Expression
     item: str | None
@@ -110,8 +110,8 @@ class Loop:
 
 
 @dataclass(frozen=True, slots=True)
-class Called:
-    """A called process (``id`` may be an expression) or decision."""
+class CallTarget:
+    """A called process or decision; ``id`` may be an expression."""
 
     id: Expression
     binding: Binding = Binding.LATEST
@@ -129,14 +129,14 @@ class Script:
 
 @dataclass(frozen=True, slots=True)
 class Element:
-    """One element of a diagram with everything its processor needs.
+    """An element with the data for its processor.
 
-    As in Zeebe, what goes out of it and what is attached to it stands in the reverse order of the file.
-    ``inputs`` and ``outputs`` give the variables of its mappings as one context.
+    As in Zeebe, outgoing flows and boundary events are in the reverse order of the file. ``inputs`` and ``outputs``
+    evaluate to one context with the variables of all mappings.
     """
 
     id: str
-    kind: Kind
+    kind: ElementKind
     scope: str
     name: str = ""
     incoming: tuple[Flow, ...] = ()
@@ -149,26 +149,26 @@ class Element:
     attached_to: str | None = None
     boundaries: tuple[str, ...] = ()
     job: JobDefinition | None = None
-    loop: Loop | None = None
-    called: Called | None = None
+    loop: LoopCharacteristics | None = None
+    called: CallTarget | None = None
     script: Script | None = None
     none_start: str | None = None
     event_starts: tuple[str, ...] = ()
     event_subprocesses: tuple[str, ...] = ()
     for_compensation: bool = False
-    handler: str | None = None  # of a compensation boundary event: what undoes the activity
+    handler: str | None = None  # of a compensation boundary event: its compensation handler
 
     @property
     def catches(self) -> bool:
-        """Whether the element itself waits for an event."""
-        return self.kind in (Kind.INTERMEDIATE_CATCH_EVENT, Kind.RECEIVE_TASK)
+        """Return whether the element itself catches an event."""
+        return self.kind in (ElementKind.INTERMEDIATE_CATCH_EVENT, ElementKind.RECEIVE_TASK)
 
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """An executable process; its own element has the process id and is the scope of the outermost elements.
+    """An executable process; its root element has the process id.
 
-    ``links`` leads from each link throw event to its catch event; ``inclusive_joins`` are the inclusive gateways
+    ``links`` maps from each link throw event to its catch event; ``inclusive_joins`` are the inclusive gateways
     with several incoming flows.
     """
 
@@ -183,13 +183,13 @@ class Process:
     def root(self) -> Element:
         return self.elements[self.id]
 
-    def message_starts(self) -> list[Element]:
+    def message_start_events(self) -> list[Element]:
         return self._starts(EventKind.MESSAGE)
 
-    def signal_starts(self) -> list[Element]:
+    def signal_start_events(self) -> list[Element]:
         return self._starts(EventKind.SIGNAL)
 
-    def timer_starts(self) -> list[Element]:
+    def timer_start_events(self) -> list[Element]:
         return self._starts(EventKind.TIMER)
 
     def _starts(self, kind: EventKind) -> list[Element]:
@@ -197,8 +197,8 @@ class Process:
         return [s for s in starts if s.event is not None and s.event.kind == kind]
 
 
-def given(part: Part | None) -> Part:
-    """A part that the checks at deployment saw to; raises LookupError where it is missing all the same."""
+def required(part: Part | None) -> Part:
+    """Return a part that deployment checks guarantee; raises LookupError without it."""
     if part is None:
         raise LookupError("a part that every deployed diagram has is missing")
     return part

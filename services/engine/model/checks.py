@@ -1,26 +1,26 @@
-"""What a diagram must satisfy before it is deployed; every problem is a sentence that names the element."""
+"""Check a diagram before deployment; every problem text names its element."""
 
 from collections import Counter
 from collections.abc import Iterator
 
-from services.engine.model.bpmn import SCOPES, Element, EventKind, Kind, Process, TimerKind, given
+from services.engine.model.bpmn import SCOPES, Element, ElementKind, EventKind, Process, TimerKind, required
 
 _ACTIVITIES = {
-    Kind.SUB_PROCESS,
-    Kind.CALL_ACTIVITY,
-    Kind.SERVICE_TASK,
-    Kind.SEND_TASK,
-    Kind.RECEIVE_TASK,
-    Kind.SCRIPT_TASK,
-    Kind.BUSINESS_RULE_TASK,
-    Kind.USER_TASK,
-    Kind.MANUAL_TASK,
-    Kind.TASK,
+    ElementKind.SUB_PROCESS,
+    ElementKind.CALL_ACTIVITY,
+    ElementKind.SERVICE_TASK,
+    ElementKind.SEND_TASK,
+    ElementKind.RECEIVE_TASK,
+    ElementKind.SCRIPT_TASK,
+    ElementKind.BUSINESS_RULE_TASK,
+    ElementKind.USER_TASK,
+    ElementKind.MANUAL_TASK,
+    ElementKind.TASK,
 }
 _START_KINDS = {EventKind.NONE, EventKind.MESSAGE, EventKind.TIMER, EventKind.SIGNAL}
-_ALLOWED = {
-    Kind.INTERMEDIATE_CATCH_EVENT: {EventKind.MESSAGE, EventKind.TIMER, EventKind.SIGNAL, EventKind.LINK},
-    Kind.INTERMEDIATE_THROW_EVENT: {
+_ALLOWED_EVENTS = {
+    ElementKind.INTERMEDIATE_CATCH_EVENT: {EventKind.MESSAGE, EventKind.TIMER, EventKind.SIGNAL, EventKind.LINK},
+    ElementKind.INTERMEDIATE_THROW_EVENT: {
         EventKind.NONE,
         EventKind.MESSAGE,
         EventKind.SIGNAL,
@@ -28,7 +28,7 @@ _ALLOWED = {
         EventKind.ESCALATION,
         EventKind.COMPENSATION,
     },
-    Kind.BOUNDARY_EVENT: {
+    ElementKind.BOUNDARY_EVENT: {
         EventKind.MESSAGE,
         EventKind.TIMER,
         EventKind.SIGNAL,
@@ -36,7 +36,7 @@ _ALLOWED = {
         EventKind.ESCALATION,
         EventKind.COMPENSATION,
     },
-    Kind.END_EVENT: {
+    ElementKind.END_EVENT: {
         EventKind.NONE,
         EventKind.MESSAGE,
         EventKind.SIGNAL,
@@ -47,22 +47,45 @@ _ALLOWED = {
     },
 }
 
+_CALLABLE_SCOPES = frozenset({ElementKind.SUB_PROCESS, ElementKind.CALL_ACTIVITY})
+_HANDLERS = _CALLABLE_SCOPES | {
+    ElementKind.SERVICE_TASK,
+    ElementKind.USER_TASK,
+    ElementKind.SEND_TASK,
+    ElementKind.SCRIPT_TASK,
+    ElementKind.MANUAL_TASK,
+    ElementKind.TASK,
+}
+_REFUSED_IN_LOOP = frozenset(
+    {ElementKind.MANUAL_TASK, ElementKind.TASK, ElementKind.CALL_ACTIVITY, ElementKind.INTERMEDIATE_THROW_EVENT}
+)
+_PASSED_IN_LOOP = _REFUSED_IN_LOOP | {
+    ElementKind.EXCLUSIVE_GATEWAY,
+    ElementKind.INCLUSIVE_GATEWAY,
+    ElementKind.PARALLEL_GATEWAY,
+    ElementKind.START_EVENT,
+    ElementKind.END_EVENT,
+    ElementKind.SUB_PROCESS,
+}
+
+_ElementRef = tuple[str, str]  # process id, element id
+
 
 def check_flows(process: Process) -> list[str]:
-    """Flows and boundary events that no token can follow; nothing else is looked at before they are right."""
+    """Check flows and boundary events, on which all other checks depend."""
     problems: list[str] = []
     for element in process.elements.values():
         for flow in element.outgoing:
-            if element.kind == Kind.PROCESS or process.elements[flow.target].scope != element.scope:
+            if element.kind == ElementKind.PROCESS or process.elements[flow.target].scope != element.scope:
                 problems.append(
                     f"Element '{flow.id}': a flow stays in its process or subprocess; use events to leave it."
                 )
         host = process.elements.get(element.attached_to or "")
         if host is not None and host.scope != element.scope:
             problems.append(f"Element '{element.id}': a boundary event stands beside the activity it is attached to.")
-        if element.kind == Kind.BOUNDARY_EVENT and element.incoming:
+        if element.kind == ElementKind.BOUNDARY_EVENT and element.incoming:
             problems.append(f"Element '{element.id}': a boundary event has no incoming flow.")
-        if element.kind == Kind.END_EVENT and element.outgoing:
+        if element.kind == ElementKind.END_EVENT and element.outgoing:
             problems.append(f"Element '{element.id}': an end event has no outgoing flow.")
     return problems
 
@@ -75,52 +98,56 @@ def check_process(process: Process) -> Iterator[str]:
 def _check(process: Process, element: Element) -> Iterator[str]:
     if element.kind in SCOPES:
         yield from _scope(process, element)
-    if element.kind in _ACTIVITIES or element.kind == Kind.EVENT_SUB_PROCESS:
+    if element.kind in _ACTIVITIES or element.kind == ElementKind.EVENT_SUB_PROCESS:
         yield from _activity(process, element)
     if element.event is not None:
         yield from _event(process, element)
     if element.kind.name.endswith("GATEWAY"):
         yield from _gateway(process, element)
-    if element.kind not in (Kind.EXCLUSIVE_GATEWAY, Kind.INCLUSIVE_GATEWAY) and any(
+    if element.kind not in (ElementKind.EXCLUSIVE_GATEWAY, ElementKind.INCLUSIVE_GATEWAY) and any(
         f.condition for f in element.outgoing
     ):
         yield "conditions belong on the flows out of an exclusive or inclusive gateway"
 
 
 def _scope(process: Process, element: Element) -> Iterator[str]:
-    inside = [e for e in process.elements.values() if e.scope == element.id and e.kind == Kind.START_EVENT]
-    none = [e for e in inside if e.event and e.event.kind == EventKind.NONE]
-    if not inside:
+    start_events = [e for e in process.elements.values() if e.scope == element.id and e.kind == ElementKind.START_EVENT]
+    none_starts = [e for e in start_events if e.event and e.event.kind == EventKind.NONE]
+    if not start_events:
         yield "it needs a start event"
-    elif element.kind == Kind.EVENT_SUB_PROCESS:
-        if len(inside) > 1 or none or any(e.event and e.event.kind == EventKind.COMPENSATION for e in inside):
+    elif element.kind == ElementKind.EVENT_SUB_PROCESS:
+        if (
+            len(start_events) > 1
+            or none_starts
+            or any(e.event and e.event.kind == EventKind.COMPENSATION for e in start_events)
+        ):
             yield "an event subprocess needs one start event with a message, timer, signal, error or escalation"
         return
-    if len(none) > 1:
+    if len(none_starts) > 1:
         yield "it has more than one start event without a trigger"
-    if element.kind == Kind.SUB_PROCESS and (len(inside) > 1 or not none):
+    if element.kind == ElementKind.SUB_PROCESS and (len(start_events) > 1 or not none_starts):
         yield "an embedded subprocess needs one start event without a trigger"
     yield from _duplicates(process, [s for e in element.event_subprocesses for s in process.elements[e].event_starts])
-    if element.kind == Kind.PROCESS:
+    if element.kind == ElementKind.PROCESS:
         yield from _duplicates(process, list(element.event_starts))
 
 
 def _activity(process: Process, element: Element) -> Iterator[str]:
-    if element.kind in (Kind.SERVICE_TASK, Kind.SEND_TASK) and element.job is None:
+    if element.kind in (ElementKind.SERVICE_TASK, ElementKind.SEND_TASK) and element.job is None:
         yield "it needs a task definition with a job type"
-    if element.kind == Kind.SCRIPT_TASK and (element.job is None) == (element.script is None):
+    if element.kind == ElementKind.SCRIPT_TASK and (element.job is None) == (element.script is None):
         yield "it needs either a script or a task definition"
-    if element.kind == Kind.BUSINESS_RULE_TASK and (element.job is None) == (element.called is None):
+    if element.kind == ElementKind.BUSINESS_RULE_TASK and (element.job is None) == (element.called is None):
         yield "it needs either a called decision or a task definition"
-    if element.kind == Kind.CALL_ACTIVITY and element.called is None:
+    if element.kind == ElementKind.CALL_ACTIVITY and element.called is None:
         yield "it needs a called element"
-    if element.kind == Kind.EVENT_SUB_PROCESS and (element.incoming or element.outgoing):
+    if element.kind == ElementKind.EVENT_SUB_PROCESS and (element.incoming or element.outgoing):
         yield "an event subprocess has no flows"
     yield from _duplicates(process, list(element.boundaries))
 
 
 def _duplicates(process: Process, catching: list[str]) -> Iterator[str]:
-    """Two events of one host must not react to the same message, signal, error or escalation."""
+    """Report two events of one host with the same name or code."""
     events = [e for i in catching if (e := process.elements[i].event) is not None]
     seen: Counter[tuple[str, str]] = Counter()
     for event in events:
@@ -132,28 +159,31 @@ def _duplicates(process: Process, catching: list[str]) -> Iterator[str]:
 
 
 def _event(process: Process, element: Element) -> Iterator[str]:
-    event = given(element.event)
+    event = required(element.event)
     kind = event.kind
-    allowed = _ALLOWED.get(element.kind)
-    in_process = process.elements[element.scope].kind == Kind.PROCESS
-    if element.kind == Kind.START_EVENT and process.elements[element.scope].kind != Kind.EVENT_SUB_PROCESS:
+    allowed = _ALLOWED_EVENTS.get(element.kind)
+    in_process = process.elements[element.scope].kind == ElementKind.PROCESS
+    if (
+        element.kind == ElementKind.START_EVENT
+        and process.elements[element.scope].kind != ElementKind.EVENT_SUB_PROCESS
+    ):
         allowed = _START_KINDS
     if allowed is not None and kind not in allowed:
         yield f"a {element.kind.lower().replace('_', ' ')} cannot have the type '{kind.lower()}'"
-    if element.kind == Kind.BOUNDARY_EVENT:
+    if element.kind == ElementKind.BOUNDARY_EVENT:
         yield from _boundary(process, element, kind)
     if kind == EventKind.ERROR and not element.interrupting:
         yield "an event that catches an error always interrupts"
     if kind == EventKind.MESSAGE:
-        yield from _message(element, starts_process=element.kind == Kind.START_EVENT and in_process)
+        yield from _message(element, starts_process=element.kind == ElementKind.START_EVENT and in_process)
     if kind == EventKind.TIMER and event.timer_kind == TimerKind.CYCLE:
-        repeating = element.kind == Kind.START_EVENT and in_process
-        catching = element.kind == Kind.INTERMEDIATE_CATCH_EVENT
+        repeating = element.kind == ElementKind.START_EVENT and in_process
+        catching = element.kind == ElementKind.INTERMEDIATE_CATCH_EVENT
         if catching or (element.interrupting and not repeating):
             yield "a cycle belongs on a start event of the process or on an event that does not interrupt"
     if kind == EventKind.LINK:
         yield from _link(process, element)
-    thrown = element.kind in (Kind.END_EVENT, Kind.INTERMEDIATE_THROW_EVENT)
+    thrown = element.kind in (ElementKind.END_EVENT, ElementKind.INTERMEDIATE_THROW_EVENT)
     if kind in (EventKind.ERROR, EventKind.ESCALATION) and thrown and event.code is None:
         yield f"it throws an {kind.lower()}, so it needs one with a code"
     if event.code is not None and event.code.compiled is not None and not thrown:
@@ -164,15 +194,15 @@ def _boundary(process: Process, element: Element, kind: EventKind) -> Iterator[s
     host = process.elements.get(element.attached_to or "")
     if host is None or host.kind not in _ACTIVITIES:
         yield "a boundary event must be attached to a task, subprocess or call activity"
-    elif kind == EventKind.ESCALATION and host.kind not in (Kind.SUB_PROCESS, Kind.CALL_ACTIVITY):
+    elif kind == EventKind.ESCALATION and host.kind not in (ElementKind.SUB_PROCESS, ElementKind.CALL_ACTIVITY):
         yield "only a subprocess or call activity catches an escalation at its boundary"
     if not element.outgoing and kind != EventKind.COMPENSATION:
         yield "a boundary event needs an outgoing flow"
 
 
 def _message(element: Element, *, starts_process: bool) -> Iterator[str]:
-    event = given(element.event)
-    if element.kind in (Kind.INTERMEDIATE_THROW_EVENT, Kind.END_EVENT):
+    event = required(element.event)
+    if element.kind in (ElementKind.INTERMEDIATE_THROW_EVENT, ElementKind.END_EVENT):
         if element.job is None:
             yield "a message that is sent needs a task definition with a job type"
         return
@@ -183,12 +213,12 @@ def _message(element: Element, *, starts_process: bool) -> Iterator[str]:
 
 
 def _link(process: Process, element: Element) -> Iterator[str]:
-    event = given(element.event)
+    event = required(element.event)
     name = event.name.text if event.name else ""
     others = [
         e
         for e in process.elements.values()
-        if e.kind == Kind.INTERMEDIATE_CATCH_EVENT
+        if e.kind == ElementKind.INTERMEDIATE_CATCH_EVENT
         and e.scope == element.scope
         and e.event
         and e.event.kind == EventKind.LINK
@@ -204,22 +234,125 @@ def _link(process: Process, element: Element) -> Iterator[str]:
 
 def _gateway(process: Process, element: Element) -> Iterator[str]:
     flows = {f.id: f for f in element.outgoing}
-    if element.kind == Kind.EVENT_BASED_GATEWAY:
+    if element.kind == ElementKind.EVENT_BASED_GATEWAY:
         targets = [process.elements[f.target] for f in element.outgoing]
         waits = {EventKind.MESSAGE, EventKind.TIMER, EventKind.SIGNAL}
         if len(targets) < 2:
             yield "an event-based gateway needs two outgoing flows"
         if any(
-            t.kind != Kind.INTERMEDIATE_CATCH_EVENT or t.event is None or t.event.kind not in waits for t in targets
+            t.kind != ElementKind.INTERMEDIATE_CATCH_EVENT or t.event is None or t.event.kind not in waits
+            for t in targets
         ):
             yield "an event-based gateway leads to message, timer and signal catch events only"
         if any(f.source != element.id for t in targets for f in t.incoming):
             yield "the events after an event-based gateway have no other incoming flow"
         yield from _duplicates(process, [t.id for t in targets])
         return
-    if element.kind not in (Kind.EXCLUSIVE_GATEWAY, Kind.INCLUSIVE_GATEWAY):
+    if element.kind not in (ElementKind.EXCLUSIVE_GATEWAY, ElementKind.INCLUSIVE_GATEWAY):
         return
     if element.default_flow is not None and element.default_flow not in flows:
         yield f"its default flow '{element.default_flow}' does not leave it"
     if len(flows) > 1 and any(f.condition is None and f.id != element.default_flow for f in flows.values()):
         yield "each of its flows needs a condition, or must be the default"
+
+
+def check_compensation(process: Process) -> Iterator[str]:
+    """Check Zeebe's rules for compensation."""
+    for element in process.elements.values():
+        problems: Iterator[str] = iter(())
+        if element.for_compensation:
+            problems = _compensation_handler(element)
+        elif element.event is not None and element.event.kind == EventKind.COMPENSATION:
+            problems = (
+                _compensation_boundary(process, element)
+                if element.kind == ElementKind.BOUNDARY_EVENT
+                else _compensation_throw(process, element)
+            )
+        yield from (f"Element '{element.id}': {problem}." for problem in problems)
+
+
+def _compensation_handler(element: Element) -> Iterator[str]:
+    if element.kind not in _HANDLERS:
+        yield "what undoes an activity is a service, user, send, script, manual or plain task, a subprocess or a call"
+    if element.kind not in _CALLABLE_SCOPES and (element.incoming or element.outgoing or element.boundaries):
+        yield "a task that undoes an activity has no flows and no boundary events"
+
+
+def _compensation_boundary(process: Process, element: Element) -> Iterator[str]:
+    if element.handler is None or element.outgoing:
+        yield "a compensation boundary event has an association to what undoes the activity, and no outgoing flow"
+    elif element.handler not in process.elements or process.elements[element.handler].kind not in _HANDLERS:
+        yield f"its association leads to '{element.handler}', which is no activity that can undo another"
+
+
+def _compensation_throw(process: Process, element: Element) -> Iterator[str]:
+    activity_id = element.event.activity if element.event is not None else None
+    if activity_id is None:
+        return
+    activity = process.elements.get(activity_id)
+    if activity is None:
+        yield f"the activity '{activity_id}' that it undoes does not exist"
+        return
+    events = [process.elements[b].event for b in activity.boundaries]
+    if activity.kind != ElementKind.SUB_PROCESS and not any(e and e.kind == EventKind.COMPENSATION for e in events):
+        yield f"the activity '{activity_id}' that it undoes needs a compensation boundary event, or is a subprocess"
+    if activity.scope != element.scope:
+        yield f"the activity '{activity_id}' that it undoes stands in another scope"
+
+
+def check_loops(processes: list[Process]) -> Iterator[str]:
+    """Report one endless loop without a wait state for each process.
+
+    As in Zeebe, a loop of gateways alone is accepted, calls are followed within one file, and links not at all.
+    """
+    by_id = {process.id: process for process in processes}
+    for process in processes:
+        starts = sorted(e.id for e in process.elements.values() if e.kind in _REFUSED_IN_LOOP)
+        loop = next((path for e in starts if (path := _loop_from(by_id, (process.id, e)))), None)
+        if loop is not None:
+            names = " > ".join(element for _, element in loop)
+            yield f"Element '{loop[0][1]}': nothing waits in the loop {names}; put an event or a job into it."
+
+
+def _loop_from(processes: dict[str, Process], start: _ElementRef) -> list[_ElementRef] | None:
+    """Return a path from ``start`` back to it without a wait state."""
+    predecessors: dict[_ElementRef, _ElementRef | None] = {start: None}
+    queue = [start]
+    while queue:
+        place = queue.pop()
+        for successor in _next(processes, place):
+            if successor == start:
+                return [*_path_to(predecessors, place), start]
+            if successor not in predecessors:
+                predecessors[successor] = place
+                queue.append(successor)
+    return None
+
+
+def _path_to(predecessors: dict[_ElementRef, _ElementRef | None], place: _ElementRef | None) -> list[_ElementRef]:
+    path: list[_ElementRef] = []
+    while place is not None:
+        path.append(place)
+        place = predecessors[place]
+    return path[::-1]
+
+
+def _next(processes: dict[str, Process], place: _ElementRef) -> list[_ElementRef]:
+    process = processes[place[0]]
+    element = process.elements[place[1]]
+    if not _passes_without_waiting(element):
+        return []
+    if element.kind == ElementKind.SUB_PROCESS:
+        return [(process.id, element.none_start)] if element.none_start is not None else []
+    if element.kind == ElementKind.CALL_ACTIVITY:
+        called = processes.get(element.called.id.text) if element.called is not None else None
+        start = called.root.none_start if called is not None else None
+        return [(called.id, start)] if called is not None and start is not None else []
+    flows = element.outgoing or process.elements[element.scope].outgoing
+    return [(process.id, flow.target) for flow in flows]
+
+
+def _passes_without_waiting(element: Element) -> bool:
+    if element.event is not None and element.event.kind == EventKind.MESSAGE:
+        return False  # a job sends the message
+    return element.kind in _PASSED_IN_LOOP

@@ -1,4 +1,4 @@
-"""Cron expressions with seconds, as Zeebe's cycle timers take them: ``0 0 9-17 * * MON-FRI`` (UTC)."""
+"""Parse Zeebe's cron expressions: ``0 0 9-17 * * MON-FRI`` (UTC)."""
 
 import calendar
 import re
@@ -20,15 +20,15 @@ _MACROS = {
 }
 _HORIZON_DAYS = 366 * 9  # a 29 February can be eight years away
 _FROM_END = re.compile(r"L(?:-(?P<back>\d{1,2}))?")
-_WORKING_DAY = re.compile(r"(?P<near>L|\d{1,2})W")
+_WORKING_DAY = re.compile(r"(?P<nearest>L|\d{1,2})W")
 _NTH_WEEKDAY = re.compile(r"(?P<weekday>[0-7]|[A-Z]{3})(?:L|#(?P<nth>[1-5]))")
 
-_DayOfMonth = Callable[[int, int], int]  # from year and month: the day that is meant, beyond the month if there is none
+_DayOfMonth = Callable[[int, int], int]  # (year, month) -> day, beyond the month's end if there is none
 
 
 @dataclass(frozen=True, slots=True)
 class Cron:
-    """``special_days`` and ``special_weekdays`` are days that each month has once, such as its last."""
+    """``special_days`` and ``special_weekdays`` depend on the month, such as its last day."""
 
     seconds: frozenset[int]
     minutes: frozenset[int]
@@ -40,12 +40,15 @@ class Cron:
     special_weekdays: tuple[_DayOfMonth, ...] = ()
 
     def next_after(self, moment: datetime) -> datetime | None:
-        """The first matching moment later than ``moment``; None where there is none (30 February)."""
+        """Return the first match after ``moment``.
+
+        None for 30 February and the like.
+        """
         start = (moment.astimezone(UTC) + timedelta(seconds=1)).replace(microsecond=0)
         times = [(h, m, s) for h in sorted(self.hours) for m in sorted(self.minutes) for s in sorted(self.seconds)]
         for offset in range(_HORIZON_DAYS):
             day = start + timedelta(days=offset)
-            if not self._falls_on(day):
+            if not self._matches_day(day):
                 continue
             earliest = (start.hour, start.minute, start.second) if offset == 0 else (0, 0, 0)
             match = next((t for t in times if t >= earliest), None)
@@ -53,24 +56,24 @@ class Cron:
                 return day.replace(hour=match[0], minute=match[1], second=match[2])
         return None
 
-    def _falls_on(self, day: date) -> bool:
-        def meant(special: tuple[_DayOfMonth, ...]) -> bool:
+    def _matches_day(self, day: date) -> bool:
+        def includes(special: tuple[_DayOfMonth, ...]) -> bool:
             return any(find(day.year, day.month) == day.day for find in special)
 
         return (
             day.month in self.months
-            and (day.day in self.days or meant(self.special_days))
-            and (day.isoweekday() % 7 in self.weekdays or meant(self.special_weekdays))
+            and (day.day in self.days or includes(self.special_days))
+            and (day.isoweekday() % 7 in self.weekdays or includes(self.special_weekdays))
         )
 
 
 def parse_cron(text: str) -> Cron:
-    """Raises ValueError."""
+    """Parse six fields or a macro such as ``@daily``; raises ValueError."""
     fields = _MACROS.get(text.strip().lower(), text).upper().split()
     if len(fields) != 6:
         raise ValueError(f"a cron expression has six fields, '{text}' has {len(fields)}")
-    special_days, days = _apart(fields[3], _special_day)
-    special_weekdays, weekdays = _apart(fields[5], _special_weekday)
+    special_days, days = _split_special(fields[3], _special_day)
+    special_weekdays, weekdays = _split_special(fields[5], _special_weekday)
     return Cron(
         _field(fields[0], 0, 59, {}),
         _field(fields[1], 0, 59, {}),
@@ -83,28 +86,28 @@ def parse_cron(text: str) -> Cron:
     )
 
 
-def _apart(text: str, read: Callable[[str], _DayOfMonth | None]) -> tuple[tuple[_DayOfMonth, ...], str]:
-    """The special days of a field, and what remains of it."""
-    parts = {part: read(part) for part in text.split(",")}
+def _split_special(text: str, parse: Callable[[str], _DayOfMonth | None]) -> tuple[tuple[_DayOfMonth, ...], str]:
+    """Split a field into its special days and the rest."""
+    parts = {part: parse(part) for part in text.split(",")}
     special = tuple(find for find in parts.values() if find is not None)
     return special, ",".join(part for part, find in parts.items() if find is None)
 
 
 def _special_day(text: str) -> _DayOfMonth | None:
-    """``L`` (the last day), ``L-3`` (three before it), ``15W`` (the working day nearest to it), ``LW``."""
+    """Parse ``L`` (last day), ``L-3`` (three before), ``15W`` (nearest working day), ``LW``."""
     if match := _FROM_END.fullmatch(text):
         back = int(match["back"] or 0)
         return lambda year, month: _last_day(year, month) - back
     if match := _WORKING_DAY.fullmatch(text):
-        near = None if match["near"] == "L" else int(match["near"])
-        if near is not None and not 1 <= near <= 31:
+        nearest = None if match["nearest"] == "L" else int(match["nearest"])
+        if nearest is not None and not 1 <= nearest <= 31:
             raise ValueError(f"'{text}' is no day of a month")
-        return lambda year, month: _working_day(year, month, near or _last_day(year, month))
+        return lambda year, month: _working_day(year, month, nearest or _last_day(year, month))
     return None
 
 
 def _special_weekday(text: str) -> _DayOfMonth | None:
-    """``FRIL`` (the last Friday of the month), ``FRI#2`` (its second)."""
+    """Parse ``FRIL`` (last Friday of the month) and ``FRI#2`` (second)."""
     match = _NTH_WEEKDAY.fullmatch(text)
     if match is None:
         return None
@@ -122,15 +125,15 @@ def _last_day(year: int, month: int) -> int:
     return calendar.monthrange(year, month)[1]
 
 
-def _working_day(year: int, month: int, near: int) -> int:
-    """The day from Monday to Friday, in the same month, that is nearest."""
+def _working_day(year: int, month: int, nearest: int) -> int:
+    """Return the nearest day from Monday to Friday in the same month."""
     last = _last_day(year, month)
-    weekday = date(year, month, near).isoweekday() if near <= last else 0
+    weekday = date(year, month, nearest).isoweekday() if nearest <= last else 0
     if weekday == 6:
-        return near - 1 if near > 1 else near + 2
+        return nearest - 1 if nearest > 1 else nearest + 2
     if weekday == 7:
-        return near + 1 if near < last else near - 2
-    return near
+        return nearest + 1 if nearest < last else nearest - 2
+    return nearest
 
 
 def _field(text: str, low: int, high: int, names: dict[str, int]) -> frozenset[int]:

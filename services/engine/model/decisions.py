@@ -1,4 +1,4 @@
-"""Decision models as the engine evaluates them: small immutable objects that refer to each other by id."""
+"""Decision models: immutable objects that refer to each other by id."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ class Input:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """`values` are the texts of its possible values in the order of their priority."""
+    """`values` are the texts of the allowed values in order of priority."""
 
     id: str
     name: str
@@ -60,7 +60,7 @@ class DecisionTable:
 
 @dataclass(frozen=True, slots=True)
 class BoxedContext:
-    """Entries by name, each of which sees those before it; with `result` its value alone is given."""
+    """Named entries, each seeing those before it; `result` replaces the context."""
 
     entries: tuple[tuple[str, "Logic"], ...]
     result: "Logic | None" = None
@@ -73,14 +73,17 @@ class BoxedList:
 
 @dataclass(frozen=True, slots=True)
 class BoxedRelation:
-    """A list of contexts that have the same names."""
+    """A list of contexts with the same keys."""
 
     rows: tuple[tuple[tuple[str, "Logic"], ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class BoxedFunction:
-    """`params` are names with their types, empty where none is declared; without a body it gives null."""
+    """`params` are names and declared types ("" = none).
+
+    Without body it returns null.
+    """
 
     params: tuple[tuple[str, str], ...]
     body: "Logic | None"
@@ -88,7 +91,7 @@ class BoxedFunction:
 
 @dataclass(frozen=True, slots=True)
 class BoxedInvocation:
-    """A call of the business knowledge model `knowledge`, by its name."""
+    """A call of the business knowledge model named `knowledge`."""
 
     knowledge: str
     bindings: tuple[tuple[str, "Logic"], ...]
@@ -99,7 +102,7 @@ Logic = DecisionTable | Expression | BoxedContext | BoxedList | BoxedRelation | 
 
 @dataclass(frozen=True, slots=True)
 class Knowledge:
-    """A business knowledge model: a function that decisions call by its name, with the models it calls itself."""
+    """A business knowledge model: a function that decisions call by name."""
 
     id: str
     name: str
@@ -109,7 +112,7 @@ class Knowledge:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """`result_name` is the name under which decisions that require this one see its result."""
+    """`result_name` is the variable of its result in decisions that require it."""
 
     id: str
     name: str
@@ -123,7 +126,7 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class DecisionRequirements:
-    """A DMN file: its decisions and business knowledge models by id, in the file's order."""
+    """A DMN file: decisions and business knowledge models by id."""
 
     id: str
     name: str

@@ -1,7 +1,7 @@
-"""DMN files as Camunda Modeler and other tools save them, parsed into the objects of `decisions`.
+"""Parse DMN files of Camunda Modeler and of other tools.
 
-What the engine does not evaluate is refused with a sentence that names the id, and so is what a DMN schema forbids:
-ids that are no XML names or used twice, references to nothing, requirements that go round in circles.
+Unsupported elements are rejected with a text that names the id, and so is what a DMN schema forbids: ids that are no
+XML names or not unique, dangling references, cyclic requirements.
 """
 
 from collections.abc import Iterator, Mapping
@@ -25,9 +25,9 @@ _ZEEBE = "{http://camunda.org/schema/zeebe/1.0}"
 
 
 def parse_dmn(content: bytes, *, deployed: bool = False) -> DecisionRequirements:
-    """Raises InvalidModel with a sentence for each thing that is wrong or not supported.
+    """Parse a DMN file; raises InvalidModel with every problem.
 
-    With `deployed` the file was taken before: it is read as it is, because rules that came later do not undo that.
+    A file that is `deployed` is parsed without checks, because later rules do not invalidate it.
     """
     parser = etree.XMLParser(resolve_entities=False, no_network=True, remove_comments=True, remove_pis=True)
     try:
@@ -41,7 +41,7 @@ def parse_dmn(content: bytes, *, deployed: bool = False) -> DecisionRequirements
 
 
 class _Reader:
-    """Reads one file and collects its problems."""
+    """Parses one file and collects its problems."""
 
     def __init__(self, root: etree._Element, namespace: str) -> None:
         self._root = root
@@ -64,32 +64,32 @@ class _Reader:
         decisions = [self._decision(element) for element in self._children("decision")]
         if not decisions and not self._problems:
             self._problems.append("The file has no decision.")
-        found = {decision.id: decision for decision in decisions if decision is not None}
-        models = {one.id: one for one in knowledge}
+        decisions_by_id = {decision.id: decision for decision in decisions if decision is not None}
+        models = {model.id: model for model in knowledge}
         if not self._problems:
-            self._problems.extend(_graph_problems(found, models))
+            self._problems.extend(_graph_problems(decisions_by_id, models))
         if self._problems and not deployed:
             raise InvalidModel(self._problems)
-        return DecisionRequirements(identity, name, self._root.get("namespace", ""), found, models)
+        return DecisionRequirements(identity, name, self._root.get("namespace", ""), decisions_by_id, models)
 
     def _decision(self, element: etree._Element) -> Decision | None:
         identity = element.get("id", "")
-        where = f"Decision '{identity}'"
+        location = f"Decision '{identity}'"
         if not identity:
             self._problems.append(f"The decision '{element.get('name', '')}' needs an id.")
             return None
         if not element.get("name"):
-            self._problems.append(f"{where} needs a name.")
+            self._problems.append(f"{location} needs a name.")
         variable = element.find(self._prefix + "variable")
         before = len(self._problems)
-        logic = self._logic.logic(element, where)
+        logic = self._logic.logic(element, location)
         if logic is None:
             if len(self._problems) == before:
-                self._problems.append(f"{where} has no logic: give it a decision table or a literal expression.")
+                self._problems.append(f"{location} has no logic: give it a decision table or a literal expression.")
             return None
         if isinstance(logic, BoxedFunction) and self._text.for_camunda:
             self._problems.append(
-                f"{where}: Zeebe evaluates no decision that is a function; use a business knowledge model."
+                f"{location}: Zeebe evaluates no decision that is a function; use a business knowledge model."
             )
         tag = element.find(f"{self._prefix}extensionElements/{_ZEEBE}versionTag")
         return Decision(
@@ -98,37 +98,37 @@ class _Reader:
             result_name=(variable.get("name") if variable is not None else None) or identity,
             result_type=(variable.get("typeRef") if variable is not None else None) or "",
             version_tag=tag.get("value", "") if tag is not None else "",
-            required=tuple(self._required(element, where, "informationRequirement", "requiredDecision")),
-            knowledge=tuple(self._required(element, where, "knowledgeRequirement", "requiredKnowledge")),
+            required=tuple(self._required(element, location, "informationRequirement", "requiredDecision")),
+            knowledge=tuple(self._required(element, location, "knowledgeRequirement", "requiredKnowledge")),
             logic=logic,
         )
 
     def _knowledge(self, element: etree._Element) -> Knowledge:
         identity, name = element.get("id", ""), element.get("name", "")
-        where = f"Business knowledge model '{identity or name}'"
+        location = f"Business knowledge model '{identity or name}'"
         if not identity or not name:
-            self._problems.append(f"{where} needs an id and a name.")
-        inside = element.find(self._prefix + "encapsulatedLogic")
-        function = BoxedFunction((), None) if inside is None else self._logic.function(inside, where)
+            self._problems.append(f"{location} needs an id and a name.")
+        encapsulated = element.find(self._prefix + "encapsulatedLogic")
+        function = BoxedFunction((), None) if encapsulated is None else self._logic.function(encapsulated, location)
         if self._text.for_camunda and isinstance(function.body, BoxedFunction | BoxedInvocation):
-            self._problems.append(f"{where}: Zeebe takes neither a function nor an invocation as its logic.")
-        required = tuple(self._required(element, where, "knowledgeRequirement", "requiredKnowledge"))
+            self._problems.append(f"{location}: Zeebe takes neither a function nor an invocation as its logic.")
+        required = tuple(self._required(element, location, "knowledgeRequirement", "requiredKnowledge"))
         return Knowledge(identity, name, function, required)
 
-    def _required(self, element: etree._Element, where: str, kind: str, reference: str) -> Iterator[str]:
+    def _required(self, element: etree._Element, location: str, kind: str, reference: str) -> Iterator[str]:
         for required in element.iterfind(f"{self._prefix}{kind}/{self._prefix}{reference}"):
             target, hash_sign, identity = required.get("href", "").partition("#")
             if not hash_sign:
                 target, identity = "", target
             if target and target != self._root.get("namespace"):
-                self._problems.append(f"{where} requires '{target}' of another file; use one file.")
-            found = self._kinds.get(identity)
-            if kind == "knowledgeRequirement" and found != "businessKnowledgeModel":
-                if found != "decisionService" or self._text.for_camunda:
+                self._problems.append(f"{location} requires '{target}' of another file; use one file.")
+            tag = self._kinds.get(identity)
+            if kind == "knowledgeRequirement" and tag != "businessKnowledgeModel":
+                if tag != "decisionService" or self._text.for_camunda:
                     self._problems.append(
-                        f"{where} requires the business knowledge model '{identity}', which the file does not have."
+                        f"{location} requires the business knowledge model '{identity}', which the file does not have."
                     )
-                continue  # what calls a decision service gets null
+                continue  # a call of a decision service returns null
             yield identity
 
     def _children(self, name: str) -> Iterator[etree._Element]:
@@ -141,28 +141,28 @@ def _graph_problems(decisions: Mapping[str, Decision], models: Mapping[str, Know
             if required not in decisions:
                 yield f"Decision '{decision.id}' requires the decision '{required}', which the file does not have."
         called = decision.logic.knowledge if isinstance(decision.logic, BoxedInvocation) else ""
-        if called and called not in {models[one].name for one in decision.knowledge if one in models}:
+        if called and called not in {models[key].name for key in decision.knowledge if key in models}:
             yield (
                 f"Decision '{decision.id}' calls '{called}': require the business knowledge model of that name with a"
                 " knowledge requirement."
             )
-    yield from _circles("Decision", {one.id: one.required for one in decisions.values()})
-    yield from _circles("Business knowledge model", {one.id: one.required for one in models.values()})
+    yield from _cycles("Decision", {decision.id: decision.required for decision in decisions.values()})
+    yield from _cycles("Business knowledge model", {model.id: model.required for model in models.values()})
 
 
-def _circles(what: str, graph: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
-    done: set[str] = set()
+def _cycles(element_type: str, graph: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
+    acyclic: set[str] = set()
     for identity in graph:
-        if _has_cycle(identity, graph, (), done):
-            yield f"{what} '{identity}' requires itself by way of others."
+        if _has_cycle(identity, graph, (), acyclic):
+            yield f"{element_type} '{identity}' requires itself by way of others."
 
 
-def _has_cycle(identity: str, graph: Mapping[str, tuple[str, ...]], path: tuple[str, ...], done: set[str]) -> bool:
+def _has_cycle(identity: str, graph: Mapping[str, tuple[str, ...]], path: tuple[str, ...], acyclic: set[str]) -> bool:
     if identity in path:
         return True
-    if identity in done or identity not in graph:
+    if identity in acyclic or identity not in graph:
         return False
-    cyclic = any(_has_cycle(required, graph, (*path, identity), done) for required in graph[identity])
+    cyclic = any(_has_cycle(required, graph, (*path, identity), acyclic) for required in graph[identity])
     if not cyclic:
-        done.add(identity)
+        acyclic.add(identity)
     return cyclic

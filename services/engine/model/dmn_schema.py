@@ -1,7 +1,7 @@
-"""What DMN's schema asks of a file: the attributes and children of an element, their order and number.
+"""Check the attributes and children that DMN's XML schema allows.
 
-A broker checks each file against the XML schema of its DMN version and refuses it as a whole. What is outside DMN's
-namespace is free as attribute, and as element inside ``extensionElements``.
+A broker validates each file against the XML schema of its DMN version and rejects it as a whole. Other namespaces are
+allowed for attributes, and for elements inside ``extensionElements``.
 """
 
 import re
@@ -17,7 +17,7 @@ _EXPRESSION = (
 )
 _EXPRESSIONS = frozenset(_EXPRESSION.split("|"))
 _REQUIREMENTS = "informationRequirement knowledgeRequirement authorityRequirement"
-# the children of an element in their order; those joined by `|` share a place, `+` marks those that must be there
+# the children of an element in their order; `|` joins alternatives, `+` marks required ones
 _CHILDREN = {
     "definitions": "import itemDefinition"
     " decision|businessKnowledgeModel|inputData|knowledgeSource|decisionService|drgElement|invocable"
@@ -46,8 +46,8 @@ _CHILDREN = {
     "functionDefinition": f"formalParameter {_EXPRESSION}",
     "encapsulatedLogic": f"formalParameter {_EXPRESSION}",
 }
-# the children that can stand in an element more than once
-_MANY = frozenset([
+# the children that an element may have more than once
+_REPEATABLE = frozenset([
     "import", "itemDefinition", "decision", "businessKnowledgeModel", "inputData", "knowledgeSource",
     "decisionService", "textAnnotation", "association", "group", "elementCollection", "performanceIndicator",
     "organizationUnit", "organisationalUnit", "informationRequirement", "knowledgeRequirement",
@@ -72,7 +72,7 @@ _ORIENTATIONS = ("Rule-as-Row", "Rule-as-Column", "CrossTable")
 
 
 def schema_problems(root: etree._Element, prefix: str) -> Iterator[str]:
-    """A sentence for each thing that a broker's reading of the XML would refuse."""
+    """Report what a broker's schema validation would reject."""
     if not root.get("namespace"):
         yield "The definitions need a namespace."
     seen: set[str] = set()
@@ -92,7 +92,7 @@ def schema_problems(root: etree._Element, prefix: str) -> Iterator[str]:
 
 
 def _elements(element: etree._Element, prefix: str) -> Iterator[etree._Element]:
-    """The elements of DMN, without what extensions hold."""
+    """List the DMN elements outside extensions."""
     if isinstance(element.tag, str) and element.tag.startswith(prefix):
         yield element
         if element.tag != prefix + "extensionElements":
@@ -104,7 +104,7 @@ def _tag(element: etree._Element) -> str:
     return str(etree.QName(element).localname)
 
 
-def _named(element: etree._Element) -> str:
+def _describe(element: etree._Element) -> str:
     owner: etree._Element | None = element
     while owner is not None and not owner.get("id"):
         owner = owner.getparent()
@@ -117,56 +117,56 @@ def _named(element: etree._Element) -> str:
 def _attribute_problems(element: etree._Element) -> Iterator[str]:
     tag = _tag(element)
     if tag == "inputData" and not element.get("name"):
-        yield f"{_named(element)}: an 'inputData' needs a name."
+        yield f"{_describe(element)}: an 'inputData' needs a name."
     orientation = element.get("preferredOrientation")
     if orientation is not None and orientation not in _ORIENTATIONS:
-        yield f"{_named(element)}: 'preferredOrientation' is one of {', '.join(_ORIENTATIONS)}."
+        yield f"{_describe(element)}: 'preferredOrientation' is one of {', '.join(_ORIENTATIONS)}."
     if tag not in _ATTRIBUTES:
         return
     allowed = {"id", "label", *_ATTRIBUTES[tag].split()}
     for name in (str(name) for name in element.attrib):
         if not name.startswith("{") and name not in allowed:
-            yield f"{_named(element)}: a '{tag}' has no attribute '{name}'; take it out."
+            yield f"{_describe(element)}: a '{tag}' has no attribute '{name}'; take it out."
 
 
 def _child_problems(element: etree._Element, prefix: str) -> Iterator[str]:
     tag = _tag(element)
     if tag not in _CHILDREN:
         return
-    places = {"description": -2, "extensionElements": -1}
-    for place, choices in enumerate(_CHILDREN[tag].split()):
-        places.update(dict.fromkeys(choices.rstrip("+").split("|"), place))
+    positions = {"description": -2, "extensionElements": -1}
+    for position, choices in enumerate(_CHILDREN[tag].split()):
+        positions.update(dict.fromkeys(choices.rstrip("+").split("|"), position))
     children = [child for child in element if isinstance(child.tag, str)]
     names = [_tag(child) for child in children if child.tag.startswith(prefix)]
     last = -2
     for name in names:
-        if name not in places:
-            yield f"{_named(element)}: a '{tag}' cannot hold '{name}'; take it out."
-        elif places[name] < last:
-            yield f"{_named(element)}: '{name}' stands too late; the DMN schema wants it earlier."
+        if name not in positions:
+            yield f"{_describe(element)}: a '{tag}' cannot hold '{name}'; take it out."
+        elif positions[name] < last:
+            yield f"{_describe(element)}: '{name}' stands too late; the DMN schema wants it earlier."
             break
         else:
-            last = places[name]
-    yield from _number_problems(element, tag, [name for name in names if name in places], places)
+            last = positions[name]
+    yield from _number_problems(element, tag, [name for name in names if name in positions], positions)
     if tag != "definitions" and len(names) < len(children):
         foreign = next(child for child in children if not child.tag.startswith(prefix))
-        yield f"{_named(element)}: '{_tag(foreign)}' belongs inside 'extensionElements'."
+        yield f"{_describe(element)}: '{_tag(foreign)}' belongs inside 'extensionElements'."
     text = next((t.strip() for t in [element.text, *(child.tail for child in element)] if t and t.strip()), "")
     if text:
-        yield f"{_named(element)}: the text '{text[:40]}' stands between its elements; take it out."
+        yield f"{_describe(element)}: the text '{text[:40]}' stands between its elements; take it out."
 
 
-def _number_problems(element: etree._Element, tag: str, names: list[str], places: dict[str, int]) -> Iterator[str]:
-    many = _EXPRESSIONS if tag in ("list", "row") else _MANY
+def _number_problems(element: etree._Element, tag: str, names: list[str], positions: dict[str, int]) -> Iterator[str]:
+    repeatable = _EXPRESSIONS if tag in ("list", "row") else _REPEATABLE
     groups: Counter[int] = Counter()
     for name in names:
-        if name not in many:
-            groups[places[name] if tag != "businessKnowledgeModel" else len(groups)] += 1
-    for place, count in groups.items():
+        if name not in repeatable:
+            groups[positions[name] if tag != "businessKnowledgeModel" else len(groups)] += 1
+    for position, count in groups.items():
         if count > 1:
-            found = next(name for name in names if places[name] == place)
-            yield f"{_named(element)}: only one '{found}' can stand in it, or another in its place; keep one."
+            repeated = next(name for name in names if positions[name] == position)
+            yield f"{_describe(element)}: only one '{repeated}' can stand in it, or another in its place; keep one."
     needed = [part.rstrip("+").split("|") for part in _CHILDREN[tag].split() if part.endswith("+")]
     for choices in needed:
         if not any(name in choices for name in names):
-            yield f"{_named(element)}: a '{tag}' needs '{choices[0]}'."
+            yield f"{_describe(element)}: a '{tag}' needs '{choices[0]}'."

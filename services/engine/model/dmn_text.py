@@ -1,4 +1,4 @@
-"""The FEEL in a DMN file: names with blanks, types of its own, and what goes beyond Camunda's grammar."""
+"""Compile FEEL of DMN files, with spaced names and item definitions."""
 
 import re
 from collections.abc import Iterator
@@ -17,76 +17,78 @@ _FEEL_LANGUAGES = (
     "https://www.omg.org/spec/dmn/20230324/feel/",
 )
 _PLATFORM = "{http://camunda.org/schema/modeler/1.0}executionPlatform"
-NOTHING = compile_expression("null")
+NULL_EXPRESSION = compile_expression("null")
 _Compiled = TypeVar("_Compiled", Expression, UnaryTests)
 
 
 class DmnText:
-    """Compiles the expressions of one file; what is wrong becomes a sentence in `problems`.
+    """Compiles the expressions of one file; errors become texts in `problems`.
 
-    A file that says it is made for Camunda 8 is held to Camunda's FEEL, since it is to deploy there, too. Files of
-    other tools may use what DMN has beyond it.
+    A file made for Camunda 8 may only use Camunda's FEEL, because it must deploy there as well. Files of other tools
+    may use all of DMN's.
     """
 
     def __init__(self, root: etree._Element, prefix: str, problems: list[str]) -> None:
         self._prefix = prefix
         self._problems = problems
         self.for_camunda = root.get(_PLATFORM, "").startswith("Camunda Cloud")
-        self._spaced_names = _names_to_quote(root, prefix)
+        self._spaced_names = _names_with_blanks(root, prefix)
         self._types = dict(_item_types(root, prefix))
 
-    def expression(self, element: etree._Element, where: str) -> Expression:
-        """What a literal expression says; an empty one is a problem."""
-        self._check_language(element, where)
+    def expression(self, element: etree._Element, location: str) -> Expression:
+        """Compile a literal expression; an empty one is a problem."""
+        self._check_language(element, location)
         text = self._text(element)
         if not text:
-            self._problems.append(f"{where}: the expression must not be empty; write null for no value.")
-            return NOTHING
+            self._problems.append(f"{location}: the expression must not be empty; write null for no value.")
+            return NULL_EXPRESSION
         try:
-            return self._checked(compile_expression(text), where)
+            return self._check_extensions(compile_expression(text), location)
         except FeelSyntaxError as error:
-            self._problems.append(f"{where}: {error}")
-            return NOTHING
+            self._problems.append(f"{location}: {error}")
+            return NULL_EXPRESSION
 
-    def tests(self, element: etree._Element, where: str) -> UnaryTests:
-        self._check_language(element, where)
+    def tests(self, element: etree._Element, location: str) -> UnaryTests:
+        self._check_language(element, location)
         try:
-            return self._checked(compile_unary_tests(self._text(element)), where)
+            return self._check_extensions(compile_unary_tests(self._text(element)), location)
         except FeelSyntaxError as error:
-            self._problems.append(f"{where}, entry '{element.get('id', '')}': {error}")
+            self._problems.append(f"{location}, entry '{element.get('id', '')}': {error}")
             return compile_unary_tests("-")
 
-    def _checked(self, compiled: _Compiled, where: str) -> _Compiled:
+    def _check_extensions(self, compiled: _Compiled, location: str) -> _Compiled:
         for extension in compiled.extensions if self.for_camunda else ():
-            self._problems.append(f"{where}: '{compiled.text}' uses {extension}, which Camunda's FEEL does not have.")
+            self._problems.append(
+                f"{location}: '{compiled.text}' uses {extension}, which Camunda's FEEL does not have."
+            )
         return compiled
 
-    def _check_language(self, element: etree._Element, where: str) -> None:
+    def _check_language(self, element: etree._Element, location: str) -> None:
         language = element.get("expressionLanguage", "feel")
         if language.lower() not in _FEEL_LANGUAGES:
-            self._problems.append(f"{where}: the expression language '{language}' is not supported; use FEEL.")
+            self._problems.append(f"{location}: the expression language '{language}' is not supported; use FEEL.")
 
     def _text(self, element: etree._Element) -> str:
         text = (element.findtext(self._prefix + "text") or "").strip()
         for name in self._spaced_names:
-            text = re.sub(rf"(?<![^(,.\s]){re.escape(name)}(?![^(),.\s])", lambda found: f"`{found[0]}`", text)
+            text = re.sub(rf"(?<![^(,.\s]){re.escape(name)}(?![^(),.\s])", lambda match: f"`{match[0]}`", text)
         for name, kind in self._types.items():
             text = re.sub(rf"\binstance\s+of\s+`?{re.escape(name)}`?(?![\w.])", f"instance of {kind}", text)
         return text
 
 
-def _names_to_quote(root: etree._Element, prefix: str) -> list[str]:
-    """The names of variables that hold blanks or hyphens; expressions may write them without backticks."""
-    found = {
+def _names_with_blanks(root: etree._Element, prefix: str) -> list[str]:
+    """List names with blanks or hyphens, which need backticks, the longest first."""
+    names = {
         element.get("name", "")
         for kind in ("variable", "itemDefinition", "formalParameter")
         for element in root.iter(prefix + kind)
     }
-    return sorted((name for name in found if " " in name or "-" in name), key=len, reverse=True)
+    return sorted((name for name in names if " " in name or "-" in name), key=len, reverse=True)
 
 
 def _item_types(root: etree._Element, prefix: str) -> Iterator[tuple[str, str]]:
-    """The file's item definitions by name, written as FEEL writes such a type."""
+    """List the file's item definitions by name, as FEEL types."""
     for item in root.iterchildren(prefix + "itemDefinition"):
         kind = _item_type(item, prefix)
         if item.get("name") and kind:
@@ -94,7 +96,10 @@ def _item_types(root: etree._Element, prefix: str) -> Iterator[tuple[str, str]]:
 
 
 def _item_type(item: etree._Element, prefix: str) -> str:
-    """Empty for a type that another definition of the file gives, and for none."""
+    """Return the FEEL type of an item definition.
+
+    Empty if it has none.
+    """
     parts = [(part.get("name", ""), _item_type(part, prefix)) for part in item.iterchildren(prefix + "itemComponent")]
     kind = item.findtext(prefix + "typeRef", "").strip().removeprefix("feel:")
     if parts:

@@ -1,23 +1,23 @@
-"""Event definitions: what an event waits for or throws."""
+"""Parse event definitions."""
 
 from collections.abc import Callable
 
 from lxml import etree
 
-from services.engine.model.bpmn import Event, EventKind, Kind, TimerKind, given
+from services.engine.model.bpmn import ElementKind, Event, EventKind, TimerKind, required
 from services.engine.model.expression import Expression
 from services.engine.model.extensions import ExtensionReader
 from services.engine.model.timers import parse_cycle, parse_date, parse_duration
-from services.engine.model.xml import bpmn_children, extension, local
+from services.engine.model.xml import bpmn_children, extension, local_name
 
 _EVENTS = {
-    Kind.START_EVENT,
-    Kind.INTERMEDIATE_CATCH_EVENT,
-    Kind.INTERMEDIATE_THROW_EVENT,
-    Kind.BOUNDARY_EVENT,
-    Kind.END_EVENT,
+    ElementKind.START_EVENT,
+    ElementKind.INTERMEDIATE_CATCH_EVENT,
+    ElementKind.INTERMEDIATE_THROW_EVENT,
+    ElementKind.BOUNDARY_EVENT,
+    ElementKind.END_EVENT,
 }
-_INSTEAD = {
+_ALTERNATIVES = {
     "conditional": "use a message from whoever knows, or a timer with a gateway behind it",
     "cancel": "use an error end event, and an error boundary event on the subprocess",
 }
@@ -26,48 +26,51 @@ _PARSERS = {TimerKind.DATE: parse_date, TimerKind.DURATION: parse_duration, Time
 
 
 class EventReader:
-    """Reads event definitions with the messages, signals, errors and escalations of a file."""
+    """Parses event definitions with the file's messages, signals, errors and escalations."""
 
     def __init__(self, root: etree._Element, problems: list[str]) -> None:
         self._problems = problems
         self._extensions = ExtensionReader(problems)
         self._declared = {e.get("id"): e for e in bpmn_children(root)}
 
-    def of(self, identity: str, kind: Kind, xml: etree._Element) -> Event | None:
-        """The event of an element; None for elements that are none."""
-        if kind == Kind.RECEIVE_TASK:
-            return self._message(identity, xml)
+    def parse(self, element_id: str, kind: ElementKind, xml: etree._Element) -> Event | None:
+        """Parse the event definition of an element.
+
+        None if it is not an event.
+        """
+        if kind == ElementKind.RECEIVE_TASK:
+            return self._message(element_id, xml)
         if kind not in _EVENTS:
             return None
-        definitions = [d for d in bpmn_children(xml) if local(d).endswith("EventDefinition")]
+        definitions = [d for d in bpmn_children(xml) if local_name(d).endswith("EventDefinition")]
         if len(definitions) > 1:
             self._problems.append(
-                f"Element '{identity}': an event has one definition, this one has {len(definitions)}."
+                f"Element '{element_id}': an event has one definition, this one has {len(definitions)}."
             )
-        return self._read(identity, definitions[0]) if definitions else Event(EventKind.NONE)
+        return self._read(element_id, definitions[0]) if definitions else Event(EventKind.NONE)
 
-    def _read(self, identity: str, definition: etree._Element) -> Event:
+    def _read(self, element_id: str, definition: etree._Element) -> Event:
         readers: dict[str, Callable[[], Event]] = {
-            "messageEventDefinition": lambda: self._message(identity, definition),
-            "timerEventDefinition": lambda: self._timer(identity, definition),
-            "signalEventDefinition": lambda: Event(EventKind.SIGNAL, name=self._name(identity, definition, "signal")),
-            "errorEventDefinition": lambda: Event(EventKind.ERROR, code=self._code(identity, definition, "error")),
+            "messageEventDefinition": lambda: self._message(element_id, definition),
+            "timerEventDefinition": lambda: self._timer(element_id, definition),
+            "signalEventDefinition": lambda: Event(EventKind.SIGNAL, name=self._name(element_id, definition, "signal")),
+            "errorEventDefinition": lambda: Event(EventKind.ERROR, code=self._code(element_id, definition, "error")),
             "escalationEventDefinition": lambda: Event(
-                EventKind.ESCALATION, code=self._code(identity, definition, "escalation")
+                EventKind.ESCALATION, code=self._code(element_id, definition, "escalation")
             ),
             "linkEventDefinition": lambda: Event(EventKind.LINK, name=Expression(definition.get("name") or "")),
-            "compensateEventDefinition": lambda: self._compensation(identity, definition),
+            "compensateEventDefinition": lambda: self._compensation(element_id, definition),
             "terminateEventDefinition": lambda: Event(EventKind.TERMINATE),
         }
-        reader = readers.get(local(definition))
+        reader = readers.get(local_name(definition))
         if reader is not None:
             return reader()
-        what = local(definition).removesuffix("EventDefinition")
-        instead = _INSTEAD.get(what, "use a message, timer, signal, error or escalation")
-        self._problems.append(f"Element '{identity}': the event type '{what}' is not supported; {instead}.")
+        event_type = local_name(definition).removesuffix("EventDefinition")
+        alternative = _ALTERNATIVES.get(event_type, "use a message, timer, signal, error or escalation")
+        self._problems.append(f"Element '{element_id}': the event type '{event_type}' is not supported; {alternative}.")
         return Event(EventKind.NONE)
 
-    def _message(self, identity: str, xml: etree._Element) -> Event:
+    def _message(self, element_id: str, xml: etree._Element) -> Event:
         message = self._declared.get(xml.get("messageRef"))
         if message is None:
             return Event(EventKind.MESSAGE)
@@ -76,48 +79,48 @@ class EventReader:
         name = message.get("name") or ""
         return Event(
             EventKind.MESSAGE,
-            name=self._extensions.expression(identity, "message name", name) if name else None,
-            key=self._extensions.formula(identity, "correlation key", key) if key else None,
+            name=self._extensions.expression(element_id, "message name", name) if name else None,
+            key=self._extensions.feel_expression(element_id, "correlation key", key) if key else None,
         )
 
-    def _name(self, identity: str, definition: etree._Element, what: str) -> Expression | None:
-        declared = self._declared.get(definition.get(f"{what}Ref"))
+    def _name(self, element_id: str, definition: etree._Element, reference_type: str) -> Expression | None:
+        declared = self._declared.get(definition.get(f"{reference_type}Ref"))
         name = declared.get("name") if declared is not None else None
         if not name:
-            self._problems.append(f"Element '{identity}': the event needs a {what} with a name.")
+            self._problems.append(f"Element '{element_id}': the event needs a {reference_type} with a name.")
             return None
-        return self._extensions.expression(identity, f"{what} name", name)
+        return self._extensions.expression(element_id, f"{reference_type} name", name)
 
-    def _code(self, identity: str, definition: etree._Element, what: str) -> Expression | None:
-        reference = definition.get(f"{what}Ref")
+    def _code(self, element_id: str, definition: etree._Element, reference_type: str) -> Expression | None:
+        reference = definition.get(f"{reference_type}Ref")
         if not reference:
             return None
         declared = self._declared.get(reference)
         if declared is None:
-            self._problems.append(f"Element '{identity}': the {what} '{reference}' does not exist.")
+            self._problems.append(f"Element '{element_id}': the {reference_type} '{reference}' does not exist.")
             return None
-        code = declared.get(f"{what}Code")
-        return self._extensions.expression(identity, f"{what} code", code) if code else None
+        code = declared.get(f"{reference_type}Code")
+        return self._extensions.expression(element_id, f"{reference_type} code", code) if code else None
 
-    def _compensation(self, identity: str, definition: etree._Element) -> Event:
-        thrown = local(given(definition.getparent())) != "boundaryEvent"
+    def _compensation(self, element_id: str, definition: etree._Element) -> Event:
+        thrown = local_name(required(definition.getparent())) != "boundaryEvent"
         if thrown and definition.get("waitForCompletion", "true") != "true":
             self._problems.append(
-                f"Element '{identity}': a compensation that is thrown is waited for; take waitForCompletion out."
+                f"Element '{element_id}': a compensation that is thrown is waited for; take waitForCompletion out."
             )
         return Event(EventKind.COMPENSATION, activity=definition.get("activityRef") or None)
 
-    def _timer(self, identity: str, definition: etree._Element) -> Event:
-        children = [c for c in bpmn_children(definition) if local(c) in _TIMERS]
+    def _timer(self, element_id: str, definition: etree._Element) -> Event:
+        children = [c for c in bpmn_children(definition) if local_name(c) in _TIMERS]
         if len(children) != 1:
-            self._problems.append(f"Element '{identity}': a timer needs one of date, duration and cycle.")
+            self._problems.append(f"Element '{element_id}': a timer needs one of date, duration and cycle.")
             return Event(EventKind.TIMER)
-        kind = _TIMERS[local(children[0])]
+        kind = _TIMERS[local_name(children[0])]
         text = (children[0].text or "").strip()
-        expression = self._extensions.expression(identity, f"timer {kind}", text)
+        expression = self._extensions.expression(element_id, f"timer {kind}", text)
         if expression.compiled is None and not text.startswith("="):
             try:
                 _PARSERS[kind](text)
             except ValueError as error:
-                self._problems.append(f"Element '{identity}': {error}.")
+                self._problems.append(f"Element '{element_id}': {error}.")
         return Event(EventKind.TIMER, timer=expression, timer_kind=kind)

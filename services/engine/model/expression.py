@@ -1,18 +1,18 @@
-"""Values written in a diagram: FEEL after an equals sign, plain text otherwise."""
+"""Parse values: FEEL after an equals sign, else static text."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from services.engine.errors import ErrorType, Trouble
+from services.engine.errors import ErrorType, Failure
 from services.engine.feel import Expression as FeelExpression
 from services.engine.feel import FeelEvaluationError, FeelSyntaxError, compile_expression, to_json
 
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """``text`` as written in the file; ``compiled`` is None where it is plain text."""
+    """``text`` as in the file; ``compiled`` is None for static text."""
 
     text: str
     compiled: FeelExpression | None = None
@@ -23,19 +23,22 @@ class Expression:
         now: Callable[[], datetime],
         error_type: ErrorType = ErrorType.EXTRACT_VALUE,
     ) -> Any:
-        """The value as JSON (numbers, text, booleans, None, lists, dicts); raises Trouble where FEEL fails."""
+        """Evaluate to JSON values; raises Failure if FEEL fails."""
         if self.compiled is None:
             return self.text
         try:
             return to_json(self.compiled.evaluate(variables, now=now, strict=True))
         except FeelEvaluationError as error:
-            raise Trouble(
+            raise Failure(
                 error_type, f"Failed to evaluate expression '{self.text.removeprefix('=')}': {error}"
             ) from error
 
 
 def parse_expression(text: str) -> Expression:
-    """Raises FeelSyntaxError, also for what this FEEL reads and Zeebe does not: it would not deploy there."""
+    """Parse a value.
+
+    Raises FeelSyntaxError, also for FEEL that Zeebe does not accept.
+    """
     stripped = text.strip()
     if stripped.startswith("="):
         compiled = compile_expression(stripped[1:])
@@ -46,7 +49,7 @@ def parse_expression(text: str) -> Expression:
 
 
 def type_name(value: Any) -> str:
-    """How FEEL calls the type of a JSON value, for sentences."""
+    """Return Zeebe's name of a JSON value's type, for error texts."""
     names: list[tuple[type, str]] = [(bool, "BOOLEAN"), (str, "STRING"), (list, "ARRAY"), (dict, "OBJECT")]
     if value is None:
         return "NULL"

@@ -1,41 +1,39 @@
-"""From a BPMN file to processes. What the engine does not run is refused with a sentence that names the element."""
+"""Parse BPMN files; unsupported elements are rejected by their ids."""
 
 from dataclasses import replace
 
 from lxml import etree
 
 from services.engine.errors import InvalidModel
-from services.engine.model.bpmn import SCOPES, Element, EventKind, Flow, Kind, Process
-from services.engine.model.checks import check_flows, check_process
-from services.engine.model.compensation import check_compensation
+from services.engine.model.bpmn import SCOPES, Element, ElementKind, EventKind, Flow, Process
+from services.engine.model.checks import check_compensation, check_flows, check_loops, check_process
 from services.engine.model.events import EventReader
 from services.engine.model.extensions import ExtensionReader
-from services.engine.model.loops import check_loops
 from services.engine.model.schema import schema_problems
-from services.engine.model.xml import BPMN, ZEEBE, bpmn_children, local, parse_definitions
+from services.engine.model.xml import BPMN, ZEEBE, bpmn_children, local_name, parse_definitions
 
-_KINDS = {
-    "subProcess": Kind.SUB_PROCESS,
-    "callActivity": Kind.CALL_ACTIVITY,
-    "serviceTask": Kind.SERVICE_TASK,
-    "sendTask": Kind.SEND_TASK,
-    "receiveTask": Kind.RECEIVE_TASK,
-    "scriptTask": Kind.SCRIPT_TASK,
-    "businessRuleTask": Kind.BUSINESS_RULE_TASK,
-    "userTask": Kind.USER_TASK,
-    "manualTask": Kind.MANUAL_TASK,
-    "task": Kind.TASK,
-    "exclusiveGateway": Kind.EXCLUSIVE_GATEWAY,
-    "parallelGateway": Kind.PARALLEL_GATEWAY,
-    "inclusiveGateway": Kind.INCLUSIVE_GATEWAY,
-    "eventBasedGateway": Kind.EVENT_BASED_GATEWAY,
-    "startEvent": Kind.START_EVENT,
-    "intermediateCatchEvent": Kind.INTERMEDIATE_CATCH_EVENT,
-    "intermediateThrowEvent": Kind.INTERMEDIATE_THROW_EVENT,
-    "boundaryEvent": Kind.BOUNDARY_EVENT,
-    "endEvent": Kind.END_EVENT,
+_ELEMENT_KINDS = {
+    "subProcess": ElementKind.SUB_PROCESS,
+    "callActivity": ElementKind.CALL_ACTIVITY,
+    "serviceTask": ElementKind.SERVICE_TASK,
+    "sendTask": ElementKind.SEND_TASK,
+    "receiveTask": ElementKind.RECEIVE_TASK,
+    "scriptTask": ElementKind.SCRIPT_TASK,
+    "businessRuleTask": ElementKind.BUSINESS_RULE_TASK,
+    "userTask": ElementKind.USER_TASK,
+    "manualTask": ElementKind.MANUAL_TASK,
+    "task": ElementKind.TASK,
+    "exclusiveGateway": ElementKind.EXCLUSIVE_GATEWAY,
+    "parallelGateway": ElementKind.PARALLEL_GATEWAY,
+    "inclusiveGateway": ElementKind.INCLUSIVE_GATEWAY,
+    "eventBasedGateway": ElementKind.EVENT_BASED_GATEWAY,
+    "startEvent": ElementKind.START_EVENT,
+    "intermediateCatchEvent": ElementKind.INTERMEDIATE_CATCH_EVENT,
+    "intermediateThrowEvent": ElementKind.INTERMEDIATE_THROW_EVENT,
+    "boundaryEvent": ElementKind.BOUNDARY_EVENT,
+    "endEvent": ElementKind.END_EVENT,
 }
-_WITHOUT_MEANING = {
+_IGNORED_ELEMENTS = {
     "documentation",
     "extensionElements",
     "incoming",
@@ -52,7 +50,7 @@ _WITHOUT_MEANING = {
     "multiInstanceLoopCharacteristics",
     "standardLoopCharacteristics",
 }
-_INSTEAD = {
+_ALTERNATIVES = {
     "transaction": "draw an embedded subprocess",
     "adHocSubProcess": "draw its tasks in an embedded subprocess, with gateways that choose among them",
     "complexGateway": "draw exclusive, parallel or inclusive gateways",
@@ -68,9 +66,9 @@ _REFUSED_EXTENSIONS = {
 
 
 def parse_bpmn(content: bytes, *, deployed: bool = False) -> list[Process]:
-    """The executable processes of a file; raises InvalidModel with every problem found.
+    """Parse the executable processes of a file; raises InvalidModel with every problem.
 
-    With ``deployed`` the file was taken before: it is read as it is, because rules that came later do not undo that.
+    A file that is ``deployed`` is parsed without checks, because later rules do not invalidate it.
     """
     root = parse_definitions(content)
     problems = [] if deployed else list(schema_problems(root))
@@ -92,7 +90,7 @@ def parse_bpmn(content: bytes, *, deployed: bool = False) -> list[Process]:
 
 
 class _Reader:
-    """Walks one process; problems are collected so that a designer sees them all at once."""
+    """Parses one process and collects all its problems."""
 
     def __init__(self, root: etree._Element, process: etree._Element, problems: list[str]) -> None:
         self._process = process
@@ -101,25 +99,27 @@ class _Reader:
         self._events = EventReader(root, problems)
         self._elements: dict[str, Element] = {}
         self._flows: list[Flow] = []
-        associations = reversed(list(root.iter(BPMN + "association")))  # the first counts
+        associations = reversed(list(root.iter(BPMN + "association")))  # the first one of a source wins
         self._associated = {a.get("sourceRef"): a.get("targetRef") for a in associations}
         self._refused: set[str] = set()
 
     def process(self) -> Process:
-        identity = self._process.get("id") or ""
+        element_id = self._process.get("id") or ""
         name = self._process.get("name") or ""
         tag = self._process.find(f"{BPMN}extensionElements/{ZEEBE}versionTag")
-        self._elements[identity] = Element(identity, Kind.PROCESS, "", name)
+        self._elements[element_id] = Element(element_id, ElementKind.PROCESS, "", name)
         self._refuse_extensions(self._process)
-        self._walk(self._process, identity)
+        self._walk(self._process, element_id)
         self._connect()
-        joins = [e.id for e in self._elements.values() if e.kind == Kind.INCLUSIVE_GATEWAY and len(e.incoming) > 1]
+        joins = [
+            e.id for e in self._elements.values() if e.kind == ElementKind.INCLUSIVE_GATEWAY and len(e.incoming) > 1
+        ]
         version_tag = (tag.get("value") or "") if tag is not None else ""
-        return Process(identity, name, version_tag, self._elements, self._links(), tuple(joins))
+        return Process(element_id, name, version_tag, self._elements, self._links(), tuple(joins))
 
     def _links(self) -> dict[str, list[str]]:
         links = [e for e in self._elements.values() if e.event is not None and e.event.kind == EventKind.LINK]
-        catches = [e for e in links if e.kind == Kind.INTERMEDIATE_CATCH_EVENT]
+        catches = [e for e in links if e.kind == ElementKind.INTERMEDIATE_CATCH_EVENT]
         return {
             throw.id: [
                 c.id
@@ -127,64 +127,65 @@ class _Reader:
                 if c.scope == throw.scope and c.event and throw.event and c.event.name == throw.event.name
             ]
             for throw in links
-            if throw.kind == Kind.INTERMEDIATE_THROW_EVENT
+            if throw.kind == ElementKind.INTERMEDIATE_THROW_EVENT
         }
 
     def _walk(self, container: etree._Element, scope: str) -> None:
         for child in bpmn_children(container):
-            tag = local(child)
+            tag = local_name(child)
             if tag == "sequenceFlow":
                 self._flow(child)
-            elif tag in _KINDS:
-                self._element(child, _KINDS[tag], scope)
-            elif tag not in _WITHOUT_MEANING:
-                instead = _INSTEAD.get(tag, "use tasks, call activities, subprocesses, gateways and events")
-                self._problems.append(f"Element '{child.get('id')}': '{tag}' is not supported; {instead}.")
+            elif tag in _ELEMENT_KINDS:
+                self._element(child, _ELEMENT_KINDS[tag], scope)
+            elif tag not in _IGNORED_ELEMENTS:
+                alternative = _ALTERNATIVES.get(tag, "use tasks, call activities, subprocesses, gateways and events")
+                self._problems.append(f"Element '{child.get('id')}': '{tag}' is not supported; {alternative}.")
                 self._refused.add(child.get("id") or "")
 
     def _flow(self, xml: etree._Element) -> None:
         condition = xml.find(BPMN + "conditionExpression")
-        identity = xml.get("id") or ""
+        element_id = xml.get("id") or ""
         text = (condition.text or "") if condition is not None else None
         self._flows.append(
             Flow(
-                identity,
+                element_id,
                 xml.get("sourceRef") or "",
                 xml.get("targetRef") or "",
-                None if text is None else self._extensions.formula(identity, "condition", text),
+                None if text is None else self._extensions.feel_expression(element_id, "condition", text),
             )
         )
 
-    def _element(self, xml: etree._Element, kind: Kind, scope: str) -> None:
-        identity = xml.get("id") or ""
-        if kind == Kind.SUB_PROCESS and xml.get("triggeredByEvent") == "true":
-            kind = Kind.EVENT_SUB_PROCESS
+    def _element(self, xml: etree._Element, kind: ElementKind, scope: str) -> None:
+        element_id = xml.get("id") or ""
+        if kind == ElementKind.SUB_PROCESS and xml.get("triggeredByEvent") == "true":
+            kind = ElementKind.EVENT_SUB_PROCESS
         self._refuse_extensions(xml)
         if xml.find(BPMN + "standardLoopCharacteristics") is not None:
             self._problems.append(
-                f"Element '{identity}': a standard loop is not supported; draw the loop or use multi-instance."
+                f"Element '{element_id}': a standard loop is not supported; draw the loop or use multi-instance."
             )
-        inputs, outputs = self._extensions.mappings(identity, xml)
-        self._elements[identity] = Element(
-            identity,
+        inputs, outputs = self._extensions.mappings(element_id, xml)
+        self._elements[element_id] = Element(
+            element_id,
             kind,
             scope,
             xml.get("name") or "",
             default_flow=xml.get("default"),
             inputs=inputs,
             outputs=outputs,
-            event=self._events.of(identity, kind, xml),
-            interrupting=xml.get("cancelActivity" if kind == Kind.BOUNDARY_EVENT else "isInterrupting") != "false",
+            event=self._events.parse(element_id, kind, xml),
+            interrupting=xml.get("cancelActivity" if kind == ElementKind.BOUNDARY_EVENT else "isInterrupting")
+            != "false",
             attached_to=xml.get("attachedToRef"),
-            job=self._extensions.job(identity, kind, xml),
-            loop=self._extensions.loop(identity, xml),
-            called=self._extensions.called(identity, kind, xml),
-            script=self._extensions.script(identity, kind, xml),
+            job=self._extensions.job(element_id, kind, xml),
+            loop=self._extensions.loop(element_id, xml),
+            called=self._extensions.called(element_id, kind, xml),
+            script=self._extensions.script(element_id, kind, xml),
             for_compensation=xml.get("isForCompensation") in ("true", "1"),
-            handler=self._associated.get(identity),
+            handler=self._associated.get(element_id),
         )
         if kind in SCOPES:
-            self._walk(xml, identity)
+            self._walk(xml, element_id)
 
     def _refuse_extensions(self, xml: etree._Element) -> None:
         for name, reason in _REFUSED_EXTENSIONS.items():
@@ -192,20 +193,20 @@ class _Reader:
                 self._problems.append(f"Element '{xml.get('id')}': {reason}.")
 
     def _connect(self) -> None:
-        """Give every element its flows, its boundary events and, for scopes, its starts."""
+        """Add flows, boundary events and start events to the elements."""
         for flow in self._flows:
             for end in (flow.source, flow.target):
                 if end not in self._elements and end not in self._refused:
                     self._problems.append(f"Element '{flow.id}': the flow refers to '{end}', which does not exist.")
-        for identity, element in list(self._elements.items()):
-            inside = [e for e in self._elements.values() if e.scope == identity] if element.kind in SCOPES else []
-            starts = [e for e in inside if e.kind == Kind.START_EVENT and e.event is not None]
-            self._elements[identity] = replace(
+        for element_id, element in list(self._elements.items()):
+            children = [e for e in self._elements.values() if e.scope == element_id] if element.kind in SCOPES else []
+            starts = [e for e in children if e.kind == ElementKind.START_EVENT and e.event is not None]
+            self._elements[element_id] = replace(
                 element,
-                incoming=tuple(f for f in self._flows if f.target == identity),
-                outgoing=tuple(f for f in reversed(self._flows) if f.source == identity),
-                boundaries=tuple(e.id for e in reversed(self._elements.values()) if e.attached_to == identity),
+                incoming=tuple(f for f in self._flows if f.target == element_id),
+                outgoing=tuple(f for f in reversed(self._flows) if f.source == element_id),
+                boundaries=tuple(e.id for e in reversed(self._elements.values()) if e.attached_to == element_id),
                 none_start=next((e.id for e in starts if e.event and e.event.kind == EventKind.NONE), None),
                 event_starts=tuple(e.id for e in starts if e.event and e.event.kind != EventKind.NONE),
-                event_subprocesses=tuple(e.id for e in reversed(inside) if e.kind == Kind.EVENT_SUB_PROCESS),
+                event_subprocesses=tuple(e.id for e in reversed(children) if e.kind == ElementKind.EVENT_SUB_PROCESS),
             )

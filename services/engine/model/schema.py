@@ -1,8 +1,8 @@
-"""What BPMN's schema asks of a file, and what Zeebe asks beyond it before it looks at a process.
+"""Check BPMN's XML schema, and Zeebe's rules beyond it.
 
-A broker checks each file against the XML schema of BPMN 2.0 and refuses it as a whole; so the same is asked here: ids,
-references, the attributes and children that an element may have, their order and number. What is outside BPMN's
-namespace is free as attribute, and as element inside ``extensionElements``.
+A broker validates each file against the XML schema of BPMN 2.0 and rejects it as a whole. The same is checked here:
+ids, references, the attributes and children of elements, their order and number. Other namespaces are allowed for
+attributes, and for elements inside ``extensionElements``.
 """
 
 import re
@@ -11,12 +11,12 @@ from collections.abc import Iterator
 
 from lxml import etree
 
-from services.engine.model.xml import BPMN, ZEEBE, local
+from services.engine.model.xml import BPMN, ZEEBE, local_name
 
 _NCNAME = re.compile(r"[^\W\d][\w.\-]*")
 _BOOLEANS = {"true", "false", "1", "0"}
 
-# children that come first, in this order; what is not named here is a flow element, an artifact, or stands anywhere
+# children that come first, in this order; all others are flow elements, artifacts or unordered
 _ORDER = {
     name: rank
     for rank, names in enumerate(
@@ -33,14 +33,14 @@ _ORDER = {
 }
 _FLOW_ELEMENT, _ARTIFACT = 10, 11
 _ARTIFACTS = {"association", "group", "textAnnotation"}
-_ONCE = {
+_SINGLE = {
     "extensionElements", "auditing", "monitoring", "ioSpecification", "standardLoopCharacteristics",
     "multiInstanceLoopCharacteristics", "conditionExpression", "completionCondition", "timeDate", "timeDuration",
     "timeCycle", "script",
 }  # fmt: skip
 
 _ACTIVITY = "isForCompensation? startQuantity completionQuantity default"
-# the attributes of an element beside id and, for most, name; `?` marks those that are true or false
+# the attributes of an element besides id and, for most, name; `?` marks booleans
 _ATTRIBUTES = {
     "definitions": "name targetNamespace expressionLanguage typeLanguage exporter exporterVersion",
     "process": "name processType isClosed? isExecutable? definitionalCollaborationRef",
@@ -83,7 +83,7 @@ _WITHOUT_NAME = frozenset(
 ) | {"multiInstanceLoopCharacteristics"}
 _REQUIRED = {"sequenceFlow": ("sourceRef", "targetRef"), "boundaryEvent": ("attachedToRef",)}
 _REFERENCES = ("default", "dataObjectRef", "dataStoreRef")
-# what may stand in an element; a name that is in none of these is no element of BPMN that a process can hold
+# the children of an element; a name in none of these is not a BPMN element of a process
 _BASE = "documentation extensionElements"
 _NODE = f"{_BASE} auditing monitoring categoryValueRef incoming outgoing"
 _DEFINITIONS = (
@@ -111,10 +111,10 @@ _CHILDREN = {
     " choreography conversation globalConversation globalChoreographyTask globalTask globalUserTask globalScriptTask"
     f" globalManualTask globalBusinessRuleTask {_DEFINITIONS}",
 }
-_ALLOWED = {name: frozenset(children.split()) for names, children in _CHILDREN.items() for name in names.split()}
-_WITHOUT_TEXT = frozenset(_ALLOWED) | {"process", "subProcess", "extensionElements"}
-# what Zeebe takes once in the extension elements of one element
-_EXTENSIONS_ONCE = frozenset(
+_ALLOWED_EVENTS = {name: frozenset(children.split()) for names, children in _CHILDREN.items() for name in names.split()}
+_WITHOUT_TEXT = frozenset(_ALLOWED_EVENTS) | {"process", "subProcess", "extensionElements"}
+# the extension elements that Zeebe allows once in an element
+_SINGLE_EXTENSIONS = frozenset(
     f"{ZEEBE}{name}"
     for name in [
         "taskDefinition", "taskHeaders", "ioMapping", "calledElement", "calledDecision", "script", "subscription",
@@ -125,32 +125,32 @@ _EXTENSIONS_ONCE = frozenset(
 
 
 def schema_problems(root: etree._Element) -> Iterator[str]:
-    """A sentence for each thing that a broker's reading of the XML would refuse."""
+    """Report what a broker's schema validation would reject."""
     if not root.get("targetNamespace"):
         yield "The definitions need a targetNamespace."
     kinds: dict[str, str] = {}
     elements = list(_elements(root))
     for element in elements:
-        identity = element.get("id")
-        if identity is not None:
-            if not _NCNAME.fullmatch(identity):
+        element_id = element.get("id")
+        if element_id is not None:
+            if not _NCNAME.fullmatch(element_id):
                 yield (
-                    f"Element '{identity}': the id is not a valid XML name; begin with a letter or '_', go on with"
+                    f"Element '{element_id}': the id is not a valid XML name; begin with a letter or '_', go on with"
                     " letters, digits, '.', '-' and '_'."
                 )
-            if identity in kinds:
-                yield f"Element '{identity}': the id is used twice; give each element its own."
-            kinds[identity] = local(element)
+            if element_id in kinds:
+                yield f"Element '{element_id}': the id is used twice; give each element its own."
+            kinds[element_id] = local_name(element)
     for element in elements:
         yield from _attribute_problems(element, kinds)
         yield from _child_problems(element)
         yield from _reference_problems(element, kinds)
-        if local(element) == "extensionElements":
+        if local_name(element) == "extensionElements":
             yield from _extension_problems(element)
 
 
 def _elements(element: etree._Element) -> Iterator[etree._Element]:
-    """The elements of BPMN, without what extensions hold."""
+    """List the BPMN elements outside extensions."""
     if isinstance(element.tag, str) and element.tag.startswith(BPMN):
         yield element
         if element.tag != BPMN + "extensionElements":
@@ -158,19 +158,19 @@ def _elements(element: etree._Element) -> Iterator[etree._Element]:
                 yield from _elements(child)
 
 
-def _named(element: etree._Element) -> str:
-    """How a sentence begins that is about this element, or about the next one around it that has an id."""
+def _describe(element: etree._Element) -> str:
+    """Describe an element, or the nearest with an id, for problem texts."""
     owner: etree._Element | None = element
     while owner is not None and not owner.get("id"):
         owner = owner.getparent()
-    tag = local(element)
+    tag = local_name(element)
     if owner is None:
         return f"A '{tag}'"
     return f"Element '{owner.get('id')}'" + ("" if owner is element else f", '{tag}'")
 
 
 def _attribute_problems(element: etree._Element, kinds: dict[str, str]) -> Iterator[str]:
-    tag = local(element)
+    tag = local_name(element)
     if tag in ("process", "sequenceFlow") and not element.get("id"):
         yield f"A '{tag}' has no id; give it one."
     if tag not in _ATTRIBUTES:
@@ -181,32 +181,32 @@ def _attribute_problems(element: etree._Element, kinds: dict[str, str]) -> Itera
         if name.startswith("{"):
             continue
         if name not in allowed:
-            yield f"{_named(element)}: a '{tag}' has no attribute '{name}'; take it out."
+            yield f"{_describe(element)}: a '{tag}' has no attribute '{name}'; take it out."
         elif allowed[name] and value.strip() not in _BOOLEANS:
-            yield f"{_named(element)}: the attribute '{name}' is true or false, not '{value}'."
+            yield f"{_describe(element)}: the attribute '{name}' is true or false, not '{value}'."
     for name in _REQUIRED.get(tag, ()):
         if not element.get(name):
-            yield f"{_named(element)}: a '{tag}' needs the attribute '{name}'."
+            yield f"{_describe(element)}: a '{tag}' needs the attribute '{name}'."
 
 
 def _child_problems(element: etree._Element) -> Iterator[str]:
-    tag = local(element)
-    names = [local(child) for child in element if isinstance(child.tag, str) and child.tag.startswith(BPMN)]
+    tag = local_name(element)
+    names = [local_name(child) for child in element if isinstance(child.tag, str) and child.tag.startswith(BPMN)]
     for name, count in Counter(names).items():
-        if count > 1 and name in _ONCE:
-            yield f"{_named(element)}: '{name}' can stand in it once, not {count} times; keep one."
-        if name not in _ALLOWED.get(tag, {name}):
-            yield f"{_named(element)}: a '{tag}' cannot hold '{name}'; take it out."
+        if count > 1 and name in _SINGLE:
+            yield f"{_describe(element)}: '{name}' can stand in it once, not {count} times; keep one."
+        if name not in _ALLOWED_EVENTS.get(tag, {name}):
+            yield f"{_describe(element)}: a '{tag}' cannot hold '{name}'; take it out."
     yield from _order_problems(element, names)
     if tag in _WITHOUT_TEXT:
         texts = [element.text, *(child.tail for child in element)]
         text = next((text.strip() for text in texts if text and text.strip()), "")
         if text:
-            yield f"{_named(element)}: the text '{text[:40]}' stands between its elements; take it out."
+            yield f"{_describe(element)}: the text '{text[:40]}' stands between its elements; take it out."
     if tag in _WITHOUT_TEXT - {"extensionElements", "definitions"}:
         foreign = next((c for c in element if isinstance(c.tag, str) and not c.tag.startswith(BPMN)), None)
         if foreign is not None:
-            yield f"{_named(element)}: '{local(foreign)}' belongs inside 'extensionElements'."
+            yield f"{_describe(element)}: '{local_name(foreign)}' belongs inside 'extensionElements'."
 
 
 def _order_problems(element: etree._Element, names: list[str]) -> Iterator[str]:
@@ -214,32 +214,32 @@ def _order_problems(element: etree._Element, names: list[str]) -> Iterator[str]:
     for name in names:
         place = _ARTIFACT if name in _ARTIFACTS else _ORDER.get(name, _FLOW_ELEMENT)
         if place < rank:
-            yield f"{_named(element)}: '{name}' stands too late; the BPMN schema wants it earlier."
+            yield f"{_describe(element)}: '{name}' stands too late; the BPMN schema wants it earlier."
             return
         rank = place
 
 
 def _extension_problems(element: etree._Element) -> Iterator[str]:
     for tag, count in Counter(child.tag for child in element).items():
-        if count > 1 and tag in _EXTENSIONS_ONCE:
-            yield f"{_named(element)}: it has {count} elements 'zeebe:{etree.QName(tag).localname}'; keep one."
+        if count > 1 and tag in _SINGLE_EXTENSIONS:
+            yield f"{_describe(element)}: it has {count} elements 'zeebe:{etree.QName(tag).localname}'; keep one."
     form = element.find(ZEEBE + "formDefinition")
     if form is not None and sum(bool(form.get(name)) for name in ("formId", "formKey", "externalReference")) != 1:
-        yield f"{_named(element)}: the form definition needs either a formId or a formKey."
+        yield f"{_describe(element)}: the form definition needs either a formId or a formKey."
 
 
 def _reference_problems(element: etree._Element, kinds: dict[str, str]) -> Iterator[str]:
-    tag = local(element)
+    tag = local_name(element)
     for name in _REFERENCES:
         reference = element.get(name)
         if reference is not None and reference not in kinds:
-            yield f"{_named(element)}: '{name}' refers to '{reference}', which does not exist."
+            yield f"{_describe(element)}: '{name}' refers to '{reference}', which does not exist."
     if tag in ("outgoing", "flowNodeRef"):
         reference = (element.text or "").strip()
         if reference not in kinds:
-            yield f"{_named(element)} refers to '{reference}', which does not exist."
+            yield f"{_describe(element)} refers to '{reference}', which does not exist."
     outgoing = len(element.findall(BPMN + "outgoing"))
     if tag == "eventBasedGateway" and outgoing < 2:
-        yield f"{_named(element)}: an event-based gateway needs two outgoing flows, each named in an 'outgoing'."
+        yield f"{_describe(element)}: an event-based gateway needs two outgoing flows, each named in an 'outgoing'."
     if tag == "boundaryEvent" and not outgoing and element.find(BPMN + "compensateEventDefinition") is None:
-        yield f"{_named(element)}: a boundary event needs an outgoing flow, named in an 'outgoing'."
+        yield f"{_describe(element)}: a boundary event needs an outgoing flow, named in an 'outgoing'."

@@ -1,4 +1,4 @@
-"""Reading BPMN's XML: names and safe parsing."""
+"""Parse BPMN's XML safely."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ ZEEBE = "{http://camunda.org/schema/zeebe/1.0}"
 
 
 def parse_definitions(content: bytes) -> etree._Element:
-    """The ``definitions`` element of a BPMN file; raises InvalidModel where it is none. Nothing else is read."""
+    """Return the ``definitions`` element of a BPMN file, or raise InvalidModel."""
     parser = etree.XMLParser(resolve_entities=False, no_network=True, remove_comments=True, remove_pis=True)
     try:
         root = etree.fromstring(content, parser)
@@ -22,8 +22,8 @@ def parse_definitions(content: bytes) -> etree._Element:
     return root
 
 
-def local(element: etree._Element) -> str:
-    """The tag without its namespace."""
+def local_name(element: etree._Element) -> str:
+    """Return the tag without its namespace."""
     return str(etree.QName(element).localname)
 
 
@@ -32,5 +32,5 @@ def bpmn_children(element: etree._Element) -> Iterator[etree._Element]:
 
 
 def extension(element: etree._Element, name: str) -> etree._Element | None:
-    """The Zeebe extension element ``name``."""
+    """Return the Zeebe extension element ``name``."""
     return element.find(f"{BPMN}extensionElements/{ZEEBE}{name}")

@@ -1,130 +1,147 @@
-"""Compensation: what undoes an activity is remembered when that completes, and is run when a compensation is thrown.
+"""Subscribe completed activities to compensation, and run their handlers.
 
-As in Zeebe 8.6, a throw event reaches the completed activities of its own scope and of completed subprocesses in it;
-all that undoes them runs at once, in the scope of the thrower, which waits for it.
+As in Zeebe 8.6, a throw event triggers the completed activities of its own scope and of completed subprocesses in it.
+All handlers run at once in the scope of the throw event, which waits for them.
 """
 
 from collections.abc import Collection
 
-from services.engine.model.bpmn import Element, EventKind, Kind, given
-from services.engine.processing.joins import BY_EVENT
-from services.engine.processing.work import At, Complete, Enter, Work
-from services.engine.state.instances import Compensation, Node
+from services.engine.model.bpmn import Element, ElementKind, EventKind, required
+from services.engine.processing.execution import Complete, ElementContext, Enter, Execution
+from services.engine.processing.joins import NO_FLOW
+from services.engine.state.instances import Compensation, ElementInstance
 
-_CARRIERS = frozenset({Kind.SUB_PROCESS, Kind.MULTI_INSTANCE_BODY})  # what is undone by undoing what was done inside
-_LIFE = ("ELEMENT_ACTIVATING", "ELEMENT_ACTIVATED", "ELEMENT_COMPLETING", "ELEMENT_COMPLETED")
+_CONTAINERS = frozenset(
+    {ElementKind.SUB_PROCESS, ElementKind.MULTI_INSTANCE_BODY}
+)  # compensated by compensating the activities inside
+_LIFECYCLE_INTENTS = ("ELEMENT_ACTIVATING", "ELEMENT_ACTIVATED", "ELEMENT_COMPLETING", "ELEMENT_COMPLETED")
 
 
-def remember(work: Work, at: At) -> None:
-    """An activity completes: it can be undone if something is drawn for it, or for what completed inside."""
-    known = at.instance.root.compensations
-    boundary = None if at.is_inner else _boundary(at)
-    if boundary is None and not (at.node.kind in _CARRIERS and any(c["scope"] == at.node.key for c in known)):
+def create_subscription(execution: Execution, context: ElementContext) -> None:
+    """Subscribe a completing activity that has a handler, or has subscriptions inside."""
+    subscriptions = context.process_instance.root.compensations
+    boundaries = [] if context.is_inner_instance else _compensation_events(context, context.element)
+    boundary = next(iter(boundaries), None)
+    if boundary is None and not (
+        context.element_instance.kind in _CONTAINERS
+        and any(c["scope"] == context.element_instance.key for c in subscriptions)
+    ):
         return
-    handler = given(boundary.handler) if boundary is not None else ""
+    handler = required(boundary.handler) if boundary is not None else ""
     compensation = Compensation(
-        key=work.store.next_key(),
-        activity=at.element.id,
-        node=at.node.key,
-        scope=at.node.scope,
+        key=execution.store.next_key(),
+        activity=context.element.id,
+        node=context.element_instance.key,
+        scope=context.element_instance.scope,
         handler=handler,
         handler_node=0,
         thrower=0,
     )
-    known.append(compensation)
-    _record(work, at, compensation, "CREATED")
+    subscriptions.append(compensation)
+    _record(execution, context, compensation, "CREATED")
 
 
-def compensate(work: Work, thrower: At) -> bool:
-    """Undo what the throw event reaches, or the one activity that it names; returns whether there was anything."""
-    scopes = [thrower.node.scope]
-    if thrower.process.elements[thrower.element.scope].kind == Kind.EVENT_SUB_PROCESS:
+def trigger_compensation(execution: Execution, thrower: ElementContext) -> bool:
+    """Trigger the subscriptions in reach; return whether there were any.
+
+    A throw event that names an activity triggers that one only.
+    """
+    scopes = [thrower.element_instance.scope]
+    if thrower.process.elements[thrower.element.scope].kind == ElementKind.EVENT_SUB_PROCESS:
         scopes.append(thrower.scope.scope)
-    named = given(thrower.element.event).activity
-    waiting = [c for c in thrower.instance.root.compensations if not c["thrower"]]
-    reached = [c for c in waiting if c["scope"] in scopes and named in (None, c["activity"])]
-    for compensation in reached:
-        _undo(work, thrower, waiting, compensation)
-    return bool(reached)
+    activity_id = required(thrower.element.event).activity
+    open_subscriptions = [c for c in thrower.process_instance.root.compensations if not c["thrower"]]
+    in_reach = [c for c in open_subscriptions if c["scope"] in scopes and activity_id in (None, c["activity"])]
+    for compensation in in_reach:
+        _trigger(execution, thrower, open_subscriptions, compensation)
+    return bool(in_reach)
 
 
-def settle(work: Work, at: At) -> None:
-    """An element has completed: if it undid something, that is done, and the thrower goes on after the last."""
-    known = at.instance.root.compensations
-    done = next((c for c in known if c["handler_node"] == at.node.key), None)
-    if done is None:
+def complete_handler(execution: Execution, context: ElementContext) -> None:
+    """Complete the subscription of a completed handler.
+
+    The throw event completes after its last handler.
+    """
+    subscriptions = context.process_instance.root.compensations
+    completed = next((c for c in subscriptions if c["handler_node"] == context.element_instance.key), None)
+    if completed is None:
         return
-    _drop(work, at, done, "COMPLETED")
-    _settle_around(work, at, done["scope"])
-    if not any(c["thrower"] == done["thrower"] for c in known):
-        work.steps.append(Complete(at.instance.key, done["thrower"]))
+    _remove(execution, context, completed, "COMPLETED")
+    _complete_enclosing(execution, context, completed["scope"])
+    if not any(c["thrower"] == completed["thrower"] for c in subscriptions):
+        execution.steps.append(Complete(context.process_instance.key, completed["thrower"]))
 
 
-def forget(work: Work, at: At) -> None:
-    """A scope was terminated: what completed inside is not undone any more."""
-    _forget_inside(work, at, at.node.key)
+def delete_subscriptions(execution: Execution, context: ElementContext) -> None:
+    """Delete the subscriptions inside a terminated scope."""
+    _delete_nested(execution, context, context.element_instance.key)
 
 
-def _undo(work: Work, thrower: At, waiting: Collection[Compensation], compensation: Compensation) -> None:
+def _trigger(
+    execution: Execution,
+    thrower: ElementContext,
+    open_subscriptions: Collection[Compensation],
+    compensation: Compensation,
+) -> None:
     if compensation["handler"]:
-        compensation["handler_node"] = _start_handler(work, thrower, compensation)
-    compensation["thrower"] = thrower.node.key
-    _record(work, thrower, compensation, "TRIGGERED")
-    for inside in waiting:
-        if inside["scope"] == compensation["node"]:
-            _undo(work, thrower, waiting, inside)
+        compensation["handler_node"] = _start_handler(execution, thrower, compensation)
+    compensation["thrower"] = thrower.element_instance.key
+    _record(execution, thrower, compensation, "TRIGGERED")
+    for nested in open_subscriptions:
+        if nested["scope"] == compensation["node"]:
+            _trigger(execution, thrower, open_subscriptions, nested)
 
 
-def _start_handler(work: Work, thrower: At, compensation: Compensation) -> int:
-    """The boundary event passes at once; what undoes is entered in a later step. Returns the latter's key."""
+def _start_handler(execution: Execution, thrower: ElementContext, compensation: Compensation) -> int:
+    """Record the boundary event's lifecycle and schedule the handler; return its key."""
     activity = thrower.process.elements[compensation["activity"]]
     boundary = next(e for e in _compensation_events(thrower, activity) if e.handler == compensation["handler"])
-    node = Node(work.store.next_key(), boundary.id, boundary.kind, thrower.node.scope)
-    passing = At(thrower.instance, thrower.process, boundary, node)
-    for intent in _LIFE:
-        work.transition(passing, intent)
-    key = work.store.next_key()
+    element_instance = ElementInstance(
+        execution.store.next_key(), boundary.id, boundary.kind, thrower.element_instance.scope
+    )
+    boundary_context = ElementContext(thrower.process_instance, thrower.process, boundary, element_instance)
+    for intent in _LIFECYCLE_INTENTS:
+        execution.record_transition(boundary_context, intent)
+    key = execution.store.next_key()
     tokens = thrower.scope.tokens
-    tokens[BY_EVENT] = tokens.get(BY_EVENT, 0) + 1
-    work.steps.append(Enter(thrower.instance.key, thrower.scope.key, compensation["handler"], node_key=key))
+    tokens[NO_FLOW] = tokens.get(NO_FLOW, 0) + 1
+    execution.steps.append(
+        Enter(thrower.process_instance.key, thrower.scope.key, compensation["handler"], element_instance_key=key)
+    )
     return key
 
 
-def _settle_around(work: Work, at: At, scope_key: int) -> None:
-    """A subprocess is undone once nothing that completed inside it is left to undo."""
-    known = at.instance.root.compensations
-    if any(c["scope"] == scope_key for c in known):
+def _complete_enclosing(execution: Execution, context: ElementContext, scope_key: int) -> None:
+    """Complete a subprocess's subscription after the last one inside."""
+    subscriptions = context.process_instance.root.compensations
+    if any(c["scope"] == scope_key for c in subscriptions):
         return
-    around = next((c for c in known if c["node"] == scope_key and not c["handler"]), None)
-    if around is not None:
-        _drop(work, at, around, "COMPLETED")
-        _settle_around(work, at, around["scope"])
+    enclosing = next((c for c in subscriptions if c["node"] == scope_key and not c["handler"]), None)
+    if enclosing is not None:
+        _remove(execution, context, enclosing, "COMPLETED")
+        _complete_enclosing(execution, context, enclosing["scope"])
 
 
-def _forget_inside(work: Work, at: At, scope_key: int) -> None:
-    for compensation in [c for c in at.instance.root.compensations if c["scope"] == scope_key]:
-        _drop(work, at, compensation, "DELETED")
-        _forget_inside(work, at, compensation["node"])
+def _delete_nested(execution: Execution, context: ElementContext, scope_key: int) -> None:
+    for compensation in [c for c in context.process_instance.root.compensations if c["scope"] == scope_key]:
+        _remove(execution, context, compensation, "DELETED")
+        _delete_nested(execution, context, compensation["node"])
 
 
-def _drop(work: Work, at: At, compensation: Compensation, intent: str) -> None:
-    at.instance.root.compensations.remove(compensation)
-    _record(work, at, compensation, intent)
+def _remove(execution: Execution, context: ElementContext, compensation: Compensation, intent: str) -> None:
+    context.process_instance.root.compensations.remove(compensation)
+    _record(execution, context, compensation, intent)
 
 
-def _boundary(at: At) -> Element | None:
-    return next(iter(_compensation_events(at, at.element)), None)
-
-
-def _compensation_events(at: At, activity: Element) -> list[Element]:
-    boundaries = [at.process.elements[b] for b in activity.boundaries]
+def _compensation_events(context: ElementContext, activity: Element) -> list[Element]:
+    boundaries = [context.process.elements[b] for b in activity.boundaries]
     return [b for b in boundaries if b.event is not None and b.event.kind == EventKind.COMPENSATION]
 
 
-def _record(work: Work, at: At, compensation: Compensation, intent: str) -> None:
-    thrower = at.instance.nodes.get(compensation["thrower"])
+def _record(execution: Execution, context: ElementContext, compensation: Compensation, intent: str) -> None:
+    thrower = context.process_instance.element_instances.get(compensation["thrower"])
     value = {
-        **work.origin(at.instance),
+        **execution.instance_fields(context.process_instance),
         "compensableActivityId": compensation["activity"],
         "compensableActivityInstanceKey": compensation["node"],
         "compensableActivityScopeKey": compensation["scope"],
@@ -133,4 +150,4 @@ def _record(work: Work, at: At, compensation: Compensation, intent: str) -> None
         "throwEventId": thrower.element_id if thrower is not None else "",
         "throwEventInstanceKey": compensation["thrower"] or -1,
     }
-    work.record(compensation["key"], "COMPENSATION_SUBSCRIPTION", intent, value)
+    execution.record(compensation["key"], "COMPENSATION_SUBSCRIPTION", intent, value)

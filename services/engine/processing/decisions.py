@@ -1,75 +1,82 @@
-"""Evaluating deployed decisions, for business rule tasks and for clients."""
+"""Evaluate deployed decisions for business rule tasks and for clients."""
 
 from dataclasses import dataclass
 from typing import Any
 
-from services.engine.errors import ErrorType, Reason, Rejection, Trouble
-from services.engine.model.bpmn import Binding, Called
-from services.engine.processing.decision import DecisionResult, evaluate_decision
-from services.engine.processing.work import At, Work
-from services.engine.state.decisions import DecisionVersion, Requirements
+from services.engine.errors import ErrorType, Failure, Rejection, RejectionType
+from services.engine.model.bpmn import Binding, CallTarget
+from services.engine.processing.decision_engine import DecisionResult, evaluate_decision
+from services.engine.processing.execution import ElementContext, Execution
+from services.engine.state.decisions import DecisionVersion, RequirementsVersion
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What was evaluated, with the versions of all decisions that took part."""
+    """An evaluation, with the versions of all decisions of the file."""
 
     key: int
     decision: DecisionVersion
-    requirements: Requirements
+    requirements: RequirementsVersion
     versions: dict[str, DecisionVersion]
     result: DecisionResult
 
 
-def evaluate_called(work: Work, at: At, called: Called, decision_id: str, variables: dict[str, Any]) -> Any:
-    """The output, for a business rule task; raises Trouble."""
-    decision = _bound(work, at, called, decision_id)
+def evaluate_called(
+    execution: Execution, context: ElementContext, called: CallTarget, decision_id: str, variables: dict[str, Any]
+) -> Any:
+    """Return the output for a business rule task; raises Failure."""
+    decision = _find_version(execution, context, called, decision_id)
     if decision is None:
-        raise Trouble(
+        raise Failure(
             ErrorType.CALLED_DECISION,
             f"Expected to evaluate decision '{decision_id}' (binding {called.binding}), but there is none.",
         )
-    evaluation = _evaluate(work, decision, variables, process_instance_key=at.instance.key)
+    evaluation = _evaluate(execution, decision, variables, process_instance_key=context.process_instance.key)
     if evaluation.result.failure_message:
-        raise Trouble(ErrorType.DECISION_EVALUATION, evaluation.result.failure_message)
+        raise Failure(ErrorType.DECISION_EVALUATION, evaluation.result.failure_message)
     return evaluation.result.output
 
 
-def evaluate_for_client(work: Work, key: int, decision_id: str, variables: dict[str, Any]) -> Evaluation:
-    """The newest with the id, else by key; raises Rejection (a decision that fails is told in the result)."""
+def evaluate_for_client(execution: Execution, key: int, decision_id: str, variables: dict[str, Any]) -> Evaluation:
+    """Evaluate the latest version of an id, else by key.
+
+    Raises Rejection; a failed evaluation is part of the result.
+    """
     if key < 0 and not decision_id:
         raise Rejection(
-            Reason.INVALID_ARGUMENT, "Expected either a decision id or a valid decision key, but none provided"
+            RejectionType.INVALID_ARGUMENT, "Expected either a decision id or a valid decision key, but none provided"
         )
-    decision = work.store.decisions.latest(decision_id) if decision_id else work.store.decisions.by_key(key)
+    decision = execution.store.decisions.latest(decision_id) if decision_id else execution.store.decisions.by_key(key)
     if decision is None:
-        what = f"id '{decision_id}'" if decision_id else f"key '{key}'"
+        target = f"id '{decision_id}'" if decision_id else f"key '{key}'"
         raise Rejection(
-            Reason.INVALID_ARGUMENT,
-            f"Expected to evaluate decision '{decision_id or key}', but no decision found for {what}",
+            RejectionType.INVALID_ARGUMENT,
+            f"Expected to evaluate decision '{decision_id or key}', but no decision found for {target}",
         )
-    return _evaluate(work, decision, variables, process_instance_key=-1)
+    return _evaluate(execution, decision, variables, process_instance_key=-1)
 
 
-def _bound(work: Work, at: At, called: Called, decision_id: str) -> DecisionVersion | None:
-    decisions = work.store.decisions
+def _find_version(
+    execution: Execution, context: ElementContext, called: CallTarget, decision_id: str
+) -> DecisionVersion | None:
+    decisions = execution.store.decisions
     match called.binding:
         case Binding.LATEST:
             return decisions.latest(decision_id)
         case Binding.DEPLOYMENT:
-            own = work.store.definitions.get(at.instance.definition_key)
+            own = execution.store.definitions.get(context.process_instance.definition_key)
             return decisions.deployed_with(decision_id, own.deployment_key) if own is not None else None
         case Binding.VERSION_TAG:
-            return decisions.tagged(decision_id, called.version_tag or "")
+            return decisions.latest_with_tag(decision_id, called.version_tag or "")
 
 
 def _evaluate(
-    work: Work, decision: DecisionVersion, variables: dict[str, Any], process_instance_key: int
+    execution: Execution, decision: DecisionVersion, variables: dict[str, Any], process_instance_key: int
 ) -> Evaluation:
-    requirements, model = work.catalogue.decisions(decision.requirements_key)
-    result = evaluate_decision(model, decision.decision_id, variables, work.now)
-    versions = {d.decision_id: d for d in work.store.decisions.in_requirements(requirements.key)}
-    key = work.store.next_key()
+    requirements, model = execution.models.decisions(decision.requirements_key)
+    result = evaluate_decision(model, decision.decision_id, variables, execution.now)
+    versions = {d.decision_id: d for d in execution.store.decisions.in_requirements(requirements.key)}
+    key = execution.store.next_key()
     value = {
         "decisionId": decision.decision_id,
         "decisionKey": decision.key,
@@ -83,5 +90,5 @@ def _evaluate(
             for d in result.evaluated
         ],
     }
-    work.record(key, "DECISION_EVALUATION", "FAILED" if result.failure_message else "EVALUATED", value)
+    execution.record(key, "DECISION_EVALUATION", "FAILED" if result.failure_message else "EVALUATED", value)
     return Evaluation(key, decision, requirements, versions, result)

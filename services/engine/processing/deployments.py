@@ -1,22 +1,17 @@
-"""Deploying and deleting processes and decisions. A refused deployment leaves nothing behind."""
+"""Deploy and delete processes and decisions; a rejected deployment changes nothing."""
 
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from services.engine.errors import InvalidModel, Reason, Rejection
-from services.engine.model.bpmn import Binding, Kind, Process
+from services.engine.errors import InvalidModel, Rejection, RejectionType
+from services.engine.model.bpmn import Binding, ElementKind, Process
+from services.engine.model.decisions import DecisionRequirements
+from services.engine.model.dmn import parse_dmn
 from services.engine.model.parse import parse_bpmn
-from services.engine.processing.decision_deployments import (
-    DeployedDecisions,
-    DmnFile,
-    deploy_dmn,
-    doubles,
-    is_unchanged,
-    read_dmn,
-)
-from services.engine.processing.starts import close_starts, open_starts
-from services.engine.processing.work import Work
+from services.engine.processing.execution import Execution
+from services.engine.processing.start_events import subscribe_to_start_events, unsubscribe_from_start_events
+from services.engine.state.decisions import DecisionVersion, RequirementsVersion
 from services.engine.state.definitions import Definition
 
 
@@ -31,32 +26,50 @@ class Resource:
 
 
 @dataclass(frozen=True, slots=True)
+class DmnFile:
+    """A parsed DMN file."""
+
+    name: str
+    content: bytes
+    checksum: str
+    model: DecisionRequirements
+
+
+@dataclass(frozen=True, slots=True)
+class DeployedDecisions:
+    requirements: RequirementsVersion
+    decisions: list[DecisionVersion]
+
+
+@dataclass(frozen=True, slots=True)
 class Deployed:
-    """What a deployment answers: its key, the process versions and the decisions."""
+    """A deployment: its key, process versions and decisions."""
 
     key: int
     processes: list[Definition]
     decisions: list[DeployedDecisions]
 
 
-def deploy(work: Work, resources: list[Resource]) -> Deployed:
-    """Raises Rejection with every problem.
+def deploy(execution: Execution, resources: list[Resource]) -> Deployed:
+    """Deploy all resources or none; raises Rejection with every problem.
 
-    What is unchanged keeps its version, unless the parts of the deployment are bound to each other and one changed.
+    Unchanged resources keep their version, unless resources are bound to each other and one of them changed.
     """
     if not resources:
-        raise Rejection(Reason.INVALID_ARGUMENT, "Expected to deploy at least one resource, but none given")
+        raise Rejection(RejectionType.INVALID_ARGUMENT, "Expected to deploy at least one resource, but none given")
     models, tables = _read(resources)
-    renew = _are_bound(models) and not _are_unchanged(work, models, tables)
-    key = work.store.next_key()
-    processes = [
-        (None if renew else _unchanged(work, resource, process)) or _add(work, key, resource, process)
-        for resource, found in models
-        for process in found
+    renew = _are_bound(models) and not _are_unchanged(execution, models, tables)
+    key = execution.store.next_key()
+    definitions = [
+        (None if renew else _unchanged(execution, resource, process)) or _add(execution, key, resource, process)
+        for resource, processes in models
+        for process in processes
     ]
-    decisions = [deploy_dmn(work, key, table, keep=not renew and is_unchanged(work, table)) for table in tables]
-    work.record(key, "DEPLOYMENT", "CREATED", {"resources": [r.name for r in resources]})
-    return Deployed(key, processes, decisions)
+    decisions = [
+        _deploy_file(execution, key, table, keep=not renew and _is_file_unchanged(execution, table)) for table in tables
+    ]
+    execution.record(key, "DEPLOYMENT", "CREATED", {"resources": [r.name for r in resources]})
+    return Deployed(key, definitions, decisions)
 
 
 def _read(resources: list[Resource]) -> tuple[list[tuple[Resource, list[Process]]], list[DmnFile]]:
@@ -68,7 +81,7 @@ def _read(resources: list[Resource]) -> tuple[list[tuple[Resource, list[Process]
             if resource.name.endswith((".bpmn", ".xml")):
                 models.append((resource, parse_bpmn(resource.content)))
             elif resource.name.endswith(".dmn"):
-                tables.append(read_dmn(resource.name, resource.content, resource.checksum))
+                tables.append(DmnFile(resource.name, resource.content, resource.checksum, parse_dmn(resource.content)))
             else:
                 problems.append(f"'{resource.name}': the file is neither .bpmn nor .dmn.")
         except InvalidModel as error:
@@ -79,55 +92,57 @@ def _read(resources: list[Resource]) -> tuple[list[tuple[Resource, list[Process]
             if process.id in owners:
                 problems.append(f"The process id '{process.id}' is in '{owners[process.id]}' and in '{resource.name}'.")
             owners[process.id] = resource.name
-    problems.extend(doubles(tables))
+    problems.extend(_duplicate_ids(tables))
     decisions = {identity for table in tables for identity in table.model.decisions}
     for resource, processes in models:
         for process in processes:
-            problems.extend(f"'{resource.name}': {text}" for text in _unbound(process, set(owners), decisions))
+            problems.extend(f"'{resource.name}': {text}" for text in _missing_targets(process, set(owners), decisions))
     if problems:
         raise Rejection(
-            Reason.INVALID_ARGUMENT,
+            RejectionType.INVALID_ARGUMENT,
             "Expected to deploy new resources, but encountered the following errors:\n" + "\n".join(problems),
         )
     return models, tables
 
 
 def _are_bound(models: list[tuple[Resource, list[Process]]]) -> bool:
-    """Whether something calls what is deployed with it."""
-    elements = [element for _, found in models for process in found for element in process.elements.values()]
+    """Return whether a resource calls another of the same deployment."""
+    elements = [element for _, processes in models for process in processes for element in process.elements.values()]
     return any(e.called is not None and e.called.binding == Binding.DEPLOYMENT for e in elements)
 
 
-def _are_unchanged(work: Work, models: list[tuple[Resource, list[Process]]], tables: list[DmnFile]) -> bool:
+def _are_unchanged(execution: Execution, models: list[tuple[Resource, list[Process]]], tables: list[DmnFile]) -> bool:
     return all(
-        _unchanged(work, resource, process) is not None for resource, found in models for process in found
-    ) and all(is_unchanged(work, table) for table in tables)
+        _unchanged(execution, resource, process) is not None for resource, processes in models for process in processes
+    ) and all(_is_file_unchanged(execution, table) for table in tables)
 
 
-def _unbound(process: Process, processes: set[str], decisions: set[str]) -> Iterator[str]:
-    """What is bound to this very deployment must be in it (Zeebe's rule for the binding type 'deployment')."""
+def _missing_targets(process: Process, processes: set[str], decisions: set[str]) -> Iterator[str]:
+    """Report targets of the binding type 'deployment' that the deployment lacks."""
     for element in process.elements.values():
         if element.called is None or element.called.binding != Binding.DEPLOYMENT:
             continue
         target = element.called.id.text
-        what, there = ("process", processes) if element.kind == Kind.CALL_ACTIVITY else ("decision", decisions)
-        if target not in there:
+        resource_type, deployed_ids = (
+            ("process", processes) if element.kind == ElementKind.CALL_ACTIVITY else ("decision", decisions)
+        )
+        if target not in deployed_ids:
             yield (
-                f"Element '{element.id}': it is bound to this deployment, which has no {what} with the id '{target}';"
-                " deploy both together, or bind it to the latest version."
+                f"Element '{element.id}': it is bound to this deployment, which has no {resource_type} with the id"
+                f" '{target}'; deploy both together, or bind it to the latest version."
             )
 
 
-def _unchanged(work: Work, resource: Resource, process: Process) -> Definition | None:
-    latest = work.store.definitions.latest(process.id)
-    same = latest is not None and latest.checksum == resource.checksum and latest.resource_name == resource.name
-    return latest if same else None
+def _unchanged(execution: Execution, resource: Resource, process: Process) -> Definition | None:
+    latest = execution.store.definitions.latest(process.id)
+    is_unchanged = latest is not None and latest.checksum == resource.checksum and latest.resource_name == resource.name
+    return latest if is_unchanged else None
 
 
-def _add(work: Work, deployment_key: int, resource: Resource, process: Process) -> Definition:
-    definitions = work.store.definitions
+def _add(execution: Execution, deployment_key: int, resource: Resource, process: Process) -> Definition:
+    definitions = execution.store.definitions
     definition = Definition(
-        work.store.next_key(),
+        execution.store.next_key(),
         process.id,
         definitions.highest_version(process.id) + 1,
         process.version_tag,
@@ -139,39 +154,115 @@ def _add(work: Work, deployment_key: int, resource: Resource, process: Process) 
     )
     previous = definitions.latest(process.id)
     definitions.add(definition)
-    _record(work, definition, "CREATED")
+    _record(execution, definition, "CREATED")
     if previous is not None:
-        close_starts(work, previous)
-    open_starts(work, definition, process)
+        unsubscribe_from_start_events(execution, previous)
+    subscribe_to_start_events(execution, definition, process)
     return definition
 
 
-def delete(work: Work, key: int) -> None:
-    """Delete a process version or a DMN file; running instances go on. Raises Rejection (NOT_FOUND)."""
-    definition = work.store.definitions.get(key)
+def _is_file_unchanged(execution: Execution, file: DmnFile) -> bool:
+    """Return whether file and name equal the latest version.
+
+    A file is changed as well once another file has deployed its decisions.
+    """
+    decisions = execution.store.decisions
+    latest = decisions.latest_requirements(file.model.id)
+    if latest is None or latest.checksum != file.checksum or latest.resource_name != file.name:
+        return False
+    latest_decisions = [decisions.latest(identity) for identity in file.model.decisions]
+    return all(decision is not None and decision.requirements_key == latest.key for decision in latest_decisions)
+
+
+def _duplicate_ids(files: list[DmnFile]) -> Iterator[str]:
+    """Report ids that two files of one deployment have."""
+    owners: dict[tuple[str, str], str] = {}
+    for file in files:
+        ids = [("decision requirements", file.model.id), *(("decision", identity) for identity in file.model.decisions)]
+        for id_type, identity in ids:
+            if (id_type, identity) in owners:
+                yield f"The {id_type} id '{identity}' is in '{owners[id_type, identity]}' and in '{file.name}'."
+            owners[id_type, identity] = file.name
+
+
+def _deploy_file(execution: Execution, deployment_key: int, file: DmnFile, *, keep: bool) -> DeployedDecisions:
+    """Add a version of the file and its decisions.
+
+    With ``keep``, return the latest.
+    """
+    decisions = execution.store.decisions
+    latest = decisions.latest_requirements(file.model.id)
+    if keep and latest is not None:
+        return DeployedDecisions(latest, decisions.in_requirements(latest.key))
+    requirements = RequirementsVersion(
+        execution.store.next_key(),
+        file.model.id,
+        file.model.name,
+        decisions.highest_requirements_version(file.model.id) + 1,
+        file.name,
+        file.checksum,
+        deployment_key,
+        file.content,
+        deleted=False,
+    )
+    decisions.add_requirements(requirements)
+    value = {
+        "decisionRequirementsId": requirements.requirements_id,
+        "decisionRequirementsVersion": requirements.version,
+    }
+    execution.record(requirements.key, "DECISION_REQUIREMENTS", "CREATED", value)
+    added = [_add_decision(execution, requirements, d.id, d.name, d.version_tag) for d in file.model.decisions.values()]
+    return DeployedDecisions(requirements, added)
+
+
+def _add_decision(
+    execution: Execution, requirements: RequirementsVersion, decision_id: str, name: str, version_tag: str
+) -> DecisionVersion:
+    decision = DecisionVersion(
+        execution.store.next_key(),
+        decision_id,
+        name,
+        execution.store.decisions.highest_version(decision_id) + 1,
+        version_tag,
+        requirements.key,
+        requirements.deployment_key,
+        deleted=False,
+    )
+    execution.store.decisions.add(decision)
+    value = {"decisionId": decision_id, "version": decision.version, "decisionRequirementsKey": requirements.key}
+    execution.record(decision.key, "DECISION", "CREATED", value)
+    return decision
+
+
+def delete(execution: Execution, key: int) -> None:
+    """Delete a process version or a DMN file; running instances continue.
+
+    Raises Rejection (NOT_FOUND).
+    """
+    definition = execution.store.definitions.get(key)
     if definition is not None and not definition.deleted:
-        _delete_process(work, definition)
+        _delete_process(execution, definition)
         return
-    requirements = work.store.decisions.requirements(key)
+    requirements = execution.store.decisions.requirements(key)
     if requirements is None or requirements.deleted:
-        raise Rejection(Reason.NOT_FOUND, f"Expected to delete resource but no resource found with key `{key}`")
-    work.store.decisions.delete_requirements(key)
-    work.record(key, "DECISION_REQUIREMENTS", "DELETED", {"decisionRequirementsId": requirements.requirements_id})
+        raise Rejection(RejectionType.NOT_FOUND, f"Expected to delete resource but no resource found with key `{key}`")
+    execution.store.decisions.delete_requirements(key)
+    execution.record(key, "DECISION_REQUIREMENTS", "DELETED", {"decisionRequirementsId": requirements.requirements_id})
 
 
-def _delete_process(work: Work, definition: Definition) -> None:
-    was_latest = work.store.definitions.latest(definition.process_id) == definition
-    work.store.definitions.delete(definition.key)
-    _record(work, definition, "DELETED")
+def _delete_process(execution: Execution, definition: Definition) -> None:
+    was_latest = execution.store.definitions.latest(definition.process_id) == definition
+    execution.store.definitions.delete(definition.key)
+    _record(execution, definition, "DELETED")
     if not was_latest:
         return
-    close_starts(work, definition)
-    older = work.store.definitions.latest(definition.process_id)
+    unsubscribe_from_start_events(execution, definition)
+    older = execution.store.definitions.latest(definition.process_id)
     if older is not None:
-        open_starts(work, older, work.catalogue.process(older.key))
+        subscribe_to_start_events(execution, older, execution.models.process(older.key))
 
 
-def _record(work: Work, definition: Definition, intent: str) -> None:
+def _record(execution: Execution, definition: Definition, intent: str) -> None:
     value = {
         "bpmnProcessId": definition.process_id,
         "version": definition.version,
@@ -180,4 +271,4 @@ def _record(work: Work, definition: Definition, intent: str) -> None:
         "resourceName": definition.resource_name,
         "deploymentKey": definition.deployment_key,
     }
-    work.record(definition.key, "PROCESS", intent, value)
+    execution.record(definition.key, "PROCESS", intent, value)

@@ -1,87 +1,101 @@
-"""Commands on process instances: create, cancel, set variables."""
+"""Create and cancel process instances, and set their variables."""
 
 from typing import Any
 
-from services.engine.errors import Reason, Rejection
-from services.engine.processing.modification import check_places
-from services.engine.processing.starting import start_instance
-from services.engine.processing.variables import merge, set_local
-from services.engine.processing.work import Terminate, Work
+from services.engine.errors import Rejection, RejectionType
+from services.engine.processing.execution import Execution, Terminate
+from services.engine.processing.instance_creation import create_instance
+from services.engine.processing.modification import check_activatable
+from services.engine.processing.variables import merge_variables, set_local_variables
 from services.engine.state.definitions import Definition
-from services.engine.state.instances import Instance
+from services.engine.state.instances import ProcessInstance
 
 
-def find_definition(work: Work, key: int, process_id: str, version: int) -> Definition:
-    """By process id and version (negative = latest), else by key; raises Rejection (NOT_FOUND)."""
+def find_definition(execution: Execution, key: int, process_id: str, version: int) -> Definition:
+    """Find by process id and version (negative = latest), else by key.
+
+    Raises Rejection (NOT_FOUND).
+    """
     if not process_id and key < 0:
         raise Rejection(
-            Reason.INVALID_ARGUMENT, "Expected at least a bpmnProcessId or a key greater than -1, but none given"
+            RejectionType.INVALID_ARGUMENT, "Expected at least a bpmnProcessId or a key greater than -1, but none given"
         )
     if not process_id:
-        found = work.store.definitions.get(key)
-        what = f"key '{key}'"
+        definition = execution.store.definitions.get(key)
+        target = f"key '{key}'"
     elif version < 0:
-        found = work.store.definitions.latest(process_id)
-        what = f"process ID '{process_id}'"
+        definition = execution.store.definitions.latest(process_id)
+        target = f"process ID '{process_id}'"
     else:
-        found = work.store.definitions.version(process_id, version)
-        what = f"process ID '{process_id}' and version '{version}'"
-    if found is None or found.deleted:
-        raise Rejection(Reason.NOT_FOUND, f"Expected to find process definition with {what}, but none found")
-    return found
+        definition = execution.store.definitions.version(process_id, version)
+        target = f"process ID '{process_id}' and version '{version}'"
+    if definition is None or definition.deleted:
+        raise Rejection(RejectionType.NOT_FOUND, f"Expected to find process definition with {target}, but none found")
+    return definition
 
 
 def create(
-    work: Work,
+    execution: Execution,
     definition: Definition,
     variables: dict[str, Any],
     awaited: list[str] | None = None,
     start_at: list[str] | None = None,
-) -> Instance:
-    """Raises Rejection: no plain start event (INVALID_STATE), or no such element to begin at (INVALID_ARGUMENT)."""
+) -> ProcessInstance:
+    """Create an instance at its none start event, or at given elements.
+
+    Raises Rejection: no none start event (INVALID_STATE), or no such element (INVALID_ARGUMENT).
+    """
     if start_at:
-        check_places(work.catalogue.process(definition.key), start_at)
-    elif work.catalogue.process(definition.key).root.none_start is None:
+        check_activatable(execution.models.process(definition.key), start_at)
+    elif execution.models.process(definition.key).root.none_start is None:
         raise Rejection(
-            Reason.INVALID_STATE,
+            RejectionType.INVALID_STATE,
             "Expected to create instance of process with none start event, but there is no such event",
         )
-    return start_instance(work, definition, variables, awaited=awaited, start_at=start_at)
+    return create_instance(execution, definition, variables, awaited=awaited, start_at=start_at)
 
 
-def cancel(work: Work, key: int) -> None:
-    """Raises Rejection: unknown (NOT_FOUND), or called by another instance (INVALID_STATE)."""
-    instance = work.store.instances.look(key)
+def cancel(execution: Execution, key: int) -> None:
+    """Cancel a root process instance.
+
+    Raises Rejection: unknown (NOT_FOUND), or created by a parent instance (INVALID_STATE).
+    """
+    instance = execution.store.instances.get(key)
     if instance is None:
         raise Rejection(
-            Reason.NOT_FOUND, f"Expected to cancel a process instance with key '{key}', but no such process was found"
+            RejectionType.NOT_FOUND,
+            f"Expected to cancel a process instance with key '{key}', but no such process was found",
         )
     if instance.parent is not None:
         raise Rejection(
-            Reason.INVALID_STATE,
+            RejectionType.INVALID_STATE,
             f"Expected to cancel a process instance with key '{key}', but it is created by a parent process instance. "
-            f"Cancel the root process instance '{_root_of(work, instance)}' instead.",
+            f"Cancel the root process instance '{_root_key(execution, instance)}' instead.",
         )
-    work.steps.append(Terminate(key, key))
+    execution.steps.append(Terminate(key, key))
 
 
-def _root_of(work: Work, instance: Instance) -> int:
+def _root_key(execution: Execution, instance: ProcessInstance) -> int:
     while instance.parent is not None:
-        parent = work.store.instances.look(instance.parent[0])
+        parent = execution.store.instances.get(instance.parent[0])
         if parent is None:
             break
         instance = parent
     return instance.key
 
 
-def set_variables(work: Work, node_key: int, variables: dict[str, Any], *, local: bool) -> int:
-    """On a scope by its key: locally, or where each name lives. Returns the command's key; raises Rejection."""
-    found = work.store.instances.of_node(node_key)
-    if found is None:
+def set_variables(execution: Execution, element_instance_key: int, variables: dict[str, Any], *, local: bool) -> int:
+    """Set variables of a scope, locally or where each is defined.
+
+    Returns the command's key; raises Rejection (NOT_FOUND).
+    """
+    owner = execution.store.instances.get_by_element_instance(element_instance_key)
+    if owner is None:
         raise Rejection(
-            Reason.NOT_FOUND,
-            f"Expected to update variables for element with key '{node_key}', but no such element was found",
+            RejectionType.NOT_FOUND,
+            f"Expected to update variables for element with key '{element_instance_key}', "
+            "but no such element was found",
         )
-    instance, node = found
-    (set_local if local else merge)(work, instance, node, variables)
-    return work.store.next_key()
+    instance, element_instance = owner
+    (set_local_variables if local else merge_variables)(execution, instance, element_instance, variables)
+    return execution.store.next_key()

@@ -1,36 +1,38 @@
-"""When a gateway with several incoming flows may be entered, and which tokens it takes."""
+"""Decide when a gateway with several incoming flows may be entered."""
 
 from collections.abc import Iterator
 
-from services.engine.model.bpmn import Element, Kind, Process
-from services.engine.state.instances import Instance, Node
+from services.engine.model.bpmn import Element, ElementKind, Process
+from services.engine.state.instances import ElementInstance, ProcessInstance
 
-BY_EVENT = "*"  # the token of what is entered without a flow
+NO_FLOW = "*"  # the token of an element that is entered without a flow
 
 
-def tokens_to_take(instance: Instance, process: Process, scope: Node, element: Element, arrived_on: str) -> list[str]:
-    """The tokens that entering takes; empty while the gateway still waits, or if the token has gone."""
+def tokens_to_consume(
+    instance: ProcessInstance, process: Process, scope: ElementInstance, element: Element, arrived_on: str
+) -> list[str]:
+    """Return the tokens that entering consumes; none while a join waits."""
     if not scope.tokens.get(arrived_on):
         return []
-    if arrived_on == BY_EVENT:
+    if arrived_on == NO_FLOW:
         return [arrived_on]
-    if element.kind == Kind.PARALLEL_GATEWAY:
+    if element.kind == ElementKind.PARALLEL_GATEWAY:
         flows = [f.id for f in element.incoming] or [arrived_on]
         return flows if all(scope.tokens.get(f) for f in flows) else []
     if is_inclusive_join(element):
-        taken = [f.id for f in element.incoming if scope.tokens.get(f.id)]
-        under_way = _under_way(instance, process, scope, element)
-        waits = any(_reaches(process, start, element.id, taken) for start in under_way)
-        return [] if waits else taken
+        arrived = [f.id for f in element.incoming if scope.tokens.get(f.id)]
+        active = _active_element_ids(instance, process, scope, element)
+        waits = any(_can_reach(process, start, element.id, arrived) for start in active)
+        return [] if waits else arrived
     return [arrived_on]
 
 
 def is_inclusive_join(element: Element) -> bool:
-    return element.kind == Kind.INCLUSIVE_GATEWAY and len(element.incoming) > 1
+    return element.kind == ElementKind.INCLUSIVE_GATEWAY and len(element.incoming) > 1
 
 
-def waiting_joins(process: Process, scope: Node) -> Iterator[tuple[str, str]]:
-    """Inclusive gateways at which tokens wait in a scope, each with a flow that has one."""
+def pending_joins(process: Process, scope: ElementInstance) -> Iterator[tuple[str, str]]:
+    """List inclusive gateways with waiting tokens, each with a flow of one."""
     if not process.inclusive_joins:
         return
     for join in process.inclusive_joins:
@@ -39,26 +41,31 @@ def waiting_joins(process: Process, scope: Node) -> Iterator[tuple[str, str]]:
             yield join, flow
 
 
-def _under_way(instance: Instance, process: Process, scope: Node, join: Element) -> Iterator[str]:
-    """Elements in the scope that hold a token or are about to get one, other than the join."""
+def _active_element_ids(
+    instance: ProcessInstance, process: Process, scope: ElementInstance, join: Element
+) -> Iterator[str]:
+    """List the scope's active elements and token targets except the join."""
     for child in scope.children:
-        if child in instance.nodes:
-            yield instance.nodes[child].element_id
+        if child in instance.element_instances:
+            yield instance.element_instances[child].element_id
     targets = {f.id: f.target for e in process.elements.values() for f in e.outgoing}
     yield from (targets[token] for token in scope.tokens if token in targets and targets[token] != join.id)
 
 
-def _reaches(process: Process, start: str, goal: str, taken: list[str]) -> bool:
-    """Whether a token at ``start`` may come to ``goal``, through flows but those ``taken`` and boundary events."""
-    seen: set[str] = set()
-    ahead = [start]
-    while ahead:
-        current = ahead.pop()
+def _can_reach(process: Process, start: str, goal: str, excluded: list[str]) -> bool:
+    """Return whether a token at ``start`` can reach ``goal``.
+
+    Flows ``excluded`` are ignored; boundary events and links are followed.
+    """
+    visited: set[str] = set()
+    queue = [start]
+    while queue:
+        current = queue.pop()
         element = process.elements[current]
-        following = [f.target for f in element.outgoing if f.id not in taken]
-        following += [*element.boundaries, *process.links.get(current, [])]
-        if goal in following:
+        targets = [f.target for f in element.outgoing if f.id not in excluded]
+        targets += [*element.boundaries, *process.links.get(current, [])]
+        if goal in targets:
             return True
-        ahead += [e for e in following if e not in seen]
-        seen.update(following)
+        queue += [e for e in targets if e not in visited]
+        visited.update(targets)
     return False

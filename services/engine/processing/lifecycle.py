@@ -1,250 +1,292 @@
-"""The steps every element takes: enter, activate, complete, terminate, and what its scope does then."""
+"""Apply the lifecycle steps of elements: enter, activate, complete and terminate."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from services.engine.errors import Trouble
-from services.engine.model.bpmn import Element, Flow, Kind
-from services.engine.processing.compensation import forget, remember, settle
-from services.engine.processing.joins import BY_EVENT, tokens_to_take, waiting_joins
-from services.engine.processing.variables import set_local
-from services.engine.processing.work import Activate, At, Complete, Enter, LookForStart, Terminate, Work
-from services.engine.state.instances import ACTIVATED, ACTIVATING, COMPLETING, TERMINATING, Instance, Node, Trigger
+from services.engine.errors import Failure
+from services.engine.model.bpmn import Element, ElementKind, Flow
+from services.engine.processing.compensation import complete_handler, create_subscription, delete_subscriptions
+from services.engine.processing.execution import (
+    Activate,
+    Complete,
+    ElementContext,
+    Enter,
+    Execution,
+    StartFromBufferedMessage,
+    Terminate,
+)
+from services.engine.processing.joins import NO_FLOW, pending_joins, tokens_to_consume
+from services.engine.processing.variables import set_local_variables
+from services.engine.state.instances import (
+    ACTIVATED,
+    ACTIVATING,
+    COMPLETING,
+    TERMINATING,
+    ElementInstance,
+    ProcessInstance,
+    Trigger,
+)
 
 
-def enter(
-    work: Work,
-    instance: Instance,
-    scope: Node,
+def enter_element(
+    execution: Execution,
+    instance: ProcessInstance,
+    scope: ElementInstance,
     element_id: str,
     *,
     trigger: Trigger | None = None,
     index: int = 0,
     local: Mapping[str, Any] | None = None,
 ) -> None:
-    """Enter an element without a flow; the scope stays open for it from now on."""
-    scope.tokens[BY_EVENT] = scope.tokens.get(BY_EVENT, 0) + 1
-    work.steps.append(Enter(instance.key, scope.key, element_id, None, trigger, index, local or {}))
+    """Schedule an element that is entered without a flow."""
+    scope.tokens[NO_FLOW] = scope.tokens.get(NO_FLOW, 0) + 1
+    execution.steps.append(Enter(instance.key, scope.key, element_id, None, trigger, index, local or {}))
 
 
-def take_flow(work: Work, at: At, flow: Flow) -> None:
-    """A token leaves a completed element along a flow."""
-    scope = at.scope
+def take_sequence_flow(execution: Execution, context: ElementContext, flow: Flow) -> None:
+    """Move a token from a completed element along a flow."""
+    scope = context.scope
     scope.tokens[flow.id] = scope.tokens.get(flow.id, 0) + 1
     value = {
-        **work.origin(at.instance),
-        "version": at.instance.version,
+        **execution.instance_fields(context.process_instance),
+        "version": context.process_instance.version,
         "elementId": flow.id,
         "bpmnElementType": "SEQUENCE_FLOW",
         "bpmnEventType": "UNSPECIFIED",
         "flowScopeKey": scope.key,
-        "parentProcessInstanceKey": (at.instance.parent or (-1, -1))[0],
-        "parentElementInstanceKey": (at.instance.parent or (-1, -1))[1],
+        "parentProcessInstanceKey": (context.process_instance.parent or (-1, -1))[0],
+        "parentElementInstanceKey": (context.process_instance.parent or (-1, -1))[1],
     }
-    work.record(work.store.next_key(), "PROCESS_INSTANCE", "SEQUENCE_FLOW_TAKEN", value)
-    work.steps.append(Enter(at.instance.key, scope.key, flow.target, flow.id))
+    execution.record(execution.store.next_key(), "PROCESS_INSTANCE", "SEQUENCE_FLOW_TAKEN", value)
+    execution.steps.append(Enter(context.process_instance.key, scope.key, flow.target, flow.id))
 
 
-def take_step(work: Work, step: Enter | Activate | Complete | Terminate) -> None:
-    """Take one step; a step whose element has gone meanwhile does nothing."""
+def apply_step(execution: Execution, step: Enter | Activate | Complete | Terminate) -> None:
+    """Apply one step; a step of an ended element does nothing."""
     if isinstance(step, Enter):
-        _enter(work, step)
+        _enter(execution, step)
         return
-    at = work.find(step.instance_key, step.node_key)
-    if at is None:
+    context = execution.find(step.instance_key, step.element_instance_key)
+    if context is None:
         return
     match step:
         case Activate():
-            if at.node.state == ACTIVATING:
-                _attempt(work, at, work.processor(at.node).activate)
+            if context.element_instance.state == ACTIVATING:
+                _run(execution, context, execution.processor(context.element_instance).activate)
         case Complete():
-            _complete(work, at)
+            _complete(execution, context)
         case Terminate():
-            if at.node.state != TERMINATING:
-                at.node.state = TERMINATING
-                work.transition(at, "ELEMENT_TERMINATING")
-                work.processor(at.node).terminate(work, at)
+            if context.element_instance.state != TERMINATING:
+                context.element_instance.state = TERMINATING
+                execution.record_transition(context, "ELEMENT_TERMINATING")
+                execution.processor(context.element_instance).terminate(execution, context)
 
 
-def _enter(work: Work, step: Enter) -> None:
-    found = work.find(step.instance_key, step.scope_key)
-    if found is None:
+def _enter(execution: Execution, step: Enter) -> None:
+    scope_context = execution.find(step.instance_key, step.scope_key)
+    if scope_context is None:
         return
-    element = found.process.elements[step.element_id]
-    if _use_tokens(found, element, step):
-        _begin(work, found, element, step.trigger, index=step.index, local=step.local, node_key=step.node_key)
+    element = scope_context.process.elements[step.element_id]
+    if _consume_tokens(scope_context, element, step):
+        _activate(
+            execution,
+            scope_context,
+            element,
+            step.trigger,
+            index=step.index,
+            local=step.local,
+            element_instance_key=step.element_instance_key,
+        )
 
 
-def begin_event(work: Work, around: At, event: Trigger) -> None:
-    """A boundary event, or one behind an event-based gateway, has happened: it is activated in the same step."""
-    _begin(work, around, around.process.elements[event.element_id], event)
+def activate_event(execution: Execution, scope_context: ElementContext, event: Trigger) -> None:
+    """Activate a triggered event in the same step."""
+    _activate(execution, scope_context, scope_context.process.elements[event.element_id], event)
 
 
-def _begin(
-    work: Work,
-    found: At,
+def _activate(
+    execution: Execution,
+    scope_context: ElementContext,
     element: Element,
     trigger: Trigger | None,
     *,
     index: int = 0,
     local: Mapping[str, Any] | None = None,
-    node_key: int = 0,
+    element_instance_key: int = 0,
 ) -> None:
-    scope = found.node
-    inner = scope.kind == Kind.MULTI_INSTANCE_BODY
-    kind = Kind.MULTI_INSTANCE_BODY if element.loop is not None and not inner else element.kind
-    node = Node(node_key or work.store.next_key(), element.id, kind, scope.key, trigger=trigger)
+    scope = scope_context.element_instance
+    is_inner = scope.kind == ElementKind.MULTI_INSTANCE_BODY
+    kind = ElementKind.MULTI_INSTANCE_BODY if element.loop is not None and not is_inner else element.kind
+    element_instance = ElementInstance(
+        element_instance_key or execution.store.next_key(), element.id, kind, scope.key, trigger=trigger
+    )
     if index:
-        node.memo = {"index": index}
-    found.instance.nodes[node.key] = node
-    scope.children[node.key] = None
-    at = At(found.instance, found.process, element, node)
-    work.transition(at, "ELEMENT_ACTIVATING")
-    set_local(work, at.instance, node, local or {})
-    _attempt(work, at, work.processor(node).activate)
+        element_instance.memo = {"index": index}
+    scope_context.process_instance.element_instances[element_instance.key] = element_instance
+    scope.children[element_instance.key] = None
+    context = ElementContext(scope_context.process_instance, scope_context.process, element, element_instance)
+    execution.record_transition(context, "ELEMENT_ACTIVATING")
+    set_local_variables(execution, context.process_instance, element_instance, local or {})
+    _run(execution, context, execution.processor(element_instance).activate)
 
 
-def _use_tokens(found: At, element: Element, step: Enter) -> bool:
-    """Take the tokens that let the element be entered; False while a join still waits, or if its scope ends."""
-    scope = found.node
-    if scope.ended or not _goes_on(found, element):
+def _consume_tokens(scope_context: ElementContext, element: Element, step: Enter) -> bool:
+    """Consume the tokens for entering; return False while a join waits.
+
+    An ending scope lets no element be entered.
+    """
+    scope = scope_context.element_instance
+    if scope.ended or not _can_proceed(scope_context, element):
         return False
-    needed = tokens_to_take(found.instance, found.process, scope, element, step.flow or BY_EVENT)
-    for token in needed:
+    consumed = tokens_to_consume(
+        scope_context.process_instance, scope_context.process, scope, element, step.flow or NO_FLOW
+    )
+    for token in consumed:
         scope.tokens[token] -= 1
         if not scope.tokens[token]:
             del scope.tokens[token]
-    return bool(needed)
+    return bool(consumed)
 
 
-def _goes_on(around: At, element: Element) -> bool:
-    """Whether the scope lets an element in it go on: it runs, and nothing but this element has interrupted it."""
-    scope = around.node
-    if scope.state != ACTIVATED or ended_early(scope):
+def _can_proceed(scope_context: ElementContext, element: Element) -> bool:
+    """Return whether the scope is active and not interrupted by another element."""
+    scope = scope_context.element_instance
+    if scope.state != ACTIVATED or is_terminated_early(scope):
         return False
-    return scope.interrupted_by is None or around.process.elements[scope.interrupted_by].scope == element.id
+    return scope.interrupted_by is None or scope_context.process.elements[scope.interrupted_by].scope == element.id
 
 
-def ended_early(scope: Node) -> bool:
-    """A terminate end event has ended the scope; what a multi-instance ends early still finishes its step."""
-    return scope.ended and scope.kind != Kind.MULTI_INSTANCE_BODY
+def is_terminated_early(scope: ElementInstance) -> bool:
+    """Return whether a terminate end event ended the scope.
+
+    A multi-instance that ends early still completes its current step.
+    """
+    return scope.ended and scope.kind != ElementKind.MULTI_INSTANCE_BODY
 
 
-def _complete(work: Work, at: At) -> None:
-    if at.element.kind != Kind.PROCESS and not _goes_on(work.at(at.instance, at.scope), at.element):
+def _complete(execution: Execution, context: ElementContext) -> None:
+    if context.element.kind != ElementKind.PROCESS and not _can_proceed(
+        execution.element_context(context.process_instance, context.scope), context.element
+    ):
         return
-    if at.node.state == ACTIVATED:
-        at.node.state = COMPLETING
-        work.transition(at, "ELEMENT_COMPLETING")
-    if at.node.state == COMPLETING:
-        _attempt(work, at, work.processor(at.node).complete)
+    if context.element_instance.state == ACTIVATED:
+        context.element_instance.state = COMPLETING
+        execution.record_transition(context, "ELEMENT_COMPLETING")
+    if context.element_instance.state == COMPLETING:
+        _run(execution, context, execution.processor(context.element_instance).complete)
 
 
-def _attempt(work: Work, at: At, act: Callable[[Work, At], None]) -> None:
+def _run(execution: Execution, context: ElementContext, action: Callable[[Execution, ElementContext], None]) -> None:
     try:
-        act(work, at)
-    except Trouble as trouble:
-        work.incident(at, trouble)
+        action(execution, context)
+    except Failure as failure:
+        execution.raise_incident(context, failure)
 
 
-def activated(work: Work, at: At) -> None:
-    at.node.state = ACTIVATED
-    work.transition(at, "ELEMENT_ACTIVATED")
+def transition_to_activated(execution: Execution, context: ElementContext) -> None:
+    context.element_instance.state = ACTIVATED
+    execution.record_transition(context, "ELEMENT_ACTIVATED")
 
 
-def complete(work: Work, at: At) -> None:
-    """Ask for completion; it is the next step."""
-    work.steps.append(Complete(at.instance.key, at.node.key))
+def schedule_completion(execution: Execution, context: ElementContext) -> None:
+    """Schedule the completion of an element as a step."""
+    execution.steps.append(Complete(context.process_instance.key, context.element_instance.key))
 
 
-def completing_child(work: Work, at: At) -> None:
-    """Tell a multi-instance body that one of its instances is about to complete; raises Trouble."""
-    if at.is_inner:
-        body = work.at(at.instance, at.scope)
-        work.processor(body.node).child_completing(work, body, at)
+def notify_before_completion(execution: Execution, context: ElementContext) -> None:
+    """Notify a multi-instance body of a completing inner instance; raises Failure."""
+    if context.is_inner_instance:
+        body = execution.element_context(context.process_instance, context.scope)
+        execution.processor(body.element_instance).before_child_completes(execution, body, context)
 
 
-def completed(work: Work, at: At, flows: tuple[Flow, ...] | None = None, event: Trigger | None = None) -> None:
-    """The element is done: its tokens go on, or the ``event`` that it chose does, or its scope looks what is left."""
-    remember(work, at)
-    work.transition(at, "ELEMENT_COMPLETED")
-    if at.element.kind == Kind.PROCESS:
-        _process_ended(work, at, completed_normally=True)
+def transition_to_completed(
+    execution: Execution, context: ElementContext, flows: tuple[Flow, ...] | None = None, event: Trigger | None = None
+) -> None:
+    """Complete an element: take its flows, activate ``event``, or notify its scope."""
+    create_subscription(execution, context)
+    execution.record_transition(context, "ELEMENT_COMPLETED")
+    if context.element.kind == ElementKind.PROCESS:
+        _end_process(execution, context, completed_normally=True)
         return
-    _remove(at)
-    taken = () if at.is_inner else (at.element.outgoing if flows is None else flows)
-    for flow in taken:
-        take_flow(work, at, flow)
+    _remove(context)
+    flows_to_take = () if context.is_inner_instance else (context.element.outgoing if flows is None else flows)
+    for flow in flows_to_take:
+        take_sequence_flow(execution, context, flow)
     if event is not None:
-        begin_event(work, work.at(at.instance, at.scope), event)
-    _try_joins(work, at)
-    if not taken and event is None:
-        scope = work.at(at.instance, at.scope)
-        work.processor(scope.node).child_completed(work, scope)
-    settle(work, at)
+        activate_event(execution, execution.element_context(context.process_instance, context.scope), event)
+    _retry_inclusive_joins(execution, context)
+    if not flows_to_take and event is None:
+        scope = execution.element_context(context.process_instance, context.scope)
+        execution.processor(scope.element_instance).child_completed(execution, scope)
+    complete_handler(execution, context)
 
 
-def terminated(work: Work, at: At) -> None:
-    """The element is gone; the event that interrupted it takes over, or its scope looks what is left."""
-    work.transition(at, "ELEMENT_TERMINATED")
-    if at.element.kind == Kind.PROCESS:
-        _process_ended(work, at, completed_normally=False)
+def transition_to_terminated(execution: Execution, context: ElementContext) -> None:
+    """Terminate an element: activate the interrupting event, or notify its scope."""
+    execution.record_transition(context, "ELEMENT_TERMINATED")
+    if context.element.kind == ElementKind.PROCESS:
+        _end_process(execution, context, completed_normally=False)
         return
-    _remove(at)
-    forget(work, at)
-    scope, pending = at.scope, at.node.pending
+    _remove(context)
+    delete_subscriptions(execution, context)
+    scope, pending = context.scope, context.element_instance.pending
     if (
         pending is not None
-        and at.process.elements[pending.element_id].kind == Kind.BOUNDARY_EVENT
+        and context.process.elements[pending.element_id].kind == ElementKind.BOUNDARY_EVENT
         and scope.state == ACTIVATED
         and scope.interrupted_by is None
-        and not ended_early(scope)
+        and not is_terminated_early(scope)
     ):
-        begin_event(work, work.at(at.instance, scope), pending)
+        activate_event(execution, execution.element_context(context.process_instance, scope), pending)
         return
-    _try_joins(work, at)
-    around = work.at(at.instance, scope)
-    work.processor(scope).child_terminated(work, around)
+    _retry_inclusive_joins(execution, context)
+    scope_context = execution.element_context(context.process_instance, scope)
+    execution.processor(scope).child_terminated(execution, scope_context)
 
 
-def terminate_children(work: Work, at: At) -> bool:
-    """Terminate all that runs inside; returns whether nothing did."""
-    at.node.tokens.clear()
-    work.steps.extend(Terminate(at.instance.key, child) for child in at.node.children)
-    return not at.node.children
+def terminate_children(execution: Execution, context: ElementContext) -> bool:
+    """Terminate all children; return whether there were none."""
+    context.element_instance.tokens.clear()
+    execution.steps.extend(
+        Terminate(context.process_instance.key, child) for child in context.element_instance.children
+    )
+    return not context.element_instance.children
 
 
-def is_over(scope: Node) -> bool:
-    """Nothing runs in the scope and no token waits in it."""
+def is_scope_empty(scope: ElementInstance) -> bool:
+    """Return whether a scope has neither children nor tokens."""
     return not scope.children and not scope.tokens
 
 
-def _try_joins(work: Work, at: At) -> None:
-    """Something in the scope has gone on: what waits at an inclusive gateway may have nothing left to wait for."""
-    for join, flow in waiting_joins(at.process, at.scope):
-        work.steps.append(Enter(at.instance.key, at.node.scope, join, flow))
+def _retry_inclusive_joins(execution: Execution, context: ElementContext) -> None:
+    """Re-check waiting inclusive joins after an element of their scope ended."""
+    for join, flow in pending_joins(context.process, context.scope):
+        execution.steps.append(Enter(context.process_instance.key, context.element_instance.scope, join, flow))
 
 
-def _remove(at: At) -> None:
-    del at.instance.nodes[at.node.key]
-    at.scope.children.pop(at.node.key, None)
+def _remove(context: ElementContext) -> None:
+    del context.process_instance.element_instances[context.element_instance.key]
+    context.scope.children.pop(context.element_instance.key, None)
 
 
-def _process_ended(work: Work, at: At, *, completed_normally: bool) -> None:
-    instance = at.instance
+def _end_process(execution: Execution, context: ElementContext, *, completed_normally: bool) -> None:
+    instance = context.process_instance
     if instance.awaited is not None and completed_normally:
-        wanted = at.node.variables
-        work.results[instance.key] = {n: v for n, v in wanted.items() if not instance.awaited or n in instance.awaited}
-    caller = work.parent_call(instance)
-    work.store.instances.remove(instance.key)
+        variables = context.element_instance.variables
+        execution.results[instance.key] = {
+            n: v for n, v in variables.items() if not instance.awaited or n in instance.awaited
+        }
+    caller = execution.calling_context(instance)
+    execution.store.instances.remove(instance.key)
     if instance.start_lock is not None:
-        work.store.messages.unlock(instance.process_id, instance.start_lock)
-        work.steps.append(LookForStart(instance.process_id, instance.start_lock))
+        execution.store.messages.unlock(instance.process_id, instance.start_lock)
+        execution.steps.append(StartFromBufferedMessage(instance.process_id, instance.start_lock))
     if caller is None:
         return
-    caller.node.called = 0
-    if completed_normally and caller.node.state == ACTIVATED:
-        caller.node.trigger = Trigger(caller.element.id, dict(at.node.variables))
-        complete(work, caller)
+    caller.element_instance.called = 0
+    if completed_normally and caller.element_instance.state == ACTIVATED:
+        caller.element_instance.trigger = Trigger(caller.element.id, dict(context.element_instance.variables))
+        schedule_completion(execution, caller)
     else:
-        work.processor(caller.node).child_terminated(work, caller)
+        execution.processor(caller.element_instance).child_terminated(execution, caller)

@@ -1,27 +1,39 @@
-"""Input and output mappings of an element."""
+"""Apply the input and output mappings of an element."""
 
 from services.engine.errors import ErrorType
-from services.engine.processing.variables import evaluate, merge, set_local
-from services.engine.processing.work import At, Work
+from services.engine.processing.execution import ElementContext, Execution
+from services.engine.processing.variables import evaluate, merge_variables, set_local_variables
 
 
-def apply_inputs(work: Work, at: At) -> None:
-    """Local variables of the element; raises Trouble (IO_MAPPING_ERROR)."""
-    if at.element.inputs is not None:
-        set_local(work, at.instance, at.node, evaluate(work, at, at.element.inputs, error_type=ErrorType.IO_MAPPING))
+def apply_inputs(execution: Execution, context: ElementContext) -> None:
+    """Set the element's local variables; raises Failure (IO_MAPPING_ERROR)."""
+    if context.element.inputs is not None:
+        set_local_variables(
+            execution,
+            context.process_instance,
+            context.element_instance,
+            evaluate(execution, context, context.element.inputs, error_type=ErrorType.IO_MAPPING),
+        )
 
 
-def apply_outputs(work: Work, at: At) -> None:
-    """What leaves the element; raises Trouble (IO_MAPPING_ERROR).
+def apply_outputs(execution: Execution, context: ElementContext) -> None:
+    """Propagate the element's variables; raises Failure (IO_MAPPING_ERROR).
 
-    Without output mappings the variables the element was completed with go up to where their names live; with
-    them, those stay local and only mapped values leave.
+    Without output mappings the variables of its completion are merged upwards; with mappings they stay local and only
+    mapped values are merged.
     """
-    completed_with = at.node.trigger.variables if at.node.trigger is not None else {}
-    if at.element.outputs is None:
-        merge(work, at.instance, at.node, completed_with)
+    completion_variables = (
+        context.element_instance.trigger.variables if context.element_instance.trigger is not None else {}
+    )
+    if context.element.outputs is None:
+        merge_variables(execution, context.process_instance, context.element_instance, completion_variables)
         return
-    set_local(work, at.instance, at.node, completed_with)
-    results = evaluate(work, at, at.element.outputs, error_type=ErrorType.IO_MAPPING)
-    # an inner instance collects from its own scope, so its outputs are looked up there first
-    merge(work, at.instance, at.node if at.is_inner else at.scope, results)
+    set_local_variables(execution, context.process_instance, context.element_instance, completion_variables)
+    results = evaluate(execution, context, context.element.outputs, error_type=ErrorType.IO_MAPPING)
+    # an inner instance collects its output from its own scope
+    merge_variables(
+        execution,
+        context.process_instance,
+        context.element_instance if context.is_inner_instance else context.scope,
+        results,
+    )

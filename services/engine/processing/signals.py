@@ -1,21 +1,21 @@
-"""Signals reach everything that waits for them at the moment, and are not kept."""
+"""Broadcast signals to all current subscriptions; signals are not buffered."""
 
 from typing import Any
 
-from services.engine.processing.starting import start_by_event
-from services.engine.processing.triggering import trigger
-from services.engine.processing.work import Work
+from services.engine.processing.event_triggers import trigger_event
+from services.engine.processing.execution import Execution
+from services.engine.processing.instance_creation import create_instance_by_event
 from services.engine.state.instances import Trigger
 
 
-def broadcast(work: Work, name: str, variables: dict[str, Any]) -> int:
-    """Returns the signal's key."""
-    key = work.store.next_key()
-    work.record(key, "SIGNAL", "BROADCASTED", {"signalName": name, "variables": variables})
-    for start in work.store.starts.by_name("SIGNAL", name):
-        start_by_event(work, start.definition_key, start.element_id, variables)
-    for subscription in work.store.signals.subscribers(name):
-        at = work.find(subscription.instance_key, subscription.node_key)
-        if at is not None:
-            trigger(work, at, Trigger(subscription.element_id, variables))
+def broadcast(execution: Execution, name: str, variables: dict[str, Any]) -> int:
+    """Broadcast a signal and return its key."""
+    key = execution.store.next_key()
+    execution.record(key, "SIGNAL", "BROADCASTED", {"signalName": name, "variables": variables})
+    for start in execution.store.start_subscriptions.by_name("SIGNAL", name):
+        create_instance_by_event(execution, start.definition_key, start.element_id, variables)
+    for subscription in execution.store.signals.subscribers(name):
+        context = execution.find(subscription.instance_key, subscription.element_instance_key)
+        if context is not None:
+            trigger_event(execution, context, Trigger(subscription.element_id, variables))
     return key

@@ -1,64 +1,71 @@
-"""Timers that are due: they reach their element, or start a process, and cycles are set anew."""
+"""Trigger due timers, and schedule the next one of a cycle."""
 
-from services.engine.clock import LATEST_MILLIS, from_millis, to_millis
-from services.engine.model.bpmn import given
+from services.engine.clock import MAX_MILLIS, from_millis, to_millis
+from services.engine.model.bpmn import required
 from services.engine.model.timers import parse_cycle
-from services.engine.processing.catching import add_timer, record_timer
-from services.engine.processing.starting import start_by_event
-from services.engine.processing.triggering import can_trigger, trigger
+from services.engine.processing.event_subscriptions import add_timer, record_timer
+from services.engine.processing.event_triggers import can_trigger, trigger_event
+from services.engine.processing.execution import ElementContext, Execution
+from services.engine.processing.instance_creation import create_instance_by_event
 from services.engine.processing.variables import evaluate_text
-from services.engine.processing.work import At, Work
 from services.engine.state.instances import Trigger
 from services.engine.state.timers import Timer
 
 
-def fire(work: Work, key: int) -> None:
-    """Never early: nothing happens before it is due."""
-    timer = work.store.timers.get(key)
-    if timer is None or timer.due > work.millis():
+def trigger_timer(execution: Execution, key: int) -> None:
+    """Trigger a timer unless it is not due yet."""
+    timer = execution.store.timers.get(key)
+    if timer is None or timer.due > execution.now_millis():
         return
-    at = work.find(timer.instance_key, timer.node_key) if timer.instance_key else None
-    if at is not None and not can_trigger(at, at.process.elements[timer.element_id]):
-        work.store.timers.put_off(key, LATEST_MILLIS)  # it stays until its element, which does not come back, is gone
+    context = execution.find(timer.instance_key, timer.element_instance_key) if timer.instance_key else None
+    if context is not None and not can_trigger(context, context.process.elements[timer.element_id]):
+        # kept until its element ends, which cannot be triggered any more
+        execution.store.timers.postpone(key, MAX_MILLIS)
         return
-    work.store.timers.remove(key)
-    record_timer(work, timer, "TRIGGERED")
-    if at is None:
-        start_by_event(work, timer.definition_key, timer.element_id, {})
-        _again(work, timer, timer.cycle)
+    execution.store.timers.remove(key)
+    record_timer(execution, timer, "TRIGGERED")
+    if context is None:
+        create_instance_by_event(execution, timer.definition_key, timer.element_id, {})
+        _schedule_next(execution, timer, timer.cycle)
         return
-    at.node.timers.remove(key)
-    trigger(work, at, Trigger(timer.element_id, {}))
-    following = _again(work, timer, _cycle_now(work, at, timer))
-    if following is not None:
-        at.node.timers.append(following)
+    context.element_instance.timers.remove(key)
+    trigger_event(execution, context, Trigger(timer.element_id, {}))
+    next_key = _schedule_next(execution, timer, _evaluate_cycle(execution, context, timer))
+    if next_key is not None:
+        context.element_instance.timers.append(next_key)
 
 
-def _cycle_now(work: Work, at: At, timer: Timer) -> str | None:
-    """The cycle as its expression gives it after each firing; how often it still fires was fixed at the first."""
+def _evaluate_cycle(execution: Execution, context: ElementContext, timer: Timer) -> str | None:
+    """Evaluate the cycle again after each firing.
+
+    Its repetitions stay as first evaluated.
+    """
     if timer.cycle is None:
         return None
-    return evaluate_text(work, at, given(given(at.process.elements[timer.element_id].event).timer))
+    return evaluate_text(execution, context, required(required(context.process.elements[timer.element_id].event).timer))
 
 
-def _again(work: Work, timer: Timer, cycle: str | None) -> int | None:
-    """The next firing of a cycle: a period after it was due, or after now where that has passed; none is caught up."""
+def _schedule_next(execution: Execution, timer: Timer, cycle: str | None) -> int | None:
+    """Schedule the next firing of a cycle.
+
+    Missed firings are not caught up.
+    """
     if cycle is None or timer.repetitions in (0, 1):
         return None
-    rest = timer.repetitions - 1 if timer.repetitions > 0 else -1
-    due = parse_cycle(cycle).due_again(from_millis(timer.due), work.now())
+    remaining = timer.repetitions - 1 if timer.repetitions > 0 else -1
+    due = parse_cycle(cycle).due_again(from_millis(timer.due), execution.now())
     if due is None:
         return None
-    key = work.store.next_key()
-    following = Timer(
+    key = execution.store.next_key()
+    next_timer = Timer(
         key,
         to_millis(due),
         timer.instance_key,
-        timer.node_key,
+        timer.element_instance_key,
         timer.element_id,
         timer.definition_key,
         cycle,
-        rest,
+        remaining,
     )
-    add_timer(work, following)
+    add_timer(execution, next_timer)
     return key

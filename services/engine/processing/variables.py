@@ -1,20 +1,25 @@
-"""Variables: a scope tree with local values; what is set without being local goes up to where the name lives."""
+"""Read and write variables in the scope tree of a process instance."""
 
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from services.engine.errors import ErrorType, Trouble
+from services.engine.errors import ErrorType, Failure
 from services.engine.model.expression import Expression, type_name
-from services.engine.processing.work import At, Work
-from services.engine.state.instances import Instance, Node
+from services.engine.processing.execution import ElementContext, Execution
+from services.engine.state.instances import ElementInstance, ProcessInstance
 
 
-class Visible(Mapping[str, Any]):
-    """The variables an expression sees, nearest scope first."""
+class VariableScope(Mapping[str, Any]):
+    """The variables visible to an expression, nearest scope first."""
 
-    def __init__(self, instance: Instance, node: Node, extra: Mapping[str, Any] | None = None) -> None:
-        self._layers: list[Mapping[str, Any]] = [extra or {}, *(n.variables for n in scopes(instance, node))]
+    def __init__(
+        self, instance: ProcessInstance, element_instance: ElementInstance, extra: Mapping[str, Any] | None = None
+    ) -> None:
+        self._layers: list[Mapping[str, Any]] = [
+            extra or {},
+            *(n.variables for n in scopes(instance, element_instance)),
+        ]
 
     def __getitem__(self, name: str) -> Any:
         for layer in self._layers:
@@ -32,34 +37,41 @@ class Visible(Mapping[str, Any]):
         return any(name in layer for layer in self._layers)
 
 
-def scopes(instance: Instance, node: Node) -> Iterator[Node]:
-    """The node and the scopes around it, inside out."""
-    current: Node | None = node
+def scopes(instance: ProcessInstance, element_instance: ElementInstance) -> Iterator[ElementInstance]:
+    """List an element instance and its enclosing scopes, inside out."""
+    current: ElementInstance | None = element_instance
     while current is not None:
         yield current
-        current = instance.nodes.get(current.scope)
+        current = instance.element_instances.get(current.scope)
 
 
 def evaluate(
-    work: Work,
-    at: At,
+    execution: Execution,
+    context: ElementContext,
     expression: Expression,
     *,
-    node: Node | None = None,
+    element_instance: ElementInstance | None = None,
     extra: Mapping[str, Any] | None = None,
     error_type: ErrorType = ErrorType.EXTRACT_VALUE,
 ) -> Any:
-    """The JSON value of an expression, seen from ``node`` (default: the element itself); raises Trouble."""
+    """Evaluate an expression to JSON; raises Failure.
+
+    Its variables are those visible from ``element_instance`` (default: the element itself).
+    """
     if expression.compiled is None:
         return expression.text
-    return expression.evaluate(Visible(at.instance, node or at.node, extra), work.now, error_type)
+    return expression.evaluate(
+        VariableScope(context.process_instance, element_instance or context.element_instance, extra),
+        execution.now,
+        error_type,
+    )
 
 
-def evaluate_text(work: Work, at: At, expression: Expression) -> str:
-    """The text that an expression gives, seen from the element; raises Trouble where it gives something else."""
-    value = evaluate(work, at, expression)
+def evaluate_text(execution: Execution, context: ElementContext, expression: Expression) -> str:
+    """Evaluate an expression that must yield text; raises Failure."""
+    value = evaluate(execution, context, expression)
     if not isinstance(value, str):
-        raise Trouble(
+        raise Failure(
             ErrorType.EXTRACT_VALUE,
             f"Expected result of the expression '{expression.text.removeprefix('=')}' to be 'STRING', "
             f"but was '{type_name(value)}'.",
@@ -67,50 +79,66 @@ def evaluate_text(work: Work, at: At, expression: Expression) -> str:
     return value
 
 
-def visible_document(instance: Instance, node: Node, names: list[str] | None = None) -> dict[str, Any]:
-    """All variables a node sees, or the named ones it has."""
+def visible_variables(
+    instance: ProcessInstance, element_instance: ElementInstance, names: list[str] | None = None
+) -> dict[str, Any]:
+    """Return the visible variables, all or the named ones."""
     document: dict[str, Any] = {}
-    for scope in scopes(instance, node):
+    for scope in scopes(instance, element_instance):
         for name, value in scope.variables.items():
             if name not in document and (not names or name in names):
                 document[name] = value
     return document
 
 
-def set_local(work: Work, instance: Instance, node: Node, document: Mapping[str, Any]) -> None:
-    """Put variables on exactly this scope."""
+def set_local_variables(
+    execution: Execution, instance: ProcessInstance, element_instance: ElementInstance, document: Mapping[str, Any]
+) -> None:
+    """Set variables in this scope only."""
     for name, value in document.items():
-        if name not in node.variables:
-            _put(work, instance, node, name=name, value=value, intent="CREATED")
-        elif not same(node.variables[name], value):
-            _put(work, instance, node, name=name, value=value, intent="UPDATED")
+        if name not in element_instance.variables:
+            _set_variable(execution, instance, element_instance, name=name, value=value, intent="CREATED")
+        elif not is_same_json(element_instance.variables[name], value):
+            _set_variable(execution, instance, element_instance, name=name, value=value, intent="UPDATED")
 
 
-def merge(work: Work, instance: Instance, node: Node, document: Mapping[str, Any]) -> None:
-    """Set variables where they live, beginning at ``node``; new ones go to the process.
+def merge_variables(
+    execution: Execution, instance: ProcessInstance, element_instance: ElementInstance, document: Mapping[str, Any]
+) -> None:
+    """Set variables where they are defined, new ones in the process.
 
-    As in Zeebe, a value that equals the one found goes on upwards and so may be created in the process as well.
+    As in Zeebe, a value equal to the existing one moves on upwards, and so may be created in the process as well.
     """
-    rest = dict(document)
-    for scope in scopes(instance, node):
+    remaining = dict(document)
+    for scope in scopes(instance, element_instance):
         if scope.key == instance.key:
             break
-        for name in [n for n in rest if n in scope.variables and not same(scope.variables[n], rest[n])]:
-            _put(work, instance, scope, name=name, value=rest.pop(name), intent="UPDATED")
-    set_local(work, instance, instance.root, rest)
+        for name in [
+            n for n in remaining if n in scope.variables and not is_same_json(scope.variables[n], remaining[n])
+        ]:
+            _set_variable(execution, instance, scope, name=name, value=remaining.pop(name), intent="UPDATED")
+    set_local_variables(execution, instance, instance.root, remaining)
 
 
-def same(one: Any, other: Any) -> bool:
-    """Equal as written: 1 and true differ, 1 and 1.0 too, and what has its names in another order."""
-    return bool(one == other) and json.dumps(one) == json.dumps(other)
+def is_same_json(left: Any, right: Any) -> bool:
+    """Compare as JSON text: 1, 1.0 and true differ."""
+    return bool(left == right) and json.dumps(left) == json.dumps(right)
 
 
-def _put(work: Work, instance: Instance, node: Node, *, name: str, value: Any, intent: str) -> None:
-    node.variables[name] = value
+def _set_variable(
+    execution: Execution,
+    instance: ProcessInstance,
+    element_instance: ElementInstance,
+    *,
+    name: str,
+    value: Any,
+    intent: str,
+) -> None:
+    element_instance.variables[name] = value
     record = {
-        **work.origin(instance),
+        **execution.instance_fields(instance),
         "name": name,
         "value": json.dumps(value, ensure_ascii=False),
-        "scopeKey": node.key,
+        "scopeKey": element_instance.key,
     }
-    work.record(node.key, "VARIABLE", intent, record)
+    execution.record(element_instance.key, "VARIABLE", intent, record)

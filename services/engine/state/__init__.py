@@ -1,1 +1,1 @@
-"""What the engine knows, on disk: live instances as documents, index tables, and records of what happened."""
+"""Store live instances as documents, index tables, and records."""

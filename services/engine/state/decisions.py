@@ -1,4 +1,4 @@
-"""Deployed decision requirements (one DMN file each) and the decisions in them."""
+"""Store deployed decision requirements (one DMN file each) and their decisions."""
 
 from dataclasses import asdict, dataclass
 
@@ -8,7 +8,7 @@ from services.engine.state.tables import decisions, requirements
 
 
 @dataclass(frozen=True, slots=True)
-class Requirements:
+class RequirementsVersion:
     """One version of a DMN file."""
 
     key: int
@@ -38,36 +38,36 @@ class Decisions:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def add_requirements(self, found: Requirements) -> None:
-        self._connection.execute(insert(requirements), asdict(found))
+    def add_requirements(self, requirements_version: RequirementsVersion) -> None:
+        self._connection.execute(insert(requirements), asdict(requirements_version))
 
     def add(self, decision: DecisionVersion) -> None:
         self._connection.execute(insert(decisions), asdict(decision))
 
-    def requirements(self, key: int) -> Requirements | None:
+    def requirements(self, key: int) -> RequirementsVersion | None:
         row = self._connection.execute(select(requirements).where(requirements.c.key == key)).first()
-        return None if row is None else Requirements(*row)
+        return None if row is None else RequirementsVersion(*row)
 
-    def latest_requirements(self, requirements_id: str) -> Requirements | None:
+    def latest_requirements(self, requirements_id: str) -> RequirementsVersion | None:
         query = select(requirements).where(requirements.c.requirements_id == requirements_id, ~requirements.c.deleted)
         row = self._connection.execute(query.order_by(requirements.c.version.desc()).limit(1)).first()
-        return None if row is None else Requirements(*row)
+        return None if row is None else RequirementsVersion(*row)
 
     def in_requirements(self, requirements_key: int) -> list[DecisionVersion]:
         query = select(decisions).where(decisions.c.requirements_key == requirements_key).order_by(decisions.c.key)
         return [DecisionVersion(*row) for row in self._connection.execute(query)]
 
     def by_key(self, key: int) -> DecisionVersion | None:
-        return self._one(decisions.c.key == key)
+        return self._latest(decisions.c.key == key)
 
     def latest(self, decision_id: str) -> DecisionVersion | None:
-        return self._one(decisions.c.decision_id == decision_id)
+        return self._latest(decisions.c.decision_id == decision_id)
 
     def deployed_with(self, decision_id: str, deployment_key: int) -> DecisionVersion | None:
-        return self._one(decisions.c.decision_id == decision_id, decisions.c.deployment_key == deployment_key)
+        return self._latest(decisions.c.decision_id == decision_id, decisions.c.deployment_key == deployment_key)
 
-    def tagged(self, decision_id: str, version_tag: str) -> DecisionVersion | None:
-        return self._one(decisions.c.decision_id == decision_id, decisions.c.version_tag == version_tag)
+    def latest_with_tag(self, decision_id: str, version_tag: str) -> DecisionVersion | None:
+        return self._latest(decisions.c.decision_id == decision_id, decisions.c.version_tag == version_tag)
 
     def highest_version(self, decision_id: str) -> int:
         query = select(func.max(decisions.c.version)).where(decisions.c.decision_id == decision_id)
@@ -78,11 +78,11 @@ class Decisions:
         return self._connection.execute(query).scalar() or 0
 
     def delete_requirements(self, key: int) -> None:
-        """No decision in it is evaluated any more."""
+        """Mark the file and its decisions as deleted."""
         self._connection.execute(update(requirements).where(requirements.c.key == key).values(deleted=True))
         self._connection.execute(update(decisions).where(decisions.c.requirements_key == key).values(deleted=True))
 
-    def _one(self, *conditions: ColumnElement[bool]) -> DecisionVersion | None:
+    def _latest(self, *conditions: ColumnElement[bool]) -> DecisionVersion | None:
         query = select(decisions).where(*conditions, ~decisions.c.deleted).order_by(decisions.c.version.desc()).limit(1)
         row = self._connection.execute(query).first()
         return None if row is None else DecisionVersion(*row)

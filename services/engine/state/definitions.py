@@ -1,4 +1,4 @@
-"""Deployed processes: every version stays, because running instances keep theirs."""
+"""Store deployed processes; all versions stay, because running instances keep theirs."""
 
 import sqlite3
 from dataclasses import dataclass
@@ -6,17 +6,20 @@ from typing import TypeVar
 
 from sqlalchemy import bindparam, func, insert, select, update
 
-from services.engine.state.statements import Statement, columns
+from services.engine.state.statements import Statement, row_values
 from services.engine.state.tables import definitions
 
-_KEPT = 50
+_MAX_CACHED = 50
 
-Kept = TypeVar("Kept", int, str)
+CacheKey = TypeVar("CacheKey", int, str)
 
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """One version of a process; ``content`` is the BPMN file, ``checksum`` its SHA-256 in hex."""
+    """A process version.
+
+    ``content`` is the BPMN file, ``checksum`` its SHA-256 in hex.
+    """
 
     key: int
     process_id: str
@@ -32,56 +35,56 @@ class Definition:
 class Definitions:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        self._known: dict[int, Definition] = {}
+        self._by_key: dict[int, Definition] = {}
         self._latest: dict[str, Definition] = {}
 
     def add(self, definition: Definition) -> None:
-        self.forget()
-        _ADD.run(self._connection, **columns(definition))
+        self.clear_cache()
+        _ADD.run(self._connection, **row_values(definition))
 
     def get(self, key: int) -> Definition | None:
-        return self._known.get(key) or self._remember(self._known, key, _GET.run(self._connection, definition=key))
+        return self._by_key.get(key) or self._cache(self._by_key, key, _GET.run(self._connection, definition=key))
 
     def latest(self, process_id: str) -> Definition | None:
-        return self._latest.get(process_id) or self._remember(
+        return self._latest.get(process_id) or self._cache(
             self._latest, process_id, _LATEST.run(self._connection, process=process_id)
         )
 
     def version(self, process_id: str, version: int) -> Definition | None:
-        return _one(_VERSION.run(self._connection, process=process_id, number=version))
+        return _first_definition(_VERSION.run(self._connection, process=process_id, number=version))
 
     def deployed_with(self, process_id: str, deployment_key: int) -> Definition | None:
-        """The version that came with a deployment."""
-        return _one(_DEPLOYED_WITH.run(self._connection, process=process_id, deployment=deployment_key))
+        """Return the version of a deployment."""
+        return _first_definition(_DEPLOYED_WITH.run(self._connection, process=process_id, deployment=deployment_key))
 
-    def tagged(self, process_id: str, version_tag: str) -> Definition | None:
-        """The newest version with the tag."""
-        return _one(_TAGGED.run(self._connection, process=process_id, tag=version_tag))
+    def latest_with_tag(self, process_id: str, version_tag: str) -> Definition | None:
+        """Return the latest version with the tag."""
+        return _first_definition(_TAGGED.run(self._connection, process=process_id, tag=version_tag))
 
     def highest_version(self, process_id: str) -> int:
-        """0 before the first; deleted versions count, so that numbers are never used twice."""
+        """Return the highest version ever, 0 if none; deleted versions count."""
         return _HIGHEST.number(self._connection, process=process_id) or 0
 
     def delete(self, key: int) -> None:
-        """Nothing new starts with it; running instances go on."""
-        self.forget()
+        """Prevent new instances; running instances continue."""
+        self.clear_cache()
         _DELETE.run(self._connection, definition=key)
 
-    def forget(self) -> None:
-        """What is remembered may be no longer so: a deployment, a deletion, a rollback."""
-        self._known.clear()
+    def clear_cache(self) -> None:
+        """Clear the cache after a deployment, a deletion or a rollback."""
+        self._by_key.clear()
         self._latest.clear()
 
-    def _remember(self, kept: dict[Kept, Definition], name: Kept, rows: sqlite3.Cursor) -> Definition | None:
-        found = _one(rows)
-        if found is not None:
-            if len(kept) >= _KEPT:
-                kept.clear()
-            kept[name] = found
-        return found
+    def _cache(self, cache: dict[CacheKey, Definition], name: CacheKey, rows: sqlite3.Cursor) -> Definition | None:
+        definition = _first_definition(rows)
+        if definition is not None:
+            if len(cache) >= _MAX_CACHED:
+                cache.clear()
+            cache[name] = definition
+        return definition
 
 
-def _one(rows: sqlite3.Cursor) -> Definition | None:
+def _first_definition(rows: sqlite3.Cursor) -> Definition | None:
     for *row, deleted in rows:
         return Definition(*[*row, bool(deleted)])
     return None

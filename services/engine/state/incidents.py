@@ -1,21 +1,21 @@
-"""Incidents: steps that could not be taken and wait for somebody."""
+"""Store open incidents."""
 
 import sqlite3
 from dataclasses import dataclass
 
 from sqlalchemy import bindparam, delete, insert, select
 
-from services.engine.state.statements import Statement, columns
+from services.engine.state.statements import Statement, row_values
 from services.engine.state.tables import incidents
 
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """``job_key`` is 0 where the element itself could not go on."""
+    """``job_key`` is 0 if the element itself failed."""
 
     key: int
     instance_key: int
-    node_key: int
+    element_instance_key: int
     job_key: int
     error_type: str
     text: str
@@ -27,14 +27,14 @@ class Incidents:
         self._connection = connection
 
     def add(self, incident: Incident) -> None:
-        _ADD.run(self._connection, **columns(incident))
+        _ADD.run(self._connection, **row_values(incident))
 
     def get(self, key: int) -> Incident | None:
         row = _GET.run(self._connection, incident=key).fetchone()
         return None if row is None else Incident(*row)
 
     def all_open(self) -> list[Incident]:
-        """Oldest first."""
+        """Return all open incidents, oldest first."""
         return [Incident(*row) for row in _ALL.run(self._connection)]
 
     def remove(self, key: int) -> None:

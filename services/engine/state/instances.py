@@ -1,4 +1,4 @@
-"""Live process instances: each is one document, its scope tree with local variables."""
+"""Store each live process instance as one document, a scope tree."""
 
 import json
 import sqlite3
@@ -9,17 +9,17 @@ from sqlalchemy import bindparam, delete, insert, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from services.engine.state.statements import Statement
-from services.engine.state.tables import instances, nodes
+from services.engine.state.tables import element_instances, instances
 
 ACTIVATING, ACTIVATED, COMPLETING, TERMINATING = "ACTIVATING", "ACTIVATED", "COMPLETING", "TERMINATING"
-_CACHED = 2000
-_CACHED_CHARACTERS = 4_000_000  # of their documents, which take several times as much in memory
+_MAX_CACHED = 2000
+_MAX_CACHED_CHARACTERS = 4_000_000  # of JSON; the objects use several times as much memory
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 @dataclass(slots=True)
 class Trigger:
-    """An event that reached a scope: which element it starts, with which variables."""
+    """A triggered event: the element it activates and its variables."""
 
     element_id: str
     variables: dict[str, Any]
@@ -27,10 +27,11 @@ class Trigger:
 
 
 class Compensation(TypedDict):
-    """A completed activity that can be undone, by its ``handler`` ("" = by what completed inside it).
+    """A compensation subscription: a completed activity and its ``handler``.
 
-    ``node`` and ``scope`` are the keys it ran with; ``thrower`` is the event that undoes it (0 = none yet) and
-    ``handler_node`` what runs to undo it.
+    Without a handler ("") the activities inside it are compensated. ``node`` and ``scope`` are the keys of its element
+    instance and flow scope, ``thrower`` that of the throw event (0 = not triggered), ``handler_node`` that of the
+    handler's element instance.
     """
 
     key: int
@@ -43,13 +44,13 @@ class Compensation(TypedDict):
 
 
 @dataclass(slots=True)
-class Node:
-    """One running element: a task somebody works on, a scope, a waiting event.
+class ElementInstance:
+    """An active element: a task, a scope or a catch event.
 
-    ``tokens`` counts, in a scope, the tokens on each flow that have not entered an element yet; ``pending`` is
-    the event that interrupts the node, kept until what it interrupts is gone; ``trigger`` the variables the node
-    was completed with; ``memo`` what its processor has to remember (a chosen flow, the counts of a multi-instance);
-    ``compensations`` what can be undone in the instance, kept at its root.
+    The field names are stored. ``tokens`` counts, in a scope, the tokens on each flow that have not entered an
+    element yet; ``pending`` is the event that interrupts the element instance, kept until that is terminated;
+    ``trigger`` holds the variables it is completed with; ``memo`` is its processor's data (the counts of a
+    multi-instance); ``compensations`` are the instance's compensation subscriptions, kept at its root.
     """
 
     key: int
@@ -78,123 +79,128 @@ class Node:
 
 
 @dataclass(slots=True)
-class Instance:
-    """A process instance; ``parent`` is (instance key, node key) of the call activity that called it."""
+class ProcessInstance:
+    """A process instance; ``parent`` holds the keys of its caller.
+
+    These are the calling process instance and the element instance of the call activity.
+    """
 
     key: int
     definition_key: int
     process_id: str
     version: int
     parent: tuple[int, int] | None
-    nodes: dict[int, Node]
+    element_instances: dict[int, ElementInstance]
     start_lock: str | None = None
     awaited: list[str] | None = None
     indexed: frozenset[int] = frozenset()
 
     @property
-    def root(self) -> Node:
-        return self.nodes[self.key]
+    def root(self) -> ElementInstance:
+        return self.element_instances[self.key]
 
 
 class Instances:
-    """Documents loaded on demand; what a batch changed is written when it is committed."""
+    """Loads documents on demand, and writes changed ones with the batch."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        self._loaded: dict[int, Instance] = {}  # the one that changed last stands last
+        self._cached: dict[int, ProcessInstance] = {}  # the least recently changed first
         self._sizes: dict[int, int] = {}
-        self._kept = 0
-        self._changed: dict[int, Instance | None] = {}
-        self.taken = 0
-        """How often an instance was given out to be changed."""
+        self._cached_characters = 0
+        self._changed: dict[int, ProcessInstance | None] = {}
+        self.updates = 0
+        """How often an instance was returned for changes."""
 
-    def get(self, key: int) -> Instance | None:
-        """The instance, to be changed by the caller; None once it has ended."""
-        instance = self.look(key)
+    def get_for_update(self, key: int) -> ProcessInstance | None:
+        """Return the instance for changes; None once it has ended."""
+        instance = self.get(key)
         if instance is not None:
             self._changed[key] = instance
-            self.taken += 1
+            self.updates += 1
         return instance
 
-    def _load(self, key: int) -> Instance | None:
+    def get(self, key: int) -> ProcessInstance | None:
+        """Return the instance for reading; None once it has ended."""
+        if key in self._changed:
+            return self._changed[key]
+        cached = self._cached.get(key)
+        if cached is not None:
+            return cached
         row = _SELECT.run(self._connection, instance=key).fetchone()
         return None if row is None else _from_document(json.loads(row[0]))
 
-    def look(self, key: int) -> Instance | None:
-        """The instance, to be read and left as it is."""
-        if key in self._changed:
-            return self._changed[key]
-        return self._loaded.get(key) or self._load(key)
-
-    def add(self, instance: Instance) -> None:
+    def add(self, instance: ProcessInstance) -> None:
         self._changed[instance.key] = instance
 
     def remove(self, key: int) -> None:
-        """The instance has ended: it leaves the live tables."""
+        """Remove an ended instance from the live tables."""
         instance = self._changed.get(key)
         if instance is not None and instance.indexed:
             _UNINDEX.run_each(self._connection, [{"node": n} for n in instance.indexed])
         self._changed[key] = None
 
-    def of_node(self, node_key: int) -> tuple[Instance, Node] | None:
-        """The instance that a running element belongs to, and the element."""
-        instance_key = _OWNER.number(self._connection, node=node_key)
-        candidates = [self.get(instance_key)] if instance_key is not None else list(self._changed.values())
+    def get_by_element_instance(self, element_instance_key: int) -> tuple[ProcessInstance, ElementInstance] | None:
+        """Return an element instance with its process instance, for changes."""
+        instance_key = _OWNER.number(self._connection, node=element_instance_key)
+        candidates = [self.get_for_update(instance_key)] if instance_key is not None else list(self._changed.values())
         for instance in candidates:
-            if instance is not None and node_key in instance.nodes:
-                return instance, instance.nodes[node_key]
+            if instance is not None and element_instance_key in instance.element_instances:
+                return instance, instance.element_instances[element_instance_key]
         return None
 
     def flush(self) -> None:
-        """Write what changed; the caller commits, and then tells it by ``leave``."""
+        """Write changed instances; call ``mark_saved`` after the commit."""
         for key, instance in self._changed.items():
-            self._drop(key)
+            self._evict(key)
             if instance is None:
                 _DELETE.run(self._connection, instance=key)
                 continue
             document = _encode(_to_document(instance))
             _UPSERT.run(self._connection, key=key, document=document)
-            current = frozenset(instance.nodes)
-            if gone := instance.indexed - current:
-                _UNINDEX.run_each(self._connection, [{"node": n} for n in gone])
-            if new := current - instance.indexed:
-                _INDEX.run_each(self._connection, [_index_row(instance, instance.nodes[n]) for n in new])
+            current = frozenset(instance.element_instances)
+            if ended := instance.indexed - current:
+                _UNINDEX.run_each(self._connection, [{"node": n} for n in ended])
+            if entered := current - instance.indexed:
+                _INDEX.run_each(
+                    self._connection, [_index_row(instance, instance.element_instances[n]) for n in entered]
+                )
             instance.indexed = current
-            self._keep(instance, len(document))
+            self._cache(instance, len(document))
 
-    def _keep(self, instance: Instance, size: int) -> None:
-        """Have it at hand for its next step, and as many others as there is room for."""
-        self._loaded[instance.key] = instance
+    def _cache(self, instance: ProcessInstance, size: int) -> None:
+        """Cache an instance and evict the least recently changed ones."""
+        self._cached[instance.key] = instance
         self._sizes[instance.key] = size
-        self._kept += size
-        while len(self._loaded) > _CACHED or self._kept > _CACHED_CHARACTERS:
-            self._drop(next(iter(self._loaded)))
+        self._cached_characters += size
+        while len(self._cached) > _MAX_CACHED or self._cached_characters > _MAX_CACHED_CHARACTERS:
+            self._evict(next(iter(self._cached)))
 
-    def _drop(self, key: int) -> None:
-        self._loaded.pop(key, None)
-        self._kept -= self._sizes.pop(key, 0)
+    def _evict(self, key: int) -> None:
+        self._cached.pop(key, None)
+        self._cached_characters -= self._sizes.pop(key, 0)
 
-    def leave(self) -> None:
-        """What was taken to be changed is on disk as it is now."""
+    def mark_saved(self) -> None:
+        """Mark all instances as saved."""
         self._changed.clear()
 
-    def forget(self) -> None:
-        """After a rollback: what was changed in memory is read again from disk."""
+    def discard_changes(self) -> None:
+        """Discard changed instances after a rollback."""
         for key in self._changed:
-            self._drop(key)
+            self._evict(key)
         self._changed.clear()
 
 
 _SELECT = Statement(select(instances.c.document).where(instances.c.key == bindparam("instance")))
 _DELETE = Statement(delete(instances).where(instances.c.key == bindparam("instance")))
-_OWNER = Statement(select(nodes.c.instance_key).where(nodes.c.key == bindparam("node")))
-_INDEX = Statement(insert(nodes))
-_UNINDEX = Statement(delete(nodes).where(nodes.c.key == bindparam("node")))
+_OWNER = Statement(select(element_instances.c.instance_key).where(element_instances.c.key == bindparam("node")))
+_INDEX = Statement(insert(element_instances))
+_UNINDEX = Statement(delete(element_instances).where(element_instances.c.key == bindparam("node")))
 _INSERT = upsert(instances)
 _UPSERT = Statement(_INSERT.on_conflict_do_update(index_elements=["key"], set_={"document": _INSERT.excluded.document}))
 
 
-def _index_row(instance: Instance, node: Node) -> dict[str, Any]:
+def _index_row(instance: ProcessInstance, node: ElementInstance) -> dict[str, Any]:
     return {
         "key": node.key,
         "instance_key": instance.key,
@@ -204,7 +210,7 @@ def _index_row(instance: Instance, node: Node) -> dict[str, Any]:
     }
 
 
-def _to_document(instance: Instance) -> dict[str, Any]:
+def _to_document(instance: ProcessInstance) -> dict[str, Any]:
     return {
         "key": instance.key,
         "definition": instance.definition_key,
@@ -213,12 +219,12 @@ def _to_document(instance: Instance) -> dict[str, Any]:
         "parent": instance.parent,
         "startLock": instance.start_lock,
         "awaited": instance.awaited,
-        "nodes": [_node_document(n) for n in instance.nodes.values()],
+        "nodes": [_element_instance_document(n) for n in instance.element_instances.values()],
     }
 
 
-def _node_document(node: Node) -> dict[str, Any]:
-    fields: dict[str, Any] = {name: getattr(node, name) for name in Node.__slots__}
+def _element_instance_document(node: ElementInstance) -> dict[str, Any]:
+    fields: dict[str, Any] = {name: getattr(node, name) for name in ElementInstance.__slots__}
     document = {name: value for name, value in fields.items() if value or name == "scope"}
     for name in ("trigger", "pending"):
         if name in document:
@@ -228,10 +234,10 @@ def _node_document(node: Node) -> dict[str, Any]:
     return document
 
 
-def _from_document(document: dict[str, Any]) -> Instance:
-    loaded = [_node(n) for n in document["nodes"]]
+def _from_document(document: dict[str, Any]) -> ProcessInstance:
+    loaded = [_element_instance(n) for n in document["nodes"]]
     parent = document["parent"]
-    return Instance(
+    return ProcessInstance(
         document["key"],
         document["definition"],
         document["process"],
@@ -244,10 +250,10 @@ def _from_document(document: dict[str, Any]) -> Instance:
     )
 
 
-def _node(document: dict[str, Any]) -> Node:
+def _element_instance(document: dict[str, Any]) -> ElementInstance:
     fields = dict(document)
     for name in ("trigger", "pending"):
         if name in fields:
             fields[name] = Trigger(**fields[name])
     fields["children"] = dict.fromkeys(fields.get("children", []))
-    return Node(**fields)
+    return ElementInstance(**fields)

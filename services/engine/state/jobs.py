@@ -1,11 +1,11 @@
-"""Jobs: work that a worker fetches."""
+"""Store jobs."""
 
 import sqlite3
 from dataclasses import dataclass
 
 from sqlalchemy import bindparam, delete, func, insert, select, update
 
-from services.engine.state.statements import Statement, columns
+from services.engine.state.statements import Statement, row_values
 from services.engine.state.tables import jobs
 
 ACTIVATABLE, ACTIVATED, BACKING_OFF, FAILED, ERROR_THROWN = (
@@ -19,7 +19,7 @@ ACTIVATABLE, ACTIVATED, BACKING_OFF, FAILED, ERROR_THROWN = (
 
 @dataclass(slots=True)
 class Job:
-    """``due``: when an activated job times out, or when a job that backs off may be fetched again (ms)."""
+    """``due`` (ms) is a job's deadline, or its back-off's end."""
 
     key: int
     type: str
@@ -28,7 +28,7 @@ class Job:
     worker: str
     due: int | None
     instance_key: int
-    node_key: int
+    element_instance_key: int
     element_id: str
     definition_key: int
     headers: str
@@ -40,7 +40,7 @@ class Jobs:
         self._connection = connection
 
     def add(self, job: Job) -> None:
-        _INSERT.run(self._connection, **columns(job))
+        _INSERT.run(self._connection, **row_values(job))
 
     def get(self, key: int) -> Job | None:
         row = _GET.run(self._connection, job=key).fetchone()
@@ -54,12 +54,12 @@ class Jobs:
         _REMOVE.run(self._connection, job=key)
 
     def activatable(self, job_type: str, limit: int) -> list[Job]:
-        """In the order they were created."""
-        rows = _ACTIVATABLE.run(self._connection, job_type=job_type, most=limit)
+        """Return activatable jobs in the order of their creation."""
+        rows = _ACTIVATABLE.run(self._connection, job_type=job_type, limit=limit)
         return [Job(*row) for row in rows]
 
     def due(self, now: int, limit: int) -> list[Job]:
-        return [Job(*row) for row in _DUE.run(self._connection, now=now, most=limit)]
+        return [Job(*row) for row in _DUE.run(self._connection, now=now, limit=limit)]
 
     def next_due(self) -> int | None:
         return _NEXT.number(self._connection)
@@ -77,9 +77,9 @@ _ACTIVATABLE = Statement(
     select(jobs)
     .where(jobs.c.type == bindparam("job_type"), jobs.c.state == ACTIVATABLE)
     .order_by(jobs.c.key)
-    .limit(bindparam("most"))
+    .limit(bindparam("limit"))
 )
 _DUE = Statement(
-    select(jobs).where(jobs.c.due <= bindparam("now")).order_by(jobs.c.due, jobs.c.key).limit(bindparam("most"))
+    select(jobs).where(jobs.c.due <= bindparam("now")).order_by(jobs.c.due, jobs.c.key).limit(bindparam("limit"))
 )
 _NEXT = Statement(select(func.min(jobs.c.due)).where(jobs.c.due.is_not(None)))

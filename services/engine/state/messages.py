@@ -1,4 +1,4 @@
-"""Messages that wait, what waits for messages, and the keys that running instances lock."""
+"""Store buffered messages, message subscriptions and locked correlation keys."""
 
 import sqlite3
 from dataclasses import dataclass
@@ -6,13 +6,13 @@ from typing import Any
 
 from sqlalchemy import bindparam, delete, exists, func, insert, select
 
-from services.engine.state.statements import Statement, columns
+from services.engine.state.statements import Statement, row_values
 from services.engine.state.tables import correlations, message_subscriptions, messages, start_locks
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A published message, kept until ``deadline`` (ms); ``variables`` is a JSON object as text."""
+    """A buffered message until ``deadline`` (ms); ``variables`` is JSON text."""
 
     key: int
     name: str
@@ -28,7 +28,7 @@ class MessageSubscription:
     name: str
     correlation_key: str
     instance_key: int
-    node_key: int
+    element_instance_key: int
     element_id: str
     process_id: str
     interrupting: bool
@@ -39,7 +39,7 @@ class Messages:
         self._connection = connection
 
     def add(self, message: Message) -> None:
-        _ADD.run(self._connection, **columns(message))
+        _ADD.run(self._connection, **row_values(message))
 
     def get(self, key: int) -> Message | None:
         row = _GET.run(self._connection, message=key).fetchone()
@@ -47,33 +47,33 @@ class Messages:
 
     def remove(self, key: int) -> None:
         _REMOVE.run(self._connection, message=key)
-        _UNCORRELATE.run(self._connection, message=key)
+        _REMOVE_CORRELATIONS.run(self._connection, message=key)
 
-    def is_known(self, name: str, correlation_key: str, message_id: str) -> bool:
-        named = {"message_name": name, "correlation": correlation_key, "identity": message_id}
-        return bool(_KNOWN.number(self._connection, **named))
+    def is_published(self, name: str, correlation_key: str, message_id: str) -> bool:
+        parameters = {"message_name": name, "correlation": correlation_key, "identity": message_id}
+        return bool(_IS_PUBLISHED.number(self._connection, **parameters))
 
-    def waiting(self, name: str, correlation_key: str, process_id: str, now: int) -> Message | None:
-        """The oldest message that this process has not had yet."""
-        named = {"message_name": name, "correlation": correlation_key, "process": process_id, "now": now}
-        row = _WAITING.run(self._connection, **named).fetchone()
+    def oldest_buffered(self, name: str, correlation_key: str, process_id: str, now: int) -> Message | None:
+        """Return the oldest message not yet correlated to this process."""
+        parameters = {"message_name": name, "correlation": correlation_key, "process": process_id, "now": now}
+        row = _OLDEST_BUFFERED.run(self._connection, **parameters).fetchone()
         return None if row is None else Message(*row)
 
-    def correlated(self, message_key: int, process_id: str) -> None:
-        _CORRELATED.run(self._connection, message_key=message_key, process_id=process_id)
+    def mark_correlated(self, message_key: int, process_id: str) -> None:
+        _MARK_CORRELATED.run(self._connection, message_key=message_key, process_id=process_id)
 
-    def uncorrelated(self, message_key: int, process_id: str) -> None:
-        """The process has not had the message after all."""
-        _RETURNED.run(self._connection, message=message_key, process=process_id)
+    def unmark_correlated(self, message_key: int, process_id: str) -> None:
+        """Undo ``mark_correlated`` for one process."""
+        _UNMARK_CORRELATED.run(self._connection, message=message_key, process=process_id)
 
     def due(self, now: int, limit: int) -> list[Message]:
-        return [Message(*row) for row in _DUE.run(self._connection, now=now, most=limit)]
+        return [Message(*row) for row in _DUE.run(self._connection, now=now, limit=limit)]
 
     def next_due(self) -> int | None:
         return _NEXT.number(self._connection)
 
     def subscribe(self, subscription: MessageSubscription) -> None:
-        _SUBSCRIBE.run(self._connection, **columns(subscription))
+        _SUBSCRIBE.run(self._connection, **row_values(subscription))
 
     def subscription(self, key: int) -> MessageSubscription | None:
         row = _SUBSCRIPTION.run(self._connection, subscription=key).fetchone()
@@ -83,7 +83,7 @@ class Messages:
         _UNSUBSCRIBE.run(self._connection, subscription=key)
 
     def subscribers(self, name: str, correlation_key: str) -> list[MessageSubscription]:
-        """In the order they subscribed."""
+        """Return subscriptions in the order of their creation."""
         rows = _SUBSCRIBERS.run(self._connection, message_name=name, correlation=correlation_key)
         return [_subscription(row) for row in rows]
 
@@ -104,25 +104,30 @@ def _subscription(row: tuple[Any, ...]) -> MessageSubscription:
 
 
 _named = (messages.c.name == bindparam("message_name")) & (messages.c.correlation_key == bindparam("correlation"))
-_had = exists().where(correlations.c.message_key == messages.c.key, correlations.c.process_id == bindparam("process"))
+_is_correlated = exists().where(
+    correlations.c.message_key == messages.c.key, correlations.c.process_id == bindparam("process")
+)
 _ADD = Statement(insert(messages))
 _GET = Statement(select(messages).where(messages.c.key == bindparam("message")))
 _REMOVE = Statement(delete(messages).where(messages.c.key == bindparam("message")))
-_KNOWN = Statement(select(exists().where(_named, messages.c.message_id == bindparam("identity"))))
-_WAITING = Statement(
-    select(messages).where(_named, ~_had, messages.c.deadline > bindparam("now")).order_by(messages.c.key).limit(1)
+_IS_PUBLISHED = Statement(select(exists().where(_named, messages.c.message_id == bindparam("identity"))))
+_OLDEST_BUFFERED = Statement(
+    select(messages)
+    .where(_named, ~_is_correlated, messages.c.deadline > bindparam("now"))
+    .order_by(messages.c.key)
+    .limit(1)
 )
 _DUE = Statement(
     select(messages)
     .where(messages.c.deadline <= bindparam("now"))
     .order_by(messages.c.deadline)
-    .limit(bindparam("most"))
+    .limit(bindparam("limit"))
 )
 _NEXT = Statement(select(func.min(messages.c.deadline)))
-_CORRELATED = Statement(insert(correlations))
+_MARK_CORRELATED = Statement(insert(correlations))
 _of_message = delete(correlations).where(correlations.c.message_key == bindparam("message"))
-_UNCORRELATE = Statement(_of_message)
-_RETURNED = Statement(_of_message.where(correlations.c.process_id == bindparam("process")))
+_REMOVE_CORRELATIONS = Statement(_of_message)
+_UNMARK_CORRELATED = Statement(_of_message.where(correlations.c.process_id == bindparam("process")))
 _SUBSCRIBE = Statement(insert(message_subscriptions))
 _SUBSCRIPTION = Statement(select(message_subscriptions).where(message_subscriptions.c.key == bindparam("subscription")))
 _UNSUBSCRIBE = Statement(delete(message_subscriptions).where(message_subscriptions.c.key == bindparam("subscription")))

@@ -1,4 +1,4 @@
-"""Bringing a file that an earlier version wrote to this one's tables; ``user_version`` tells how far it is."""
+"""Migrate the file of an earlier version; ``user_version`` is the schema version."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -8,56 +8,59 @@ from sqlalchemy import Connection, select
 
 from services.engine.state.tables import ENDS, instances
 
-_AT_ONCE = 500
-_KINDS = {"definition_key": "BIGINT", "element_id": "VARCHAR", "kind": "VARCHAR"}
+_BATCH = 500
+_COLUMN_TYPES = {"definition_key": "BIGINT", "element_id": "VARCHAR", "kind": "VARCHAR"}
 
 
 def is_newer(connection: Connection) -> bool:
-    """Whether a later version wrote the file: it has taken steps that are not known here."""
-    return _taken(connection) > len(_STEPS)
+    """Return whether a later version wrote the file."""
+    return _schema_version(connection) > len(_STEPS)
 
 
 def migrate(connection: Connection) -> None:
-    """Take the steps that the file has not had; a new file has had none, and finds nothing to do in them."""
-    taken = _taken(connection)
-    for step in _STEPS[taken:]:
+    """Apply the missing steps; they change nothing in a new file."""
+    version = _schema_version(connection)
+    for step in _STEPS[version:]:
         step(connection)
-    if taken < len(_STEPS):
+    if version < len(_STEPS):
         connection.exec_driver_sql(f"PRAGMA user_version = {len(_STEPS)}")
 
 
-def _taken(connection: Connection) -> int:
-    taken: int = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
-    return taken
+def _schema_version(connection: Connection) -> int:
+    version: int = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
+    return version
 
 
-def _name_nodes(connection: Connection) -> None:
-    """1: each running element tells in the index what it is; the newest ended instances are found by an index."""
+def _index_elements(connection: Connection) -> None:
+    """Step 1: index element instances by element, and ended instances by position."""
     ENDS.create(connection, checkfirst=True)
-    there = {row.name for row in connection.exec_driver_sql("PRAGMA table_info(nodes)")}
-    missing = [name for name in ("definition_key", "element_id", "kind") if name not in there]
+    existing = {row.name for row in connection.exec_driver_sql("PRAGMA table_info(nodes)")}
+    missing = [name for name in ("definition_key", "element_id", "kind") if name not in existing]
     for name in missing:
-        connection.exec_driver_sql(f"ALTER TABLE nodes ADD COLUMN {name} {_KINDS[name]}")
+        connection.exec_driver_sql(f"ALTER TABLE nodes ADD COLUMN {name} {_COLUMN_TYPES[name]}")
     if missing:
         update = "UPDATE nodes SET definition_key = ?, element_id = ?, kind = ? WHERE key = ?"
-        for rows in _nodes_of_documents(connection):
+        for rows in _element_rows(connection):
             connection.exec_driver_sql(update, rows)
 
 
-def _nodes_of_documents(connection: Connection) -> Iterator[list[tuple[Any, ...]]]:
+def _element_rows(connection: Connection) -> Iterator[list[tuple[Any, ...]]]:
     last = 0
     while True:
-        query = select(instances).where(instances.c.key > last).order_by(instances.c.key).limit(_AT_ONCE)
-        found = connection.execute(query).all()
-        if not found:
+        query = select(instances).where(instances.c.key > last).order_by(instances.c.key).limit(_BATCH)
+        rows = connection.execute(query).all()
+        if not rows:
             return
-        last = found[-1].key
-        documents = [json.loads(row.document) for row in found]
+        last = rows[-1].key
+        documents = [json.loads(row.document) for row in rows]
         yield [(d["definition"], n["element_id"], n["kind"], n["key"]) for d in documents for n in d["nodes"]]
 
 
-def _name_compensations(_: Connection) -> None:
-    """2: documents may have ``Node.compensations``, which an earlier version cannot read; old ones stay as they are."""
+def _mark_compensations(_: Connection) -> None:
+    """Step 2: mark files whose documents earlier versions cannot read.
+
+    Documents may have ``ElementInstance.compensations`` from now on; existing ones stay as they are.
+    """
 
 
-_STEPS: Sequence[Callable[[Connection], None]] = (_name_nodes, _name_compensations)
+_STEPS: Sequence[Callable[[Connection], None]] = (_index_elements, _mark_compensations)

@@ -1,4 +1,4 @@
-"""Lists over all that runs or has ended, for whoever looks on. None of it is on the way of a step."""
+"""Queries over all running and ended instances, for the inspector only."""
 
 import json
 from dataclasses import dataclass, fields
@@ -9,15 +9,19 @@ from sqlalchemy import Connection, Select, String, case, cast, func, or_, select
 from services.engine.state.incidents import Incident
 from services.engine.state.jobs import Job
 from services.engine.state.records import Record
-from services.engine.state.tables import INSTANCE_ENDED, definitions, incidents, jobs, nodes, records
+from services.engine.state.tables import INSTANCE_ENDED, definitions, element_instances, incidents, jobs, records
 
-_ENDED_LOOKED_THROUGH = 5000
+_MAX_ENDED_SCANNED = 5000
 _BODY = "MULTI_INSTANCE_BODY"
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """What is looked for; what is empty or 0 narrows nothing. ``text`` is part of an id or text, or a whole key."""
+class ListFilter:
+    """Filter and page of a list.
+
+    An empty or zero field does not filter.
+    ``text`` matches part of an id or message, or a whole key.
+    """
 
     process: str = ""
     definition: int = 0
@@ -43,17 +47,17 @@ class Version:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """How many stand at an element now; ``stuck`` of them with an incident."""
+class ElementCount:
+    """An element's active instances, and those with an incident."""
 
     element_id: str
     total: int
-    stuck: int
+    with_incident: int
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
-    """A process instance that has ended; ``ended`` in ms."""
+class EndedInstance:
+    """An ended process instance; ``ended_at`` in ms."""
 
     key: int
     definition_key: int
@@ -61,7 +65,7 @@ class Ended:
     version: int
     parent_key: int
     completed: bool
-    ended: int
+    ended_at: int
 
 
 class Overview:
@@ -69,53 +73,68 @@ class Overview:
         self._connection = connection
 
     def versions(self) -> dict[int, Version]:
-        """By key, in the order of deployment."""
+        """Return all versions by key, in the order of deployment."""
         columns = [definitions.c[field.name] for field in fields(Version)]
-        found = self._connection.execute(select(*columns).order_by(definitions.c.key))
-        return {row.key: Version(*row) for row in found}
+        rows = self._connection.execute(select(*columns).order_by(definitions.c.key))
+        return {row.key: Version(*row) for row in rows}
 
     def counts(self) -> dict[int, int]:
-        """How many instances of each version run, by its key."""
-        own = nodes.c.key == nodes.c.instance_key
-        query = select(nodes.c.definition_key, func.count()).where(own).group_by(nodes.c.definition_key)
+        """Count the running instances of each version by its key."""
+        is_root = element_instances.c.key == element_instances.c.instance_key
+        query = (
+            select(element_instances.c.definition_key, func.count())
+            .where(is_root)
+            .group_by(element_instances.c.definition_key)
+        )
         return {row[0]: row[1] for row in self._connection.execute(query)}
 
-    def standings(self, definition_key: int) -> list[Standing]:
-        """The elements of a version at which something stands; reads all that runs, so it is asked seldom."""
-        stuck = nodes.c.key.in_(select(incidents.c.node_key))
+    def element_counts(self, definition_key: int) -> list[ElementCount]:
+        """Count the active instances of each element of a version.
+
+        Reads every element instance of the version.
+        """
+        has_incident = element_instances.c.key.in_(select(incidents.c.element_instance_key))
         query = (
-            select(nodes.c.element_id, func.count(), func.sum(case((stuck, 1), else_=0)))
-            .where(nodes.c.definition_key == definition_key, nodes.c.key != nodes.c.instance_key)
-            .where(or_(nodes.c.kind != _BODY, stuck))  # a body stands where each of its instances does
-            .group_by(nodes.c.element_id)
+            select(element_instances.c.element_id, func.count(), func.sum(case((has_incident, 1), else_=0)))
+            .where(
+                element_instances.c.definition_key == definition_key,
+                element_instances.c.key != element_instances.c.instance_key,
+            )
+            .where(or_(element_instances.c.kind != _BODY, has_incident))  # its inner instances are counted already
+            .group_by(element_instances.c.element_id)
         )
-        return [Standing(*row) for row in self._connection.execute(query)]
+        return [ElementCount(*row) for row in self._connection.execute(query)]
 
-    def running(self, wanted: Wanted) -> list[int]:
-        """The keys of instances that run, ``state`` being active, incident or neither."""
-        query = select(nodes.c.key).where(nodes.c.key == nodes.c.instance_key)  # an instance's own node
-        if wanted.process:
-            query = query.where(nodes.c.element_id == wanted.process)
-        if wanted.definition:
-            query = query.where(nodes.c.definition_key == wanted.definition)
-        if wanted.element:
-            at_it = select(nodes.c.instance_key).where(nodes.c.element_id == wanted.element)
-            query = query.where(nodes.c.key.in_(at_it.scalar_subquery()))
-        if wanted.state in ("active", "incident"):
-            with_one = nodes.c.key.in_(select(incidents.c.instance_key).scalar_subquery())
-            query = query.where(with_one if wanted.state == "incident" else ~with_one)
-        if wanted.text:
-            named = select(nodes.c.instance_key).where(nodes.c.element_id.contains(wanted.text, autoescape=True))
-            whole = cast(nodes.c.key, String) == wanted.text
-            query = query.where(or_(whole, nodes.c.key.in_(named.scalar_subquery())))
-        return [row.key for row in self._connection.execute(_part(query, nodes.c.key, wanted))]
+    def running(self, list_filter: ListFilter) -> list[int]:
+        """Return the keys of running instances; ``state`` is active, incident or empty."""
+        is_root = element_instances.c.key == element_instances.c.instance_key
+        query = select(element_instances.c.key).where(is_root)
+        if list_filter.process:
+            query = query.where(element_instances.c.element_id == list_filter.process)
+        if list_filter.definition:
+            query = query.where(element_instances.c.definition_key == list_filter.definition)
+        if list_filter.element:
+            in_element = select(element_instances.c.instance_key).where(
+                element_instances.c.element_id == list_filter.element
+            )
+            query = query.where(element_instances.c.key.in_(in_element.scalar_subquery()))
+        if list_filter.state in ("active", "incident"):
+            has_incident = element_instances.c.key.in_(select(incidents.c.instance_key).scalar_subquery())
+            query = query.where(has_incident if list_filter.state == "incident" else ~has_incident)
+        if list_filter.text:
+            in_matching = select(element_instances.c.instance_key).where(
+                element_instances.c.element_id.contains(list_filter.text, autoescape=True)
+            )
+            is_key = cast(element_instances.c.key, String) == list_filter.text
+            query = query.where(or_(is_key, element_instances.c.key.in_(in_matching.scalar_subquery())))
+        return [row.key for row in self._connection.execute(_page(query, element_instances.c.key, list_filter))]
 
-    def ended(self, wanted: Wanted) -> list[Ended]:
-        """Instances that have ended, as far as records of it are kept; the newest 5000 are looked through."""
-        order = "DESC" if wanted.descending else "ASC"
+    def ended(self, list_filter: ListFilter) -> list[EndedInstance]:
+        """Return ended instances whose records are kept, out of the latest 5000."""
+        order = "DESC" if list_filter.descending else "ASC"
         query = text(
-            f"SELECT timestamp, intent, value FROM (SELECT * FROM records INDEXED BY records_of_ends "  # noqa: S608 - our own words
-            f"WHERE {INSTANCE_ENDED} ORDER BY position DESC LIMIT {_ENDED_LOOKED_THROUGH}) AS r "
+            f"SELECT timestamp, intent, value FROM (SELECT * FROM records INDEXED BY records_of_ends "  # noqa: S608 - constants only
+            f"WHERE {INSTANCE_ENDED} ORDER BY position DESC LIMIT {_MAX_ENDED_SCANNED}) AS r "
             "WHERE (:process = '' OR json_extract(value, '$.bpmnProcessId') = :process) "
             "AND (:definition = 0 OR json_extract(value, '$.processDefinitionKey') = :definition) "
             "AND (:element = '' OR EXISTS (SELECT 1 FROM records AS p WHERE p.instance_key = r.instance_key "
@@ -124,12 +143,15 @@ class Overview:
             "OR instr(json_extract(value, '$.bpmnProcessId'), :text) > 0) "
             f"ORDER BY position {order} LIMIT :limit OFFSET :offset"
         )
-        asked = {name: getattr(wanted, name) for name in ("process", "definition", "element", "text")}
-        rows = self._connection.execute(query, {**asked, "limit": wanted.limit, "offset": wanted.offset})
+        parameters = {name: getattr(list_filter, name) for name in ("process", "definition", "element", "text")}
+        rows = self._connection.execute(query, {**parameters, "limit": list_filter.limit, "offset": list_filter.offset})
         return [_ended(row.timestamp, row.intent, json.loads(row.value)) for row in rows]
 
-    def end_of(self, instance_key: int) -> Ended | None:
-        """How an instance has ended; None where it runs, never was, or its records are gone."""
+    def end_of(self, instance_key: int) -> EndedInstance | None:
+        """Return an ended instance.
+
+        None if it runs, never existed, or its records are deleted.
+        """
         query = (
             select(records.c.timestamp, records.c.intent, records.c.value)
             .where(records.c.instance_key == instance_key, records.c.key == instance_key)
@@ -138,73 +160,85 @@ class Overview:
         row = self._connection.execute(query).first()
         return None if row is None else _ended(row.timestamp, row.intent, json.loads(row.value))
 
-    def incidents(self, wanted: Wanted) -> list[tuple[Incident, int]]:
-        """Open incidents, each with its instance's definition key."""
-        query = select(incidents, nodes.c.definition_key).join(nodes, nodes.c.key == incidents.c.node_key)
-        if wanted.element:
-            query = query.where(or_(nodes.c.element_id == wanted.element, incidents.c.element_id == wanted.element))
-        if wanted.text:
+    def incidents(self, list_filter: ListFilter) -> list[tuple[Incident, int]]:
+        """Return open incidents, each with its instance's definition key."""
+        query = select(incidents, element_instances.c.definition_key).join(
+            element_instances, element_instances.c.key == incidents.c.element_instance_key
+        )
+        if list_filter.element:
+            query = query.where(
+                or_(
+                    element_instances.c.element_id == list_filter.element, incidents.c.element_id == list_filter.element
+                )
+            )
+        if list_filter.text:
             parts = (incidents.c.text, incidents.c.element_id, incidents.c.error_type)
             keys = (incidents.c.key, incidents.c.instance_key, incidents.c.job_key)
-            query = query.where(_mentions(wanted.text, parts, keys))
-        query = _narrowed(query, wanted, nodes.c.definition_key, incidents.c.instance_key)
+            query = query.where(_text_matches(list_filter.text, parts, keys))
+        query = _filter(query, list_filter, element_instances.c.definition_key, incidents.c.instance_key)
         return [
-            (Incident(*row[:-1]), row[-1]) for row in self._connection.execute(_part(query, incidents.c.key, wanted))
+            (Incident(*row[:-1]), row[-1])
+            for row in self._connection.execute(_page(query, incidents.c.key, list_filter))
         ]
 
-    def jobs(self, wanted: Wanted) -> list[Job]:
+    def jobs(self, list_filter: ListFilter) -> list[Job]:
         query = select(jobs)
-        for column, value in ((jobs.c.element_id, wanted.element), (jobs.c.type, wanted.type)):
+        for column, value in ((jobs.c.element_id, list_filter.element), (jobs.c.type, list_filter.type)):
             if value:
                 query = query.where(column == value)
-        if wanted.state:
-            query = query.where(jobs.c.state == wanted.state)
-        if wanted.text:
+        if list_filter.state:
+            query = query.where(jobs.c.state == list_filter.state)
+        if list_filter.text:
             parts, keys = (jobs.c.type, jobs.c.element_id, jobs.c.error), (jobs.c.key, jobs.c.instance_key)
-            query = query.where(_mentions(wanted.text, parts, keys))
-        query = _narrowed(query, wanted, jobs.c.definition_key, jobs.c.instance_key)
-        return [Job(*row) for row in self._connection.execute(_part(query, jobs.c.key, wanted))]
+            query = query.where(_text_matches(list_filter.text, parts, keys))
+        query = _filter(query, list_filter, jobs.c.definition_key, jobs.c.instance_key)
+        return [Job(*row) for row in self._connection.execute(_page(query, jobs.c.key, list_filter))]
 
-    def moment(self, instance_key: int, key: int, intents: tuple[str, ...]) -> int | None:
-        """When (ms) this first happened to a thing of an instance; None where the record is not kept."""
+    def first_timestamp(self, instance_key: int, key: int, intents: tuple[str, ...]) -> int | None:
+        """Return the timestamp (ms) of the first such record.
+
+        None once it is deleted.
+        """
         query = select(records.c.timestamp).where(
             records.c.instance_key == instance_key, records.c.key == key, records.c.intent.in_(intents)
         )
         return self._connection.execute(query.order_by(records.c.position).limit(1)).scalar()
 
-    def history(self, instance_key: int, value_type: str, most: int) -> list[Record]:
-        """The newest records of one kind about an instance, oldest first."""
+    def history(self, instance_key: int, value_type: str, limit: int) -> list[Record]:
+        """Return an instance's latest ``limit`` records of a value type, oldest first."""
         query = (
             select(records)
             .where(records.c.instance_key == instance_key, records.c.value_type == value_type)
             .order_by(records.c.position.desc())
-            .limit(most)
+            .limit(limit)
         )
         rows = self._connection.execute(query).all()
         return [Record(r.position, r.timestamp, r.key, r.value_type, r.intent, json.loads(r.value)) for r in rows[::-1]]
 
 
-def _part(query: Select[Any], key: Any, wanted: Wanted) -> Select[Any]:
-    return query.order_by(key.desc() if wanted.descending else key).limit(wanted.limit).offset(wanted.offset)
-
-
-def _narrowed(query: Select[Any], wanted: Wanted, definition: Any, instance: Any) -> Select[Any]:
-    if wanted.process:
-        versions = select(definitions.c.key).where(definitions.c.process_id == wanted.process)
-        query = query.where(definition.in_(versions))
-    if wanted.definition:
-        query = query.where(definition == wanted.definition)
-    return query.where(instance == wanted.instance) if wanted.instance else query
-
-
-def _mentions(sought: str, parts: tuple[Any, ...], keys: tuple[Any, ...]) -> Any:
-    return or_(
-        *(part.contains(sought, autoescape=True) for part in parts), *(cast(key, String) == sought for key in keys)
+def _page(query: Select[Any], key: Any, list_filter: ListFilter) -> Select[Any]:
+    return (
+        query.order_by(key.desc() if list_filter.descending else key)
+        .limit(list_filter.limit)
+        .offset(list_filter.offset)
     )
 
 
-def _ended(timestamp: int, intent: str, value: dict[str, Any]) -> Ended:
-    return Ended(
+def _filter(query: Select[Any], list_filter: ListFilter, definition: Any, instance: Any) -> Select[Any]:
+    if list_filter.process:
+        versions = select(definitions.c.key).where(definitions.c.process_id == list_filter.process)
+        query = query.where(definition.in_(versions))
+    if list_filter.definition:
+        query = query.where(definition == list_filter.definition)
+    return query.where(instance == list_filter.instance) if list_filter.instance else query
+
+
+def _text_matches(text: str, parts: tuple[Any, ...], keys: tuple[Any, ...]) -> Any:
+    return or_(*(part.contains(text, autoescape=True) for part in parts), *(cast(key, String) == text for key in keys))
+
+
+def _ended(timestamp: int, intent: str, value: dict[str, Any]) -> EndedInstance:
+    return EndedInstance(
         value["processInstanceKey"],
         value["processDefinitionKey"],
         value["bpmnProcessId"],

@@ -1,4 +1,4 @@
-"""Append-only records of every transition, with the field names of Zeebe's records."""
+"""Store records of every transition, with the field names of Zeebe's records."""
 
 import json
 import sqlite3
@@ -13,7 +13,7 @@ from services.engine.state.tables import records
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One thing that happened. ``timestamp`` in ms; ``value`` is plain JSON."""
+    """One event; ``timestamp`` in ms, ``value`` is JSON."""
 
     position: int
     timestamp: int
@@ -23,7 +23,7 @@ class Record:
     value: dict[str, Any]
 
     def line(self) -> str:
-        """As one line of a record file."""
+        """Return the record as one line of a record file."""
         return json.dumps(
             {
                 "position": self.position,
@@ -51,23 +51,23 @@ class Records:
             _ADD.run_each(self._connection, map(_row, self.batch))
 
     def of_instance(self, instance_key: int) -> list[Record]:
-        """Everything kept about one process instance, oldest first."""
+        """Return the kept records of one process instance, oldest first."""
         rows = _OF_INSTANCE.run(self._connection, instance=instance_key)
         return [Record(*[*row, json.loads(value)]) for *row, _, value in rows]
 
-    def prune(self, before: int, most: int) -> int:
-        """Delete the oldest records, as far as they are older than ``before`` (ms); returns how many went."""
-        last = _LAST_OLD.number(self._connection, most=most, before=before)
+    def prune(self, before: int, limit: int) -> int:
+        """Delete up to ``limit`` records older than ``before`` (ms); return their number."""
+        last = _LAST_OLD.number(self._connection, limit=limit, before=before)
         return 0 if last is None else _PRUNE.run(self._connection, last=last).rowcount
 
 
 _oldest = select(records.c.position, records.c.timestamp).order_by(records.c.position)
-_oldest_few = _oldest.limit(bindparam("most")).subquery()
+_oldest_page = _oldest.limit(bindparam("limit")).subquery()
 _ADD = Statement(insert(records))
 _OF_INSTANCE = Statement(
     select(records).where(records.c.instance_key == bindparam("instance")).order_by(records.c.position)
 )
-_LAST_OLD = Statement(select(func.max(_oldest_few.c.position)).where(_oldest_few.c.timestamp < bindparam("before")))
+_LAST_OLD = Statement(select(func.max(_oldest_page.c.position)).where(_oldest_page.c.timestamp < bindparam("before")))
 _PRUNE = Statement(delete(records).where(records.c.position <= bindparam("last")))
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 

@@ -1,11 +1,11 @@
-"""What waits for signals, and which events start processes (by message or by signal)."""
+"""Store signal subscriptions, and subscriptions of message and signal start events."""
 
 import sqlite3
 from dataclasses import dataclass
 
 from sqlalchemy import bindparam, delete, insert, select
 
-from services.engine.state.statements import Statement, columns
+from services.engine.state.statements import Statement, row_values
 from services.engine.state.tables import signal_subscriptions, start_subscriptions
 
 
@@ -14,13 +14,13 @@ class SignalSubscription:
     key: int
     name: str
     instance_key: int
-    node_key: int
+    element_instance_key: int
     element_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class StartSubscription:
-    """``kind`` is MESSAGE or SIGNAL; only the newest version of a process has any."""
+    """``kind`` is MESSAGE or SIGNAL; only a process's latest version has subscriptions."""
 
     key: int
     kind: str
@@ -35,7 +35,7 @@ class Signals:
         self._connection = connection
 
     def subscribe(self, subscription: SignalSubscription) -> None:
-        _SUBSCRIBE.run(self._connection, **columns(subscription))
+        _SUBSCRIBE.run(self._connection, **row_values(subscription))
 
     def subscription(self, key: int) -> SignalSubscription | None:
         row = _SUBSCRIPTION.run(self._connection, subscription=key).fetchone()
@@ -48,12 +48,12 @@ class Signals:
         return [SignalSubscription(*row) for row in _SUBSCRIBERS.run(self._connection, signal=name)]
 
 
-class Starts:
+class StartSubscriptions:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
     def add(self, subscription: StartSubscription) -> None:
-        _START.run(self._connection, **columns(subscription))
+        _ADD_START.run(self._connection, **row_values(subscription))
 
     def by_name(self, kind: str, name: str) -> list[StartSubscription]:
         return [StartSubscription(*row) for row in _BY_NAME.run(self._connection, event=kind, event_name=name)]
@@ -62,7 +62,7 @@ class Starts:
         return [StartSubscription(*row) for row in _OF_PROCESS.run(self._connection, process=process_id)]
 
     def remove(self, key: int) -> None:
-        _UNSTART.run(self._connection, subscription=key)
+        _REMOVE_START.run(self._connection, subscription=key)
 
 
 _SUBSCRIBE = Statement(insert(signal_subscriptions))
@@ -73,7 +73,7 @@ _SUBSCRIBERS = Statement(
     .where(signal_subscriptions.c.name == bindparam("signal"))
     .order_by(signal_subscriptions.c.key)
 )
-_START = Statement(insert(start_subscriptions))
+_ADD_START = Statement(insert(start_subscriptions))
 _BY_NAME = Statement(
     select(start_subscriptions)
     .where(start_subscriptions.c.kind == bindparam("event"), start_subscriptions.c.name == bindparam("event_name"))
@@ -84,4 +84,4 @@ _OF_PROCESS = Statement(
     .where(start_subscriptions.c.process_id == bindparam("process"))
     .order_by(start_subscriptions.c.key)
 )
-_UNSTART = Statement(delete(start_subscriptions).where(start_subscriptions.c.key == bindparam("subscription")))
+_REMOVE_START = Statement(delete(start_subscriptions).where(start_subscriptions.c.key == bindparam("subscription")))

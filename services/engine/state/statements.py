@@ -1,6 +1,6 @@
-"""SQLAlchemy Core's statements in SQLite's own words: compiled once, run by the driver.
+"""Compile SQLAlchemy Core statements once and run them on the driver.
 
-Each step runs a dozen of them, and SQLAlchemy's own way to the driver costs several times what SQLite does.
+Each step runs a dozen of them, and SQLAlchemy's execution costs several times what SQLite's does.
 """
 
 import sqlite3
@@ -16,27 +16,27 @@ Row = Mapping[str, Any] | Sequence[Any]
 
 
 class Statement:
-    """Rows come as the driver gives them: tuples, and a BOOLEAN as 0 or 1."""
+    """Rows are the driver's: tuples, with a BOOLEAN as 0 or 1."""
 
     def __init__(self, clause: ClauseElement) -> None:
         compiled = clause.compile(dialect=_DIALECT)
         self.sql = str(compiled)
         self._fixed = {name: value for name, value in compiled.params.items() if value is not None}
 
-    def run(self, connection: sqlite3.Connection, **given: Any) -> sqlite3.Cursor:
-        """``given`` are its bound parameters, by name."""
-        return connection.execute(self.sql, given | self._fixed)
+    def run(self, connection: sqlite3.Connection, **parameters: Any) -> sqlite3.Cursor:
+        """Execute with bound parameters by name."""
+        return connection.execute(self.sql, parameters | self._fixed)
 
-    def number(self, connection: sqlite3.Connection, **given: Any) -> int | None:
-        """The first column of the first row; None where there is none."""
-        row = self.run(connection, **given).fetchone()
+    def number(self, connection: sqlite3.Connection, **parameters: Any) -> int | None:
+        """Return the first column of the first row; None without a row."""
+        row = self.run(connection, **parameters).fetchone()
         return None if row is None else row[0]
 
     def run_each(self, connection: sqlite3.Connection, rows: Iterable[Row]) -> None:
-        """Once for each of ``rows``: the bound parameters by name, or in the order of the text."""
+        """Execute once for each of ``rows``: parameters by name, or in order."""
         connection.executemany(self.sql, rows)
 
 
-def columns(thing: Any) -> dict[str, Any]:
-    """A slotted dataclass as a row; unlike ``asdict`` it copies nothing."""
-    return {name: getattr(thing, name) for name in thing.__slots__}
+def row_values(row: Any) -> dict[str, Any]:
+    """Return a slotted dataclass as a row; unlike ``asdict``, nothing is copied."""
+    return {name: getattr(row, name) for name in row.__slots__}

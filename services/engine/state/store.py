@@ -1,4 +1,4 @@
-"""The engine's file: SQLite with a write-ahead log and full sync, open in one process only."""
+"""Open the engine's SQLite file: write-ahead log, full sync, one process only."""
 
 import sqlite3
 from pathlib import Path
@@ -9,7 +9,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import StaticPool
 
-from services.engine.errors import DataDirectoryInUse, UnusableFile
+from services.engine.errors import DataDirectoryInUse, UnusableDataFile
 from services.engine.state.decisions import Decisions
 from services.engine.state.definitions import Definitions
 from services.engine.state.incidents import Incidents
@@ -19,32 +19,35 @@ from services.engine.state.messages import Messages
 from services.engine.state.migration import is_newer, migrate
 from services.engine.state.overview import Overview
 from services.engine.state.records import Record, Records
-from services.engine.state.signals import Signals, Starts
+from services.engine.state.signals import Signals, StartSubscriptions
 from services.engine.state.statements import Statement
 from services.engine.state.tables import counters, metadata
 from services.engine.state.timers import Timers
 
 FILE_NAME = "engine.sqlite3"
-_DAMAGED = ("malformed", "not a database")
-_FIRST_KEY = 2**51  # keys of partition 1, as clients know them
+_DAMAGE_MESSAGES = ("malformed", "not a database")
+_FIRST_KEY = 2**51  # the first key of partition 1 in Zeebe
 
 
 class Store:
-    """All tables of the engine behind one connection, which one thread uses at a time.
+    """All tables behind one connection, which one thread uses at a time.
 
-    ``commit`` makes everything since ``begin`` durable at once; ``rollback`` forgets it, in memory too.
+    ``commit`` makes all changes since ``begin`` durable; ``rollback`` discards them, in memory too.
     """
 
     def __init__(self, directory: Path | None) -> None:
-        """Open or create the file in ``directory`` (None = in memory); raises CannotOpen."""
-        self._engine = _sqlite(directory)
+        """Open or create the file in ``directory`` (None = in memory).
+
+        Raises DataFileError.
+        """
+        self._engine = _create_engine(directory)
         try:
-            self._open()
+            self._open_file()
             self._read_counters()
         except (DatabaseError, sqlite3.Error) as error:
             self._engine.dispose()
-            raise _refusal(directory, error) from error
-        except UnusableFile:
+            raise _open_error(directory, error) from error
+        except UnusableDataFile:
             self.close()
             raise
         self.instances = Instances(self._driver)
@@ -52,19 +55,19 @@ class Store:
         self.timers = Timers(self._driver)
         self.messages = Messages(self._driver)
         self.signals = Signals(self._driver)
-        self.starts = Starts(self._driver)
+        self.start_subscriptions = StartSubscriptions(self._driver)
         self.incidents = Incidents(self._driver)
         self.definitions = Definitions(self._driver)
         self.decisions = Decisions(self._connection)
         self.records = Records(self._driver)
         self.overview = Overview(self._connection)
 
-    def _open(self) -> None:
+    def _open_file(self) -> None:
         self._connection = self._engine.connect()
         self._driver = cast(sqlite3.Connection, self._connection.connection.driver_connection)
         self.begin()
         if is_newer(self._connection):
-            raise UnusableFile(f"{self._engine.url.database} was written by a newer version; use that version.")
+            raise UnusableDataFile(f"{self._engine.url.database} was written by a newer version; use that version.")
         metadata.create_all(self._connection)
         migrate(self._connection)
         self._driver.execute("COMMIT")
@@ -72,42 +75,44 @@ class Store:
     def begin(self) -> None:
         if not self._driver.in_transaction:
             self._driver.execute("BEGIN IMMEDIATE")
-            self._rows_before = self._driver.total_changes
+            self._changes_at_begin = self._driver.total_changes
 
     def commit(self) -> list[Record]:
-        """Returns the records that are now on disk. Where nothing was changed, nothing is written."""
+        """Commit and return the batch's records; without changes nothing is written."""
         if self._is_unchanged():
-            self.instances.leave()
+            self.instances.mark_saved()
             self._driver.execute("ROLLBACK")
             return []
         self.instances.flush()
         self.records.flush()
         self._write_counters()
         self._driver.execute("COMMIT")
-        self.instances.leave()
+        self.instances.mark_saved()
         written, self.records.batch = self.records.batch, []
         return written
 
     def _is_unchanged(self) -> bool:
-        """A change of an instance is never without a record."""
+        """Return whether nothing changed; a changed instance always has a record."""
         return (
-            not self.records.batch and self._key == self._saved_key and self._driver.total_changes == self._rows_before
+            not self.records.batch
+            and self._key == self._saved_key
+            and self._driver.total_changes == self._changes_at_begin
         )
 
     def rollback(self) -> None:
-        self.instances.forget()
-        self.definitions.forget()
+        self.instances.discard_changes()
+        self.definitions.clear_cache()
         self.records.batch = []
         if self._driver.in_transaction:
             self._driver.execute("ROLLBACK")
         self._read_counters()
 
-    def mark(self) -> tuple[int, int, int]:
-        """Another one than before: something may have been changed meanwhile."""
-        return len(self.records.batch), self.instances.taken, self._driver.total_changes
+    def change_marker(self) -> tuple[int, int, int]:
+        """Return a value that differs once something may have changed."""
+        return len(self.records.batch), self.instances.updates, self._driver.total_changes
 
     def next_key(self) -> int:
-        """Keys grow with creation."""
+        """Return the next key; keys ascend."""
         self._key += 1
         return self._key
 
@@ -116,9 +121,9 @@ class Store:
         return self._position
 
     def next_due(self) -> int | None:
-        """The next moment (ms) at which something happens by itself."""
-        moments = [self.timers.next_due(), self.jobs.next_due(), self.messages.next_due()]
-        return min((m for m in moments if m is not None), default=None)
+        """Return when (ms) the next timer, job or message is due."""
+        due = [self.timers.next_due(), self.jobs.next_due(), self.messages.next_due()]
+        return min((millis for millis in due if millis is not None), default=None)
 
     def close(self) -> None:
         self._connection.close()
@@ -141,19 +146,21 @@ _SAVE_COUNTERS = Statement(
 _COUNTERS = Statement(select(counters))
 
 
-def _refusal(directory: Path | None, error: DatabaseError | sqlite3.Error) -> Exception:
-    """What an error at opening means."""
+def _open_error(directory: Path | None, error: DatabaseError | sqlite3.Error) -> Exception:
+    """Convert an error at opening to a DataFileError if possible."""
     if "locked" in str(error):
         return DataDirectoryInUse(
             f"The engine's data in {directory} is open in another process; stop that one or use another directory."
         )
-    if any(words in str(error) for words in _DAMAGED):
+    if any(message in str(error) for message in _DAMAGE_MESSAGES):
         cause = error.orig if isinstance(error, DatabaseError) else error
-        return UnusableFile(f"{FILE_NAME} in {directory} is damaged or cut off ({cause}); restore it from a backup.")
+        return UnusableDataFile(
+            f"{FILE_NAME} in {directory} is damaged or cut off ({cause}); restore it from a backup."
+        )
     return error
 
 
-def _sqlite(directory: Path | None) -> Engine:
+def _create_engine(directory: Path | None) -> Engine:
     url = "sqlite://"
     if directory is not None:
         directory.mkdir(parents=True, exist_ok=True)
@@ -162,7 +169,7 @@ def _sqlite(directory: Path | None) -> Engine:
 
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None  # transactions are the store's, whoever runs a statement
+        connection.isolation_level = None  # the store begins and ends all transactions
         for pragma in ("locking_mode=EXCLUSIVE", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")
 

@@ -1,14 +1,27 @@
-"""The tables of the engine's own SQLite file. Times are milliseconds since 1970, values are JSON texts."""
+"""Tables of the engine's SQLite file.
+
+Times in ms since 1970, values as JSON text.
+"""
 
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, String, Table, Text, text
 
 metadata = MetaData()
 
 
-def _key(name: str = "key", *, primary: bool = False) -> Column[int]:
+def _key(name: str = "key", *, attribute: str | None = None, primary: bool = False) -> Column[int]:
     return Column(
-        name, BigInteger().with_variant(Integer, "sqlite"), primary_key=primary, autoincrement=False, nullable=False
+        name,
+        BigInteger().with_variant(Integer, "sqlite"),
+        key=attribute or name,
+        primary_key=primary,
+        autoincrement=False,
+        nullable=False,
     )
+
+
+def _element_instance_key() -> Column[int]:
+    """Name the column ``node_key`` as in existing files."""
+    return _key("node_key", attribute="element_instance_key")
 
 
 counters = Table(
@@ -61,12 +74,12 @@ Index("decisions_by_id", decisions.c.decision_id, decisions.c.version)
 
 instances = Table("instances", metadata, _key(primary=True), Column("document", Text, nullable=False))
 
-nodes = Table(
+element_instances = Table(
     "nodes",
     metadata,
     _key(primary=True),
     _key("instance_key"),
-    Column("definition_key", BigInteger),  # these three for who looks on: how many stand at which element
+    Column("definition_key", BigInteger),  # this and the next two only serve the inspector
     Column("element_id", String),
     Column("kind", String),
 )
@@ -81,7 +94,7 @@ jobs = Table(
     Column("worker", String, nullable=False),
     Column("due", BigInteger),
     _key("instance_key"),
-    _key("node_key"),
+    _element_instance_key(),
     Column("element_id", String, nullable=False),
     _key("definition_key"),
     Column("headers", Text, nullable=False),
@@ -96,7 +109,7 @@ timers = Table(
     _key(primary=True),
     Column("due", BigInteger, nullable=False),
     _key("instance_key"),
-    _key("node_key"),
+    _element_instance_key(),
     Column("element_id", String, nullable=False),
     _key("definition_key"),
     Column("cycle", String),
@@ -132,7 +145,7 @@ message_subscriptions = Table(
     Column("name", String, nullable=False),
     Column("correlation_key", String, nullable=False),
     _key("instance_key"),
-    _key("node_key"),
+    _element_instance_key(),
     Column("element_id", String, nullable=False),
     Column("process_id", String, nullable=False),
     Column("interrupting", Boolean, nullable=False),
@@ -150,7 +163,7 @@ signal_subscriptions = Table(
     _key(primary=True),
     Column("name", String, nullable=False),
     _key("instance_key"),
-    _key("node_key"),
+    _element_instance_key(),
     Column("element_id", String, nullable=False),
 )
 Index("subscriptions_by_signal", signal_subscriptions.c.name, signal_subscriptions.c.key)
@@ -181,7 +194,7 @@ incidents = Table(
     metadata,
     _key(primary=True),
     _key("instance_key"),
-    _key("node_key"),
+    _element_instance_key(),
     _key("job_key"),
     Column("error_type", String, nullable=False),
     Column("text", Text, nullable=False),

@@ -1,22 +1,22 @@
-"""Timers: of running elements, and of timer start events (those have no instance)."""
+"""Store timers of active elements and of start events (without an instance)."""
 
 import sqlite3
 from dataclasses import dataclass
 
 from sqlalchemy import bindparam, delete, func, insert, select, text, update
 
-from services.engine.state.statements import Statement, columns
+from services.engine.state.statements import Statement, row_values
 from services.engine.state.tables import timers
 
 
 @dataclass(frozen=True, slots=True)
 class Timer:
-    """``due`` in ms; ``cycle`` is the text of the cycle while ``repetitions`` (-1 = for ever) are left."""
+    """``due`` in ms; ``cycle`` repeats ``repetitions`` times (-1 = without end)."""
 
     key: int
     due: int
     instance_key: int
-    node_key: int
+    element_instance_key: int
     element_id: str
     definition_key: int
     cycle: str | None
@@ -28,7 +28,7 @@ class Timers:
         self._connection = connection
 
     def add(self, timer: Timer) -> None:
-        _INSERT.run(self._connection, **columns(timer))
+        _INSERT.run(self._connection, **row_values(timer))
 
     def get(self, key: int) -> Timer | None:
         row = _GET.run(self._connection, timer=key).fetchone()
@@ -37,15 +37,15 @@ class Timers:
     def remove(self, key: int) -> None:
         _REMOVE.run(self._connection, timer=key)
 
-    def put_off(self, key: int, due: int) -> None:
-        _PUT_OFF.run(self._connection, timer=key, later=due)
+    def postpone(self, key: int, due: int) -> None:
+        _POSTPONE.run(self._connection, timer=key, later=due)
 
     def due(self, now: int, limit: int) -> list[Timer]:
-        """In the order they are due."""
-        return [Timer(*row) for row in _DUE.run(self._connection, now=now, most=limit)]
+        """Return due timers, the earliest first."""
+        return [Timer(*row) for row in _DUE.run(self._connection, now=now, limit=limit)]
 
     def of_definition(self, definition_key: int) -> list[Timer]:
-        """The timers of its start events."""
+        """Return the timers of a definition's start events."""
         return [Timer(*row) for row in _STARTS.run(self._connection, definition=definition_key)]
 
     def next_due(self) -> int | None:
@@ -55,11 +55,14 @@ class Timers:
 _INSERT = Statement(insert(timers))
 _GET = Statement(select(timers).where(timers.c.key == bindparam("timer")))
 _REMOVE = Statement(delete(timers).where(timers.c.key == bindparam("timer")))
-_PUT_OFF = Statement(update(timers).where(timers.c.key == bindparam("timer")).values(due=bindparam("later")))
+_POSTPONE = Statement(update(timers).where(timers.c.key == bindparam("timer")).values(due=bindparam("later")))
 _DUE = Statement(
-    select(timers).where(timers.c.due <= bindparam("now")).order_by(timers.c.due, timers.c.key).limit(bindparam("most"))
+    select(timers)
+    .where(timers.c.due <= bindparam("now"))
+    .order_by(timers.c.due, timers.c.key)
+    .limit(bindparam("limit"))
 )
 _STARTS = Statement(
     select(timers).where(timers.c.definition_key == bindparam("definition"), text("instance_key = 0"))
-)  # as the index says
+)  # literally as in the partial index, so that SQLite uses it
 _NEXT = Statement(select(func.min(timers.c.due)))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from bpmn_makers import ONE_JOB
 from click.testing import Result
-from engine_desk import Running, running_engine
+from engine_harness import Running, running_engine
 from pyzeebe.proto import gateway_pb2 as pb
 from typer.testing import CliRunner
 

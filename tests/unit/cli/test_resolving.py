@@ -2,7 +2,7 @@
 
 import pytest
 from bpmn_makers import ONE_JOB
-from engine_desk import running_engine
+from engine_harness import running_engine
 from pyzeebe.proto import gateway_pb2 as pb
 from typer.testing import CliRunner
 

@@ -2,7 +2,7 @@
 
 import pytest
 from bpmn_makers import diagram, end, job, message_catch, start, with_ends
-from engine_desk import CoreDesk
+from engine_harness import EngineHarness
 
 from services.engine.errors import InvalidModel, Rejection
 from services.engine.model.parse import parse_bpmn
@@ -190,7 +190,7 @@ def test_refused_with_a_sentence(what: str) -> None:
 
 
 @pytest.mark.parametrize("what", sorted(TAKEN))
-def test_taken(what: str) -> None:
+def test_accepted(what: str) -> None:
     assert parse_bpmn(TAKEN[what])
 
 
@@ -211,13 +211,13 @@ def test_a_flow_to_what_is_not_supported_is_no_problem_of_its_own() -> None:
 
 def test_what_is_bound_to_a_deployment_must_be_in_it() -> None:
     caller = call('processId="called" bindingType="deployment"')
-    desk = CoreDesk()
+    harness = EngineHarness()
 
     with pytest.raises(
         Rejection, match="'t': it is bound to this deployment, which has no process with the id 'called'"
     ):
-        desk.deploy(caller)
-    desk.deploy(caller, diagram(start("s2"), process_id="called"))
+        harness.deploy(caller)
+    harness.deploy(caller, diagram(start("s2"), process_id="called"))
 
 
 def test_the_makers_name_each_flow_at_both_ends() -> None:

@@ -5,8 +5,7 @@ from collections.abc import Mapping
 import pytest
 from test_dmn_decisions import definitions, evaluate, table, text
 
-from services.engine.processing.decision import EvaluatedDecision
-from services.engine.processing.decision_logic import EvaluatedInput, EvaluatedOutput, MatchedRule
+from services.engine.processing.decision_engine import EvaluatedDecision, EvaluatedInput, EvaluatedOutput, MatchedRule
 
 Variables = Mapping[str, object]
 
@@ -124,7 +123,7 @@ def test_a_result_of_another_type_fails_the_decision() -> None:
     assert "expected 'number' but found '[1]'" in result.failure_message
 
 
-def test_a_model_that_was_called_is_told_before_the_decision() -> None:
+def test_a_called_model_is_listed_before_the_decision() -> None:
     result = evaluate(definitions(model("b", LEVEL), decision(invocation("b", n="x"), "b")), {"x": 7})
     assert result.evaluated == (
         EvaluatedDecision(

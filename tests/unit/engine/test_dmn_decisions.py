@@ -7,8 +7,14 @@ from xml.sax.saxutils import escape
 import pytest
 
 from services.engine.model.dmn import parse_dmn
-from services.engine.processing.decision import DecisionResult, EvaluatedDecision, evaluate_decision
-from services.engine.processing.decision_logic import EvaluatedInput, EvaluatedOutput, MatchedRule
+from services.engine.processing.decision_engine import (
+    DecisionResult,
+    EvaluatedDecision,
+    EvaluatedInput,
+    EvaluatedOutput,
+    MatchedRule,
+    evaluate_decision,
+)
 
 MOMENT = datetime(2026, 12, 1, tzinfo=UTC)
 Rules = list[tuple[list[str], list[str]]]
@@ -139,7 +145,7 @@ def test_any_takes_equal_outputs() -> None:
     assert evaluate(definitions(table(rules, ["x"], ["y"], 'hitPolicy="ANY"')), {"x": 1}).output == [1, {"a": 2}]
 
 
-def test_a_default_output_stands_in_when_nothing_matches() -> None:
+def test_a_default_output_is_used_when_nothing_matches() -> None:
     column = f'<output id="o" name="y">{text("defaultOutputEntry", chr(34) + "none" + chr(34))}</output>'
     assert evaluate(definitions(table([(["2"], ["1"])], ["x"], [column])), {"x": 1}).output == "none"
 

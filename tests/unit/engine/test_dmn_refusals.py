@@ -143,7 +143,7 @@ def test_what_the_schema_forbids_is_refused(content: str, sentence: str) -> None
         table(INPUT + OUTPUT + '<annotation name="a"/>' + RULE, 'preferredOrientation="Rule-as-Row"'),
     ],
 )
-def test_what_the_schema_allows_is_taken(content: str) -> None:
+def test_what_the_schema_allows_is_accepted(content: str) -> None:
     parse_dmn(f"{HEAD}{content}</definitions>".encode())
 
 
@@ -177,7 +177,7 @@ def test_a_file_made_for_camunda_is_held_to_what_zeebe_reads(content: str, sente
     assert any(sentence in problem for problem in caught.value.problems), caught.value.problems
 
 
-def test_all_problems_are_told_at_once() -> None:
+def test_all_problems_are_reported_at_once() -> None:
     content = literal("1 +") + decision("", 'id="e" name="E"')
     with pytest.raises(InvalidModel) as caught:
         parse_dmn(f"{HEAD}{content}</definitions>".encode())

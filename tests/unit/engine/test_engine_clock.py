@@ -2,7 +2,7 @@
 
 import httpx
 from bpmn_makers import diagram, end, job, start, timer
-from engine_desk import HandClock, running_engine
+from engine_harness import ManualClock, running_engine
 from pyzeebe.proto import gateway_pb2 as pb
 
 from services.engine.clock import ControlledClock, to_millis
@@ -26,7 +26,7 @@ async def test_a_turn_of_the_clock_fires_what_is_due_at_once() -> None:
 
 
 async def test_the_management_port_turns_a_controlled_clock() -> None:
-    server = EngineServer(None, HandClock(), "127.0.0.1:0", management="127.0.0.1:0", controlled_clock=True)
+    server = EngineServer(None, ManualClock(), "127.0.0.1:0", management="127.0.0.1:0", controlled_clock=True)
     await server.start()
     async with httpx.AsyncClient(base_url=f"http://{server.management_address}/actuator") as client:
         before = (await client.get("/clock")).json()["epochMilli"]
@@ -42,7 +42,7 @@ async def test_the_management_port_turns_a_controlled_clock() -> None:
 
 
 async def test_without_a_controlled_clock_nobody_turns_it() -> None:
-    server = EngineServer(None, HandClock(), "127.0.0.1:0", management="127.0.0.1:0")
+    server = EngineServer(None, ManualClock(), "127.0.0.1:0", management="127.0.0.1:0")
     await server.start()
     try:
         async with httpx.AsyncClient(base_url=f"http://{server.management_address}") as client:
@@ -53,8 +53,8 @@ async def test_without_a_controlled_clock_nobody_turns_it() -> None:
     assert [answer.status_code for answer in answers] == [404, 404]
 
 
-def test_a_pinned_clock_stands_still_until_it_is_moved() -> None:
-    base = HandClock()
+def test_a_pinned_clock_does_not_move_until_it_is_changed() -> None:
+    base = ManualClock()
     clock = ControlledClock(base)
     clock.pin(base.now())
     base.turn(hours=1)

@@ -4,7 +4,7 @@ import re
 
 import pytest
 from bpmn_makers import diagram, end, job, start
-from engine_desk import CoreDesk
+from engine_harness import EngineHarness
 
 from services.engine.errors import InvalidModel
 from services.engine.model.parse import parse_bpmn
@@ -52,31 +52,31 @@ def _each(collection: str) -> str:
     )
 
 
-def _desk(inside: str, flows: str, before: str = "") -> CoreDesk:
-    desk = CoreDesk()
-    desk.deploy(diagram(_wired(inside, flows), before=before))
-    return desk
+def _harness(inside: str, flows: str, before: str = "") -> EngineHarness:
+    harness = EngineHarness()
+    harness.deploy(diagram(_wired(inside, flows), before=before))
+    return harness
 
 
-def _finish(desk: CoreDesk, *job_types: str) -> None:
+def _finish(harness: EngineHarness, *job_types: str) -> None:
     for job_type in job_types:
-        desk.complete(desk.fetch(job_type, most=1)[0].job.key)
+        harness.complete(harness.fetch(job_type, most=1)[0].job.key)
 
 
-def _waiting(desk: CoreDesk, job_type: str) -> int:
-    return len(desk.fetch(job_type))
+def _waiting(harness: EngineHarness, job_type: str) -> int:
+    return len(harness.fetch(job_type))
 
 
 def test_what_completed_in_a_subprocess_is_undone_from_outside_in_the_throwers_scope() -> None:
     inner = _sub("sub", start("i") + _undoable("a") + _undoable("b"), "i>a a>b")
-    desk = _desk(start() + inner + _throw() + end(), "s>sub sub>t t>e")
-    instance = desk.create("p")
+    harness = _harness(start() + inner + _throw() + end(), "s>sub sub>t t>e")
+    instance = harness.create("p")
 
-    _finish(desk, "a", "b", "undo-b")
-    assert ("t", "COMPLETED") not in desk.history(instance)
-    _finish(desk, "undo-a")
+    _finish(harness, "a", "b", "undo-b")
+    assert ("t", "COMPLETED") not in harness.history(instance)
+    _finish(harness, "undo-a")
 
-    assert desk.history(instance)[-4:] == [
+    assert harness.history(instance)[-4:] == [
         ("t", "COMPLETED"),
         ("e", "ACTIVATED"),
         ("e", "COMPLETED"),
@@ -84,93 +84,95 @@ def test_what_completed_in_a_subprocess_is_undone_from_outside_in_the_throwers_s
     ]
 
 
-def test_a_subprocess_that_goes_on_is_not_undone() -> None:
+def test_an_active_subprocess_is_not_compensated() -> None:
     inner = _sub("sub", start("i") + _undoable("a") + job("more"), "i>a a>more")
-    desk = _desk(start() + '<bpmn:parallelGateway id="g" />' + inner + job("x") + _throw(), "s>g g>sub g>x x>t")
-    instance = desk.create("p")
+    harness = _harness(start() + '<bpmn:parallelGateway id="g" />' + inner + job("x") + _throw(), "s>g g>sub g>x x>t")
+    instance = harness.create("p")
 
-    _finish(desk, "a", "x")
+    _finish(harness, "a", "x")
 
-    assert ("t", "COMPLETED") in desk.history(instance)
-    assert _waiting(desk, "undo-a") == 0
+    assert ("t", "COMPLETED") in harness.history(instance)
+    assert _waiting(harness, "undo-a") == 0
 
 
 def test_an_activity_is_undone_once() -> None:
-    desk = _desk(start() + _undoable("a") + _throw("t") + _throw("u") + end(), "s>a a>t t>u u>e")
-    instance = desk.create("p")
+    harness = _harness(start() + _undoable("a") + _throw("t") + _throw("u") + end(), "s>a a>t t>u u>e")
+    instance = harness.create("p")
 
-    _finish(desk, "a", "undo-a")
+    _finish(harness, "a", "undo-a")
 
-    assert desk.history(instance)[-1] == ("p", "COMPLETED")
+    assert harness.history(instance)[-1] == ("p", "COMPLETED")
 
 
 def test_an_activity_that_ran_twice_is_undone_twice() -> None:
     body = _sub("sub", start("i") + _undoable("a"), "i>a", loop=_each("[1, 2]"))
-    desk = _desk(start() + body + _throw("t", kind="endEvent"), "s>sub sub>t")
-    instance = desk.create("p")
+    harness = _harness(start() + body + _throw("t", kind="endEvent"), "s>sub sub>t")
+    instance = harness.create("p")
 
-    _finish(desk, "a", "a")
-    assert _waiting(desk, "undo-a") == 2
-    assert ("t", "COMPLETED") not in desk.history(instance)
+    _finish(harness, "a", "a")
+    assert _waiting(harness, "undo-a") == 2
+    assert ("t", "COMPLETED") not in harness.history(instance)
 
 
 def test_a_multi_instance_is_undone_as_a_whole() -> None:
     undoable = _undoable("a").replace("</bpmn:serviceTask>", _each("[1, 2]") + "</bpmn:serviceTask>", 1)
-    desk = _desk(start() + undoable + _throw() + end(), "s>a a>t t>e")
-    instance = desk.create("p")
+    harness = _harness(start() + undoable + _throw() + end(), "s>a a>t t>e")
+    instance = harness.create("p")
 
-    _finish(desk, "a", "a", "undo-a")
+    _finish(harness, "a", "a", "undo-a")
 
-    assert desk.history(instance)[-1] == ("p", "COMPLETED")
+    assert harness.history(instance)[-1] == ("p", "COMPLETED")
 
 
 def test_only_the_named_activity_is_undone() -> None:
-    desk = _desk(start() + _undoable("a") + _undoable("b") + _throw("t", 'activityRef="b"') + end(), "s>a a>b b>t t>e")
-    instance = desk.create("p")
+    harness = _harness(
+        start() + _undoable("a") + _undoable("b") + _throw("t", 'activityRef="b"') + end(), "s>a a>b b>t t>e"
+    )
+    instance = harness.create("p")
 
-    _finish(desk, "a", "b", "undo-b")
+    _finish(harness, "a", "b", "undo-b")
 
-    assert desk.history(instance)[-1] == ("p", "COMPLETED")
-    assert ("undo-a", "ACTIVATED") not in desk.history(instance)
+    assert harness.history(instance)[-1] == ("p", "COMPLETED")
+    assert ("undo-a", "ACTIVATED") not in harness.history(instance)
 
 
 def test_an_event_subprocess_undoes_what_completed_around_it() -> None:
     begin = '<bpmn:startEvent id="es"><bpmn:errorEventDefinition errorRef="E" /></bpmn:startEvent>'
     handler = _sub("ev", begin + _throw() + end("ee"), "es>t t>ee", 'triggeredByEvent="true"')
-    desk = _desk(start() + _undoable("a") + job("fails") + handler, "s>a a>fails", before=_BPMN_ERROR)
-    instance = desk.create("p")
-    _finish(desk, "a")
+    harness = _harness(start() + _undoable("a") + job("fails") + handler, "s>a a>fails", before=_BPMN_ERROR)
+    instance = harness.create("p")
+    _finish(harness, "a")
 
-    failing = desk.fetch("fails")[0].job.key
-    desk.do(lambda work: jobs.throw_job_error(work, failing, "e", "", {}))
-    _finish(desk, "undo-a")
+    failing = harness.fetch("fails")[0].job.key
+    harness.do(lambda execution: jobs.throw_job_error(execution, failing, "e", "", {}))
+    _finish(harness, "undo-a")
 
-    assert desk.history(instance)[-2:] == [("ev", "COMPLETED"), ("p", "COMPLETED")]
+    assert harness.history(instance)[-2:] == [("ev", "COMPLETED"), ("p", "COMPLETED")]
 
 
 def test_what_completed_in_a_subprocess_that_was_ended_is_not_undone() -> None:
     inner = _sub("sub", start("i") + _undoable("a") + job("fails"), "i>a a>fails")
     caught = '<bpmn:boundaryEvent id="caught" attachedToRef="sub"><bpmn:errorEventDefinition errorRef="E" />'
-    desk = _desk(
+    harness = _harness(
         start() + inner + caught + "</bpmn:boundaryEvent>" + _throw() + end(), "s>sub caught>t t>e", before=_BPMN_ERROR
     )
-    instance = desk.create("p")
-    _finish(desk, "a")
+    instance = harness.create("p")
+    _finish(harness, "a")
 
-    failing = desk.fetch("fails")[0].job.key
-    desk.do(lambda work: jobs.throw_job_error(work, failing, "e", "", {}))
+    failing = harness.fetch("fails")[0].job.key
+    harness.do(lambda execution: jobs.throw_job_error(execution, failing, "e", "", {}))
 
-    assert desk.history(instance)[-1] == ("p", "COMPLETED")
+    assert harness.history(instance)[-1] == ("p", "COMPLETED")
 
 
 def test_an_instance_can_be_cancelled_while_it_undoes() -> None:
-    desk = _desk(start() + _undoable("a") + _throw() + end(), "s>a a>t t>e")
-    instance = desk.create("p")
-    _finish(desk, "a")
+    harness = _harness(start() + _undoable("a") + _throw() + end(), "s>a a>t t>e")
+    instance = harness.create("p")
+    _finish(harness, "a")
 
-    desk.do(lambda work: instances.cancel(work, instance.key))
+    harness.do(lambda execution: instances.cancel(execution, instance.key))
 
-    assert desk.history(instance)[-3:] == [("t", "TERMINATED"), ("undo-a", "TERMINATED"), ("p", "TERMINATED")]
+    assert harness.history(instance)[-3:] == [("t", "TERMINATED"), ("undo-a", "TERMINATED"), ("p", "TERMINATED")]
 
 
 @pytest.mark.parametrize(

@@ -4,18 +4,18 @@ import sqlite3
 
 import pytest
 from bpmn_makers import ONE_JOB, diagram, end, job, message, message_catch, start, timer
-from engine_desk import CoreDesk
+from engine_harness import EngineHarness
 from sqlalchemy import func, select
 
 from services.engine.clock import to_millis
 from services.engine.errors import Rejection
 from services.engine.processing import incidents, instances, jobs, messages
-from services.engine.processing.work import Work
+from services.engine.processing.execution import Execution
 from services.engine.state import tables
 
 LIVE = (
     tables.instances,
-    tables.nodes,
+    tables.element_instances,
     tables.jobs,
     tables.timers,
     tables.message_subscriptions,
@@ -25,8 +25,8 @@ LIVE = (
 )
 
 
-def _rows(desk: CoreDesk) -> dict[str, int]:
-    connection = desk.store._connection
+def _rows(harness: EngineHarness) -> dict[str, int]:
+    connection = harness.store._connection
     counted = {t.name: connection.execute(select(func.count()).select_from(t)).scalar_one() for t in LIVE}
     connection.rollback()
     return {name: count for name, count in counted.items() if count}
@@ -34,34 +34,34 @@ def _rows(desk: CoreDesk) -> dict[str, int]:
 
 def test_a_finished_instance_leaves_the_live_tables() -> None:
     waits = start() + timer("t", "timeDuration", "PT1H") + message_catch("m", "M") + end()
-    desk = CoreDesk()
-    desk.deploy(ONE_JOB, diagram(waits, "s>t s>m t>e m>e", process_id="waits", before=message("M", "m", "=k")))
-    desk.create("one-job")
-    desk.create("waits", k="1")
-    assert _rows(desk)["instances"] == 2
+    harness = EngineHarness()
+    harness.deploy(ONE_JOB, diagram(waits, "s>t s>m t>e m>e", process_id="waits", before=message("M", "m", "=k")))
+    harness.create("one-job")
+    harness.create("waits", k="1")
+    assert _rows(harness)["instances"] == 2
 
-    desk.complete(desk.fetch("work")[0].job.key)
-    desk.turn(hours=2)
-    desk.do(lambda work: messages.publish(work, "m", "1", ttl=0, message_id="", variables={}))
+    harness.complete(harness.fetch("work")[0].job.key)
+    harness.turn(hours=2)
+    harness.do(lambda execution: messages.publish(execution, "m", "1", ttl=0, message_id="", variables={}))
 
-    assert _rows(desk) == {}
+    assert _rows(harness) == {}
 
 
 def test_a_broken_command_fails_alone_and_leaves_nothing(caplog: pytest.LogCaptureFixture) -> None:
-    desk = CoreDesk()
-    desk.deploy(ONE_JOB)
+    harness = EngineHarness()
+    harness.deploy(ONE_JOB)
 
-    def publish(work: Work) -> int:
-        return messages.publish(work, "m", "k", ttl=60_000, message_id="same", variables={})
+    def publish(execution: Execution) -> int:
+        return messages.publish(execution, "m", "k", ttl=60_000, message_id="same", variables={})
 
-    def broken(work: Work) -> int:
-        publish(work)
+    def broken(execution: Execution) -> int:
+        publish(execution)
         raise ZeroDivisionError("a bug")
 
-    batch = desk.core.apply([lambda work: work.store.next_key(), broken, publish])
+    batch = harness.core.apply([lambda execution: execution.store.next_key(), broken, publish])
 
-    assert [type(answer) for answer in batch.answers] == [int, Rejection, int]
-    assert batch.answers[1].reason == "INTERNAL"
+    assert [type(answer) for answer in batch.responses] == [int, Rejection, int]
+    assert batch.responses[1].reason == "INTERNAL"
     assert "ZeroDivisionError" in caplog.text
     assert len({r.position for r in batch.records}) == len(batch.records)
 
@@ -70,77 +70,77 @@ _ENDLESS = '<bpmn:exclusiveGateway id="a" /><bpmn:exclusiveGateway id="b" />'
 
 
 def test_a_process_that_loops_for_ever_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.engine.processing.core.MOST_STEPS", 200)
-    desk = CoreDesk()
-    desk.deploy(diagram(start() + _ENDLESS, "s>a a>b b>a"))
+    monkeypatch.setattr("services.engine.processing.command_processor.MAX_STEPS", 200)
+    harness = EngineHarness()
+    harness.deploy(diagram(start() + _ENDLESS, "s>a a>b b>a"))
 
     with pytest.raises(Rejection, match="loops for ever"):
-        desk.create("p")
+        harness.create("p")
 
-    assert _rows(desk) == {}
+    assert _rows(harness) == {}
 
 
-def test_a_timer_whose_process_breaks_is_put_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.engine.processing.core.MOST_STEPS", 200)
-    desk = CoreDesk()
-    desk.deploy(diagram(start() + timer("t", "timeDuration", "PT1H") + _ENDLESS, "s>t t>a a>b b>a"))
-    desk.create("p")
-    desk.clock.turn(hours=2)
+def test_a_timer_whose_process_fails_is_postponed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.engine.processing.command_processor.MAX_STEPS", 200)
+    harness = EngineHarness()
+    harness.deploy(diagram(start() + timer("t", "timeDuration", "PT1H") + _ENDLESS, "s>t t>a a>b b>a"))
+    harness.create("p")
+    harness.clock.turn(hours=2)
 
-    (answer,) = desk.core.apply_due().answers
+    (answer,) = harness.core.apply_due().responses
 
     assert isinstance(answer, Rejection)
-    next_due = desk.core.next_due()
+    next_due = harness.core.next_due()
     assert next_due is not None
-    assert next_due > to_millis(desk.clock.now())
-    assert not desk.core.apply_due().answers
+    assert next_due > to_millis(harness.clock.now())
+    assert not harness.core.apply_due().responses
 
 
-def test_a_timer_that_cannot_be_put_off_holds_up_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.engine.processing.core.MOST_STEPS", 200)
-    desk = CoreDesk()
+def test_a_timer_that_cannot_be_postponed_blocks_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.engine.processing.command_processor.MAX_STEPS", 200)
+    harness = EngineHarness()
     breaks = start() + timer("t", "timeDuration", "PT1H") + _ENDLESS
     goes = start("s") + timer("t", "timeDuration", "PT1H") + job("after")
-    desk.deploy(diagram(breaks, "s>t t>a a>b b>a"), diagram(goes, "s>t t>after", process_id="goes"))
-    desk.create("p")
-    desk.create("goes")
-    desk.clock.turn(hours=2)
+    harness.deploy(diagram(breaks, "s>t t>a a>b b>a"), diagram(goes, "s>t t>after", process_id="goes"))
+    harness.create("p")
+    harness.create("goes")
+    harness.clock.turn(hours=2)
 
     def full(*_: object) -> None:
         raise sqlite3.OperationalError("database or disk is full")
 
     with monkeypatch.context() as while_full:
-        while_full.setattr(desk.store.timers, "put_off", full)
-        batch = desk.core.apply_due()
+        while_full.setattr(harness.store.timers, "postpone", full)
+        batch = harness.core.apply_due()
 
-    assert (batch.unwritten, dict(batch.available)) == (1, {"after": 1})
-    assert len(desk.fetch("after")) == 1
-    desk.core.apply_due()
-    assert not desk.core.apply_due().answers
+    assert (batch.write_failures, dict(batch.available_jobs)) == (1, {"after": 1})
+    assert len(harness.fetch("after")) == 1
+    harness.core.apply_due()
+    assert not harness.core.apply_due().responses
 
 
 def test_records_are_kept_for_a_while_and_then_go() -> None:
-    desk = CoreDesk()
-    desk.deploy(ONE_JOB)
-    old = desk.create("one-job")
-    desk.complete(desk.fetch("work")[0].job.key)
-    desk.turn(days=40)
-    new = desk.create("one-job")
+    harness = EngineHarness()
+    harness.deploy(ONE_JOB)
+    old = harness.create("one-job")
+    harness.complete(harness.fetch("work")[0].job.key)
+    harness.turn(days=40)
+    new = harness.create("one-job")
 
-    desk.core.prune_records(to_millis(desk.clock.now()) - 30 * 86_400_000)
+    harness.core.prune_records(to_millis(harness.clock.now()) - 30 * 86_400_000)
 
-    assert desk.history(old) == []
-    assert ("work", "ACTIVATED") in desk.history(new)
+    assert harness.history(old) == []
+    assert ("work", "ACTIVATED") in harness.history(new)
 
 
 def test_nothing_of_a_refused_deployment_stays() -> None:
-    desk = CoreDesk()
+    harness = EngineHarness()
 
     with pytest.raises(Rejection, match="complexGateway"):
-        desk.deploy(ONE_JOB, diagram(start() + '<bpmn:complexGateway id="g" />'))
+        harness.deploy(ONE_JOB, diagram(start() + '<bpmn:complexGateway id="g" />'))
 
     with pytest.raises(Rejection, match="none found"):
-        desk.create("one-job")
+        harness.create("one-job")
 
 
 def test_what_is_deployed_together_is_called_together() -> None:
@@ -150,14 +150,14 @@ def test_what_is_deployed_together_is_called_together() -> None:
         "</bpmn:extensionElements></bpmn:callActivity>"
     )
     caller = diagram(start() + call, "s>c", process_id="caller")
-    desk = CoreDesk()
-    desk.deploy(caller, ONE_JOB)
-    desk.deploy(diagram(start() + job("other"), "s>other", process_id="one-job"))
+    harness = EngineHarness()
+    harness.deploy(caller, ONE_JOB)
+    harness.deploy(diagram(start() + job("other"), "s>other", process_id="one-job"))
 
-    desk.create("caller")
+    harness.create("caller")
 
-    assert len(desk.fetch("work")) == 1
-    assert desk.fetch("other") == []
+    assert len(harness.fetch("work")) == 1
+    assert harness.fetch("other") == []
 
 
 def test_a_loop_through_a_fork_counts_its_tokens() -> None:
@@ -170,47 +170,51 @@ def test_a_loop_through_a_fork_counts_its_tokens() -> None:
         '<bpmn:sequenceFlow id="back" sourceRef="x" targetRef="m">'
         "<bpmn:conditionExpression>=again</bpmn:conditionExpression></bpmn:sequenceFlow>"
     )
-    desk = CoreDesk()
-    desk.deploy(diagram(start() + job("a") + job("b") + end() + gateways + flows, "s>m m>f f>a f>b a>j b>j j>x"))
-    instance = desk.create("p", again=True)
+    harness = EngineHarness()
+    harness.deploy(diagram(start() + job("a") + job("b") + end() + gateways + flows, "s>m m>f f>a f>b a>j b>j j>x"))
+    instance = harness.create("p", again=True)
 
     for again in (True, False):
-        desk.complete(desk.fetch("a")[0].job.key)
-        desk.complete(desk.fetch("b")[0].job.key, again=again)
+        harness.complete(harness.fetch("a")[0].job.key)
+        harness.complete(harness.fetch("b")[0].job.key, again=again)
 
-    assert desk.history(instance).count(("j", "COMPLETED")) == 2
-    assert _rows(desk) == {}
+    assert harness.history(instance).count(("j", "COMPLETED")) == 2
+    assert _rows(harness) == {}
 
 
 def test_many_jobs_of_one_answer_stay_below_the_size_grpc_takes() -> None:
-    desk = CoreDesk()
-    desk.deploy(ONE_JOB)
+    harness = EngineHarness()
+    harness.deploy(ONE_JOB)
     for _ in range(5):
-        desk.create("one-job", text="x" * 400_000)
+        harness.create("one-job", text="x" * 400_000)
 
-    assert [len(desk.fetch("work")) for _ in range(3)] == [2, 2, 1]
+    assert [len(harness.fetch("work")) for _ in range(3)] == [2, 2, 1]
 
 
 def test_an_answer_with_many_small_jobs_counts_their_keys_and_names_too() -> None:
-    desk = CoreDesk()
-    desk.deploy(ONE_JOB)
+    harness = EngineHarness()
+    harness.deploy(ONE_JOB)
     for _ in range(4):
-        desk.create("one-job")
+        harness.create("one-job")
 
-    found = desk.do(lambda work: jobs.activate_jobs(work, "work", worker="w", timeout=1, most=9, names=[], budget=300))
+    found = harness.do(
+        lambda execution: jobs.activate_jobs(
+            execution, "work", worker="w", timeout=1, max_jobs=9, fetch_variables=[], max_bytes=300
+        )
+    )
 
     assert len(found) == 2
 
 
 def test_a_job_that_no_message_can_hold_is_an_incident_and_others_come_by() -> None:
-    desk = CoreDesk()
-    desk.deploy(ONE_JOB)
-    large, small = desk.create("one-job", text="x" * 4_200_000), desk.create("one-job", text="x")
+    harness = EngineHarness()
+    harness.deploy(ONE_JOB)
+    large, small = harness.create("one-job", text="x" * 4_200_000), harness.create("one-job", text="x")
 
-    assert [h.job.instance_key for h in desk.fetch("work")] == [small.key]
-    assert desk.open_incidents() == [("work", "MESSAGE_SIZE_EXCEEDED")]
+    assert [h.job.instance_key for h in harness.fetch("work")] == [small.key]
+    assert harness.open_incidents() == [("work", "MESSAGE_SIZE_EXCEEDED")]
 
-    desk.do(lambda work: instances.set_variables(work, large.key, {"text": "y"}, local=False))
-    desk.do(lambda work: incidents.resolve(work, work.store.incidents.all_open()[0].key))
+    harness.do(lambda execution: instances.set_variables(execution, large.key, {"text": "y"}, local=False))
+    harness.do(lambda execution: incidents.resolve(execution, execution.store.incidents.all_open()[0].key))
 
-    assert [h.variables for h in desk.fetch("work")] == [{"text": "y"}]
+    assert [h.variables for h in harness.fetch("work")] == [{"text": "y"}]

@@ -2,9 +2,9 @@
 
 import pytest
 from bpmn_makers import ONE_JOB, diagram, job, start
-from engine_desk import CoreDesk
+from engine_harness import EngineHarness
 
-from services.engine.errors import Reason, Rejection
+from services.engine.errors import Rejection, RejectionType
 from services.engine.processing.deployments import Deployed, Resource, delete, deploy
 
 
@@ -17,8 +17,10 @@ def _dmn(requirements: str, decision: str, value: int) -> bytes:
     ).encode()
 
 
-def _deploy(desk: CoreDesk, *files: tuple[str, bytes]) -> Deployed:
-    deployed: Deployed = desk.do(lambda work: deploy(work, [Resource(name, content) for name, content in files]))
+def _deploy(harness: EngineHarness, *files: tuple[str, bytes]) -> Deployed:
+    deployed: Deployed = harness.do(
+        lambda execution: deploy(execution, [Resource(name, content) for name, content in files])
+    )
     return deployed
 
 
@@ -28,31 +30,31 @@ def _version(deployed: Deployed) -> int:
 
 @pytest.mark.parametrize("second", [_dmn("r1", "other", 1), _dmn("r2", "d", 1)])
 def test_an_id_comes_once_in_a_deployment(second: bytes) -> None:
-    desk = CoreDesk()
+    harness = EngineHarness()
 
     with pytest.raises(Rejection) as refusal:
-        _deploy(desk, ("a.dmn", _dmn("r1", "d", 1)), ("b.dmn", second))
+        _deploy(harness, ("a.dmn", _dmn("r1", "d", 1)), ("b.dmn", second))
 
-    assert refusal.value.reason == Reason.INVALID_ARGUMENT
+    assert refusal.value.reason == RejectionType.INVALID_ARGUMENT
     assert "is in 'a.dmn' and in 'b.dmn'" in str(refusal.value)
 
 
 def test_a_file_is_a_new_version_once_another_has_had_its_decision() -> None:
-    desk = CoreDesk()
+    harness = EngineHarness()
     first, other = ("a.dmn", _dmn("r1", "d", 1)), ("b.dmn", _dmn("r2", "d", 2))
 
-    assert [_version(_deploy(desk, file)) for file in (first, first, other, first)] == [1, 1, 2, 3]
+    assert [_version(_deploy(harness, file)) for file in (first, first, other, first)] == [1, 1, 2, 3]
 
 
 def test_a_deleted_version_gives_way_to_the_one_before_and_its_number_is_not_used_again() -> None:
-    desk = CoreDesk()
-    _deploy(desk, ("a.dmn", _dmn("r1", "d", 1)))
-    newer = _deploy(desk, ("a.dmn", _dmn("r1", "d", 2)))
+    harness = EngineHarness()
+    _deploy(harness, ("a.dmn", _dmn("r1", "d", 1)))
+    newer = _deploy(harness, ("a.dmn", _dmn("r1", "d", 2)))
 
-    desk.do(lambda work: delete(work, newer.decisions[0].requirements.key))
+    harness.do(lambda execution: delete(execution, newer.decisions[0].requirements.key))
 
-    assert _version(_deploy(desk, ("a.dmn", _dmn("r1", "d", 1)))) == 1
-    assert _version(_deploy(desk, ("a.dmn", _dmn("r1", "d", 2)))) == 3
+    assert _version(_deploy(harness, ("a.dmn", _dmn("r1", "d", 1)))) == 1
+    assert _version(_deploy(harness, ("a.dmn", _dmn("r1", "d", 2)))) == 3
 
 
 @pytest.mark.parametrize(("binding", "versions"), [("latest", [1, 2, 1]), ("deployment", [2, 2, 2])])
@@ -64,20 +66,20 @@ def test_what_is_unchanged_keeps_its_version_unless_the_files_are_bound_to_each_
     caller = ("caller.bpmn", diagram(start() + call, "s>c", process_id="caller"))
     changed = diagram(start() + job("other"), "s>other", process_id="one-job")
     table = ("a.dmn", _dmn("r1", "d", 1))
-    desk = CoreDesk()
-    _deploy(desk, caller, ("called.bpmn", ONE_JOB), table)
+    harness = EngineHarness()
+    _deploy(harness, caller, ("called.bpmn", ONE_JOB), table)
 
-    deployed = _deploy(desk, caller, ("called.bpmn", changed), table)
+    deployed = _deploy(harness, caller, ("called.bpmn", changed), table)
 
     assert [process.version for process in deployed.processes] + [_version(deployed)] == versions
 
 
 @pytest.mark.parametrize("name", ["a.bpmn", "a.bpmn20.xml", "a.xml"])
 def test_a_diagram_is_known_by_its_name(name: str) -> None:
-    assert [process.process_id for process in _deploy(CoreDesk(), (name, ONE_JOB)).processes] == ["one-job"]
+    assert [process.process_id for process in _deploy(EngineHarness(), (name, ONE_JOB)).processes] == ["one-job"]
 
 
 @pytest.mark.parametrize("name", ["a.form", "a.txt", "bpmn"])
 def test_another_file_is_refused(name: str) -> None:
     with pytest.raises(Rejection, match="is neither"):
-        _deploy(CoreDesk(), (name, ONE_JOB))
+        _deploy(EngineHarness(), (name, ONE_JOB))

@@ -5,11 +5,11 @@ import json
 import grpc
 import pytest
 from bpmn_makers import ONE_JOB
-from engine_desk import running_engine
+from engine_harness import running_engine
 from pyzeebe.proto import gateway_pb2 as pb
 
 from services.engine.documents import parse_document
-from services.engine.errors import Reason, Rejection
+from services.engine.errors import Rejection, RejectionType
 
 REFUSED = {
     "text": '"x"',
@@ -34,7 +34,7 @@ def test_refused(what: str) -> None:
     with pytest.raises(Rejection) as refusal:
         parse_document(REFUSED[what])
 
-    assert refusal.value.reason == Reason.INVALID_ARGUMENT
+    assert refusal.value.reason == RejectionType.INVALID_ARGUMENT
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_refused(what: str) -> None:
         ('{"a": ' + "[" * 150 + "]" * 150 + "}", None),
     ],
 )
-def test_taken(text: str, document: dict[str, object] | None) -> None:
+def test_accepted(text: str, document: dict[str, object] | None) -> None:
     parsed = parse_document(text)
 
     assert document is None or parsed == document

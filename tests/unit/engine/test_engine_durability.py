@@ -10,7 +10,7 @@ from pathlib import Path
 import grpc
 import pytest
 from bpmn_makers import ONE_JOB, diagram, end, job, message, message_catch, start, timer
-from engine_desk import CoreDesk, HandClock, running_engine
+from engine_harness import EngineHarness, ManualClock, running_engine
 from pyzeebe.proto import gateway_pb2 as pb
 from pyzeebe.proto import gateway_pb2_grpc as rpc
 
@@ -68,11 +68,11 @@ async def test_a_kill_loses_nothing_that_was_acknowledged(tmp_path: Path) -> Non
                 process.kill()
         await process.wait()
 
-    desk = CoreDesk(tmp_path)
-    fetched = desk.fetch("work", most=10_000)
+    harness = EngineHarness(tmp_path)
+    fetched = harness.fetch("work", most=10_000)
 
-    assert set(acknowledged) <= {handed_out.job.instance_key for handed_out in fetched}
-    desk.store.close()
+    assert set(acknowledged) <= {activated.job.instance_key for activated in fetched}
+    harness.store.close()
 
 
 async def test_commands_that_wait_are_committed_together(tmp_path: Path) -> None:
@@ -110,12 +110,12 @@ def test_a_second_process_is_refused_with_a_sentence(tmp_path: Path) -> None:
 def test_a_failed_commit_leaves_nothing_in_memory(
     failing: str, heals_after: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    desk = CoreDesk(tmp_path)
-    desk.deploy(
+    harness = EngineHarness(tmp_path)
+    harness.deploy(
         diagram(start() + message_catch("m", "M") + job("after") + end(), _WAITS, before=message("M", "m", "=k"))
     )
-    instance = desk.create("p", k="1")
-    part, name = (desk.store.records, "flush") if "." in failing else (desk.store, failing)
+    instance = harness.create("p", k="1")
+    part, name = (harness.store.records, "flush") if "." in failing else (harness.store, failing)
     write, tries = getattr(part, name), iter(range(heals_after))
 
     def full_at_first() -> None:
@@ -125,43 +125,45 @@ def test_a_failed_commit_leaves_nothing_in_memory(
 
     monkeypatch.setattr(part, name, full_at_first)
     with suppress(Rejection):
-        desk.do(lambda work: messages.publish(work, "m", "1", ttl=0, message_id="", variables={}))
+        harness.do(lambda execution: messages.publish(execution, "m", "1", ttl=0, message_id="", variables={}))
     if heals_after > 1:  # the command was refused as well when it was tried alone
-        desk.do(lambda work: messages.publish(work, "m", "1", ttl=0, message_id="", variables={}))
+        harness.do(lambda execution: messages.publish(execution, "m", "1", ttl=0, message_id="", variables={}))
 
-    [after] = desk.fetch("after")
-    desk.complete(after.job.key)
-    assert desk.history(instance)[-1] == ("p", "COMPLETED")
-    desk.store.close()
+    [after] = harness.fetch("after")
+    harness.complete(after.job.key)
+    assert harness.history(instance)[-1] == ("p", "COMPLETED")
+    harness.store.close()
 
 
 def test_jobs_timers_and_messages_go_on_after_a_restart(tmp_path: Path) -> None:
     waits = start() + timer("t", "timeDuration", "PT1H") + message_catch("m", "M") + end()
-    clock = HandClock()
-    desk = CoreDesk(tmp_path, clock)
-    desk.deploy(ONE_JOB, diagram(waits, "s>t t>m m>e", process_id="waits", before=message("M", "m", "=k")))
-    working = desk.create("one-job", x=[1, {"a": None}])
-    fetched = desk.fetch("work", timeout=60_000)
-    waiting = desk.create("waits", k="1")
-    desk.do(lambda work: messages.publish(work, "m", "1", ttl=86_400_000, message_id="", variables={"v": 1}))
-    desk.store.close()
+    clock = ManualClock()
+    harness = EngineHarness(tmp_path, clock)
+    harness.deploy(ONE_JOB, diagram(waits, "s>t t>m m>e", process_id="waits", before=message("M", "m", "=k")))
+    working = harness.create("one-job", x=[1, {"a": None}])
+    fetched = harness.fetch("work", timeout=60_000)
+    waiting = harness.create("waits", k="1")
+    harness.do(
+        lambda execution: messages.publish(execution, "m", "1", ttl=86_400_000, message_id="", variables={"v": 1})
+    )
+    harness.store.close()
 
-    desk = CoreDesk(tmp_path, clock)
-    assert desk.fetch("work") == []
-    desk.turn(hours=2)
+    harness = EngineHarness(tmp_path, clock)
+    assert harness.fetch("work") == []
+    harness.turn(hours=2)
 
-    assert desk.history(waiting)[-1] == ("waits", "COMPLETED")
-    (again,) = desk.fetch("work")
+    assert harness.history(waiting)[-1] == ("waits", "COMPLETED")
+    (again,) = harness.fetch("work")
     assert (again.job.key, again.variables) == (fetched[0].job.key, {"x": [1, {"a": None}]})
-    desk.complete(again.job.key)
-    assert desk.history(working)[-1] == ("one-job", "COMPLETED")
-    assert desk.create("one-job").key > working.key
-    desk.store.close()
+    harness.complete(again.job.key)
+    assert harness.history(working)[-1] == ("one-job", "COMPLETED")
+    assert harness.create("one-job").key > working.key
+    harness.store.close()
 
 
 async def test_records_are_appended_to_a_file(tmp_path: Path) -> None:
     path = tmp_path / "records.jsonl"
-    server = EngineServer(None, HandClock(), "127.0.0.1:0", records=path)
+    server = EngineServer(None, ManualClock(), "127.0.0.1:0", records=path)
     address = await server.start()
     async with grpc.aio.insecure_channel(address) as channel:
         stub = rpc.GatewayStub(channel)

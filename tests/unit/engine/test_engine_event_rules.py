@@ -2,7 +2,7 @@
 
 import pytest
 from bpmn_makers import diagram, end, job, message, start
-from engine_desk import CoreDesk
+from engine_harness import EngineHarness
 
 from services.engine.processing import instances, messages, signals
 
@@ -13,8 +13,8 @@ _ESCALATION = '<bpmn:escalationEventDefinition escalationRef="{}" />'
 _DECLARED = '<bpmn:signal id="S" name="sig" /><bpmn:escalation id="X" escalationCode="x" />'
 
 
-def _publish(desk: CoreDesk, name: str, key: str, ttl: int = 0, **variables: object) -> None:
-    desk.do(lambda work: messages.publish(work, name, key, ttl=ttl, message_id="", variables=variables))
+def _publish(harness: EngineHarness, name: str, key: str, ttl: int = 0, **variables: object) -> None:
+    harness.do(lambda execution: messages.publish(execution, name, key, ttl=ttl, message_id="", variables=variables))
 
 
 def _event(kind: str, identity: str, definition: str, more: str = "") -> str:
@@ -33,26 +33,26 @@ def _handler(definition: str, more: str = "") -> str:
     return _sub("ev", begin + job("handle") + end("ee"), "es>handle handle>ee", 'triggeredByEvent="true"')
 
 
-def test_what_stands_beside_an_interruption_is_terminated_though_it_was_about_to_complete() -> None:
-    desk = CoreDesk()
+def test_an_interruption_terminates_elements_that_were_about_to_complete() -> None:
+    harness = EngineHarness()
     inside = start() + '<bpmn:parallelGateway id="g" /><bpmn:task id="beside" />' + end("e1")
     inside += _event("endEvent", "thrown", _ESCALATION.format("X")) + _handler(_ESCALATION.format("X"))
-    desk.deploy(diagram(inside, "s>g g>thrown g>beside beside>e1", before=_DECLARED))
+    harness.deploy(diagram(inside, "s>g g>thrown g>beside beside>e1", before=_DECLARED))
 
-    history = desk.history(desk.create("p"))
+    history = harness.history(harness.create("p"))
 
     assert ("beside", "TERMINATED") in history
     assert ("beside", "COMPLETED") not in history
     assert history[-1] == ("handle", "ACTIVATED")
 
 
-def test_what_stands_beside_a_terminate_end_is_terminated_though_it_was_about_to_complete() -> None:
-    desk = CoreDesk()
+def test_a_terminate_end_terminates_elements_that_were_about_to_complete() -> None:
+    harness = EngineHarness()
     inside = start() + '<bpmn:parallelGateway id="g" /><bpmn:task id="beside" />' + end("e1")
     inside += _event("endEvent", "all", "<bpmn:terminateEventDefinition />")
-    desk.deploy(diagram(inside, "s>g g>beside beside>e1 g>all"))
+    harness.deploy(diagram(inside, "s>g g>beside beside>e1 g>all"))
 
-    history = desk.history(desk.create("p"))
+    history = harness.history(harness.create("p"))
 
     assert history[-3:] == [("all", "COMPLETED"), ("beside", "TERMINATED"), ("p", "COMPLETED")]
 
@@ -61,35 +61,35 @@ def test_what_a_scope_waits_for_begins_when_its_start_event_completes() -> None:
     mapped = "<bpmn:extensionElements><zeebe:ioMapping>{}</zeebe:ioMapping></bpmn:extensionElements>"
     begin = _event("startEvent", "i", mapped.format('<zeebe:output source="=k + 1" target="k" />'))
     boundary = _event("boundaryEvent", "b", _MESSAGE.format("M"), 'attachedToRef="sub"')
-    desk = CoreDesk()
+    harness = EngineHarness()
     inside = start() + _sub("sub", begin + job("work"), "i>work") + boundary + job("after")
-    desk.deploy(diagram(inside, "s>sub b>after", before=message("M", "m", "=k")))
-    instance = desk.create("p", k=1)
+    harness.deploy(diagram(inside, "s>sub b>after", before=message("M", "m", "=k")))
+    instance = harness.create("p", k=1)
 
-    _publish(desk, "m", "1")
-    assert ("sub", "TERMINATED") not in desk.history(instance)
-    _publish(desk, "m", "2")
-    assert ("sub", "TERMINATED") in desk.history(instance)
+    _publish(harness, "m", "1")
+    assert ("sub", "TERMINATED") not in harness.history(instance)
+    _publish(harness, "m", "2")
+    assert ("sub", "TERMINATED") in harness.history(instance)
 
 
 def test_a_scope_that_cannot_wait_for_its_events_is_an_incident_of_its_start_event() -> None:
-    desk = CoreDesk()
+    harness = EngineHarness()
     inside = start() + job("work") + _handler(_MESSAGE.format("M"))
-    desk.deploy(diagram(inside, "s>work", before=message("M", "m", "=missing")))
+    harness.deploy(diagram(inside, "s>work", before=message("M", "m", "=missing")))
 
-    history = desk.history(desk.create("p"))
+    history = harness.history(harness.create("p"))
 
-    assert desk.open_incidents() == [("s", "EXTRACT_VALUE_ERROR")]
+    assert harness.open_incidents() == [("s", "EXTRACT_VALUE_ERROR")]
     assert history == [("p", "ACTIVATED"), ("s", "ACTIVATED")]
 
 
 def test_a_message_that_waits_interrupts_a_process_that_has_begun() -> None:
-    desk = CoreDesk()
+    harness = EngineHarness()
     inside = start() + job("work") + _handler(_MESSAGE.format("M"))
-    desk.deploy(diagram(inside, "s>work", before=message("M", "m", "=k")))
-    _publish(desk, "m", "1", ttl=60_000)
+    harness.deploy(diagram(inside, "s>work", before=message("M", "m", "=k")))
+    _publish(harness, "m", "1", ttl=60_000)
 
-    history = desk.history(desk.create("p", k="1"))
+    history = harness.history(harness.create("p", k="1"))
 
     assert history[2:] == [
         ("s", "COMPLETED"),
@@ -108,47 +108,47 @@ def test_a_task_that_hangs_leaves_its_message_to_the_next_that_waits_if_it_is_ke
 ) -> None:
     output = '<zeebe:ioMapping><zeebe:output source="=assert(x, false)" target="y" /></zeebe:ioMapping>'
     boundary = _event("boundaryEvent", "b", _MESSAGE.format("M"), 'attachedToRef="work"')
-    desk = CoreDesk()
+    harness = EngineHarness()
     inside = start() + job("work", more=output) + boundary + job("after")
-    desk.deploy(diagram(inside, "s>work b>after", before=message("M", "m", "=k")))
-    hangs, waits = desk.create("p", k="1"), desk.create("p", k="1")
-    desk.complete(desk.fetch("work", most=1)[0].job.key)
+    harness.deploy(diagram(inside, "s>work b>after", before=message("M", "m", "=k")))
+    hangs, waits = harness.create("p", k="1"), harness.create("p", k="1")
+    harness.complete(harness.fetch("work", most=1)[0].job.key)
 
-    _publish(desk, "m", "1", ttl=ttl)
+    _publish(harness, "m", "1", ttl=ttl)
 
-    assert ("work", "TERMINATED") not in desk.history(hangs)
-    assert (("work", "TERMINATED") in desk.history(waits)) is waiting_gets_it
+    assert ("work", "TERMINATED") not in harness.history(hangs)
+    assert (("work", "TERMINATED") in harness.history(waits)) is waiting_gets_it
 
 
 def test_a_signal_thrown_inside_lets_the_thrower_complete_before_it_ends_the_scope_around() -> None:
     thrown = _event("intermediateThrowEvent", "t", _SIGNAL.format("S"))
     boundary = _event("boundaryEvent", "b", _SIGNAL.format("S"), 'attachedToRef="sub"')
-    desk = CoreDesk()
+    harness = EngineHarness()
     inside = start() + _sub("sub", start("i") + thrown + job("work"), "i>t t>work") + boundary + end()
-    desk.deploy(diagram(inside, "s>sub b>e", before=_DECLARED))
+    harness.deploy(diagram(inside, "s>sub b>e", before=_DECLARED))
 
-    history = desk.history(desk.create("p"))
+    history = harness.history(harness.create("p"))
 
     assert ("t", "COMPLETED") in history
     assert ("work", "ACTIVATED") not in history
     assert history[-1] == ("p", "COMPLETED")
 
 
-def test_a_signal_stays_waited_for_while_the_event_that_caught_it_hangs() -> None:
+def test_a_signal_subscription_stays_open_while_its_event_has_an_incident() -> None:
     hangs = (
         '<bpmn:extensionElements><zeebe:ioMapping><zeebe:output source="=assert(x, false)" target="y" />'
         "</zeebe:ioMapping></bpmn:extensionElements>" + _SIGNAL.format("S")
     )
-    desk = CoreDesk()
-    desk.deploy(diagram(start() + _event("intermediateCatchEvent", "c", hangs), "s>c", before=_DECLARED))
-    desk.create("p")
+    harness = EngineHarness()
+    harness.deploy(diagram(start() + _event("intermediateCatchEvent", "c", hangs), "s>c", before=_DECLARED))
+    harness.create("p")
 
-    desk.do(lambda work: signals.broadcast(work, "sig", {}))
+    harness.do(lambda execution: signals.broadcast(execution, "sig", {}))
 
-    desk.store.begin()
-    left = [s.element_id for s in desk.store.signals.subscribers("sig")]
-    desk.store.rollback()
-    assert desk.open_incidents() == [("c", "IO_MAPPING_ERROR")]
+    harness.store.begin()
+    left = [s.element_id for s in harness.store.signals.subscribers("sig")]
+    harness.store.rollback()
+    assert harness.open_incidents() == [("c", "IO_MAPPING_ERROR")]
     assert left == ["c"]
 
 
@@ -162,13 +162,13 @@ def test_a_signal_stays_waited_for_while_the_event_that_caught_it_hangs() -> Non
 )
 def test_a_name_or_code_that_is_no_text_is_an_incident(definition: str) -> None:
     before = '<bpmn:signal id="N" name="=n" /><bpmn:escalation id="F" escalationCode="=n" />'
-    desk = CoreDesk()
+    harness = EngineHarness()
     thrown = _event("endEvent", "thrown", f"<bpmn:{definition} />")
-    desk.deploy(diagram(start() + thrown, "s>thrown", before=before + '<bpmn:error id="G" errorCode="=n" />'))
+    harness.deploy(diagram(start() + thrown, "s>thrown", before=before + '<bpmn:error id="G" errorCode="=n" />'))
 
-    history = desk.history(desk.create("p"))
+    history = harness.history(harness.create("p"))
 
-    assert desk.open_incidents() == [("thrown", "EXTRACT_VALUE_ERROR")]
+    assert harness.open_incidents() == [("thrown", "EXTRACT_VALUE_ERROR")]
     assert ("thrown", "ACTIVATED") not in history
 
 
@@ -179,11 +179,11 @@ def test_an_escalation_that_its_own_handler_throws_leaves_the_thrower_where_it_i
         "es>again",
         'triggeredByEvent="true"',
     )
-    desk = CoreDesk()
+    harness = EngineHarness()
     inside = start() + _event("intermediateThrowEvent", "t", _ESCALATION.format("X")) + end() + handler
-    desk.deploy(diagram(inside, "s>t t>e", before=_DECLARED))
+    harness.deploy(diagram(inside, "s>t t>e", before=_DECLARED))
 
-    history = desk.history(desk.create("p"))
+    history = harness.history(harness.create("p"))
 
     assert history[-1] == ("again", "ACTIVATED")
 
@@ -194,12 +194,12 @@ def test_an_error_end_does_not_go_on_outwards_from_a_scope_that_is_being_interru
     inner += _event("endEvent", "two", _ERROR.format("E"))
     outer = start("o") + _sub("inner", inner, "i>g g>one g>two")
     outer += _event("boundaryEvent", "near", _ERROR.format("E"), 'attachedToRef="inner"') + job("here")
-    desk = CoreDesk()
+    harness = EngineHarness()
     inside = start() + _sub("outer", outer, "o>inner near>here")
     inside += _event("boundaryEvent", "far", _ERROR.format("E"), 'attachedToRef="outer"') + job("there")
-    desk.deploy(diagram(inside, "s>outer far>there", before=before))
+    harness.deploy(diagram(inside, "s>outer far>there", before=before))
 
-    history = desk.history(desk.create("p"))
+    history = harness.history(harness.create("p"))
 
     assert history[-1] == ("here", "ACTIVATED")
     assert ("far", "ACTIVATED") not in history
@@ -210,27 +210,27 @@ def test_a_catch_event_has_input_mappings_that_its_message_is_asked_by() -> None
         '<bpmn:extensionElements><zeebe:ioMapping><zeebe:input source="=k + 1" target="k" /></zeebe:ioMapping>'
         "</bpmn:extensionElements>" + _MESSAGE.format("M")
     )
-    desk = CoreDesk()
+    harness = EngineHarness()
     inside = start() + _event("intermediateCatchEvent", "c", mapped) + end()
-    desk.deploy(diagram(inside, "s>c c>e", before=message("M", "m", "=k")))
-    instance = desk.create("p", k=1)
+    harness.deploy(diagram(inside, "s>c c>e", before=message("M", "m", "=k")))
+    instance = harness.create("p", k=1)
 
-    _publish(desk, "m", "2")
+    _publish(harness, "m", "2")
 
-    assert ("p", "COMPLETED") in desk.history(instance)
+    assert ("p", "COMPLETED") in harness.history(instance)
 
 
 def test_a_boundary_event_is_there_before_the_scope_around_it_ends() -> None:
     near = _event("boundaryEvent", "near", _SIGNAL.format("S"), 'attachedToRef="work" cancelActivity="false"')
     far = _event("boundaryEvent", "far", _SIGNAL.format("S"), 'attachedToRef="sub"')
-    desk = CoreDesk()
+    harness = EngineHarness()
     inside = start() + _sub("sub", start("i") + job("work") + near + job("beside"), "i>work near>beside") + far + end()
-    desk.deploy(diagram(inside, "s>sub far>e", before=_DECLARED))
-    instance = desk.create("p")
+    harness.deploy(diagram(inside, "s>sub far>e", before=_DECLARED))
+    instance = harness.create("p")
 
-    desk.do(lambda work: signals.broadcast(work, "sig", {}))
+    harness.do(lambda execution: signals.broadcast(execution, "sig", {}))
 
-    history = desk.history(instance)
+    history = harness.history(instance)
     assert ("near", "ACTIVATED") in history
     assert ("near", "TERMINATED") in history
     assert ("beside", "ACTIVATED") not in history
@@ -241,43 +241,43 @@ def test_a_cycle_follows_its_expression_after_each_firing() -> None:
     boundary = _event(
         "boundaryEvent", "b", cycle + "</bpmn:timerEventDefinition>", 'attachedToRef="work" cancelActivity="false"'
     )
-    desk = CoreDesk()
-    desk.deploy(diagram(start() + job("work") + boundary + end(), "s>work b>e"))
-    instance = desk.create("p", n=10)
-    desk.do(lambda work: instances.set_variables(work, instance.key, {"n": 2}, local=False))
+    harness = EngineHarness()
+    harness.deploy(diagram(start() + job("work") + boundary + end(), "s>work b>e"))
+    instance = harness.create("p", n=10)
+    harness.do(lambda execution: instances.set_variables(execution, instance.key, {"n": 2}, local=False))
 
     fired = []
     for _ in range(4):
-        fired.append(desk.history(instance).count(("b", "COMPLETED")))
-        desk.turn(minutes=10 if not fired[-1] else 2)
+        fired.append(harness.history(instance).count(("b", "COMPLETED")))
+        harness.turn(minutes=10 if not fired[-1] else 2)
 
     assert fired == [0, 1, 2, 3]
 
 
 def test_a_correlation_key_that_is_a_number_is_its_whole_part() -> None:
-    desk = CoreDesk()
+    harness = EngineHarness()
     inside = start() + _event("intermediateCatchEvent", "c", _MESSAGE.format("M")) + end()
-    desk.deploy(diagram(inside, "s>c c>e", before=message("M", "m", "=k")))
-    instance = desk.create("p", k=17.9)
+    harness.deploy(diagram(inside, "s>c c>e", before=message("M", "m", "=k")))
+    instance = harness.create("p", k=17.9)
 
-    _publish(desk, "m", "17")
+    _publish(harness, "m", "17")
 
-    assert ("p", "COMPLETED") in desk.history(instance)
+    assert ("p", "COMPLETED") in harness.history(instance)
 
 
 def test_a_message_is_free_again_when_what_waits_for_it_is_ended_in_the_same_moment() -> None:
     caught = _event("intermediateCatchEvent", "c", _MESSAGE.format("M"))
     inside = start() + '<bpmn:parallelGateway id="g" />' + caught + end()
     inside += _event("endEvent", "all", "<bpmn:terminateEventDefinition />")
-    desk = CoreDesk()
-    desk.deploy(diagram(inside, "s>g g>c c>e g>all", before=message("M", "m", "=k")))
-    desk.deploy(diagram(start() + caught + end(), "s>c c>e", before=message("M", "m", "=k")))
-    _publish(desk, "m", "1", ttl=60_000, x=1)
-    ended = desk.do(
-        lambda work: instances.create(work, instances.find_definition(work, 0, "p", 1), {"k": "1"}),
+    harness = EngineHarness()
+    harness.deploy(diagram(inside, "s>g g>c c>e g>all", before=message("M", "m", "=k")))
+    harness.deploy(diagram(start() + caught + end(), "s>c c>e", before=message("M", "m", "=k")))
+    _publish(harness, "m", "1", ttl=60_000, x=1)
+    ended = harness.do(
+        lambda execution: instances.create(execution, instances.find_definition(execution, 0, "p", 1), {"k": "1"}),
     )
-    assert ("c", "TERMINATED") in desk.history(ended)
+    assert ("c", "TERMINATED") in harness.history(ended)
 
-    instance = desk.create("p", k="1")
+    instance = harness.create("p", k="1")
 
-    assert desk.history(instance)[-1] == ("p", "COMPLETED")
+    assert harness.history(instance)[-1] == ("p", "COMPLETED")

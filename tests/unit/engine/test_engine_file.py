@@ -11,12 +11,12 @@ from types import ModuleType
 
 import pytest
 from bpmn_makers import ONE_JOB
-from engine_desk import CoreDesk
+from engine_harness import EngineHarness
 
-from services.engine.errors import UnusableFile
-from services.engine.inspection.visit import CannotAsk, ask
+from services.engine.errors import UnusableDataFile
+from services.engine.inspection.client import InspectionError, query_engine
 from services.engine.processing import incidents, jobs, messages
-from services.engine.state.instances import Instance
+from services.engine.state.instances import ProcessInstance
 from services.engine.state.statements import Statement
 from services.engine.state.store import FILE_NAME, Store
 from services.runtime.places import ROOT
@@ -29,27 +29,31 @@ SCAN = re.compile(r"SCAN (?!CONSTANT ROW|.*USING .*INDEX)")
 def test_instances_in_a_file_of_the_first_schema_go_on_to_their_end(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / FILE_NAME)) as file:
         file.executescript(OLDEST.read_text(encoding="utf-8"))
-    desk = CoreDesk(tmp_path)
-    [incident] = desk.store.incidents.all_open()
-    case = desk.store.instances.look(incident.instance_key)
-    assert isinstance(case, Instance)
-    assert desk.store.overview.counts() == {case.definition_key: 1}
+    harness = EngineHarness(tmp_path)
+    [incident] = harness.store.incidents.all_open()
+    case = harness.store.instances.get(incident.instance_key)
+    assert isinstance(case, ProcessInstance)
+    assert harness.store.overview.counts() == {case.definition_key: 1}
 
-    desk.do(lambda work: jobs.update_retries(work, incident.job_key, 1))
-    desk.do(lambda work: incidents.resolve(work, incident.key))
-    [failed] = desk.fetch("fails")
-    desk.complete(failed.job.key)
-    desk.do(lambda work: messages.publish(work, "decided", "A-1", ttl=0, message_id="", variables={"approved": True}))
-    desk.turn(hours=1)
-    [second] = desk.fetch("each")
+    harness.do(lambda execution: jobs.update_retries(execution, incident.job_key, 1))
+    harness.do(lambda execution: incidents.resolve(execution, incident.key))
+    [failed] = harness.fetch("fails")
+    harness.complete(failed.job.key)
+    harness.do(
+        lambda execution: messages.publish(
+            execution, "decided", "A-1", ttl=0, message_id="", variables={"approved": True}
+        )
+    )
+    harness.turn(hours=1)
+    [second] = harness.fetch("each")
     assert second.variables["camera"] == "gate 4"
-    desk.complete(second.job.key, clip="two")
+    harness.complete(second.job.key, clip="two")
 
-    assert desk.history(case)[-1] == ("case", "COMPLETED")
-    found = [r.value["value"] for r in desk.store.records.of_instance(case.key) if r.value.get("name") == "found"]
+    assert harness.history(case)[-1] == ("case", "COMPLETED")
+    found = [r.value["value"] for r in harness.store.records.of_instance(case.key) if r.value.get("name") == "found"]
     assert json.loads(found[-1]) == ["one", "two"]
-    assert desk.store.instances.look(case.key) is None
-    desk.store.close()
+    assert harness.store.instances.get(case.key) is None
+    harness.store.close()
 
 
 def test_a_file_that_a_newer_version_wrote_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
@@ -60,19 +64,19 @@ def test_a_file_that_a_newer_version_wrote_is_refused_and_left_as_it_is(tmp_path
         file.commit()
     written = (tmp_path / FILE_NAME).read_bytes()
 
-    with pytest.raises(UnusableFile, match=r"written by a newer version; use that version"):
+    with pytest.raises(UnusableDataFile, match=r"written by a newer version; use that version"):
         Store(tmp_path)
-    with pytest.raises(CannotAsk, match="newer version"):
-        ask(tmp_path, "incidents")
+    with pytest.raises(InspectionError, match="newer version"):
+        query_engine(tmp_path, "incidents")
 
     assert (tmp_path / FILE_NAME).read_bytes() == written
 
 
 @pytest.mark.parametrize("kept", [0.5, 100, "overwritten"])
 def test_a_file_that_was_cut_off_or_damaged_is_refused(tmp_path: Path, kept: float | str) -> None:
-    desk = CoreDesk(tmp_path)
-    desk.deploy(ONE_JOB)
-    desk.store.close()
+    harness = EngineHarness(tmp_path)
+    harness.deploy(ONE_JOB)
+    harness.store.close()
     path = tmp_path / FILE_NAME
     content = path.read_bytes()
     if isinstance(kept, str):
@@ -81,7 +85,7 @@ def test_a_file_that_was_cut_off_or_damaged_is_refused(tmp_path: Path, kept: flo
         content = content[: int(kept if kept > 1 else len(content) * kept)]
     path.write_bytes(content)
 
-    with pytest.raises(UnusableFile, match=r"damaged or cut off .*; restore it from a backup"):
+    with pytest.raises(UnusableDataFile, match=r"damaged or cut off .*; restore it from a backup"):
         Store(tmp_path)
 
     assert path.read_bytes() == content
@@ -96,7 +100,7 @@ def test_a_file_whose_counters_are_damaged_is_refused_and_let_go(tmp_path: Path)
     content = path.read_bytes()
     path.write_bytes(content[: (page - 1) * size] + b"\x55" * size + content[page * size :])
 
-    with pytest.raises(UnusableFile, match=r"damaged or cut off .*; restore it from a backup") as refusal:
+    with pytest.raises(UnusableDataFile, match=r"damaged or cut off .*; restore it from a backup") as refusal:
         Store(tmp_path)
 
     assert isinstance(
@@ -106,7 +110,7 @@ def test_a_file_whose_counters_are_damaged_is_refused_and_let_go(tmp_path: Path)
         file.execute("BEGIN IMMEDIATE")
 
 
-def test_a_file_tells_versions_without_compensation_that_it_is_not_for_them(tmp_path: Path) -> None:
+def test_versions_without_compensation_refuse_the_file(tmp_path: Path) -> None:
     Store(tmp_path).close()
     with closing(sqlite3.connect(tmp_path / FILE_NAME)) as file:
         file.execute("PRAGMA user_version = 1")

@@ -7,7 +7,7 @@ from typing import Any
 import grpc
 import pytest
 from bpmn_makers import ONE_JOB, diagram, end, start
-from engine_desk import running_engine
+from engine_harness import running_engine
 from google.protobuf.message import Message
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from pyzeebe.proto import gateway_pb2 as pb
@@ -32,7 +32,7 @@ async def test_a_long_poll_is_answered_as_soon_as_there_is_a_job() -> None:
 async def test_stopping_ends_the_long_polls() -> None:
     async with running_engine() as engine:
         polling = await engine.long_poll("work")
-        engine.server.writer.stop_waiting()
+        engine.server.writer.end_long_polls()
 
         assert await polling == []
 
@@ -133,7 +133,7 @@ async def test_an_instance_that_does_not_complete_has_no_result_in_time(mishap: 
 
         with pytest.raises(grpc.aio.AioRpcError) as error:
             await waiting
-        left = await engine.server.writer.read(lambda store: store.instances.get(job.processInstanceKey))
+        left = await engine.server.writer.read(lambda store: store.instances.get_for_update(job.processInstanceKey))
 
     assert error.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
     assert (left is None) == (mishap == "cancelled")
@@ -149,13 +149,13 @@ async def test_what_breaks_inside_is_internal_and_leaves_nothing_behind(
 
     async with running_engine() as engine:
         with monkeypatch.context() as patch:
-            patch.setattr(messages, "_to_starts", broken)  # after the message was put into the books
+            patch.setattr(messages, "_start_instances", broken)  # after the message was put into the books
             with pytest.raises(grpc.aio.AioRpcError, match="ZeroDivisionError: a bug") as error:
                 await engine.stub.PublishMessage(request)
         await engine.stub.PublishMessage(request)
 
     assert error.value.code() == grpc.StatusCode.INTERNAL
-    assert "a command broke and was rolled back" in caplog.text
+    assert "a command failed and was rolled back" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -175,12 +175,12 @@ async def test_a_disk_that_is_full_is_internal_and_logged(
 
     async with running_engine() as engine:
         with monkeypatch.context() as patch:
-            patch.setattr(engine.server.writer, "tell", full)
+            patch.setattr(engine.server.writer, "enqueue", full)
             with pytest.raises(grpc.aio.AioRpcError, match="No space left") as error:
                 await answer(engine, method, request_)
 
     assert error.value.code() == grpc.StatusCode.INTERNAL
-    assert f"the engine could not answer {method}" in caplog.text
+    assert f"the engine could not handle {method}" in caplog.text
 
 
 async def test_health_is_told_at_once_and_to_those_who_watch() -> None:
@@ -247,7 +247,7 @@ async def test_a_deleted_version_goes_on_where_it_runs_and_starts_no_more() -> N
         jobs = await engine.fetch("work")
         for job in jobs:
             await engine.stub.CompleteJob(pb.CompleteJobRequest(jobKey=job.key))
-        left = await engine.server.writer.read(lambda store: store.instances.get(jobs[0].processInstanceKey))
+        left = await engine.server.writer.read(lambda store: store.instances.get_for_update(jobs[0].processInstanceKey))
 
     assert (older.version, again.deployments[0].process.version) == (1, 3)
     assert [job.processDefinitionVersion for job in jobs] == [2, 1]

@@ -9,12 +9,12 @@ from typing import Any
 import grpc
 import pytest
 from bpmn_makers import ONE_JOB, diagram, end, start
-from engine_desk import Running, running_engine
+from engine_harness import Running, running_engine
 from pyzeebe.proto import gateway_pb2 as pb
 
-from services.engine import polling
-from services.engine.polling import JobRequest, poll_jobs, stream_jobs
-from services.engine.processing.work import Work
+from services.engine import job_activation
+from services.engine.job_activation import ActivationRequest, poll_jobs, stream_jobs
+from services.engine.processing.execution import Execution
 
 _EIGHT_JOBS = diagram(
     start()
@@ -26,7 +26,7 @@ _EIGHT_JOBS = diagram(
     "s>t t>e",
     process_id="eight",
 )
-_WISH = JobRequest("work", "gone", 60_000, 32, [])
+_WISH = ActivationRequest("work", "gone", 60_000, 32, [])
 
 
 @pytest.fixture
@@ -50,17 +50,17 @@ async def _fetched(engine: Running) -> list[int]:
 
 async def _stream(engine: Running, **more: Any) -> "grpc.aio.UnaryStreamCall[Any, pb.ActivatedJob]":
     """A stream that the engine holds open."""
-    opened, watch = asyncio.Event(), engine.server.writer.watch_jobs
+    opened, watch = asyncio.Event(), engine.server.writer.subscribe_to_jobs
 
     def watched(job_type: str) -> asyncio.Event:
         opened.set()
         return watch(job_type)
 
-    engine.server.writer.watch_jobs = watched  # type: ignore[method-assign]  # tells when the stream has arrived
+    engine.server.writer.subscribe_to_jobs = watched  # type: ignore[method-assign]  # tells when the stream has arrived
     request = pb.StreamActivatedJobsRequest(type="work", worker="streamer", timeout=60_000, **more)
     stream = engine.stub.StreamActivatedJobs(request)
     await opened.wait()
-    engine.server.writer.watch_jobs = watch  # type: ignore[method-assign]  # as it was
+    engine.server.writer.subscribe_to_jobs = watch  # type: ignore[method-assign]  # as it was
     return stream
 
 
@@ -117,13 +117,13 @@ async def test_jobs_of_a_client_that_went_away_come_back_after_their_timeout(eng
 
 
 async def test_a_stream_that_its_client_closed_takes_no_more_jobs(engine: Running) -> None:
-    closed, unwatch = asyncio.Event(), engine.server.writer.unwatch_jobs
+    closed, unwatch = asyncio.Event(), engine.server.writer.unsubscribe_from_jobs
 
     def unwatched(job_type: str, event: asyncio.Event) -> None:
         unwatch(job_type, event)
         closed.set()
 
-    engine.server.writer.unwatch_jobs = unwatched  # type: ignore[method-assign]  # tells when the stream is gone
+    engine.server.writer.unsubscribe_from_jobs = unwatched  # type: ignore[method-assign]  # tells when the stream is gone
     stream = await _stream(engine)
 
     stream.cancel()
@@ -237,7 +237,7 @@ async def test_a_timeout_is_counted_from_when_it_was_set(
 async def test_a_fetch_that_finds_nothing_ends_when_it_was_told_to(
     engine: Running, monkeypatch: pytest.MonkeyPatch, wait_ms: int
 ) -> None:
-    monkeypatch.setattr(polling, "_DEFAULT_WAIT_SECONDS", 0.001)
+    monkeypatch.setattr(job_activation, "_DEFAULT_WAIT_SECONDS", 0.001)
 
     assert await engine.fetch("work", wait_ms=wait_ms) == []
 
@@ -255,10 +255,10 @@ async def test_no_more_jobs_than_asked_for_and_the_oldest_first(engine: Running)
 async def test_a_job_that_no_message_can_hold_holds_up_no_other(engine: Running) -> None:
     await _create(engine, 2)
 
-    def spoil(work: Work) -> None:
-        spoilt = work.store.jobs.activatable("work", 1)[0]
+    def spoil(execution: Execution) -> None:
+        spoilt = execution.store.jobs.activatable("work", 1)[0]
         spoilt.retries = 2**31
-        work.store.jobs.save(spoilt)
+        execution.store.jobs.save(spoilt)
 
     await engine.server.writer.submit(spoil)
 

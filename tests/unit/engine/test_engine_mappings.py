@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from bpmn_makers import diagram, job, start
-from engine_desk import CoreDesk
+from engine_harness import EngineHarness
 
 INPUTS: list[tuple[list[tuple[str, str]], dict[str, Any]]] = [
     ([("=1", "a"), ("=a + 1", "b")], {"a": 1, "b": 2}),
@@ -31,35 +31,35 @@ def _mapped(which: str, pairs: list[tuple[str, str]]) -> str:
 def test_an_input_sees_those_before_it_and_nested_ones_their_neighbours(
     pairs: list[tuple[str, str]], local: dict[str, Any]
 ) -> None:
-    desk = CoreDesk()
-    desk.deploy(diagram(start() + job("work", more=_mapped("input", pairs)), "s>work"))
-    desk.create("p")
+    harness = EngineHarness()
+    harness.deploy(diagram(start() + job("work", more=_mapped("input", pairs)), "s>work"))
+    harness.create("p")
 
-    assert desk.fetch("work")[0].variables == local
+    assert harness.fetch("work")[0].variables == local
 
 
 @pytest.mark.parametrize(("pairs", "changed"), OUTPUTS)
-def test_an_output_with_a_nested_target_goes_into_what_is_there(
+def test_an_output_with_a_nested_target_is_merged_into_the_variable(
     pairs: list[tuple[str, str]], changed: dict[str, Any]
 ) -> None:
     variables = {"box": {"a": {"z": 0}}}
-    desk = CoreDesk()
-    desk.deploy(diagram(start() + job("work", more=_mapped("output", pairs)) + job("after"), "s>work work>after"))
-    desk.create("p", **variables)
+    harness = EngineHarness()
+    harness.deploy(diagram(start() + job("work", more=_mapped("output", pairs)) + job("after"), "s>work work>after"))
+    harness.create("p", **variables)
 
-    desk.complete(desk.fetch("work")[0].job.key)
+    harness.complete(harness.fetch("work")[0].job.key)
 
-    assert desk.fetch("after")[0].variables == variables | changed
+    assert harness.fetch("after")[0].variables == variables | changed
 
 
 def test_an_output_cannot_go_into_what_is_no_context() -> None:
-    desk = CoreDesk()
-    desk.deploy(diagram(start() + job("work", more=_mapped("output", [("=1", "box.b")])), "s>work"))
-    desk.create("p", box=5)
+    harness = EngineHarness()
+    harness.deploy(diagram(start() + job("work", more=_mapped("output", [("=1", "box.b")])), "s>work"))
+    harness.create("p", box=5)
 
-    desk.complete(desk.fetch("work")[0].job.key)
+    harness.complete(harness.fetch("work")[0].job.key)
 
-    assert desk.open_incidents() == [("work", "IO_MAPPING_ERROR")]
+    assert harness.open_incidents() == [("work", "IO_MAPPING_ERROR")]
 
 
 def test_a_link_maps_what_leaves_it() -> None:
@@ -67,8 +67,8 @@ def test_a_link_maps_what_leaves_it() -> None:
     link = '<bpmn:linkEventDefinition id="{}" name="there" />'
     thrown = f'<bpmn:intermediateThrowEvent id="t">{mapped}{link.format("lt")}</bpmn:intermediateThrowEvent>'
     caught = f'<bpmn:intermediateCatchEvent id="c">{link.format("lc")}</bpmn:intermediateCatchEvent>'
-    desk = CoreDesk()
-    desk.deploy(diagram(start() + thrown + caught + job("work"), "s>t c>work"))
-    desk.create("p", x=1)
+    harness = EngineHarness()
+    harness.deploy(diagram(start() + thrown + caught + job("work"), "s>t c>work"))
+    harness.create("p", x=1)
 
-    assert desk.fetch("work")[0].variables == {"x": 1, "y": 2}
+    assert harness.fetch("work")[0].variables == {"x": 1, "y": 2}

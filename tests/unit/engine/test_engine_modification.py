@@ -2,12 +2,12 @@
 
 import pytest
 from bpmn_makers import diagram, end, job, start, timer
-from engine_desk import CoreDesk
+from engine_harness import EngineHarness
 
-from services.engine.errors import Reason, Rejection
+from services.engine.errors import Rejection, RejectionType
 from services.engine.processing import incidents, instances, jobs
 from services.engine.processing.modification import Activation, modify
-from services.engine.state.instances import Instance
+from services.engine.state.instances import ProcessInstance
 
 _SUB = (
     f'<bpmn:subProcess id="sub">{start("i")}{job("inner")}'
@@ -18,55 +18,55 @@ _EVENTS = (
 )
 
 
-def _running() -> tuple[CoreDesk, Instance]:
-    desk = CoreDesk()
+def _running() -> tuple[EngineHarness, ProcessInstance]:
+    harness = EngineHarness()
     inside = start() + job("one") + _SUB + job("two") + '<bpmn:parallelGateway id="join" />' + _EVENTS + end()
-    desk.deploy(diagram(inside, "s>one one>sub sub>two two>join sub>join join>g g>t1 g>t2 t1>e t2>e"))
-    return desk, desk.create("p", x=1)
+    harness.deploy(diagram(inside, "s>one one>sub sub>two two>join sub>join join>g g>t1 g>t2 t1>e t2>e"))
+    return harness, harness.create("p", x=1)
 
 
-def _modify(desk: CoreDesk, instance: Instance, *activate: Activation, end_jobs: str = "") -> None:
-    keys = [h.job.node_key for h in desk.fetch(end_jobs)] if end_jobs else []
-    desk.do(lambda work: modify(work, instance.key, list(activate), keys))
+def _modify(harness: EngineHarness, instance: ProcessInstance, *activate: Activation, end_jobs: str = "") -> None:
+    keys = [h.job.element_instance_key for h in harness.fetch(end_jobs)] if end_jobs else []
+    harness.do(lambda execution: modify(execution, instance.key, list(activate), keys))
 
 
 def test_a_scope_that_does_not_run_is_opened_around_the_element() -> None:
-    desk, instance = _running()
+    harness, instance = _running()
 
-    _modify(desk, instance, Activation("inner", variables=[("sub", {"y": 2}), ("", {"x": 3})]), end_jobs="one")
+    _modify(harness, instance, Activation("inner", variables=[("sub", {"y": 2}), ("", {"x": 3})]), end_jobs="one")
 
-    (inner,) = desk.fetch("inner")
+    (inner,) = harness.fetch("inner")
     assert inner.variables == {"x": 3, "y": 2}
-    desk.complete(inner.job.key)
-    assert len(desk.fetch("two")) == 1
+    harness.complete(inner.job.key)
+    assert len(harness.fetch("two")) == 1
 
 
-def test_a_scope_that_runs_is_gone_on_in() -> None:
-    desk, instance = _running()
-    desk.complete(desk.fetch("one")[0].job.key)
+def test_an_active_scope_is_used_for_an_activation() -> None:
+    harness, instance = _running()
+    harness.complete(harness.fetch("one")[0].job.key)
 
-    _modify(desk, instance, Activation("inner"))
+    _modify(harness, instance, Activation("inner"))
 
-    assert desk.history(instance).count(("sub", "ACTIVATED")) == 1
-    assert len(desk.fetch("inner")) == 2
+    assert harness.history(instance).count(("sub", "ACTIVATED")) == 1
+    assert len(harness.fetch("inner")) == 2
 
 
 def test_a_scope_ends_with_the_last_inside_it_and_so_does_the_instance() -> None:
-    desk, instance = _running()
-    desk.complete(desk.fetch("one")[0].job.key)
+    harness, instance = _running()
+    harness.complete(harness.fetch("one")[0].job.key)
 
-    _modify(desk, instance, end_jobs="inner")
+    _modify(harness, instance, end_jobs="inner")
 
-    assert desk.history(instance)[-3:] == [("inner", "TERMINATED"), ("sub", "TERMINATED"), ("p", "TERMINATED")]
+    assert harness.history(instance)[-3:] == [("inner", "TERMINATED"), ("sub", "TERMINATED"), ("p", "TERMINATED")]
 
 
 def test_a_join_is_entered_without_its_tokens() -> None:
-    desk, instance = _running()
+    harness, instance = _running()
 
-    _modify(desk, instance, Activation("join"), end_jobs="one")
-    desk.turn(hours=1)
+    _modify(harness, instance, Activation("join"), end_jobs="one")
+    harness.turn(hours=1)
 
-    assert desk.history(instance)[-1] == ("p", "COMPLETED")
+    assert harness.history(instance)[-1] == ("p", "COMPLETED")
 
 
 @pytest.mark.parametrize(
@@ -81,67 +81,67 @@ def test_a_join_is_entered_without_its_tokens() -> None:
     ],
 )
 def test_what_cannot_be_followed_is_refused_and_nothing_is_done(activation: Activation) -> None:
-    desk, instance = _running()
-    before = desk.history(instance)
+    harness, instance = _running()
+    before = harness.history(instance)
 
     with pytest.raises(Rejection) as refusal:
-        desk.do(lambda work: modify(work, instance.key, [Activation("two"), activation], []))
+        harness.do(lambda execution: modify(execution, instance.key, [Activation("two"), activation], []))
 
-    assert refusal.value.reason == Reason.INVALID_ARGUMENT
-    assert desk.history(instance) == before
+    assert refusal.value.reason == RejectionType.INVALID_ARGUMENT
+    assert harness.history(instance) == before
 
 
 def test_what_is_refused_after_a_place_was_found_leaves_no_token() -> None:
-    desk, instance = _running()
-    _modify(desk, instance, Activation("sub"), Activation("sub"))
+    harness, instance = _running()
+    _modify(harness, instance, Activation("sub"), Activation("sub"))
 
     with pytest.raises(Rejection, match="'sub' runs more than once"):
-        _modify(desk, instance, Activation("two"), Activation("inner"))
+        _modify(harness, instance, Activation("two"), Activation("inner"))
 
     for task in ("one", "inner", "two"):
-        for handed_out in desk.fetch(task):
-            desk.complete(handed_out.job.key)
-    desk.turn(hours=2)
-    assert desk.history(instance)[-1] == ("p", "COMPLETED")
+        for activated in harness.fetch(task):
+            harness.complete(activated.job.key)
+    harness.turn(hours=2)
+    assert harness.history(instance)[-1] == ("p", "COMPLETED")
 
 
-def test_a_refusal_of_what_was_only_looked_at_leaves_its_batch_together(caplog: pytest.LogCaptureFixture) -> None:
-    desk, instance = _running()
-    key = desk.fetch("one")[0].job.key
-    desk.do(lambda work: jobs.fail_job(work, key, retries=0, backoff=0, text="", variables={}))
-    [incident] = desk.store.incidents.all_open()
+def test_a_rejection_that_changed_nothing_keeps_its_batch_together(caplog: pytest.LogCaptureFixture) -> None:
+    harness, instance = _running()
+    key = harness.fetch("one")[0].job.key
+    harness.do(lambda execution: jobs.fail_job(execution, key, retries=0, backoff=0, text="", variables={}))
+    [incident] = harness.store.incidents.all_open()
 
-    batch = desk.core.apply(
+    batch = harness.core.apply(
         [
-            lambda work: modify(work, instance.key, [Activation("nope")], []),
-            lambda work: incidents.resolve(work, incident.key),
-            lambda work: modify(work, instance.key, [Activation("two")], []),
+            lambda execution: modify(execution, instance.key, [Activation("nope")], []),
+            lambda execution: incidents.resolve(execution, incident.key),
+            lambda execution: modify(execution, instance.key, [Activation("two")], []),
         ]
     )
 
-    assert [isinstance(answer, Rejection) for answer in batch.answers] == [True, True, False]
-    assert len(desk.fetch("two")) == 1
+    assert [isinstance(answer, Rejection) for answer in batch.responses] == [True, True, False]
+    assert len(harness.fetch("two")) == 1
     assert caplog.messages == []
 
 
 def test_an_instance_begins_at_given_elements() -> None:
-    desk, _ = _running()
+    harness, _ = _running()
 
     def create(*elements: str) -> None:
-        desk.do(
-            lambda work: instances.create(
-                work, instances.find_definition(work, 0, "p", -1), {"x": 7}, start_at=list(elements)
+        harness.do(
+            lambda execution: instances.create(
+                execution, instances.find_definition(execution, 0, "p", -1), {"x": 7}, start_at=list(elements)
             )
         )
 
     create("inner", "two")
 
-    assert [h.variables for h in desk.fetch("inner") + desk.fetch("two")] == [{"x": 7}, {"x": 7}]
+    assert [h.variables for h in harness.fetch("inner") + harness.fetch("two")] == [{"x": 7}, {"x": 7}]
     with pytest.raises(Rejection, match="'s' is a START_EVENT"):
         create("s")
 
 
-def _looping(items: list[int]) -> tuple[CoreDesk, Instance]:
+def _looping(items: list[int]) -> tuple[EngineHarness, ProcessInstance]:
     """A loop of subprocesses, each with two tasks in a row."""
     flows = "".join(
         f'<bpmn:sequenceFlow id="f_{a}_{b}" sourceRef="{a}" targetRef="{b}" />'
@@ -153,32 +153,36 @@ def _looping(items: list[int]) -> tuple[CoreDesk, Instance]:
         "</bpmn:extensionElements></bpmn:multiInstanceLoopCharacteristics>"
     )
     sub = f'<bpmn:subProcess id="sub">{loop}{start("i")}{job("inner")}{job("last")}{flows}</bpmn:subProcess>'
-    desk = CoreDesk()
-    desk.deploy(diagram(start() + sub + job("two"), "s>sub sub>two"))
-    return desk, desk.create("p", items=items)
+    harness = EngineHarness()
+    harness.deploy(diagram(start() + sub + job("two"), "s>sub sub>two"))
+    return harness, harness.create("p", items=items)
 
 
 def test_an_element_in_a_loop_is_activated_in_the_instance_that_is_named() -> None:
-    desk, instance = _looping([10, 20])
-    jobs = desk.fetch("inner")
-    second = instance.nodes[jobs[1].job.node_key].scope
+    harness, instance = _looping([10, 20])
+    jobs = harness.fetch("inner")
+    second = instance.element_instances[jobs[1].job.element_instance_key].scope
 
-    desk.do(lambda work: modify(work, instance.key, [Activation("last", second)], [jobs[1].job.node_key]))
+    harness.do(
+        lambda execution: modify(
+            execution, instance.key, [Activation("last", second)], [jobs[1].job.element_instance_key]
+        )
+    )
 
-    (last,) = desk.fetch("last")
+    (last,) = harness.fetch("last")
     assert last.variables["item"] == 20
-    desk.complete(last.job.key)
-    desk.complete(jobs[0].job.key)
-    desk.complete(desk.fetch("last")[0].job.key)
-    assert len(desk.fetch("two")) == 1
+    harness.complete(last.job.key)
+    harness.complete(jobs[0].job.key)
+    harness.complete(harness.fetch("last")[0].job.key)
+    assert len(harness.fetch("two")) == 1
 
 
 @pytest.mark.parametrize("items", [[], [10, 20]])
 def test_an_element_in_a_loop_needs_one_instance_to_be_activated_in(items: list[int]) -> None:
-    desk, instance = _looping(items)
+    harness, instance = _looping(items)
 
     with pytest.raises(Rejection) as refusal:
-        desk.do(lambda work: modify(work, instance.key, [Activation("last")], []))
+        harness.do(lambda execution: modify(execution, instance.key, [Activation("last")], []))
 
-    assert refusal.value.reason == Reason.INVALID_ARGUMENT
-    assert desk.fetch("last") == []
+    assert refusal.value.reason == RejectionType.INVALID_ARGUMENT
+    assert harness.fetch("last") == []

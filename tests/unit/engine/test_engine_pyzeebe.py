@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 from bpmn_makers import diagram, end, job, start
-from engine_desk import Running, running_engine
+from engine_harness import Running, running_engine
 from pyzeebe import Job, JobController, ZeebeClient, ZeebeWorker, create_insecure_channel
 from pyzeebe.errors import (
     ActivateJobsRequestInvalidError,

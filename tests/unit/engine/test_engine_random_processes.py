@@ -71,7 +71,7 @@ def test_a_process_does_what_its_blocks_say_and_leaves_nothing_behind(process: P
 
 @_bounded(10)
 @given(processes(), _PICKS, st.sets(st.integers(0, 30)) | st.just(set(range(200))))
-def test_an_engine_started_anew_between_two_steps_goes_on_as_if_it_had_not_been(
+def test_an_engine_restarted_between_two_steps_continues_the_same_way(
     process: Process, picks: list[int], restarts: set[int]
 ) -> None:
     run = Run(process, picks)
@@ -83,7 +83,7 @@ def test_an_engine_started_anew_between_two_steps_goes_on_as_if_it_had_not_been(
                 again.restart()
             again.apply(act)
         left = again.left()
-        again.desk.store.close()
+        again.harness.store.close()
 
     assert (again.records, again.answers, left) == (run.engine.records, run.engine.answers, {})
 

@@ -256,7 +256,7 @@ def test_refused_with_the_element_named(what: str) -> None:
     assert any(sentence in problem for problem in refusal.value.problems), refusal.value.problems
 
 
-def test_every_problem_is_told_at_once() -> None:
+def test_every_problem_is_reported_at_once() -> None:
     content = diagram(start() + '<bpmn:complexGateway id="g" /><bpmn:serviceTask id="t" /><bpmn:transaction id="x" />')
 
     with pytest.raises(InvalidModel) as refusal:
@@ -271,7 +271,7 @@ def test_entities_of_a_file_are_not_resolved() -> None:
     assert parse_bpmn(content)[0].id == "p"
 
 
-def test_a_loop_of_gateways_and_one_with_a_job_are_taken() -> None:
+def test_a_loop_of_gateways_and_one_with_a_job_are_accepted() -> None:
     gateways = '<bpmn:exclusiveGateway id="a" /><bpmn:exclusiveGateway id="b" />'
 
     assert parse_bpmn(diagram(start() + gateways, "s>a a>b b>a"))

@@ -4,9 +4,9 @@ import json
 
 import pytest
 from bpmn_makers import ONE_JOB, diagram, end, job, message, start, timer
-from engine_desk import CoreDesk
+from engine_harness import EngineHarness
 
-from services.engine.clock import LATEST_MILLIS
+from services.engine.clock import MAX_MILLIS
 from services.engine.errors import Rejection
 from services.engine.processing import deployments, incidents, instances, jobs, messages, signals
 
@@ -14,8 +14,8 @@ _MESSAGE = '<bpmn:messageEventDefinition messageRef="{}" />'
 _ERROR = '<bpmn:errorEventDefinition errorRef="{}" />'
 
 
-def _publish(desk: CoreDesk, name: str, key: str, ttl: int = 0, **variables: object) -> None:
-    desk.do(lambda work: messages.publish(work, name, key, ttl=ttl, message_id="", variables=variables))
+def _publish(harness: EngineHarness, name: str, key: str, ttl: int = 0, **variables: object) -> None:
+    harness.do(lambda execution: messages.publish(execution, name, key, ttl=ttl, message_id="", variables=variables))
 
 
 def _boundary(identity: str, host: str, definition: str, *, interrupting: bool = True) -> str:
@@ -37,24 +37,24 @@ def _event_sub(start_definition: str, *, interrupting: bool = True) -> str:
 
 def test_an_interrupting_event_subprocess_leaves_the_enclosing_boundary_events_alone() -> None:
     inside = start("i") + job("work") + _event_sub(_MESSAGE.format("M1"))
-    desk = CoreDesk()
-    desk.deploy(
+    harness = EngineHarness()
+    harness.deploy(
         diagram(
             start() + _sub("sub", inside, "i>work") + _boundary("b", "sub", _MESSAGE.format("M2")) + job("after"),
             "s>sub b>after",
             before=message("M1", "inner", "=k") + message("M2", "outer", "=k"),
         )
     )
-    instance = desk.create("p", k="1")
+    instance = harness.create("p", k="1")
 
-    _publish(desk, "inner", "1")
-    assert [h.job.element_id for h in desk.fetch("handle")] == ["handle"]
-    _publish(desk, "outer", "1")
+    _publish(harness, "inner", "1")
+    assert [h.job.element_id for h in harness.fetch("handle")] == ["handle"]
+    _publish(harness, "outer", "1")
 
-    history = desk.history(instance)
+    history = harness.history(instance)
     assert ("handle", "TERMINATED") in history
     assert ("sub", "TERMINATED") in history
-    assert len(desk.fetch("after")) == 1
+    assert len(harness.fetch("after")) == 1
 
 
 @pytest.mark.parametrize("caller", [False, True])
@@ -67,51 +67,51 @@ def test_an_error_in_its_own_handler_is_caught_by_the_caller_only(caller: bool) 
         "</bpmn:extensionElements></bpmn:callActivity>"
     )
     outer = start() + call + _boundary("b", "c", _ERROR.format("E")) + job("after")
-    desk = CoreDesk()
-    desk.deploy(
+    harness = EngineHarness()
+    harness.deploy(
         diagram(called, "s>sub b>beside", before=error),
         diagram(outer, "s>c b>after", process_id="outer", before=error),
     )
-    desk.create("outer" if caller else "p")
+    harness.create("outer" if caller else "p")
 
     for job_type in ("work", "handle"):
-        key = desk.fetch(job_type)[0].job.key
-        desk.do(lambda work, key=key: jobs.throw_job_error(work, key, "E-1", "", {}))
+        key = harness.fetch(job_type)[0].job.key
+        harness.do(lambda execution, key=key: jobs.throw_job_error(execution, key, "E-1", "", {}))
 
-    assert (len(desk.fetch("after")), len(desk.fetch("beside"))) == (int(caller), 0)
-    assert desk.open_incidents() == ([] if caller else [(jobs.NO_CATCH, "UNHANDLED_ERROR_EVENT")])
+    assert (len(harness.fetch("after")), len(harness.fetch("beside"))) == (int(caller), 0)
+    assert harness.open_incidents() == ([] if caller else [(jobs.NO_CATCH_EVENT_FOUND, "UNHANDLED_ERROR_EVENT")])
 
 
 def test_a_timer_that_comes_while_an_output_mapping_hangs_does_not_fire() -> None:
     mapping = '<zeebe:ioMapping><zeebe:output source="=assert(x, x != null)" target="y" /></zeebe:ioMapping>'
     hour = "<bpmn:timerEventDefinition><bpmn:timeDuration>PT1H</bpmn:timeDuration></bpmn:timerEventDefinition>"
-    desk = CoreDesk()
-    desk.deploy(
+    harness = EngineHarness()
+    harness.deploy(
         diagram(start() + job("work", more=mapping) + _boundary("b", "work", hour) + job("late"), "s>work b>late")
     )
-    instance = desk.create("p")
-    desk.complete(desk.fetch("work")[0].job.key)
-    assert desk.open_incidents() == [("work", "IO_MAPPING_ERROR")]
+    instance = harness.create("p")
+    harness.complete(harness.fetch("work")[0].job.key)
+    assert harness.open_incidents() == [("work", "IO_MAPPING_ERROR")]
 
-    desk.turn(hours=2)
-    assert desk.fetch("late") == []
-    assert desk.core.next_due() == LATEST_MILLIS  # it is still there, and goes with its element
-    desk.do(lambda work: instances.set_variables(work, instance.key, {"x": 1}, local=False))
-    desk.do(lambda work: incidents.resolve(work, work.store.incidents.all_open()[0].key))
+    harness.turn(hours=2)
+    assert harness.fetch("late") == []
+    assert harness.core.next_due() == MAX_MILLIS  # it is still there, and goes with its element
+    harness.do(lambda execution: instances.set_variables(execution, instance.key, {"x": 1}, local=False))
+    harness.do(lambda execution: incidents.resolve(execution, execution.store.incidents.all_open()[0].key))
 
-    assert desk.history(instance)[-1] == ("p", "COMPLETED")
-    assert desk.core.next_due() is None
+    assert harness.history(instance)[-1] == ("p", "COMPLETED")
+    assert harness.core.next_due() is None
 
 
 def test_resolving_without_a_cure_raises_the_incident_anew() -> None:
-    desk = CoreDesk()
-    desk.deploy(diagram(start() + job("work", "=kind"), "s>work"))
-    desk.create("p")
+    harness = EngineHarness()
+    harness.deploy(diagram(start() + job("work", "=kind"), "s>work"))
+    harness.create("p")
 
     for _ in range(2):
-        desk.do(lambda work: incidents.resolve(work, work.store.incidents.all_open()[0].key))
+        harness.do(lambda execution: incidents.resolve(execution, execution.store.incidents.all_open()[0].key))
 
-    assert desk.open_incidents() == [("work", "EXTRACT_VALUE_ERROR")]
+    assert harness.open_incidents() == [("work", "EXTRACT_VALUE_ERROR")]
 
 
 def test_no_matching_flow_and_no_default_is_a_condition_error() -> None:
@@ -121,11 +121,11 @@ def test_no_matching_flow_and_no_default_is_a_condition_error() -> None:
         '<bpmn:sequenceFlow id="b" sourceRef="g" targetRef="e">'
         "<bpmn:conditionExpression>=x = 2</bpmn:conditionExpression></bpmn:sequenceFlow>"
     )
-    desk = CoreDesk()
-    desk.deploy(diagram(start() + end() + gateway, "s>g"))
-    desk.create("p", x=3)
+    harness = EngineHarness()
+    harness.deploy(diagram(start() + end() + gateway, "s>g"))
+    harness.create("p", x=3)
 
-    assert desk.open_incidents() == [("g", "CONDITION_ERROR")]
+    assert harness.open_incidents() == [("g", "CONDITION_ERROR")]
 
 
 def test_an_inclusive_join_waits_for_nothing_that_comes_on_a_flow_that_has_a_token() -> None:
@@ -136,14 +136,14 @@ def test_an_inclusive_join_waits_for_nothing_that_comes_on_a_flow_that_has_a_tok
         '<bpmn:sequenceFlow id="never" sourceRef="i" targetRef="other">'
         "<bpmn:conditionExpression>=false</bpmn:conditionExpression></bpmn:sequenceFlow>"
     )
-    desk = CoreDesk()
+    harness = EngineHarness()
     inside = start() + gateways + flows + split + job("work") + job("other") + job("after")
-    desk.deploy(diagram(inside, "s>f m>i i>work work>j other>j j>after"))
-    desk.create("p")
+    harness.deploy(diagram(inside, "s>f m>i i>work work>j other>j j>after"))
+    harness.create("p")
 
-    desk.complete(desk.fetch("work", most=1)[0].job.key)
+    harness.complete(harness.fetch("work", most=1)[0].job.key)
 
-    assert len(desk.fetch("after")) == 1
+    assert len(harness.fetch("after")) == 1
 
 
 def test_a_called_process_that_does_not_exist_is_an_incident_until_it_is_deployed() -> None:
@@ -151,39 +151,39 @@ def test_a_called_process_that_does_not_exist_is_an_incident_until_it_is_deploye
         '<bpmn:callActivity id="c"><bpmn:extensionElements><zeebe:calledElement processId="one-job" />'
         "</bpmn:extensionElements></bpmn:callActivity>"
     )
-    desk = CoreDesk()
-    desk.deploy(diagram(start() + call, "s>c"))
-    desk.create("p")
-    assert desk.open_incidents() == [("c", "CALLED_ELEMENT_ERROR")]
+    harness = EngineHarness()
+    harness.deploy(diagram(start() + call, "s>c"))
+    harness.create("p")
+    assert harness.open_incidents() == [("c", "CALLED_ELEMENT_ERROR")]
 
-    desk.deploy(ONE_JOB)
-    desk.do(lambda work: incidents.resolve(work, work.store.incidents.all_open()[0].key))
+    harness.deploy(ONE_JOB)
+    harness.do(lambda execution: incidents.resolve(execution, execution.store.incidents.all_open()[0].key))
 
-    assert len(desk.fetch("work")) == 1
+    assert len(harness.fetch("work")) == 1
 
 
 def test_a_message_without_a_key_starts_an_instance_each_time() -> None:
     begin = f'<bpmn:startEvent id="s">{_MESSAGE.format("M")}</bpmn:startEvent>'
-    desk = CoreDesk()
-    desk.deploy(diagram(begin + job("work"), "s>work", before='<bpmn:message id="M" name="go" />'))
+    harness = EngineHarness()
+    harness.deploy(diagram(begin + job("work"), "s>work", before='<bpmn:message id="M" name="go" />'))
 
-    _publish(desk, "go", "")
-    _publish(desk, "go", "")
+    _publish(harness, "go", "")
+    _publish(harness, "go", "")
 
-    assert len(desk.fetch("work")) == 2
+    assert len(harness.fetch("work")) == 2
 
 
 def test_a_cancelled_instance_frees_its_key_for_the_message_that_waits() -> None:
     begin = f'<bpmn:startEvent id="s">{_MESSAGE.format("M")}</bpmn:startEvent>'
-    desk = CoreDesk()
-    desk.deploy(diagram(begin + job("work"), "s>work", before='<bpmn:message id="M" name="go" />'))
-    _publish(desk, "go", "k", ttl=60_000, n=1)
-    _publish(desk, "go", "k", ttl=60_000, n=2)
-    (first,) = desk.fetch("work")
+    harness = EngineHarness()
+    harness.deploy(diagram(begin + job("work"), "s>work", before='<bpmn:message id="M" name="go" />'))
+    _publish(harness, "go", "k", ttl=60_000, n=1)
+    _publish(harness, "go", "k", ttl=60_000, n=2)
+    (first,) = harness.fetch("work")
 
-    desk.do(lambda work: instances.cancel(work, first.job.instance_key))
+    harness.do(lambda execution: instances.cancel(execution, first.job.instance_key))
 
-    assert [h.variables for h in desk.fetch("work")] == [{"n": 2}]
+    assert [h.variables for h in harness.fetch("work")] == [{"n": 2}]
 
 
 def test_a_new_version_takes_over_the_starts_and_a_deleted_one_gives_them_back() -> None:
@@ -191,38 +191,38 @@ def test_a_new_version_takes_over_the_starts_and_a_deleted_one_gives_them_back()
         begin = '<bpmn:startEvent id="s"><bpmn:signalEventDefinition signalRef="S" /></bpmn:startEvent>'
         return diagram(begin + job(job_type), f"s>{job_type}", before='<bpmn:signal id="S" name="go" />')
 
-    desk = CoreDesk()
-    desk.deploy(starts_on_signal("old"))
-    newer = desk.deploy(starts_on_signal("new")).processes[0]
+    harness = EngineHarness()
+    harness.deploy(starts_on_signal("old"))
+    newer = harness.deploy(starts_on_signal("new")).processes[0]
 
-    desk.do(lambda work: signals.broadcast(work, "go", {}))
-    assert (len(desk.fetch("old")), len(desk.fetch("new"))) == (0, 1)
-    desk.do(lambda work: deployments.delete(work, newer.key))
-    desk.do(lambda work: signals.broadcast(work, "go", {}))
+    harness.do(lambda execution: signals.broadcast(execution, "go", {}))
+    assert (len(harness.fetch("old")), len(harness.fetch("new"))) == (0, 1)
+    harness.do(lambda execution: deployments.delete(execution, newer.key))
+    harness.do(lambda execution: signals.broadcast(execution, "go", {}))
 
-    assert (len(desk.fetch("old")), len(desk.fetch("new"))) == (1, 0)
+    assert (len(harness.fetch("old")), len(harness.fetch("new"))) == (1, 0)
 
 
 def test_a_number_is_a_correlation_key_as_its_text() -> None:
     catch = f'<bpmn:intermediateCatchEvent id="c">{_MESSAGE.format("M")}</bpmn:intermediateCatchEvent>'
-    desk = CoreDesk()
-    desk.deploy(diagram(start() + catch, "s>c", before=message("M", "m", "=k")))
-    instance = desk.create("p", k=17)
+    harness = EngineHarness()
+    harness.deploy(diagram(start() + catch, "s>c", before=message("M", "m", "=k")))
+    instance = harness.create("p", k=17)
 
-    _publish(desk, "m", "17")
+    _publish(harness, "m", "17")
 
-    assert desk.history(instance)[-1] == ("p", "COMPLETED")
+    assert harness.history(instance)[-1] == ("p", "COMPLETED")
 
 
 @pytest.mark.parametrize(("one", "other"), [(1, True), (1, 1.0), ({"a": 1, "b": 2}, {"b": 2, "a": 1})])
 def test_what_is_written_in_another_way_is_another_value(one: object, other: object) -> None:
-    desk = CoreDesk()
-    desk.deploy(ONE_JOB)
-    instance = desk.create("one-job", x=one)
+    harness = EngineHarness()
+    harness.deploy(ONE_JOB)
+    instance = harness.create("one-job", x=one)
 
-    desk.do(lambda work: instances.set_variables(work, instance.key, {"x": other}, local=False))
+    harness.do(lambda execution: instances.set_variables(execution, instance.key, {"x": other}, local=False))
 
-    assert json.dumps(desk.fetch("work")[0].variables["x"]) == json.dumps(other)
+    assert json.dumps(harness.fetch("work")[0].variables["x"]) == json.dumps(other)
 
 
 def test_a_start_timer_starts_the_newest_version_only() -> None:
@@ -233,34 +233,34 @@ def test_a_start_timer_starts_the_newest_version_only() -> None:
         )
         return diagram(begin + job(job_type), f"s>{job_type}")
 
-    desk = CoreDesk()
-    desk.deploy(monthly("old"))
-    desk.deploy(monthly("new"))
+    harness = EngineHarness()
+    harness.deploy(monthly("old"))
+    harness.deploy(monthly("new"))
 
-    desk.turn(days=31)
-    desk.turn(days=31)
+    harness.turn(days=31)
+    harness.turn(days=31)
 
-    assert (len(desk.fetch("old")), len(desk.fetch("new"))) == (0, 2)
+    assert (len(harness.fetch("old")), len(harness.fetch("new"))) == (0, 2)
 
 
 def test_a_timer_in_the_past_fires_at_once() -> None:
-    desk = CoreDesk()
-    desk.deploy(diagram(start() + timer("t", "timeDate", "2020-01-01T00:00:00Z") + end(), "s>t t>e"))
-    instance = desk.create("p")
+    harness = EngineHarness()
+    harness.deploy(diagram(start() + timer("t", "timeDate", "2020-01-01T00:00:00Z") + end(), "s>t t>e"))
+    instance = harness.create("p")
 
-    desk.turn()
+    harness.turn()
 
-    assert desk.history(instance)[-1] == ("p", "COMPLETED")
+    assert harness.history(instance)[-1] == ("p", "COMPLETED")
 
 
 def test_a_refused_command_changes_nothing() -> None:
-    desk = CoreDesk()
-    desk.deploy(ONE_JOB)
-    desk.create("one-job")
-    key = desk.fetch("work")[0].job.key
+    harness = EngineHarness()
+    harness.deploy(ONE_JOB)
+    harness.create("one-job")
+    key = harness.fetch("work")[0].job.key
 
     with pytest.raises(Rejection, match="positive amount"):
-        desk.do(lambda work: jobs.update_retries(work, key, 0))
+        harness.do(lambda execution: jobs.update_retries(execution, key, 0))
 
-    desk.do(lambda work: jobs.fail_job(work, key, retries=3, backoff=0, text="", variables={}))
-    assert desk.fetch("work")[0].job.retries == 3
+    harness.do(lambda execution: jobs.fail_job(execution, key, retries=3, backoff=0, text="", variables={}))
+    assert harness.fetch("work")[0].job.retries == 3

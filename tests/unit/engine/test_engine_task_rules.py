@@ -4,7 +4,7 @@ import json
 
 import pytest
 from bpmn_makers import diagram, job, message, start
-from engine_desk import CoreDesk
+from engine_harness import EngineHarness
 
 from services.engine.model.extensions import USER_TASK_JOB
 from services.engine.processing import messages
@@ -27,20 +27,20 @@ AT_ONCE = {
 @pytest.mark.parametrize("what", sorted(AT_ONCE))
 def test_a_task_that_ends_at_once_waits_for_no_boundary_event_and_maps_only_what_it_computes(what: str) -> None:
     task, variables = AT_ONCE[what]
-    desk = CoreDesk()
-    desk.deploy(
+    harness = EngineHarness()
+    harness.deploy(
         diagram(
             start() + task + _BOUNDARY + job("after") + job("beside"),
             "s>t t>after b>beside",
             before=message("M", "m", "=k"),
         )
     )
-    desk.do(lambda work: messages.publish(work, "m", "1", ttl=60_000, message_id="", variables={}))
+    harness.do(lambda execution: messages.publish(execution, "m", "1", ttl=60_000, message_id="", variables={}))
 
-    desk.create("p", k="1")
+    harness.create("p", k="1")
 
-    assert desk.fetch("beside") == []
-    assert desk.fetch("after")[0].variables == variables
+    assert harness.fetch("beside") == []
+    assert harness.fetch("after")[0].variables == variables
 
 
 def _task(definition: str, more: str = "", kind: str = "serviceTask") -> bytes:
@@ -53,21 +53,21 @@ def _task(definition: str, more: str = "", kind: str = "serviceTask") -> bytes:
     [("5", 5), ("", 3), ("-1", -1), ("2.9", 2), ("=n", 7), ("=t", None), ("many", None), ("=null", None)],
 )
 def test_retries_are_a_number(retries: str, left: int | None) -> None:
-    desk = CoreDesk()
-    desk.deploy(_task(f'<zeebe:taskDefinition type="work" retries="{retries}" />'))
-    desk.create("p", n=7, t="7")
+    harness = EngineHarness()
+    harness.deploy(_task(f'<zeebe:taskDefinition type="work" retries="{retries}" />'))
+    harness.create("p", n=7, t="7")
 
-    assert [h.job.retries for h in desk.fetch("work")] == ([] if left is None else [left])
-    assert desk.open_incidents() == ([("t", "EXTRACT_VALUE_ERROR")] if left is None else [])
+    assert [h.job.retries for h in harness.fetch("work")] == ([] if left is None else [left])
+    assert harness.open_incidents() == ([("t", "EXTRACT_VALUE_ERROR")] if left is None else [])
 
 
 def test_a_header_without_a_value_is_left_out() -> None:
     headers = '<zeebe:header key="a" value="1" /><zeebe:header key="b" value="" /><zeebe:header key="c" />'
-    desk = CoreDesk()
-    desk.deploy(_task('<zeebe:taskDefinition type="work" />', f"<zeebe:taskHeaders>{headers}</zeebe:taskHeaders>"))
-    desk.create("p")
+    harness = EngineHarness()
+    harness.deploy(_task('<zeebe:taskDefinition type="work" />', f"<zeebe:taskHeaders>{headers}</zeebe:taskHeaders>"))
+    harness.create("p")
 
-    assert json.loads(desk.fetch("work")[0].job.headers) == {"a": "1"}
+    assert json.loads(harness.fetch("work")[0].job.headers) == {"a": "1"}
 
 
 ASSIGNMENTS = [
@@ -87,19 +87,19 @@ ASSIGNMENTS = [
 
 
 @pytest.mark.parametrize(("definition", "headers"), ASSIGNMENTS)
-def test_a_user_task_tells_its_assignment_in_headers(definition: str, headers: dict[str, str] | None) -> None:
-    desk = CoreDesk()
-    desk.deploy(_task(definition, kind="userTask"))
-    desk.create("p", names=["x", "y"], n=1)
+def test_a_user_task_has_its_assignment_in_headers(definition: str, headers: dict[str, str] | None) -> None:
+    harness = EngineHarness()
+    harness.deploy(_task(definition, kind="userTask"))
+    harness.create("p", names=["x", "y"], n=1)
 
-    found = [json.loads(h.job.headers) for h in desk.fetch(USER_TASK_JOB)]
+    found = [json.loads(h.job.headers) for h in harness.fetch(USER_TASK_JOB)]
     assert found == ([] if headers is None else [{f"io.camunda.zeebe:{k}": v for k, v in headers.items()}])
-    assert desk.open_incidents() == ([("t", "EXTRACT_VALUE_ERROR")] if headers is None else [])
+    assert harness.open_incidents() == ([("t", "EXTRACT_VALUE_ERROR")] if headers is None else [])
 
 
 def test_a_job_type_written_as_a_number_is_no_text() -> None:
-    desk = CoreDesk()
-    desk.deploy(_task('<zeebe:taskDefinition type="42" />'))
-    desk.create("p")
+    harness = EngineHarness()
+    harness.deploy(_task('<zeebe:taskDefinition type="42" />'))
+    harness.create("p")
 
-    assert desk.open_incidents() == [("t", "EXTRACT_VALUE_ERROR")]
+    assert harness.open_incidents() == [("t", "EXTRACT_VALUE_ERROR")]

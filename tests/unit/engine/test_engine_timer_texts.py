@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from bpmn_makers import diagram, job, start
-from engine_desk import CoreDesk
+from engine_harness import EngineHarness
 
-from services.engine.errors import Reason, Rejection
+from services.engine.errors import Rejection, RejectionType
 from services.engine.model.cron import parse_cron
 from services.engine.model.timers import parse_cycle, parse_date, parse_duration
 
@@ -110,19 +110,19 @@ def _waiting(event: str, kind: str, text: str) -> bytes:
 @pytest.mark.parametrize(("kind", "text"), _BEYOND)
 def test_a_timer_beyond_all_bounds_is_refused_with_its_file(kind: str, text: str, event: str) -> None:
     with pytest.raises(Rejection, match="'b'") as refusal:
-        CoreDesk().deploy(_waiting(event, kind, text))
+        EngineHarness().deploy(_waiting(event, kind, text))
 
-    assert refusal.value.reason == Reason.INVALID_ARGUMENT
+    assert refusal.value.reason == RejectionType.INVALID_ARGUMENT
 
 
 @pytest.mark.parametrize(("kind", "text"), [*_BEYOND, ("timeDuration", "P9000Y"), ("timeCycle", "R/P9000Y")])
 def test_a_computed_timer_beyond_all_bounds_is_an_incident(kind: str, text: str) -> None:
-    desk = CoreDesk()
-    desk.deploy(_waiting(_BOUNDARY, kind, "=t"))
+    harness = EngineHarness()
+    harness.deploy(_waiting(_BOUNDARY, kind, "=t"))
 
-    desk.create("p", t=text)
+    harness.create("p", t=text)
 
-    assert desk.open_incidents() == [("a", "EXTRACT_VALUE_ERROR")]
+    assert harness.open_incidents() == [("a", "EXTRACT_VALUE_ERROR")]
 
 
 def test_cron_knows_days_that_never_come() -> None:

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable
 import grpc
 import pytest
 import pytest_asyncio
-from engine_desk import Running, running_engine
+from engine_harness import Running, running_engine
 from google.protobuf.message import Message
 from wrong_calls import (
     ACTIVATE,

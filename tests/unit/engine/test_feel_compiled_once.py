@@ -2,12 +2,12 @@
 
 import pytest
 from bpmn_makers import diagram, end, job, start, timer
-from engine_desk import CoreDesk
+from engine_harness import EngineHarness
 from test_dmn_decisions import definitions, table
 
 from services.engine.feel import api
 from services.engine.model.dmn import parse_dmn
-from services.engine.processing.decision import evaluate_decision
+from services.engine.processing.decision_engine import evaluate_decision
 
 MAPPED = (
     '<zeebe:ioMapping><zeebe:input source="=n + 1" target="m" /><zeebe:output source="=m" target="n" />'
@@ -15,7 +15,7 @@ MAPPED = (
 )
 
 
-class Parsed:
+class CachedModel:
     """Counts how often the parser is made."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -32,28 +32,28 @@ class Parsed:
 
 
 def test_a_process_is_parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    parsed = Parsed(monkeypatch)
-    desk = CoreDesk()
+    parsed = CachedModel(monkeypatch)
+    harness = EngineHarness()
     inside = (
         start()
         + job("t", more=MAPPED)
         + timer("w", "timeDuration", "=&quot;PT&quot; + string(n) + &quot;H&quot;")
         + end()
     )
-    desk.deploy(diagram(inside, "s>t t>w w>e"))
+    harness.deploy(diagram(inside, "s>t t>w w>e"))
     deployed = list(parsed.texts)
     assert len(deployed) == len(set(deployed)) == 5
 
     for number in range(3):
-        desk.create("p", n=number)
-    for activated in desk.fetch("t"):
-        desk.complete(activated.job.key)
+        harness.create("p", n=number)
+    for activated in harness.fetch("t"):
+        harness.complete(activated.job.key)
 
     assert parsed.texts == deployed
 
 
 def test_a_decision_is_parsed_once_and_each_text_of_it_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    parsed = Parsed(monkeypatch)
+    parsed = CachedModel(monkeypatch)
     model = parse_dmn(
         definitions(table([(["> 5"], ["n * 2"]), (["> 5"], ["n * 2"])], ["n"], ["y"], 'hitPolicy="FIRST"'))
     )

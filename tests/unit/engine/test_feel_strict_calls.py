@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.engine.errors import Trouble
+from services.engine.errors import Failure
 from services.engine.feel import FeelEvaluationError, FeelSyntaxError, compile_expression
 from services.engine.model.expression import parse_expression
 
@@ -61,7 +61,7 @@ def test_it_is_null_otherwise(text: str) -> None:
 
 
 def test_a_diagram_is_strict() -> None:
-    with pytest.raises(Trouble, match="count"):
+    with pytest.raises(Failure, match="count"):
         parse_expression("=count(null)").evaluate({}, lambda: datetime.now(UTC))
 
 

@@ -1,4 +1,4 @@
-"""The built-in functions that Camunda documents, one module for each group."""
+"""Built-in functions that Camunda documents, one module for each group."""
 
 from services.engine.feel.builtins import (  # noqa: F401 - importing a group registers its functions
     booleans,

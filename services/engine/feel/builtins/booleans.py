@@ -12,7 +12,10 @@ def negation(negand: Value) -> Value:
 
 @builtin("is defined", "value: any")
 def is_defined(value: Value) -> Value:
-    """A variable that is missing and one that is null are the same to Camunda."""
+    """Return whether a value is not null.
+
+    Camunda does not distinguish missing variables.
+    """
     return value is not None
 
 
@@ -23,7 +26,7 @@ def get_or_else(value: Value, default: Value) -> Value:
 
 @builtin("assert", "value: any", "condition: any", "cause: any?")
 def assert_condition(value: Value, condition: Value, cause: Value = None) -> Value:
-    """Fails the whole evaluation where the condition is not true."""
+    """Return the value, or fail the evaluation unless the condition is true."""
     if condition is True:
         return value
     raise FeelEvaluationError(cause if isinstance(cause, str) else "The condition is not fulfilled")

@@ -6,12 +6,12 @@ from services.engine.feel.values import Value
 
 @builtin("get value", "context: context", "key: any")
 def get_value(context: dict[str, Value], key: Value) -> Value:
-    """The key is a string, or a list of the keys of a path."""
+    """Return the entry of a key, or of a path of keys."""
     if isinstance(key, list):
-        found: Value = context
+        value: Value = context
         for step in key:
-            found = found.get(step) if isinstance(found, dict) and isinstance(step, str) else None
-        return found if key else None
+            value = value.get(step) if isinstance(value, dict) and isinstance(step, str) else None
+        return value if key else None
     return context.get(key) if isinstance(key, str) else None
 
 
@@ -25,7 +25,7 @@ def get_entries(context: dict[str, Value]) -> Value:
 @builtin("context put", "context: context", "keys: any", "value: any")
 @builtin("put", "context: context", "key: any", "value: any")
 def context_put(context: dict[str, Value], key: Value, value: Value) -> Value:
-    """The key is a string, or a list of the keys of a path."""
+    """Return the context with one changed entry, by key or path."""
     return _put_path(context, key if isinstance(key, list) else [key], value)
 
 
@@ -57,7 +57,10 @@ def context_merge(*contexts: Value) -> Value:
 
 @builtin("context", "entries: list")
 def context_of(entries: list[Value]) -> Value:
-    """Null where an entry is no context with a string `key` and a `value`, or a key comes twice."""
+    """Build a context from contexts with `key` and `value`.
+
+    Null for other entries.
+    """
     result: dict[str, Value] = {}
     for entry in entries:
         if not isinstance(entry, dict) or "value" not in entry:

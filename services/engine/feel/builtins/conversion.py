@@ -62,7 +62,7 @@ def date_and_time(source: Value) -> Value:
 @builtin("date and time", "date: date", "timezone: string")
 @builtin("date and time", "date: date", "time: any")
 def date_and_time_of(day: Date | DateTime, other: Value) -> Value:
-    """A day with a time of day, or a date and time moved to a zone (a local one is set in it)."""
+    """Combine a date with a time, or convert to a zone."""
     if isinstance(other, Time):
         return DateTime(day.date if isinstance(day, DateTime) else day, other.nanos, other.zone)
     zone = parse_zone(other) if isinstance(other, str) else None
@@ -82,7 +82,7 @@ def duration(source: Value) -> Value:
 
 @builtin("years and months duration", "from: date", "to: date")
 def years_and_months_duration(start: Date | DateTime, end: Date | DateTime) -> Value:
-    """Whole months between two days."""
+    """Return the whole months between two days."""
     first = start.date if isinstance(start, DateTime) else start
     last = end.date if isinstance(end, DateTime) else end
     months = (last.year - first.year) * 12 + last.month - first.month

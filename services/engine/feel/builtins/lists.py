@@ -26,7 +26,7 @@ def is_empty(items: list[Value]) -> Value:
 @builtin("all", "list: any", variadic=True)
 @builtin("and", "list: any", variadic=True)
 def conjunction(*values: Value) -> Value:
-    """Ternary: false beats null, null beats true; null where one null is all there is."""
+    """Compute the ternary and: false beats null, null beats true."""
     items = flat_list(values)
     if any(item is False for item in items):
         return False
@@ -43,7 +43,10 @@ def disjunction(*values: Value) -> Value:
 
 
 def _index(items: list[Value], position: Decimal) -> int | None:
-    """The offset of a position from 1, or from -1 backwards; None for 0 and what is before the list."""
+    """Return the offset of a position from 1 or from -1 backwards.
+
+    None if invalid.
+    """
     offset = int(position) - 1 if position > 0 else len(items) + int(position)
     return None if position == 0 or offset < 0 else offset
 
@@ -62,7 +65,7 @@ def append(items: list[Value], *added: Value) -> Value:
 
 
 def _joined(lists: Iterable[Value]) -> Iterable[Value]:
-    """The items of all lists; what is no list, null included, counts as an item."""
+    """Yield the items of all lists; other values, null included, are items."""
     for items in lists:
         if isinstance(items, list):
             yield from items
@@ -77,28 +80,34 @@ def concatenate(*lists: Value) -> Value:
 
 @builtin("insert before", "list: list", "position: number", "newItem: any")
 def insert_before(items: list[Value], position: Decimal, new_item: Value) -> Value:
-    """Behind the last item for a position past the end, as Camunda has it."""
+    """Insert an item.
+
+    A position past the end appends it, as in Camunda.
+    """
     index = _index(items, position)
     return None if index is None else [*items[:index], new_item, *items[index:]]
 
 
 @builtin("remove", "list: list", "position: number")
 def remove(items: list[Value], position: Decimal) -> Value:
-    """The list as it is for a position past the end, as Camunda has it."""
+    """Remove an item.
+
+    A position past the end removes nothing, as in Camunda.
+    """
     index = _index(items, position)
     return None if index is None else [*items[:index], *items[index + 1 :]]
 
 
 @builtin("list replace", "list: list", "match: function", "newItem: any")
 @builtin("list replace", "list: list", "position: any", "newItem: any")
-def list_replace(items: list[Value], which: Value, new_item: Value) -> Value:
-    """Which items: a position, or a function of item and new item that is true for those to replace."""
-    if isinstance(which, Function):
-        chosen = [which.call([item, new_item]) for item in items]
-        if not all(isinstance(choice, bool) for choice in chosen):
+def list_replace(items: list[Value], selector: Value, new_item: Value) -> Value:
+    """Replace the item at a position, or those that a function matches."""
+    if isinstance(selector, Function):
+        choices = [selector.call([item, new_item]) for item in items]
+        if not all(isinstance(choice, bool) for choice in choices):
             return None
-        return [new_item if choice else item for item, choice in zip(items, chosen, strict=True)]
-    index = _index(items, which) if isinstance(which, Decimal) else None
+        return [new_item if choice else item for item, choice in zip(items, choices, strict=True)]
+    index = _index(items, selector) if isinstance(selector, Decimal) else None
     if index is None or index >= len(items):
         return None
     return [*items[:index], new_item, *items[index + 1 :]]
@@ -160,7 +169,7 @@ def partition(items: list[Value], size: Decimal) -> Value:
 
 @builtin("sort", "list: list", "precedes: function?")
 def sort(items: list[Value], precedes: Function | None = None) -> Value:
-    """Stable; without a function in the values' own order. Null where the order is undefined."""
+    """Sort stably, by `precedes` or the values' order; null without an order."""
     if precedes is not None and len(precedes.params) != 2:
         return None
 

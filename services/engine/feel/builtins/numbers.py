@@ -80,7 +80,7 @@ def round_half_down(number: Decimal, scale: Decimal) -> Value:
 @builtin("abs", "n: any")
 @builtin("abs", "number: any")
 def absolute(value: Value) -> Value:
-    """Of a number or a duration."""
+    """Return the absolute value of a number or a duration."""
     if isinstance(value, list) and len(value) == 1:
         value = value[0]
     if isinstance(value, Decimal):
@@ -92,7 +92,7 @@ def absolute(value: Value) -> Value:
 
 @builtin("modulo", "dividend: number", "divisor: number")
 def modulo(dividend: Decimal, divisor: Decimal) -> Value:
-    """The result has the divisor's sign."""
+    """Return the remainder with the divisor's sign."""
     context = DECIMAL.copy()
     context.prec = max(DECIMAL.prec, dividend.adjusted() - divisor.adjusted() + DECIMAL.prec)
     rest = context.remainder(dividend, divisor)

@@ -1,4 +1,4 @@
-"""Regular expressions as Camunda's functions take them (java.util.regex), with a bound on their time."""
+"""Run Camunda's regular expressions (java.util.regex) within a time limit."""
 
 import re
 from collections.abc import Iterator
@@ -9,11 +9,11 @@ import regex
 
 from services.engine.feel.errors import FeelEvaluationError
 
-_MOST_SECONDS = 1.0  # of one search: a pattern such as (a|aa)+$ would try for ever
+_MAX_SECONDS = 1.0  # of one search: a pattern such as (a|aa)+$ backtracks without end
 _FLAGS = {"s": regex.DOTALL, "m": regex.MULTILINE, "i": regex.IGNORECASE}
-_RECURSION = re.compile(r"\(\?(?:R|[+-]?\d|&|P>)")  # Java has none, and without an end it fills the memory
+_RECURSION = re.compile(r"\(\?(?:R|[+-]?\d|&|P>)")  # unknown to Java, and unbounded it exhausts the memory
 _REFERENCE = re.compile(r"\\(.)|\$(\d)|\$\{(\w+)\}", re.DOTALL)
-# classes of XPath and Java that Python writes otherwise; each is what stands inside a [...]
+# character classes of XPath and Java, as the content of a Python class [...]
 _PROPERTIES = {
     "L": r"^\W\d_", "Alpha": "a-zA-Z", "Lu": "A-ZÀ-ÖØ-Þ", "Ll": "a-zß-öø-ÿ", "N": r"\d", "Nd": r"\d",
     "Digit": "0-9", "Alnum": "a-zA-Z0-9", "Punct": r"!-/:-@\[-`{-~", "Space": r"\s", "Upper": "A-Z", "Lower": "a-z",
@@ -23,25 +23,25 @@ _PROPERTY = re.compile(r"\\(\\|[pP](?:\{(\w+)\}|(\w)))")
 
 
 class Pattern:
-    """A compiled pattern. Its searches raise FeelEvaluationError where they take too long."""
+    """A compiled pattern; searches raise FeelEvaluationError after the time limit."""
 
     def __init__(self, text: str, compiled: "regex.Pattern[str]") -> None:
         self._text = text
         self._compiled = compiled
 
-    def occurs_in(self, text: str) -> bool:
+    def search(self, text: str) -> bool:
         with self._bounded():
-            return self._compiled.search(text, timeout=_MOST_SECONDS) is not None
+            return self._compiled.search(text, timeout=_MAX_SECONDS) is not None
 
-    def matches(self, text: str) -> "list[regex.Match[str]]":
+    def find_all(self, text: str) -> "list[regex.Match[str]]":
         with self._bounded():
-            return list(self._compiled.finditer(text, timeout=_MOST_SECONDS))
+            return list(self._compiled.finditer(text, timeout=_MAX_SECONDS))
 
-    def replaced(self, text: str, replacement: str) -> str:
-        """With ``$1`` and ``${name}`` filled in; raises ValueError for a group that is not there."""
+    def replace(self, text: str, replacement: str) -> str:
+        """Replace matches, with ``$1`` and ``${name}``; raises ValueError for unknown groups."""
         with self._bounded():
-            filled = self._compiled.sub(lambda match: _filled(match, replacement), text, timeout=_MOST_SECONDS)
-            return str(filled)
+            result = self._compiled.sub(lambda match: _fill_references(match, replacement), text, timeout=_MAX_SECONDS)
+            return str(result)
 
     @contextmanager
     def _bounded(self) -> Iterator[None]:
@@ -49,14 +49,14 @@ class Pattern:
             yield
         except TimeoutError as error:
             raise FeelEvaluationError(
-                f"The pattern '{self._text}' was given up after {_MOST_SECONDS:g} s, because it tries too many ways "
+                f"The pattern '{self._text}' was given up after {_MAX_SECONDS:g} s, because it tries too many ways "
                 "to match; write it with fewer repetitions inside each other."
             ) from error
 
 
 @lru_cache(maxsize=512)
 def compile_pattern(pattern: str, flags: str | None = None) -> Pattern:
-    """Raises ValueError for what is no pattern or no set of the flags s, m, i, x, q."""
+    """Compile a pattern with flags s, m, i, x, q; raises ValueError."""
     letters = flags or ""
     if set(letters) - set("smixq"):
         raise ValueError(f"'{flags}' has flags other than s, m, i, x and q.")
@@ -64,8 +64,8 @@ def compile_pattern(pattern: str, flags: str | None = None) -> Pattern:
     for letter in letters:
         value |= _FLAGS.get(letter, 0)
     try:
-        written = re.escape(pattern) if "q" in letters else _python_pattern(pattern, letters)
-        return Pattern(pattern, regex.compile(written, value))
+        translated = re.escape(pattern) if "q" in letters else _python_pattern(pattern, letters)
+        return Pattern(pattern, regex.compile(translated, value))
     except regex.error as error:
         raise ValueError(f"'{pattern}' is not a pattern: {error}.") from error
 
@@ -78,19 +78,21 @@ def _python_pattern(pattern: str, flags: str) -> str:
 
 
 def _without_space(pattern: str) -> str:
-    """The flag x takes blanks out, but not those inside a character class (XPath functions, 5.6.1.1)."""
-    kept: list[str] = []
+    """Apply flag x: remove blanks outside character classes (XPath functions, 5.6.1.1)."""
+    chars: list[str] = []
     depth = 0
     for position, char in enumerate(pattern):
         escaped = position > 0 and pattern[position - 1] == "\\"
         depth += (char == "[" and not escaped) - (char == "]" and not escaped and depth > 0)
         if depth or not char.isspace():
-            kept.append(char)
-    return "".join(kept)
+            chars.append(char)
+    return "".join(chars)
 
 
 def _python_parts(pattern: str, *, dot_all: bool) -> Iterator[str]:
-    """Piece by piece: `.` matches no line end, `[A-Z-[OI]]` is a difference. ValueError for `[\\1]` and `(?R)`."""
+    """Translate a pattern to Python's syntax, piece by piece.
+
+    `.` matches no line end, and `[A-Z-[OI]]` is a difference. Raises ValueError for `[\\1]` and `(?R)`."""
     position = 0
     while position < len(pattern):
         char = pattern[position]
@@ -108,7 +110,7 @@ def _python_parts(pattern: str, *, dot_all: bool) -> Iterator[str]:
 
 
 def _class(pattern: str, start: int) -> tuple[int, str]:
-    """The character class that begins at `start`: the position behind it, and what Python writes for it."""
+    """Translate the character class at `start`; return the position after it."""
     position = start + (2 if pattern.startswith("[^", start) else 1)
     first = position
     while position < len(pattern):
@@ -117,8 +119,8 @@ def _class(pattern: str, start: int) -> tuple[int, str]:
                 raise ValueError(f"A back reference stands inside a character class of '{pattern}'.")
             position += 2
         elif pattern.startswith("-[", position) and "]]" in pattern[position:]:
-            end, taken = _class(pattern, position + 1)
-            return end + 1, f"(?:(?!{taken}){pattern[start:position]}])"
+            end, excluded = _class(pattern, position + 1)
+            return end + 1, f"(?:(?!{excluded}){pattern[start:position]}])"
         elif pattern[position] == "]" and position > first:
             return position + 1, pattern[start : position + 1]
         else:
@@ -138,8 +140,11 @@ def _property(match: re.Match[str]) -> str:
     return f"[{content}]"
 
 
-def _filled(match: "regex.Match[str]", replacement: str) -> str:
-    """The replacement with its references filled in; an unmatched group is empty. ValueError for no such group."""
+def _fill_references(match: "regex.Match[str]", replacement: str) -> str:
+    """Fill in references; unmatched groups are empty.
+
+    Raises ValueError for unknown groups.
+    """
 
     def fill(reference: re.Match[str]) -> str:
         if reference[1] is not None:

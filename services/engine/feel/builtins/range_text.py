@@ -1,4 +1,4 @@
-"""A range from its text: the function `range` of DMN 1.4, which takes literals for the ends."""
+"""Parse ranges with literals as ends (function `range`, DMN 1.4)."""
 
 from decimal import Decimal
 
@@ -13,7 +13,7 @@ _MAKERS = {"date": parse_date, "time": parse_time, "date and time": parse_date_t
 
 @builtin("range", "from: string")
 def range_from(text: str) -> Value:
-    """`"[1..3)"`; an end left out (`"[1..)"`) is no limit. Null for what is no such text."""
+    """Parse `"[1..3)"` or, without a limit, `"[1..)"`; null for other text."""
     try:
         tokens = _tokens(text)
         opening, closing = tokens[0].text, tokens[-1].text
@@ -39,7 +39,7 @@ def _tokens(text: str) -> list[Token]:
 
 
 def _literal(tokens: list[Token]) -> Value:
-    """None for no tokens; IndexError for what is no literal."""
+    """Return a literal's value, None for no tokens; raises IndexError."""
     kinds = [token.kind for token in tokens]
     if not tokens:
         return None

@@ -1,4 +1,4 @@
-"""How points and ranges lie to each other (DMN 1.3, table 78)."""
+"""Compare points and ranges (DMN 1.3, table 78)."""
 
 from collections.abc import Callable
 
@@ -7,7 +7,7 @@ from services.engine.feel.values import Range, Value, compare, includes, same
 
 
 def _relation(name: str, *pairs: tuple[str, str]) -> Callable[[Implementation], Implementation]:
-    """Declares a function under each pair of parameter names that it can be called by."""
+    """Register a function for each pair of parameter names."""
 
     def register(implementation: Implementation) -> Implementation:
         for pair in pairs:
@@ -25,19 +25,15 @@ _POINT_LAST = ("range", "point")
 
 
 def _order(left: Value, right: Value) -> int:
-    """Raises ValueError, which makes the function null, where there is no order."""
+    """Compare, or raise ValueError, which makes the function's result null."""
     result = compare(left, right)
     if result is None:
         raise ValueError("These values can't be compared.")
     return result
 
 
-def _point(value: Value) -> Range:
-    return Range(value, value, True, True)
-
-
 def _as_range(value: Value) -> Range:
-    return value if isinstance(value, Range) else _point(value)
+    return value if isinstance(value, Range) else Range(value, value, True, True)
 
 
 @_relation("before", _POINTS, _POINT_FIRST, _POINT_LAST, _RANGES)
@@ -79,7 +75,7 @@ def _end_order(left: Range, right: Range) -> int:
 
 @_relation("overlaps before", _RANGES)
 def overlaps_before(first: Range, second: Range) -> Value:
-    """The first begins earlier, reaches into the second and does not end after it."""
+    """Return whether the first starts earlier, overlaps and does not end later."""
     return _start_order(first, second) < 0 and overlaps(first, second) is True and _end_order(first, second) <= 0
 
 

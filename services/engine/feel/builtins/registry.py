@@ -1,11 +1,11 @@
-"""How a built-in is declared, found by its arguments and called."""
+"""Register built-in functions, and select and call their overloads."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, DecimalException
 
-from services.engine.feel.errors import CallFailed
+from services.engine.feel.errors import CallError
 from services.engine.feel.temporal import Date, DateTime, DayTime, Time, YearMonths
 from services.engine.feel.values import Function, Range, Value
 
@@ -30,13 +30,16 @@ BUILTIN_NAMES = _OVERLOADS.keys()
 
 @dataclass(frozen=True, slots=True)
 class Param:
-    """`kind` is a key of _KINDS, `point` (no range) or `any`; only `any` and optional parameters take null."""
+    """`kind` is a key of _KINDS, `point` (no range) or `any`.
+
+    Only `any` and optional parameters accept null.
+    """
 
     name: str
     kind: str
     optional: bool
 
-    def fits(self, value: Value) -> bool:
+    def accepts(self, value: Value) -> bool:
         if self.kind == "point":
             return value is not None and not isinstance(value, Range)
         if self.kind == "any" or (value is None and self.optional):
@@ -44,8 +47,8 @@ class Param:
         return isinstance(value, _KINDS[self.kind])
 
     def coerce(self, value: Value) -> Value:
-        """A single value where a list is wanted, or the other way round (DMN 1.3, 10.3.2.9.4)."""
-        if value is None or self.fits(value):
+        """Convert between a value and a list of it (DMN 1.3, 10.3.2.9.4)."""
+        if value is None or self.accepts(value):
             return value
         if self.kind == "list":
             return [value]
@@ -54,7 +57,10 @@ class Param:
 
 @dataclass(frozen=True, slots=True)
 class Builtin:
-    """One overload of a built-in. `variadic`: the last parameter takes any number of arguments."""
+    """An overload of a built-in.
+
+    The last parameter of a `variadic` one repeats.
+    """
 
     name: str
     params: tuple[Param, ...]
@@ -66,32 +72,35 @@ class Builtin:
     def required(self) -> int:
         return sum(not param.optional for param in self.params) - self.variadic
 
-    def takes(self, count: int, names: Sequence[str]) -> bool:
+    def accepts_count(self, count: int, names: Sequence[str]) -> bool:
         if names:
-            known = [param.name for param in self.params]
-            needed = {param.name for param in self.params if not param.optional}
-            return set(names) <= set(known) and needed <= set(names)
+            all_names = [param.name for param in self.params]
+            required = {param.name for param in self.params if not param.optional}
+            return set(names) <= set(all_names) and required <= set(names)
         return count >= self.required and (self.variadic or count <= len(self.params))
 
     def arguments(self, values: Sequence[Value], names: Sequence[str], *, strict: bool) -> list[Value] | None:
-        """One value for each parameter, coerced to its type unless ``strict``; None where one does not fit."""
+        """Return one value for each parameter, coerced unless ``strict``; None if unsuitable."""
         if names:
-            given = dict(zip(names, values, strict=True))
-            values = [given.get(param.name) for param in self.params]
+            by_name = dict(zip(names, values, strict=True))
+            values = [by_name.get(param.name) for param in self.params]
         arguments: list[Value] = []
         for number, value in enumerate(values):
             param = self.params[min(number, len(self.params) - 1)]
-            fitting = value if strict else param.coerce(value)
-            if not param.fits(fitting) or (strict and value is None and param.kind != "any" and not names):
+            argument = value if strict else param.coerce(value)
+            if not param.accepts(argument) or (strict and value is None and param.kind != "any" and not names):
                 return None
-            arguments.append(fitting)
+            arguments.append(argument)
         return arguments
 
 
 def builtin(
     name: str, *specs: str, variadic: bool = False, reads_clock: bool = False
 ) -> Callable[[Implementation], Implementation]:
-    """Declares an overload. A spec is `name: kind`, with `?` behind the kind where it may be left out."""
+    """Register an overload.
+
+    A spec is `name: kind`, or `name: kind?` if optional.
+    """
 
     def register(implementation: Implementation) -> Implementation:
         params = tuple(_param(spec) for spec in specs)
@@ -107,16 +116,16 @@ def _param(spec: str) -> Param:
 
 
 def call_builtin(name: str, values: Sequence[Value], names: Sequence[str], now: Now, *, strict: bool = False) -> Value:
-    """Calls the first overload that the arguments fit; null where it gives no result. CallFailed where none fits.
+    """Call the first overload that accepts the arguments; raises CallError without one.
 
-    DMN takes a single value for a list, a list of one item for that item, and null for what may be left out; Camunda
-    does not. With ``strict`` it goes as Camunda has it.
+    DMN accepts a single value for a list, a list of one item for that item, and null for an optional argument; Camunda
+    does not, and neither does ``strict``. A failing function returns null.
     """
     overloads = _OVERLOADS.get(name, [])
-    if names:  # `(range, point)` and `(point, range)` have the same names: the order written tells them apart
+    if names:  # `(range, point)` and `(point, range)` have the same names: their order distinguishes them
         overloads = sorted(overloads, key=lambda overload: [param.name for param in overload.params] != list(names))
     for overload in overloads:
-        if not overload.takes(len(values), names):
+        if not overload.accepts_count(len(values), names):
             continue
         arguments = overload.arguments(values, names, strict=strict)
         if arguments is None:
@@ -130,11 +139,11 @@ def call_builtin(name: str, values: Sequence[Value], names: Sequence[str], now: 
         except (DecimalException, ValueError, OverflowError):
             return None
     reason = "does not take these arguments" if overloads else "is not known"
-    raise CallFailed(f"The function '{name}' {reason}.")
+    raise CallError(f"The function '{name}' {reason}.")
 
 
 def flat_list(values: Sequence[Value]) -> list[Value]:
-    """The arguments of a function that takes one list or its items one by one."""
+    """Return the items, whether they are given as a list or not."""
     if len(values) == 1 and isinstance(values[0], list):
         return values[0]
     return list(values)

@@ -1,4 +1,4 @@
-"""Functions over lists of numbers, or of other values that have an order."""
+"""Statistical functions over lists of numbers or other ordered values."""
 
 from collections.abc import Callable, Sequence
 from decimal import Decimal
@@ -9,12 +9,12 @@ from services.engine.feel.values import DECIMAL, Value, compare
 
 
 def _numbers(values: Sequence[Value]) -> list[Decimal] | None:
-    """None where one of the values is no number."""
+    """Return the numbers; None if a value is not a number."""
     items = [item for item in flat_list(values) if isinstance(item, Decimal)]
     return items if len(items) == len(flat_list(values)) else None
 
 
-def _best(values: Sequence[Value], better: Callable[[int], bool]) -> Value:
+def _extreme(values: Sequence[Value], is_better: Callable[[int], bool]) -> Value:
     items = flat_list(values)
     if not items:
         return None
@@ -23,19 +23,19 @@ def _best(values: Sequence[Value], better: Callable[[int], bool]) -> Value:
         order = compare(item, best)
         if order is None:
             return None
-        if better(order):
+        if is_better(order):
             best = item
     return best
 
 
 @builtin("min", "list: any", variadic=True)
 def minimum(*values: Value) -> Value:
-    return _best(values, lambda order: order < 0)
+    return _extreme(values, lambda order: order < 0)
 
 
 @builtin("max", "list: any", variadic=True)
 def maximum(*values: Value) -> Value:
-    return _best(values, lambda order: order > 0)
+    return _extreme(values, lambda order: order > 0)
 
 
 def _sum(numbers: Sequence[Decimal]) -> Decimal:
@@ -47,7 +47,7 @@ def _sum(numbers: Sequence[Decimal]) -> Decimal:
 
 @builtin("sum", "list: any", variadic=True)
 def total(*values: Value) -> Value:
-    """Of numbers, or of durations of one kind."""
+    """Add numbers, or durations of one kind."""
     items = flat_list(values)
     if items and all(isinstance(item, DayTime) for item in items):
         return DayTime(sum(item.nanos for item in items if isinstance(item, DayTime)))
@@ -88,7 +88,7 @@ def median(*values: Value) -> Value:
 
 @builtin("stddev", "list: any", variadic=True)
 def stddev(*values: Value) -> Value:
-    """Of a sample; null for fewer than two numbers."""
+    """Return the standard deviation of a sample; null below two numbers."""
     numbers = _numbers(values)
     if numbers is None or len(numbers) < 2:
         return None
@@ -99,9 +99,9 @@ def stddev(*values: Value) -> Value:
 
 @builtin("mode", "list: any", variadic=True)
 def mode(*values: Value) -> Value:
-    """The most frequent numbers, in ascending order."""
+    """Return the most frequent numbers in ascending order."""
     numbers = _numbers(values)
     if numbers is None:
         return None
-    most = max((numbers.count(number) for number in numbers), default=0)
-    return sorted({number for number in numbers if numbers.count(number) == most})
+    highest = max((numbers.count(number) for number in numbers), default=0)
+    return sorted({number for number in numbers if numbers.count(number) == highest})

@@ -11,7 +11,10 @@ from services.engine.feel.values import Value
 
 @builtin("substring", "string: string", "start position: number", "length: number?")
 def substring(string: str, start: Decimal, length: Decimal | None = None) -> Value:
-    """Positions count from 1, or from -1 backwards; null for a start outside the string."""
+    """Return a part from position 1, or from -1 backwards.
+
+    Null outside the string.
+    """
     first = int(start) - 1 if start > 0 else len(string) + int(start)
     if start == 0 or first < 0 or first > len(string):
         return None
@@ -64,19 +67,19 @@ def ends_with(string: str, match: str) -> Value:
 
 @builtin("replace", "input: string", "pattern: string", "replacement: string", "flags: string?")
 def replace(text: str, pattern: str, replacement: str, flags: str | None = None) -> Value:
-    return compile_pattern(pattern, flags).replaced(text, replacement)
+    return compile_pattern(pattern, flags).replace(text, replacement)
 
 
 @builtin("matches", "input: string", "pattern: string", "flags: string?")
 def matches(text: str, pattern: str, flags: str | None = None) -> Value:
-    return compile_pattern(pattern, flags).occurs_in(text)
+    return compile_pattern(pattern, flags).search(text)
 
 
 @builtin("split", "string: string", "delimiter: string")
 def split(string: str, delimiter: str) -> Value:
     parts: list[Value] = []
     position = 0
-    for match in compile_pattern(delimiter).matches(string):
+    for match in compile_pattern(delimiter).find_all(string):
         if match.end() == 0:
             continue
         parts.append(string[position : match.start()])
@@ -86,7 +89,7 @@ def split(string: str, delimiter: str) -> Value:
 
 @builtin("extract", "input: string", "pattern: string")
 def extract(text: str, pattern: str) -> Value:
-    return [match[0] for match in compile_pattern(pattern).matches(text)]
+    return [match[0] for match in compile_pattern(pattern).find_all(text)]
 
 
 @builtin("trim", "string: string")
@@ -113,7 +116,7 @@ def to_base64(value: str) -> Value:
 def string_join(
     items: list[Value], delimiter: Value = None, prefix: str | None = None, suffix: str | None = None
 ) -> Value:
-    """Nulls are left out; an item that is neither null nor a string makes the result null."""
+    """Join strings; nulls are skipped, other items make the result null."""
     texts = [item for item in items if item is not None]
     if not all(isinstance(item, str) for item in [*texts, delimiter or ""]):
         return None

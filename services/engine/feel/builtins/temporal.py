@@ -1,4 +1,4 @@
-"""Functions of the calendar and the clock."""
+"""Calendar and clock functions."""
 
 from datetime import date as python_date
 from decimal import Decimal
@@ -34,43 +34,43 @@ def today(clock: Now) -> Value:
     return date_time_from_python(clock()).date
 
 
-def _day(value: Date | DateTime) -> Date:
+def _as_date(value: Date | DateTime) -> Date:
     return value.date if isinstance(value, DateTime) else value
 
 
 @builtin("day of year", "date: date")
 def day_of_year(value: Date | DateTime) -> Value:
-    date = _day(value)
+    date = _as_date(value)
     return Decimal(date.number - day_number(date.year, 1, 1) + 1)
 
 
 @builtin("day of week", "date: date")
 def day_of_week(value: Date | DateTime) -> Value:
-    return _DAYS[_day(value).weekday - 1]
+    return _DAYS[_as_date(value).weekday - 1]
 
 
 @builtin("month of year", "date: date")
 def month_of_year(value: Date | DateTime) -> Value:
-    return _MONTHS[_day(value).month - 1]
+    return _MONTHS[_as_date(value).month - 1]
 
 
 @builtin("week of year", "date: date")
 def week_of_year(value: Date | DateTime) -> Value:
-    """The ISO week; the calendar repeats every 400 years."""
-    date = _day(value)
+    """Return the ISO week; the calendar repeats every 400 years."""
+    date = _as_date(value)
     return Decimal(python_date(2000 + date.year % 400, date.month, date.day).isocalendar().week)
 
 
 @builtin("last day of month", "date: date")
 def last_day_of_month(value: Date | DateTime) -> Value:
-    date = _day(value)
+    date = _as_date(value)
     return Date(date.year, date.month, month_length(date.year, date.month))
 
 
 @builtin("cycle", "interval: duration")
 @builtin("cycle", "repetitions: duration")
 def cycle(interval: YearMonths | DayTime) -> Value:
-    """The text of a cycle timer without an end; Zeebe's own addition to FEEL."""
+    """Return the text of an endless cycle timer, Zeebe's addition to FEEL."""
     return "R/" + format_temporal(interval)
 
 
@@ -82,7 +82,7 @@ def bounded_cycle(repetitions: Decimal | None, interval: YearMonths | DayTime) -
 
 @builtin("is", "value1: any", "value2: any")
 def is_same(first: Value, second: Value) -> Value:
-    """Equal in every part: the same moment in another zone is something else."""
+    """Compare all parts: the same instant in another zone differs."""
     if isinstance(first, Time | DateTime) and type(first) is type(second):
         return format_temporal(first) == format_temporal(second) if isinstance(second, Time | DateTime) else False
     return type(first) is type(second) and (first is second or equal(first, second) is True)

@@ -2,43 +2,51 @@
 
 from collections.abc import Mapping
 
-from services.engine.model.bpmn import Kind
-from services.engine.processing.elements.business_rule_task import BusinessRuleTask
-from services.engine.processing.elements.call_activity import CallActivity
-from services.engine.processing.elements.catch_event import BoundaryEvent, CatchEvent, StartEvent
-from services.engine.processing.elements.end_event import EndEvent
-from services.engine.processing.elements.event_based_gateway import EventBasedGateway
-from services.engine.processing.elements.gateway import ExclusiveGateway, InclusiveGateway, ParallelGateway
-from services.engine.processing.elements.job_task import JobTask
-from services.engine.processing.elements.multi_instance import MultiInstanceBody
-from services.engine.processing.elements.pass_through import PassThrough
-from services.engine.processing.elements.process import EventSubprocess, ProcessScope, Subprocess
-from services.engine.processing.elements.receive_task import ReceiveTask
-from services.engine.processing.elements.script_task import ScriptTask
-from services.engine.processing.elements.throw_event import ThrowEvent
-from services.engine.processing.work import Processor
+from services.engine.model.bpmn import ElementKind
+from services.engine.processing.elements.business_rule_task import BusinessRuleTaskProcessor
+from services.engine.processing.elements.call_activity import CallActivityProcessor
+from services.engine.processing.elements.catch_event import (
+    BoundaryEventProcessor,
+    CatchEventProcessor,
+    StartEventProcessor,
+)
+from services.engine.processing.elements.end_event import EndEventProcessor
+from services.engine.processing.elements.event_based_gateway import EventBasedGatewayProcessor
+from services.engine.processing.elements.gateway import (
+    ExclusiveGatewayProcessor,
+    InclusiveGatewayProcessor,
+    ParallelGatewayProcessor,
+)
+from services.engine.processing.elements.job_task import JobTaskProcessor
+from services.engine.processing.elements.multi_instance import MultiInstanceBodyProcessor
+from services.engine.processing.elements.pass_through import PassThroughProcessor
+from services.engine.processing.elements.process import EventSubprocessProcessor, ProcessProcessor, SubprocessProcessor
+from services.engine.processing.elements.receive_task import ReceiveTaskProcessor
+from services.engine.processing.elements.script_task import ScriptTaskProcessor
+from services.engine.processing.elements.throw_event import ThrowEventProcessor
+from services.engine.processing.execution import ElementProcessor
 
-PROCESSORS: Mapping[str, Processor] = {
-    Kind.PROCESS: ProcessScope(),
-    Kind.SUB_PROCESS: Subprocess(),
-    Kind.EVENT_SUB_PROCESS: EventSubprocess(),
-    Kind.CALL_ACTIVITY: CallActivity(),
-    Kind.MULTI_INSTANCE_BODY: MultiInstanceBody(),
-    Kind.SERVICE_TASK: JobTask(),
-    Kind.SEND_TASK: JobTask(),
-    Kind.USER_TASK: JobTask(),
-    Kind.RECEIVE_TASK: ReceiveTask(),
-    Kind.SCRIPT_TASK: ScriptTask(),
-    Kind.BUSINESS_RULE_TASK: BusinessRuleTask(),
-    Kind.MANUAL_TASK: PassThrough(),
-    Kind.TASK: PassThrough(),
-    Kind.EXCLUSIVE_GATEWAY: ExclusiveGateway(),
-    Kind.PARALLEL_GATEWAY: ParallelGateway(),
-    Kind.INCLUSIVE_GATEWAY: InclusiveGateway(),
-    Kind.EVENT_BASED_GATEWAY: EventBasedGateway(),
-    Kind.START_EVENT: StartEvent(),
-    Kind.INTERMEDIATE_CATCH_EVENT: CatchEvent(),
-    Kind.INTERMEDIATE_THROW_EVENT: ThrowEvent(),
-    Kind.BOUNDARY_EVENT: BoundaryEvent(),
-    Kind.END_EVENT: EndEvent(),
+PROCESSORS: Mapping[str, ElementProcessor] = {
+    ElementKind.PROCESS: ProcessProcessor(),
+    ElementKind.SUB_PROCESS: SubprocessProcessor(),
+    ElementKind.EVENT_SUB_PROCESS: EventSubprocessProcessor(),
+    ElementKind.CALL_ACTIVITY: CallActivityProcessor(),
+    ElementKind.MULTI_INSTANCE_BODY: MultiInstanceBodyProcessor(),
+    ElementKind.SERVICE_TASK: JobTaskProcessor(),
+    ElementKind.SEND_TASK: JobTaskProcessor(),
+    ElementKind.USER_TASK: JobTaskProcessor(),
+    ElementKind.RECEIVE_TASK: ReceiveTaskProcessor(),
+    ElementKind.SCRIPT_TASK: ScriptTaskProcessor(),
+    ElementKind.BUSINESS_RULE_TASK: BusinessRuleTaskProcessor(),
+    ElementKind.MANUAL_TASK: PassThroughProcessor(),
+    ElementKind.TASK: PassThroughProcessor(),
+    ElementKind.EXCLUSIVE_GATEWAY: ExclusiveGatewayProcessor(),
+    ElementKind.PARALLEL_GATEWAY: ParallelGatewayProcessor(),
+    ElementKind.INCLUSIVE_GATEWAY: InclusiveGatewayProcessor(),
+    ElementKind.EVENT_BASED_GATEWAY: EventBasedGatewayProcessor(),
+    ElementKind.START_EVENT: StartEventProcessor(),
+    ElementKind.INTERMEDIATE_CATCH_EVENT: CatchEventProcessor(),
+    ElementKind.INTERMEDIATE_THROW_EVENT: ThrowEventProcessor(),
+    ElementKind.BOUNDARY_EVENT: BoundaryEventProcessor(),
+    ElementKind.END_EVENT: EndEventProcessor(),
 }

@@ -1,70 +1,70 @@
-"""What activities have in common: mappings, events on them, and being ended from outside."""
+"""Base processors of elements."""
 
 from typing import TypeVar
 
 from services.engine.processing import lifecycle
-from services.engine.processing.catching import close_catches, open_catches
+from services.engine.processing.event_subscriptions import subscribe_to_events, unsubscribe_from_events
+from services.engine.processing.execution import ElementContext, Execution
 from services.engine.processing.jobs import cancel_jobs
 from services.engine.processing.mappings import apply_inputs, apply_outputs
-from services.engine.processing.work import At, Work
 
-Wanted = TypeVar("Wanted")
+Prepared = TypeVar("Prepared")
 
 
-def of_type(prepared: object, kind: type[Wanted]) -> Wanted:
-    """What ``prepare`` returned, as ``start`` knows it; raises TypeError."""
+def of_type(prepared: object, kind: type[Prepared]) -> Prepared:
+    """Check the type of what ``prepare`` returned; raises TypeError."""
     if not isinstance(prepared, kind):
         raise TypeError(f"{type(prepared).__name__} was prepared where {kind.__name__} is needed")
     return prepared
 
 
-class Leaf:
-    """An element without anything inside; it is left as soon as it was entered."""
+class FlowNodeProcessor:
+    """An element without children, which completes when it is activated."""
 
-    def activate(self, work: Work, at: At) -> None:
-        lifecycle.activated(work, at)
-        lifecycle.complete(work, at)
+    def activate(self, execution: Execution, context: ElementContext) -> None:
+        lifecycle.transition_to_activated(execution, context)
+        lifecycle.schedule_completion(execution, context)
 
-    def complete(self, work: Work, at: At) -> None:
-        lifecycle.completed(work, at)
+    def complete(self, execution: Execution, context: ElementContext) -> None:
+        lifecycle.transition_to_completed(execution, context)
 
-    def terminate(self, work: Work, at: At) -> None:
-        cancel_jobs(work, at)
-        close_catches(work, at)
-        work.resolve_incidents(at)
-        lifecycle.terminated(work, at)
+    def terminate(self, execution: Execution, context: ElementContext) -> None:
+        cancel_jobs(execution, context)
+        unsubscribe_from_events(execution, context)
+        execution.resolve_incidents(context)
+        lifecycle.transition_to_terminated(execution, context)
 
-    def child_completing(self, work: Work, at: At, child: At) -> None:
-        raise AssertionError(f"{at.element.id} has nothing inside")
+    def before_child_completes(self, execution: Execution, context: ElementContext, child: ElementContext) -> None:
+        raise AssertionError(f"{context.element.id} has nothing inside")
 
-    def child_completed(self, work: Work, at: At) -> None:
-        raise AssertionError(f"{at.element.id} has nothing inside")
+    def child_completed(self, execution: Execution, context: ElementContext) -> None:
+        raise AssertionError(f"{context.element.id} has nothing inside")
 
-    def child_terminated(self, work: Work, at: At) -> None:
-        raise AssertionError(f"{at.element.id} has nothing inside")
+    def child_terminated(self, execution: Execution, context: ElementContext) -> None:
+        raise AssertionError(f"{context.element.id} has nothing inside")
 
 
-class Activity(Leaf):
-    """An element with mappings and boundary events. Subclasses say what it does in ``start``.
+class ActivityProcessor(FlowNodeProcessor):
+    """An element with mappings and boundary events; subclasses implement ``start``.
 
-    ``prepare`` raises Trouble before anything is opened; what it returns is handed to ``start``.
+    ``prepare`` raises Failure before any subscription is opened; its result is passed to ``start``.
     """
 
-    def activate(self, work: Work, at: At) -> None:
-        apply_inputs(work, at)
-        prepared = self.prepare(work, at)
-        open_catches(work, at)
-        self.start(work, at, prepared)
+    def activate(self, execution: Execution, context: ElementContext) -> None:
+        apply_inputs(execution, context)
+        prepared = self.prepare(execution, context)
+        subscribe_to_events(execution, context)
+        self.start(execution, context, prepared)
 
-    def prepare(self, work: Work, at: At) -> object:
+    def prepare(self, execution: Execution, context: ElementContext) -> object:
         return None
 
-    def start(self, work: Work, at: At, prepared: object) -> None:
-        lifecycle.activated(work, at)
-        lifecycle.complete(work, at)
+    def start(self, execution: Execution, context: ElementContext, prepared: object) -> None:
+        lifecycle.transition_to_activated(execution, context)
+        lifecycle.schedule_completion(execution, context)
 
-    def complete(self, work: Work, at: At) -> None:
-        apply_outputs(work, at)
-        lifecycle.completing_child(work, at)
-        close_catches(work, at)
-        lifecycle.completed(work, at)
+    def complete(self, execution: Execution, context: ElementContext) -> None:
+        apply_outputs(execution, context)
+        lifecycle.notify_before_completion(execution, context)
+        unsubscribe_from_events(execution, context)
+        lifecycle.transition_to_completed(execution, context)

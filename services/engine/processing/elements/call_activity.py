@@ -1,66 +1,68 @@
-"""Call activity: another process as a child instance."""
+"""Call activity: creates a child instance of another process."""
 
-from services.engine.errors import ErrorType, Trouble
-from services.engine.model.bpmn import Binding, Called, given
+from services.engine.errors import ErrorType, Failure
+from services.engine.model.bpmn import Binding, CallTarget, required
 from services.engine.processing import lifecycle
-from services.engine.processing.elements.activity import Activity, of_type
-from services.engine.processing.starting import start_instance
-from services.engine.processing.variables import evaluate_text, visible_document
-from services.engine.processing.work import At, Terminate, Work
+from services.engine.processing.elements.activity import ActivityProcessor, of_type
+from services.engine.processing.execution import ElementContext, Execution, Terminate
+from services.engine.processing.instance_creation import create_instance
+from services.engine.processing.variables import evaluate_text, visible_variables
 from services.engine.state.definitions import Definition
 
 
-class CallActivity(Activity):
-    def prepare(self, work: Work, at: At) -> object:
-        definition = self._definition(work, at, given(at.element.called))
-        if work.catalogue.process(definition.key).root.none_start is None:
-            raise Trouble(
+class CallActivityProcessor(ActivityProcessor):
+    def prepare(self, execution: Execution, context: ElementContext) -> object:
+        definition = self._definition(execution, context, required(context.element.called))
+        if execution.models.process(definition.key).root.none_start is None:
+            raise Failure(
                 ErrorType.CALLED_ELEMENT,
                 f"Expected process with BPMN process id '{definition.process_id}' to have a none start event, "
                 "but not found.",
             )
         return definition
 
-    def start(self, work: Work, at: At, prepared: object) -> None:
+    def start(self, execution: Execution, context: ElementContext, prepared: object) -> None:
         definition = of_type(prepared, Definition)
-        lifecycle.activated(work, at)
-        if given(at.element.called).all_parent_variables:
-            variables = visible_document(at.instance, at.node)
+        lifecycle.transition_to_activated(execution, context)
+        if required(context.element.called).all_parent_variables:
+            variables = visible_variables(context.process_instance, context.element_instance)
         else:
-            variables = dict(at.node.variables) if at.element.inputs else {}
-        child = start_instance(work, definition, variables, parent=(at.instance.key, at.node.key))
-        at.node.called = child.key
+            variables = dict(context.element_instance.variables) if context.element.inputs else {}
+        child = create_instance(
+            execution, definition, variables, parent=(context.process_instance.key, context.element_instance.key)
+        )
+        context.element_instance.called = child.key
 
-    def complete(self, work: Work, at: At) -> None:
-        if not given(at.element.called).all_child_variables and not at.element.outputs:
-            at.node.trigger = None
-        super().complete(work, at)
+    def complete(self, execution: Execution, context: ElementContext) -> None:
+        if not required(context.element.called).all_child_variables and not context.element.outputs:
+            context.element_instance.trigger = None
+        super().complete(execution, context)
 
-    def terminate(self, work: Work, at: At) -> None:
-        if at.node.called:
-            work.steps.append(Terminate(at.node.called, at.node.called))
+    def terminate(self, execution: Execution, context: ElementContext) -> None:
+        if context.element_instance.called:
+            execution.steps.append(Terminate(context.element_instance.called, context.element_instance.called))
         else:
-            super().terminate(work, at)
+            super().terminate(execution, context)
 
-    def child_terminated(self, work: Work, at: At) -> None:
-        if at.node.state == "TERMINATING":
-            super().terminate(work, at)
+    def child_terminated(self, execution: Execution, context: ElementContext) -> None:
+        if context.element_instance.state == "TERMINATING":
+            super().terminate(execution, context)
 
-    def _definition(self, work: Work, at: At, called: Called) -> Definition:
-        identity = evaluate_text(work, at, called.id)
-        definitions = work.store.definitions
+    def _definition(self, execution: Execution, context: ElementContext, called: CallTarget) -> Definition:
+        identity = evaluate_text(execution, context, called.id)
+        definitions = execution.store.definitions
         match called.binding:
             case Binding.LATEST:
-                found = definitions.latest(identity)
+                definition = definitions.latest(identity)
             case Binding.DEPLOYMENT:
-                own = definitions.get(at.instance.definition_key)
-                found = definitions.deployed_with(identity, own.deployment_key) if own is not None else None
+                own = definitions.get(context.process_instance.definition_key)
+                definition = definitions.deployed_with(identity, own.deployment_key) if own is not None else None
             case Binding.VERSION_TAG:
-                found = definitions.tagged(identity, called.version_tag or "")
-        if found is None:
-            raise Trouble(
+                definition = definitions.latest_with_tag(identity, called.version_tag or "")
+        if definition is None:
+            raise Failure(
                 ErrorType.CALLED_ELEMENT,
                 f"Expected process with BPMN process id '{identity}' to be deployed (binding {called.binding}), "
                 "but not found.",
             )
-        return found
+        return definition

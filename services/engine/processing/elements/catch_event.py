@@ -1,70 +1,77 @@
-"""Events that react: start events, intermediate catch events, boundary events."""
+"""Start events, intermediate catch events and boundary events."""
 
-from services.engine.model.bpmn import EventKind, Kind, given
+from services.engine.model.bpmn import ElementKind, EventKind, required
 from services.engine.processing import lifecycle
-from services.engine.processing.catching import close_catches, open_catches
-from services.engine.processing.elements.activity import Leaf
+from services.engine.processing.elements.activity import FlowNodeProcessor
+from services.engine.processing.event_subscriptions import subscribe_to_events, unsubscribe_from_events
+from services.engine.processing.execution import ElementContext, Execution
 from services.engine.processing.mappings import apply_inputs, apply_outputs
-from services.engine.processing.variables import set_local
-from services.engine.processing.work import At, Work
+from services.engine.processing.variables import set_local_variables
 from services.engine.state.instances import Trigger
 
 
-class StartEvent(Leaf):
-    """The variables of what started it leave it by its output mappings, or all of them.
+class StartEventProcessor(FlowNodeProcessor):
+    """Propagates the trigger's variables, and subscribes the scope on completion.
 
-    Those of an event that started the process are kept at its start event as well. What the scope waits for
-    begins when its start event completes.
+    The variables of an event that started the process are local variables of its start event as well.
     """
 
-    def activate(self, work: Work, at: At) -> None:
-        if at.node.trigger is not None and at.scope.kind == Kind.PROCESS:
-            _keep_variables(work, at)
-        super().activate(work, at)
+    def activate(self, execution: Execution, context: ElementContext) -> None:
+        if context.element_instance.trigger is not None and context.scope.kind == ElementKind.PROCESS:
+            _copy_trigger_variables(execution, context)
+        super().activate(execution, context)
 
-    def complete(self, work: Work, at: At) -> None:
-        apply_outputs(work, at)
-        open_catches(work, work.at(at.instance, at.scope))
-        lifecycle.completed(work, at)
+    def complete(self, execution: Execution, context: ElementContext) -> None:
+        apply_outputs(execution, context)
+        subscribe_to_events(execution, execution.element_context(context.process_instance, context.scope))
+        lifecycle.transition_to_completed(execution, context)
 
 
-class CatchEvent(Leaf):
-    """Waits for its event, unless an event-based gateway has caught that already. Link events just pass."""
+class CatchEventProcessor(FlowNodeProcessor):
+    """Waits for its event, unless an event-based gateway has caught it.
 
-    def activate(self, work: Work, at: At) -> None:
-        if at.node.trigger is not None:
-            _keep_variables(work, at)
-            lifecycle.activated(work, at)
-            lifecycle.complete(work, at)
+    Link events complete at once.
+    """
+
+    def activate(self, execution: Execution, context: ElementContext) -> None:
+        if context.element_instance.trigger is not None:
+            _copy_trigger_variables(execution, context)
+            lifecycle.transition_to_activated(execution, context)
+            lifecycle.schedule_completion(execution, context)
             return
-        if given(at.element.event).kind == EventKind.LINK:
-            lifecycle.activated(work, at)
-            lifecycle.complete(work, at)
+        if required(context.element.event).kind == EventKind.LINK:
+            lifecycle.transition_to_activated(execution, context)
+            lifecycle.schedule_completion(execution, context)
             return
-        apply_inputs(work, at)
-        open_catches(work, at)
-        lifecycle.activated(work, at)
+        apply_inputs(execution, context)
+        subscribe_to_events(execution, context)
+        lifecycle.transition_to_activated(execution, context)
 
-    def complete(self, work: Work, at: At) -> None:
-        apply_outputs(work, at)
-        close_catches(work, at)
-        lifecycle.completed(work, at)
-
-
-class BoundaryEvent(Leaf):
-    """The event has happened; its variables are local and go on, but those of an error stay local without a mapping."""
-
-    def activate(self, work: Work, at: At) -> None:
-        _keep_variables(work, at)
-        lifecycle.activated(work, at)
-        lifecycle.complete(work, at)
-
-    def complete(self, work: Work, at: At) -> None:
-        if at.node.trigger is not None and at.node.trigger.is_error:
-            at.node.trigger = Trigger(at.element.id, {})
-        apply_outputs(work, at)
-        lifecycle.completed(work, at)
+    def complete(self, execution: Execution, context: ElementContext) -> None:
+        apply_outputs(execution, context)
+        unsubscribe_from_events(execution, context)
+        lifecycle.transition_to_completed(execution, context)
 
 
-def _keep_variables(work: Work, at: At) -> None:
-    set_local(work, at.instance, at.node, given(at.node.trigger).variables)
+class BoundaryEventProcessor(FlowNodeProcessor):
+    """Propagates the trigger's variables; an error's only by mappings."""
+
+    def activate(self, execution: Execution, context: ElementContext) -> None:
+        _copy_trigger_variables(execution, context)
+        lifecycle.transition_to_activated(execution, context)
+        lifecycle.schedule_completion(execution, context)
+
+    def complete(self, execution: Execution, context: ElementContext) -> None:
+        if context.element_instance.trigger is not None and context.element_instance.trigger.is_error:
+            context.element_instance.trigger = Trigger(context.element.id, {})
+        apply_outputs(execution, context)
+        lifecycle.transition_to_completed(execution, context)
+
+
+def _copy_trigger_variables(execution: Execution, context: ElementContext) -> None:
+    set_local_variables(
+        execution,
+        context.process_instance,
+        context.element_instance,
+        required(context.element_instance.trigger).variables,
+    )

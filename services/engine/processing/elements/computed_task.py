@@ -1,26 +1,26 @@
-"""What script and business rule tasks have in common: a result computed at once, or a job."""
+"""Base of script and business rule tasks."""
 
 from typing import Any
 
 from services.engine.processing import lifecycle
-from services.engine.processing.elements.job_task import JobTask
+from services.engine.processing.elements.job_task import JobTaskProcessor
+from services.engine.processing.execution import ElementContext, Execution
 from services.engine.processing.mappings import apply_inputs
-from services.engine.processing.work import At, Work
 from services.engine.state.instances import Trigger
 
 
-class ComputedTask(JobTask):
-    """Where it computes, nothing ever waits for its boundary events, as in Zeebe."""
+class ComputedTaskProcessor(JobTaskProcessor):
+    """Without a job its boundary events are never subscribed, as in Zeebe."""
 
-    def activate(self, work: Work, at: At) -> None:
-        if at.element.job is not None:
-            super().activate(work, at)
+    def activate(self, execution: Execution, context: ElementContext) -> None:
+        if context.element.job is not None:
+            super().activate(execution, context)
             return
-        apply_inputs(work, at)
-        at.node.trigger = Trigger(at.element.id, self.result(work, at))
-        lifecycle.activated(work, at)
-        lifecycle.complete(work, at)
+        apply_inputs(execution, context)
+        context.element_instance.trigger = Trigger(context.element.id, self.result(execution, context))
+        lifecycle.transition_to_activated(execution, context)
+        lifecycle.schedule_completion(execution, context)
 
-    def result(self, work: Work, at: At) -> dict[str, Any]:
-        """The variable that takes the result, with its value; raises Trouble."""
+    def result(self, execution: Execution, context: ElementContext) -> dict[str, Any]:
+        """Return the result variable and its value; raises Failure."""
         raise NotImplementedError

@@ -1,45 +1,50 @@
 """End events: none, message (a job), signal, error, escalation, compensation, terminate."""
 
-from services.engine.errors import ErrorType, Trouble
-from services.engine.model.bpmn import EventKind, given
+from services.engine.errors import ErrorType, Failure
+from services.engine.model.bpmn import EventKind, required
 from services.engine.processing import lifecycle
-from services.engine.processing.elements.throw_event import ThrowEvent
-from services.engine.processing.throwing import Catch, find_catch
-from services.engine.processing.triggering import trigger
+from services.engine.processing.elements.throw_event import ThrowEventProcessor
+from services.engine.processing.event_publication import CatchEventMatch, find_catch_event
+from services.engine.processing.event_triggers import trigger_event
+from services.engine.processing.execution import ElementContext, Execution
 from services.engine.processing.variables import evaluate_text
-from services.engine.processing.work import At, Work
 from services.engine.state.instances import Trigger
 
 
-class EndEvent(ThrowEvent):
-    """An error end is terminated by what catches it; a terminate end ends all around it, without mappings."""
+class EndEventProcessor(ThrowEventProcessor):
+    """An error end is terminated by its catch event.
 
-    def prepare(self, work: Work, at: At) -> object:
-        event = given(at.element.event)
+    A terminate end has no mappings.
+    """
+
+    def prepare(self, execution: Execution, context: ElementContext) -> object:
+        event = required(context.element.event)
         if event.kind != EventKind.ERROR:
-            return super().prepare(work, at)
-        code = evaluate_text(work, at, given(event.code))
-        catch = find_catch(work, work.at(at.instance, at.scope), EventKind.ERROR, code)
-        if catch is None:
-            raise Trouble(
+            return super().prepare(execution, context)
+        code = evaluate_text(execution, context, required(event.code))
+        match = find_catch_event(
+            execution, execution.element_context(context.process_instance, context.scope), EventKind.ERROR, code
+        )
+        if match is None:
+            raise Failure(
                 ErrorType.UNHANDLED_ERROR_EVENT,
                 f"Expected to throw an error event with the code '{code}', but it was not caught.",
             )
-        return catch
+        return match
 
-    def start(self, work: Work, at: At, prepared: object) -> None:
-        if not isinstance(prepared, Catch):
-            super().start(work, at, prepared)
+    def start(self, execution: Execution, context: ElementContext, prepared: object) -> None:
+        if not isinstance(prepared, CatchEventMatch):
+            super().start(execution, context, prepared)
             return
-        lifecycle.activated(work, at)
-        trigger(work, prepared.host, Trigger(prepared.catching.id, {}, is_error=True))
+        lifecycle.transition_to_activated(execution, context)
+        trigger_event(execution, prepared.host, Trigger(prepared.catch_event.id, {}, is_error=True))
 
-    def complete(self, work: Work, at: At) -> None:
-        if given(at.element.event).kind != EventKind.TERMINATE:
-            super().complete(work, at)
+    def complete(self, execution: Execution, context: ElementContext) -> None:
+        if required(context.element.event).kind != EventKind.TERMINATE:
+            super().complete(execution, context)
             return
-        scope = work.at(at.instance, at.scope)
-        scope.node.ended = True
-        scope.node.tokens.clear()
-        lifecycle.completed(work, at)
-        lifecycle.terminate_children(work, scope)
+        scope = execution.element_context(context.process_instance, context.scope)
+        scope.element_instance.ended = True
+        scope.element_instance.tokens.clear()
+        lifecycle.transition_to_completed(execution, context)
+        lifecycle.terminate_children(execution, scope)

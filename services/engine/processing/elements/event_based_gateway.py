@@ -1,17 +1,17 @@
-"""Event-based gateway: waits for several events, the first goes on; the flow to it is not taken, as in Zeebe."""
+"""Event-based gateway: activates the first triggered event, without taking a flow."""
 
-from services.engine.model.bpmn import given
+from services.engine.model.bpmn import required
 from services.engine.processing import lifecycle
-from services.engine.processing.catching import close_catches, open_catches
-from services.engine.processing.elements.activity import Leaf
-from services.engine.processing.work import At, Work
+from services.engine.processing.elements.activity import FlowNodeProcessor
+from services.engine.processing.event_subscriptions import subscribe_to_events, unsubscribe_from_events
+from services.engine.processing.execution import ElementContext, Execution
 
 
-class EventBasedGateway(Leaf):
-    def activate(self, work: Work, at: At) -> None:
-        open_catches(work, at)
-        lifecycle.activated(work, at)
+class EventBasedGatewayProcessor(FlowNodeProcessor):
+    def activate(self, execution: Execution, context: ElementContext) -> None:
+        subscribe_to_events(execution, context)
+        lifecycle.transition_to_activated(execution, context)
 
-    def complete(self, work: Work, at: At) -> None:
-        close_catches(work, at)
-        lifecycle.completed(work, at, (), event=given(at.node.trigger))
+    def complete(self, execution: Execution, context: ElementContext) -> None:
+        unsubscribe_from_events(execution, context)
+        lifecycle.transition_to_completed(execution, context, (), event=required(context.element_instance.trigger))

@@ -1,59 +1,62 @@
-"""Gateways that pass tokens on: parallel, exclusive, inclusive. How they join is in ``joins``."""
+"""Parallel, exclusive and inclusive gateways; ``joins`` has their incoming side."""
 
 from collections.abc import Iterator
 from itertools import islice
 
-from services.engine.errors import ErrorType, Trouble
+from services.engine.errors import ErrorType, Failure
 from services.engine.model.bpmn import Flow
 from services.engine.model.expression import type_name
 from services.engine.processing import lifecycle
-from services.engine.processing.elements.activity import Leaf
+from services.engine.processing.elements.activity import FlowNodeProcessor
+from services.engine.processing.execution import ElementContext, Execution
 from services.engine.processing.variables import evaluate
-from services.engine.processing.work import At, Work
 from services.engine.state.instances import COMPLETING
 
 
-class ParallelGateway(Leaf):
-    """Left in the step in which it is entered, as in Zeebe."""
+class ParallelGatewayProcessor(FlowNodeProcessor):
+    """Completes in the step that enters it, as in Zeebe."""
 
-    def activate(self, work: Work, at: At) -> None:
-        flows = self.flows(work, at)
-        lifecycle.activated(work, at)
-        at.node.state = COMPLETING
-        work.transition(at, "ELEMENT_COMPLETING")
-        lifecycle.completed(work, at, flows)
+    def activate(self, execution: Execution, context: ElementContext) -> None:
+        flows = self.flows(execution, context)
+        lifecycle.transition_to_activated(execution, context)
+        context.element_instance.state = COMPLETING
+        execution.record_transition(context, "ELEMENT_COMPLETING")
+        lifecycle.transition_to_completed(execution, context, flows)
 
-    def flows(self, work: Work, at: At) -> tuple[Flow, ...]:
-        """The flows that are taken; raises Trouble."""
-        return at.element.outgoing
+    def flows(self, execution: Execution, context: ElementContext) -> tuple[Flow, ...]:
+        """Return the flows to take; raises Failure."""
+        return context.element.outgoing
 
 
-class InclusiveGateway(ParallelGateway):
-    """Takes every flow whose condition holds, else the default flow."""
+class InclusiveGatewayProcessor(ParallelGatewayProcessor):
+    """Takes all flows with a true condition, else the default flow."""
 
-    most: int | None = None
+    max_flows: int | None = None
 
-    def flows(self, work: Work, at: At) -> tuple[Flow, ...]:
-        flows = at.element.outgoing
+    def flows(self, execution: Execution, context: ElementContext) -> tuple[Flow, ...]:
+        flows = context.element.outgoing
         if not flows or (len(flows) == 1 and flows[0].condition is None):
             return flows
-        return tuple(islice(_fulfilled(work, at), self.most)) or (_default(at),)
+        return tuple(islice(_matching_flows(execution, context), self.max_flows)) or (_default_flow(context),)
 
 
-class ExclusiveGateway(InclusiveGateway):
-    """Takes one flow; of several true conditions the one written last in the file wins, as in Zeebe."""
+class ExclusiveGatewayProcessor(InclusiveGatewayProcessor):
+    """Takes the last flow in the file that is true, as Zeebe."""
 
-    most = 1
+    max_flows = 1
 
 
-def _fulfilled(work: Work, at: At) -> Iterator[Flow]:
-    """Raises Trouble where a condition is not a boolean: null is not false. That of the default flow is not asked."""
-    for flow in at.element.outgoing:
-        if flow.condition is None or flow.id == at.element.default_flow:
+def _matching_flows(execution: Execution, context: ElementContext) -> Iterator[Flow]:
+    """List flows with a true condition; the default flow's is not evaluated.
+
+    Raises Failure if a condition is not a boolean, null included.
+    """
+    for flow in context.element.outgoing:
+        if flow.condition is None or flow.id == context.element.default_flow:
             continue
-        value = evaluate(work, at, flow.condition)
+        value = evaluate(execution, context, flow.condition)
         if not isinstance(value, bool):
-            raise Trouble(
+            raise Failure(
                 ErrorType.EXTRACT_VALUE,
                 f"Expected result of the expression '{flow.condition.text.removeprefix('=')}' to be 'BOOLEAN', "
                 f"but was '{type_name(value)}'.",
@@ -62,12 +65,12 @@ def _fulfilled(work: Work, at: At) -> Iterator[Flow]:
             yield flow
 
 
-def _default(at: At) -> Flow:
-    """Raises Trouble (CONDITION_ERROR) where there is none."""
-    found = next((f for f in at.element.outgoing if f.id == at.element.default_flow), None)
-    if found is None:
-        raise Trouble(
+def _default_flow(context: ElementContext) -> Flow:
+    """Return the default flow; raises Failure (CONDITION_ERROR) without one."""
+    flow = next((f for f in context.element.outgoing if f.id == context.element.default_flow), None)
+    if flow is None:
+        raise Failure(
             ErrorType.CONDITION,
             "Expected at least one condition to evaluate to true, or to have a default flow",
         )
-    return found
+    return flow

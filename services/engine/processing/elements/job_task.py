@@ -1,15 +1,15 @@
-"""Service, send and user tasks: a job for a worker."""
+"""Service, send and user tasks: create a job."""
 
 from services.engine.processing import lifecycle
-from services.engine.processing.elements.activity import Activity, of_type
+from services.engine.processing.elements.activity import ActivityProcessor, of_type
+from services.engine.processing.execution import ElementContext, Execution
 from services.engine.processing.jobs import JobSpec, create_job, evaluate_job
-from services.engine.processing.work import At, Work
 
 
-class JobTask(Activity):
-    def prepare(self, work: Work, at: At) -> object:
-        return evaluate_job(work, at)
+class JobTaskProcessor(ActivityProcessor):
+    def prepare(self, execution: Execution, context: ElementContext) -> object:
+        return evaluate_job(execution, context)
 
-    def start(self, work: Work, at: At, prepared: object) -> None:
-        create_job(work, at, of_type(prepared, JobSpec))
-        lifecycle.activated(work, at)
+    def start(self, execution: Execution, context: ElementContext, prepared: object) -> None:
+        create_job(execution, context, of_type(prepared, JobSpec))
+        lifecycle.transition_to_activated(execution, context)

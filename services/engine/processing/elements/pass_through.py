@@ -1,13 +1,16 @@
-"""Tasks that nobody works on: manual tasks and those without a type."""
+"""Manual tasks and undefined tasks."""
 
 from services.engine.processing import lifecycle
-from services.engine.processing.elements.activity import Leaf
-from services.engine.processing.work import At, Work
+from services.engine.processing.elements.activity import FlowNodeProcessor
+from services.engine.processing.execution import ElementContext, Execution
 
 
-class PassThrough(Leaf):
-    """Left as soon as it was entered; as in Zeebe, its mappings and boundary events mean nothing."""
+class PassThroughProcessor(FlowNodeProcessor):
+    """Completes at once.
 
-    def complete(self, work: Work, at: At) -> None:
-        lifecycle.completing_child(work, at)
-        lifecycle.completed(work, at)
+    Mappings and boundary events have no effect, as in Zeebe.
+    """
+
+    def complete(self, execution: Execution, context: ElementContext) -> None:
+        lifecycle.notify_before_completion(execution, context)
+        lifecycle.transition_to_completed(execution, context)

@@ -1,86 +1,96 @@
-"""Scopes: the process itself, embedded subprocesses and event subprocesses."""
+"""Containers: processes, embedded subprocesses and event subprocesses."""
 
-from services.engine.model.bpmn import given
+from services.engine.model.bpmn import required
 from services.engine.processing import lifecycle
-from services.engine.processing.catching import close_catches, open_catches
-from services.engine.processing.elements.activity import Activity
+from services.engine.processing.elements.activity import ActivityProcessor
+from services.engine.processing.event_subscriptions import subscribe_to_events, unsubscribe_from_events
+from services.engine.processing.event_triggers import activate_pending_event_subprocess
+from services.engine.processing.execution import ElementContext, Execution
 from services.engine.processing.mappings import apply_inputs
-from services.engine.processing.modification import Activation, place
-from services.engine.processing.triggering import enter_pending
-from services.engine.processing.work import At, Work
+from services.engine.processing.modification import Activation, activation_step
 
 
-class Scope(Activity):
-    """Done when nothing runs inside; ended by ending all inside first.
+class ContainerProcessor(ActivityProcessor):
+    """Completes without active children; terminates its children first.
 
-    What it waits for is opened when its start event completes, so that the start event's variables count.
+    Its events are subscribed when the start event completes, so that the start event's variables are visible.
     """
 
-    def activate(self, work: Work, at: At) -> None:
-        apply_inputs(work, at)
-        self.start(work, at, None)
+    def activate(self, execution: Execution, context: ElementContext) -> None:
+        apply_inputs(execution, context)
+        self.start(execution, context, None)
 
-    def start(self, work: Work, at: At, prepared: object) -> None:
-        lifecycle.activated(work, at)
-        if at.element.none_start is not None:
-            lifecycle.enter(work, at.instance, at.node, at.element.none_start)
+    def start(self, execution: Execution, context: ElementContext, prepared: object) -> None:
+        lifecycle.transition_to_activated(execution, context)
+        if context.element.none_start is not None:
+            lifecycle.enter_element(
+                execution, context.process_instance, context.element_instance, context.element.none_start
+            )
 
-    def terminate(self, work: Work, at: At) -> None:
-        close_catches(work, at)
-        if lifecycle.terminate_children(work, at):
-            self._gone(work, at)
+    def terminate(self, execution: Execution, context: ElementContext) -> None:
+        unsubscribe_from_events(execution, context)
+        if lifecycle.terminate_children(execution, context):
+            self._terminated(execution, context)
 
-    def child_completed(self, work: Work, at: At) -> None:
-        if lifecycle.is_over(at.node):
-            lifecycle.complete(work, at)
+    def child_completed(self, execution: Execution, context: ElementContext) -> None:
+        if lifecycle.is_scope_empty(context.element_instance):
+            lifecycle.schedule_completion(execution, context)
 
-    def child_terminated(self, work: Work, at: At) -> None:
-        if at.node.children:
+    def child_terminated(self, execution: Execution, context: ElementContext) -> None:
+        if context.element_instance.children:
             return
-        if at.node.state == "TERMINATING":
-            self._gone(work, at)
-        elif not enter_pending(work, at) and lifecycle.is_over(at.node):
-            lifecycle.complete(work, at)
+        if context.element_instance.state == "TERMINATING":
+            self._terminated(execution, context)
+        elif not activate_pending_event_subprocess(execution, context) and lifecycle.is_scope_empty(
+            context.element_instance
+        ):
+            lifecycle.schedule_completion(execution, context)
 
-    def _gone(self, work: Work, at: At) -> None:
-        work.resolve_incidents(at)
-        lifecycle.terminated(work, at)
+    def _terminated(self, execution: Execution, context: ElementContext) -> None:
+        execution.resolve_incidents(context)
+        lifecycle.transition_to_terminated(execution, context)
 
 
-class Subprocess(Scope):
+class SubprocessProcessor(ContainerProcessor):
     """An embedded subprocess."""
 
 
-class ProcessScope(Scope):
-    """A process instance. An event that started it enters at its own start event instead of the plain one."""
+class ProcessProcessor(ContainerProcessor):
+    """A process instance; starts at its none or triggered start event."""
 
-    def activate(self, work: Work, at: At) -> None:
-        if at.node.memo is not None:
-            self._start_at(work, at, at.node.memo["startAt"])
+    def activate(self, execution: Execution, context: ElementContext) -> None:
+        if context.element_instance.memo is not None:
+            self._start_at(execution, context, context.element_instance.memo["startAt"])
             return
-        started_by = at.node.trigger
-        at.node.trigger = None
+        started_by = context.element_instance.trigger
+        context.element_instance.trigger = None
         if started_by is None:
-            self.start(work, at, None)
+            self.start(execution, context, None)
             return
-        lifecycle.activated(work, at)
-        lifecycle.enter(work, at.instance, at.node, started_by.element_id, trigger=started_by)
+        lifecycle.transition_to_activated(execution, context)
+        lifecycle.enter_element(
+            execution, context.process_instance, context.element_instance, started_by.element_id, trigger=started_by
+        )
 
-    def complete(self, work: Work, at: At) -> None:
-        close_catches(work, at)
-        lifecycle.completed(work, at)
+    def complete(self, execution: Execution, context: ElementContext) -> None:
+        unsubscribe_from_events(execution, context)
+        lifecycle.transition_to_completed(execution, context)
 
-    def _start_at(self, work: Work, at: At, element_ids: list[str]) -> None:
-        open_catches(work, at)
-        at.node.memo = None
-        lifecycle.activated(work, at)
-        work.steps.extend([place(work, at, Activation(identity)) for identity in element_ids])
+    def _start_at(self, execution: Execution, context: ElementContext, element_ids: list[str]) -> None:
+        subscribe_to_events(execution, context)
+        context.element_instance.memo = None
+        lifecycle.transition_to_activated(execution, context)
+        execution.steps.extend(
+            [activation_step(execution, context, Activation(element_id)) for element_id in element_ids]
+        )
 
 
-class EventSubprocess(Scope):
-    """Begins at its start event, which gets the variables of what triggered it."""
+class EventSubprocessProcessor(ContainerProcessor):
+    """Starts at its start event, which gets the trigger's variables."""
 
-    def start(self, work: Work, at: At, prepared: object) -> None:
-        lifecycle.activated(work, at)
-        trigger, at.node.trigger = given(at.node.trigger), None
-        lifecycle.enter(work, at.instance, at.node, trigger.element_id, trigger=trigger)
+    def start(self, execution: Execution, context: ElementContext, prepared: object) -> None:
+        lifecycle.transition_to_activated(execution, context)
+        trigger, context.element_instance.trigger = required(context.element_instance.trigger), None
+        lifecycle.enter_element(
+            execution, context.process_instance, context.element_instance, trigger.element_id, trigger=trigger
+        )

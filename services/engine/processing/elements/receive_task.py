@@ -1,10 +1,10 @@
 """Receive task: waits for its message."""
 
 from services.engine.processing import lifecycle
-from services.engine.processing.elements.activity import Activity
-from services.engine.processing.work import At, Work
+from services.engine.processing.elements.activity import ActivityProcessor
+from services.engine.processing.execution import ElementContext, Execution
 
 
-class ReceiveTask(Activity):
-    def start(self, work: Work, at: At, prepared: object) -> None:
-        lifecycle.activated(work, at)
+class ReceiveTaskProcessor(ActivityProcessor):
+    def start(self, execution: Execution, context: ElementContext, prepared: object) -> None:
+        lifecycle.transition_to_activated(execution, context)

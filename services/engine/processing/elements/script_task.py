@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from services.engine.model.bpmn import given
-from services.engine.processing.elements.computed_task import ComputedTask
+from services.engine.model.bpmn import required
+from services.engine.processing.elements.computed_task import ComputedTaskProcessor
+from services.engine.processing.execution import ElementContext, Execution
 from services.engine.processing.variables import evaluate
-from services.engine.processing.work import At, Work
 
 
-class ScriptTask(ComputedTask):
-    def result(self, work: Work, at: At) -> dict[str, Any]:
-        script = given(at.element.script)
-        return {script.result_variable: evaluate(work, at, script.expression)}
+class ScriptTaskProcessor(ComputedTaskProcessor):
+    def result(self, execution: Execution, context: ElementContext) -> dict[str, Any]:
+        script = required(context.element.script)
+        return {script.result_variable: evaluate(execution, context, script.expression)}

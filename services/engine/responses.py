@@ -1,20 +1,20 @@
-"""The engine's longer answers in the protocol's words."""
+"""Build the gateway's larger responses."""
 
 import json
 from typing import Any
 
 from pyzeebe.proto import gateway_pb2 as pb
 
-from services.engine.processing.decision import EvaluatedDecision
+from services.engine.processing.decision_engine import EvaluatedDecision
 from services.engine.processing.decisions import Evaluation
 from services.engine.processing.deployments import Deployed
-from services.engine.refusals import DEFAULT_TENANT
+from services.engine.rejections import DEFAULT_TENANT
 
-VERSION = "8.6.0"  # whose behaviour the engine follows
+VERSION = "8.6.0"  # of Zeebe, whose behaviour the engine follows
 
 
 def topology(address: str) -> pb.TopologyResponse:
-    """One broker with one partition."""
+    """Return one broker with one partition."""
     host, _, port = address.rpartition(":")
     partition = pb.Partition(partitionId=1, role=pb.Partition.LEADER, health=pb.Partition.HEALTHY)
     broker = pb.BrokerInfo(nodeId=0, host=host, port=int(port), version=VERSION, partitions=[partition])
@@ -23,10 +23,10 @@ def topology(address: str) -> pb.TopologyResponse:
     )
 
 
-def deployment_answer(deployed: Deployed) -> pb.DeployResourceResponse:
-    answer = pb.DeployResourceResponse(key=deployed.key, tenantId=DEFAULT_TENANT)
+def deployment_response(deployed: Deployed) -> pb.DeployResourceResponse:
+    response = pb.DeployResourceResponse(key=deployed.key, tenantId=DEFAULT_TENANT)
     for definition in deployed.processes:
-        answer.deployments.add(
+        response.deployments.add(
             process=pb.ProcessMetadata(
                 bpmnProcessId=definition.process_id,
                 version=definition.version,
@@ -35,10 +35,10 @@ def deployment_answer(deployed: Deployed) -> pb.DeployResourceResponse:
                 tenantId=DEFAULT_TENANT,
             )
         )
-    for found in deployed.decisions:
-        requirements = found.requirements
-        for decision in found.decisions:
-            answer.deployments.add(
+    for deployed_file in deployed.decisions:
+        requirements = deployed_file.requirements
+        for decision in deployed_file.decisions:
+            response.deployments.add(
                 decision=pb.DecisionMetadata(
                     dmnDecisionId=decision.decision_id,
                     dmnDecisionName=decision.name,
@@ -49,9 +49,9 @@ def deployment_answer(deployed: Deployed) -> pb.DeployResourceResponse:
                     tenantId=DEFAULT_TENANT,
                 )
             )
-    for found in deployed.decisions:
-        requirements = found.requirements
-        answer.deployments.add(
+    for deployed_file in deployed.decisions:
+        requirements = deployed_file.requirements
+        response.deployments.add(
             decisionRequirements=pb.DecisionRequirementsMetadata(
                 dmnDecisionRequirementsId=requirements.requirements_id,
                 dmnDecisionRequirementsName=requirements.name,
@@ -61,12 +61,12 @@ def deployment_answer(deployed: Deployed) -> pb.DeployResourceResponse:
                 tenantId=DEFAULT_TENANT,
             )
         )
-    return answer
+    return response
 
 
-def decision_answer(evaluation: Evaluation) -> pb.EvaluateDecisionResponse:
+def decision_response(evaluation: Evaluation) -> pb.EvaluateDecisionResponse:
     decision, result = evaluation.decision, evaluation.result
-    answer = pb.EvaluateDecisionResponse(
+    response = pb.EvaluateDecisionResponse(
         decisionKey=decision.key,
         decisionId=decision.decision_id,
         decisionName=decision.name,
@@ -80,12 +80,12 @@ def decision_answer(evaluation: Evaluation) -> pb.EvaluateDecisionResponse:
         tenantId=DEFAULT_TENANT,
     )
     for evaluated in result.evaluated:
-        answer.evaluatedDecisions.append(_evaluated(evaluated, evaluation))
-    return answer
+        response.evaluatedDecisions.append(_evaluated_decision(evaluated, evaluation))
+    return response
 
 
-def _evaluated(evaluated: EvaluatedDecision, evaluation: Evaluation) -> pb.EvaluatedDecision:
-    version = evaluation.versions.get(evaluated.id)  # a business knowledge model has none, which Zeebe tells as -1
+def _evaluated_decision(evaluated: EvaluatedDecision, evaluation: Evaluation) -> pb.EvaluatedDecision:
+    version = evaluation.versions.get(evaluated.id)  # a business knowledge model has none, which Zeebe writes as -1
     return pb.EvaluatedDecision(
         decisionKey=version.key if version is not None else -1,
         decisionId=evaluated.id,

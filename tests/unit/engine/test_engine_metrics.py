@@ -11,7 +11,7 @@ import grpc
 import httpx
 import pytest
 from bpmn_makers import ONE_JOB
-from engine_desk import HandClock, Running, running_engine
+from engine_harness import ManualClock, Running, running_engine
 from prometheus_client.parser import text_string_to_metric_families
 from pyzeebe.proto import gateway_pb2 as pb
 from pyzeebe.proto import gateway_pb2_grpc as rpc
@@ -24,7 +24,7 @@ from services.runtime.errors import Fatal
 @pytest.fixture
 async def engine(tmp_path: Path) -> AsyncIterator[Running]:
     """One with a management port and a job to fetch."""
-    clock = HandClock()
+    clock = ManualClock()
     server = EngineServer(tmp_path, clock, "127.0.0.1:0", management="127.0.0.1:0")
     address = await server.start()
     async with grpc.aio.insecure_channel(address) as channel:
@@ -38,7 +38,7 @@ async def engine(tmp_path: Path) -> AsyncIterator[Running]:
 
 
 def said(running: Running, name: str, **labels: str) -> float | None:
-    families = text_string_to_metric_families(running.server.figures.exposition().decode())
+    families = text_string_to_metric_families(running.server.metrics.exposition().decode())
     found = [s.value for f in families for s in f.samples if s.name == name and labels.items() <= s.labels.items()]
     return sum(found) if found else None
 
@@ -120,7 +120,7 @@ async def test_a_batch_that_could_not_be_written_is_counted(engine: Running, mon
     def full(*_: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(engine.server.writer, "_step", full)
+    monkeypatch.setattr(engine.server.writer, "_process_batch", full)
     with pytest.raises(grpc.aio.AioRpcError):
         await engine.fetch("work")
 
@@ -136,7 +136,7 @@ async def test_a_command_whose_records_find_no_room_is_answered(
 
     await engine.fetch("work")
     poll = await engine.long_poll("work")
-    monkeypatch.setattr(engine.server.writer, "_file", Full())
+    monkeypatch.setattr(engine.server.writer, "_record_file", Full())
 
     await engine.stub.CreateProcessInstance(pb.CreateProcessInstanceRequest(bpmnProcessId="one-job", version=-1))
 

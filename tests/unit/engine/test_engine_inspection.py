@@ -1,4 +1,4 @@
-"""Looking on: what runs, where, and what stopped it; the same from a running engine, its socket, and its file."""
+"""Inspection: the same results from a running engine, its socket, and its file."""
 
 import asyncio
 import json
@@ -11,35 +11,35 @@ from typing import Any
 
 import pytest
 from bpmn_makers import ONE_JOB
-from engine_desk import CoreDesk, Running, running_engine
+from engine_harness import EngineHarness, Running, running_engine
 from pyzeebe.proto import gateway_pb2 as pb
 
-from services.engine.inspection import looks
-from services.engine.inspection.door import SOCKET_NAME
-from services.engine.inspection.visit import CannotAsk, ask
+from services.engine.inspection import queries
+from services.engine.inspection.client import InspectionError, query_engine
+from services.engine.inspection.socket_server import SOCKET_NAME
 from services.engine.processing import instances, jobs
-from services.engine.state.overview import Wanted
+from services.engine.state.overview import ListFilter
 from services.engine.state.store import FILE_NAME
 
 CALLER = ONE_JOB.replace(b'id="one-job"', b'id="caller"')
 
 
-def failed(desk: CoreDesk, text: str = "a | b | c | d") -> int:
+def failed(harness: EngineHarness, text: str = "a | b | c | d") -> int:
     """The key of the next job's incident."""
-    [given] = desk.fetch("work", 1)
-    desk.do(lambda work: jobs.fail_job(work, given.job.key, retries=0, backoff=0, text=text, variables={}))
+    [given] = harness.fetch("work", 1)
+    harness.do(lambda execution: jobs.fail_job(execution, given.job.key, retries=0, backoff=0, text=text, variables={}))
     return given.job.key
 
 
 def test_instances_are_counted_at_each_element_and_those_with_an_incident_apart() -> None:
-    desk = CoreDesk()
-    desk.deploy(ONE_JOB)
+    harness = EngineHarness()
+    harness.deploy(ONE_JOB)
     for _ in range(3):
-        desk.create("one-job")
-    failed(desk)
+        harness.create("one-job")
+    failed(harness)
 
-    [process] = looks.processes(desk.store)
-    [element] = looks.elements(desk.store, process.definition_key)
+    [process] = queries.processes(harness.store)
+    [element] = queries.elements(harness.store, process.definition_key)
 
     assert (process.process_id, process.version, process.active, process.incidents, process.latest) == (
         "one-job", 1, 2, 1, True,
@@ -48,15 +48,15 @@ def test_instances_are_counted_at_each_element_and_those_with_an_incident_apart(
 
 
 def test_instances_are_found_by_process_element_state_and_key() -> None:
-    desk = CoreDesk()
-    desk.deploy(ONE_JOB, CALLER)
-    one, other = desk.create("one-job", a=1), desk.create("caller")
-    desk.turn(seconds=5)
-    [task] = {job.element_id for job in looks.jobs(desk.store, Wanted(process="one-job"))}
-    failed(desk)
+    harness = EngineHarness()
+    harness.deploy(ONE_JOB, CALLER)
+    one, other = harness.create("one-job", a=1), harness.create("caller")
+    harness.turn(seconds=5)
+    [task] = {job.element_id for job in queries.jobs(harness.store, ListFilter(process="one-job"))}
+    failed(harness)
 
     def found(**wanted: Any) -> list[int]:
-        return [line.key for line in looks.instances(desk.store, Wanted(**wanted))]
+        return [line.key for line in queries.instances(harness.store, ListFilter(**wanted))]
 
     assert found() == [other.key, one.key]
     assert found(descending=False) == [one.key, other.key]
@@ -67,16 +67,16 @@ def test_instances_are_found_by_process_element_state_and_key() -> None:
     assert found(element="elsewhere") == found(text="100%") == found(state="ended") == []
 
 
-def test_an_instance_that_has_ended_is_told_from_its_records() -> None:
-    desk = CoreDesk()
-    desk.deploy(ONE_JOB)
-    done, cancelled = desk.create("one-job", a=1), desk.create("one-job")
-    desk.turn(seconds=7)
-    desk.complete(desk.fetch("work", 1)[0].job.key, b="two")
-    desk.do(lambda work: instances.cancel(work, cancelled.key))
+def test_an_ended_instance_is_read_from_its_records() -> None:
+    harness = EngineHarness()
+    harness.deploy(ONE_JOB)
+    done, cancelled = harness.create("one-job", a=1), harness.create("one-job")
+    harness.turn(seconds=7)
+    harness.complete(harness.fetch("work", 1)[0].job.key, b="two")
+    harness.do(lambda execution: instances.cancel(execution, cancelled.key))
 
-    lines = looks.instances(desk.store, Wanted(state="ended"))
-    view = looks.instance(desk.store, done.key)
+    lines = queries.instances(harness.store, ListFilter(state="ended"))
+    view = queries.instance(harness.store, done.key)
 
     assert [(line.key, line.state) for line in lines] == [(cancelled.key, "terminated"), (done.key, "completed")]
     assert view is not None
@@ -89,9 +89,11 @@ def test_an_instance_that_has_ended_is_told_from_its_records() -> None:
     assert not view.places
     task = next(p.element_id for p in view.passages if p.kind == "SERVICE_TASK")
     for wanted in ({"text": str(done.key)}, {"element": task, "text": str(done.key)}):
-        assert [line.key for line in looks.instances(desk.store, Wanted(state="ended", **wanted))] == [done.key]
-    assert looks.instances(desk.store, Wanted(state="ended", process="none")) == []
-    assert looks.instance(desk.store, 1) is None
+        assert [line.key for line in queries.instances(harness.store, ListFilter(state="ended", **wanted))] == [
+            done.key
+        ]
+    assert queries.instances(harness.store, ListFilter(state="ended", process="none")) == []
+    assert queries.instance(harness.store, 1) is None
 
 
 async def test_a_running_engine_answers_at_its_socket_to_its_own_account_alone(tmp_path: Path) -> None:
@@ -115,9 +117,9 @@ async def test_a_running_engine_answers_at_its_socket_to_its_own_account_alone(t
         assert done is None
         assert (job["state"], job["retries"]) == ("ACTIVATABLE", 2)
         assert await asked(tmp_path, "incidents") == []
-        with pytest.raises(CannotAsk, match="no question of ours"):
+        with pytest.raises(InspectionError, match="no question of ours"):
             await asked(tmp_path, "incidents", colour="red")
-        with pytest.raises(CannotAsk, match="no question of ours"):
+        with pytest.raises(InspectionError, match="no question of ours"):
             await asked(tmp_path, "_act")
     assert not door.exists()
 
@@ -128,13 +130,13 @@ async def test_an_engine_that_does_not_run_is_read_from_its_file_and_is_not_acte
     with closing(socket.socket(socket.AF_UNIX)) as left_over:
         left_over.bind(str(tmp_path / SOCKET_NAME))  # of an engine that was killed
 
-    [line] = ask(tmp_path, "incidents")
+    [line] = query_engine(tmp_path, "incidents")
 
     assert line["key"] == incident
-    with pytest.raises(CannotAsk, match="start it first"):
-        ask(tmp_path, "retry", incident_key=incident, retries=1)
-    with pytest.raises(CannotAsk, match="--data"):
-        ask(tmp_path / "none", "incidents")
+    with pytest.raises(InspectionError, match="start it first"):
+        query_engine(tmp_path, "retry", incident_key=incident, retries=1)
+    with pytest.raises(InspectionError, match="--data"):
+        query_engine(tmp_path / "none", "incidents")
     assert not (tmp_path / "none").exists()
     async with running_engine(tmp_path):
         assert len(await asked(tmp_path, "incidents")) == 1
@@ -147,8 +149,8 @@ async def test_an_engine_whose_folder_cannot_have_a_socket_runs_all_the_same(
 
     async with running_engine(deep) as engine:
         await stuck(engine)
-        assert "cannot ask this engine" in caplog.text
-        with pytest.raises(CannotAsk):
+        assert "cannot query this engine" in caplog.text
+        with pytest.raises(InspectionError):
             await asked(deep, "incidents")
 
 
@@ -163,13 +165,13 @@ async def test_a_file_from_before_the_index_named_its_elements_is_brought_up_to_
         file.commit()
 
     async with running_engine(tmp_path) as engine:
-        [process] = await engine.server.desk.processes()
-        [element] = await engine.server.desk.elements(process.definition_key)
-        [line] = await engine.server.desk.incidents()
-        assert await engine.server.desk.retry(line.key, 1) is None
+        [process] = await engine.server.inspector.processes()
+        [element] = await engine.server.inspector.elements(process.definition_key)
+        [line] = await engine.server.inspector.incidents()
+        assert await engine.server.inspector.retry(line.key, 1) is None
         [job] = await engine.fetch("work")
         await engine.stub.CompleteJob(pb.CompleteJobRequest(jobKey=job.key))
-        ended = await engine.server.desk.instances(state="ended")
+        ended = await engine.server.inspector.instances(state="ended")
 
     assert (process.active, process.incidents, element.incidents) == (0, 1, 1)
     assert [one.state for one in ended] == ["completed"]
@@ -183,9 +185,9 @@ async def stuck(engine: Running) -> int:
     )
     [job] = await engine.fetch("work")
     await engine.stub.FailJob(pb.FailJobRequest(jobKey=job.key, retries=0, errorMessage="a | b | c | d"))
-    [incident] = await engine.server.desk.incidents()
+    [incident] = await engine.server.inspector.incidents()
     return incident.key
 
 
 async def asked(folder: Path, question: str, **given: Any) -> Any:
-    return await asyncio.to_thread(ask, folder, question, **given)
+    return await asyncio.to_thread(query_engine, folder, question, **given)

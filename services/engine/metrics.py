@@ -1,6 +1,6 @@
-"""The engine in figures, under the names and labels of Zeebe's own metrics, so that one set of rules watches either.
+"""Export metrics under Zeebe's names and labels.
 
-Zeebe has no metrics of ours for its disk: those begin with ``footage_desk_engine_``.
+One set of alerts serves both engines. Metrics that Zeebe does not have begin with ``footage_desk_engine_``.
 """
 
 import shutil
@@ -35,11 +35,11 @@ INCIDENT_ACTIONS = {"CREATED": "created", "RESOLVED": "resolved"}
 Counts = Counter[tuple[str, str]]
 
 
-class Figures(Collector):
-    """Counts what happens in one engine from its records; looks at its disk when it is asked."""
+class EngineMetrics(Collector):
+    """Counts the records of one engine; measures its disk at each scrape."""
 
     def __init__(self, data: Path | None, write_failures: Callable[[], int]) -> None:
-        """``data`` is the engine's folder, None where it keeps all in memory."""
+        """Create the metrics of the engine in ``data`` (None = in memory)."""
         self._data = data
         self._write_failures = write_failures
         self._jobs: Counts = Counter()
@@ -49,12 +49,12 @@ class Figures(Collector):
         self.registry = CollectorRegistry()
         self.registry.register(self)
 
-    def begin(self, pending: int) -> None:
-        """How many incidents are open before the first record is heard."""
+    def set_pending_incidents(self, pending: int) -> None:
+        """Set the number of incidents that were open before the first record."""
         self._pending = pending
 
-    def hear(self, records: Iterable[Record]) -> None:
-        """Count what has been written."""
+    def count(self, records: Iterable[Record]) -> None:
+        """Count exported records."""
         for record in records:
             match record.value_type:
                 case "JOB" if record.intent in JOB_ACTIONS:
@@ -68,7 +68,7 @@ class Figures(Collector):
                     self._pending += 1 if record.intent == "CREATED" else -1
 
     def exposition(self) -> bytes:
-        """All of it in Prometheus' text format."""
+        """Return all metrics in Prometheus' text format."""
         return generate_latest(self.registry)
 
     def collect(self) -> Iterator[GaugeMetricFamily | CounterMetricFamily]:
@@ -78,7 +78,7 @@ class Figures(Collector):
         )
         events = {(action,): float(self._incidents[intent]) for intent, action in INCIDENT_ACTIONS.items()}
         yield _counter("zeebe_incident_events", "Incidents by what happened to them", ("action",), events)
-        # A gauge despite its name, as Zeebe's.
+        # A gauge despite its name, as in Zeebe.
         pending = GaugeMetricFamily("zeebe_pending_incidents_total", "Incidents that are open", labels=("partition",))
         pending.add_metric((PARTITION,), self._pending)
         yield pending
@@ -88,26 +88,26 @@ class Figures(Collector):
             self._write_failures(),
         )
         if self._data is not None and self._data.exists():
-            yield from self._disk(self._data)
+            yield from self._disk_metrics(self._data)
 
-    def _disk(self, data: Path) -> Iterator[GaugeMetricFamily]:
+    def _disk_metrics(self, data: Path) -> Iterator[GaugeMetricFamily]:
         disk = shutil.disk_usage(data)
         size = sum(path.stat().st_size for path in data.iterdir() if path.is_file())
         yield GaugeMetricFamily("footage_desk_engine_data_bytes", "Bytes of the engine's own files", size)
         yield GaugeMetricFamily("footage_desk_engine_disk_free_bytes", "Bytes free on the disk of its files", disk.free)
         yield GaugeMetricFamily("footage_desk_engine_disk_bytes", "Bytes of the disk of its files", disk.total)
 
-    def _count_job(self, action: str, job_type: str, number: int = 1) -> None:
+    def _count_job(self, action: str, job_type: str, count: int = 1) -> None:
         if (JOB_ACTIONS["CREATED"], job_type) not in self._jobs:
-            # Prometheus sees no increase from nothing to 1.
-            self._jobs.update(dict.fromkeys(((one, job_type) for one in (*JOB_ACTIONS.values(), ACTIVATED)), 0))
-        self._jobs[action, job_type] += number
+            # Prometheus sees no increase from an absent series to 1.
+            self._jobs.update(dict.fromkeys(((every, job_type) for every in (*JOB_ACTIONS.values(), ACTIVATED)), 0))
+        self._jobs[action, job_type] += count
 
 
 def _counter(
     name: str, text: str, labels: Sequence[str], counts: "Counts | dict[tuple[str], float]"
 ) -> CounterMetricFamily:
     family = CounterMetricFamily(name, text, labels=(*labels, "partition"))
-    for values, number in counts.items():
-        family.add_metric((*values, PARTITION), number)
+    for values, count in counts.items():
+        family.add_metric((*values, PARTITION), count)
     return family

@@ -1,4 +1,4 @@
-"""Evaluates what stands inside decisions and business knowledge models."""
+"""Evaluate decisions with the decisions and business knowledge models that they require."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +15,8 @@ from services.engine.model.decisions import (
     BoxedInvocation,
     BoxedList,
     BoxedRelation,
+    Decision,
+    DecisionRequirements,
     DecisionTable,
     HitPolicy,
     Knowledge,
@@ -31,8 +33,8 @@ _AGGREGATES = {
     Aggregation.MIN: compile_expression("min(values)"),
     Aggregation.MAX: compile_expression("max(values)"),
 }
-_NAME_LENGTH = 30  # of an input without a label, which goes by its expression
-_SAME = compile_expression("first = other")
+_NAME_LENGTH = 30  # of the name of an input without a label: its expression
+_EQUAL = compile_expression("first = other")
 _TYPES = {
     "string": "string",
     "number": "number",
@@ -48,7 +50,7 @@ _TYPE_TESTS = {name: compile_expression(f"value instance of {name}") for name in
 
 @dataclass(frozen=True, slots=True)
 class EvaluatedInput:
-    """`name` is the label, or the expression where there is none; `value` is JSON-like, as all values here."""
+    """`name` is the label, else the expression; `value` is JSON-like."""
 
     id: str
     name: str
@@ -71,31 +73,37 @@ class MatchedRule:
     outputs: tuple[EvaluatedOutput, ...]
 
 
-class Failure(Exception):
-    """Logic that has no result; the message says why."""
+class DecisionFailure(Exception):
+    """Decision logic fails; the message says why."""
 
 
 @dataclass(slots=True)
 class Trace:
-    """What a decision table read and which rules matched, filled while it is evaluated."""
+    """The inputs and matched rules of a decision table, filled during evaluation."""
 
     inputs: list[EvaluatedInput]
     matched: list[MatchedRule]
 
 
 class LogicEvaluation:
-    """Evaluates logic with the variables it sees; `called` is told of each call of a business knowledge model."""
+    """Evaluates decision logic.
+
+    Calls `on_call` for each call of a business knowledge model.
+    """
 
     def __init__(
-        self, knowledge: Mapping[str, Knowledge], now: Now, called: Callable[[Knowledge, object, Trace], None]
+        self, knowledge: Mapping[str, Knowledge], now: Now, on_call: Callable[[Knowledge, object, Trace], None]
     ) -> None:
         self._knowledge = knowledge
-        self._by_name = {one.name: one for one in knowledge.values()}
+        self._by_name = {model.name: model for model in knowledge.values()}
         self._now = now
-        self._called = called
+        self._on_call = on_call
 
     def value(self, logic: Logic, variables: Variables, trace: Trace) -> object:  # noqa: PLR0911 - one for each kind
-        """The FEEL value; raises Failure. `trace` is filled where the logic itself is a decision table."""
+        """Return the FEEL value; fills `trace` for a decision table.
+
+        Raises DecisionFailure.
+        """
         match logic:
             case Expression():
                 return self._expression(logic, variables)
@@ -113,7 +121,7 @@ class LogicEvaluation:
                 return self._invocation(logic, variables)
 
     def functions(self, required: Sequence[str], variables: Variables) -> dict[str, object]:
-        """The business knowledge models of these ids by their names, as functions that see the variables."""
+        """Return the required business knowledge models by name, as functions."""
         models = [self._knowledge[identity] for identity in required if identity in self._knowledge]
         return {model.name: self._knowledge_function(model, variables) for model in models}
 
@@ -124,7 +132,7 @@ class LogicEvaluation:
         try:
             return expression.evaluate(variables, now=self._now)
         except FeelEvaluationError as error:
-            raise Failure(f"failed to evaluate expression '{expression.text}': {error}") from error
+            raise DecisionFailure(f"failed to evaluate expression '{expression.text}': {error}") from error
 
     # boxed expressions
 
@@ -139,7 +147,7 @@ class LogicEvaluation:
             try:
                 arguments = _arguments(logic, values)
                 return None if logic.body is None else self._inner(logic.body, {**variables, **arguments})
-            except Failure:
+            except DecisionFailure:
                 return None
 
         return Function(tuple(name for name, _ in logic.params), call)
@@ -147,12 +155,12 @@ class LogicEvaluation:
     def _invocation(self, logic: BoxedInvocation, variables: Variables) -> object:
         model = self._by_name.get(logic.knowledge)
         if model is None:
-            raise Failure(f"no BKM found with name '{logic.knowledge}'")
-        given = {name: self._inner(value, variables) for name, value in logic.bindings}
-        missing = next((name for name, _ in model.function.params if name not in given), None)
+            raise DecisionFailure(f"no BKM found with name '{logic.knowledge}'")
+        arguments = {name: self._inner(value, variables) for name, value in logic.bindings}
+        missing = next((name for name, _ in model.function.params if name not in arguments), None)
         if missing is not None:
-            raise Failure(f"no parameter found with name '{missing}'")
-        return self._evaluate_knowledge(model, [given[name] for name, _ in model.function.params], variables)
+            raise DecisionFailure(f"no parameter found with name '{missing}'")
+        return self._evaluate_knowledge(model, [arguments[name] for name, _ in model.function.params], variables)
 
     # business knowledge models
 
@@ -160,7 +168,7 @@ class LogicEvaluation:
         def call(values: Sequence[object]) -> object:
             try:
                 return self._evaluate_knowledge(model, values, variables)
-            except Failure:
+            except DecisionFailure:
                 return None
 
         return Function(tuple(name for name, _ in model.function.params), call)
@@ -170,9 +178,9 @@ class LogicEvaluation:
         if model.function.body is None:
             return None
         trace = Trace([], [])
-        inside = {**variables, **self.functions(model.required, variables), **arguments}
-        result = self.value(model.function.body, inside, trace)
-        self._called(model, result, trace)
+        local_variables = {**variables, **self.functions(model.required, variables), **arguments}
+        result = self.value(model.function.body, local_variables, trace)
+        self._on_call(model, result, trace)
         return result
 
     # decision tables
@@ -192,7 +200,7 @@ class LogicEvaluation:
             rows.append({column.name: value for column, value in zip(table.outputs, outputs, strict=True)})
             if table.hit_policy is HitPolicy.FIRST:
                 break
-        return _apply_hit_policy(table, rows) if rows else self._default(table, variables)
+        return _apply_hit_policy(table, rows) if rows else self._default_flow(table, variables)
 
     def _matches(self, rule: Rule, values: Sequence[object], variables: Variables) -> bool:
         try:
@@ -200,20 +208,20 @@ class LogicEvaluation:
                 test.matches(value, variables, self._now) for test, value in zip(rule.tests, values, strict=True)
             )
         except FeelEvaluationError as error:
-            raise Failure(f"failed to evaluate an input entry of rule '{rule.id}': {error}") from error
+            raise DecisionFailure(f"failed to evaluate an input entry of rule '{rule.id}': {error}") from error
 
-    def _default(self, table: DecisionTable, variables: Variables) -> object:
-        """What a table gives when no rule matches: its default output entries, else null."""
-        found = {
+    def _default_flow(self, table: DecisionTable, variables: Variables) -> object:
+        """Return the default output entries, or null without any."""
+        outputs = {
             column.name: self._expression(column.default, variables)
             for column in table.outputs
             if column.default is not None
         }
-        return _row_value(found) if found else None
+        return _row_value(outputs) if outputs else None
 
 
 def _arguments(function: BoxedFunction, values: Sequence[object]) -> Row:
-    return {name: typed(value, kind) for (name, kind), value in zip(function.params, values, strict=True)}
+    return {name: _check_type(value, kind) for (name, kind), value in zip(function.params, values, strict=True)}
 
 
 def _matched_rule(table: DecisionTable, rule: Rule, index: int, values: Sequence[object]) -> MatchedRule:
@@ -226,17 +234,17 @@ def _matched_rule(table: DecisionTable, rule: Rule, index: int, values: Sequence
 
 
 def _row_value(row: Row) -> object:
-    """The value alone for one output, a context for several."""
+    """Return the value of a single output, or a context of several."""
     return next(iter(row.values())) if len(row) == 1 else row
 
 
 def _apply_hit_policy(table: DecisionTable, rows: list[Row]) -> object:
-    """The result of a table, at least one rule of which matched."""
+    """Return the result of a table with at least one matching rule."""
     match table.hit_policy:
         case HitPolicy.UNIQUE if len(rows) > 1:
-            raise Failure(f"multiple values aren't allowed for UNIQUE hit policy. found: {to_json(list(rows))}")
-        case HitPolicy.ANY if not all(_SAME.evaluate({"first": rows[0], "other": row}) for row in rows[1:]):
-            raise Failure(f"different values aren't allowed for ANY hit policy. found: {to_json(list(rows))}")
+            raise DecisionFailure(f"multiple values aren't allowed for UNIQUE hit policy. found: {to_json(list(rows))}")
+        case HitPolicy.ANY if not all(_EQUAL.evaluate({"first": rows[0], "other": row}) for row in rows[1:]):
+            raise DecisionFailure(f"different values aren't allowed for ANY hit policy. found: {to_json(list(rows))}")
         case HitPolicy.PRIORITY:
             return _row_value(_by_priority(table, rows)[0])
         case HitPolicy.OUTPUT_ORDER:
@@ -255,12 +263,12 @@ def _collect(aggregation: Aggregation | None, values: list[object]) -> object:
         return Decimal(len(values))
     for value in values:
         if not isinstance(value, Decimal):
-            raise Failure(f"expected number but found '{to_json(value)}'")
+            raise DecisionFailure(f"expected number but found '{to_json(value)}'")
     return _AGGREGATES[aggregation].evaluate({"values": values})
 
 
 def _by_priority(table: DecisionTable, rows: list[Row]) -> list[Row]:
-    """Sorted by the outputs' lists of values, the first output counting most; what is not listed comes last."""
+    """Sort by the outputs' value lists, first output first; unlisted values last."""
 
     def priority(row: Row) -> list[int]:
         places = []
@@ -272,9 +280,101 @@ def _by_priority(table: DecisionTable, rows: list[Row]) -> list[Row]:
     return sorted(rows, key=priority)
 
 
-def typed(value: object, type_ref: str) -> object:
-    """The value, if it is null or of the type that the decision's variable declares."""
+def _check_type(value: object, type_ref: str) -> object:
+    """Return the value if it is null or has the declared type."""
     name = _TYPES.get(type_ref.removeprefix("feel:"))
     if name is None or value is None or _TYPE_TESTS[name].evaluate({"value": value}) is True:
         return value
-    raise Failure(f"expected '{type_ref}' but found '{to_json(value)}'")
+    raise DecisionFailure(f"expected '{type_ref}' but found '{to_json(value)}'")
+
+
+_DECISION_TYPES: tuple[tuple[type, str], ...] = (
+    (DecisionTable, "DECISION_TABLE"),
+    (Expression, "LITERAL_EXPRESSION"),
+    (BoxedContext, "CONTEXT"),
+    (BoxedInvocation, "INVOCATION"),
+    (BoxedList, "LIST"),
+    (BoxedRelation, "RELATION"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluatedDecision:
+    """An evaluated decision, or a called business knowledge model.
+
+    `type` is one of Zeebe's decision types, such as DECISION_TABLE; `output` is None if the decision failed.
+    """
+
+    id: str
+    name: str
+    type: str
+    output: Any
+    inputs: tuple[EvaluatedInput, ...] = ()
+    matched_rules: tuple[MatchedRule, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionResult:
+    """`evaluated` lists required decisions first; the last two are empty on success."""
+
+    output: Any
+    evaluated: tuple[EvaluatedDecision, ...]
+    failed_decision_id: str = ""
+    failure_message: str = ""
+
+
+def evaluate_decision(
+    requirements: DecisionRequirements, decision_id: str, variables: Mapping[str, object], now: Now
+) -> DecisionResult:
+    """Evaluate a decision after those it requires.
+
+    Raises LookupError if the file has no such id.
+    """
+    if decision_id not in requirements.decisions:
+        raise LookupError(f"The decision requirements '{requirements.id}' have no decision '{decision_id}'.")
+    evaluation = _Evaluation(requirements, variables, now)
+    try:
+        output = evaluation.decide(requirements.decisions[decision_id])
+    except (DecisionFailure, FeelEvaluationError) as failure:
+        message = f"Expected to evaluate decision '{decision_id}', but {failure}"
+        return DecisionResult(None, tuple(evaluation.evaluated), evaluation.failed_decision_id, message)
+    return DecisionResult(to_json(output), tuple(evaluation.evaluated))
+
+
+class _Evaluation:
+    """Evaluates a decision and those it requires.
+
+    Each sees the start variables and the results of what it requires.
+    """
+
+    def __init__(self, requirements: DecisionRequirements, variables: Mapping[str, object], now: Now) -> None:
+        self._requirements = requirements
+        self._variables = variables
+        self._logic = LogicEvaluation(requirements.knowledge, now, self._on_knowledge_call)
+        self.evaluated: list[EvaluatedDecision] = []
+        self.failed_decision_id = ""
+
+    def decide(self, decision: Decision) -> object:
+        required = [self._requirements.decisions[identity] for identity in decision.required]
+        results = {decision.result_name: self.decide(decision) for decision in required}
+        variables = {**self._variables, **results}
+        variables.update(self._logic.functions(decision.knowledge, variables))
+        trace = Trace([], [])
+        try:
+            output = _check_type(self._logic.value(decision.logic, variables, trace), decision.result_type)
+            evaluated = _evaluated_decision(decision, decision.logic, output, trace)
+        except (DecisionFailure, FeelEvaluationError):
+            self.failed_decision_id = decision.id
+            self.evaluated.append(_evaluated_decision(decision, decision.logic, None, trace))
+            raise
+        self.evaluated.append(evaluated)
+        return output
+
+    def _on_knowledge_call(self, model: Knowledge, output: object, trace: Trace) -> None:
+        if model.function.body is not None:
+            self.evaluated.append(_evaluated_decision(model, model.function.body, output, trace))
+
+
+def _evaluated_decision(source: Decision | Knowledge, logic: Logic, output: object, trace: Trace) -> EvaluatedDecision:
+    kind = next((name for kind, name in _DECISION_TYPES if isinstance(logic, kind)), "UNKNOWN")
+    return EvaluatedDecision(source.id, source.name, kind, to_json(output), tuple(trace.inputs), tuple(trace.matched))

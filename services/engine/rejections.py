@@ -1,4 +1,4 @@
-"""What a client reads when its call is refused: the gRPC status and a sentence, in the form of Zeebe's gateway."""
+"""Turn rejections into gRPC errors with the texts of Zeebe's gateway."""
 
 import logging
 from collections.abc import Awaitable, Callable, Iterable
@@ -8,30 +8,30 @@ from typing import Any, TypeVar
 import grpc
 from grpc.aio import ServicerContext as Context
 
-from services.engine.errors import Reason, Rejection
+from services.engine.errors import Rejection, RejectionType
 
 DEFAULT_TENANT = "<default>"
 
 Request = TypeVar("Request")
-Answer = TypeVar("Answer")
+Response = TypeVar("Response")
 _log = logging.getLogger(__name__)
 
 
-def refusing(
+def rpc_handler(
     intent: str,
 ) -> Callable[
-    [Callable[[Any, Request, Context], Awaitable[Answer]]], Callable[[Any, Request, Context], Awaitable[Answer]]
+    [Callable[[Any, Request, Context], Awaitable[Response]]], Callable[[Any, Request, Context], Awaitable[Response]]
 ]:
-    """Answer a Rejection with its status, and what nobody expected with INTERNAL.
+    """Respond to a Rejection with its status, to other errors with INTERNAL.
 
-    ``intent`` is what Zeebe calls the command; its sentences begin with it.
+    ``intent`` is Zeebe's name of the command, which its error texts begin with.
     """
 
-    def of(
-        method: Callable[[Any, Request, Context], Awaitable[Answer]],
-    ) -> Callable[[Any, Request, Context], Awaitable[Answer]]:
+    def decorate(
+        method: Callable[[Any, Request, Context], Awaitable[Response]],
+    ) -> Callable[[Any, Request, Context], Awaitable[Response]]:
         @wraps(method)
-        async def answer(self: Any, request: Request, context: Context) -> Answer:
+        async def handle(self: Any, request: Request, context: Context) -> Response:
             try:
                 _check_tenants(method.__name__, request)
                 return await method(self, request, context)
@@ -40,30 +40,26 @@ def refusing(
                 await context.abort(grpc.StatusCode[rejection.reason.value], text)
                 raise
             except grpc.aio.BaseError:
-                raise  # an answer already, or the connection is gone
+                raise  # already a response, or the connection is closed
             except Exception as error:
-                _log.exception("the engine could not answer %s", method.__name__)
+                _log.exception("the engine could not handle %s", method.__name__)
                 text = f"The engine could not answer {method.__name__}: {type(error).__name__}: {error}"
                 await context.abort(grpc.StatusCode.INTERNAL, text)
                 raise
 
-        return answer
+        return handle
 
-    return of
+    return decorate
 
 
 def _check_tenants(method: str, request: Any) -> None:
-    """Raises Rejection: multi-tenancy is off, as it is in Zeebe unless somebody turns it on."""
-    names: Iterable[str] = getattr(request, "tenantIds", None) or [getattr(_asked(request), "tenantId", "")]
+    """Raise Rejection for tenants: multi-tenancy is off, as Zeebe's default."""
+    creation = getattr(request, "request", request)  # inside a creation with result
+    names: Iterable[str] = getattr(request, "tenantIds", None) or [getattr(creation, "tenantId", "")]
     for name in names:
         if name.strip() not in ("", DEFAULT_TENANT):
             raise Rejection(
-                Reason.INVALID_ARGUMENT,
+                RejectionType.INVALID_ARGUMENT,
                 f"Expected to handle gRPC request {method} with tenant identifier '{name}', "
                 "but multi-tenancy is disabled",
             )
-
-
-def _asked(request: Any) -> Any:
-    """A creation with result holds the creation."""
-    return getattr(request, "request", request)

@@ -1,4 +1,4 @@
-"""Deployed processes and decisions, parsed once and kept in memory while they are used."""
+"""Cache parsed processes and decisions."""
 
 from collections import OrderedDict
 from typing import TypeVar
@@ -7,52 +7,52 @@ from services.engine.model.bpmn import Process
 from services.engine.model.decisions import DecisionRequirements
 from services.engine.model.dmn import parse_dmn
 from services.engine.model.parse import parse_bpmn
-from services.engine.state.decisions import Requirements
+from services.engine.state.decisions import RequirementsVersion
 from services.engine.state.store import Store
 
-_KEPT = 200
+_MAX_CACHED = 200
 
-Parsed = TypeVar("Parsed")
+CachedModel = TypeVar("CachedModel")
 
 
-class Catalogue:
-    """Looks up what was deployed; the disk holds the files."""
+class ModelCache:
+    """Parses deployed files on first use."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._processes: OrderedDict[int, Process] = OrderedDict()
-        self._decisions: OrderedDict[int, tuple[Requirements, DecisionRequirements]] = OrderedDict()
+        self._decisions: OrderedDict[int, tuple[RequirementsVersion, DecisionRequirements]] = OrderedDict()
 
     def process(self, definition_key: int) -> Process:
-        """Raises LookupError where nothing was deployed under the key."""
+        """Return a deployed process; raises LookupError for an unknown key."""
         process = self._processes.get(definition_key)
         if process is None:
             definition = self._store.definitions.get(definition_key)
             if definition is None:
                 raise LookupError(f"no process is deployed with key {definition_key}")
             process = next(p for p in parse_bpmn(definition.content, deployed=True) if p.id == definition.process_id)
-        _keep(self._processes, definition_key, process)
+        _cache(self._processes, definition_key, process)
         return process
 
-    def decisions(self, requirements_key: int) -> tuple[Requirements, DecisionRequirements]:
-        """A deployed DMN file; raises LookupError where nothing was deployed under the key."""
-        found = self._decisions.get(requirements_key)
-        if found is None:
+    def decisions(self, requirements_key: int) -> tuple[RequirementsVersion, DecisionRequirements]:
+        """Return a deployed DMN file; raises LookupError for an unknown key."""
+        parsed = self._decisions.get(requirements_key)
+        if parsed is None:
             requirements = self._store.decisions.requirements(requirements_key)
             if requirements is None:
                 raise LookupError(f"no decisions are deployed with key {requirements_key}")
-            found = (requirements, parse_dmn(requirements.content, deployed=True))
-        _keep(self._decisions, requirements_key, found)
-        return found
+            parsed = (requirements, parse_dmn(requirements.content, deployed=True))
+        _cache(self._decisions, requirements_key, parsed)
+        return parsed
 
-    def forget(self) -> None:
-        """After a rollback: what was parsed may never have been deployed, and its key is given again."""
+    def clear(self) -> None:
+        """Clear the cache after a rollback, because its keys are assigned anew."""
         self._processes.clear()
         self._decisions.clear()
 
 
-def _keep(cache: OrderedDict[int, Parsed], key: int, value: Parsed) -> None:
+def _cache(cache: OrderedDict[int, CachedModel], key: int, value: CachedModel) -> None:
     cache[key] = value
     cache.move_to_end(key)
-    if len(cache) > _KEPT:
+    if len(cache) > _MAX_CACHED:
         cache.popitem(last=False)

@@ -1,4 +1,4 @@
-"""The engine for tests: with a clock that the test turns, on a free port, or as its bare core."""
+"""The engine for tests: with a manual clock, served on a free port, or as its command processor alone."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -14,14 +14,14 @@ from pyzeebe.proto import gateway_pb2_grpc as rpc
 
 from services.engine.errors import Rejection
 from services.engine.processing import deployments, instances, jobs
-from services.engine.processing.core import Command, Core
+from services.engine.processing.command_processor import Command, CommandProcessor
 from services.engine.server import EngineServer
-from services.engine.state.instances import Instance
+from services.engine.state.instances import ProcessInstance
 from services.engine.state.store import Store
 
 
-class HandClock:
-    """Stands still until it is turned."""
+class ManualClock:
+    """A clock that moves only when a test turns it."""
 
     def __init__(self) -> None:
         self.moment = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
@@ -33,50 +33,52 @@ class HandClock:
         self.moment += timedelta(**by)
 
 
-class CoreDesk:
-    """The engine's core alone: commands in, answers out, everything in this thread."""
+class EngineHarness:
+    """The command processor alone: commands in, responses out, all in this thread."""
 
-    def __init__(self, directory: Path | None = None, clock: HandClock | None = None) -> None:
-        self.clock = clock or HandClock()
+    def __init__(self, directory: Path | None = None, clock: ManualClock | None = None) -> None:
+        self.clock = clock or ManualClock()
         self.store = Store(directory)
-        self.core = Core(self.store, self.clock)
+        self.core = CommandProcessor(self.store, self.clock)
 
     def do(self, command: Command) -> Any:
         """The command's answer; raises its Rejection."""
-        (answer,) = self.core.apply([command]).answers
+        (answer,) = self.core.apply([command]).responses
         if isinstance(answer, Rejection):
             raise answer
         return answer
 
     def deploy(self, *files: bytes) -> deployments.Deployed:
         resources = [deployments.Resource(f"{n}.bpmn", content) for n, content in enumerate(files)]
-        deployed: deployments.Deployed = self.do(lambda work: deployments.deploy(work, resources))
+        deployed: deployments.Deployed = self.do(lambda execution: deployments.deploy(execution, resources))
         return deployed
 
-    def create(self, process_id: str, **variables: Any) -> Instance:
-        created: Instance = self.do(
-            lambda work: instances.create(work, instances.find_definition(work, 0, process_id, -1), variables)
+    def create(self, process_id: str, **variables: Any) -> ProcessInstance:
+        created: ProcessInstance = self.do(
+            lambda execution: instances.create(
+                execution, instances.find_definition(execution, 0, process_id, -1), variables
+            )
         )
         return created
 
-    def fetch(self, job_type: str, most: int = 32, timeout: int = 60_000) -> list[jobs.HandedOut]:
-        fetched: list[jobs.HandedOut] = self.do(
-            lambda work: jobs.activate_jobs(
-                work, job_type, worker="w", timeout=timeout, most=most, names=[], budget=1_000_000
+    def fetch(self, job_type: str, most: int = 32, timeout: int = 60_000) -> list[jobs.ActivatedJob]:
+        fetched: list[jobs.ActivatedJob] = self.do(
+            lambda execution: jobs.activate_jobs(
+                execution, job_type, worker="w", timeout=timeout, max_jobs=most, fetch_variables=[], max_bytes=1_000_000
             )
         )
         return fetched
 
     def complete(self, key: int, **variables: Any) -> None:
-        self.do(lambda work: jobs.complete_job(work, key, variables))
+        self.do(lambda execution: jobs.complete_job(execution, key, variables))
 
     def turn(self, **by: float) -> None:
-        """Turn the clock and let happen what is due."""
+        """Turn the clock and trigger what is due."""
         self.clock.turn(**by)
-        while self.core.apply_due().answers:
+        while self.core.apply_due().responses:
             pass
 
-    def history(self, instance: Instance) -> list[tuple[str, str]]:
+    def history(self, instance: ProcessInstance) -> list[tuple[str, str]]:
         """(element id, ACTIVATED, COMPLETED or TERMINATED) of all that happened in an instance."""
         self.store.begin()
         records = self.store.records.of_instance(instance.key)
@@ -97,7 +99,7 @@ class Running:
     """A served engine and a stub to it."""
 
     server: EngineServer
-    clock: HandClock
+    clock: ManualClock
     address: str
     stub: rpc.GatewayStub
 
@@ -115,27 +117,27 @@ class Running:
         return [job async for answer in self.stub.ActivateJobs(request) for job in answer.jobs]
 
     async def long_poll(self, job_type: str) -> "asyncio.Task[list[pb.ActivatedJob]]":
-        """A fetch that the engine holds open already."""
-        waiting, watch = asyncio.Event(), self.server.writer.watch_jobs
+        """Start a fetch and wait until the engine holds it open."""
+        waiting, watch = asyncio.Event(), self.server.writer.subscribe_to_jobs
 
         def watched(watched_type: str) -> asyncio.Event:
             waiting.set()
             return watch(watched_type)
 
-        self.server.writer.watch_jobs = watched  # type: ignore[method-assign]  # tells when the poll has arrived
+        self.server.writer.subscribe_to_jobs = watched  # type: ignore[method-assign]  # tells when the poll has arrived
         polling = asyncio.create_task(self.fetch(job_type, wait_ms=60_000))
         await waiting.wait()
         return polling
 
     def turn(self, **by: float) -> None:
         self.clock.turn(**by)
-        self.server.clock_turned()
+        self.server.on_clock_changed()
 
 
 @asynccontextmanager
-async def running_engine(directory: Path | None = None, clock: HandClock | None = None) -> AsyncIterator[Running]:
+async def running_engine(directory: Path | None = None, clock: ManualClock | None = None) -> AsyncIterator[Running]:
     """An engine on a free port of this machine."""
-    turned = clock or HandClock()
+    turned = clock or ManualClock()
     server = EngineServer(directory, turned, "127.0.0.1:0")
     address = await server.start()
     async with grpc.aio.insecure_channel(address) as channel:
