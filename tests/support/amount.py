@@ -1,9 +1,13 @@
-"""How much a run tests: a sample of the long tests (``make test``), or all of them (``make test-all``)."""
+"""How much a run tests: a sample of the long tests (``make test``), or all of them (``make test-all``).
+
+``FOOTAGE_DESK_CHAOS_SEEDS=7,8`` names the seeds of the random tests instead (``make chaos``).
+"""
 
 import os
 from collections.abc import Sequence
 
 VARIABLE = "FOOTAGE_DESK_TESTS"
+SEEDS = "FOOTAGE_DESK_CHAOS_SEEDS"
 
 
 def all_of_it() -> bool:
@@ -24,4 +28,6 @@ def examples(*, sample: int, full: int) -> int:
 
 def seeds(*, sample: Sequence[int], full: Sequence[int]) -> list[int]:
     """Return the seeds of a test that is random."""
+    if given := os.environ.get(SEEDS):
+        return [int(seed) for seed in given.split(",")]
     return list(full if all_of_it() else sample)
