@@ -20,6 +20,8 @@ from chaos_plan import choose, points_of
 from services.demo import proof
 from services.house import open_house
 
+pytestmark = pytest.mark.timeout(900)
+
 # Some seven points for each seed; so many seeds go once around all of them.
 SHARES, WITHDRAWN_SHARES = 64, 32
 SEEDS = amount.seeds(sample=[1], full=range(1, SHARES + 1))

@@ -12,7 +12,7 @@ import chaos_truth
 import pytest
 from chaos_apart import ApartRun
 
-pytestmark = [pytest.mark.postgres, pytest.mark.s3]
+pytestmark = [pytest.mark.postgres, pytest.mark.s3, pytest.mark.timeout(900)]
 
 # A handful of points for each seed; so many seeds go once around all of them.
 SHARES = 96

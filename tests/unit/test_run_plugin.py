@@ -37,20 +37,22 @@ def test_needs_nothing(): pass
 """
 
 
-def run(folder: Path, test: str, *options: str, **variables: str) -> subprocess.CompletedProcess[str]:
+def run(
+    folder: Path, test: str, *options: str, limit: int = 60, grace: int = 60, **variables: str
+) -> subprocess.CompletedProcess[str]:
     (folder / "test_made.py").write_text(test)
-    ini = "[pytest]\nasyncio_mode = auto\ntimeout = 1\ntimeout_grace = 1\nmarkers = tool(name): needs it\n"
-    (folder / "pytest.ini").write_text(ini)
+    limits = f"timeout = {limit}\ntimeout_grace = {grace}\n"
+    (folder / "pytest.ini").write_text(f"[pytest]\nasyncio_mode = auto\n{limits}markers = tool(name): needs it\n")
     plugins = [f"-p{name}" for name in ("run_plugin", "pytest_timeout", "pytest_asyncio.plugin", "xdist.plugin")]
     command = [sys.executable, "-m", "pytest", *plugins, "-pno:cacheprovider", *options, folder]
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("FOOTAGE_DESK_", "PYTEST_"))}
     given = kept | {"PYTHONPATH": str(SUPPORT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"} | variables
-    return subprocess.run(command, cwd=folder, env=given, capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run(command, cwd=folder, env=given, capture_output=True, text=True, check=False, timeout=200)
 
 
 @pytest.mark.parametrize("test", HANGS.values(), ids=HANGS)
 def test_a_test_that_waits_for_ever_fails_with_every_stack(test: str, tmp_path: Path) -> None:
-    done = run(tmp_path, test)
+    done = run(tmp_path, test, limit=1)
     assert done.returncode == 1
     assert "took longer than 1 s" in done.stdout
     assert "1 failed" in done.stdout
@@ -60,7 +62,7 @@ def test_a_test_that_waits_for_ever_fails_with_every_stack(test: str, tmp_path: 
 
 
 def test_a_test_that_outlives_its_failure_ends_the_process_with_every_stack(tmp_path: Path) -> None:
-    done = run(tmp_path, SWALLOWS)
+    done = run(tmp_path, SWALLOWS, limit=1, grace=2)
     assert done.returncode == 1
     assert "Timeout (" in done.stderr
     assert "cancel" in done.stderr
