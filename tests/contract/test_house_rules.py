@@ -216,7 +216,7 @@ def declared() -> dict[str, list[str]]:
     }
     assets = json.loads((ROOT / "deploy" / "assets" / "package.json").read_text(encoding="utf-8"))
     models = json.loads((ROOT / "deploy" / "bpmn" / "package.json").read_text(encoding="utf-8"))
-    provider = json.loads((ROOT / "tests" / "provider" / "package.json").read_text(encoding="utf-8"))
+    provider = json.loads((ROOT / "tests" / "node" / "package.json").read_text(encoding="utf-8"))
     drawn = [name for name in models["devDependencies"] if name not in assets["dependencies"]]
     return {
         **named,

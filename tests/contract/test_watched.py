@@ -1,5 +1,5 @@
 """What watches the product fits it: each metric, label and value that a rule, dashboard or runbook names is exported,
-and each alert has its page and its test. That the rules fire is promtool's to show (make rules-test).
+and each alert has its page and its test. That the rules fire is shown by test_alerts.py.
 """
 
 import ast

@@ -1,4 +1,4 @@
-"""The certified provider of tests/provider, as a process of its own."""
+"""The certified provider of tests/node, as a process of its own."""
 
 import subprocess
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 CLIENT, SECRET = "footage-desk", "a secret: with+signs%"
-FOLDER = Path(__file__).parents[1] / "provider"
+FOLDER = Path(__file__).parents[1] / "node"
 END_SECONDS = 10
 
 

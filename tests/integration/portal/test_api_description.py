@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import amount
 import pytest
 import schemathesis
 from access_rules import ROLES, RULES, SIGNED, Rule
@@ -36,7 +37,7 @@ from services.vault.age import generate_identity
 from services.vault.keys import LoanKeys
 from services.vault.stores import open_store
 
-EXAMPLES = 12
+EXAMPLES = amount.examples(sample=4, full=12)
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 ROOTS = "/srv"
 ADDRESS = "https://footage.example"

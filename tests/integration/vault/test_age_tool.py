@@ -1,11 +1,14 @@
-"""Debian's `age` opens what the vault encrypts, and the vault opens what `age` encrypts."""
+"""Another implementation of age opens what the vault encrypts, and the vault opens what it encrypts.
+
+It is `age-encryption` from npm; `make test-all` takes Debian's `age` too.
+"""
 
 import os
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+import tools
 
 from services.vault.age import Encryptor, MacMismatch, Reader, X25519Identity, generate_identity
 
@@ -13,18 +16,19 @@ CHUNK = 65536
 SIZES = [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 5 * CHUNK, 1_000_003]
 
 
-@pytest.fixture(scope="session")
-def age() -> str:
-    program = shutil.which("age")
-    if program is None:
-        pytest.fail("the program `age` is not installed: run `apt-get install age`, these tests compare with it.")
+@pytest.fixture(
+    params=["age-encryption", pytest.param("Debian's age", marks=[pytest.mark.long, pytest.mark.tool("age")])]
+)
+def age(request: pytest.FixtureRequest) -> str:
+    program = tools.debian_age() if request.param == "Debian's age" else str(tools.NODE / "bin" / "age")
+    assert program is not None
     return program
 
 
 @pytest.fixture
-def identity_file(tmp_path: Path) -> Path:
+def identity_file(age: str, tmp_path: Path) -> Path:
     path = tmp_path / "identity.txt"
-    subprocess.run(["age-keygen", "-o", path], check=True, capture_output=True)
+    subprocess.run([f"{age}-keygen", "-o", path], check=True, capture_output=True)
     return path
 
 
@@ -55,13 +59,13 @@ def test_the_vault_opens_what_the_tool_encrypts(age: str, identity_file: Path, s
     assert reader.read() == data
 
 
-def test_keys_are_written_alike(identity_file: Path, tmp_path: Path) -> None:
-    shown = subprocess.run(["age-keygen", "-y", identity_file], check=True, capture_output=True, text=True).stdout
+def test_keys_are_written_alike(age: str, identity_file: Path, tmp_path: Path) -> None:
+    shown = subprocess.run([f"{age}-keygen", "-y", identity_file], check=True, capture_output=True, text=True).stdout
     assert shown.strip() == identity_of(identity_file).recipient
     identity, recipient = generate_identity()
     ours = tmp_path / "ours.txt"
     ours.write_text(identity)
-    shown = subprocess.run(["age-keygen", "-y", ours], check=True, capture_output=True, text=True).stdout
+    shown = subprocess.run([f"{age}-keygen", "-y", ours], check=True, capture_output=True, text=True).stdout
     assert shown.strip() == recipient
 
 

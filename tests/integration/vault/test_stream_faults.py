@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import amount
 import pytest
 from stream_faults import FaultyRecorder, FaultyWay, FullDisk
 from urllib3 import Retry
@@ -34,7 +35,7 @@ from services.vault.store import Store, StoreDown, StoreRefused, reader_of
 from services.vault.stores import open_store
 
 SEED = 20261125
-EACH = 10  # of each kind on each side: a hundred in all
+EACH = amount.examples(sample=3, full=10)  # of each kind on each side: a hundred in all
 AT_ONCE = 2
 COUNT = 2
 PART = 5 << 20  # the smallest that a server takes

@@ -56,7 +56,7 @@ def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder that is the whole PATH: what the pipeline needs, with stand-ins for curl and for ffmpeg."""
     folder = tmp_path / "tools"
     folder.mkdir()
-    for name in ("age", "bash", "cat", "sha256sum", "sync", "tee"):
+    for name in ("age", "bash", "cat", "env", "node", "sha256sum", "sync", "tee"):
         (folder / name).symlink_to(shutil.which(name) or "/absent")
     fetch = (
         "import shutil, sys, urllib.request as web; shutil.copyfileobj(web.urlopen(sys.argv[-1]), sys.stdout.buffer)"

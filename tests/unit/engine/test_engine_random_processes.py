@@ -1,15 +1,15 @@
 """The engine on processes that nobody thought of, held to an interpreter of their blocks and to what always holds.
 
-``FOOTAGE_DESK_RANDOM_PROCESSES=20`` takes twenty times as many, other ones in each run.
+``make test-all`` takes sixty times as many, other ones in each run.
 """
 
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import amount
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from random_process import Choice, Event, EventSubprocess, Job, Process, Some, Throw
@@ -17,7 +17,6 @@ from random_process_drawn import processes
 from random_process_records import check_flows, check_lives
 from random_process_run import Engine, Run
 
-_TIMES = int(os.environ.get("FOOTAGE_DESK_RANDOM_PROCESSES", "0"))
 _TWO_HANDLERS = Process(
     (Job("j1"),),
     (
@@ -47,8 +46,8 @@ _PICKS = st.lists(st.integers(0, 99_999), max_size=30)
 
 def _bounded(number: int) -> Callable[[Any], Any]:
     return settings(
-        max_examples=number * (_TIMES or 1),
-        derandomize=not _TIMES,
+        max_examples=amount.examples(sample=number // 3, full=20 * number),
+        derandomize=not amount.all_of_it(),
         deadline=None,
         database=None,
         suppress_health_check=list(HealthCheck),

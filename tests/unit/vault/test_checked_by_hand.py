@@ -15,6 +15,8 @@ from services.vault.seal import Seal
 from services.vault.time_stamping import HttpTimeStamper
 from services.verifier.chains import seal_chain
 
+pytestmark = pytest.mark.tool("openssl")
+
 PAGE = (ROOT / "docs" / "sealing.md").read_text(encoding="utf-8")
 TOLD = statement({"a.pdf": "0" * 64}, "urn:footage-desk:document:v1", {"number": "SQ-1"})
 

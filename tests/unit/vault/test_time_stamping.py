@@ -19,6 +19,8 @@ from services.vault.time_stamping import HttpTimeStamper, read_trusted
 from services.verifier.invalid import Invalid
 from services.verifier.timestamps import check_token, token_of_reply
 
+pytestmark = pytest.mark.tool("openssl")
+
 DATA = b"what was sealed"
 TOLD = statement({"a.pdf": "0" * 64}, "urn:footage-desk:document:v1", {"number": "SQ-2026-000001"})
 

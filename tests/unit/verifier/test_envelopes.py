@@ -59,6 +59,7 @@ def test_what_was_sealed_opens_with_what_it_says_and_who_sealed_it() -> None:
     assert (opened.token, opened.signed_at) == (None, None)
 
 
+@pytest.mark.tool("openssl")
 @pytest.mark.requirement("R37", "R47")
 def test_openssl_confirms_signature_and_chain(tmp_path: Path) -> None:
     envelope = json.loads(seal_statement(TOLD, signer()))
@@ -269,6 +270,7 @@ def test_a_seal_knows_when_its_certificates_hold() -> None:
     assert chain.root.not_valid_after_utc - NOW > timedelta(days=19 * 365)
 
 
+@pytest.mark.tool("openssl")
 def test_the_roots_fingerprint_is_the_one_that_openssl_tells(tmp_path: Path) -> None:
     chain = seal_chain(signer().certificate_chain)
     (tmp_path / "root.pem").write_bytes(chain.root.public_bytes(serialization.Encoding.PEM))

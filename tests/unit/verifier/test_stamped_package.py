@@ -20,6 +20,8 @@ from services.verifier.examination import examine
 from services.verifier.notes import read_checkpoint
 from services.verifier.timestamps import token_of_reply
 
+pytestmark = pytest.mark.tool("openssl")
+
 
 class Stamper:
     """Asks the authority without a network."""

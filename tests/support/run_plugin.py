@@ -1,0 +1,132 @@
+"""What holds for each run of the tests: a time limit that prints every stack, and no test skipped unseen."""
+
+import asyncio
+import faulthandler
+import os
+import re
+import signal
+import sys
+from collections.abc import Generator
+from types import FrameType
+from typing import Any
+
+import amount
+import pytest
+import tools
+
+CI = "FOOTAGE_DESK_CI"
+_STDERR = pytest.StashKey[int]()
+_WANTED = re.compile(r"Skipped: \S+ is missing: get it with make system-packages")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addini(
+        "timeout_grace", "seconds after a test's time limit at which its process is ended", type="int", default=60
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    tools.use_locked_tools()
+    # Output is not captured yet: this is the stderr that a person sees, also when the process ends at once.
+    config.stash[_STDERR] = os.dup(sys.__stderr__.fileno() if sys.__stderr__ else 2)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    # A thread that was left behind would hold the finished run for ever.
+    _end_process_in(config.getini("timeout_grace"), config)
+
+
+def pytest_report_header() -> list[str]:
+    then = "their tests fail" if _in_ci() else "their tests are skipped"
+    gone = tools.missing()
+    return [f"missing tools: {', '.join(gone)}; {then}; get them with: {tools.get()}"] if gone else []
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if amount.all_of_it():
+        return
+    long = [item for item in items if item.get_closest_marker("long")]
+    config.hook.pytest_deselected(items=long)
+    items[:] = [item for item in items if item not in long]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for mark in item.iter_markers("tool"):
+        (name,) = mark.args
+        if not tools.TOOLS[name].found():
+            (pytest.fail if _in_ci() else pytest.skip)(f"{name} is missing: get it with {tools.get()}")
+
+
+def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] | None:
+    """Count what was skipped for a missing tool by itself, so that the last line names the remedy."""
+    if report.skipped and isinstance(report.longrepr, tuple) and _WANTED.search(report.longrepr[2]):
+        return f"skipped for want of tools: {tools.get()}", "s", "SKIPPED"
+    return None
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol() -> Generator[None, Any, Any]:
+    try:
+        return (yield)
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+
+
+def pytest_enter_pdb() -> None:
+    faulthandler.cancel_dump_traceback_later()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_exception_interact(node: pytest.Item | pytest.Collector) -> None:
+    """Set the process's end again, which pytest's own plugin has just taken away: a teardown may hang too."""
+    if isinstance(node, pytest.Item) and not node.config.getoption("usepdb"):
+        _end_process_in(node.config.getini("timeout_grace"), node.config)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_timeout_set_timer(item: pytest.Item, settings: Any) -> bool:
+    """Fail the test at its limit; end the process where that does not help.
+
+    The signal is enough for a main thread that waits. It is not for one inside C code that does not return, nor for a
+    task that swallows its cancellation; then a thread of C prints the stacks and ends the process, and pytest-xdist
+    names the test and goes on with another worker.
+    """
+    stderr = item.config.stash[_STDERR]
+
+    def give_up(number: int, frame: FrameType | None) -> None:
+        _print_stacks(stderr, item.nodeid)
+        pytest.fail(f"The test took longer than {settings.timeout:g} s; every stack is printed on stderr.")
+
+    signal.signal(signal.SIGALRM, give_up)
+    signal.setitimer(signal.ITIMER_REAL, settings.timeout)
+    _end_process_in(settings.timeout + item.config.getini("timeout_grace"), item.config)
+    return True
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_timeout_cancel_timer() -> bool:
+    """Stop the signal alone: pytest-timeout cancels after a failure, and what follows may hang too."""
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    return True
+
+
+def _print_stacks(stderr: int, test: str) -> None:
+    with os.fdopen(os.dup(stderr), "w") as out:
+        print(f"\nTime limit of {test}: every thread, then every asyncio task.", file=out, flush=True)
+        faulthandler.dump_traceback(file=out, all_threads=True)
+        try:
+            tasks = asyncio.all_tasks()
+        except RuntimeError:  # no loop runs in this thread
+            return
+        for task in tasks:
+            task.print_stack(file=out)
+
+
+def _end_process_in(seconds: float, config: pytest.Config) -> None:
+    faulthandler.dump_traceback_later(seconds, exit=True, file=config.stash[_STDERR])
+
+
+def _in_ci() -> bool:
+    return os.environ.get(CI) == "1"
