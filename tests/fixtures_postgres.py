@@ -32,8 +32,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Choose the databases of a test (see the module)."""
+    named = {mark.args[0] for mark in metafunc.definition.iter_markers("parametrize")}  # a test that names its own
     for name in ("any_database_url", "empty_database_url"):
-        if name in metafunc.fixturenames:
+        if name in metafunc.fixturenames and name not in named:
             databases = [pytest.param("sqlite")]
             if all_of_it() or name == "empty_database_url" or metafunc.definition.get_closest_marker(BOTH):
                 databases.append(pytest.param("postgres", marks=pytest.mark.postgres))
