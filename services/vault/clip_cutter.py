@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 import av
 from av.packet import Packet
+from av.stream import Stream
 from av.video.codeccontext import VideoCodecContext
 
 from services.vault.clip_place import Relation
-from services.vault.clip_sample import Held, Sample, content
 from services.vault.clip_source import Unsupported
 from services.vault.clip_streams import Tracks
 from services.vault.clip_track import SECOND, Extent
@@ -33,7 +33,7 @@ class Timed:
     change with it.
     """
 
-    packet: Held
+    packet: "Packet[Stream]"
     dts: int
     pts: int
     length: int
@@ -133,25 +133,6 @@ class Cutter:
                 self._open_group(leads=leads)
             self._append(timed)
 
-    def follow(self, samples: list[Sample], times: list[int], length: int, delay: int) -> bool:
-        """As ``picture``, for all of them, or for none, where it says False.
-
-        They come right behind the last one, each lasts until the next one and is shown ``delay`` behind its time, and
-        none is a key frame.
-        """
-        if self._overlapping or not (self._begun and self._flowing) or self._sound:
-            return False
-        times = [at + self._shift for at in times]
-        end = times[-1] + length
-        if times[-1] >= self._job.end_ns or not self._writer.follow(samples, times):
-            return False
-        self._written.extend(sample.view for sample in samples)
-        self._written_end = end
-        self._extent.add(times[0] + delay, end - times[0])
-        self.last_pts = max(times[-1], self.last_pts or 0)
-        self.last_end = max(end, self.last_end or 0)
-        return True
-
     def sound(self, timed: Timed) -> None:
         """The next packet of sound."""
         timed.dts, timed.pts = timed.dts + self._shift, timed.pts + self._shift
@@ -166,7 +147,7 @@ class Cutter:
         """Whether an overlapping picture is left out: it repeats what is written, or nothing leads to it."""
         if self._again:
             return self._is_there(timed)
-        self._repeated.append(content(timed.packet))
+        self._repeated.append(memoryview(timed.packet))
         distance = self._written_end - (timed.dts + timed.length)
         if abs(distance) <= 2 * SECOND and self._ends_alike() and self._writer.accepts(self._current()):
             # The same pictures in both segments: what comes after them follows without a seam.
@@ -180,7 +161,7 @@ class Cutter:
     def _is_there(self, timed: Timed) -> bool:
         """As ``_repeats``, where the same segment comes again: its times tell, for they are the same."""
         if timed.dts + timed.length // 2 < self._written_end:
-            self._repeated.append(content(timed.packet))
+            self._repeated.append(memoryview(timed.packet))
             return True
         self._overlapping = False
         same = bool(self._repeated) and bytes(self._repeated[-1]) == bytes(self._written[-1])
@@ -246,7 +227,7 @@ class Cutter:
             self._tracks, self._key, self._flowing = timed.tracks, timed.tracks.key, False
 
     def _start_run(self, timed: Timed) -> None:
-        self._writer.begin(self._current(), timed.dts, timed.pts, plain=isinstance(timed.packet, Sample))
+        self._writer.begin(self._current(), timed.dts, timed.pts)
         self._flowing = True
 
     def _current(self) -> Tracks:
@@ -257,8 +238,8 @@ class Cutter:
     def _put(self, timed: Timed) -> None:
         if timed.key and self._checked is None:
             tracks = self._current()
-            self._checked = self._decoder.submit(decodes, tracks.codec, tracks.record, bytes(content(timed.packet)))
-        self._written.append(content(timed.packet))
+            self._checked = self._decoder.submit(decodes, tracks.codec, tracks.record, bytes(timed.packet))
+        self._written.append(memoryview(timed.packet))
         self._written_end = timed.dts + timed.length
         if timed.shown is not None:
             self._extent.add(timed.shown + self._shift, timed.length)

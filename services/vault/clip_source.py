@@ -13,7 +13,6 @@ from av.container import InputContainer
 
 from services.runtime.boxes import LARGEST_INDEX, BoxError, BoxWalk, Movie, read_fragment, read_movie
 from services.vault.clip_pipes import Inlet
-from services.vault.clip_tables import Defaults, defaults
 from services.vault.clip_walks import CellWalk, ElementWalk, Harm, PackWalk, Walk, begins
 from services.vault.framing import Heading
 
@@ -40,7 +39,6 @@ class Foreign(Exception):
     """The footage is another camera's."""
 
 
-BOXED = {"advanced_editlist": "0", "probesize": "32", "skip_frame": "all"}
 _WALKS: dict[str, type[CellWalk | ElementWalk | PackWalk]] = {"mkv": ElementWalk, "ts": CellWalk, "ps": PackWalk}
 
 
@@ -60,19 +58,6 @@ def _what_it_is(head: bytes, container: str) -> str:
     return "the segment has no index (moov box)"
 
 
-class Once:
-    """Bytes that are read like a file, from front to end."""
-
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-        self._at = 0
-
-    def read(self, size: int) -> bytes:
-        part = self._data[self._at : self._at + size]
-        self._at += len(part)
-        return part
-
-
 class Source:
     """Reads like a file; ``walk`` has seen every byte that was handed on."""
 
@@ -83,9 +68,6 @@ class Source:
         self.recognised = False
         self.movie: Movie | None = None
         self._media_first = False  # before its index
-        self._media_begun = False  # after it
-        self.plain: Defaults | None = None  # where its pictures can be found without the media library
-        self._continued: InputContainer | None = None
         self.declared_samples: dict[int, int] = {}
         self._inlet = inlet
         self._window = window
@@ -107,43 +89,21 @@ class Source:
             if self.movie is not None and not self.movie.fragmented and self._media_first:
                 file = self._buffered()
             self.recognised = self.movie is not None
-            if self.plain is not None:
-                file = self._begun(self.boxes)
             # Edit lists must not hide packets. The index says all that a copy needs, so no picture is decoded to learn
             # more: that took most of the time.
-            options = BOXED
+            options = {"advanced_editlist": "0", "probesize": "32", "skip_frame": "all"}
         else:
             self._wait_for_head()
             self.recognised = begins(container, self._head)
         if not self.recognised:
             raise Damaged(_what_it_is(self._head, container))
         try:
-            return self.opened(file, options)
+            # The format is fixed so that nothing is guessed from hostile bytes.
+            return av.open(
+                file, "r", format=FORMATS[container], options=options, buffer_size=BUFFER, io_open=_no_other_files
+            )
         except (av.FFmpegError, ValueError) as error:
             raise Damaged(f"the segment does not open: {error}") from error
-
-    def opened(self, file: object, options: dict[str, str]) -> InputContainer:
-        """A file of the segment's kind; raises ValueError and FFmpegError."""
-        # The format is fixed so that nothing is guessed from hostile bytes.
-        given = FORMATS[self.heading.container]
-        return av.open(file, "r", format=given, options=options, buffer_size=BUFFER, io_open=_no_other_files)
-
-    def continued(self, file: object) -> InputContainer:
-        """The rest of the segment as a media container, there as long as the source; raises Damaged and FFmpegError."""
-        try:
-            self._continued = self.opened(file, BOXED)
-        except ValueError as error:
-            raise Damaged(str(error)) from error
-        return self._continued
-
-    def _begun(self, walk: BoxWalk) -> object:
-        """What tells the streams of plain fragments: the bytes up to the first pictures, which stay to be read."""
-        while not (self._media_begun or walk.inside == "mdat"):
-            if self._ended or walk.problem is not None or self._held > LARGEST_INDEX:
-                self.plain = None
-                return self
-            self._receive()
-        return Once(b"".join(self._ready))
 
     def _wait_for_head(self) -> None:
         while len(self._head) < HEAD and not self._ended:
@@ -204,11 +164,8 @@ class Source:
             for kind, _, _, contents in walk.found:
                 if kind == "mdat":
                     self._media_first |= self.movie is None
-                    self._media_begun |= self.movie is not None
                 elif kind == "moov" and self.movie is None and contents is not None:
                     self.movie = read_movie(contents)
-                    plain = defaults(contents) if not self._media_first else None
-                    self.plain = plain if plain is not None and plain.track in self.movie.tracks else None
                 elif kind == "moof" and self.movie is not None and contents is not None:
                     for run in read_fragment(contents, self.movie):
                         self.declared_samples[run.track] = self.declared_samples.get(run.track, 0) + run.samples
@@ -232,18 +189,6 @@ class Source:
             self._place = 0
         self._held -= len(taken)
         return taken
-
-    def piece(self) -> bytes | memoryview:
-        """What came at once and is not read yet; empty at the end of the segment."""
-        while not self._held and not self._ended:
-            self._receive()
-        while self._ready:
-            piece, place = self._ready.popleft(), self._place
-            self._place = 0
-            self._held -= len(piece) - place
-            if len(piece) > place:
-                return piece[place:]
-        return b""
 
     def drain(self) -> None:
         """Pass over what was not read, so that the box walk has seen the whole segment."""
