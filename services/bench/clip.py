@@ -6,7 +6,6 @@ import subprocess
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +52,7 @@ async def measure(folder: Path, *, size: int, megabits: float, runs: int) -> dic
     async def cut() -> None:
         nonlocal came
         async with Clip(footage.segments(), span_of(0, count), CHANNEL) as clip:
-            came = await in_own_thread(lambda: sum(map(len, chain.from_iterable(iter(clip.take, [])))))
+            came = await in_own_thread(lambda: sum(map(len, iter(clip.read, b""))))
             await clip.conclude()
 
     ffmpeg = shutil.which("ffmpeg")

@@ -1,7 +1,6 @@
-"""The process that cuts a clip: ``python -m services.vault.clip_process <report> <memory> <cpu seconds> [<slots>]``.
+"""The process that cuts a clip: ``python -m services.vault.clip_process <report> <memory> <cpu seconds>``.
 
-``report`` is the number of a pipe, ``slots`` that of the memory which it shares with the vault, where there is one.
-It parses what recorders send, so it may do nothing but read and write its pipes, and read that memory
+``report`` is the number of a pipe. It parses what recorders send, so it may do nothing but read and write its pipes
 (``services.runtime.confine``).
 ``framing.py`` says what goes over them. The last line of the report is {"report": …}, or {"refused": sentence} where
 the footage is of a kind that is not handled, or {"foreign": sentence} where it is another camera's.
@@ -18,22 +17,19 @@ from typing import BinaryIO
 import av
 
 from services.runtime.confine import Limits, confine
-from services.runtime.heap import keep_freed
 from services.vault.clip_cutter import Cutter
-from services.vault.clip_pipes import Inlet, Outgoing
 from services.vault.clip_place import Placement
 from services.vault.clip_segment import Segment
 from services.vault.clip_source import Foreign, Unsupported, next_source
 from services.vault.clip_track import merged
 from services.vault.clip_writer import Out, Writer
-from services.vault.framing import Job
-from services.vault.slots import Window
+from services.vault.framing import Job, read_frame
 
 OFTEN = 0.1  # seconds after which fragments are told of: each time wakes the one who listens
 
 
-def cut(inlet: Inlet, out: Out, tell: BinaryIO) -> None:
-    """Read a job and its segments from ``inlet``, write the clip to ``out`` and the report to ``tell``."""
+def cut(input_: BinaryIO, out: Out, tell: BinaryIO) -> None:
+    """Read a job and its segments from ``input_``, write the clip to ``out`` and the report to ``tell``."""
 
     told = 0.0
 
@@ -45,16 +41,16 @@ def cut(inlet: Inlet, out: Out, tell: BinaryIO) -> None:
             tell.flush()
             told = now
 
-    got = inlet.frame()
+    got = read_frame(input_)
     if got is None or got[0] != b"J":
         raise EOFError("a job was expected")
-    job = Job(**json.loads(bytes(got[1])))
+    job = Job(**json.loads(got[1]))
     writer = Writer(out, emit)
     cutter = Cutter(job, writer)
     placement = Placement(job.join_ns)
     sources = []
     try:
-        while (source := next_source(inlet, job.window)) is not None:
+        while (source := next_source(input_, job.window)) is not None:
             sources.append(Segment(source, cutter, placement).copy())
         writer.end_run()
     except Unsupported as refusal:
@@ -84,16 +80,13 @@ def cut(inlet: Inlet, out: Out, tell: BinaryIO) -> None:
 
 def main() -> None:
     """Take the limits, then cut."""
-    report, memory, cpu_seconds, *slots = (int(argument) for argument in sys.argv[1:])
+    report, memory, cpu_seconds = (int(argument) for argument in sys.argv[1:])
     confine(Limits(memory=memory, cpu_seconds=cpu_seconds))
-    keep_freed()
     gc.freeze()  # what was loaded is never looked through again
     av.logging.set_level(None)
-    window = Window(slots[0]) if slots else None
-    out = Outgoing(sys.stdout.fileno(), window)
     with os.fdopen(report, "wb") as tell:
-        cut(Inlet(sys.stdin.buffer, window, out), out, tell)
-    os._exit(0)  # what is freed is written over, and the last bytes may not have been read yet
+        cut(sys.stdin.buffer, sys.stdout.buffer, tell)
+        sys.stdout.buffer.flush()
 
 
 if __name__ == "__main__":

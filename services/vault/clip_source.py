@@ -7,17 +7,16 @@ window.
 import io
 import json
 from collections import deque
+from typing import BinaryIO
 
 import av
 from av.container import InputContainer
 
 from services.runtime.boxes import LARGEST_INDEX, BoxError, BoxWalk, Movie, read_fragment, read_movie
-from services.vault.clip_pipes import Inlet
 from services.vault.clip_walks import CellWalk, ElementWalk, Harm, PackWalk, Walk, begins
-from services.vault.framing import Heading
+from services.vault.framing import FOOTAGE_FRAME, Heading, read_frame
 
 HEAD = 512  # bytes that tell what a segment is
-BUFFER = 1 << 18  # of the media library, for each turn to our side and back
 FORMATS = {"mp4": "mov", "fmp4": "mov", "mov": "mov", "mkv": "matroska", "ts": "mpegts", "ps": "mpeg"}
 # Stream types that recorders use in MPEG-PS (GB/T 28181, appendix C). The demuxer knows A-law, and takes the others for
 # MPEG sound.
@@ -61,7 +60,7 @@ def _what_it_is(head: bytes, container: str) -> str:
 class Source:
     """Reads like a file; ``walk`` has seen every byte that was handed on."""
 
-    def __init__(self, heading: Heading, inlet: Inlet, window: int) -> None:
+    def __init__(self, heading: Heading, input_: BinaryIO, window: int) -> None:
         self.heading = heading
         self.boxes = BoxWalk() if FORMATS[heading.container] == "mov" else None
         self.walk: Walk = self.boxes or _WALKS[heading.container]()
@@ -69,9 +68,9 @@ class Source:
         self.movie: Movie | None = None
         self._media_first = False  # before its index
         self.declared_samples: dict[int, int] = {}
-        self._inlet = inlet
+        self._input = input_
         self._window = window
-        self._ready: deque[bytes | memoryview] = deque()  # come, and not yet read
+        self._ready: deque[bytes] = deque()  # come, and not yet read
         self._held = 0  # bytes of these
         self._place = 0  # read of the first of these
         self._ended = False
@@ -100,7 +99,12 @@ class Source:
         try:
             # The format is fixed so that nothing is guessed from hostile bytes.
             return av.open(
-                file, "r", format=FORMATS[container], options=options, buffer_size=BUFFER, io_open=_no_other_files
+                file,
+                "r",
+                format=FORMATS[container],
+                options=options,
+                buffer_size=FOOTAGE_FRAME,
+                io_open=_no_other_files,
             )
         except (av.FFmpegError, ValueError) as error:
             raise Damaged(f"the segment does not open: {error}") from error
@@ -135,7 +139,7 @@ class Source:
                 )
 
     def _receive(self) -> None:
-        got = self._inlet.frame()
+        got = read_frame(self._input)
         if got is None:
             raise EOFError("the pipe ended inside a segment")
         letter, body = got
@@ -147,13 +151,10 @@ class Source:
                 self._held += len(self._unread)
         else:
             if len(self._head) < HEAD:
-                self._head += bytes(body[:HEAD])
-            if self.boxes is not None:
-                self.boxes.feed(body)
-            else:
-                came = bytes(body)
-                self.walk.feed(came)
-                body = self._as_a_law(self.walk, came) if isinstance(self.walk, PackWalk) else came
+                self._head += body[:HEAD]
+            self.walk.feed(body)
+            if isinstance(self.walk, PackWalk):
+                body = self._as_a_law(self.walk, body)
             self._ready.append(body)
             self._held += len(body)
         if self.boxes is not None and self.boxes.found:
@@ -182,7 +183,7 @@ class Source:
         if not self._ready:
             return b""
         first = self._ready[0]
-        taken = bytes(first[self._place : self._place + size])
+        taken = first[self._place : self._place + size]
         self._place += len(taken)
         if self._place == len(first):
             self._ready.popleft()
@@ -237,12 +238,12 @@ class Source:
         self._held = self._place = 0
 
 
-def next_source(inlet: Inlet, window: int) -> Source | None:
+def next_source(input_: BinaryIO, window: int) -> Source | None:
     """The next segment, or None after the last."""
-    got = inlet.frame()
+    got = read_frame(input_)
     if got is None:
         return None
     letter, body = got
     if letter != b"S":
         raise EOFError(f"a segment was expected and {letter!r} came")
-    return Source(Heading(**json.loads(bytes(body))), inlet, window)
+    return Source(Heading(**json.loads(body)), input_, window)

@@ -7,7 +7,7 @@ keeps its own duration; the runs of a part share its first boxes (ftyp, moov), w
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Protocol
@@ -35,7 +35,7 @@ SHORTEST_US = 1_000_000  # of a fragment, where every picture is a key frame
 class Out(Protocol):
     """Where the clip goes."""
 
-    def writelines(self, parts: Iterable[bytes], /) -> None: ...
+    def write(self, data: bytes, /) -> object: ...
 
 
 @dataclass
@@ -94,7 +94,7 @@ class _Sink:
             self._moof = None
 
     def _out(self, data: bytes) -> None:
-        self._pipe.writelines((data,))
+        self._pipe.write(data)
         self.written += len(data)
 
 

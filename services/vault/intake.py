@@ -1,77 +1,66 @@
-"""Out of the clip process: its clip, most of which lies in the slots, and is told by its place there."""
+"""The output of the clip process: its clip, read from its pipe ahead of who takes it."""
 
 import os
+import threading
+from collections import deque
 
-from services.runtime.errors import Retryable
-from services.vault.framing import MESSAGE
-from services.vault.slots import SLOT, SLOTS, Slots
+from services.vault.framing import widen
 
-READ = 1 << 20
-
-
-class ClipFailed(Retryable):
-    """The clip process ended without a report, or sent what it may not."""
-
-    runbook = "incidents-pending#footage"
+BUFFER = 1 << 20
+BUFFERS = 4  # of which one is taken and the others are read into: the process goes on while the store does not
 
 
-class Intake:
-    """Reads ``descriptor``, which stays the caller's to close. ``take`` blocks."""
+class ClipOutput:
+    """Reads ``descriptor``, which it closes at the end, in a thread of its own."""
 
-    def __init__(self, descriptor: int, slots: Slots | None) -> None:
+    def __init__(self, descriptor: int) -> None:
+        widen(descriptor)
         self._descriptor = descriptor
-        self._slots = slots
-        self._room = memoryview(bytearray(READ))
-        self._begun = b""  # of a message
-        self._left = 0  # bytes of the clip that follow in the pipe
-        self._freed: list[int] = []
+        self._changed = threading.Condition()  # over all that follow
+        self._free = [memoryview(bytearray(BUFFER)) for _ in range(BUFFERS)]
+        self._came: deque[tuple[memoryview, int]] = deque()
+        self._taken: memoryview | None = None
+        self._ended = False
+        threading.Thread(target=self._run, daemon=True, name="clip-output").start()
 
-    def take(self) -> list[memoryview]:
-        """The clip's next bytes, in pieces, none at its end; they are there until the next call. Raises ClipFailed."""
-        pieces: list[memoryview] = []
-        while not pieces:
-            self._free()
-            begun = len(self._begun)
-            self._room[:begun] = self._begun
-            came = os.readv(self._descriptor, [self._room[begun:]])
-            if not came:
-                if self._slots is not None:
-                    self._slots.lose()
-                break
-            pieces = self._pieces(self._room[: begun + came])
-        return pieces
+    def read(self) -> memoryview:
+        """The clip's next bytes, empty at its end; they are there until the next call. Blocks."""
+        with self._changed:
+            if self._taken is not None:
+                self._free.append(self._taken)
+                self._taken = None
+                self._changed.notify_all()
+            self._changed.wait_for(lambda: self._came or self._ended)
+            if not self._came:
+                return memoryview(b"")
+            self._taken, size = self._came.popleft()
+            return self._taken[:size]
 
-    def _pieces(self, came: memoryview) -> list[memoryview]:
-        pieces, quoted = [], 0
-        while self._left or len(came) >= MESSAGE.size:
-            if self._left:
-                piece, came = came[: self._left], came[self._left :]
-                if not piece:
-                    break
-                self._left -= len(piece)
-                pieces.append(piece)
-                continue
-            letter, slot, start, length = MESSAGE.unpack_from(came)
-            came = came[MESSAGE.size :]
-            if letter == b"B":
-                self._left = length
-            elif letter == b"F":
-                self._freed.append(slot)
-            else:
-                quoted += length
-                pieces.append(self._quoted(slot, start, length, quoted))
-        self._begun = bytes(came)
-        return pieces
+    def close(self) -> None:
+        """Let go of everything: nobody reads any more, and the process has ended."""
+        with self._changed:
+            self._ended = True
+            self._free.clear()
+            self._came.clear()
+            self._taken = None
+            self._changed.notify_all()
 
-    def _quoted(self, slot: int, start: int, length: int, quoted: int) -> memoryview:
-        piece = None if self._slots is None else self._slots.quoted(slot, start, length)
-        # Nothing is quoted twice, and a few bytes of messages may not become gibibytes.
-        if piece is None or quoted > SLOTS * SLOT:
-            raise ClipFailed("The clip process quoted what it was not given; nothing was kept, it is tried again.")
-        return piece
+    def _run(self) -> None:
+        try:
+            while (buffer := self._next()) is not None:
+                self._put(buffer, os.readv(self._descriptor, [buffer]))
+        finally:
+            self._put(memoryview(b""), 0)
+            os.close(self._descriptor)
 
-    def _free(self) -> None:
-        for slot in self._freed:
-            if self._slots is not None:
-                self._slots.given_back(slot)
-        self._freed.clear()
+    def _next(self) -> memoryview | None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._free or self._ended)
+            return None if self._ended else self._free.pop()
+
+    def _put(self, buffer: memoryview, size: int) -> None:
+        with self._changed:
+            if size and not self._ended:
+                self._came.append((buffer, size))
+            self._ended = self._ended or not size
+            self._changed.notify_all()

@@ -14,7 +14,6 @@ from typing import Any
 
 from services.runtime import metrics
 from services.runtime.errors import Fatal
-from services.runtime.heap import keep_freed
 from services.runtime.spans import Span
 from services.runtime.threads import run_in_thread
 from services.vault.age import Reader, Unwrapper
@@ -235,7 +234,6 @@ async def _seal_clip(
             requested=requested,
         )
 
-    keep_freed()
     started = time.perf_counter()
     with outcome_counted():
         async with clip:

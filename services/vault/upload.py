@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -56,7 +55,7 @@ class CipherSource:
         self._encryptor = Encryptor(recipients)
         self._hasher = ThreadPoolExecutor(2, thread_name_prefix="vault-hash")
         self._hashing: dict[str, Future[None]] = {}
-        self._pieces: deque[memoryview] = deque()  # that came and are not encrypted yet
+        self._piece = memoryview(b"")  # that came and is not encrypted yet
         self._across = memoryview(bytearray(SEALED_CHUNK))  # for a chunk that begins in one room and ends in the next
         self._ready = memoryview(self._encryptor.header)
         self._ended = False
@@ -79,7 +78,7 @@ class CipherSource:
 
     def close(self) -> None:
         """Nothing is read any more, and nothing of the stream is held."""
-        self._pieces.clear()
+        self._piece = memoryview(b"")
         self._hasher.shutdown(wait=False)
 
     def _fill(self, room: memoryview) -> int:
@@ -88,14 +87,12 @@ class CipherSource:
             if self._ready:
                 more = min(len(self._ready), len(room) - filled)
                 room[filled : filled + more], self._ready = self._ready[:more], self._ready[more:]
-            elif self._pieces:
-                piece = self._pieces.popleft()
+            elif piece := self._piece:
                 taken, more = self._encryptor.update_into(piece, room[filled:])
                 if taken < len(piece):
                     again, ready = self._encryptor.update_into(piece[taken:], self._across)
                     taken, self._ready = taken + again, self._across[:ready]
-                if taken < len(piece):
-                    self._pieces.appendleft(piece[taken:])
+                self._piece = piece[taken:]
             else:
                 break
             filled += more
@@ -103,26 +100,20 @@ class CipherSource:
 
     def _take(self) -> None:
         self._hashed("plain")
-        pieces = self._conveyor.take()
-        if pieces is None:
+        piece = self._conveyor.read()
+        if piece is None:
             self._ended = True
             self._ready = memoryview(self._encryptor.finish())
             return
-        self.plain_size += sum(map(len, pieces))
-        self._hashing["plain"] = self._hasher.submit(_hash, self.plain, pieces)
-        for piece in pieces:
-            self.signature.look(piece)
-        self._pieces.extend(pieces)
+        self.plain_size += len(piece)
+        self._hashing["plain"] = self._hasher.submit(self.plain.update, piece)
+        self.signature.look(piece)
+        self._piece = piece
 
     def _hashed(self, which: str) -> None:
         """Wait until what was hashed may be written over."""
         if (hashing := self._hashing.pop(which, None)) is not None:
             hashing.result()
-
-
-def _hash(digest: "hashlib._Hash", pieces: Sequence[memoryview]) -> None:
-    for piece in pieces:
-        digest.update(piece)
 
 
 async def upload(

@@ -15,8 +15,8 @@ from services.register.measurements import Source
 from services.register.unit import Actor, Register
 from services.runtime import metrics
 from services.runtime.spans import Span, gaps
+from services.vault.clip import ClipFailed
 from services.vault.coverage import Coverage, FootageMissing, FootageUnreadable
-from services.vault.intake import ClipFailed
 from services.vault.keys import VaultKeys
 from services.vault.sealing import Sealed, seal
 from services.vault.store import Store

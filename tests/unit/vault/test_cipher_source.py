@@ -17,23 +17,19 @@ IDENTITY, RECIPIENT = generate_identity()
 
 
 class Pieces:
-    """A stream of pieces that come some at a time; what came before is written over, as its contract allows."""
+    """A stream of pieces; what came before is written over, as its contract allows."""
 
     def __init__(self, plain: bytes, sizes: Iterator[int], asked: Callable[[], None] = lambda: None) -> None:
         self._left = memoryview(plain)
         self._sizes = sizes
         self._asked = asked
-        self._given: list[memoryview] = []
+        self._given = memoryview(bytearray())
 
-    def take(self) -> list[memoryview]:
+    def read(self) -> memoryview:
         self._asked()
-        for given in self._given:
-            given[:] = bytes(len(given))
-        self._given = []
-        for _ in range(3):
-            if size := min(next(self._sizes), len(self._left)):
-                self._given.append(memoryview(bytearray(self._left[:size])))
-                self._left = self._left[size:]
+        self._given[:] = bytes(len(self._given))
+        size = next(self._sizes)
+        self._given, self._left = memoryview(bytearray(self._left[:size])), self._left[size:]
         return self._given
 
     def stop(self) -> None:

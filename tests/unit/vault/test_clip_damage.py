@@ -12,7 +12,6 @@ from films import film
 from footage_formats import FPS, lengths_to_units, shoot
 
 from services.runtime.boxes import boxes
-from services.vault.clip_pipes import Inlet
 from services.vault.clip_process import cut
 from services.vault.framing import Heading, Job, frame, pack
 
@@ -32,7 +31,7 @@ def clip_of(
             pipe.write(frame(b"D", body[place : place + piece]))
         pipe.write(frame(b"E"))
     pipe.seek(0)
-    cut(Inlet(pipe), out, told)
+    cut(pipe, out, told)
     last = json.loads(told.getvalue().splitlines()[-1])
     return out.getvalue(), last.get("report")
 
