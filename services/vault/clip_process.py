@@ -10,7 +10,10 @@ import gc
 import json
 import os
 import sys
+import threading
+from collections.abc import Iterator
 from dataclasses import asdict
+from queue import Queue
 from time import monotonic
 from typing import BinaryIO
 
@@ -22,14 +25,18 @@ from services.vault.clip_place import Placement
 from services.vault.clip_segment import Segment
 from services.vault.clip_source import Foreign, Unsupported, next_source
 from services.vault.clip_track import merged
-from services.vault.clip_writer import Out, Writer
-from services.vault.framing import Job, read_frame
+from services.vault.clip_writer import BUFFER, Out, Writer
+from services.vault.framing import FOOTAGE_FRAME, Frame, Job, read_frames
 
+# Bytes that are read before they are wanted, and that wait to be written. Beside twelve other processes on two
+# processors the thread that cuts took a quarter less of the processor than where it reads and writes by itself, and it
+# is the busiest of all; a sealing took some 8.7 seconds in place of 10.
+AHEAD = 4 << 20
 OFTEN = 0.1  # seconds after which fragments are told of: each time wakes the one who listens
 
 
-def cut(input_: BinaryIO, out: Out, tell: BinaryIO) -> None:
-    """Read a job and its segments from ``input_``, write the clip to ``out`` and the report to ``tell``."""
+def cut(frames: Iterator[Frame], out: Out, tell: BinaryIO) -> None:
+    """Read a job and its segments from ``frames``, write the clip to ``out`` and the report to ``tell``."""
 
     told = 0.0
 
@@ -41,7 +48,7 @@ def cut(input_: BinaryIO, out: Out, tell: BinaryIO) -> None:
             tell.flush()
             told = now
 
-    got = read_frame(input_)
+    got = next(frames, None)
     if got is None or got[0] != b"J":
         raise EOFError("a job was expected")
     job = Job(**json.loads(got[1]))
@@ -50,7 +57,7 @@ def cut(input_: BinaryIO, out: Out, tell: BinaryIO) -> None:
     placement = Placement(job.join_ns)
     sources = []
     try:
-        while (source := next_source(input_, job.window)) is not None:
+        while (source := next_source(frames, job.window)) is not None:
             sources.append(Segment(source, cutter, placement).copy())
         writer.end_run()
     except Unsupported as refusal:
@@ -78,15 +85,62 @@ def cut(input_: BinaryIO, out: Out, tell: BinaryIO) -> None:
     )
 
 
+def _frames_ahead(pipe: BinaryIO) -> Iterator[Frame]:
+    """The frames of the pipe, read ahead in a thread: what sends them need not have its turn for each."""
+    came: Queue[Frame | EOFError | None] = Queue(AHEAD // FOOTAGE_FRAME)
+
+    def read() -> None:
+        try:
+            for frame in read_frames(pipe):
+                came.put(frame)
+            came.put(None)
+        except EOFError as error:
+            came.put(error)
+
+    threading.Thread(target=read, daemon=True, name="frames").start()
+    while (frame := came.get()) is not None:
+        if isinstance(frame, EOFError):
+            raise frame
+        yield frame
+
+
+class _WriteBehind:
+    """Writes to the pipe in a thread: what reads it need not have its turn for each piece."""
+
+    def __init__(self, pipe: BinaryIO) -> None:
+        self._pipe = pipe
+        self._waiting: Queue[bytes | None] = Queue(AHEAD // BUFFER)
+        self._thread = threading.Thread(target=self._run, daemon=True, name="clip")
+        self._thread.start()
+
+    def write(self, data: bytes, /) -> None:
+        """Have it written; waits only while too much is waiting."""
+        self._waiting.put(data)
+
+    def finish(self) -> None:
+        """Wait until all is written."""
+        self._waiting.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            while (data := self._waiting.get()) is not None:
+                self._pipe.write(data)
+            self._pipe.flush()
+        except OSError:
+            os._exit(1)  # nobody reads any more
+
+
 def main() -> None:
     """Take the limits, then cut."""
     report, memory, cpu_seconds = (int(argument) for argument in sys.argv[1:])
     confine(Limits(memory=memory, cpu_seconds=cpu_seconds))
     gc.freeze()  # what was loaded is never looked through again
     av.logging.set_level(None)
+    frames, output = _frames_ahead(sys.stdin.buffer), _WriteBehind(sys.stdout.buffer)
     with os.fdopen(report, "wb") as tell:
-        cut(sys.stdin.buffer, sys.stdout.buffer, tell)
-        sys.stdout.buffer.flush()
+        cut(frames, output, tell)
+        output.finish()
 
 
 if __name__ == "__main__":

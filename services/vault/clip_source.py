@@ -7,14 +7,14 @@ window.
 import io
 import json
 from collections import deque
-from typing import BinaryIO
+from collections.abc import Iterator
 
 import av
 from av.container import InputContainer
 
 from services.runtime.boxes import LARGEST_INDEX, BoxError, BoxWalk, Movie, read_fragment, read_movie
 from services.vault.clip_walks import CellWalk, ElementWalk, Harm, PackWalk, Walk, begins
-from services.vault.framing import FOOTAGE_FRAME, Heading, read_frame
+from services.vault.framing import FOOTAGE_FRAME, Frame, Heading
 
 HEAD = 512  # bytes that tell what a segment is
 FORMATS = {"mp4": "mov", "fmp4": "mov", "mov": "mov", "mkv": "matroska", "ts": "mpegts", "ps": "mpeg"}
@@ -60,7 +60,7 @@ def _what_it_is(head: bytes, container: str) -> str:
 class Source:
     """Reads like a file; ``walk`` has seen every byte that was handed on."""
 
-    def __init__(self, heading: Heading, input_: BinaryIO, window: int) -> None:
+    def __init__(self, heading: Heading, frames: Iterator[Frame], window: int) -> None:
         self.heading = heading
         self.boxes = BoxWalk() if FORMATS[heading.container] == "mov" else None
         self.walk: Walk = self.boxes or _WALKS[heading.container]()
@@ -68,7 +68,7 @@ class Source:
         self.movie: Movie | None = None
         self._media_first = False  # before its index
         self.declared_samples: dict[int, int] = {}
-        self._input = input_
+        self._frames = frames
         self._window = window
         self._ready: deque[bytes] = deque()  # come, and not yet read
         self._held = 0  # bytes of these
@@ -139,7 +139,7 @@ class Source:
                 )
 
     def _receive(self) -> None:
-        got = read_frame(self._input)
+        got = next(self._frames, None)
         if got is None:
             raise EOFError("the pipe ended inside a segment")
         letter, body = got
@@ -238,12 +238,12 @@ class Source:
         self._held = self._place = 0
 
 
-def next_source(input_: BinaryIO, window: int) -> Source | None:
+def next_source(frames: Iterator[Frame], window: int) -> Source | None:
     """The next segment, or None after the last."""
-    got = read_frame(input_)
+    got = next(frames, None)
     if got is None:
         return None
     letter, body = got
     if letter != b"S":
         raise EOFError(f"a segment was expected and {letter!r} came")
-    return Source(Heading(**json.loads(body)), input_, window)
+    return Source(Heading(**json.loads(body)), frames, window)

@@ -10,10 +10,14 @@ All moments are integer nanoseconds since 1970 in UTC.
 import fcntl
 import json
 import struct
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
-from typing import BinaryIO
+from typing import BinaryIO, TypeAlias
+
+Frame: TypeAlias = tuple[bytes, bytes]
+"""A letter and a body."""
 
 _HEAD = struct.Struct(">cI")
 LARGEST_FRAME = 1 << 20
@@ -78,20 +82,18 @@ def pack(letter: bytes, content: Job | Heading) -> bytes:
     return frame(letter, json.dumps(asdict(content)).encode())
 
 
-def read_frame(pipe: BinaryIO) -> tuple[bytes, bytes] | None:
-    """The next frame, or None where the pipe ends between frames; raises EOFError where it ends inside one."""
-    head = pipe.read(_HEAD.size)
-    if not head:
-        return None
-    if len(head) < _HEAD.size:
-        raise EOFError("the pipe ended inside a frame")
-    letter, length = _HEAD.unpack(head)
-    if length > LARGEST_FRAME:
-        raise EOFError(f"a frame of {length} bytes is longer than {LARGEST_FRAME}")
-    body = pipe.read(length)
-    if len(body) < length:
-        raise EOFError("the pipe ended inside a frame")
-    return letter, body
+def read_frames(pipe: BinaryIO) -> Iterator[Frame]:
+    """The frames up to the end of the pipe; raises EOFError where it ends inside one."""
+    while head := pipe.read(_HEAD.size):
+        if len(head) < _HEAD.size:
+            raise EOFError("the pipe ended inside a frame")
+        letter, length = _HEAD.unpack(head)
+        if length > LARGEST_FRAME:
+            raise EOFError(f"a frame of {length} bytes is longer than {LARGEST_FRAME}")
+        body = pipe.read(length)
+        if len(body) < length:
+            raise EOFError("the pipe ended inside a frame")
+        yield letter, body
 
 
 def widen(descriptor: int) -> None:

@@ -13,7 +13,7 @@ from footage_formats import FPS, lengths_to_units, shoot
 
 from services.runtime.boxes import boxes
 from services.vault.clip_process import cut
-from services.vault.framing import Heading, Job, frame, pack
+from services.vault.framing import Heading, Job, frame, pack, read_frames
 
 SECOND = 10**9
 KINDS = [("h264", 0, False), ("h264", 2, False), ("h264", 2, True), ("hevc", 0, False), ("hevc", 2, True)]
@@ -31,7 +31,7 @@ def clip_of(
             pipe.write(frame(b"D", body[place : place + piece]))
         pipe.write(frame(b"E"))
     pipe.seek(0)
-    cut(pipe, out, told)
+    cut(read_frames(pipe), out, told)
     last = json.loads(told.getvalue().splitlines()[-1])
     return out.getvalue(), last.get("report")
 
