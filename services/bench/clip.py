@@ -14,8 +14,8 @@ from services.bench.figures import MIB, Peer, timed, timed_now, told
 from services.bench.footage import encode
 from services.bench.recording import Recording
 from services.recorders.base import Segment
-from services.vault.clip import Clip
-from services.vault.conveyor import in_own_thread
+from services.vault.byte_stream import in_own_thread
+from services.vault.clip.client import Clip
 
 PIECE = 1 << 20
 _FFMPEG = "ffmpeg -i - -c copy -movflags frag_keyframe+empty_moov+default_base_moof -f mp4 -"

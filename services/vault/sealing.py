@@ -18,7 +18,7 @@ from services.runtime.spans import Span
 from services.runtime.threads import run_in_thread
 from services.vault.age import Reader, Unwrapper
 from services.vault.camera_signature import NOT_EXAMINED
-from services.vault.clip import Clip, Limits, OwnSegment, SegmentLike
+from services.vault.clip.client import Clip, Limits, OwnSegment, SegmentLike
 from services.vault.coverage import (
     Coverage,
     Fragment,

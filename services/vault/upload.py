@@ -9,8 +9,8 @@ from typing import Any, Generic, TypeVar
 
 from services.runtime.errors import Retryable
 from services.vault.age import SEALED_CHUNK, Encryptor
+from services.vault.byte_stream import ByteStream, Stream, in_own_thread, settle
 from services.vault.camera_signature import CameraSignature
-from services.vault.conveyor import Conveyor, Stream, in_own_thread, settle
 from services.vault.store import Store, Stored, StoreDown
 
 V = TypeVar("V")
@@ -40,18 +40,18 @@ class Uploaded(Generic[V]):
 
 
 class CipherSource:
-    """What the store reads: the ciphertext of what comes over the conveyor. Lives in the store's thread.
+    """What the store reads: the ciphertext of a stream of bytes. Lives in the store's thread.
 
     Both hashes are taken beside, of what lies where it is until more of it is hashed: none needs the interpreter.
     """
 
-    def __init__(self, conveyor: Conveyor, recipients: Sequence[str]) -> None:
+    def __init__(self, byte_stream: ByteStream, recipients: Sequence[str]) -> None:
         self.plain = hashlib.sha256()
         self.cipher = hashlib.sha256()
         self.signature = CameraSignature()
         self.plain_size = 0
         self.size = 0
-        self._conveyor = conveyor
+        self._byte_stream = byte_stream
         self._encryptor = Encryptor(recipients)
         self._hasher = ThreadPoolExecutor(2, thread_name_prefix="vault-hash")
         self._hashing: dict[str, Future[None]] = {}
@@ -100,7 +100,7 @@ class CipherSource:
 
     def _take(self) -> None:
         self._hashed("plain")
-        piece = self._conveyor.read()
+        piece = self._byte_stream.read()
         if piece is None:
             self._ended = True
             self._ready = memoryview(self._encryptor.finish())
@@ -134,23 +134,23 @@ async def upload(
     ``moved`` is told how many bytes came. Raises whatever the stream, ``moved``, ``conclude`` or the store raise; then
     nothing is stored.
     """
-    conveyor = Conveyor(stream, moved)
-    source = CipherSource(conveyor, recipients)
+    byte_stream = ByteStream(stream, moved)
+    source = CipherSource(byte_stream, recipients)
     put = in_own_thread(
         lambda: store.put(bucket, key, source, metadata=metadata, legal_hold=legal_hold, content_type=content_type)
     )
     try:
-        either: list[asyncio.Future[Any]] = [put, conveyor.ended]
+        either: list[asyncio.Future[Any]] = [put, byte_stream.ended]
         await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         if put.done():
             _explain(put, f"{bucket}/{key}")
-        conveyor.ended.result()
+        byte_stream.ended.result()
         verdict = await conclude()
-        conveyor.finish()
+        byte_stream.finish()
         stored = await asyncio.shield(put)
         _check_size(stored, source, f"{bucket}/{key}")
     except BaseException:
-        conveyor.fail(UploadStopped(f"the upload of {bucket}/{key} was given up"))
+        byte_stream.fail(UploadStopped(f"the upload of {bucket}/{key} was given up"))
         await settle(put)
         await _take_back(store, bucket, key, None if put.exception() else put.result())
         raise

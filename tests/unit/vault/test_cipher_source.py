@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from services.vault.age import Reader, X25519Identity, generate_identity
-from services.vault.conveyor import Conveyor
+from services.vault.byte_stream import ByteStream
 from services.vault.upload import CipherSource
 
 CHUNK = 65536
@@ -37,9 +37,9 @@ class Pieces:
 
 
 async def source_of(stream: Pieces) -> CipherSource:
-    conveyor = Conveyor(stream, lambda size: None)
-    conveyor.finish()
-    return CipherSource(conveyor, [RECIPIENT])
+    byte_stream = ByteStream(stream, lambda size: None)
+    byte_stream.finish()
+    return CipherSource(byte_stream, [RECIPIENT])
 
 
 @pytest.mark.parametrize("seed", range(12))

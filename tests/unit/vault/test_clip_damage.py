@@ -12,8 +12,8 @@ from films import film
 from footage_formats import FPS, lengths_to_units, shoot
 
 from services.runtime.boxes import boxes
-from services.vault.clip_process import cut
-from services.vault.framing import Heading, Job, frame, pack, read_frames
+from services.vault.clip.process import cut
+from services.vault.clip.protocol import Heading, Job, frame, pack, read_frames
 
 SECOND = 10**9
 KINDS = [("h264", 0, False), ("h264", 2, False), ("h264", 2, True), ("hevc", 0, False), ("hevc", 2, True)]

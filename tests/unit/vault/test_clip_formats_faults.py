@@ -11,9 +11,9 @@ from films import Film, assert_honest, film, pictures
 from footage_formats import FPS, TICKS, lengths_to_units, shoot
 from vault_bench import Bench, span
 
-from services.vault.clip_process import cut
+from services.vault.clip.process import cut
+from services.vault.clip.protocol import Heading, Job, frame, pack, read_frames
 from services.vault.coverage import FootageUnreadable, WrongFootage
-from services.vault.framing import Heading, Job, frame, pack, read_frames
 
 KINDS: dict[str, dict[str, Any]] = {"matroska": {}, "live": {"live": True}, "ts": {}, "ps": {}, "faststart": {}}
 

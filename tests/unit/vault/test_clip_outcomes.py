@@ -13,8 +13,8 @@ from vault_bench import NOON, Bench, Given, assert_honest, at, given, span, stre
 
 from services.recorders.base import RecorderDown, Segment
 from services.runtime.spans import Span
-from services.vault.clip import Clip, ClipFailed, Limits, UnsupportedFootage
-from services.vault.conveyor import in_own_thread
+from services.vault.byte_stream import in_own_thread
+from services.vault.clip.client import Clip, ClipFailed, Limits, UnsupportedFootage
 from services.vault.coverage import FootageMissing, FootageUnreadable, WrongFootage
 from services.vault.packets import part_of
 

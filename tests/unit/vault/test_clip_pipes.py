@@ -15,11 +15,11 @@ import pytest
 from footage_maker import Camera
 from vault_bench import NOON, Bench, given, span, stream
 
-from services.vault.clip import Clip, ClipFailed, _framed
-from services.vault.conveyor import in_own_thread
-from services.vault.feed import BUFFERED, ClipInput
-from services.vault.framing import FOOTAGE_FRAME, frame
-from services.vault.intake import BUFFER, BUFFERS, ClipOutput
+from services.vault.byte_stream import in_own_thread
+from services.vault.clip.client import Clip, ClipFailed, _framed
+from services.vault.clip.input import BUFFERED, ClipInput
+from services.vault.clip.output import BUFFER, BUFFERS, ClipOutput
+from services.vault.clip.protocol import FOOTAGE_FRAME, frame
 from services.vault.store import Source, Stored, StoreDown
 
 MIB = 1 << 20

@@ -18,8 +18,8 @@ from av.packet import Packet
 from av.stream import Stream
 
 from services.runtime.boxes import BoxWalk
-from services.vault.clip_source import Damaged
-from services.vault.clip_streams import Tracks, described_sound
+from services.vault.clip.source import Damaged
+from services.vault.clip.tracks import Tracks, described_sound
 
 BUFFER = 1 << 20  # of the muxer: a fragment leaves in few pieces
 # No edit list, no trailing index; every track's time starts where its packets say (frag_discont).
@@ -125,7 +125,7 @@ class _Run:
         return True
 
 
-class Writer:
+class Muxer:
     """Writes runs and parts one after another; ``emit`` is told of every fragment."""
 
     def __init__(self, pipe: Out, emit: Callable[[dict[str, object]], None]) -> None:

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-from services.vault.framing import head, widen
+from services.vault.clip.protocol import head, widen
 
 BUFFERED = 4 << 20  # bytes that may wait for the pipe: a recorder goes on sending while the process does not run
 _AT_ONCE = 512  # pieces in one call; systems take 1024

@@ -13,8 +13,8 @@ import av
 from av.container import InputContainer
 
 from services.runtime.boxes import LARGEST_INDEX, BoxError, BoxWalk, Movie, read_fragment, read_movie
-from services.vault.clip_walks import CellWalk, ElementWalk, Harm, PackWalk, Walk, begins
-from services.vault.framing import FOOTAGE_FRAME, Frame, Heading
+from services.vault.clip.container_walks import CellWalk, ElementWalk, Harm, PackWalk, Walk, begins
+from services.vault.clip.protocol import FOOTAGE_FRAME, Frame, Heading
 
 HEAD = 512  # bytes that tell what a segment is
 FORMATS = {"mp4": "mov", "fmp4": "mov", "mov": "mov", "mkv": "matroska", "ts": "mpegts", "ps": "mpeg"}

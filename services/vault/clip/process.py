@@ -1,8 +1,8 @@
-"""The process that cuts a clip: ``python -m services.vault.clip_process <report> <memory> <cpu seconds>``.
+"""The process that cuts a clip: ``python -m services.vault.clip.process <report> <memory> <cpu seconds>``.
 
 ``report`` is the number of a pipe. It parses what recorders send, so it may do nothing but read and write its pipes
 (``services.runtime.confine``).
-``framing.py`` says what goes over them. The last line of the report is {"report": …}, or {"refused": sentence} where
+``protocol.py`` says what goes over them. The last line of the report is {"report": …}, or {"refused": sentence} where
 the footage is of a kind that is not handled, or {"foreign": sentence} where it is another camera's.
 """
 
@@ -20,18 +20,18 @@ from typing import BinaryIO
 import av
 
 from services.runtime.confine import Limits, confine
-from services.vault.clip_cutter import Cutter
-from services.vault.clip_place import Placement
-from services.vault.clip_segment import Segment
-from services.vault.clip_source import Foreign, Unsupported, next_source
-from services.vault.clip_track import merged
-from services.vault.clip_writer import BUFFER, Out, Writer
-from services.vault.framing import FOOTAGE_FRAME, Frame, Job, read_frames
+from services.vault.clip.covered_time import merged
+from services.vault.clip.cutter import Cutter
+from services.vault.clip.muxer import BUFFER, Muxer, Out
+from services.vault.clip.placement import Placement
+from services.vault.clip.protocol import FOOTAGE_FRAME, Frame, Job, read_frames
+from services.vault.clip.segment import Segment
+from services.vault.clip.source import Foreign, Unsupported, next_source
 
 # Bytes that are read before they are wanted, and that wait to be written. Beside twelve other processes on two
 # processors the thread that cuts took a quarter less of the processor than where it reads and writes by itself, and it
 # is the busiest of all; a sealing took some 8.7 seconds in place of 10.
-AHEAD = 4 << 20
+AHEAD = 2 << 20
 OFTEN = 0.1  # seconds after which fragments are told of: each time wakes the one who listens
 
 
@@ -52,14 +52,14 @@ def cut(frames: Iterator[Frame], out: Out, tell: BinaryIO) -> None:
     if got is None or got[0] != b"J":
         raise EOFError("a job was expected")
     job = Job(**json.loads(got[1]))
-    writer = Writer(out, emit)
-    cutter = Cutter(job, writer)
+    muxer = Muxer(out, emit)
+    cutter = Cutter(job, muxer)
     placement = Placement(job.join_ns)
     sources = []
     try:
         while (source := next_source(frames, job.window)) is not None:
             sources.append(Segment(source, cutter, placement).copy())
-        writer.end_run()
+        muxer.end_run()
     except Unsupported as refusal:
         emit({"refused": str(refusal)})
         return
@@ -70,15 +70,15 @@ def cut(frames: Iterator[Frame], out: Out, tell: BinaryIO) -> None:
     emit(
         {
             "report": {
-                "zero_ns": writer.zero_ns,
-                "first_ns": writer.first_ns,
+                "zero_ns": muxer.zero_ns,
+                "first_ns": muxer.first_ns,
                 "last_ns": cutter.last_pts,
                 "end_ns": cutter.last_end,
                 "covered": covered,
-                "packets": writer.packets,
+                "packets": muxer.packets,
                 "dropped": cutter.dropped,
                 "drift_ns": placement.drift_ns,
-                "parts": [asdict(part) for part in writer.parts],
+                "parts": [asdict(part) for part in muxer.parts],
                 "sources": [asdict(source) for source in sources],
             }
         }

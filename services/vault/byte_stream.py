@@ -57,7 +57,7 @@ async def settle(future: "asyncio.Future[R]") -> None:
                 continue  # the caller is ending anyway and raises it again
 
 
-class Conveyor:
+class ByteStream:
     """Carries a stream's bytes to the store's thread; ``moved`` is told on the loop how many came."""
 
     def __init__(self, stream: Stream, moved: Callable[[int], None]) -> None:

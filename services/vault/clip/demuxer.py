@@ -7,9 +7,7 @@ from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Stream
 
-from services.vault.clip_source import Damaged, Source
-from services.vault.clip_streams import Scale, Tracks
-from services.vault.clip_units import (
+from services.vault.clip.bitstream import (
     Description,
     describe,
     jpeg_size,
@@ -18,6 +16,8 @@ from services.vault.clip_units import (
     with_lengths,
     without_lengths,
 )
+from services.vault.clip.source import Damaged, Source
+from services.vault.clip.tracks import Scale, Tracks
 
 AHEAD = 32 << 20  # bytes that are read before the first key frame and the first sound
 UNTIMED = 32  # pictures at the beginning whose decoding time the demuxer does not know

@@ -13,12 +13,12 @@ from av.packet import Packet
 from av.stream import Stream
 from av.video.codeccontext import VideoCodecContext
 
-from services.vault.clip_place import Relation
-from services.vault.clip_source import Unsupported
-from services.vault.clip_streams import Tracks
-from services.vault.clip_track import SECOND, Extent
-from services.vault.clip_writer import Writer
-from services.vault.framing import Job
+from services.vault.clip.covered_time import SECOND, Extent
+from services.vault.clip.muxer import Muxer
+from services.vault.clip.placement import Relation
+from services.vault.clip.protocol import Job
+from services.vault.clip.source import Unsupported
+from services.vault.clip.tracks import Tracks
 
 RECALLED = 16  # pictures by which a repetition is recognised
 LONGEST_GROUP = 64 * 1024 * 1024  # bytes held while looking for the key frame before the asked start
@@ -61,15 +61,15 @@ def decodes(codec: str, record: bytes, picture: bytes) -> bool:
 
 
 class Cutter:
-    """Takes the packets of segment after segment and hands those that belong in the clip to the writer."""
+    """Takes the packets of segment after segment and hands those that belong in the clip to the muxer."""
 
-    def __init__(self, job: Job, writer: Writer) -> None:
+    def __init__(self, job: Job, muxer: Muxer) -> None:
         self.dropped = 0
         self.last_pts: int | None = None
         self.last_end: int | None = None
         self.done: set[str] = set()  # tracks that have passed the asked end
         self._job = job
-        self._writer = writer
+        self._muxer = muxer
         self._tracks: Tracks | None = None  # of the segment that is open
         self._key: tuple[object, ...] | None = None
         self._extent = Extent()
@@ -149,7 +149,7 @@ class Cutter:
             return self._is_there(timed)
         self._repeated.append(memoryview(timed.packet))
         distance = self._written_end - (timed.dts + timed.length)
-        if abs(distance) <= 2 * SECOND and self._ends_alike() and self._writer.accepts(self._current()):
+        if abs(distance) <= 2 * SECOND and self._ends_alike() and self._muxer.accepts(self._current()):
             # The same pictures in both segments: what comes after them follows without a seam.
             self._overlapping, self._flowing, self._shift = False, True, self._shift + distance
             return True
@@ -165,7 +165,7 @@ class Cutter:
             return True
         self._overlapping = False
         same = bool(self._repeated) and bytes(self._repeated[-1]) == bytes(self._written[-1])
-        self._flowing = same and self._writer.accepts(self._current())
+        self._flowing = same and self._muxer.accepts(self._current())
         if self._flowing and timed.shown is not None:
             self._extent.add(timed.dts, timed.shown - timed.dts)  # shown then are pictures that were read before
         return False
@@ -227,7 +227,7 @@ class Cutter:
             self._tracks, self._key, self._flowing = timed.tracks, timed.tracks.key, False
 
     def _start_run(self, timed: Timed) -> None:
-        self._writer.begin(self._current(), timed.dts, timed.pts)
+        self._muxer.begin(self._current(), timed.dts, timed.pts)
         self._flowing = True
 
     def _current(self) -> Tracks:
@@ -245,11 +245,11 @@ class Cutter:
             self._extent.add(timed.shown + self._shift, timed.length)
         self.last_pts = max(timed.pts, self.last_pts or timed.pts)
         self.last_end = max(timed.pts + timed.length, self.last_end or 0)
-        self._writer.write(timed.packet, "video", timed.dts, timed.pts)
+        self._muxer.write(timed.packet, "video", timed.dts, timed.pts)
 
     def _put_sound(self, timed: Timed) -> None:
         if timed.dts < self._written_sound - timed.length // 2:
             self.dropped += 1
             return
         self._written_sound = timed.dts + timed.length
-        self._writer.write(timed.packet, "audio", timed.dts, timed.pts)
+        self._muxer.write(timed.packet, "audio", timed.dts, timed.pts)

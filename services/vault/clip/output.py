@@ -4,9 +4,9 @@ import os
 import threading
 from collections import deque
 
-from services.vault.framing import widen
+from services.vault.clip.protocol import widen
 
-BUFFER = 1 << 20
+BUFFER = 1 << 19
 BUFFERS = 4  # of which one is taken and the others are read into: the process goes on while the store does not
 
 

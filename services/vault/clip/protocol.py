@@ -1,4 +1,4 @@
-"""What goes over the pipes between the vault and its clip process (``clip.py`` and ``clip_process.py``).
+"""What goes over the pipes between the vault and its clip process (``client.py`` and ``process.py``).
 
 Into the process, on standard input, frames of one letter, a length (32 bit, big-endian) and that many bytes:
 ``J`` the job, once; then for each segment ``S`` its heading, any number of ``D`` with its bytes, and ``E``.

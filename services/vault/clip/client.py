@@ -1,6 +1,6 @@
 """A clip of footage, streamed: segments in, fragmented MP4 out, and a report of what was found (docs/sealing.md).
 
-The work is done in a process of its own (``clip_process``), confined to its pipes. Nothing is written to disk. The
+The work is done in a process of its own (``process``), confined to its pipes. Nothing is written to disk. The
 process holds one fragment, one group of pictures, and, where a segment is plain MP4, that segment up to ``window``.
 """
 
@@ -20,10 +20,10 @@ from services.runtime.confine import clean_environment
 from services.runtime.errors import Fatal, Retryable
 from services.runtime.iterators import closing
 from services.runtime.spans import Span
+from services.vault.clip.input import ClipInput
+from services.vault.clip.output import ClipOutput
+from services.vault.clip.protocol import FOOTAGE_FRAME, Heading, Job, frame, in_nanoseconds, moment, nanoseconds, pack
 from services.vault.coverage import Fragment, Part, WrongFootage
-from services.vault.feed import ClipInput
-from services.vault.framing import FOOTAGE_FRAME, Heading, Job, frame, in_nanoseconds, moment, nanoseconds, pack
-from services.vault.intake import ClipOutput
 
 CONTAINERS = ("mp4", "fmp4", "mov", "mkv", "ts", "ps")
 T = TypeVar("T")
@@ -139,7 +139,7 @@ class Clip:
         input_, feeding = os.pipe()
         try:
             self._process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-I", "-m", "services.vault.clip_process"),
+                *(sys.executable, "-I", "-m", "services.vault.clip.process"),
                 *map(str, (writing, self.limits.memory, self.limits.cpu_seconds)),
                 stdin=input_,
                 stdout=output,
@@ -199,14 +199,14 @@ class Clip:
         # A fault of the segments' own streams also ends the process, and is the cause to tell.
         await self._feeding
         status = await self._process.wait()
-        told = self._last.get("report")
-        if status != 0 or told is None:
+        report = self._last.get("report")
+        if status != 0 or report is None:
             words = (await self._complaints).strip().splitlines()[-1:]
             raise ClipFailed(
                 f"The clip process for channel {self.channel} ended with status {status} and no report"
                 f"{': ' + words[0] if words else ''}; nothing was kept, it is tried again."
             )
-        self._understand(told)
+        self._read_report(report)
 
     async def _feed_all(self) -> None:
         try:
@@ -261,11 +261,11 @@ class Clip:
         transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(stream), pipe)
         try:
             async for line in stream:
-                told = json.loads(line)
-                if row := told.get("fragment"):
+                message = json.loads(line)
+                if row := message.get("fragment"):
                     self.fragments.append(Fragment(*row))
                 else:
-                    self._last = told
+                    self._last = message
         finally:
             transport.close()
 
@@ -276,24 +276,24 @@ class Clip:
             kept = (kept + chunk)[-4096:]
         return kept.decode(errors="replace")
 
-    def _understand(self, told: dict[str, Any]) -> None:
-        for taken, source in zip(self.taken, told["sources"], strict=True):
+    def _read_report(self, report: dict[str, Any]) -> None:
+        for taken, source in zip(self.taken, report["sources"], strict=True):
             taken.problem = source["problem"]
             taken.lost_from = moment(source["lost_from_ns"])
             taken.left_out = tuple(source["left_out"])
             taken.pictures = tuple(Span(moment(start), moment(end)) for start, end in source["pictures"])
             if taken.promised_size is not None and taken.size != taken.promised_size and taken.problem is None:
                 taken.problem = f"{taken.promised_size} bytes were promised and {taken.size} came"
-        there = told["packets"] > 0 and told["last_ns"] is not None
+        there = report["packets"] > 0 and report["last_ns"] is not None
         self.report = ClipReport(
-            zero=moment(told["zero_ns"]) if there else None,
-            first_frame=moment(told["first_ns"]) if there else None,
-            last_frame=moment(told["last_ns"]) if there else None,
-            end=moment(told["end_ns"]) if there else None,
-            covered=tuple(Span(moment(start), moment(end)) for start, end in told["covered"]),
-            packets=told["packets"],
-            dropped=told["dropped"],
-            drift=timedelta(microseconds=told["drift_ns"] // 1000),
+            zero=moment(report["zero_ns"]) if there else None,
+            first_frame=moment(report["first_ns"]) if there else None,
+            last_frame=moment(report["last_ns"]) if there else None,
+            end=moment(report["end_ns"]) if there else None,
+            covered=tuple(Span(moment(start), moment(end)) for start, end in report["covered"]),
+            packets=report["packets"],
+            dropped=report["dropped"],
+            drift=timedelta(microseconds=report["drift_ns"] // 1000),
             parts=tuple(
                 Part(
                     offset=part["offset"],
@@ -304,7 +304,7 @@ class Clip:
                     fingerprint=part["fingerprint"],
                     container=part["container"],
                 )
-                for part in told["parts"]
+                for part in report["parts"]
             ),
         )
 

@@ -6,12 +6,12 @@ from itertools import chain
 import av
 from av.container import InputContainer
 
-from services.vault.clip_cutter import Cutter, Timed
-from services.vault.clip_packets import Boxed, Read, Unpacked
-from services.vault.clip_place import Placement
-from services.vault.clip_source import Damaged, Source, Unsupported
-from services.vault.clip_streams import Tracks, choose_tracks
-from services.vault.clip_track import Extent
+from services.vault.clip.covered_time import Extent
+from services.vault.clip.cutter import Cutter, Timed
+from services.vault.clip.demuxer import Boxed, Read, Unpacked
+from services.vault.clip.placement import Placement
+from services.vault.clip.source import Damaged, Source, Unsupported
+from services.vault.clip.tracks import Tracks, choose_tracks
 
 
 @dataclass
