@@ -29,8 +29,8 @@ from services.vault.clip.segment import Segment
 from services.vault.clip.source import Foreign, Unsupported, next_source
 
 # Bytes that are read before they are wanted, and that wait to be written. Beside twelve other processes on two
-# processors the thread that cuts took a quarter less of the processor than where it reads and writes by itself, and it
-# is the busiest of all; a sealing took some 8.7 seconds in place of 10.
+# processors the thread that cuts, the busiest of all, took a quarter less of the processor than where it reads and
+# writes by itself; sealing took 5 to 20 percent less time.
 AHEAD = 2 << 20
 OFTEN = 0.1  # seconds after which fragments are told of: each time wakes the one who listens
 
