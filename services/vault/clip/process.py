@@ -11,6 +11,7 @@ import json
 import os
 import sys
 import threading
+import traceback
 from collections.abc import Iterator
 from dataclasses import asdict
 from queue import Queue
@@ -87,19 +88,19 @@ def cut(frames: Iterator[Frame], out: Out, tell: BinaryIO) -> None:
 
 def _frames_ahead(pipe: BinaryIO) -> Iterator[Frame]:
     """The frames of the pipe, read ahead in a thread: what sends them need not have its turn for each."""
-    came: Queue[Frame | EOFError | None] = Queue(AHEAD // FOOTAGE_FRAME)
+    came: Queue[Frame | BaseException | None] = Queue(AHEAD // FOOTAGE_FRAME)
 
     def read() -> None:
         try:
             for frame in read_frames(pipe):
                 came.put(frame)
             came.put(None)
-        except EOFError as error:
+        except BaseException as error:  # noqa: BLE001 - carried to the one who waits
             came.put(error)
 
     threading.Thread(target=read, daemon=True, name="frames").start()
     while (frame := came.get()) is not None:
-        if isinstance(frame, EOFError):
+        if isinstance(frame, BaseException):
             raise frame
         yield frame
 
@@ -127,8 +128,8 @@ class _WriteBehind:
             while (data := self._waiting.get()) is not None:
                 self._pipe.write(data)
             self._pipe.flush()
-        except OSError:
-            os._exit(1)  # nobody reads any more
+        except BaseException:  # noqa: BLE001 - nobody reads any more, or the memory is used up: nothing can follow
+            os._exit(1)
 
 
 def main() -> None:
@@ -138,9 +139,14 @@ def main() -> None:
     gc.freeze()  # what was loaded is never looked through again
     av.logging.set_level(None)
     frames, output = _frames_ahead(sys.stdin.buffer), _WriteBehind(sys.stdout.buffer)
-    with os.fdopen(report, "wb") as tell:
-        cut(frames, output, tell)
-        output.finish()
+    try:
+        with os.fdopen(report, "wb") as tell:
+            cut(frames, output, tell)
+            output.finish()
+    except BaseException:  # noqa: BLE001 - told as Python would tell it
+        traceback.print_exc()
+        os._exit(1)
+    os._exit(0)  # a thread may still wait in a pipe, and Python would wait for it or abort
 
 
 if __name__ == "__main__":

@@ -6,6 +6,8 @@ import hashlib
 import os
 import random
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -192,3 +194,16 @@ async def test_a_process_that_was_killed_ends_the_clip_and_what_feeds_it(camera:
             pass
         with pytest.raises(ClipFailed, match="ended with status"):
             await clip.conclude()
+
+
+@pytest.mark.parametrize(
+    "sent", [frame(b"J", b"{}")[:-1], frame(b"D", b"no job"), b""], ids=["cut off", "no job", "none"]
+)
+def test_a_process_that_is_sent_nonsense_ends_and_says_why(sent: bytes) -> None:
+    reading, writing = os.pipe()
+    command = [sys.executable, "-I", "-m", "services.vault.clip.process", str(writing), str(1 << 30), "60"]
+    ended = subprocess.run(command, input=sent, capture_output=True, pass_fds=(writing,), timeout=60, check=False)
+    os.close(writing)
+    assert read_all(reading) == b""
+    assert ended.returncode == 1
+    assert ended.stderr.decode().splitlines()[-1].startswith("EOFError: ")
