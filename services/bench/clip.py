@@ -6,7 +6,6 @@ import subprocess
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +14,8 @@ from services.bench.figures import MIB, Peer, timed, timed_now, told
 from services.bench.footage import encode
 from services.bench.recording import Recording
 from services.recorders.base import Segment
-from services.vault.clip import Clip
-from services.vault.conveyor import in_own_thread
+from services.vault.byte_stream import in_own_thread
+from services.vault.clip.client import Clip
 
 PIECE = 1 << 20
 _FFMPEG = "ffmpeg -i - -c copy -movflags frag_keyframe+empty_moov+default_base_moof -f mp4 -"
@@ -53,7 +52,7 @@ async def measure(folder: Path, *, size: int, megabits: float, runs: int) -> dic
     async def cut() -> None:
         nonlocal came
         async with Clip(footage.segments(), span_of(0, count), CHANNEL) as clip:
-            came = await in_own_thread(lambda: sum(map(len, chain.from_iterable(iter(clip.take, [])))))
+            came = await in_own_thread(lambda: sum(map(len, iter(clip.read, b""))))
             await clip.conclude()
 
     ffmpeg = shutil.which("ffmpeg")

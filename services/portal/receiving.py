@@ -16,9 +16,8 @@ from services.runtime.logs import get_logger
 from services.runtime.threads import run_in_thread
 from services.vault import brought
 from services.vault.brought import Brought, NotFootage
-from services.vault.clip import UnsupportedFootage
+from services.vault.clip.client import ClipFailed, UnsupportedFootage
 from services.vault.coverage import FootageMissing, FootageUnreadable
-from services.vault.intake import ClipFailed
 from services.vault.sealing import Sealed
 from services.vault.store import Store, discard
 

@@ -11,8 +11,8 @@ from datetime import UTC, datetime, timedelta
 
 from services.runtime.boxes import BoxError, BoxWalk, read_movie
 from services.runtime.spans import Span, covered_share, gaps
-from services.vault.clip import Limits, OwnSegment
-from services.vault.clip_source import FIRST_BOXES
+from services.vault.clip.client import Limits, OwnSegment
+from services.vault.clip.source import FIRST_BOXES
 from services.vault.coverage import Coverage
 from services.vault.sealing import TOLERANCE_MS, Sealed, seal
 from services.vault.store import Store

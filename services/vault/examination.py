@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from services.vault.conveyor import in_own_thread, settle
+from services.vault.byte_stream import in_own_thread, settle
 from services.vault.labels import label_key, read_label
 from services.vault.seal import OwnSeals
 from services.vault.store import ObjectFacts, Store, StoreMissing

@@ -9,7 +9,7 @@ from functools import partial
 from typing import TypeVar
 
 from services.runtime.errors import Fatal
-from services.vault.conveyor import in_own_thread, settle
+from services.vault.byte_stream import in_own_thread, settle
 from services.vault.store import Store
 
 R = TypeVar("R")

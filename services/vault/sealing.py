@@ -14,12 +14,11 @@ from typing import Any
 
 from services.runtime import metrics
 from services.runtime.errors import Fatal
-from services.runtime.heap import keep_freed
 from services.runtime.spans import Span
 from services.runtime.threads import run_in_thread
 from services.vault.age import Reader, Unwrapper
 from services.vault.camera_signature import NOT_EXAMINED
-from services.vault.clip import Clip, Limits, OwnSegment, SegmentLike
+from services.vault.clip.client import Clip, Limits, OwnSegment, SegmentLike
 from services.vault.coverage import (
     Coverage,
     Fragment,
@@ -235,7 +234,6 @@ async def _seal_clip(
             requested=requested,
         )
 
-    keep_freed()
     started = time.perf_counter()
     with outcome_counted():
         async with clip:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 from services.runtime import metrics
-from services.vault.clip import Clip
+from services.vault.clip.client import Clip
 from services.vault.coverage import FootageMissing, FootageUnreadable
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -10,8 +9,8 @@ from typing import Any, Generic, TypeVar
 
 from services.runtime.errors import Retryable
 from services.vault.age import SEALED_CHUNK, Encryptor
+from services.vault.byte_stream import ByteStream, Stream, in_own_thread, settle
 from services.vault.camera_signature import CameraSignature
-from services.vault.conveyor import Conveyor, Stream, in_own_thread, settle
 from services.vault.store import Store, Stored, StoreDown
 
 V = TypeVar("V")
@@ -41,22 +40,22 @@ class Uploaded(Generic[V]):
 
 
 class CipherSource:
-    """What the store reads: the ciphertext of what comes over the conveyor. Lives in the store's thread.
+    """What the store reads: the ciphertext of a stream of bytes. Lives in the store's thread.
 
     Both hashes are taken beside, of what lies where it is until more of it is hashed: none needs the interpreter.
     """
 
-    def __init__(self, conveyor: Conveyor, recipients: Sequence[str]) -> None:
+    def __init__(self, byte_stream: ByteStream, recipients: Sequence[str]) -> None:
         self.plain = hashlib.sha256()
         self.cipher = hashlib.sha256()
         self.signature = CameraSignature()
         self.plain_size = 0
         self.size = 0
-        self._conveyor = conveyor
+        self._byte_stream = byte_stream
         self._encryptor = Encryptor(recipients)
         self._hasher = ThreadPoolExecutor(2, thread_name_prefix="vault-hash")
         self._hashing: dict[str, Future[None]] = {}
-        self._pieces: deque[memoryview] = deque()  # that came and are not encrypted yet
+        self._piece = memoryview(b"")  # that came and is not encrypted yet
         self._across = memoryview(bytearray(SEALED_CHUNK))  # for a chunk that begins in one room and ends in the next
         self._ready = memoryview(self._encryptor.header)
         self._ended = False
@@ -79,7 +78,7 @@ class CipherSource:
 
     def close(self) -> None:
         """Nothing is read any more, and nothing of the stream is held."""
-        self._pieces.clear()
+        self._piece = memoryview(b"")
         self._hasher.shutdown(wait=False)
 
     def _fill(self, room: memoryview) -> int:
@@ -88,14 +87,12 @@ class CipherSource:
             if self._ready:
                 more = min(len(self._ready), len(room) - filled)
                 room[filled : filled + more], self._ready = self._ready[:more], self._ready[more:]
-            elif self._pieces:
-                piece = self._pieces.popleft()
+            elif piece := self._piece:
                 taken, more = self._encryptor.update_into(piece, room[filled:])
                 if taken < len(piece):
                     again, ready = self._encryptor.update_into(piece[taken:], self._across)
                     taken, self._ready = taken + again, self._across[:ready]
-                if taken < len(piece):
-                    self._pieces.appendleft(piece[taken:])
+                self._piece = piece[taken:]
             else:
                 break
             filled += more
@@ -103,26 +100,20 @@ class CipherSource:
 
     def _take(self) -> None:
         self._hashed("plain")
-        pieces = self._conveyor.take()
-        if pieces is None:
+        piece = self._byte_stream.read()
+        if piece is None:
             self._ended = True
             self._ready = memoryview(self._encryptor.finish())
             return
-        self.plain_size += sum(map(len, pieces))
-        self._hashing["plain"] = self._hasher.submit(_hash, self.plain, pieces)
-        for piece in pieces:
-            self.signature.look(piece)
-        self._pieces.extend(pieces)
+        self.plain_size += len(piece)
+        self._hashing["plain"] = self._hasher.submit(self.plain.update, piece)
+        self.signature.look(piece)
+        self._piece = piece
 
     def _hashed(self, which: str) -> None:
         """Wait until what was hashed may be written over."""
         if (hashing := self._hashing.pop(which, None)) is not None:
             hashing.result()
-
-
-def _hash(digest: "hashlib._Hash", pieces: Sequence[memoryview]) -> None:
-    for piece in pieces:
-        digest.update(piece)
 
 
 async def upload(
@@ -143,23 +134,23 @@ async def upload(
     ``moved`` is told how many bytes came. Raises whatever the stream, ``moved``, ``conclude`` or the store raise; then
     nothing is stored.
     """
-    conveyor = Conveyor(stream, moved)
-    source = CipherSource(conveyor, recipients)
+    byte_stream = ByteStream(stream, moved)
+    source = CipherSource(byte_stream, recipients)
     put = in_own_thread(
         lambda: store.put(bucket, key, source, metadata=metadata, legal_hold=legal_hold, content_type=content_type)
     )
     try:
-        either: list[asyncio.Future[Any]] = [put, conveyor.ended]
+        either: list[asyncio.Future[Any]] = [put, byte_stream.ended]
         await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         if put.done():
             _explain(put, f"{bucket}/{key}")
-        conveyor.ended.result()
+        byte_stream.ended.result()
         verdict = await conclude()
-        conveyor.finish()
+        byte_stream.finish()
         stored = await asyncio.shield(put)
         _check_size(stored, source, f"{bucket}/{key}")
     except BaseException:
-        conveyor.fail(UploadStopped(f"the upload of {bucket}/{key} was given up"))
+        byte_stream.fail(UploadStopped(f"the upload of {bucket}/{key} was given up"))
         await settle(put)
         await _take_back(store, bucket, key, None if put.exception() else put.result())
         raise

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from services.runtime.spans import Span, covered_share, gaps, merge
-from services.vault.clip import ClipReport, Taken
+from services.vault.clip.client import ClipReport, Taken
 from services.vault.coverage import (
     Coverage,
     FootageMissing,

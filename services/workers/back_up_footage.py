@@ -10,7 +10,7 @@ from services.vault.replicas import replicate
 from services.vault.sealing import Sealed
 from services.vault.store import Store
 from services.workers import vault_work
-from services.workers.gauge import Gauge, watched
+from services.workers.progress_reporter import ProgressReporter, report_progress
 
 JOB_TYPE = "back-up-footage"
 HEAVY = True
@@ -31,7 +31,7 @@ class Result:
 
 async def handle(command: Command, register: Register, store: Store, replica_store: Store) -> Result:
     """Raises ObjectDamaged when either place gives other bytes than were sealed, and the stores' errors."""
-    watch = watched(
+    watch = report_progress(
         register,
         ACTOR,
         "replica",
@@ -39,15 +39,23 @@ async def handle(command: Command, register: Register, store: Store, replica_sto
         item_id=command.item_id,
         phase="replicating",
     )
-    async with watch as gauge:
+    async with watch as reporter:
         master = await register.run(ACTOR, masters.needed, command.application_id, command.item_id)
         if master.replica_verified_at is None:
-            await _replicate(command, master, register=register, store=store, replica_store=replica_store, gauge=gauge)
+            await _replicate(
+                command, master, register=register, store=store, replica_store=replica_store, reporter=reporter
+            )
     return Result(True)
 
 
 async def _replicate(
-    command: Command, master: Master, *, register: Register, store: Store, replica_store: Store, gauge: Gauge
+    command: Command,
+    master: Master,
+    *,
+    register: Register,
+    store: Store,
+    replica_store: Store,
+    reporter: ProgressReporter,
 ) -> None:
     await vault_work.clear_earlier_runs(register, ACTOR, replica_store, purpose="replica", item_id=command.item_id)
     attempt = await register.run(
@@ -61,8 +69,8 @@ async def _replicate(
     sealed = Sealed.from_json(master.sealed)
 
     def told(read_back: bool, size: int) -> None:
-        gauge.phase = "verifying" if read_back else "replicating"
-        gauge(size, size / max(sealed.size, 1))
+        reporter.phase = "verifying" if read_back else "replicating"
+        reporter(size, size / max(sealed.size, 1))
 
     replica = await replicate(
         store,

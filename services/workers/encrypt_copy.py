@@ -11,7 +11,7 @@ from services.vault.seal import Seal
 from services.vault.sealing import Sealed, issue
 from services.vault.store import Store
 from services.workers import labelling, vault_work
-from services.workers.gauge import Gauge, watched
+from services.workers.progress_reporter import ProgressReporter, report_progress
 
 JOB_TYPE = "encrypt-copy"
 HEAVY = True
@@ -34,7 +34,7 @@ async def handle(
     command: Command, register: Register, store: Store, vault_keys: VaultKeys, *, seal: Seal, loan_keys: LoanKeys
 ) -> Result:
     """Raises MasterDamaged when the master is not what was sealed; then no copy is made."""
-    watch = watched(
+    watch = report_progress(
         register,
         ACTOR,
         "copy",
@@ -42,17 +42,23 @@ async def handle(
         item_id=command.item_id,
         phase="issuing",
     )
-    async with watch as gauge:
+    async with watch as reporter:
         copy = await register.run(ACTOR, copies.of_item, command.item_id)
         if copy is None or copy.application_id != command.application_id:
-            copy = await _issue(command, register, store, vault_keys, loan_keys, gauge=gauge)
-        gauge.enter("storing")
+            copy = await _issue(command, register, store, vault_keys, loan_keys, reporter=reporter)
+        reporter.enter("storing")
         await labelling.label_copy(register, ACTOR, store, seal, command.item_id)
     return Result(copy.id)
 
 
 async def _issue(
-    command: Command, register: Register, store: Store, vault_keys: VaultKeys, loan_keys: LoanKeys, *, gauge: Gauge
+    command: Command,
+    register: Register,
+    store: Store,
+    vault_keys: VaultKeys,
+    loan_keys: LoanKeys,
+    *,
+    reporter: ProgressReporter,
 ) -> copies.Copy:
     task = await register.run(ACTOR, issuing.task, command.application_id, command.item_id)
     await vault_work.clear_earlier_runs(
@@ -81,7 +87,7 @@ async def _issue(
         key=attempt.key,
         metadata={"copy": attempt.subject_id, "item": command.item_id, "form": task.form_number},
         legal_hold=True,
-        progress=gauge,
+        progress=reporter,
     )
     copy = await register.run(ACTOR, copies.keep, attempt.id, sealed.to_json())
     if copy is None:

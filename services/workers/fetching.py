@@ -15,13 +15,13 @@ from services.register.measurements import Source
 from services.register.unit import Actor, Register
 from services.runtime import metrics
 from services.runtime.spans import Span, gaps
+from services.vault.clip.client import ClipFailed
 from services.vault.coverage import Coverage, FootageMissing, FootageUnreadable
-from services.vault.intake import ClipFailed
 from services.vault.keys import VaultKeys
 from services.vault.sealing import Sealed, seal
 from services.vault.store import Store
 from services.workers import vault_work
-from services.workers.gauge import Gauge
+from services.workers.progress_reporter import ProgressReporter
 
 # Recorders cut at their own seconds or key frames: exports that begin late and end early are common (F5).
 PADDING = timedelta(seconds=5)
@@ -68,7 +68,7 @@ class Fetching:
     actor: Actor
     store: Store
     vault_keys: VaultKeys
-    gauge: Gauge
+    reporter: ProgressReporter
     told: list[str] = field(default_factory=list)
     _begun: list[str] = field(default_factory=list, init=False)
 
@@ -101,7 +101,7 @@ class Fetching:
             job_key=wanted.job_key,
         )
         self._begun.append(attempt.id)
-        self.gauge.enter("fetching" if len(self._begun) == 1 else "fetching-again")
+        self.reporter.enter("fetching" if len(self._begun) == 1 else "fetching-again")
         requested = wanted.span.widen(PADDING)
         sealed = await seal(
             again.fetch(self.recorder, wanted.source.channel, requested, kind=wanted.source.kind),
@@ -115,7 +115,7 @@ class Fetching:
             metadata=wanted.metadata,
             legal_hold=wanted.legal_hold,
             expected_fingerprint=wanted.source.fingerprint,
-            progress=self.gauge.sealing,
+            progress=self.reporter.sealing,
             requested=requested,
         )
         return Fetched(attempt, sealed)

@@ -16,7 +16,7 @@ from services.vault.keys import VaultKeys
 from services.vault.store import Store
 from services.workers import vault_work
 from services.workers.fetching import Fetching, Wanted
-from services.workers.gauge import Gauge, watched
+from services.workers.progress_reporter import ProgressReporter, report_progress
 from services.workers.sources import Recorders, open_source, probe
 
 JOB_TYPE = "preserve-footage"
@@ -71,7 +71,7 @@ class _Work:
                 await probe(self.register, ACTOR, open_source(self.recorders, source), source)
 
     async def try_to_preserve(self, need: Need) -> bool:
-        watch = watched(
+        watch = report_progress(
             self.register,
             ACTOR,
             "quarantine",
@@ -80,8 +80,8 @@ class _Work:
             phase="asking",
         )
         try:
-            async with watch as gauge:
-                kept = await self._preserve(need, gauge)
+            async with watch as reporter:
+                kept = await self._preserve(need, reporter)
             metrics.PRESERVATIONS.labels("kept").inc(kept)
             return kept
         except NoLongerWanted:
@@ -108,7 +108,7 @@ class _Work:
                 held = await open_source(self.recorders, need.source).coverage(need.source.channel, need.asked)
                 await self.register.run(ACTOR, preservations.promise, need.item_id, need.asked, held)
 
-    async def _preserve(self, need: Need, gauge: Gauge) -> bool:
+    async def _preserve(self, need: Need, reporter: ProgressReporter) -> bool:
         await self._clear(need)
         recorder, channel = open_source(self.recorders, need.source), need.source.channel
         clock = await self.register.run(ACTOR, clocks.of_recorder, need.source.recorder_id)
@@ -120,7 +120,7 @@ class _Work:
             metadata={"item": need.item_id, "application": self.command.application_id},
             legal_hold=True,
         )
-        fetching = Fetching(wanted, recorder, self.register, ACTOR, self.store, self.vault_keys, gauge)
+        fetching = Fetching(wanted, recorder, self.register, ACTOR, self.store, self.vault_keys, reporter)
         fetched = await fetching.fetch(promised)
         sealed, attempt = fetched.sealed, fetched.attempt
         kept = await self.register.run(

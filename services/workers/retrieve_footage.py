@@ -24,7 +24,7 @@ from services.vault.sealing import Sealed
 from services.vault.store import Store
 from services.workers import labelling, quarantine, vault_work
 from services.workers.fetching import Fetching, Wanted, lost_since, missing
-from services.workers.gauge import Gauge, watched
+from services.workers.progress_reporter import ProgressReporter, report_progress
 from services.workers.quarantine import Holding
 from services.workers.sources import Recorders, open_source, probe
 
@@ -55,7 +55,7 @@ async def handle(
     command: Command, register: Register, store: Store, vault_keys: VaultKeys, *, seal: Seal, recorders: Recorders
 ) -> Result:
     """Raises Outcome FOOTAGE_MISSING and FOOTAGE_UNREADABLE, RecorderDown, WrongFootage, NoLongerWanted."""
-    watch = watched(
+    watch = report_progress(
         register,
         ACTOR,
         "master",
@@ -63,16 +63,16 @@ async def handle(
         item_id=command.item_id,
         phase="asking",
     )
-    async with watch as gauge:
+    async with watch as reporter:
         done = await register.run(ACTOR, retrieval_records.retrieved, command.application_id, command.item_id)
         if done is None:
             order = await register.run(ACTOR, retrieval_records.order, command.application_id, command.item_id)
             await vault_work.clear_earlier_runs(register, ACTOR, store, purpose="master", item_id=command.item_id)
-            done = await _Retrieval(command, order, register, store, vault_keys, recorders, gauge).run()
+            done = await _Retrieval(command, order, register, store, vault_keys, recorders, reporter).run()
             metrics.COVERAGE_OUTCOMES.labels(done.outcome).inc()
         if done.outcome in OUTCOMES:
             raise Outcome(OUTCOMES[done.outcome], f"the footage of item {command.item_id} is {done.outcome}")
-        gauge.enter("storing")
+        reporter.enter("storing")
         await labelling.label_master(register, ACTOR, store, seal, command.item_id)
         await vault_work.discard_spent(register, ACTOR, store, command.item_id)
     return Result(done.coverage, done.record_number)
@@ -88,7 +88,7 @@ class _Retrieval:
     store: Store
     vault_keys: VaultKeys
     recorders: Recorders
-    gauge: Gauge
+    reporter: ProgressReporter
     difficulties: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -165,7 +165,7 @@ class _Retrieval:
             metadata=labelling.metadata_of(order),
         )
         fetching = Fetching(
-            *(wanted, self.recorder, self.register, ACTOR, self.store, self.vault_keys, self.gauge),
+            *(wanted, self.recorder, self.register, ACTOR, self.store, self.vault_keys, self.reporter),
             told=self.difficulties,
         )
         fetched = await fetching.fetch(promised)
@@ -187,14 +187,14 @@ class _Retrieval:
 
     async def _adopt(self, best: Holding, taken_from: str) -> Retrieved:
         attempt = await self._begin()
-        self.gauge.enter("adopting")
+        self.reporter.enter("adopting")
         sealed = await quarantine.adopt(
             self.store,
             best.sealed,
             bucket=attempt.bucket,
             key=attempt.key,
             metadata=labelling.metadata_of(self.order),
-            progress=lambda _, size: self.gauge(size, size / max(best.sealed.size, 1) / 2),
+            progress=lambda _, size: self.reporter(size, size / max(best.sealed.size, 1) / 2),
         )
         return await self._keep(attempt.id, replace(best, sealed=sealed), taken_from)
 

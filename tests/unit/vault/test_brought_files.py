@@ -15,9 +15,8 @@ from vault_bench import Bench
 
 from services.runtime.spans import Span
 from services.vault.brought import KINDS, ORIGIN, Brought, NotFootage, placed, receive, what_it_is
-from services.vault.clip import Limits, UnsupportedFootage
+from services.vault.clip.client import ClipFailed, Limits, UnsupportedFootage
 from services.vault.coverage import FootageMissing, FootageUnreadable
-from services.vault.intake import ClipFailed
 from services.vault.sealing import Sealed, issue
 
 pytestmark = pytest.mark.requirement("R8", "R9")

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from services.vault.age import Reader, X25519Identity, generate_identity
-from services.vault.conveyor import Conveyor
+from services.vault.byte_stream import ByteStream
 from services.vault.upload import CipherSource
 
 CHUNK = 65536
@@ -17,23 +17,19 @@ IDENTITY, RECIPIENT = generate_identity()
 
 
 class Pieces:
-    """A stream of pieces that come some at a time; what came before is written over, as its contract allows."""
+    """A stream of pieces; what came before is written over, as its contract allows."""
 
     def __init__(self, plain: bytes, sizes: Iterator[int], asked: Callable[[], None] = lambda: None) -> None:
         self._left = memoryview(plain)
         self._sizes = sizes
         self._asked = asked
-        self._given: list[memoryview] = []
+        self._given = memoryview(bytearray())
 
-    def take(self) -> list[memoryview]:
+    def read(self) -> memoryview:
         self._asked()
-        for given in self._given:
-            given[:] = bytes(len(given))
-        self._given = []
-        for _ in range(3):
-            if size := min(next(self._sizes), len(self._left)):
-                self._given.append(memoryview(bytearray(self._left[:size])))
-                self._left = self._left[size:]
+        self._given[:] = bytes(len(self._given))
+        size = next(self._sizes)
+        self._given, self._left = memoryview(bytearray(self._left[:size])), self._left[size:]
         return self._given
 
     def stop(self) -> None:
@@ -41,9 +37,9 @@ class Pieces:
 
 
 async def source_of(stream: Pieces) -> CipherSource:
-    conveyor = Conveyor(stream, lambda size: None)
-    conveyor.finish()
-    return CipherSource(conveyor, [RECIPIENT])
+    byte_stream = ByteStream(stream, lambda size: None)
+    byte_stream.finish()
+    return CipherSource(byte_stream, [RECIPIENT])
 
 
 @pytest.mark.parametrize("seed", range(12))

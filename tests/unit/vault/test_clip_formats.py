@@ -6,7 +6,7 @@ from films import assert_heard, film, pictures
 from footage_formats import shoot, spliced
 from vault_bench import Bench, span
 
-from services.vault.clip import UnsupportedFootage
+from services.vault.clip.client import UnsupportedFootage
 from services.vault.packets import part_of
 
 ANY = ("aac", "opus", None)

@@ -11,10 +11,9 @@ from films import Film, assert_honest, film, pictures
 from footage_formats import FPS, TICKS, lengths_to_units, shoot
 from vault_bench import Bench, span
 
-from services.vault.clip_pipes import Inlet
-from services.vault.clip_process import cut
+from services.vault.clip.process import cut
+from services.vault.clip.protocol import Heading, Job, frame, pack, read_frames
 from services.vault.coverage import FootageUnreadable, WrongFootage
-from services.vault.framing import Heading, Job, frame, pack
 
 KINDS: dict[str, dict[str, Any]] = {"matroska": {}, "live": {"live": True}, "ts": {}, "ps": {}, "faststart": {}}
 
@@ -135,7 +134,7 @@ def _cut(body: bytes, container: str) -> tuple[list[list[bytes]], dict[str, Any]
     told, out = io.BytesIO(), io.BytesIO()
     pieces = [frame(b"D", body[place : place + 65_536]) for place in range(0, len(body), 65_536)]
     sent = [pack(b"J", Job(0, 4 * 10**9, 2 * 10**8, 1 << 20)), pack(b"S", Heading("one", 0, container))]
-    cut(Inlet(io.BytesIO(b"".join([*sent, *pieces, frame(b"E")]))), out, told)
+    cut(read_frames(io.BytesIO(b"".join([*sent, *pieces, frame(b"E")]))), out, told)
     report: dict[str, Any] = json.loads(told.getvalue().splitlines()[-1])["report"]
     found = []
     for part in report["parts"]:

@@ -14,7 +14,7 @@ from vault_bench import Bench, Given, at, span
 
 from services.runtime.spans import Span
 from services.vault.age import X25519Identity, generate_identity
-from services.vault.clip import Limits, UnsupportedFootage
+from services.vault.clip.client import Limits, UnsupportedFootage
 from services.vault.packets import part_of
 from services.vault.sealing import issue
 

@@ -14,10 +14,9 @@ from vault_bench import NOON, Bench, Given, assert_honest, at, given, span, stre
 from services.recorders.base import RecorderDown, Segment
 from services.runtime.places import DEPLOY, ROOT
 from services.runtime.spans import Span
-from services.vault.clip import Clip, Limits, UnsupportedFootage
-from services.vault.conveyor import in_own_thread
+from services.vault.byte_stream import in_own_thread
+from services.vault.clip.client import Clip, ClipFailed, Limits, UnsupportedFootage
 from services.vault.coverage import FootageMissing, FootageUnreadable, WrongFootage
-from services.vault.intake import ClipFailed
 from services.vault.packets import part_of
 
 DATA = ROOT / "tests" / "data" / "mediamtx"
@@ -405,7 +404,7 @@ async def test_process_that_dies_is_tried_again_and_told(bench: Bench, camera: C
     written = camera.record(NOON, 4)
     clip = Clip(stream([given(written[0])]), span(0, 4), "cam1", limits=Limits(memory=1 << 26))
     async with clip:
-        assert len(await in_own_thread(clip.take)) == 0
+        assert len(await in_own_thread(clip.read)) == 0
         with pytest.raises(ClipFailed, match="ended with status"):
             await clip.conclude()
 

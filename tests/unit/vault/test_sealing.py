@@ -15,7 +15,7 @@ from vault_bench import NOON, Bench, assert_honest, given, span, wanted
 from services.recorders.base import Segment
 from services.runtime.errors import Fatal
 from services.vault.age import AgeError, NotARecipient, X25519Identity, generate_identity
-from services.vault.conveyor import Conveyor, in_own_thread
+from services.vault.byte_stream import ByteStream, in_own_thread
 from services.vault.coverage import FootageMissing, Fragment, fragments_from_json, fragments_to_json
 from services.vault.replicas import ObjectDamaged, replicate, verify
 from services.vault.sealing import MasterDamaged, Sealed, issue
@@ -303,12 +303,12 @@ class Counted:
     """A stream that counts how often it was asked, and ends when it is stopped."""
 
     def __init__(self) -> None:
-        self.taken = 0
+        self.reads = 0
         self.stopped = False
 
-    def take(self) -> list[memoryview]:
-        self.taken += 1
-        return [] if self.stopped or self.taken > 3 else [memoryview(b"foot"), memoryview(b"age")]
+    def read(self) -> memoryview:
+        self.reads += 1
+        return memoryview(b"" if self.stopped or self.reads > 3 else b"footage")
 
     def stop(self) -> None:
         self.stopped = True
@@ -316,30 +316,30 @@ class Counted:
 
 async def test_nothing_is_read_ahead_of_a_slow_store() -> None:
     stream = Counted()
-    conveyor = Conveyor(stream, lambda size: None)
-    assert b"".join(await in_own_thread(conveyor.take) or ()) == b"footage"
-    assert stream.taken == 1
+    byte_stream = ByteStream(stream, lambda size: None)
+    assert await in_own_thread(byte_stream.read) == b"footage"
+    assert stream.reads == 1
 
 
 async def test_a_stream_ends_only_when_the_loop_lets_it() -> None:
     told: list[int] = []
-    conveyor = Conveyor(Counted(), told.append)
+    byte_stream = ByteStream(Counted(), told.append)
     for _ in range(3):
-        assert b"".join(await in_own_thread(conveyor.take) or ()) == b"footage"
-    last = in_own_thread(conveyor.take)
-    await conveyor.ended
+        assert await in_own_thread(byte_stream.read) == b"footage"
+    last = in_own_thread(byte_stream.read)
+    await byte_stream.ended
     assert (sum(told), last.done()) == (21, False)
-    conveyor.finish()
+    byte_stream.finish()
     assert await last is None
 
 
 async def test_a_stream_that_failed_is_stopped_and_gives_the_error() -> None:
     stream = Counted()
-    conveyor = Conveyor(stream, lambda size: None)
-    conveyor.fail(UploadStopped("given up"))
+    byte_stream = ByteStream(stream, lambda size: None)
+    byte_stream.fail(UploadStopped("given up"))
     assert stream.stopped
     with pytest.raises(UploadStopped, match="given up"):
-        await in_own_thread(conveyor.take)
+        await in_own_thread(byte_stream.read)
 
 
 async def test_replica_is_read_back_and_identical(any_store: Store, key: str, tmp_path: Path) -> None:

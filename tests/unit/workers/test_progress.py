@@ -11,7 +11,7 @@ from services.register.attempts import NoLongerWanted
 from services.register.progress import Progress
 from services.register.unit import EVERY_COMMIT, Actor
 from services.runtime.errors import Outcome
-from services.workers import back_up_footage, encrypt_copy, gauge, retrieve_footage
+from services.workers import back_up_footage, encrypt_copy, progress_reporter, retrieve_footage
 
 ACTOR = Actor("worker", "test")
 
@@ -22,7 +22,7 @@ async def retrieve(desk: Desk, case: Case, job_key: int = 77) -> Any:
 
 def watch(desk: Desk, case: Case, **more: Any) -> Any:
     named = {"application_id": case.id, "item_id": case.item(), "phase": "asking", "every": 0.0, **more}
-    return gauge.watched(desk.register, ACTOR, "master", **named)
+    return progress_reporter.report_progress(desk.register, ACTOR, "master", **named)
 
 
 async def told(desk: Desk, wanted: Any) -> Progress:
@@ -96,20 +96,20 @@ async def test_whoever_is_cancelled_leaves_its_last_reading(desk: Desk) -> None:
 async def test_each_worker_tells_its_phases(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     case = desk.case("gate").approve()
     phases: list[str] = []
-    monkeypatch.setattr(gauge, "EVERY", 0.0)
-    enter, reading = gauge.Gauge.enter, gauge.Gauge.__call__
+    monkeypatch.setattr(progress_reporter, "EVERY", 0.0)
+    enter, reading = progress_reporter.ProgressReporter.enter, progress_reporter.ProgressReporter.__call__
 
-    def entered(self: gauge.Gauge, phase: str) -> None:
+    def entered(self: progress_reporter.ProgressReporter, phase: str) -> None:
         phases.append(phase)
         enter(self, phase)
 
-    def read(self: gauge.Gauge, size: int, share: float) -> None:
+    def read(self: progress_reporter.ProgressReporter, size: int, share: float) -> None:
         if phases[-1] != self.phase:
             phases.append(self.phase)
         reading(self, size, share)
 
-    monkeypatch.setattr(gauge.Gauge, "enter", entered)
-    monkeypatch.setattr(gauge.Gauge, "__call__", read)
+    monkeypatch.setattr(progress_reporter.ProgressReporter, "enter", entered)
+    monkeypatch.setattr(progress_reporter.ProgressReporter, "__call__", read)
     await retrieve(desk, case)
     assert phases == ["fetching", "sealing", "storing"]
     await desk.work(back_up_footage, application_id=case.id, item_id=case.item(), job_key=78)

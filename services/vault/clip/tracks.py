@@ -11,9 +11,9 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
-from services.vault.clip_source import Damaged, Unsupported
-from services.vault.clip_track import SECOND
-from services.vault.clip_units import Description, jpeg_size, recorded_sets
+from services.vault.clip.bitstream import Description, jpeg_size, recorded_sets
+from services.vault.clip.covered_time import SECOND
+from services.vault.clip.source import Damaged, Unsupported
 
 PICTURES = {"h264": "H.264", "hevc": "H.265", "mjpeg": "MJPEG"}
 SOUNDS = {"aac": "AAC", "opus": "Opus", "pcm_alaw": "G.711 A-law", "pcm_mulaw": "G.711 mu-law"}

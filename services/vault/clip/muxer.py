@@ -7,21 +7,19 @@ keeps its own duration; the runs of a part share its first boxes (ftyp, moov), w
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
-from itertools import pairwise
 from typing import Protocol
 
 import av
 from av.container import OutputContainer
+from av.packet import Packet
 from av.stream import Stream
 
 from services.runtime.boxes import BoxWalk
-from services.vault.clip_moof import Entry, Pieces, moof
-from services.vault.clip_sample import Held, Sample, packet_of
-from services.vault.clip_source import Damaged
-from services.vault.clip_streams import Tracks, described_sound
+from services.vault.clip.source import Damaged
+from services.vault.clip.tracks import Tracks, described_sound
 
 BUFFER = 1 << 20  # of the muxer: a fragment leaves in few pieces
 # No edit list, no trailing index; every track's time starts where its packets say (frag_discont).
@@ -35,9 +33,9 @@ SHORTEST_US = 1_000_000  # of a fragment, where every picture is a key frame
 
 
 class Out(Protocol):
-    """Where the clip goes; what it is given may not change any more."""
+    """Where the clip goes."""
 
-    def writelines(self, parts: Iterable[bytes | memoryview], /) -> None: ...
+    def write(self, data: bytes, /) -> object: ...
 
 
 @dataclass
@@ -60,7 +58,6 @@ class _Sink:
     def __init__(self, pipe: Out, start: int, *, continued: bool, times: deque[int]) -> None:
         self._pipe = pipe
         self._walk = BoxWalk()
-        self._start = start
         self._shift = start  # what to add to an offset in the run to have it in the clip
         self._held: bytearray | None = bytearray()  # until the first boxes are whole
         self._continued = continued
@@ -96,15 +93,8 @@ class _Sink:
             self.fragments.append((self._times.popleft(), start + self._shift, head + size))
             self._moof = None
 
-    def fragment(self, head: bytes, size: int, pieces: Iterable[memoryview]) -> None:
-        """Write a whole fragment past the muxer: its ``moof``, and the pictures behind it."""
-        self.fragments.append((self._times.popleft(), self._start + self.written, len(head) + 8 + size))
-        head += (8 + size).to_bytes(4, "big") + b"mdat"
-        self._pipe.writelines((head, *pieces))
-        self.written += len(head) + size
-
     def _out(self, data: bytes) -> None:
-        self._pipe.writelines((data,))
+        self._pipe.write(data)
         self.written += len(data)
 
 
@@ -115,20 +105,15 @@ class _Run:
     streams: dict[str, Stream]
     bases: dict[str, Fraction]  # time bases of the packets that come
     shortest_us: int  # a key frame begins a fragment once the one before has lasted so long
-    number: int  # of the first fragment in the clip
     last_dts: dict[str, int] = field(default_factory=dict)
     fragment_dts: int | None = None  # of the first picture of the open fragment
 
-    def put(self, held: Held, kind: str, dts: int, pts: int, *, begins: bool) -> None:
-        """Write one packet at these ticks; ``begins``: a fragment begins with it."""
-        packet = packet_of(held)
+    def put(self, packet: "Packet[Stream]", kind: str, dts: int, pts: int) -> None:
+        """Write one packet at these ticks."""
         packet.dts, packet.pts = dts, pts
         packet.time_base = self.bases[kind]
         packet.stream = self.streams[kind]
         self.container.mux_one(packet)
-
-    def close(self) -> None:
-        self.container.close()
 
     def begins_fragment(self, dts: int) -> bool:
         """Whether the muxer begins one with this key frame: counted as it counts."""
@@ -140,50 +125,7 @@ class _Run:
         return True
 
 
-@dataclass
-class _PlainRun(_Run):
-    """A run of pictures only, whose fragments are put together here: what the muxer writes are its first boxes."""
-
-    def __post_init__(self) -> None:
-        self._entries: list[Entry] = []
-        self._pieces = Pieces()
-        self._offsets = False
-
-    def put(self, held: Held, kind: str, dts: int, pts: int, *, begins: bool) -> None:
-        if self._entries:
-            last = self._entries[-1]
-            if dts - last.dts >= _FARTHEST:
-                dts = pts = last.dts + 1  # as the muxer has it
-            last.duration = dts - last.dts
-        if begins:
-            self._flush()
-        self._offsets |= pts != dts
-        self._entries.append(Entry(held.size, dts, pts - dts, bool(held.is_keyframe), held.duration or 0))
-        self._pieces.add(held)
-
-    def follow(self, samples: list[Sample], ticks: list[int]) -> None:
-        """As ``put``, for many that begin no fragment, one right behind the other."""
-        self._entries[-1].duration = ticks[0] - self._entries[-1].dts
-        durations = [after - dts for dts, after in pairwise(ticks)]
-        self._entries += [
-            Entry(sample.size, dts, 0, False, duration)
-            for sample, dts, duration in zip(samples, ticks, [*durations, samples[-1].duration], strict=True)
-        ]
-        self._pieces.extend(samples)
-
-    def close(self) -> None:
-        self._flush()
-        self.container.close()
-
-    def _flush(self) -> None:
-        if self._entries:
-            size = self._pieces.size
-            self.sink.fragment(moof(self.number, self._entries, offsets=self._offsets), size, self._pieces.take())
-            self.number += 1
-            self._entries.clear()
-
-
-class Writer:
+class Muxer:
     """Writes runs and parts one after another; ``emit`` is told of every fragment."""
 
     def __init__(self, pipe: Out, emit: Callable[[dict[str, object]], None]) -> None:
@@ -203,11 +145,8 @@ class Writer:
         """Whether the open run can take these streams' packets."""
         return self._run is not None and self._key == tracks.key
 
-    def begin(self, tracks: Tracks, first_dts_ns: int, first_pts_ns: int, *, plain: bool = False) -> None:
-        """Start a run, and a part where the streams have changed; the first packet must be a key frame.
-
-        ``plain``: its pictures are where they came, and shall not be copied if that can be.
-        """
+    def begin(self, tracks: Tracks, first_dts_ns: int, first_pts_ns: int) -> None:
+        """Start a run, and a part where the streams have changed; the first packet must be a key frame."""
         self.end_run()
         if not self.parts:
             self.zero_ns, self.first_ns = first_dts_ns, first_pts_ns
@@ -231,12 +170,9 @@ class Writer:
             audio.codec_context.extradata = tracks.sound or None
             streams["audio"] = audio
             bases["audio"] = tracks.audio.time_base or Fraction(1, 90_000)
-        kind = _PlainRun if plain and tracks.audio is None and kept(bases["video"]) else _Run
-        self._run = kind(container, sink, streams, bases, shortest, self._fragments + 1)
-        if kind is _PlainRun:
-            container.start_encoding()
+        self._run = _Run(container, sink, streams, bases, shortest)
 
-    def write(self, packet: Held, kind: str, dts_ns: int, pts_ns: int) -> None:
+    def write(self, packet: "Packet[Stream]", kind: str, dts_ns: int, pts_ns: int) -> None:
         """Copy one packet, bytes untouched, to its place on the wall clock."""
         run = self._run
         if run is None:
@@ -249,41 +185,21 @@ class Writer:
         # Rounding at a join may put two packets on one tick; a muxer wants them to rise.
         dts = max(dts, run.last_dts.get(kind, dts - 1) + 1)
         run.last_dts[kind] = dts
-        begins = False
         if kind == "video":
             self.parts[-1].last_ns = max(self.parts[-1].last_ns, pts_ns)
-            begins = bool(packet.is_keyframe) and run.begins_fragment(dts)
-            if begins:
+            if packet.is_keyframe and run.begins_fragment(dts):
                 self._times.append((pts_ns - self.first_ns) // 1_000_000)
-        run.put(packet, kind, dts, max(pts, dts), begins=begins)
+        run.put(packet, kind, dts, max(pts, dts))
         self.packets += 1
         if run.sink.fragments:
             self._report(run)
-
-    def follow(self, samples: list[Sample], times: list[int]) -> bool:
-        """As ``write``, for pictures of one length right behind the last one, none of them a key frame or shown later
-        than it is decoded. False where they have to be written one by one, and none of them was."""
-        run = self._run
-        if not isinstance(run, _PlainRun):
-            return False
-        last, ticks = run.last_dts["video"], _all_ticks(times, self.zero_ns, run.bases["video"])
-        if ticks[0] <= last or any(after <= before for before, after in pairwise(ticks)):
-            ticks = [last := max(tick, last + 1) for tick in ticks]
-        last = ticks[-1]
-        if samples[0].duration > _FARTHEST or ticks[-1] - run.last_dts["video"] >= _FARTHEST:
-            return False
-        run.last_dts["video"] = last
-        run.follow(samples, ticks)
-        self.parts[-1].last_ns = max(self.parts[-1].last_ns, times[-1])
-        self.packets += len(samples)
-        return True
 
     def end_run(self) -> None:
         """Close the muxer, if one is open, and account for what it wrote."""
         run, self._run = self._run, None
         if run is None:
             return
-        run.close()
+        run.container.close()
         self._report(run)
         part = self.parts[-1]
         part.init = part.init or run.sink.init
@@ -299,15 +215,5 @@ class Writer:
 
 
 def _ticks(ns: int, base: Fraction) -> int:
-    return _all_ticks([ns], 0, base)[0]
-
-
-def _all_ticks(times: Iterable[int], zero_ns: int, base: Fraction) -> list[int]:
-    scale, rate = 1_000_000_000 * base.numerator, base.denominator
-    half = scale // 2 - zero_ns * rate
-    return [(ns * rate + half) // scale for ns in times]
-
-
-def kept(base: Fraction) -> bool:
-    """Whether the library's muxer counts pictures in the same ticks; it doubles those longer than a ten-thousandth."""
-    return base.numerator == 1 and 10_000 <= base.denominator < 1 << 31
+    scale = 1_000_000_000 * base.numerator
+    return (ns * base.denominator + scale // 2) // scale

@@ -36,10 +36,6 @@ class Extent:
         middle = int(median(self._recent))
         return duration if 0 < duration <= max(SECOND, 4 * middle) else min(middle, SECOND)
 
-    def settled(self, duration: int) -> bool:
-        """Whether frames of that duration have long counted for it, and will."""
-        return self._alike >= RECENT and self._recent[-1] == duration
-
     def add(self, start: int, length: int) -> None:
         """A frame shown from ``start``; frames come in rising order, a hole beyond the seam starts a new span."""
         if self.spans and start - self.spans[-1][1] <= SEAM:

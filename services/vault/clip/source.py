@@ -7,18 +7,16 @@ window.
 import io
 import json
 from collections import deque
+from collections.abc import Iterator
 
 import av
 from av.container import InputContainer
 
 from services.runtime.boxes import LARGEST_INDEX, BoxError, BoxWalk, Movie, read_fragment, read_movie
-from services.vault.clip_pipes import Inlet
-from services.vault.clip_tables import Defaults, defaults
-from services.vault.clip_walks import CellWalk, ElementWalk, Harm, PackWalk, Walk, begins
-from services.vault.framing import Heading
+from services.vault.clip.container_walks import CellWalk, ElementWalk, Harm, PackWalk, Walk, begins
+from services.vault.clip.protocol import FOOTAGE_FRAME, Frame, Heading
 
 HEAD = 512  # bytes that tell what a segment is
-BUFFER = 1 << 18  # of the media library, for each turn to our side and back
 FORMATS = {"mp4": "mov", "fmp4": "mov", "mov": "mov", "mkv": "matroska", "ts": "mpegts", "ps": "mpeg"}
 # Stream types that recorders use in MPEG-PS (GB/T 28181, appendix C). The demuxer knows A-law, and takes the others for
 # MPEG sound.
@@ -40,7 +38,6 @@ class Foreign(Exception):
     """The footage is another camera's."""
 
 
-BOXED = {"advanced_editlist": "0", "probesize": "32", "skip_frame": "all"}
 _WALKS: dict[str, type[CellWalk | ElementWalk | PackWalk]] = {"mkv": ElementWalk, "ts": CellWalk, "ps": PackWalk}
 
 
@@ -60,36 +57,20 @@ def _what_it_is(head: bytes, container: str) -> str:
     return "the segment has no index (moov box)"
 
 
-class Once:
-    """Bytes that are read like a file, from front to end."""
-
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-        self._at = 0
-
-    def read(self, size: int) -> bytes:
-        part = self._data[self._at : self._at + size]
-        self._at += len(part)
-        return part
-
-
 class Source:
     """Reads like a file; ``walk`` has seen every byte that was handed on."""
 
-    def __init__(self, heading: Heading, inlet: Inlet, window: int) -> None:
+    def __init__(self, heading: Heading, frames: Iterator[Frame], window: int) -> None:
         self.heading = heading
         self.boxes = BoxWalk() if FORMATS[heading.container] == "mov" else None
         self.walk: Walk = self.boxes or _WALKS[heading.container]()
         self.recognised = False
         self.movie: Movie | None = None
         self._media_first = False  # before its index
-        self._media_begun = False  # after it
-        self.plain: Defaults | None = None  # where its pictures can be found without the media library
-        self._continued: InputContainer | None = None
         self.declared_samples: dict[int, int] = {}
-        self._inlet = inlet
+        self._frames = frames
         self._window = window
-        self._ready: deque[bytes | memoryview] = deque()  # come, and not yet read
+        self._ready: deque[bytes] = deque()  # come, and not yet read
         self._held = 0  # bytes of these
         self._place = 0  # read of the first of these
         self._ended = False
@@ -107,43 +88,26 @@ class Source:
             if self.movie is not None and not self.movie.fragmented and self._media_first:
                 file = self._buffered()
             self.recognised = self.movie is not None
-            if self.plain is not None:
-                file = self._begun(self.boxes)
             # Edit lists must not hide packets. The index says all that a copy needs, so no picture is decoded to learn
             # more: that took most of the time.
-            options = BOXED
+            options = {"advanced_editlist": "0", "probesize": "32", "skip_frame": "all"}
         else:
             self._wait_for_head()
             self.recognised = begins(container, self._head)
         if not self.recognised:
             raise Damaged(_what_it_is(self._head, container))
         try:
-            return self.opened(file, options)
+            # The format is fixed so that nothing is guessed from hostile bytes.
+            return av.open(
+                file,
+                "r",
+                format=FORMATS[container],
+                options=options,
+                buffer_size=FOOTAGE_FRAME,
+                io_open=_no_other_files,
+            )
         except (av.FFmpegError, ValueError) as error:
             raise Damaged(f"the segment does not open: {error}") from error
-
-    def opened(self, file: object, options: dict[str, str]) -> InputContainer:
-        """A file of the segment's kind; raises ValueError and FFmpegError."""
-        # The format is fixed so that nothing is guessed from hostile bytes.
-        given = FORMATS[self.heading.container]
-        return av.open(file, "r", format=given, options=options, buffer_size=BUFFER, io_open=_no_other_files)
-
-    def continued(self, file: object) -> InputContainer:
-        """The rest of the segment as a media container, there as long as the source; raises Damaged and FFmpegError."""
-        try:
-            self._continued = self.opened(file, BOXED)
-        except ValueError as error:
-            raise Damaged(str(error)) from error
-        return self._continued
-
-    def _begun(self, walk: BoxWalk) -> object:
-        """What tells the streams of plain fragments: the bytes up to the first pictures, which stay to be read."""
-        while not (self._media_begun or walk.inside == "mdat"):
-            if self._ended or walk.problem is not None or self._held > LARGEST_INDEX:
-                self.plain = None
-                return self
-            self._receive()
-        return Once(b"".join(self._ready))
 
     def _wait_for_head(self) -> None:
         while len(self._head) < HEAD and not self._ended:
@@ -175,7 +139,7 @@ class Source:
                 )
 
     def _receive(self) -> None:
-        got = self._inlet.frame()
+        got = next(self._frames, None)
         if got is None:
             raise EOFError("the pipe ended inside a segment")
         letter, body = got
@@ -187,13 +151,10 @@ class Source:
                 self._held += len(self._unread)
         else:
             if len(self._head) < HEAD:
-                self._head += bytes(body[:HEAD])
-            if self.boxes is not None:
-                self.boxes.feed(body)
-            else:
-                came = bytes(body)
-                self.walk.feed(came)
-                body = self._as_a_law(self.walk, came) if isinstance(self.walk, PackWalk) else came
+                self._head += body[:HEAD]
+            self.walk.feed(body)
+            if isinstance(self.walk, PackWalk):
+                body = self._as_a_law(self.walk, body)
             self._ready.append(body)
             self._held += len(body)
         if self.boxes is not None and self.boxes.found:
@@ -204,11 +165,8 @@ class Source:
             for kind, _, _, contents in walk.found:
                 if kind == "mdat":
                     self._media_first |= self.movie is None
-                    self._media_begun |= self.movie is not None
                 elif kind == "moov" and self.movie is None and contents is not None:
                     self.movie = read_movie(contents)
-                    plain = defaults(contents) if not self._media_first else None
-                    self.plain = plain if plain is not None and plain.track in self.movie.tracks else None
                 elif kind == "moof" and self.movie is not None and contents is not None:
                     for run in read_fragment(contents, self.movie):
                         self.declared_samples[run.track] = self.declared_samples.get(run.track, 0) + run.samples
@@ -225,25 +183,13 @@ class Source:
         if not self._ready:
             return b""
         first = self._ready[0]
-        taken = bytes(first[self._place : self._place + size])
+        taken = first[self._place : self._place + size]
         self._place += len(taken)
         if self._place == len(first):
             self._ready.popleft()
             self._place = 0
         self._held -= len(taken)
         return taken
-
-    def piece(self) -> bytes | memoryview:
-        """What came at once and is not read yet; empty at the end of the segment."""
-        while not self._held and not self._ended:
-            self._receive()
-        while self._ready:
-            piece, place = self._ready.popleft(), self._place
-            self._place = 0
-            self._held -= len(piece) - place
-            if len(piece) > place:
-                return piece[place:]
-        return b""
 
     def drain(self) -> None:
         """Pass over what was not read, so that the box walk has seen the whole segment."""
@@ -292,12 +238,12 @@ class Source:
         self._held = self._place = 0
 
 
-def next_source(inlet: Inlet, window: int) -> Source | None:
+def next_source(frames: Iterator[Frame], window: int) -> Source | None:
     """The next segment, or None after the last."""
-    got = inlet.frame()
+    got = next(frames, None)
     if got is None:
         return None
     letter, body = got
     if letter != b"S":
         raise EOFError(f"a segment was expected and {letter!r} came")
-    return Source(Heading(**json.loads(bytes(body))), inlet, window)
+    return Source(Heading(**json.loads(body)), frames, window)

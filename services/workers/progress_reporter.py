@@ -20,7 +20,7 @@ Reading: TypeAlias = tuple[str, int, float]
 """Phase, bytes so far, share of the whole."""
 
 
-class Gauge:
+class ProgressReporter:
     """Takes notice of bytes and share from loop or thread at no cost; only what has changed is written."""
 
     def __init__(self, phase: str) -> None:
@@ -54,7 +54,7 @@ class Gauge:
 
 @dataclass(frozen=True)
 class _Row:
-    """The gauge's row in the books."""
+    """The reporter's row in the books."""
 
     register: Register
     actor: Actor
@@ -75,7 +75,7 @@ class _Row:
 
 
 @asynccontextmanager
-async def watched(
+async def report_progress(
     register: Register,
     actor: Actor,
     purpose: Purpose,
@@ -84,14 +84,17 @@ async def watched(
     item_id: str,
     phase: str,
     every: float | None = None,
-) -> AsyncIterator[Gauge]:
-    """A gauge whose readings are in the books while the block runs: gone when it is done, in trouble when it fails."""
+) -> AsyncIterator[ProgressReporter]:
+    """Write the reporter's readings into the books while the block runs.
+
+    The row goes when the block is done, and is marked as in trouble when it fails.
+    """
     row = _Row(register, actor, item_id, purpose)
     await register.run(actor, progress.begin, application_id, item_id, purpose, phase)
-    gauge, done = Gauge(phase), asyncio.Event()
-    writer = asyncio.create_task(_keep_writing(row, gauge, done, EVERY if every is None else every), name="progress")
+    reporter, done = ProgressReporter(phase), asyncio.Event()
+    writer = asyncio.create_task(_keep_writing(row, reporter, done, EVERY if every is None else every), name="progress")
     try:
-        yield gauge
+        yield reporter
     except (NoLongerWanted, Outcome):
         await _settled(writer, done)
         with suppress(Retryable):  # the row is taken over, or goes with the case
@@ -107,10 +110,10 @@ async def watched(
     await row.end()
 
 
-async def _keep_writing(row: _Row, gauge: Gauge, done: asyncio.Event, every: float) -> None:
+async def _keep_writing(row: _Row, reporter: ProgressReporter, done: asyncio.Event, every: float) -> None:
     while not done.is_set():
         await set_within(done, every)
-        news = gauge.news()
+        news = reporter.news()
         if news is not None and not done.is_set():
             with suppress(Retryable):  # a reading that is lost is made good by the next one
                 await row.tell(news)

@@ -7,7 +7,7 @@ far they are, and says at their end whether they may end.
 
 import asyncio
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Protocol, TypeVar
 
@@ -20,12 +20,12 @@ STEP = 4 << 20  # bytes after which the loop is told: each turn of it costs
 class Stream(Protocol):
     """What a store's thread reads."""
 
-    def take(self) -> Sequence[memoryview]:
-        """The next bytes, in pieces, none at the end; they are there until the next call. Blocks."""
+    def read(self) -> memoryview:
+        """The next bytes, empty at the end; they are there until the next call. Blocks."""
         ...
 
     def stop(self) -> None:
-        """Make ``take`` come to its end at once; called on the loop."""
+        """Make ``read`` come to its end at once; called on the loop."""
         ...
 
 
@@ -57,7 +57,7 @@ async def settle(future: "asyncio.Future[R]") -> None:
                 continue  # the caller is ending anyway and raises it again
 
 
-class Conveyor:
+class ByteStream:
     """Carries a stream's bytes to the store's thread; ``moved`` is told on the loop how many came."""
 
     def __init__(self, stream: Stream, moved: Callable[[int], None]) -> None:
@@ -69,17 +69,17 @@ class Conveyor:
         self._said = threading.Event()
         self._error: Exception | None = None
 
-    def take(self) -> Sequence[memoryview] | None:
+    def read(self) -> memoryview | None:
         """In the thread: the next bytes, or None at the end, once the loop has let it end; raises what it failed with.
 
         What the stream raises passes through.
         """
-        if self._error is None and (pieces := self._stream.take()):
-            self._untold += sum(map(len, pieces))
+        if self._error is None and (piece := self._stream.read()):
+            self._untold += len(piece)
             if self._untold >= STEP:
                 self._tell(self._untold)
                 self._untold = 0
-            return pieces
+            return piece
         if self._error is None:
             self._tell(self._untold, end=True)
             self._said.wait()
@@ -92,7 +92,7 @@ class Conveyor:
         self._said.set()
 
     def fail(self, error: Exception) -> None:
-        """On the loop: stop the stream, and make the thread's next ``take`` raise this."""
+        """On the loop: stop the stream, and make the thread's next ``read`` raise this."""
         self._error = error
         self._said.set()
         self._stream.stop()

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from services.runtime.boxes import StreamMark
-from services.vault.clip_source import Foreign
-from services.vault.clip_track import SEAM, SECOND
+from services.vault.clip.covered_time import SEAM, SECOND
+from services.vault.clip.source import Foreign
 
 Relation = Literal["follows", "gap", "overlap", "again"]  # again: the same segment as before, from its beginning
 

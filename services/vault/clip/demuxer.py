@@ -7,10 +7,7 @@ from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Stream
 
-from services.vault.clip_sample import Held, Sample
-from services.vault.clip_source import Damaged, Source
-from services.vault.clip_streams import Scale, Tracks
-from services.vault.clip_units import (
+from services.vault.clip.bitstream import (
     Description,
     describe,
     jpeg_size,
@@ -19,6 +16,8 @@ from services.vault.clip_units import (
     with_lengths,
     without_lengths,
 )
+from services.vault.clip.source import Damaged, Source
+from services.vault.clip.tracks import Scale, Tracks
 
 AHEAD = 32 << 20  # bytes that are read before the first key frame and the first sound
 UNTIMED = 32  # pictures at the beginning whose decoding time the demuxer does not know
@@ -27,37 +26,20 @@ USUAL_NS = 40_000_000
 BACKWARDS_NS = 1_000_000_000
 
 
-@dataclass(frozen=True)
-class Followers:
-    """The pictures of a fragment behind its first, as most cameras send them: shown when decoded, and all as long.
-
-    Times are as in ``Read``. Carried together they cost less than one by one.
-    """
-
-    samples: list[Sample]
-    times: list[int]
-    length: int
-
-    def reads(self) -> "Iterator[Read]":
-        """One by one."""
-        return (Read(one, at, at, self.length) for one, at in zip(self.samples, self.times, strict=True))
-
-
 @dataclass(slots=True)
 class Read:
     """A packet; ``dts``, ``pts`` and ``length`` in nanoseconds of the segment's own time.
 
-    ``good``: its bytes fit their own headers. ``tracks`` goes with each key frame. ``followers`` come next.
+    ``good``: its bytes fit their own headers. ``tracks`` goes with each key frame.
     """
 
-    packet: Held
+    packet: "Packet[Stream]"
     dts: int
     pts: int
     length: int
     sound: bool = False
     good: bool = True
     tracks: Tracks | None = None
-    followers: Followers | None = None
 
 
 def _chosen(container: InputContainer, tracks: Tracks) -> "Iterator[Packet[Stream]]":

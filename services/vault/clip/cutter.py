@@ -10,15 +10,15 @@ from dataclasses import dataclass
 
 import av
 from av.packet import Packet
+from av.stream import Stream
 from av.video.codeccontext import VideoCodecContext
 
-from services.vault.clip_place import Relation
-from services.vault.clip_sample import Held, Sample, content
-from services.vault.clip_source import Unsupported
-from services.vault.clip_streams import Tracks
-from services.vault.clip_track import SECOND, Extent
-from services.vault.clip_writer import Writer
-from services.vault.framing import Job
+from services.vault.clip.covered_time import SECOND, Extent
+from services.vault.clip.muxer import Muxer
+from services.vault.clip.placement import Relation
+from services.vault.clip.protocol import Job
+from services.vault.clip.source import Unsupported
+from services.vault.clip.tracks import Tracks
 
 RECALLED = 16  # pictures by which a repetition is recognised
 LONGEST_GROUP = 64 * 1024 * 1024  # bytes held while looking for the key frame before the asked start
@@ -33,7 +33,7 @@ class Timed:
     change with it.
     """
 
-    packet: Held
+    packet: "Packet[Stream]"
     dts: int
     pts: int
     length: int
@@ -61,15 +61,15 @@ def decodes(codec: str, record: bytes, picture: bytes) -> bool:
 
 
 class Cutter:
-    """Takes the packets of segment after segment and hands those that belong in the clip to the writer."""
+    """Takes the packets of segment after segment and hands those that belong in the clip to the muxer."""
 
-    def __init__(self, job: Job, writer: Writer) -> None:
+    def __init__(self, job: Job, muxer: Muxer) -> None:
         self.dropped = 0
         self.last_pts: int | None = None
         self.last_end: int | None = None
         self.done: set[str] = set()  # tracks that have passed the asked end
         self._job = job
-        self._writer = writer
+        self._muxer = muxer
         self._tracks: Tracks | None = None  # of the segment that is open
         self._key: tuple[object, ...] | None = None
         self._extent = Extent()
@@ -133,25 +133,6 @@ class Cutter:
                 self._open_group(leads=leads)
             self._append(timed)
 
-    def follow(self, samples: list[Sample], times: list[int], length: int, delay: int) -> bool:
-        """As ``picture``, for all of them, or for none, where it says False.
-
-        They come right behind the last one, each lasts until the next one and is shown ``delay`` behind its time, and
-        none is a key frame.
-        """
-        if self._overlapping or not (self._begun and self._flowing) or self._sound:
-            return False
-        times = [at + self._shift for at in times]
-        end = times[-1] + length
-        if times[-1] >= self._job.end_ns or not self._writer.follow(samples, times):
-            return False
-        self._written.extend(sample.view for sample in samples)
-        self._written_end = end
-        self._extent.add(times[0] + delay, end - times[0])
-        self.last_pts = max(times[-1], self.last_pts or 0)
-        self.last_end = max(end, self.last_end or 0)
-        return True
-
     def sound(self, timed: Timed) -> None:
         """The next packet of sound."""
         timed.dts, timed.pts = timed.dts + self._shift, timed.pts + self._shift
@@ -166,9 +147,9 @@ class Cutter:
         """Whether an overlapping picture is left out: it repeats what is written, or nothing leads to it."""
         if self._again:
             return self._is_there(timed)
-        self._repeated.append(content(timed.packet))
+        self._repeated.append(memoryview(timed.packet))
         distance = self._written_end - (timed.dts + timed.length)
-        if abs(distance) <= 2 * SECOND and self._ends_alike() and self._writer.accepts(self._current()):
+        if abs(distance) <= 2 * SECOND and self._ends_alike() and self._muxer.accepts(self._current()):
             # The same pictures in both segments: what comes after them follows without a seam.
             self._overlapping, self._flowing, self._shift = False, True, self._shift + distance
             return True
@@ -180,11 +161,11 @@ class Cutter:
     def _is_there(self, timed: Timed) -> bool:
         """As ``_repeats``, where the same segment comes again: its times tell, for they are the same."""
         if timed.dts + timed.length // 2 < self._written_end:
-            self._repeated.append(content(timed.packet))
+            self._repeated.append(memoryview(timed.packet))
             return True
         self._overlapping = False
         same = bool(self._repeated) and bytes(self._repeated[-1]) == bytes(self._written[-1])
-        self._flowing = same and self._writer.accepts(self._current())
+        self._flowing = same and self._muxer.accepts(self._current())
         if self._flowing and timed.shown is not None:
             self._extent.add(timed.dts, timed.shown - timed.dts)  # shown then are pictures that were read before
         return False
@@ -246,7 +227,7 @@ class Cutter:
             self._tracks, self._key, self._flowing = timed.tracks, timed.tracks.key, False
 
     def _start_run(self, timed: Timed) -> None:
-        self._writer.begin(self._current(), timed.dts, timed.pts, plain=isinstance(timed.packet, Sample))
+        self._muxer.begin(self._current(), timed.dts, timed.pts)
         self._flowing = True
 
     def _current(self) -> Tracks:
@@ -257,18 +238,18 @@ class Cutter:
     def _put(self, timed: Timed) -> None:
         if timed.key and self._checked is None:
             tracks = self._current()
-            self._checked = self._decoder.submit(decodes, tracks.codec, tracks.record, bytes(content(timed.packet)))
-        self._written.append(content(timed.packet))
+            self._checked = self._decoder.submit(decodes, tracks.codec, tracks.record, bytes(timed.packet))
+        self._written.append(memoryview(timed.packet))
         self._written_end = timed.dts + timed.length
         if timed.shown is not None:
             self._extent.add(timed.shown + self._shift, timed.length)
         self.last_pts = max(timed.pts, self.last_pts or timed.pts)
         self.last_end = max(timed.pts + timed.length, self.last_end or 0)
-        self._writer.write(timed.packet, "video", timed.dts, timed.pts)
+        self._muxer.write(timed.packet, "video", timed.dts, timed.pts)
 
     def _put_sound(self, timed: Timed) -> None:
         if timed.dts < self._written_sound - timed.length // 2:
             self.dropped += 1
             return
         self._written_sound = timed.dts + timed.length
-        self._writer.write(timed.packet, "audio", timed.dts, timed.pts)
+        self._muxer.write(timed.packet, "audio", timed.dts, timed.pts)

@@ -1,8 +1,7 @@
 """A clip of footage, streamed: segments in, fragmented MP4 out, and a report of what was found (docs/sealing.md).
 
-The work is done in a process of its own (``clip_process``), confined to its pipes and to memory that it may read
-(``slots``). Nothing is written to disk. The process holds one fragment, one group of pictures, and, where a segment is
-plain MP4, that segment up to ``window``.
+The work is done in a process of its own (``process``), confined to its pipes. Nothing is written to disk. The
+process holds one fragment, one group of pictures, and, where a segment is plain MP4, that segment up to ``window``.
 """
 
 import asyncio
@@ -18,18 +17,22 @@ from types import TracebackType
 from typing import Any, Protocol, TypeVar
 
 from services.runtime.confine import clean_environment
-from services.runtime.errors import Fatal
+from services.runtime.errors import Fatal, Retryable
 from services.runtime.iterators import closing
 from services.runtime.spans import Span
+from services.vault.clip.input import ClipInput
+from services.vault.clip.output import ClipOutput
+from services.vault.clip.protocol import FOOTAGE_FRAME, Heading, Job, frame, in_nanoseconds, moment, nanoseconds, pack
 from services.vault.coverage import Fragment, Part, WrongFootage
-from services.vault.feed import Feed
-from services.vault.framing import Heading, Job, frame, in_nanoseconds, moment, nanoseconds, pack
-from services.vault.intake import ClipFailed, Intake
-from services.vault.slots import SLOT, Slots
 
-GATHERED = 1 << 18  # bytes; a slot is for a large piece
 CONTAINERS = ("mp4", "fmp4", "mov", "mkv", "ts", "ps")
 T = TypeVar("T")
+
+
+class ClipFailed(Retryable):
+    """The clip process ended without a report."""
+
+    runbook = "incidents-pending#footage"
 
 
 class UnsupportedFootage(Fatal):
@@ -111,7 +114,7 @@ class ClipReport:
 
 @dataclass
 class Clip:
-    """``async with Clip(…) as clip``: ``take`` to the end in a thread, then ``conclude``, and ``clip.report`` is there.
+    """``async with Clip(…) as clip``: ``read`` to the end in a thread, then ``conclude``, and ``clip.report`` is there.
 
     ``zero`` gives the wall-clock time of a segment's media time 0; by default that is the start of its span.
     Raises from ``conclude``: WrongFootage, UnsupportedFootage, ClipFailed, and whatever a segment's own stream raises.
@@ -132,31 +135,27 @@ class Clip:
 
     async def __aenter__(self) -> "Clip":
         reading, writing = os.pipe()
-        self._output, output = os.pipe()
+        clip, output = os.pipe()
         input_, feeding = os.pipe()
-        slots = self._slots = Slots.made()
-        shared = () if slots is None else (slots.descriptor,)
         try:
             self._process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-I", "-m", "services.vault.clip_process"),
-                *map(str, (writing, self.limits.memory, self.limits.cpu_seconds, *shared)),
+                *(sys.executable, "-I", "-m", "services.vault.clip.process"),
+                *map(str, (writing, self.limits.memory, self.limits.cpu_seconds)),
                 stdin=input_,
                 stdout=output,
                 stderr=asyncio.subprocess.PIPE,
-                pass_fds=(writing, *shared),
+                pass_fds=(writing,),
                 env=clean_environment(),
             )
         except BaseException:
-            for end in (reading, self._output, feeding):
+            for end in (reading, clip, feeding):
                 os.close(end)
-            if slots is not None:
-                slots.close()
             raise
         finally:
-            for end in (writing, output, input_, *shared):
+            for end in (writing, output, input_):
                 os.close(end)
-        self._feed = Feed(feeding, slots)
-        self._intake = Intake(self._output, slots)
+        self._input = ClipInput(feeding)
+        self._output = ClipOutput(clip)
         self._feeding = asyncio.create_task(self._feed_all())
         self._listening = asyncio.create_task(self._listen(reading))
         self._complaints = asyncio.create_task(self._collect_complaints())
@@ -170,27 +169,25 @@ class Clip:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        self._feed.end()
+        self._input.end()
         await self._process.wait()
-        os.close(self._output)
-        if self._slots is not None:
-            self._slots.close()
+        self._output.close()
 
-    def take(self) -> list[memoryview]:
-        """The clip's next bytes, in pieces, none at its end; they are there until the next call. Raises ClipFailed.
+    def read(self) -> memoryview:
+        """The clip's next bytes, empty at its end; they are there until the next call.
 
         Blocks: call it in a thread. At the end ``conclude`` says what came of it.
         """
-        return self._intake.take()
+        return self._output.read()
 
     def stop(self) -> None:
-        """End the process, and with it what ``take`` gives."""
+        """End the process, and with it what ``read`` gives."""
         if self._process.returncode is None:
             with suppress(ProcessLookupError):
                 self._process.kill()
 
     async def conclude(self) -> None:
-        """At the end of the clip, when ``take`` gave none: see that it is whole, and have ``report`` there."""
+        """At the end of the clip, when ``read`` gave none: see that it is whole, and have ``report`` there."""
         await self._listening
         if sentence := self._last.get("foreign"):
             raise WrongFootage(
@@ -202,23 +199,23 @@ class Clip:
         # A fault of the segments' own streams also ends the process, and is the cause to tell.
         await self._feeding
         status = await self._process.wait()
-        told = self._last.get("report")
-        if status != 0 or told is None:
+        report = self._last.get("report")
+        if status != 0 or report is None:
             words = (await self._complaints).strip().splitlines()[-1:]
             raise ClipFailed(
                 f"The clip process for channel {self.channel} ended with status {status} and no report"
                 f"{': ' + words[0] if words else ''}; nothing was kept, it is tried again."
             )
-        self._understand(told)
+        self._read_report(report)
 
     async def _feed_all(self) -> None:
         try:
             start, end = nanoseconds(self.asked.start), nanoseconds(self.asked.end)
-            await self._feed.put(pack(b"J", Job(start, end, in_nanoseconds(self.join), self.limits.window)))
+            await self._input.send(pack(b"J", Job(start, end, in_nanoseconds(self.join), self.limits.window)))
             async with closing(self.segments) as segments:
                 async for segment in segments:
                     await self._feed_segment(segment)
-            await self._feed.finish()
+            await self._input.finish()
         except (BrokenPipeError, ConnectionResetError):
             # Either the process has ended by itself, and its report or its status says why; or the segment's own
             # connection broke, and then nothing would ever end it.
@@ -234,18 +231,16 @@ class Clip:
         self.taken.append(taken)
         digest = hashlib.sha256()
         zero, step = nanoseconds(self.zero(segment)), in_nanoseconds(segment.step)
-        feed = self._feed
-        await feed.put(pack(b"S", Heading(segment.name, zero, segment.container, segment.size, step)))
-        async with closing(segment.open()) as chunks, closing(_gathered(chunks)) as pieces:
-            async for chunk in pieces:
-                taken.size += len(chunk)
-                for start in range(0, len(chunk), SLOT):
-                    await feed.footage(memoryview(chunk)[start : start + SLOT], digest)
+        await self._input.send(pack(b"S", Heading(segment.name, zero, segment.container, segment.size, step)))
+        async with closing(segment.open()) as chunks, closing(_framed(chunks)) as frames:
+            async for pieces in frames:
+                taken.size += sum(map(len, pieces))
+                await self._input.send_footage(pieces, digest)
 
         def hashed() -> None:
             taken.sha256 = digest.hexdigest()
 
-        await feed.put(frame(b"E"), then=hashed)
+        await self._input.send(frame(b"E"), then=hashed)
 
     def _check(self, segment: SegmentLike) -> None:
         if segment.channel != self.channel:
@@ -266,11 +261,11 @@ class Clip:
         transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(stream), pipe)
         try:
             async for line in stream:
-                told = json.loads(line)
-                if row := told.get("fragment"):
+                message = json.loads(line)
+                if row := message.get("fragment"):
                     self.fragments.append(Fragment(*row))
                 else:
-                    self._last = told
+                    self._last = message
         finally:
             transport.close()
 
@@ -281,24 +276,24 @@ class Clip:
             kept = (kept + chunk)[-4096:]
         return kept.decode(errors="replace")
 
-    def _understand(self, told: dict[str, Any]) -> None:
-        for taken, source in zip(self.taken, told["sources"], strict=True):
+    def _read_report(self, report: dict[str, Any]) -> None:
+        for taken, source in zip(self.taken, report["sources"], strict=True):
             taken.problem = source["problem"]
             taken.lost_from = moment(source["lost_from_ns"])
             taken.left_out = tuple(source["left_out"])
             taken.pictures = tuple(Span(moment(start), moment(end)) for start, end in source["pictures"])
             if taken.promised_size is not None and taken.size != taken.promised_size and taken.problem is None:
                 taken.problem = f"{taken.promised_size} bytes were promised and {taken.size} came"
-        there = told["packets"] > 0 and told["last_ns"] is not None
+        there = report["packets"] > 0 and report["last_ns"] is not None
         self.report = ClipReport(
-            zero=moment(told["zero_ns"]) if there else None,
-            first_frame=moment(told["first_ns"]) if there else None,
-            last_frame=moment(told["last_ns"]) if there else None,
-            end=moment(told["end_ns"]) if there else None,
-            covered=tuple(Span(moment(start), moment(end)) for start, end in told["covered"]),
-            packets=told["packets"],
-            dropped=told["dropped"],
-            drift=timedelta(microseconds=told["drift_ns"] // 1000),
+            zero=moment(report["zero_ns"]) if there else None,
+            first_frame=moment(report["first_ns"]) if there else None,
+            last_frame=moment(report["last_ns"]) if there else None,
+            end=moment(report["end_ns"]) if there else None,
+            covered=tuple(Span(moment(start), moment(end)) for start, end in report["covered"]),
+            packets=report["packets"],
+            dropped=report["dropped"],
+            drift=timedelta(microseconds=report["drift_ns"] // 1000),
             parts=tuple(
                 Part(
                     offset=part["offset"],
@@ -309,20 +304,24 @@ class Clip:
                     fingerprint=part["fingerprint"],
                     container=part["container"],
                 )
-                for part in told["parts"]
+                for part in report["parts"]
             ),
         )
 
 
-async def _gathered(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    small: list[bytes] = []
+async def _framed(chunks: AsyncIterator[bytes]) -> AsyncIterator[list[memoryview]]:
+    """The chunks put together, and cut where one is larger, to the size of a frame; nothing is copied for it."""
+    pieces: list[memoryview] = []
     size = 0
     async for chunk in chunks:
-        small.append(chunk)
-        size += len(chunk)
-        if size >= GATHERED:
-            whole, size = b"".join(small), 0
-            small.clear()
-            yield whole
-    if small:
-        yield b"".join(small)
+        left = memoryview(chunk)
+        while left:
+            piece = left[: FOOTAGE_FRAME - size]
+            left = left[len(piece) :]
+            pieces.append(piece)
+            size += len(piece)
+            if size == FOOTAGE_FRAME:
+                yield pieces
+                pieces, size = [], 0
+    if pieces:
+        yield pieces

@@ -5,19 +5,14 @@ unit's own bytes are the same in both; only what lies between them is exchanged,
 """
 
 import io
-import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import av
 
 START = b"\0\0\1"
 # Without these a picture cannot be decoded: SPS and PPS of H.264; VPS, SPS and PPS of H.265.
 _SETS = {"h264": frozenset({7, 8}), "hevc": frozenset({32, 33, 34})}
-_H264_SLICES, _IDR, _SEI, _RECOVERY = frozenset({1, 2, 5}), 5, 6, 6
-_HEVC_SLICES, _IRAP = 32, range(16, 24)
-_WIDTH, _WIDE = 4, struct.Struct(">I").unpack_from  # of a unit's length, as nearly all write it
 _SIZES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # JPEG: the headers of a frame, which tell its size
 
 
@@ -58,51 +53,6 @@ def without_lengths(picture: memoryview, width: int) -> Iterator[bytes]:
         offset += length
 
 
-def leads(codec: str, picture: memoryview, width: int) -> bool | None:
-    """Whether pictures can be decoded from this one on, by its own units; None where these do not fit.
-
-    As the library sees it: an IDR picture of H.264 or one with a recovery point, and any IRAP picture of H.265.
-    """
-    offset, size, key, seen = 0, len(picture), False, False
-    length_at = _WIDE if width == _WIDTH else partial(_narrow, width)
-    while offset + width < size:
-        (length,) = length_at(picture, offset)
-        offset += width
-        first = picture[offset]
-        if not length or first & 0x80:
-            return None
-        if not seen:
-            kind = first & 0x1F if codec == "h264" else first >> 1 & 0x3F
-            if codec == "h264":
-                seen = kind in _H264_SLICES
-                key |= kind == _IDR or (kind == _SEI and _recovery(picture[offset + 1 : offset + length]))
-            elif kind < _HEVC_SLICES:
-                seen, key = True, kind in _IRAP
-        offset += length
-    return key if seen and offset == size else None
-
-
-def _narrow(width: int, picture: memoryview, offset: int) -> tuple[int]:
-    return (int.from_bytes(picture[offset : offset + width], "big"),)
-
-
-def _recovery(messages: memoryview) -> bool:
-    """Whether one of them is a recovery point (ISO/IEC 14496-10, D.1.8)."""
-    place = 0
-    while place + 2 < len(messages):
-        if messages[place] == _RECOVERY:
-            return True
-        while place < len(messages) and messages[place] == 0xFF:
-            place += 1
-        place += 1
-        length = 0
-        while place < len(messages) and messages[place] == 0xFF:
-            length, place = length + 0xFF, place + 1
-        length += messages[place] if place < len(messages) else 0
-        place += 1 + length
-    return False
-
-
 def parameter_sets(codec: str, units: Sequence[bytes]) -> list[bytes]:
     """Those of the units that are parameter sets, in order."""
     wanted = _SETS.get(codec, frozenset())
@@ -125,36 +75,6 @@ def recorded_sets(codec: str, record: bytes) -> list[bytes]:
         for _ in range(record[22]):
             place = _take(record, place + 3, int.from_bytes(record[place + 1 : place + 3], "big"), found)
     return parameter_sets(codec, found)
-
-
-def is_whole(codec: str, record: bytes) -> bool:
-    """Whether a configuration record holds what it says and no more."""
-    if codec == "h264":
-        place = _passed(record, 6, record[5] & 0x1F) if len(record) > 5 else None
-        place = _passed(record, place + 1, record[place]) if place is not None and place < len(record) else None
-        # Behind the sets, high profiles tell the depth of colours, and that there are no extensions.
-        return place is not None and record[0] == 1 and (place == len(record) or record[place + 3 :] == b"\0")
-    place = 23 if len(record) > 22 else None
-    for _ in range(record[22] if place is not None else 0):
-        if place is None or place + 3 > len(record):
-            return False
-        place = _passed(record, place + 3, int.from_bytes(record[place + 1 : place + 3], "big"))
-    return place == len(record)
-
-
-def _passed(record: bytes, place: int, count: int) -> int | None:
-    """Where so many sets end; None where one is empty or does not fit."""
-    for _ in range(count):
-        length = int.from_bytes(record[place : place + 2], "big")
-        place += 2 + length
-        if not length or place > len(record):
-            return None
-    return place
-
-
-def complete(codec: str, sets: Sequence[bytes]) -> bool:
-    """Whether they are all kinds of parameter sets that a decoder needs."""
-    return frozenset(_kind(codec, one) for one in sets) == _SETS.get(codec)
 
 
 def _take(record: bytes, place: int, count: int, found: list[bytes]) -> int:

@@ -6,13 +6,12 @@ from itertools import chain
 import av
 from av.container import InputContainer
 
-from services.vault.clip_cutter import Cutter, Timed
-from services.vault.clip_fragments import reader
-from services.vault.clip_packets import Followers, Read
-from services.vault.clip_place import Placement
-from services.vault.clip_source import Damaged, Source, Unsupported
-from services.vault.clip_streams import Tracks, choose_tracks
-from services.vault.clip_track import Extent
+from services.vault.clip.covered_time import Extent
+from services.vault.clip.cutter import Cutter, Timed
+from services.vault.clip.demuxer import Boxed, Read, Unpacked
+from services.vault.clip.placement import Placement
+from services.vault.clip.source import Damaged, Source, Unsupported
+from services.vault.clip.tracks import Tracks, choose_tracks
 
 
 @dataclass
@@ -82,7 +81,7 @@ class Segment:
     def _copy(self, container: InputContainer, tracks: Tracks) -> bool:
         """Whether the segment was read to its end, not only to the asked one."""
         source = self._source
-        read = reader(container, tracks, source)
+        read = Unpacked(container, tracks, source) if source.boxes is None else Boxed(container, tracks)
         self._counted = read.counted
         packets = read.packets()
         waiting: list[Read] = []
@@ -112,12 +111,6 @@ class Segment:
                 self._picture(one, zero)
             if self._cutter.done >= wanted:
                 return False
-            if one.followers is None or self._follow(one.followers, zero):
-                continue
-            for follower in one.followers.reads():
-                self._picture(follower, zero)
-                if self._cutter.done >= wanted:
-                    return False
         self._placement.moved(self._cutter.moved)
         self._placement.reorder = (read.tracks.key, self._delay or 0)
         return True
@@ -140,21 +133,6 @@ class Segment:
             report.lost_from_ns = timed.dts + length
         self._placement.end = timed.dts + length
         self._end = max(self._end, timed.pts + length)
-
-    def _follow(self, followers: Followers, zero: int) -> bool:
-        """Carry them all at once, as ``_picture`` would one by one; False where something may happen between them."""
-        report, length = self._report, followers.length
-        times = [zero + at for at in followers.times]
-        if self._hangs or report.garbled or self._first is None or times[0] < self._first[1]:
-            return False
-        if not (
-            self._extent.settled(length) and self._cutter.follow(followers.samples, times, length, self._delay or 0)
-        ):
-            return False
-        end = times[-1] + self._cutter.moved + length
-        report.lost_from_ns = self._placement.end = end
-        self._end = max(self._end, end)
-        return True
 
     def _trim(self, end: int) -> None:
         """Nothing is covered behind ``end``.
