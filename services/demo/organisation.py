@@ -12,11 +12,10 @@ from sqlalchemy import select
 
 from services.house import House
 from services.recorders.layout import redate
-from services.register import audit, reference_pictures, valid_agreements
-from services.register.agreements import Agreement
+from services.register import access, audit, reference_pictures
 from services.register.cameras import Camera, CameraPicture, Recorder
 from services.register.passwords import hash_password
-from services.register.people import Department, Person, Post
+from services.register.people import Agreement, Department, Person, Post
 from services.register.unit import Actor, Unit
 from services.runtime.errors import Fatal
 from services.runtime.places import DEPLOY
@@ -198,7 +197,7 @@ def _member(unit: Unit, member: _Member) -> None:
         for kind in member.posts:
             unit.session.add(Post(person_id=person_id, department_id=department_id, kind=kind, since=unit.now))
         audit.record(unit, "person-entered", "person", person_id)
-    if valid_agreements.valid_agreement(unit, person_id) is None:
+    if access.valid_agreement(unit, person_id) is None:
         agreement = Agreement(
             person_id=person_id,
             version=unit.rules.agreement_version,

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlalchemy import select
 
-from services.register import audit, people
+from services.register import access, audit
 from services.register.base import new_id
 from services.register.people import Absence, Person
 from services.register.unit import Unit
@@ -74,8 +74,8 @@ def _may_enter(unit: Unit, person_id: str) -> None:
     me = unit.actor.id
     if person is not None and (
         person_id == me
-        or people.holds(unit, me, "administrator")
-        or me in people.holders(unit, person.department_id, "head", "deputy")
+        or access.directory(unit).holds(me, "administrator")
+        or me in access.directory(unit).holders(person.department_id, "head", "deputy")
     ):
         return
     raise NotFound("人员", "person", person_id)

@@ -1,9 +1,8 @@
 """Who administers, and who may read how the house is set up. Administrators see no footage (R2)."""
 
-from sqlalchemy import select, text
+from sqlalchemy import text
 
-from services.register import people
-from services.register.people import Department
+from services.register import access
 from services.register.unit import Unit
 from services.runtime.errors import Refused
 
@@ -12,7 +11,7 @@ ONE_AT_A_TIME = 0x0F007A6E  # the advisory lock of those who change the set-up
 
 def administers(unit: Unit) -> bool:
     """Whether the acting person is an administrator now."""
-    return people.holds(unit, unit.actor.id, "administrator")
+    return access.directory(unit).holds(unit.actor.id, "administrator")
 
 
 def require_administrator(unit: Unit) -> None:
@@ -28,19 +27,14 @@ def require_administrator(unit: Unit) -> None:
 
 def require_reader(unit: Unit) -> None:
     """Refused with 403 unless the acting person administers, heads Security or supervises."""
-    if not (administers(unit) or people.holds(unit, unit.actor.id, "supervisor") or _heads_security(unit)):
+    me, staff = unit.actor.id, access.directory(unit)
+    if not (staff.holds(me, "administrator", "supervisor") or staff.holds_in(me, "security", "head", "deputy")):
         raise Refused(
             "readers-only",
             "此页只供系统管理员、安全保卫部门负责人和监督小组查看。",
             "This is for administrators, the head of Security and the supervision group.",
             status=403,
         )
-
-
-def _heads_security(unit: Unit) -> bool:
-    kinds = {post.department_id for post in people.posts_of(unit, unit.actor.id) if post.kind in ("head", "deputy")}
-    query = select(Department.id).where(Department.id.in_(kinds), Department.kind == "security")
-    return unit.session.scalar(query.limit(1)) is not None
 
 
 def one_at_a_time(unit: Unit) -> None:

@@ -8,9 +8,8 @@ from typing import Any, Literal
 from sqlalchemy import select
 
 from services.register import administration
-from services.register.agreements import Agreement
 from services.register.listing import EVERYTHING, Listing
-from services.register.people import Department, Person
+from services.register.people import Agreement, Department, Person
 from services.register.unit import Unit
 
 Sort = Literal["name", "department", "state", "version", "signed", "expires"]

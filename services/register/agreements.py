@@ -1,34 +1,20 @@
 """Confidentiality agreements: no task, key or view without a valid one (R59)."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ForeignKey, select
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import select
 
 from services.register import agreement_texts, audit, documents, own_signatures
-from services.register.base import Base, new_id
-from services.register.people import Department, Person
+from services.register.base import new_id
+from services.register.people import Agreement, Department, Person
 from services.register.signatures import Proof
 from services.register.unit import Unit
 from services.runtime.errors import Refused
 
 TERM = timedelta(days=365)
 KIND = "confidentiality-agreement"
-
-
-class Agreement(Base):
-    __tablename__ = "agreements"
-
-    id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
-    person_id: Mapped[str] = mapped_column(ForeignKey("people.id"), index=True)
-    version: Mapped[str]
-    signed_at: Mapped[datetime]
-    expires_at: Mapped[datetime]
-    ended_at: Mapped[datetime | None]
-    statement_sha256: Mapped[str | None]  # of those signed before this was kept, the audit trail has it
-    signature: Mapped[dict[str, Any] | None]
 
 
 def mine(unit: Unit) -> list[Agreement]:

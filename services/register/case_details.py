@@ -6,35 +6,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
-
-from services.register import (
-    audit,
-    cases,
-    consents,
-    custody,
-    documents,
-    findings,
-    forms,
-    masters,
-    next_acts,
-    preservations,
-    recipients,
-    visibility,
-)
+from services.register import access, audit, cases, custody, findings, next_acts
 from services.register.applications import Application, Item
 from services.register.archive import ArchiveEntry
 from services.register.cameras import Camera, Recorder
+from services.register.case_rows import CaseRows, ItemRow, ReviewRow
 from services.register.consents import Consent
 from services.register.copies import Copy
 from services.register.custody import CustodyEntry, HandOver
 from services.register.documents import Document
 from services.register.masters import Master
 from services.register.next_acts import NextAct
-from services.register.people import Department, Person
-from services.register.reviews import Confirmation, Decision, Finding, Review
+from services.register.people import Department
+from services.register.reviews import Decision, Finding, Review
 from services.register.stages import STAGES
-from services.register.unit import Unit
 from services.register.violations import Violation
 from services.runtime.spans import Span
 
@@ -126,57 +111,71 @@ class CaseDetails:
     names: Mapping[str, str]
 
 
-def read(unit: Unit, application_id: str) -> CaseDetails:
-    """The whole case; NotFound for one that does not exist or that the acting person may not see."""
-    application = visibility.visible(unit, application_id)
-    audit.record(unit, "case-read", "application", application_id, application_id=application_id)
-    revision = forms.current_revision(unit, application_id)
-    hand_over = unit.session.scalar(select(HandOver).where(HandOver.application_id == application_id))
-    log = custody.log_of(unit, hand_over.id) if hand_over is not None else []
-    written = documents.of_application(unit, application_id)
+def read(rows: CaseRows) -> CaseDetails:
+    """The whole case for one who may see it; the look is on the trail."""
+    unit, application, head = rows.unit, rows.application, rows.head
+    audit.record(unit, "case-read", "application", application.id, application_id=application.id)
+    names = access.names(unit, _people(rows))
     return CaseDetails(
         application=application,
-        state=cases.state(unit, application),
-        department=unit.session.get_one(Department, application.department_id),
-        drafter=_name(unit, application.drafter_id),
-        custodian=_name(unit, application.custodian_id) if application.custodian_id else None,
-        recipients=recipients.names(unit, application),
-        subjects=tuple(_name(unit, one) for one in application.subject_ids),
-        previous_number=_number(unit, application.previous_id),
-        form_sha256=revision.sha256 if revision else None,
-        overwrite_at=cases.nearest_overwrite(unit, application),
-        acts=next_acts.of_case(unit, application),
-        may_withdraw=next_acts.may_withdraw(unit, application),
-        items=_items(unit, application, written),
-        findings=findings.of_round(unit, application_id, application.round),
-        reviews=_reviews(unit, application),
-        consents=_consents(unit, application),
-        documents=written,
-        hand_over=hand_over,
-        custody=log,
-        custody_broken_at=custody.broken_at(log),
-        archive=unit.session.scalar(select(ArchiveEntry).where(ArchiveEntry.application_id == application_id)),
-        violations=list(unit.session.scalars(select(Violation).where(Violation.application_id == application_id))),
-        time_line=cases.time_line(unit, application_id),
-        names={one: _name(unit, one) for one in {entry.person_id for entry in log if entry.person_id}},
+        state=cases.state_of(rows),
+        department=head.department,
+        drafter=head.drafter,
+        custodian=head.custodian,
+        recipients=tuple(names[one] for one in application.recipients if one in names),
+        subjects=tuple(names.get(one, one) for one in application.subject_ids),
+        previous_number=head.previous_number,
+        form_sha256=rows.revisions[-1].sha256 if rows.revisions else None,
+        overwrite_at=cases.overwrite_of(rows),
+        acts=next_acts.of_case(rows),
+        may_withdraw=next_acts.may_withdraw(rows),
+        items=_items(rows),
+        findings=findings.in_order(one for one in rows.findings if one.round == application.round),
+        reviews=[_review(row, names) for row in rows.reviews],
+        consents=[
+            (department, consent, names.get(consent.person_id, consent.person_id) if consent.person_id else None)
+            for _, consent, department in rows.newest_consents
+        ],
+        documents=rows.documents,
+        hand_over=head.hand_over,
+        custody=rows.custody,
+        custody_broken_at=custody.broken_at(rows.custody),
+        archive=head.archive,
+        violations=rows.violations,
+        time_line=cases.time_line(unit, application.id),
+        names=names,
     )
 
 
-def _items(unit: Unit, application: Application, written: list[Document]) -> list[ItemDetails]:
-    records = {one.item_id: one for one in written if one.kind == "retrieval-record"}
-    return [_item(unit, item, records.get(item.id)) for item in preservations.items_in_scope(unit, application.id)]
+def _people(rows: CaseRows) -> set[str | None]:
+    """Everybody whom the page names beside the drafter and the custodian."""
+    decisions = [row.decision for row in rows.reviews if row.decision is not None]
+    return {
+        *rows.application.recipients,
+        *rows.application.subject_ids,
+        *(one.decided_by for one in decisions),
+        *(one.stands_in_for for one in decisions),
+        *(one.person_id for row in rows.reviews for one in row.confirmations),
+        *(consent.person_id for _, consent, _ in rows.newest_consents),
+        *(entry.person_id for entry in rows.custody),
+        *([rows.head.check.asked_by] if rows.head.check is not None else []),
+    }
 
 
-def _item(unit: Unit, item: Item, record: Document | None) -> ItemDetails:
-    camera = unit.session.get_one(Camera, item.camera_id)
+def _items(rows: CaseRows) -> list[ItemDetails]:
+    records = {one.item_id: one for one in rows.documents if one.kind == "retrieval-record"}
+    return [_item(row, records.get(row.item.id)) for row in rows.items]
+
+
+def _item(row: ItemRow, record: Document | None) -> ItemDetails:
     told = json.loads(record.content) if record is not None else {}
     return ItemDetails(
-        item=item,
-        camera=camera,
-        recorder=unit.session.get_one(Recorder, camera.recorder_id),
-        preserved=bool(preservations.held(unit, item.id)),
-        master=masters.of_item(unit, item.id),
-        copy=unit.session.scalar(select(Copy).where(Copy.item_id == item.id)),
+        item=row.item,
+        camera=row.camera,
+        recorder=row.recorder,
+        preserved=row.preserved,
+        master=row.master,
+        copy=row.copy,
         record=record.number if record is not None else None,
         clock=told.get("recorderClock"),
         searched=_searched(told),
@@ -193,55 +192,23 @@ def _searched(told: Mapping[str, Any]) -> Span | None:
     return spans[0] if len(set(spans)) > 1 else None
 
 
-def _reviews(unit: Unit, application: Application) -> list[ReviewDetails]:
-    query = select(Review).where(Review.application_id == application.id).order_by(Review.opened_at, Review.id)
-    return [_review(unit, review) for review in unit.session.scalars(query)]
-
-
-def _review(unit: Unit, review: Review) -> ReviewDetails:
-    decision = unit.session.scalar(select(Decision).where(Decision.review_id == review.id))
-    questions = {question.code: {"zh": question.zh, "en": question.en} for question in STAGES[review.stage].questions}
-    confirmations = unit.session.scalars(
-        select(Confirmation).where(Confirmation.review_id == review.id).order_by(Confirmation.confirmed_at)
-    )
+def _review(row: ReviewRow, names: Mapping[str, str]) -> ReviewDetails:
+    decision = row.decision
+    questions = {one.code: {"zh": one.zh, "en": one.en} for one in STAGES[row.review.stage].questions}
     # what a receipt states answers no question
     given = decision.answers if decision is not None and questions else {}
     stands_in_for = decision.stands_in_for if decision is not None else None
     return ReviewDetails(
-        review=review,
+        review=row.review,
         decision=decision,
-        decided_by=_name(unit, decision.decided_by) if decision is not None else None,
-        stands_in_for=_name(unit, stands_in_for) if stands_in_for else None,
+        decided_by=names.get(decision.decided_by, decision.decided_by) if decision is not None else None,
+        stands_in_for=names.get(stands_in_for, stands_in_for) if stands_in_for else None,
         # a question that was left out of the stage since keeps its code
         answers=tuple((questions.get(code, {"zh": code, "en": code}), bool(yes)) for code, yes in given.items()),
-        confirmed_by=tuple((_name(unit, one.person_id), one.confirmed_at) for one in confirmations),
+        confirmed_by=tuple((names.get(one.person_id, one.person_id), one.confirmed_at) for one in row.confirmations),
     )
-
-
-def _consents(unit: Unit, application: Application) -> list[tuple[Department, Consent, str | None]]:
-    consultation = consents.latest_of(unit, application.id)
-    if consultation is None:
-        return []
-    return [
-        (
-            unit.session.get_one(Department, one.department_id),
-            one,
-            _name(unit, one.person_id) if one.person_id else None,
-        )
-        for one in consents.answers(unit, consultation)
-    ]
 
 
 def _spans(coverage: Mapping[str, Any] | None, kind: str) -> list[Span]:
     told = coverage.get(kind, []) if coverage is not None else []
     return [Span(datetime.fromisoformat(start), datetime.fromisoformat(end)) for start, end in told]
-
-
-def _number(unit: Unit, application_id: str | None) -> str | None:
-    earlier = unit.session.get(Application, application_id) if application_id is not None else None
-    return earlier.number if earlier is not None else None
-
-
-def _name(unit: Unit, person_id: str) -> str:
-    person = unit.session.get(Person, person_id)
-    return person.name if person is not None else person_id

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from services.register import audit, local_times, people
+from services.register import access, audit, local_times
 from services.register.cameras import BROUGHT, Recorder
 from services.register.unit import Unit
 from services.runtime.errors import NotFound, Refused
@@ -92,7 +92,7 @@ def keep(unit: Unit, row: Recorder, measured: Clock) -> None:
 
 def to_compare(unit: Unit, recorder_id: str) -> Recorder:
     """A recorder whose clock an operator compares; Refused with 403 for others."""
-    if not people.holds(unit, unit.actor.id, "storage-operator"):
+    if not access.directory(unit).holds(unit.actor.id, "storage-operator"):
         raise Refused(
             "not-operator",
             "只有存储管理员可以核对录像机时钟。",

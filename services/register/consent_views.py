@@ -47,16 +47,22 @@ class View:
 def waiting_for(unit: Unit) -> list[Waiting]:
     """The consents that the acting person may give now, the most pressing first."""
     query = (
-        select(Consent, Consultation, Application)
+        select(Consent, Consultation, Application, Department)
+        .join(Department, Department.id == Consent.department_id)
         .join(Consultation, Consultation.id == Consent.consultation_id)
         .join(Application, Application.id == Consent.application_id)
         .where(Consultation.ended_at.is_(None), Consent.answer.is_(None), Consultation.due_at > unit.now)
         .order_by(Consultation.due_at, Consent.id)
     )
+    mine = [
+        (consent, consultation, application, department)
+        for consent, consultation, application, department in unit.session.execute(query)
+        if unit.actor.id in answerers(unit, application, department.id)
+    ]
+    footage = cases.footage(unit, [application for _, _, application, _ in mine])
     lines = [
-        _line(unit, consent, consultation, application)
-        for consent, consultation, application in unit.session.execute(query)
-        if unit.actor.id in answerers(unit, application, consent.department_id)
+        Waiting(consent, consultation, department, footage[application.id].overwrite_at)
+        for consent, consultation, application, department in mine
     ]
     return sorted(lines, key=lambda line: (line.overwrite_at or NEVER, line.consultation.due_at))
 
@@ -68,30 +74,6 @@ def view(unit: Unit, consent_id: str) -> View:
     others = [named(unit, one) for one in consents.answers(unit, consultation) if one.id != consent.id]
     why_not = joint.why_not(unit, consent, consultation, application)
     return View(_line(unit, consent, consultation, application), others, why_not)
-
-
-def told(unit: Unit, application_id: str) -> dict[str, Any] | None:
-    """How the newest consultation of a case stands or ended, as data; None where nobody was asked."""
-    consultation = consents.latest_of(unit, application_id)
-    if consultation is None:
-        return None
-    return {
-        "askedAt": consultation.asked_at.isoformat(),
-        "dueAt": consultation.due_at.isoformat(),
-        "endedAt": None if consultation.ended_at is None else consultation.ended_at.isoformat(),
-        "endedBecause": consultation.ended_because,
-        "formSha256": consultation.sha256,
-        "answers": [
-            {
-                "department": {"id": department.id, "zh": department.name_zh, "en": department.name_en},
-                "answer": consent.answer,
-                "by": by,
-                "at": None if consent.answered_at is None else consent.answered_at.isoformat(),
-                "reason": consent.reason,
-            }
-            for department, consent, by in (named(unit, one) for one in consents.answers(unit, consultation))
-        ],
-    }
 
 
 def named(unit: Unit, consent: Consent) -> tuple[Department, Consent, str | None]:

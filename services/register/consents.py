@@ -73,16 +73,6 @@ def open_of(unit: Unit, application_id: str) -> Consultation | None:
     )
 
 
-def latest_of(unit: Unit, application_id: str) -> Consultation | None:
-    """The newest consultation, however it ended; None where nobody was ever asked."""
-    return unit.session.scalar(
-        select(Consultation)
-        .where(Consultation.application_id == application_id)
-        .order_by(Consultation.ended_at.is_(None).desc(), Consultation.asked_at.desc())
-        .limit(1)
-    )
-
-
 def agreed_on(unit: Unit, application_id: str, sha256: str) -> Consultation | None:
     """The consultation in which every department consented to exactly this form."""
     return unit.session.scalar(
@@ -102,12 +92,6 @@ def answers(unit: Unit, consultation: Consultation) -> Sequence[Consent]:
     return unit.session.scalars(
         select(Consent).where(Consent.consultation_id == consultation.id).order_by(Consent.department_id)
     ).all()
-
-
-def consenters(unit: Unit, application_id: str) -> set[str]:
-    """Who has ever consented for a department: they are on the applicant's side of the case."""
-    query = select(Consent.person_id).where(Consent.application_id == application_id, Consent.answer == "consented")
-    return {person_id for person_id in unit.session.scalars(query) if person_id is not None}
 
 
 def end_open(unit: Unit, application_id: str, because: str) -> Consultation | None:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from sqlalchemy import select
 
-from services.register import audit, copies, custody, forms, own_signatures, recipients, visibility
+from services.register import access, audit, copies, custody, forms, own_signatures, recipients, visibility
 from services.register.applications import Application, Item
 from services.register.archive import Return
 from services.register.cameras import Camera, Recorder
@@ -21,7 +21,6 @@ from services.register.recipients import Recipient
 from services.register.retrieval_records import record_of
 from services.register.stages import STAGES
 from services.register.unit import Unit
-from services.register.valid_agreements import valid_agreement
 from services.runtime.errors import NotFound
 
 Sort = Literal["urgency", "number", "state", "until"]
@@ -82,6 +81,15 @@ class HandOverView:
 
 
 @dataclass(frozen=True)
+class Loan:
+    """A hand-over as one line: its case's number, and a code of ``state_of``."""
+
+    hand_over: HandOver
+    number: str
+    state: str
+
+
+@dataclass(frozen=True)
 class LogView:
     """The custody log; ``names`` of the people in it by id, ``broken_at`` the first line whose hash is wrong."""
 
@@ -118,6 +126,21 @@ def mine(unit: Unit, listing: Listing = EVERYTHING) -> list[HandOverView]:
         "until": lambda view: view.hand_over.due_at or view.hand_over.take_up_until,
     }
     return listing.of(views, columns, lambda view: (view.number, view.purpose))
+
+
+def open_loans(unit: Unit) -> list[Loan]:
+    """The acting person's hand-overs of which something is still asked, the nearest end first; one statement."""
+    query = (
+        select(HandOver, Application.number)
+        .join(Application, Application.id == HandOver.application_id)
+        .where(HandOver.custodian_id == unit.actor.id, HandOver.ended_at.is_(None), HandOver.returned_at.is_(None))
+        .order_by(HandOver.offered_at.desc())
+    )
+    loans = [Loan(row, number or "", state_of(row, unit.now)) for row, number in unit.session.execute(query)]
+    return sorted(
+        (loan for loan in loans if loan.state in OPEN),
+        key=lambda loan: loan.hand_over.due_at or loan.hand_over.take_up_until,
+    )
 
 
 def in_order(views: Iterable[HandOverView]) -> list[HandOverView]:
@@ -179,7 +202,7 @@ def _view(unit: Unit, hand_over: HandOver) -> HandOverView:
         recipients=recipients.of(unit, application),
         form_sha256=revision.sha256 if revision else "",
         conditions_version=hand_over.conditions_version or unit.rules.policy_version,
-        agreed=valid_agreement(unit, hand_over.custodian_id) is not None,
+        agreed=access.valid_agreement(unit, hand_over.custodian_id) is not None,
         signs_with=own_signatures.methods(unit, STAGES["receipt"].level),
         copies=[
             _copy(unit, copy, [grant.action for grant in grants if grant.copy_id == copy.id and grant.ended_at is None])

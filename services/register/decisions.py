@@ -7,9 +7,9 @@ from typing import Any
 from sqlalchemy import select
 
 from services.register import (
+    access,
     answering,
     audit,
-    duties,
     notices,
     outbox,
     own_signatures,
@@ -17,6 +17,7 @@ from services.register import (
     review_tasks,
     scopes,
 )
+from services.register.access_policy import second_people, stands_in_for
 from services.register.applications import Application
 from services.register.base import new_id
 from services.register.messages import REVIEW_DECIDED
@@ -87,7 +88,7 @@ def decide(
         "granted": scopes.granted(unit, application),
         "variables": variables,
         "person": unit.actor.id,
-        "standsInFor": duties.stands_in_for(unit, review, unit.actor.id),
+        "standsInFor": stands_in_for(access.directory(unit), access.facts(unit, application.id), review, unit.actor.id),
         "decidedAt": own_signatures.moment(unit, proof).isoformat(),
     }
     signed = own_signatures.sign(unit, statement, proof, level=stage.level)
@@ -196,11 +197,11 @@ def _propose(unit: Unit, review: Review, signed: Signed) -> Decided:
         application_id=review.application_id,
         statement_sha256=signed.sha256,
     )
-    for person_id in {person for pool in duties.pools(unit, review) for person in pool} - {unit.actor.id}:
-        if duties.why_not(unit, review, person_id, second=True) is None:
-            notices.tell(
-                unit, person_id, "second-person-needed", application_id=review.application_id, subject_id=review.id
-            )
+    # the actor has just become the one who released it, and is nobody's second person
+    for person_id in second_people(access.directory(unit), access.facts(unit, review.application_id), review):
+        notices.tell(
+            unit, person_id, "second-person-needed", application_id=review.application_id, subject_id=review.id
+        )
     return Decided(review.id, str(signed.statement["outcome"]), False)
 
 

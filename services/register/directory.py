@@ -4,11 +4,10 @@ from dataclasses import dataclass
 
 from sqlalchemy import select
 
-from services.register import people
+from services.register import access
 from services.register.cameras import BROUGHT, Camera, CameraPicture, Recorder
 from services.register.people import Department, Person
 from services.register.unit import Unit
-from services.register.valid_agreements import valid_agreement
 
 
 @dataclass(frozen=True)
@@ -48,13 +47,14 @@ def colleagues(unit: Unit, *, department_id: str | None = None) -> list[Colleagu
     query = select(Person).where(Person.active).order_by(Person.name, Person.id)
     if department_id is not None:
         query = query.where(Person.department_id == department_id)
-    administrators = set(people.holders(unit, None, "administrator"))
+    administrators = access.directory(unit).administrators
+    agreed = access.agreed(unit, query.with_only_columns(Person.id).order_by(None))
     return [
         Colleague(
             person.id,
             person.name,
             person.department_id,
-            valid_agreement(unit, person.id) is not None,
+            person.id in agreed,
             person.id not in administrators,
         )
         for person in unit.session.scalars(query)
@@ -106,6 +106,6 @@ def demo_accounts(unit: Unit) -> list[DemoAccount]:
         .order_by(Department.kind != "business", Department.name_en, Person.login)
     )
     return [
-        DemoAccount(person.login, person.name, department, [post.kind for post in people.posts_of(unit, person.id)])
+        DemoAccount(person.login, person.name, department, [post.kind for post in access.posts_of(unit, person.id)])
         for person, department in unit.session.execute(query)
     ]

@@ -9,12 +9,11 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import select, update
 
-from services.register import audit, notices, people
+from services.register import access, audit, notices
 from services.register.applications import Application
 from services.register.deliveries import MAIL, Delivery
 from services.register.notices import Notice
 from services.register.people import Person
-from services.register.stand_ins import stand_ins
 from services.register.unit import Unit
 
 LEASE = timedelta(minutes=5)  # longer than any try may last
@@ -147,10 +146,10 @@ def _escalate(unit: Unit, row: Delivery, notice: Notice) -> None:
     row.escalated_at = unit.now
     in_place: list[str] = []
     if row.channel == MAIL and notice.read_at is None:
-        in_place = stand_ins(unit, notice.person_id, notice.application_id)
+        in_place = notices.stand_ins(unit, notice.person_id, notice.application_id)
         for person_id in in_place:
             _tell_once(unit, person_id, UNDELIVERED, notice.application_id)
-    administrators = people.holders(unit, None, "administrator")
+    administrators = access.directory(unit).holders(None, "administrator")
     for person_id in administrators:
         _tell_once(unit, person_id, FAILING, None)
     audit.record(

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlalchemy import func, select
 
-from services.register import audit, duties, notices, people
+from services.register import access, access_policy, audit, notices
 from services.register.applications import Application
 from services.register.documents import Document
 from services.register.reviews import Decision, Reminder, Review
@@ -26,7 +26,8 @@ def to_management(unit: Unit, application_id: str, decided_by: str, job_key: int
             "correct the decision table, then resolve the incident"
         )
     application.decided_by = decided_by
-    deciders = duties.candidates(unit, Review(application_id=application_id, stage="management"))
+    staff, facts = access.directory(unit), access.facts(unit, application_id)
+    deciders = access_policy.candidates(staff, facts, Review(application_id=application_id, stage="management"))
     if not deciders:
         raise Fatal(
             f"no manager may decide | application {application_id} | all are concerned, absent, or without an "
@@ -65,7 +66,7 @@ def notify_storage(unit: Unit, application_id: str) -> datetime:
     notified = application.storage_notified_at
     if notified is not None and notified >= filed_at:
         return notified
-    operators = people.holders_in(unit, "storage", "storage-operator", "head", "deputy")
+    operators = access.directory(unit).holders_in("storage", "storage-operator", "head", "deputy")
     if not operators:
         raise Fatal(
             f"could not notify the storage office | application {application_id} | nobody holds a post there | "

@@ -1,18 +1,17 @@
 """The business in figures: what the metrics say of the books, counted now and then (docs/architecture.md)."""
 
 from collections import Counter
-from collections.abc import Iterable
 
 from sqlalchemy import case, func, select
 
-from services.register import cases, checkpoints, measurements
-from services.register.applications import Application
+from services.register import case_states, cases, checkpoints, measurements
+from services.register.applications import Application, Item
 from services.register.audit import AuditEvent
-from services.register.cameras import BROUGHT, Recorder
+from services.register.cameras import BROUGHT, Camera, Recorder
 from services.register.custody import HandOver
 from services.register.deliveries import Delivery
 from services.register.outbox import OutboxMessage
-from services.register.preservations import Preservation
+from services.register.preservations import Preservation, overwrite_moment
 from services.register.reviews import Review
 from services.register.unit import Unit
 from services.runtime import metrics
@@ -32,13 +31,20 @@ STATES = (
 
 def count(unit: Unit) -> None:
     """Set every gauge that the books know of. Its cost grows with the cases that are under way, not with all."""
-    under_way = list(unit.session.scalars(select(Application).where(Application.closed_at.is_(None))))
-    _states(unit, under_way)
+    _states(unit)
     _reviews(unit)
     _custody(unit)
     preserved = select(func.count(Preservation.item_id.distinct())).where(Preservation.released_at.is_(None))
     metrics.ITEMS_PRESERVED.set(unit.session.scalar(preserved) or 0)
-    moments = [moment for one in under_way if (moment := cases.nearest_overwrite(unit, one)) is not None]
+    at_risk = (
+        select(Camera, func.min(Item.asked_start))
+        .join(Item, Item.camera_id == Camera.id)
+        .join(Application, Application.id == Item.application_id)
+        .where(Application.closed_at.is_(None), Item.dropped_in_round.is_(None), ~cases.is_safe())
+        .group_by(Camera.id)
+    )
+    earliest = [overwrite_moment(camera, start) for camera, start in unit.session.execute(at_risk)]
+    moments = [moment for moment in earliest if moment is not None]
     metrics.NEAREST_OVERWRITE.set((min(moments) - unit.now).total_seconds() if moments else float("inf"))
     oldest = unit.session.scalar(
         select(func.min(OutboxMessage.created_at)).where(
@@ -53,8 +59,10 @@ def count(unit: Unit) -> None:
     metrics.BOOKS_COUNTED.set_to_current_time()
 
 
-def _states(unit: Unit, under_way: Iterable[Application]) -> None:
-    by_state = Counter(cases.state(unit, application).code for application in under_way)
+def _states(unit: Unit) -> None:
+    open_ones = select(case_states.code(unit.now).label("state")).where(Application.closed_at.is_(None)).subquery()
+    counted = unit.session.execute(select(open_ones.c.state, func.count()).group_by(open_ones.c.state))
+    by_state = Counter({str(code): int(number) for code, number in counted})
     closed = select(func.count()).select_from(Application).where(Application.closed_at.is_not(None))
     by_state["closed"] = unit.session.scalar(closed) or 0
     for state in STATES:

@@ -1,6 +1,6 @@
 """Findings of the automatic checks: kept for each round, so that a second run of a check finds what the first wrote."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -59,5 +59,10 @@ def of_round(unit: Unit, application_id: str, round_: int, *checks: str) -> list
     query = select(Finding).where(Finding.application_id == application_id, Finding.round == round_)
     if checks:
         query = query.where(Finding.check.in_(checks))
+    return in_order(unit.session.scalars(query))
+
+
+def in_order(found: Iterable[Finding]) -> list[Finding]:
+    """The blocking ones first."""
     order = ("blocks", "warns", "informs")
-    return sorted(unit.session.scalars(query), key=lambda finding: (order.index(finding.severity), finding.code))
+    return sorted(found, key=lambda finding: (order.index(finding.severity), finding.code))

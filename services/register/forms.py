@@ -8,11 +8,12 @@ from typing import Any
 import rfc8785
 from sqlalchemy import select
 
-from services.register import consents, preservations, upload_sources
+from services.register import access, consents, preservations, upload_sources
 from services.register.applications import Application, Item, Revision
 from services.register.cameras import Camera
 from services.register.people import Department, Person
 from services.register.unit import Unit
+from services.register.uploads import Upload
 
 TITLE = "视频录像调取申请表"
 
@@ -183,7 +184,20 @@ def current_revision(unit: Unit, application_id: str) -> Revision | None:
 
 def contents(unit: Unit, application: Application) -> dict[str, Any]:
     """The form as data that stands by itself: names beside ids, times in UTC with the zone they were typed in."""
-    drafter = unit.session.get_one(Person, application.drafter_id)
+    joint = application.joint_department_ids or ()
+    named = select(Department).where(Department.id.in_([application.department_id, *joint]))
+    departments = {one.id: _department(one) for one in unit.session.scalars(named)}
+    people = [application.drafter_id, *application.recipients, *application.subject_ids]
+    if application.custodian_id is not None:
+        people.append(application.custodian_id)
+    persons = {one: {"id": one, "name": name} for one, name in access.names(unit, people).items()}
+    items = (
+        select(Item, Camera, Upload)
+        .join(Camera, Camera.id == Item.camera_id)
+        .outerjoin(Upload, Upload.id == Item.camera_id)
+        .where(Item.application_id == application.id, Item.dropped_in_round.is_(None))
+        .order_by(Item.position)
+    )
     return {
         "title": TITLE,
         "number": application.number,
@@ -191,10 +205,10 @@ def contents(unit: Unit, application: Application) -> dict[str, Any]:
         "organisation": unit.rules.organisation,
         "round": application.round,
         "submittedAt": unit.now.isoformat(),
-        "department": _department(unit, application.department_id),
-        "drafter": {"id": drafter.id, "name": drafter.name},
-        "custodian": _person(unit, application.custodian_id),
-        "recipients": [_person(unit, person_id) for person_id in application.recipients],
+        "department": departments[application.department_id],
+        "drafter": persons[application.drafter_id],
+        "custodian": persons[application.custodian_id] if application.custodian_id is not None else None,
+        "recipients": [persons[person_id] for person_id in application.recipients],
         "previousApplication": _number_of(unit, application.previous_id),
         "reason": application.reason,
         "purpose": application.purpose,
@@ -204,15 +218,15 @@ def contents(unit: Unit, application: Application) -> dict[str, Any]:
         "wayOfUse": application.way_of_use,
         "placeOfUse": application.place_of_use,
         "requestedUseDays": application.requested_use_days,
-        "subjects": [_person(unit, person_id) for person_id in application.subject_ids],
+        "subjects": [persons[person_id] for person_id in application.subject_ids],
         "urgentBecause": application.urgent_because,
         "importantInformation": application.important_information,
         "sensitiveEvent": application.sensitive_event,
         "highImpact": application.high_impact,
         "sensitivities": list(application.sensitivities or ()),
-        "jointDepartments": [_department(unit, one) for one in application.joint_department_ids or ()],
+        "jointDepartments": [departments[one] for one in joint],
         "consents": [],
-        "items": [_item(unit, item) for item in preservations.items_in_scope(unit, application.id)],
+        "items": [_item(*row) for row in unit.session.execute(items)],
     }
 
 
@@ -223,7 +237,7 @@ def _consents(unit: Unit, application: Application, form: dict[str, Any]) -> lis
         return []
     return [
         {
-            "department": _department(unit, one.department_id),
+            "department": _department(unit.session.get_one(Department, one.department_id)),
             "by": _person(unit, one.person_id),
             "at": None if one.answered_at is None else one.answered_at.isoformat(),
             "form": consultation.sha256,
@@ -234,14 +248,11 @@ def _consents(unit: Unit, application: Application, form: dict[str, Any]) -> lis
     ]
 
 
-def _department(unit: Unit, department_id: str) -> dict[str, str]:
-    department = unit.session.get_one(Department, department_id)
+def _department(department: Department) -> dict[str, str]:
     return {"id": department.id, "zh": department.name_zh, "en": department.name_en}
 
 
-def _item(unit: Unit, item: Item) -> dict[str, Any]:
-    camera = unit.session.get_one(Camera, item.camera_id)
-    upload = upload_sources.of_camera(unit, item.camera_id)
+def _item(item: Item, camera: Camera, upload: Upload | None) -> dict[str, Any]:
     return {
         "id": item.id,
         "position": item.position,

@@ -5,12 +5,11 @@ from typing import Any, Literal
 
 from sqlalchemy import select
 
-from services.register import audit, people
+from services.register import access, audit
 from services.register.applications import Application
 from services.register.copies import Copy, Grant
 from services.register.custody import HandOver
 from services.register.unit import Unit
-from services.register.valid_agreements import require_agreement
 from services.runtime.errors import NotFound, Refused
 
 Action = Literal["view", "download"]
@@ -109,9 +108,9 @@ def check(unit: Unit, copy_id: str, action: Action) -> Opened:
         .order_by(Grant.since.desc())
         .limit(1)
     )
-    if people.holds(unit, unit.actor.id, "administrator"):
+    if access.directory(unit).holds(unit.actor.id, "administrator"):
         raise _no(*ADMINISTRATOR)
-    require_agreement(unit, unit.actor.id)
+    access.require_agreement(unit, unit.actor.id)
     refusal = _refusal(unit, copy, hand_over, grant, action)
     if refusal is not None:
         raise refusal

@@ -19,6 +19,7 @@ from services.register import (
     own_signatures,
     promises,
 )
+from services.register.access import require_agreement
 from services.register.applications import Application
 from services.register.base import new_id
 from services.register.custody import HandOver
@@ -28,7 +29,6 @@ from services.register.reviews import Reminder, Review
 from services.register.rules import iso
 from services.register.signatures import Proof
 from services.register.unit import Unit
-from services.register.valid_agreements import require_agreement
 from services.runtime.errors import Fatal, Refused
 
 LOSS_KINDS = ("lost", "damaged", "leaked")

@@ -8,17 +8,17 @@ from typing import Any, Literal
 from sqlalchemy import select
 
 from services.register import (
+    access,
+    access_policy,
     audit,
     cases,
     decisions,
-    duties,
     findings,
     own_signatures,
-    people,
-    preservations,
     scopes,
     visibility,
 )
+from services.register.access_policy import CaseFacts, Directory
 from services.register.applications import Application, Revision
 from services.register.people import Department, Person
 from services.register.reviews import Decision, Finding, Proposal, Review
@@ -87,12 +87,54 @@ class View:
 
 def mine(unit: Unit) -> list[Waiting]:
     """The open reviews that the acting person may decide or confirm now; what is overwritten first comes first."""
-    waiting = []
-    for review in _open(unit):
-        second = decisions.open_proposal(unit, review) is not None
-        if duties.why_not(unit, review, unit.actor.id, second=second) is None:
-            waiting.append(_line(unit, review, to_confirm=second))
-    return sorted(waiting, key=_urgency)
+    return mine_and_barred(unit)[0]
+
+
+def barred(unit: Unit) -> list[Barred]:
+    """The open reviews that a conflict keeps from the acting person; none that the person may not even see (T8)."""
+    return mine_and_barred(unit)[1]
+
+
+def mine_and_barred(unit: Unit) -> tuple[list[Waiting], list[Barred]]:
+    """Both, each in the order of what is overwritten first; the same number of statements for any number of reviews."""
+    me, staff = unit.actor.id, access.directory(unit)
+    decidable, conflicts = [], []
+    for one in _open(unit):
+        refusal = access_policy.refusal_for(staff, one.facts, one.review, me, second=one.second)
+        if refusal is None:
+            decidable.append(one)
+        elif refusal.code.startswith(CONFLICTS):
+            # so the person is neither an administrator nor a subject, and may read what the post brings
+            conflicts.append((one, refusal))
+    shown = [*decidable, *(one for one, _ in conflicts)]
+    footage = cases.footage(unit, [one.application for one in shown])
+    able = {one.review.id: _able(staff, one.facts, one.review, second=one.second) for one, _ in conflicts}
+    claimed = [one.review.claimed_by for one in shown]
+    names = access.names(unit, [*claimed, *(one.first for one in shown), *(i for ids in able.values() for i in ids)])
+
+    def line(one: _Open) -> Waiting:
+        return Waiting(
+            review=one.review,
+            number=one.application.number,
+            department=one.department,
+            purpose_category=one.application.purpose_category,
+            items=footage[one.application.id].items,
+            overwrite_at=footage[one.application.id].overwrite_at,
+            to_confirm=one.second,
+            claimed_by=names[one.review.claimed_by] if one.review.claimed_by else None,
+            stands_in_for=names[one.first] if one.first else None,
+        )
+
+    return (
+        sorted((line(one) for one in decidable), key=_urgency),
+        sorted(
+            (
+                Barred(line(one), refusal, [names[person_id] for person_id in able[one.review.id]])
+                for one, refusal in conflicts
+            ),
+            key=lambda one: _urgency(one.line),
+        ),
+    )
 
 
 def chosen(
@@ -109,63 +151,56 @@ def chosen(
     return sorted(found, key=ORDERS[sort], reverse=descending)
 
 
-def barred(unit: Unit) -> list[Barred]:
-    """The open reviews that a conflict keeps from the acting person; none that the person may not even see (T8)."""
-    found = []
-    for review in _open(unit):
-        second = decisions.open_proposal(unit, review) is not None
-        refusal = duties.why_not(unit, review, unit.actor.id, second=second)
-        if refusal is None or not refusal.code.startswith(CONFLICTS):
-            continue
-        try:
-            visibility.readable(unit, review)
-        except NotFound:
-            continue
-        line = _line(unit, review, to_confirm=second)
-        found.append(Barred(line, refusal, who_can(unit, review, second=second)))
-    return sorted(found, key=lambda one: _urgency(one.line))
-
-
 def who_can(unit: Unit, review: Review, *, second: bool = False) -> list[str]:
     """The names of those who may decide the review, or confirm it, now."""
+    able = _able(access.directory(unit), access.facts(unit, review.application_id), review, second=second)
+    names = access.names(unit, able)
+    return [names[person_id] for person_id in able]
+
+
+def _able(staff: Directory, facts: CaseFacts, review: Review, *, second: bool) -> list[str]:
     if second:
-        pool = dict.fromkeys(person for group in duties.pools(unit, review) for person in group)
-        fit = [person for person in pool if duties.why_not(unit, review, person, second=True) is None]
-        return [name_of(unit, person) for person in people.present(unit, fit)]
-    return [name_of(unit, person) for person in duties.candidates(unit, review)]
+        return staff.present(access_policy.second_people(staff, facts, review))
+    return access_policy.candidates(staff, facts, review)
 
 
-def _open(unit: Unit) -> list[Review]:
+@dataclass(frozen=True)
+class _Open:
+    """An open review; ``second`` where it waits for its second person, ``first`` whose task it is, if another's."""
+
+    review: Review
+    application: Application
+    department: Department
+    facts: CaseFacts
+    second: bool
+    first: str | None
+
+
+def _open(unit: Unit) -> list[_Open]:
     """The open reviews that the acting person's posts, or an offered copy, have to do with."""
-    receipts = (Review.stage == "receipt") & (Application.custodian_id == unit.actor.id)
+    me, staff = unit.actor.id, access.directory(unit)
+    receipts = (Review.stage == "receipt") & (Application.custodian_id == me)
+    proposed = select(Proposal.id).where(Proposal.review_id == Review.id, Proposal.refused_by.is_(None))
     query = (
-        select(Review)
+        select(Review, Application, Department, proposed.exists())
         .join(Application, Application.id == Review.application_id)
+        .join(Department, Department.id == Application.department_id)
         .where(
             Review.closed_at.is_(None),
             Application.withdrawn_at.is_(None),
-            receipts | Review.stage.in_(duties.stages_of(unit, unit.actor.id)),
+            receipts | Review.stage.in_(access_policy.stages_of(staff, me)),
         )
         .order_by(Review.due_at)
     )
-    reviews = unit.session.scalars(query).all()
-    return [review for review in reviews if any(unit.actor.id in pool for pool in duties.pools(unit, review))]
-
-
-def _line(unit: Unit, review: Review, *, to_confirm: bool) -> Waiting:
-    application = unit.session.get_one(Application, review.application_id)
-    stands_in_for = duties.stands_in_for(unit, review, unit.actor.id)
-    return Waiting(
-        review=review,
-        number=application.number,
-        department=unit.session.get_one(Department, application.department_id),
-        purpose_category=application.purpose_category,
-        items=len(preservations.items_in_scope(unit, application.id)),
-        overwrite_at=cases.nearest_overwrite(unit, application),
-        to_confirm=to_confirm,
-        claimed_by=name_of(unit, review.claimed_by) if review.claimed_by else None,
-        stands_in_for=name_of(unit, stands_in_for) if stands_in_for else None,
-    )
+    rows = unit.session.execute(query).all()
+    facts = access.facts_of_all(unit, [application for _, application, _, _ in rows])
+    found = []
+    for review, application, department, second in rows:
+        groups = access_policy.pools(staff, facts[application.id], STAGES[review.stage])
+        if any(me in group for group in groups):
+            first = None if me in groups[0] else groups[0][0]
+            found.append(_Open(review, application, department, facts[application.id], second, first))
+    return found
 
 
 def _urgency(line: Waiting) -> tuple[datetime, datetime]:
@@ -198,8 +233,9 @@ def view(unit: Unit, review_id: str) -> View:
         raise NotFound("申请表", "form", application.id)
     audit.record(unit, "review-read", "review", review.id, application_id=application.id)
     proposal = decisions.open_proposal(unit, review)
+    staff, facts = access.directory(unit), access.facts(unit, application.id)
     no = _why_not(unit, review, second=proposal is not None)
-    stands_in_for = duties.stands_in_for(unit, review, unit.actor.id) if no is None else None
+    stands_in_for = access_policy.stands_in_for(staff, facts, review, unit.actor.id) if no is None else None
     earlier = select(Decision).where(Decision.application_id == application.id).order_by(Decision.decided_at)
     return View(
         review=review,
@@ -237,4 +273,5 @@ def _why_not(unit: Unit, review: Review, *, second: bool) -> Refused | None:
         return Refused(
             "receipt-elsewhere", "请在移交页面签收或拒收副本。", "Accept or decline on the hand-over's page."
         )
-    return duties.why_not(unit, review, unit.actor.id, second=second)
+    staff, facts = access.directory(unit), access.facts(unit, review.application_id)
+    return access_policy.refusal_for(staff, facts, review, unit.actor.id, second=second)

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import ForeignKey, select
 from sqlalchemy.orm import Mapped, mapped_column
 
-from services.register import audit, copies, loan_documents, masters, notices, people, visibility
+from services.register import access, audit, copies, loan_documents, masters, notices, visibility
 from services.register.applications import Application, Item
 from services.register.archive import ArchiveEntry
 from services.register.base import Base, new_id
@@ -216,5 +216,6 @@ def _told_before(unit: Unit, check: IntegrityCheck) -> set[tuple[str, str]]:
 def _security(unit: Unit, application_id: str) -> list[str]:
     """Whom damage is told: Security's reviewers and head, but nobody whom the case concerns (T8)."""
     concerned = unit.session.get_one(Application, application_id).subject_ids
-    security = [*people.holders(unit, None, "security-reviewer"), *people.holders_in(unit, "security", "head")]
+    staff = access.directory(unit)
+    security = [*staff.holders(None, "security-reviewer"), *staff.holders_in("security", "head")]
     return [person_id for person_id in dict.fromkeys(security) if person_id not in concerned]

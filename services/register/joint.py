@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import select
 
-from services.register import audit, consents, forms, handing_in, notices, own_signatures, people
+from services.register import access, audit, consents, forms, handing_in, notices, own_signatures
 from services.register.applications import Application
 from services.register.consents import Consent, Consultation
 from services.register.joint_departments import answerers, for_whom
@@ -222,5 +222,5 @@ def _reminder(consultation: Consultation) -> datetime:
 
 
 def _tell(unit: Unit, application: Application, who: list[str], code: str, consent_id: str) -> None:
-    for person_id in people.present(unit, who) or who:
+    for person_id in access.directory(unit).present(who) or who:
         notices.tell(unit, person_id, code, application_id=application.id, subject_id=consent_id)

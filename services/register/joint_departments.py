@@ -1,6 +1,7 @@
 """The departments of a joint application: which may be named, and who answers for each (R17)."""
 
-from services.register import people
+from services.register import access
+from services.register.access_policy import consent_givers
 from services.register.applications import Application
 from services.register.people import Department
 from services.register.unit import Unit
@@ -36,15 +37,8 @@ def check(unit: Unit, department_ids: tuple[str, ...], own_department_id: str) -
 
 def answerers(unit: Unit, application: Application, department_id: str) -> list[str]:
     """Who may answer for the department now: the heads; where none can, the deputies; else the heads above."""
-    pools = [people.holders(unit, department_id, "head"), people.holders(unit, department_id, "deputy")]
-    pools += [people.holders(unit, above.id, "head") for above in people.superiors(unit, department_id)]
-    may: list[str] = []
-    for pool in pools:
-        fit = [one for one in pool if _fit(unit, application, one)]
-        may += fit
-        if people.present(unit, fit):
-            break
-    return list(dict.fromkeys(may))
+    outside = {application.drafter_id, *application.subject_ids}
+    return consent_givers(access.directory(unit), department_id, outside)
 
 
 def for_whom(unit: Unit, application: Application, department_id: str) -> list[str]:
@@ -63,8 +57,3 @@ def for_whom(unit: Unit, application: Application, department_id: str) -> list[s
 def wrong(code: str, zh: str, en: str) -> Refused:
     """A refusal of the form's list of departments."""
     return Refused(code, zh, en, status=422, field="jointDepartmentIds")
-
-
-def _fit(unit: Unit, application: Application, person_id: str) -> bool:
-    outside = person_id == application.drafter_id or person_id in application.subject_ids
-    return not outside and not people.holds(unit, person_id, "administrator")

@@ -10,10 +10,9 @@ from typing import Any, Literal, get_args
 from sqlalchemy import ColumnElement, Row, Select, String, cast, func, or_, select
 from sqlalchemy.orm import aliased
 
-from services.register import audit, case_states, masters, preservations, visibility
+from services.register import audit, case_states, cases, preservations, visibility
 from services.register.applications import Application, Item
 from services.register.cameras import Camera
-from services.register.cases import nearest_overwrite
 from services.register.custody import HandOver
 from services.register.listing import EVERYTHING, LONGEST_TEXT, Listing
 from services.register.people import Department, Person
@@ -96,7 +95,9 @@ def search(unit: Unit, wanted: Search, *, limit: int, offset: int = 0) -> list[L
     state = case_states.code(unit.now).label("state")
     query = _matching(unit, wanted, state).order_by(*_order(wanted, state)).limit(limit).offset(offset)
     audit.record(unit, "register-read", "register", "cases", state=wanted.state, offset=offset)
-    return [_line(unit, row) for row in unit.session.execute(query)]
+    rows = unit.session.execute(query).all()
+    footage = cases.footage(unit, [row[0] for row in rows])
+    return [_line(row, footage[row[0].id]) for row in rows]
 
 
 def count_by_state(unit: Unit) -> dict[str, int]:
@@ -161,7 +162,7 @@ def next_overwritten(unit: Unit, listing: Listing = EVERYTHING) -> list[AtRisk]:
         visibility.seen(unit)
         .join(Item, Item.application_id == Application.id)
         .join(Camera, Camera.id == Item.camera_id)
-        .where(case_states.is_under_way(), Item.dropped_in_round.is_(None))
+        .where(case_states.is_under_way(), Item.dropped_in_round.is_(None), ~cases.is_safe())
         .with_only_columns(Application, Item, Camera, state)
     )
     found = [
@@ -177,7 +178,6 @@ def next_overwritten(unit: Unit, listing: Listing = EVERYTHING) -> list[AtRisk]:
         )
         for application, item, camera, stands in unit.session.execute(query)
         if (moment := preservations.overwrite_moment(camera, item.asked_start)) is not None
-        if masters.of_item(unit, item.id) is None and not preservations.held(unit, item.id)
     ]
     return listing.of(
         sorted(found, key=lambda one: (one.overwrite_at, one.start, one.camera.id)),
@@ -256,7 +256,7 @@ def _order(wanted: Search, state: ColumnElement[str]) -> tuple[ColumnElement[Any
     return (column.desc() if wanted.descending else column.asc()).nulls_last(), Application.id.expression
 
 
-def _line(unit: Unit, row: Row[*tuple[Any, ...]]) -> Line:
+def _line(row: Row[*tuple[Any, ...]], footage: cases.Footage) -> Line:
     application, department, state, drafter, custodian, due_at = row
     return Line(
         id=application.id,
@@ -268,9 +268,9 @@ def _line(unit: Unit, row: Row[*tuple[Any, ...]]) -> Line:
         custodian=custodian,
         purpose_category=application.purpose_category,
         importance=application.importance,
-        items=len(preservations.items_in_scope(unit, application.id)),
+        items=footage.items,
         submitted_at=application.submitted_at,
-        overwrite_at=nearest_overwrite(unit, application),
+        overwrite_at=footage.overwrite_at,
         due_at=due_at,
         closed_at=application.closed_at,
     )

@@ -8,14 +8,13 @@ from typing import Any
 from sqlalchemy import select
 
 from services.register import copies, custody, documents, recipients
-from services.register.agreements import Agreement
 from services.register.applications import Application, Item
 from services.register.archive import Inspection, Return
 from services.register.cameras import Camera
 from services.register.copies import Copy
 from services.register.custody import HandOver
 from services.register.documents import Document
-from services.register.people import Person
+from services.register.people import Agreement, Person
 from services.register.retrieval_records import record_of, release_of
 from services.register.reviews import Decision, Review
 from services.register.stages import STAGES

@@ -62,7 +62,11 @@ def source_of(unit: Unit, item: Item) -> Source:
 
 
 def of_camera(unit: Unit, camera: Camera) -> Source:
-    recorder = unit.session.get_one(Recorder, camera.recorder_id)
+    return source(camera, unit.session.get_one(Recorder, camera.recorder_id))
+
+
+def source(camera: Camera, recorder: Recorder) -> Source:
+    """Where the camera's footage is asked for."""
     return Source(
         recorder_id=recorder.id,
         camera_id=camera.id,

@@ -4,15 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from sqlalchemy import select
-
-from services.register import decisions, duties, joint_departments, submissions
-from services.register.applications import Application
-from services.register.consents import Consent, Consultation
-from services.register.custody import HandOver
-from services.register.reviews import Review
-from services.register.unit import Unit
-from services.runtime.errors import NotFound
+from services.register import access, access_policy, joint_departments, submissions
+from services.register.case_rows import CaseRows
 
 Kind = Literal["hand-in", "correct", "consent", "decide", "confirm", "accept", "give-back"]
 
@@ -28,20 +21,30 @@ class NextAct:
     due_at: datetime | None = None
 
 
-def of_case(unit: Unit, application: Application) -> list[NextAct]:
+def of_case(rows: CaseRows) -> list[NextAct]:
     """What the acting person may do now for the case, the most pressing first."""
+    application = rows.application
     if application.closed_at is not None or application.withdrawn_at is not None:
         return []
-    return [
-        *_as_applicant(unit, application),
-        *_consents(unit, application),
-        *_reviews(unit, application),
-        *_as_custodian(unit, application),
-    ]
+    return [*_as_applicant(rows), *_consents(rows), *_reviews(rows), *_as_custodian(rows)]
 
 
-def _as_applicant(unit: Unit, application: Application) -> list[NextAct]:
-    if not is_own(unit, application):
+def may_withdraw(rows: CaseRows) -> bool:
+    """Whether the acting person may withdraw the application now."""
+    application = rows.application
+    copied = {row.item.id for row in rows.items if row.copy is not None}
+    ready = submissions.copies_ready([row.item for row in rows.items], copied)
+    return (
+        application.withdrawn_at is None
+        and _is_own(rows)
+        and submissions.no_withdrawal(application, handed_over=rows.head.hand_over is not None, copies_ready=ready)
+        is None
+    )
+
+
+def _as_applicant(rows: CaseRows) -> list[NextAct]:
+    application = rows.application
+    if not _is_own(rows):
         return []
     if application.submitted_at is None:
         return [NextAct("hand-in", application.id)]
@@ -50,54 +53,37 @@ def _as_applicant(unit: Unit, application: Application) -> list[NextAct]:
     return []
 
 
-def is_own(unit: Unit, application: Application) -> bool:
+def _is_own(rows: CaseRows) -> bool:
     """Whether the acting person is on the applicant's side, and may correct and withdraw."""
-    try:
-        submissions.own(unit, application.id)
-    except NotFound:
-        return False
-    return True
+    return submissions.is_of_applicant(rows.unit, rows.application)
 
 
-def may_withdraw(unit: Unit, application: Application) -> bool:
-    """Whether the acting person may withdraw the application now."""
-    withdrawn = application.withdrawn_at is not None
-    return not withdrawn and is_own(unit, application) and submissions.why_not_withdraw(unit, application) is None
-
-
-def _consents(unit: Unit, application: Application) -> list[NextAct]:
-    query = (
-        select(Consent, Consultation)
-        .join(Consultation, Consultation.id == Consent.consultation_id)
-        .where(
-            Consent.application_id == application.id,
-            Consultation.ended_at.is_(None),
-            Consultation.due_at > unit.now,
-            Consent.answer.is_(None),
-        )
-    )
+def _consents(rows: CaseRows) -> list[NextAct]:
+    unit = rows.unit
     return [
         NextAct("consent", consent.id, due_at=consultation.due_at)
-        for consent, consultation in unit.session.execute(query)
-        if unit.actor.id in joint_departments.answerers(unit, application, consent.department_id)
+        for consultation, consent, department in rows.consents
+        if consultation.ended_at is None and consultation.due_at > unit.now and consent.answer is None
+        if unit.actor.id in joint_departments.answerers(unit, rows.application, department.id)
     ]
 
 
-def _reviews(unit: Unit, application: Application) -> list[NextAct]:
-    query = select(Review).where(
-        Review.application_id == application.id, Review.closed_at.is_(None), Review.stage != "receipt"
-    )
-    acts = []
-    for review in unit.session.scalars(query):
-        second = decisions.open_proposal(unit, review) is not None
-        if duties.why_not(unit, review, unit.actor.id, second=second) is None:
-            acts.append(NextAct("confirm" if second else "decide", review.id, review.stage, review.due_at))
-    return acts
+def _reviews(rows: CaseRows) -> list[NextAct]:
+    unit = rows.unit
+    waiting = [row for row in rows.reviews if row.review.closed_at is None and row.review.stage != "receipt"]
+    if not waiting:
+        return []
+    staff, facts = access.directory(unit), access.facts(unit, rows.application.id)
+    return [
+        NextAct("confirm" if row.proposed else "decide", row.review.id, row.review.stage, row.review.due_at)
+        for row in waiting
+        if access_policy.refusal_for(staff, facts, row.review, unit.actor.id, second=row.proposed) is None
+    ]
 
 
-def _as_custodian(unit: Unit, application: Application) -> list[NextAct]:
-    hand_over = unit.session.scalar(select(HandOver).where(HandOver.application_id == application.id))
-    if hand_over is None or hand_over.custodian_id != unit.actor.id or hand_over.ended_at is not None:
+def _as_custodian(rows: CaseRows) -> list[NextAct]:
+    hand_over = rows.head.hand_over
+    if hand_over is None or hand_over.custodian_id != rows.unit.actor.id or hand_over.ended_at is not None:
         return []
     if hand_over.accepted_at is None:
         offered = hand_over.declined_at is None

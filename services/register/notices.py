@@ -3,13 +3,14 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, func, select, update
+from sqlalchemy import ForeignKey, Select, func, select, update
 from sqlalchemy.orm import Mapped, mapped_column
 
-from services.register import deliveries, notice_words, stand_ins
+from services.register import access, access_policy, deliveries, notice_words
 from services.register.applications import Application
 from services.register.base import Base, new_id
 from services.register.listing import EVERYTHING, Listing
+from services.register.people import Person
 from services.register.unit import Unit
 from services.runtime.errors import NotFound
 
@@ -42,8 +43,8 @@ def tell(
     """
     notice_words.words_of(code)
     recipients = [person_id]
-    if stand_ins.away(unit, person_id):
-        recipients += stand_ins.stand_ins(unit, person_id, application_id)
+    if not unit.session.get_one(Person, person_id).active or access.absent(unit, person_id):
+        recipients += stand_ins(unit, person_id, application_id)
     told = [
         Notice(
             id=new_id(),
@@ -60,6 +61,15 @@ def tell(
     for notice in told:
         deliveries.enter(unit, notice, unit.rules.notice_channels if channels is None else channels)
     return told[0]
+
+
+def stand_ins(unit: Unit, person_id: str, application_id: str | None) -> list[str]:
+    """Who is notified in somebody's place: the head of the department, else the deputy."""
+    passed_over = {person_id}
+    if application_id is not None:
+        passed_over |= set(unit.session.get_one(Application, application_id).subject_ids)
+    own = unit.session.get_one(Person, person_id).department_id
+    return access_policy.stand_ins(access.directory(unit), own, passed_over)
 
 
 def mine(unit: Unit, listing: Listing = EVERYTHING, *, unread_only: bool = False) -> list[Notice]:
@@ -80,8 +90,12 @@ def mine(unit: Unit, listing: Listing = EVERYTHING, *, unread_only: bool = False
 
 def unread_count(unit: Unit) -> int:
     """How many notices the acting person has not read."""
-    count = select(func.count()).where(Notice.person_id == unit.actor.id, Notice.read_at.is_(None))
-    return unit.session.scalar(count) or 0
+    return unit.session.scalar(unread_by(unit.actor.id)) or 0
+
+
+def unread_by(person_id: str) -> Select[int]:
+    """The query of that number, to ask it with others."""
+    return select(func.count()).where(Notice.person_id == person_id, Notice.read_at.is_(None))
 
 
 def numbers(unit: Unit, application_ids: Iterable[str]) -> dict[str, str]:

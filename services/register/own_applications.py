@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from services.register import case_states, cases, drafts, people, preservations
+from services.register import access, case_states, cases, drafts, preservations
 from services.register.applications import Application
 from services.register.cameras import Camera
 from services.register.case_states import STATES
@@ -77,7 +77,7 @@ def lines(
 
 def may_see_department(unit: Unit) -> bool:
     """Whether the acting person heads a department, or stands in for its head."""
-    return people.holds(unit, unit.actor.id, "head", "deputy")
+    return access.directory(unit).holds(unit.actor.id, "head", "deputy")
 
 
 def _rows(unit: Unit, department: bool, state: str | None, search: str) -> list[Application]:
@@ -86,7 +86,7 @@ def _rows(unit: Unit, department: bool, state: str | None, search: str) -> list[
         query = query.where(case_states.is_under_way() if state == "open" else case_states.code(unit.now) == state)
     me = unit.actor.id
     if department:
-        headed = {post.department_id for post in people.posts_of(unit, me) if post.kind in ("head", "deputy")}
+        headed = {post.department_id for post in access.posts_of(unit, me) if post.kind in ("head", "deputy")}
         query = query.where(Application.department_id.in_(headed), Application.submitted_at.is_not(None))
     else:
         query = query.where(Application.drafter_id == me)

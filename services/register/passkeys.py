@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from sqlalchemy import ForeignKey, select
+from sqlalchemy import ForeignKey, Select, select
 from sqlalchemy.orm import Mapped, mapped_column
 from webauthn import generate_registration_options, verify_registration_response
 from webauthn.helpers import (
@@ -70,10 +70,13 @@ class Enrolment:
 
 def of(unit: Unit, person_id: str, place: Place | None = None) -> list[Passkey]:
     """The passkeys that the person has, the oldest first; with ``place`` those that answer there."""
+    return list(unit.session.scalars(query_of(person_id, place).order_by(Passkey.added_at)))
+
+
+def query_of(person_id: str, place: Place | None = None) -> Select[Passkey]:
+    """The query of those."""
     query = select(Passkey).where(Passkey.person_id == person_id, Passkey.ended_at.is_(None))
-    if place is not None:
-        query = query.where(Passkey.rp_id == place.rp_id)
-    return list(unit.session.scalars(query.order_by(Passkey.added_at)))
+    return query if place is None else query.where(Passkey.rp_id == place.rp_id)
 
 
 def begin(unit: Unit, person_id: str, place: Place, proved_by: str) -> Enrolment:

@@ -1,13 +1,12 @@
-"""People, departments, posts and absences: who may act, and for whom (R2, R16)."""
+"""People, departments, posts, absences and confidentiality agreements: what ``access`` reads (R2, R16, R59)."""
 
-from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, ForeignKey, or_, select, text
+from sqlalchemy import ForeignKey, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.register.base import Base, new_id
-from services.register.unit import Unit
 
 POSTS = (
     "head",  # of the department: decides the preliminary review; of Security: signs
@@ -77,77 +76,14 @@ class Absence(Base):
     entered_by: Mapped[str | None] = mapped_column(ForeignKey("people.id"))
 
 
-def posts_of(unit: Unit, person_id: str) -> list[Post]:
-    """The posts that the person holds now."""
-    return list(unit.session.scalars(select(Post).where(Post.person_id == person_id, *_now(unit)).order_by(Post.id)))
+class Agreement(Base):
+    __tablename__ = "agreements"
 
-
-def holders(unit: Unit, department_id: str | None, *kinds: str) -> list[str]:
-    """The active people who hold one of these posts now, in one department or in any, by id; absent ones too."""
-    query = (
-        select(Person.id)
-        .join(Post, Post.person_id == Person.id)
-        .where(Post.kind.in_(kinds), Person.active, *_now(unit))
-        .distinct()
-        .order_by(Person.id)
-    )
-    if department_id is not None:
-        query = query.where(Post.department_id == department_id)
-    return list(unit.session.scalars(query))
-
-
-def holds(unit: Unit, person_id: str, *kinds: str) -> bool:
-    """Whether the person holds one of these posts now, anywhere."""
-    return person_id in holders(unit, None, *kinds)
-
-
-def holders_in(unit: Unit, department_kind: str, *kinds: str) -> list[str]:
-    """As ``holders``, in all departments of one kind, such as the heads of Security."""
-    departments = unit.session.scalars(
-        select(Department.id).where(Department.kind == department_kind).order_by(Department.id)
-    )
-    return sorted({person for department in departments for person in holders(unit, department, *kinds)})
-
-
-def superiors(unit: Unit, department_id: str) -> list[Department]:
-    """The departments above this one, the nearest first; a circle in the book ends where it closes."""
-    found: list[Department] = []
-    seen = {department_id}
-    above = unit.session.get_one(Department, department_id).superior_id
-    while above is not None and above not in seen:
-        seen.add(above)
-        found.append(unit.session.get_one(Department, above))
-        above = found[-1].superior_id
-    return found
-
-
-def absent(unit: Unit, person_id: str) -> bool:
-    """Whether the book of absences has the person away now."""
-    query = select(Absence.id).where(
-        Absence.person_id == person_id, Absence.since <= unit.now, Absence.until > unit.now
-    )
-    return unit.session.scalar(query.limit(1)) is not None
-
-
-def present(unit: Unit, person_ids: Iterable[str]) -> list[str]:
-    """Those who are not absent now, in the given order."""
-    return [person_id for person_id in person_ids if not absent(unit, person_id)]
-
-
-def departments_of(unit: Unit, person_id: str) -> set[str]:
-    """The departments that the person belongs to now: the own one, and those of the posts."""
-    person = unit.session.get_one(Person, person_id)
-    return {person.department_id, *(post.department_id for post in posts_of(unit, person_id))}
-
-
-def in_department_of(unit: Unit, person_id: str, *kinds: str) -> bool:
-    """Whether the person belongs now to a department of one of these kinds."""
-    own = departments_of(unit, person_id)
-    return (
-        unit.session.scalar(select(Department.id).where(Department.id.in_(own), Department.kind.in_(kinds)).limit(1))
-        is not None
-    )
-
-
-def _now(unit: Unit) -> tuple[ColumnElement[bool], ...]:
-    return Post.since <= unit.now, or_(Post.until.is_(None), Post.until > unit.now)
+    id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
+    person_id: Mapped[str] = mapped_column(ForeignKey("people.id"), index=True)
+    version: Mapped[str]
+    signed_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    statement_sha256: Mapped[str | None]  # of those signed before this was kept, the audit trail has it
+    signature: Mapped[dict[str, Any] | None]

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.register import audit, decisions, duties, measurements, preservations, visibility
+from services.register import access, access_policy, audit, decisions, measurements, preservations, visibility
 from services.register.reviews import Review
 from services.register.unit import Unit
 from services.runtime.errors import NotFound, Refused
@@ -30,7 +30,9 @@ def sight(unit: Unit, review_id: str, item_id: str, at: datetime | None = None) 
     if review.closed_at is not None:
         raise Refused("review-closed", "此项审核已经结束。", "This review is closed already.")
     second = decisions.open_proposal(unit, review) is not None
-    refusal = duties.why_not(unit, review, unit.actor.id, second=second)
+    refusal = access_policy.refusal_for(
+        access.directory(unit), access.facts(unit, review.application_id), review, unit.actor.id, second=second
+    )
     if refusal is not None:
         raise refusal
     items = preservations.items_in_scope(unit, review.application_id)

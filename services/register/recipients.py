@@ -6,12 +6,13 @@ The system opens copies to the custodian alone. Who is not on the list is not sh
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from services.register import people
+from sqlalchemy import select
+
+from services.register import access
 from services.register.applications import Application
 from services.register.findings import Found
 from services.register.people import Person
 from services.register.unit import Unit
-from services.register.valid_agreements import valid_agreement
 
 
 @dataclass(frozen=True)
@@ -25,11 +26,9 @@ class Recipient:
 
 def of(unit: Unit, application: Application) -> list[Recipient]:
     """Whom the application names, as things are now: no more those who have left since."""
-    return [
-        Recipient(person.id, person.name, valid_agreement(unit, person.id) is not None)
-        for person in _named(unit, application)
-        if person.active
-    ]
+    active = [person for person in _named(unit, application) if person.active]
+    agreed = access.agreed(unit, [person.id for person in active])
+    return [Recipient(person.id, person.name, person.id in agreed) for person in active]
 
 
 def names(unit: Unit, application: Application) -> tuple[str, ...]:
@@ -40,7 +39,7 @@ def names(unit: Unit, application: Application) -> tuple[str, ...]:
 def unfit(unit: Unit, application: Application) -> Iterator[Found]:
     """Who may not be named: those who left, whom the case concerns (T8), and administrators (R2)."""
     named = _named(unit, application)
-    administrators = set(people.holders(unit, None, "administrator"))
+    administrators = access.directory(unit).administrators
     kinds = (
         ("left", "已离职", "has left", [one for one in named if not one.active]),
         (
@@ -80,8 +79,11 @@ def without_agreement(unit: Unit, application: Application) -> Iterator[Found]:
 
 def known(unit: Unit, person_ids: Iterable[str]) -> list[Person]:
     """The people of these identifiers, whoever has left among them; what is no person is left out."""
-    found = (unit.session.get(Person, person_id) for person_id in person_ids)
-    return [person for person in found if person is not None]
+    wanted = list(person_ids)
+    if not wanted:
+        return []
+    found = {person.id: person for person in unit.session.scalars(select(Person).where(Person.id.in_(wanted)))}
+    return [found[person_id] for person_id in wanted if person_id in found]
 
 
 def _named(unit: Unit, application: Application) -> list[Person]:

@@ -66,10 +66,14 @@ def read(unit: Unit, camera_id: str) -> bytes:
 def shown(unit: Unit, camera_id: str) -> bool:
     """Whether ``read`` finds one."""
     camera = unit.session.get(Camera, camera_id)
-    if camera is None or not camera.active or unit.session.get(CameraPicture, camera_id) is None:
+    if camera is None or unit.session.get(CameraPicture, camera_id) is None:
         return False
-    recorder = unit.session.get_one(Recorder, camera.recorder_id)
-    return recorder.active and recorder.kind != BROUGHT
+    return shows(camera, unit.session.get_one(Recorder, camera.recorder_id))
+
+
+def shows(camera: Camera, recorder: Recorder) -> bool:
+    """Whether the camera's picture may be shown, where it has one."""
+    return camera.active and recorder.active and recorder.kind != BROUGHT
 
 
 def _none(camera_id: str) -> NotFound:

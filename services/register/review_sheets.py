@@ -4,16 +4,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 
-from services.register import clocks, copies, masters, measurements, preservations, reference_pictures, visibility
+from services.register import cases, clocks, copies, measurements, preservations, reference_pictures, visibility
 from services.register.applications import Item
 from services.register.archive import Inspection, Return
-from services.register.cameras import BROUGHT, Camera, Recorder
+from services.register.cameras import BROUGHT, Camera, CameraPicture, Recorder
 from services.register.copies import Copy
 from services.register.custody import HandOver
+from services.register.documents import Document
+from services.register.masters import Master
 from services.register.people import Person
-from services.register.retrieval_records import granted_span, record_of, searched_span
+from services.register.retrieval_records import granted_span, searched_span
 from services.register.reviews import Review
 from services.register.unit import Unit
 from services.runtime.errors import NotFound
@@ -119,7 +121,7 @@ class ReturnSheet:
 
 def items_of(unit: Unit, application_id: str) -> list[SheetItem]:
     """The items in scope, by position. For those who were let in by ``inbox.view`` or its like."""
-    return [_item(unit, item) for item in preservations.items_in_scope(unit, application_id)]
+    return [_item(*row) for row in unit.session.execute(_in_scope(application_id))]
 
 
 def places(unit: Unit, review_id: str) -> list[Place]:
@@ -128,7 +130,13 @@ def places(unit: Unit, review_id: str) -> list[Place]:
     if review is None:
         raise NotFound("审核", "review", review_id)
     visibility.readable(unit, review)
-    return [_place(unit, item) for item in preservations.items_in_scope(unit, review.application_id)]
+    rows = unit.session.execute(_in_scope(review.application_id)).all()
+    items = [row[0].id for row in rows]
+    recorded = select(Document).where(Document.item_id.in_(items), Document.kind == "retrieval-record")
+    records = {one.item_id: one for one in unit.session.scalars(recorded)}
+    sealed = unit.session.scalars(select(Master).where(Master.item_id.in_(items)))
+    found = {one.item_id: one for one in sealed}
+    return [_place(_item(*row), row[0], records.get(row[0].id), found.get(row[0].id)) for row in rows]
 
 
 def return_of(unit: Unit, review_id: str) -> ReturnSheet:
@@ -144,7 +152,10 @@ def return_of(unit: Unit, review_id: str) -> ReturnSheet:
     inspection = unit.session.scalar(select(Inspection).where(Inspection.hand_over_id == hand_over.id))
     hashes = inspection.hashes if inspection else {}
     fates = back.attestation["downloads"] if back else {}
-    held = select(Copy).where(Copy.hand_over_id == hand_over.id).order_by(Copy.made_at, Copy.id)
+    lent = select(Copy).where(Copy.hand_over_id == hand_over.id).order_by(Copy.made_at, Copy.id)
+    held = unit.session.scalars(lent).all()
+    items = _items().where(Item.id.in_([copy.item_id for copy in held]))
+    shown = {row[0].id: _item(*row) for row in unit.session.execute(items)}
     return ReturnSheet(
         custodian=unit.session.get_one(Person, hand_over.custodian_id).name,
         accepted_at=hand_over.accepted_at,
@@ -155,12 +166,12 @@ def return_of(unit: Unit, review_id: str) -> ReturnSheet:
         copies=[
             CopyBack(
                 id=copy.id,
-                item=_item(unit, unit.session.get_one(Item, copy.item_id)),
+                item=shown[copy.item_id],
                 size=copy.sealed["plainSize"],
                 sha256=copy.sealed["sha256Cipher"],
                 matches=hashes.get(copy.id),
             )
-            for copy in unit.session.scalars(held)
+            for copy in held
         ],
         downloads=[
             DownloadBack(
@@ -179,34 +190,46 @@ def return_of(unit: Unit, review_id: str) -> ReturnSheet:
     )
 
 
-def _item(unit: Unit, item: Item) -> SheetItem:
-    camera = unit.session.get_one(Camera, item.camera_id)
-    granted = granted_span(item)
+def _in_scope(application_id: str) -> Select[Item, Camera, Recorder, bool, bool]:
+    """The items in scope by position, with what ``_item`` says of each."""
+    scope = (Item.application_id == application_id) & Item.dropped_in_round.is_(None)
+    return _items().where(scope).order_by(Item.position)
+
+
+def _items() -> Select[Item, Camera, Recorder, bool, bool]:
+    picture = select(CameraPicture.camera_id).where(CameraPicture.camera_id == Camera.id)
+    return (
+        select(Item, Camera, Recorder, cases.is_safe(), picture.exists())
+        .join(Camera, Camera.id == Item.camera_id)
+        .join(Recorder, Recorder.id == Camera.recorder_id)
+    )
+
+
+def _item(item: Item, camera: Camera, recorder: Recorder, held: bool, pictured: bool) -> SheetItem:
     return SheetItem(
         id=item.id,
         position=item.position,
         camera=camera,
-        recorder=unit.session.get_one(Recorder, camera.recorder_id),
+        recorder=recorder,
         zone=item.zone,
         asked=Span(item.asked_start, item.asked_end),
-        granted=granted,
+        granted=granted_span(item),
         overwrite_at=preservations.overwrite_moment(camera, item.asked_start),
-        held=masters.of_item(unit, item.id) is not None or bool(preservations.held(unit, item.id)),
+        held=held,
         outcome=item.outcome,
         coverage=item.coverage,
-        reference_picture=reference_pictures.shown(unit, camera.id),
+        reference_picture=pictured and reference_pictures.shows(camera, recorder),
     )
 
 
-def _place(unit: Unit, item: Item) -> Place:
-    shown, record = _item(unit, item), record_of(unit, item.id)
+def _place(shown: SheetItem, item: Item, record: Document | None, master: Master | None) -> Place:
     searched = shown.searched if record is None else searched_span(item, record)
-    return Place(shown, measurements.source_of(unit, item), _in_vault(unit, item), searched)
+    source = measurements.source(shown.camera, shown.recorder)
+    return Place(shown, source, _in_vault(item, master), searched)
 
 
-def _in_vault(unit: Unit, item: Item) -> list[Span] | None:
+def _in_vault(item: Item, master: Master | None) -> list[Span] | None:
     """What the vault's master covers, where there is one: the recorder may have lost it since."""
-    master = masters.of_item(unit, item.id)
     if master is None or not master.sealed.get("coverage"):
         return [] if item.outcome is not None else None
     covered = master.sealed["coverage"].get("covered") or []

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import select
 
-from services.register import audit, duties, messages, notices, outbox, people, visibility
+from services.register import access, access_policy, audit, messages, notices, outbox, visibility
 from services.register.applications import Application
 from services.register.custody import HandOver
 from services.register.people import Person
@@ -110,7 +110,7 @@ def remind(unit: Unit, review_id: str, job_key: int) -> None:
     if review.closed_at is not None or unit.session.get(Reminder, job_key) is not None:
         return
     unit.session.add(Reminder(job_key=job_key, kind="review", subject_id=review_id, sent_at=unit.now))
-    who = [review.claimed_by] if review.claimed_by else duties.candidates(unit, review)
+    who = [review.claimed_by] if review.claimed_by else _candidates(unit, review)
     audit.record(unit, "review-reminded", "review", review_id, application_id=review.application_id, reminded=who)
     _tell(unit, review, who, "review-reminder")
 
@@ -128,7 +128,7 @@ def escalate(unit: Unit, review_id: str, job_key: int) -> None:
     if review.stage == "receipt":
         # nobody can receive in the custodian's place; the department's head is liable and is told (R45)
         department = unit.session.get_one(Person, who[0]).department_id
-        _tell(unit, review, people.holders(unit, department, "head"), "receipt-overdue")
+        _tell(unit, review, access.directory(unit).holders(department, "head"), "receipt-overdue")
 
 
 def claim(unit: Unit, review_id: str) -> Review:
@@ -179,6 +179,7 @@ def open_for_change(unit: Unit, review_id: str) -> Review:
         raise NotFound("审核", "review", review_id)
     application = unit.session.get_one(Application, application_id, with_for_update=True, populate_existing=True)
     review = unit.session.get_one(Review, review_id, with_for_update=True, populate_existing=True)
+    access.forget(unit)  # others may have acted while this unit waited for the locks
     if unit.actor.kind == "person":
         visibility.readable(unit, review)
     if review.closed_at is not None or application.closed_at is not None:
@@ -198,11 +199,12 @@ def require_may_decide(unit: Unit, review: Review, *, second: bool = False) -> N
     """Refused with the reason when the acting person may not decide the review, or somebody else has claimed it."""
     if unit.actor.kind != "person":
         raise Refused("not-a-person", "审核须由人员办理。", "A review is decided by a person.", status=403)
-    refusal = duties.why_not(unit, review, unit.actor.id, second=second)
+    staff, facts = access.directory(unit), access.facts(unit, review.application_id)
+    refusal = access_policy.refusal_for(staff, facts, review, unit.actor.id, second=second)
     if refusal is not None:
         raise refusal
     claimed = review.claimed_by
-    if not second and claimed not in (None, unit.actor.id) and not people.absent(unit, str(claimed)):
+    if not second and claimed not in (None, unit.actor.id) and not access.absent(unit, str(claimed)):
         raise Refused(
             "claimed",
             "他人已领取此项审核；如需接手，请对方退回。",
@@ -210,8 +212,12 @@ def require_may_decide(unit: Unit, review: Review, *, second: bool = False) -> N
         )
 
 
+def _candidates(unit: Unit, review: Review) -> list[str]:
+    return access_policy.candidates(access.directory(unit), access.facts(unit, review.application_id), review)
+
+
 def _somebody(unit: Unit, review: Review) -> list[str]:
-    who = duties.candidates(unit, review)
+    who = _candidates(unit, review)
     if not who:
         raise Fatal(
             f"nobody may decide | stage {review.stage} of application {review.application_id} | separation of duties, "

@@ -11,7 +11,8 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, delete, func, select
 from sqlalchemy.orm import Mapped, mapped_column
 
-from services.register import audit, people, totp
+from services.register import access, audit, totp
+from services.register.access_policy import Directory
 from services.register.base import Base, new_id
 from services.register.people import Person
 from services.register.stage_shapes import Group
@@ -87,13 +88,14 @@ def signs(unit: Unit, person_id: str) -> bool:
 
     So does whoever holds a post that a stage of the organisation's own asks, where it is signed with a code as well.
     """
+    staff = access.directory(unit)
     return (
-        people.holds(unit, person_id, "storage-operator", "manager")
-        or person_id in people.holders_in(unit, "security", "head", "deputy")
-        or person_id in people.holders_in(unit, "management", "head")
-        or person_id in people.holders_in(unit, "storage", "head", "deputy")
+        staff.holds(person_id, "storage-operator", "manager")
+        or staff.holds_in(person_id, "security", "head", "deputy")
+        or staff.holds_in(person_id, "management", "head")
+        or staff.holds_in(person_id, "storage", "head", "deputy")
         or any(
-            _in_group(unit, person_id, group)
+            _in_group(staff, person_id, group)
             for stage in STAGES.values()
             if stage.level == "password+totp" and not stage.retired
             for group in stage.groups
@@ -101,10 +103,10 @@ def signs(unit: Unit, person_id: str) -> bool:
     )
 
 
-def _in_group(unit: Unit, person_id: str, group: Group) -> bool:
+def _in_group(staff: Directory, person_id: str, group: Group) -> bool:
     if group.departments in ("own", "any"):
-        return people.holds(unit, person_id, *group.posts)
-    return person_id in people.holders_in(unit, group.departments, *group.posts)
+        return staff.holds(person_id, *group.posts)
+    return staff.holds_in(person_id, group.departments, *group.posts)
 
 
 def state(unit: Unit, person_id: str) -> State:

@@ -6,15 +6,13 @@ from datetime import timedelta
 
 from sqlalchemy import select
 
-from services.register import clocks, consents, findings, outbox, people, preservations, recipients
-from services.register.agreements import Agreement
+from services.register import access, access_policy, clocks, findings, outbox, preservations, recipients
 from services.register.applications import Application, Item
 from services.register.cameras import Camera
 from services.register.findings import Found
 from services.register.messages import REVIEW_DECIDED
-from services.register.people import Department, Person, Post
+from services.register.people import Agreement
 from services.register.unit import Unit
-from services.register.valid_agreements import valid_agreement
 
 CHECK = "security-review"
 LONG_SPAN = timedelta(hours=4)
@@ -36,14 +34,9 @@ def review(unit: Unit, application_id: str) -> Checked:
     outbox.settle(unit, application_id, "the security review has begun", REVIEW_DECIDED)
     items = preservations.items_in_scope(unit, application_id)
     cameras = _cameras(unit, items)
-    # a department that consented that another one applies is as near to the case as the applicant (R17, T8)
-    concerned = [
-        application.drafter_id,
-        *application.subject_ids,
-        *sorted(consents.consenters(unit, application.id)),
-    ]
-    security = _work_in(unit, concerned, "security")
-    management = _work_in(unit, concerned, "management")
+    staff, facts = access.directory(unit), access.facts(unit, application_id)
+    security = bool(access_policy.concerns(staff, facts, "security"))
+    management = bool(access_policy.concerns(staff, facts, "management"))
     found = [
         *_conflicts(security=security, management=management),
         *_operators(unit),
@@ -68,26 +61,6 @@ def for_applicant(unit: Unit, application: Application, items: Sequence[Item]) -
 
 def _cameras(unit: Unit, items: Sequence[Item]) -> dict[str, Camera]:
     return {item.id: unit.session.get_one(Camera, item.camera_id) for item in items}
-
-
-def _work_in(unit: Unit, people: Sequence[str], kind: str) -> bool:
-    """Whether one of the people works in, or holds a post of, a department of this kind."""
-    posts = (
-        select(Post.person_id)
-        .join(Department, Department.id == Post.department_id)
-        .where(
-            Post.person_id.in_(people),
-            Department.kind == kind,
-            Post.since <= unit.now,
-            Post.until.is_(None) | (Post.until > unit.now),
-        )
-    )
-    members = (
-        select(Person.id)
-        .join(Department, Department.id == Person.department_id)
-        .where(Person.id.in_(people), Department.kind == kind)
-    )
-    return unit.session.scalar(members.union(posts).limit(1)) is not None
 
 
 def _subjects(application: Application) -> Iterator[Found]:
@@ -155,8 +128,8 @@ def _agreements(unit: Unit, application: Application) -> Iterator[Found]:
 
 
 def _operators(unit: Unit) -> Iterator[Found]:
-    operators = people.holders(unit, None, "storage-operator")
-    if not any(valid_agreement(unit, person_id) for person_id in operators):
+    staff = access.directory(unit)
+    if not set(staff.holders(None, "storage-operator")) & set(staff.agreed):
         yield Found(
             "operator-agreement-missing",
             "warns",

@@ -97,7 +97,7 @@ def begin(
 
 def person_of(unit: Unit, token: str, browser: str) -> Person:
     """The person of a session in the browser that it was opened in; Refused with 401 when it is over or half."""
-    row = _live(unit, token, browser)
+    row, person = _live(unit, token, browser)
     if row.waits_for is not None:
         raise Refused(
             "sign-in-unfinished",
@@ -105,12 +105,13 @@ def person_of(unit: Unit, token: str, browser: str) -> Person:
             "You are only half signed in: take the last step.",
             status=401,
         )
-    return _seen(unit, row)
+    _seen(unit, row)
+    return person
 
 
 def waiting(unit: Unit, token: str, browser: str, *steps: str) -> SignIn:
     """The half session that waits for one of these steps; Refused with 401 otherwise."""
-    row = _live(unit, token, browser)
+    row, _ = _live(unit, token, browser)
     if row.waits_for not in steps:
         raise signed_out()
     _seen(unit, row)
@@ -180,21 +181,25 @@ def signed_out() -> Refused:
     return Refused("signed-out", "您尚未登录或登录已过期，请登录。", "You are not signed in: sign in.", status=401)
 
 
-def _live(unit: Unit, token: str, browser: str) -> SignIn:
-    row, now = unit.session.get(SignIn, _sha256(token)), unit.real_now
-    if row is None or row.ended_at is not None or now >= row.expires_at or now - row.last_seen_at >= IDLE:
+def _live(unit: Unit, token: str, browser: str) -> tuple[SignIn, Person]:
+    query = select(SignIn, Person).join(Person, Person.id == SignIn.person_id)
+    found = unit.session.execute(query.where(SignIn.token_sha256 == _sha256(token))).one_or_none()
+    if found is None:
+        raise signed_out()
+    row, person = found
+    now = unit.real_now
+    if row.ended_at is not None or now >= row.expires_at or now - row.last_seen_at >= IDLE:
         raise signed_out()
     if row.browser_sha256 is not None and row.browser_sha256 != _of_browser(browser):
         raise signed_out()
-    if not unit.session.get_one(Person, row.person_id).active:
+    if not person.active:
         raise signed_out()
-    return row
+    return row, person
 
 
-def _seen(unit: Unit, row: SignIn) -> Person:
+def _seen(unit: Unit, row: SignIn) -> None:
     if unit.real_now - row.last_seen_at >= SEEN_EVERY:
         row.last_seen_at = unit.real_now
-    return unit.session.get_one(Person, row.person_id)
 
 
 def _open_of(unit: Unit, person_id: str) -> Select[SignIn]:

@@ -7,11 +7,10 @@ from typing import Any
 
 from sqlalchemy import select
 
-from services.register.agreements import Agreement
 from services.register.archive import Return
 from services.register.consents import Consent
 from services.register.custody import HandOver
-from services.register.people import Person
+from services.register.people import Agreement, Person
 from services.register.reviews import Confirmation, Decision, Proposal, Review
 from services.register.unit import Unit
 

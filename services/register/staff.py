@@ -6,7 +6,7 @@ from functools import partial
 
 from sqlalchemy import select
 
-from services.register import audit, identities, lock_out, passkeys, passwords, people, posts, second_factors, sign_ins
+from services.register import access, audit, identities, lock_out, passkeys, passwords, posts, second_factors, sign_ins
 from services.register.administering import apply, department, not_oneself, person
 from services.register.administration import one_at_a_time, require_administrator
 from services.register.base import new_id
@@ -254,7 +254,7 @@ def _check_department(unit: Unit, own_id: str | None, kind: str, superior_id: st
     if superior_id is None:
         return
     above = department(unit, superior_id, "superiorId")
-    if own_id in (above.id, *(one.id for one in people.superiors(unit, above.id))):
+    if own_id in (above.id, *access.directory(unit).superiors(above.id)):
         raise Refused(
             "circle",
             "上级部门不能是本部门或其下级部门。",

@@ -8,7 +8,7 @@ from typing import Literal
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import aliased
 
-from services.register import absences, identities, passkeys, people, posts, second_factors
+from services.register import absences, access, identities, passkeys, posts, second_factors
 from services.register.administration import require_administrator
 from services.register.identities import Identity
 from services.register.listing import EVERYTHING, Listing
@@ -16,7 +16,6 @@ from services.register.people import Absence, Department, Person, Post
 from services.register.second_factors import State
 from services.register.sign_ins import SignIn
 from services.register.unit import Unit
-from services.register.valid_agreements import valid_agreement
 from services.runtime.errors import NotFound
 
 Sort = Literal["name", "login", "department", "state"]
@@ -141,20 +140,21 @@ def _wanted(unit: Unit, wanted: Wanted) -> Select[Person]:
     if wanted.active is not None:
         query = query.where(Person.active.is_(wanted.active))
     if wanted.post:
-        query = query.where(Person.id.in_(people.holders(unit, None, wanted.post)))
+        holders = select(Post.person_id).where(Post.kind == wanted.post, *access.held_now(unit))
+        query = query.where(Person.active, Person.id.in_(holders))
     return query
 
 
 def _line(unit: Unit, person: Person) -> Line:
-    held = people.posts_of(unit, person.id)
+    held = access.posts_of(unit, person.id)
     return Line(
         person=person,
         department=unit.session.get_one(Department, person.department_id),
         posts=[(post, unit.session.get_one(Department, post.department_id)) for post in held],
         locked=person.locked_until is not None and person.locked_until > unit.real_now,
         enrolled=second_factors.enrolled(unit, person.id) is not None,
-        agreement=valid_agreement(unit, person.id) is not None,
-        absent=people.absent(unit, person.id),
+        agreement=access.valid_agreement(unit, person.id) is not None,
+        absent=access.absent(unit, person.id),
     )
 
 

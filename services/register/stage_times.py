@@ -7,6 +7,7 @@ from math import ceil
 
 from services.register import standing, visibility
 from services.register.applications import Application
+from services.register.case_rows import CaseRows
 from services.register.stages import STAGES
 from services.register.unit import Unit
 from services.runtime.models import Model
@@ -43,7 +44,7 @@ def stage_times(
     took: dict[str, list[timedelta]] = {}
     lasting: dict[str, int] = {}
     for application in unit.session.scalars(query):
-        for stage, stay in _stages(unit, application, models[standing.MAIN]):
+        for stage, stay in _stages(CaseRows(unit, application), models[standing.MAIN]):
             if not since <= stay.since < until:
                 continue
             took.setdefault(stage, [])
@@ -71,8 +72,8 @@ def order() -> tuple[str, ...]:
     )
 
 
-def _stages(unit: Unit, application: Application, model: Model) -> Iterator[tuple[str, standing.Stay]]:
-    for stay in standing.main_stays(unit, application, model):
+def _stages(rows: CaseRows, model: Model) -> Iterator[tuple[str, standing.Stay]]:
+    for stay in standing.main_stays(rows, model):
         element = model.elements.get(stay.element_id)
         stage = element.stage if element is not None and element.stage else OTHER_STAGES.get(stay.element_id)
         if stage is not None:

@@ -7,15 +7,11 @@ copies were out; the model knows what lies around and between (docs/process.md).
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Literal
 
-from sqlalchemy import select
-
-from services.register import steps, visibility
-from services.register.applications import Application, Revision
-from services.register.custody import HandOver
-from services.register.outbox import OutboxMessage
-from services.register.reviews import Decision, Finding, Review
+from services.register import case_rows, steps
+from services.register.applications import Application
+from services.register.case_rows import CaseRows
 from services.register.steps import Step
 from services.register.unit import Unit
 from services.runtime.errors import NotFound
@@ -91,57 +87,63 @@ class Standing:
 
 def of_case(unit: Unit, application_id: str, models: Mapping[str, Model]) -> Standing:
     """Where the case stands, for one who may see it."""
-    application = visibility.visible(unit, application_id)
-    stays = main_stays(unit, application, models[MAIN])
-    waiting = application.closed_at is None and _on_its_way(unit, application)
+    return of_rows(case_rows.of_case(unit, application_id), models)
+
+
+def of_rows(rows: CaseRows, models: Mapping[str, Model]) -> Standing:
+    """As ``of_case``, of rows that are read."""
+    application, now = rows.application, rows.unit.now
+    stays = main_stays(rows, models[MAIN])
+    waiting = application.closed_at is None and rows.head.in_transit
     # the engine classifies by itself, and the book has it once something rests on it
     classified = [CLASSIFICATION] if application.importance is not None else []
-    markers = _markers(models[MAIN], stays, unit.now, classified) + _unopened(unit, application, models[REVIEW])
+    markers = _markers(models[MAIN], stays, now, classified) + _unopened(rows, models[REVIEW])
     here = any(marker.here for marker in markers)
     return Standing(models[MAIN], markers, in_transit=waiting and not here)
 
 
-def _unopened(unit: Unit, application: Application, model: Model) -> tuple[Marker, ...]:
+def _unopened(rows: CaseRows, model: Model) -> tuple[Marker, ...]:
     """What stops a review before it is one: no book knows its stage yet, so it stands for itself."""
-    query = select(Step).where(
-        Step.application_id == application.id,
-        Step.process_id == model.process_id,
-        Step.element_id == OPENING,
-        Step.stuck_since.is_not(None),
-    )
-    stopped = [_worked(step, application) for step in unit.session.scalars(query)]
-    return tuple(marker for marker in _markers(model, stopped, unit.now) if marker.here)
+    stopped = [
+        _worked(step, rows.application)
+        for step in rows.steps
+        if step.process_id == model.process_id and step.element_id == OPENING and step.stuck_since is not None
+    ]
+    return tuple(marker for marker in _markers(model, stopped, rows.unit.now) if marker.here)
 
 
 def of_review(unit: Unit, application_id: str, review_id: str, models: Mapping[str, Model]) -> Standing:
     """Where one review of the case stands in the process that it is."""
-    application = visibility.visible(unit, application_id)
-    review = unit.session.get(Review, review_id)
-    if review is None or review.application_id != application_id:
+    return review_of_rows(case_rows.of_case(unit, application_id), review_id, models)
+
+
+def review_of_rows(rows: CaseRows, review_id: str, models: Mapping[str, Model]) -> Standing:
+    """As ``of_review``, of rows that are read."""
+    review = next((row.review for row in rows.reviews if row.review.id == review_id), None)
+    if review is None:
         raise NotFound("审核", "review", review_id)
     stays = [
-        _worked(step, application)
-        for step in steps.of_case(unit, application)
+        _worked(step, rows.application)
+        for step in rows.own_steps
         if step.process_instance_key == review.process_instance_key
     ]
     decided = review.closed_because == "decided"
     stays.append(Stay(ANSWER, review.opened_at, review.closed_at, "waiting", whole=decided, review_id=review.id))
     if decided and review.closed_at is not None:
         stays.append(Stay(ANSWERED, review.closed_at, review.closed_at))
-    return Standing(models[REVIEW], _markers(models[REVIEW], stays, unit.now))
+    return Standing(models[REVIEW], _markers(models[REVIEW], stays, rows.unit.now))
 
 
-def main_stays(unit: Unit, application: Application, model: Model) -> list[Stay]:
+def main_stays(rows: CaseRows, model: Model) -> list[Stay]:
     """Everything that the books know of the case's way through its main process, oldest first."""
+    application = rows.application
     if application.submitted_at is None:
         return []
     stays = [_submission(application)]
-    stays += [
-        _worked(step, application) for step in steps.of_case(unit, application) if step.process_id == model.process_id
-    ]
-    stays += _reviews(unit, application, model)
-    stays += _corrections(unit, application)
-    hand_over = unit.session.scalar(select(HandOver).where(HandOver.application_id == application.id))
+    stays += [_worked(step, application) for step in rows.own_steps if step.process_id == model.process_id]
+    stays += _reviews(rows, model)
+    stays += _corrections(rows)
+    hand_over = rows.head.hand_over
     if hand_over is not None and hand_over.accepted_at is not None:
         back = hand_over.returned_at or hand_over.lost_at
         until = back or application.closed_at
@@ -196,10 +198,10 @@ def _worked(step: Step, application: Application) -> Stay:
     )
 
 
-def _reviews(unit: Unit, application: Application, model: Model) -> list[Stay]:
-    query = select(Review).where(Review.application_id == application.id).order_by(Review.opened_at)
+def _reviews(rows: CaseRows, model: Model) -> list[Stay]:
+    application = rows.application
     stays = []
-    for review in unit.session.scalars(query):
+    for review in (row.review for row in rows.reviews):
         call = model.of_stage(review.stage)
         if call is None:
             continue
@@ -209,58 +211,30 @@ def _reviews(unit: Unit, application: Application, model: Model) -> list[Stay]:
     return stays
 
 
-def _corrections(unit: Unit, application: Application) -> list[Stay]:
+def _corrections(rows: CaseRows) -> list[Stay]:
     """One wait for each round that went back: by a decision, or by the automatic check of what is complete."""
-    returned = _pairs(
-        unit.session.execute(
-            select(Decision.round, Decision.decided_at).where(
-                Decision.application_id == application.id, Decision.outcome == "returned"
-            )
-        )
-    )
-    incomplete = _pairs(
-        unit.session.execute(
-            select(Finding.round, Finding.found_at).where(
-                Finding.application_id == application.id,
-                Finding.check == "preliminary-review",
-                Finding.severity == "blocks",
-            )
-        )
-    )
-    corrected = _pairs(
-        unit.session.execute(
-            select(Revision.round, Revision.submitted_at).where(Revision.application_id == application.id)
-        )
-    )
+    decisions = [row.decision for row in rows.reviews if row.decision is not None]
+    returned = {one.round: one.decided_at for one in decisions if one.outcome == "returned"}
+    incomplete = {
+        one.round: one.found_at
+        for one in rows.findings
+        if one.check == "preliminary-review" and one.severity == "blocks"
+    }
+    corrected = {one.round: one.submitted_at for one in rows.revisions}
     stays = []
     for round_, since in sorted({**incomplete, **returned}.items()):
         until = corrected.get(round_ + 1)
         whole = until is not None
         if until is None:
-            until = _given_up(unit, application, since)
+            until = _given_up(rows, since)
         stays.append(Stay(CORRECTION, since, until, "waiting", whole=whole))
     return stays
 
 
-def _pairs(found: Iterable[Any]) -> dict[int, datetime]:
-    return {row[0]: row[1] for row in found}
-
-
-def _given_up(unit: Unit, application: Application, since: datetime) -> datetime | None:
+def _given_up(rows: CaseRows, since: datetime) -> datetime | None:
     """When the wait for a correction ended without one; None while it lasts."""
-    expired = unit.session.scalar(
-        select(Step.began_at)
-        .where(Step.application_id == application.id, Step.element_id == EXPIRY, Step.began_at >= since)
-        .limit(1)
-    )
-    return expired or application.withdrawn_at or application.closed_at
-
-
-def _on_its_way(unit: Unit, application: Application) -> bool:
-    query = select(OutboxMessage.id).where(
-        OutboxMessage.application_id == application.id, OutboxMessage.settled_at.is_(None)
-    )
-    return unit.session.scalar(query.limit(1)) is not None
+    expired = (step.began_at for step in rows.steps if step.element_id == EXPIRY and step.began_at >= since)
+    return next(expired, None) or rows.application.withdrawn_at or rows.application.closed_at
 
 
 def _markers(model: Model, stays: Iterable[Stay], now: datetime, known: Iterable[str] = ()) -> tuple[Marker, ...]:

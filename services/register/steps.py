@@ -6,7 +6,7 @@ Waits for people have no row here: their beginning and end are in the books of r
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, select
+from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.register.applications import Application
@@ -85,20 +85,6 @@ def stick(unit: Unit, work: Work) -> None:
     step = _locked(unit, work)
     if step is not None and step.ended_at is None and step.stuck_since is None:
         step.stuck_since = unit.now
-
-
-def of_case(unit: Unit, application: Application) -> list[Step]:
-    """The steps of the case's own process instance and of the reviews that it called, oldest first."""
-    reviews = select(Review.process_instance_key).where(Review.application_id == application.id)
-    query = (
-        select(Step)
-        .where(
-            Step.application_id == application.id,
-            (Step.process_instance_key == application.process_instance_key) | Step.process_instance_key.in_(reviews),
-        )
-        .order_by(Step.began_at, Step.element_instance_key)
-    )
-    return list(unit.session.scalars(query))
 
 
 class StepJournal:

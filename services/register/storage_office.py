@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, select
 
-from services.register import audit, decisions, measurements, people, progress, reaches
+from services.register import access, audit, decisions, measurements, progress, reaches
 from services.register.applications import Application, Item
 from services.register.cameras import BROUGHT, Camera, Recorder
 from services.register.documents import Document
@@ -160,7 +160,7 @@ def recorders(unit: Unit, listing: Listing = EVERYTHING) -> list[Watched]:
 
 def may_measure(unit: Unit) -> bool:
     """Whether the acting person measures recorders."""
-    return people.holds(unit, unit.actor.id, *OPERATES)
+    return access.directory(unit).holds(unit.actor.id, *OPERATES)
 
 
 def work_under_way(unit: Unit) -> tuple[list[Work], Figures]:
@@ -213,8 +213,8 @@ def not_reached(unit: Unit, recorder_id: str) -> Refused:
 
 
 def _require_reader(unit: Unit) -> None:
-    me = unit.actor.id
-    if people.holds(unit, me, "supervisor", *OPERATES) or me in people.holders_in(unit, "storage", *HEADS):
+    me, staff = unit.actor.id, access.directory(unit)
+    if staff.holds(me, "supervisor", *OPERATES) or staff.holds_in(me, "storage", *HEADS):
         return
     raise Refused(
         "not-storage",

@@ -1,11 +1,13 @@
 """Applying, correcting and withdrawing: what the applicant's side does (R16, R22, T1, T6)."""
 
+from collections.abc import Collection
 from functools import cache
 from zoneinfo import available_timezones
 
 from sqlalchemy import select
 
 from services.register import (
+    access,
     audit,
     copies,
     forms,
@@ -17,12 +19,12 @@ from services.register import (
     preservations,
     upload_sources,
 )
-from services.register.applications import WAYS_OF_USE, Application
+from services.register.applications import WAYS_OF_USE, Application, Item
 from services.register.base import new_id
 from services.register.cameras import BROUGHT, Camera, Recorder
 from services.register.custody import HandOver
 from services.register.forms import SENSITIVITIES, Form
-from services.register.people import Person, Post
+from services.register.people import Person
 from services.register.unit import Unit
 from services.runtime.errors import NotFound, Refused
 
@@ -123,7 +125,10 @@ def withdraw(unit: Unit, application_id: str, reason: str) -> Application:
     stopped = joint.take_back(unit, application)
     if stopped and application.submitted_at is None:
         return application  # a draft again
-    refusal = why_not_withdraw(unit, application)
+    handed_over = unit.session.scalar(select(HandOver.id).where(HandOver.application_id == application.id)) is not None
+    copied = {copy.item_id for copy in copies.of_application(unit, application.id)}
+    ready = copies_ready(preservations.items_in_scope(unit, application.id), copied)
+    refusal = no_withdrawal(application, handed_over=handed_over, copies_ready=ready)
     if refusal is not None:
         raise refusal
     application.withdrawn_at = unit.now
@@ -147,19 +152,19 @@ def withdraw(unit: Unit, application_id: str, reason: str) -> Application:
     return application
 
 
-def why_not_withdraw(unit: Unit, application: Application) -> Refused | None:
+def no_withdrawal(application: Application, *, handed_over: bool, copies_ready: bool) -> Refused | None:
     """Why the application cannot be withdrawn now; None where it can, by those whose ``own`` it is."""
     if application.submitted_at is None or application.closed_at is not None:
         return Refused(
             "not-running", "只有正在办理的申请可以撤回。", "Only an application that is under way can be withdrawn."
         )
-    if unit.session.scalar(select(HandOver.id).where(HandOver.application_id == application.id)) is not None:
+    if handed_over:
         return Refused(
             "handed-over",
             "录像副本已移交，不能撤回；请办理拒收或归还。",
             "The copies were handed over: decline or return them instead of withdrawing.",
         )
-    if _copies_ready(unit, application.id):
+    if copies_ready:
         return Refused(
             "copies-ready",
             "录像副本已备妥，即将移交，不能撤回；请由保管人办理拒收。",
@@ -175,7 +180,7 @@ def own(unit: Unit, application_id: str, *, for_change: bool = False) -> Applica
     """
     query = select(Application).where(Application.id == application_id)
     application = unit.session.scalar(query.with_for_update() if for_change else query)
-    if application is None or not _of_applicant(unit, application):
+    if application is None or not is_of_applicant(unit, application):
         raise NotFound("申请", "application", application_id)
     return application
 
@@ -257,30 +262,22 @@ def _me(unit: Unit) -> Person:
     return unit.session.get_one(Person, unit.actor.id)
 
 
-def _copies_ready(unit: Unit, application_id: str) -> bool:
+def copies_ready(items: Collection[Item], copied: Collection[str]) -> bool:
     """Whether every copy is made: from then on the process may enter Custody, where no withdrawal is heard.
 
     Before that one copy at least is missing, and it will not be finished for a withdrawn case (``attempts.finish``).
     """
-    items = preservations.items_in_scope(unit, application_id)
-    made = {copy.item_id for copy in copies.of_application(unit, application_id)}
     found = {item.id for item in items if item.outcome in ("complete", "partial")}
-    return bool(found) and found <= made and all(item.outcome is not None for item in items)
+    return bool(found) and found <= set(copied) and all(item.outcome is not None for item in items)
 
 
-def _of_applicant(unit: Unit, application: Application) -> bool:
+def is_of_applicant(unit: Unit, application: Application) -> bool:
+    """Whether the acting person drafted the application, or heads its department and is no subject of it."""
     if application.drafter_id == unit.actor.id:
         return True
     if application.submitted_at is None or unit.actor.id in application.subject_ids:
         return False
-    heads = select(Post.id).where(
-        Post.person_id == unit.actor.id,
-        Post.department_id == application.department_id,
-        Post.kind.in_(("head", "deputy")),
-        Post.since <= unit.now,
-        Post.until.is_(None) | (Post.until > unit.now),
-    )
-    return unit.session.scalar(heads.limit(1)) is not None
+    return unit.actor.id in access.directory(unit).holders(application.department_id, "head", "deputy")
 
 
 @cache

@@ -6,13 +6,13 @@ them, and that they are looked for at all, is not theirs to read beforehand (T8)
 
 from sqlalchemy import ColumnElement, Select, String, cast, or_, select
 
-from services.register import duties, people
+from services.register import access, access_policy
 from services.register.applications import Application
 from services.register.consents import Consent, Consultation
 from services.register.custody import HandOver
 from services.register.documents import Document
-from services.register.people import Department, Person, Post
 from services.register.reviews import Confirmation, Decision, Review
+from services.register.stages import STAGES
 from services.register.unit import Unit
 from services.runtime.errors import NotFound
 
@@ -21,7 +21,7 @@ SEE_EVERYTHING = ("security-reviewer", "supervisor")
 
 def visible(unit: Unit, application_id: str) -> Application:
     """The application, if the acting person may see it; NotFound, as for one that does not exist, otherwise."""
-    application = unit.session.scalar(_seen_by(unit).where(Application.id == application_id))
+    application = unit.session.scalar(seen(unit).where(Application.id == application_id))
     if application is None and _is_asked(unit, application_id):
         application = unit.session.get(Application, application_id)
     if application is None:
@@ -31,7 +31,7 @@ def visible(unit: Unit, application_id: str) -> Application:
 
 def all_visible(unit: Unit, *, limit: int, offset: int, mine: bool = False) -> list[Application]:
     """The applications that the acting person may see, newest first; with ``mine`` only those the person drafted."""
-    query = _seen_by(unit).order_by(Application.created_at.desc(), Application.id).limit(limit).offset(offset)
+    query = seen(unit).order_by(Application.created_at.desc(), Application.id).limit(limit).offset(offset)
     if mine:
         query = query.where(Application.drafter_id == unit.actor.id)
     return list(unit.session.scalars(query))
@@ -39,17 +39,20 @@ def all_visible(unit: Unit, *, limit: int, offset: int, mine: bool = False) -> l
 
 def seen(unit: Unit) -> Select[Application]:
     """The query of all applications that the acting person may see, to be narrowed further."""
-    return _seen_by(unit)
+    return select(Application).where(is_seen(unit))
 
 
 def readable(unit: Unit, review: Review) -> None:
     """NotFound unless the acting person holds a post for the review or may see its case."""
     application = unit.session.get_one(Application, review.application_id)
     me = unit.actor.id
-    administrator = people.holds(unit, me, "administrator")
+    staff = access.directory(unit)
+    administrator = staff.holds(me, "administrator")
     outside = administrator or me in application.subject_ids
-    if not outside and any(me in pool for pool in duties.pools(unit, review)):
-        return
+    if not outside:
+        groups = access_policy.pools(staff, access.facts(unit, application.id), STAGES[review.stage])
+        if any(me in group for group in groups):
+            return
     if administrator or not _sees(unit, application):
         raise NotFound("审核", "review", review.id)
 
@@ -65,21 +68,26 @@ def _sees(unit: Unit, application: Application) -> bool:
 def _is_asked(unit: Unit, application_id: str) -> bool:
     """Whether an open review asks the acting person, who may stand in from another department (T1, T8)."""
     query = select(Review).where(Review.application_id == application_id, Review.closed_at.is_(None))
-    return any(duties.why_not(unit, review, unit.actor.id) is None for review in unit.session.scalars(query))
+    reviews = unit.session.scalars(query).all()
+    if not reviews:
+        return False
+    staff, facts = access.directory(unit), access.facts(unit, application_id)
+    return any(access_policy.refusal_for(staff, facts, review, unit.actor.id) is None for review in reviews)
 
 
-def _seen_by(unit: Unit) -> Select[Application]:
+def is_seen(unit: Unit) -> ColumnElement[bool]:
+    """Whether the acting person may see an application, as a condition of a query on ``Application``."""
     me = unit.actor.id
-    posts = _posts(unit)
+    staff = access.directory(unit)
+    posts = staff.posts_of(me)
     drafted = Application.drafter_id == me
-    if any(kind == "administrator" for kind, _, _ in posts):
-        return select(Application).where(drafted)
+    if staff.holds(me, "administrator"):
+        return drafted
     parts: list[ColumnElement[bool]] = []
     submitted = Application.submitted_at.is_not(None)
-    heads = {department for kind, department, _ in posts if kind in ("head", "deputy")}
-    kinds = {kind for kind, _, _ in posts}
-    in_security = any(kind in ("head", "deputy") and department == "security" for kind, _, department in posts)
-    if in_security or kinds & set(SEE_EVERYTHING):
+    heads = {post.department_id for post in posts if post.kind in ("head", "deputy")}
+    kinds = {post.kind for post in posts}
+    if staff.holds_in(me, "security", "head", "deputy") or kinds & set(SEE_EVERYTHING):
         parts.append(submitted)
     if heads:
         parts.append(submitted & Application.department_id.in_(heads))
@@ -110,20 +118,4 @@ def _seen_by(unit: Unit) -> Select[Application]:
         ),
     ]
     concerned = cast(Application.subject_ids, String).contains(f'"{me}"', autoescape=True)
-    return select(Application).where(or_(drafted, ~concerned & or_(*parts)))
-
-
-def _posts(unit: Unit) -> list[tuple[str, str, str]]:
-    """The acting person's posts now: kind, department, and the department's kind."""
-    query = (
-        select(Post.kind, Post.department_id, Department.kind)
-        .join(Department, Department.id == Post.department_id)
-        .join(Person, Person.id == Post.person_id)
-        .where(
-            Post.person_id == unit.actor.id,
-            Person.active,
-            Post.since <= unit.now,
-            Post.until.is_(None) | (Post.until > unit.now),
-        )
-    )
-    return [(kind, department, of) for kind, department, of in unit.session.execute(query)]
+    return or_(drafted, ~concerned & or_(*parts))

@@ -13,7 +13,7 @@ from whole_house import Places
 from services.demo.organisation import demo_id
 from services.house import models
 from services.register import standing, steps, submissions
-from services.register.agreements import Agreement
+from services.register.people import Agreement
 from services.register.reviews import Review
 from services.register.stage_times import stage_times
 from services.register.standing import Standing

@@ -17,8 +17,7 @@ from modeler import Drawing
 
 from services.demo.organisation import demo_id
 from services.house import MODELS
-from services.register import duties, inbox, notice_words, posts, stage_file
-from services.register.applications import Application
+from services.register import access, access_policy, inbox, notice_words, posts, stage_file
 from services.register.documents import Document
 from services.register.posts import Asked
 from services.register.reviews import Decision, Review
@@ -150,8 +149,8 @@ def _holds_like_every_other_review(desk: People, case: str) -> None:
     assert desk.notices("lina", "decided:interpreting:returned")
 
     def refused(unit: Unit) -> str:
-        application = unit.session.get_one(Application, case)
-        refusal = duties.unfit(unit, application, "security", demo_id("chenjing"))
+        facts = access.facts(unit, case)
+        refusal = access_policy.duty_refusal(access.directory(unit), facts, "security", demo_id("chenjing"))
         return refusal.en if refusal else ""
 
     assert desk.look(refused) == "You are the interpreter of this case: leave this to somebody else."

@@ -25,12 +25,11 @@ from snapshots import copy_stage
 
 from services.recorders.registry import open_recorder
 from services.register import attempts, copies, documents, hand_overs, masters, preservations, returns, scopes
-from services.register.agreements import Agreement
 from services.register.applications import Application, Item, Revision
 from services.register.archive import Return
 from services.register.cameras import Camera, Recorder
 from services.register.custody import HandOver
-from services.register.people import Department, Person, Post
+from services.register.people import Agreement, Department, Person, Post
 from services.register.returns import Fate
 from services.register.reviews import Decision, Review
 from services.register.rules import Rules

@@ -10,7 +10,7 @@ from whole_books import problems
 from whole_desk import Desk
 
 from services.demo.organisation import demo_id
-from services.register import copies, decisions, duties, forms, hand_overs, returns, submissions
+from services.register import access, access_policy, copies, decisions, forms, hand_overs, returns, submissions
 from services.register.applications import Application
 from services.register.audit import AuditEvent
 from services.register.custody import HandOver
@@ -83,7 +83,7 @@ class People(Desk):
         """The logins of who may decide it now."""
 
         def read(unit: Unit) -> list[str]:
-            ids = duties.candidates(unit, unit.session.get_one(Review, review.id))
+            ids = access_policy.candidates(access.directory(unit), access.facts(unit, review.application_id), review)
             return [unit.session.get_one(Person, one).login for one in ids]
 
         return self.look(read)
@@ -118,9 +118,8 @@ class People(Desk):
         review = await self.review(application_id, "storage-release")
 
         def fit(unit: Unit) -> list[str]:
-            row = unit.session.get_one(Review, review.id)
-            everyone = dict.fromkeys(one for pool in duties.pools(unit, row) for one in pool)
-            able = [one for one in everyone if duties.why_not(unit, row, one, second=True) is None]
+            facts = access.facts(unit, review.application_id)
+            able = access_policy.second_people(access.directory(unit), facts, review)
             return [unit.session.get_one(Person, one).login for one in able]
 
         login = self.look(fit)[0]

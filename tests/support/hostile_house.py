@@ -24,12 +24,12 @@ from services.register import (
     uploads,
     viewings,
 )
-from services.register.agreements import Agreement
 from services.register.base import Base
 from services.register.cameras import Recorder
 from services.register.consents import Consent, Consultation
 from services.register.deliveries import Delivery
 from services.register.documents import Document
+from services.register.people import Agreement
 from services.register.returns import Fate
 from services.register.rules import Rules
 from services.register.signatures import Proof

@@ -10,14 +10,13 @@ from argon2 import PasswordHasher
 from new_books import lay_out
 from sqlalchemy import select
 
-from services.register import decisions, documents, forms, review_tasks, submissions
-from services.register.agreements import Agreement
+from services.register import access, access_policy, decisions, documents, forms, review_tasks, submissions
 from services.register.applications import Application
 from services.register.cameras import Camera, Recorder
 from services.register.custody import HandOver
 from services.register.decisions import Decided
 from services.register.forms import Form, ItemAsked
-from services.register.people import Absence, Department, Person, Post
+from services.register.people import Absence, Agreement, Department, Person, Post
 from services.register.reviews import Review
 from services.register.rules import Rules
 from services.register.signatures import Proof
@@ -130,6 +129,15 @@ class ReviewDesk:
             **named,
         )
         return opened.review_id
+
+    def candidates(self, review_id: str) -> list[str]:
+        """Who may decide the review now."""
+
+        def read(unit: Unit) -> list[str]:
+            review = unit.session.get_one(Review, review_id)
+            return access_policy.candidates(access.directory(unit), access.facts(unit, review.application_id), review)
+
+        return self.run(read)
 
     def form_sha256(self, review_id: str) -> str:
         def read(unit: Unit) -> str:

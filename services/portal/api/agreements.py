@@ -9,10 +9,9 @@ from services.portal.api.errors import problems
 from services.portal.api.session import Acting
 from services.portal.api.shapes import Answer, Line, Moment
 from services.portal.api.signing import Signing, signed
-from services.register import agreements
-from services.register.agreements import Agreement
+from services.register import access, agreements
+from services.register.people import Agreement
 from services.register.unit import Unit
-from services.register.valid_agreements import valid_agreement
 
 router = APIRouter(prefix="/api/agreements", tags=["agreements"])
 
@@ -49,7 +48,7 @@ async def my_agreements(actor: Acting, books: Books) -> AgreementsAnswer:
     def read(unit: Unit) -> AgreementsAnswer:
         return AgreementsAnswer(
             version=unit.rules.agreement_version,
-            valid=valid_agreement(unit, unit.actor.id) is not None,
+            valid=access.valid_agreement(unit, unit.actor.id) is not None,
             signed=_answers(unit, agreements.mine(unit)),
         )
 

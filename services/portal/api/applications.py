@@ -165,7 +165,7 @@ async def list_applications(
 
     def read(unit: Unit) -> list[Summary]:
         rows = visibility.all_visible(unit, limit=limit, offset=offset, mine=mine)
-        return [_summary(unit, row) for row in rows]
+        return [Summary.model_validate(line) for line in cases.summaries(unit, rows)]
 
     return await books.run(actor, read)
 

@@ -12,8 +12,7 @@ from services.portal.api.dependencies import Books
 from services.portal.api.errors import problems, problems_beside
 from services.portal.api.session import Acting
 from services.portal.api.shapes import Answer, Moment
-from services.register import cases, consent_views, document_reading
-from services.register.unit import Unit
+from services.register import cases, document_reading
 from services.runtime.threads import run_in_thread
 
 router = APIRouter(prefix="/api", tags=["cases"])
@@ -37,11 +36,7 @@ class DocumentAnswer(Answer):
 @router.get("/cases/{application_id}", responses=problems(401, 404))
 async def read_case(application_id: str, actor: Acting, books: Books) -> dict[str, Any]:
     """The whole case: form, consents, items, findings, reviews with decisions, documents, custody, time line."""
-
-    def read(unit: Unit) -> dict[str, Any]:
-        return {**cases.case(unit, application_id), "consultation": consent_views.told(unit, application_id)}
-
-    return await books.run(actor, read)
+    return await books.run(actor, cases.case, application_id)
 
 
 @router.get("/documents/{number:path}/print", responses=problems_beside(401, 404), response_class=HTMLResponse)

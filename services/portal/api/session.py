@@ -9,7 +9,7 @@ from services.portal import cookies
 from services.portal.api.dependencies import Books
 from services.portal.api.errors import problems
 from services.portal.api.shapes import Answer
-from services.register import people, sign_ins
+from services.register import access, sign_ins
 from services.register.people import Department, Person
 from services.register.signing_in import Place
 from services.register.unit import Actor, Unit
@@ -106,7 +106,7 @@ def read_me(unit: Unit, token: str) -> Me:
         department_id=department.id,
         department_zh=department.name_zh,
         department_en=department.name_en,
-        posts=[PostHeld.model_validate(post) for post in people.posts_of(unit, person.id)],
+        posts=[PostHeld.model_validate(post) for post in access.posts_of(unit, person.id)],
         csrf_token=sign_ins.csrf_token(token),
     )
 

@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from sqlalchemy import and_, false, select
 from starlette.routing import Match
 
 from services.portal import cookies
@@ -22,8 +23,8 @@ from services.portal.pages import language as languages
 from services.portal.pages.forms import CSRF_FIELD, Typed
 from services.portal.pages.language import Language
 from services.portal.pages.templates import render
-from services.register import notices, passkeys, people, sign_ins
-from services.register.people import Department
+from services.register import access, notices, passkeys, sign_ins
+from services.register.people import Department, Post
 from services.register.signing_challenges import Place
 from services.register.unit import Actor, Unit
 from services.runtime.errors import Refused
@@ -209,16 +210,23 @@ def to_sign_in(request: Request) -> Response:
 def _person(unit: Unit, token: str, browser: str, place: Place | None) -> Person:
     row = sign_ins.person_of(unit, token, browser)
     unit.actor = Actor("person", row.id)
+    # every page asks this first: one statement, with a row for each post
+    signs = passkeys.query_of(row.id, place).exists() if place is not None else false()
+    frame = unit.session.execute(
+        select(Department, Post.kind, notices.unread_by(row.id).scalar_subquery().label("unread"), signs.label("signs"))
+        .outerjoin(Post, and_(Post.person_id == row.id, *access.held_now(unit)))
+        .where(Department.id == row.department_id)
+    ).all()
     return Person(
         id=row.id,
         name=row.name,
         locale=row.locale,
         department_id=row.department_id,
-        department=unit.session.get_one(Department, row.department_id),
-        posts=frozenset(post.kind for post in people.posts_of(unit, row.id)),
-        unread=notices.unread_count(unit),
+        department=frame[0].Department,
+        posts=frozenset(one.kind for one in frame if one.kind is not None),
+        unread=frame[0].unread,
         now=unit.now,
         zone=unit.rules.zone,
         organisation=unit.rules.organisation,
-        passkey_origin=place.origin if place is not None and passkeys.of(unit, row.id, place) else "",
+        passkey_origin=place.origin if place is not None and frame[0].signs else "",
     )

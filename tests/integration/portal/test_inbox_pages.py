@@ -107,8 +107,7 @@ async def test_what_a_conflict_bars_stands_apart_with_the_reason_and_who_can(
 
 
 def _deputy(unit: Unit) -> Any:
-    from services.register.agreements import Agreement  # noqa: PLC0415
-    from services.register.people import Person, Post  # noqa: PLC0415
+    from services.register.people import Agreement, Person, Post  # noqa: PLC0415
 
     like = unit.session.get_one(Person, "office-head")
     person = Person(

@@ -9,10 +9,9 @@ import pytest
 from review_desk import FORM, NOON, ReviewDesk
 
 from services.register import completeness, security_check
-from services.register.agreements import Agreement
 from services.register.cameras import Camera, Recorder
 from services.register.forms import ItemAsked
-from services.register.people import Person
+from services.register.people import Agreement, Person
 from services.register.reviews import Finding
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)

@@ -9,13 +9,13 @@ import pytest
 from custody_desk import NOON, PASSWORD, Case, Desk
 
 from services.register import custody, custody_views, grants, hand_overs, viewings
-from services.register.agreements import Agreement
 from services.register.archive import Return
 from services.register.audit import AuditEvent
 from services.register.copies import Copy, Download, Grant, Viewing
 from services.register.custody import CustodyEntry, HandOver
 from services.register.notices import Notice
 from services.register.outbox import OutboxMessage
+from services.register.people import Agreement
 from services.register.returns import Fate
 from services.register.reviews import Decision
 from services.runtime.errors import NotFound, Refused

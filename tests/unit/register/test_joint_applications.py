@@ -9,10 +9,12 @@ import pytest
 from review_desk import FORM, NOON, PASSWORD, ReviewDesk
 
 from services.register import (
+    access,
+    access_policy,
+    cases,
     consent_views,
     consents,
     drafts,
-    duties,
     filing,
     joint,
     submissions,
@@ -134,7 +136,7 @@ def test_a_refusal_with_its_reason_makes_it_a_draft_again(desk: ReviewDesk) -> N
 
     assert desk.the(Application).submitted_at is None
     assert waiting(desk, "office-head") == []
-    told = desk.run(consent_views.told, application_id, by="drafter")
+    told = desk.run(cases.case, application_id, by="drafter")["consultation"]
     assert told is not None
     assert told["endedBecause"] == "refused"
     assert "应由仓储部申请" in [one["reason"] for one in told["answers"]]
@@ -293,8 +295,8 @@ def test_whoever_consented_is_on_the_applicants_side(desk: ReviewDesk, stage: st
     consent(desk, "office-head")
 
     def why_not(unit: Any) -> str:
-        application = unit.session.get_one(Application, application_id)
-        refusal = duties.unfit(unit, application, stage, "operator2")
+        facts = access.facts(unit, application_id)
+        refusal = access_policy.duty_refusal(access.directory(unit), facts, stage, "operator2")
         assert refusal is not None
         return refusal.code
 

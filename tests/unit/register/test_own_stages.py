@@ -9,7 +9,7 @@ from authenticator import Authenticator
 from own_stage import own_stage_desk
 from review_desk import NOON, PASSWORD, ReviewDesk
 
-from services.register import criticism, duties, figures, inbox, review_tasks, second_factors
+from services.register import access, access_policy, criticism, figures, inbox, review_tasks, second_factors
 from services.register.applications import Application
 from services.register.notices import Notice
 from services.register.reviews import Decision, Review
@@ -50,8 +50,7 @@ def test_it_is_reminded_of_and_widened_to_the_substitutes_at_its_limit(desk: Rev
     desk.run(review_tasks.escalate, review_id, 72)
 
     assert told(desk, "review-reminder") == ["inspector"]
-    review = desk.run(lambda unit: duties.candidates(unit, unit.session.get_one(Review, review_id)))
-    assert review == ["inspector", "office-head"]
+    assert desk.candidates(review_id) == ["inspector", "office-head"]
 
 
 def test_whoever_is_away_has_a_substitute_at_once(desk: ReviewDesk) -> None:
@@ -105,7 +104,9 @@ def test_one_person_does_no_other_duty_of_the_case(desk: ReviewDesk) -> None:
     desk.decide(desk.opened(case, "interpreting"), "inspector")
 
     def refused(unit: Unit) -> str:
-        refusal = duties.unfit(unit, unit.session.get_one(Application, case), "return-inspection", "inspector")
+        refusal = access_policy.duty_refusal(
+            access.directory(unit), access.facts(unit, case), "return-inspection", "inspector"
+        )
         return refusal.zh + refusal.en if refusal else ""
 
     said = desk.run(refused)

@@ -17,10 +17,9 @@ from review_desk import PASSWORD, ReviewDesk
 from soft_passkey import ORIGIN, RP_ID, USER_PRESENT, SoftPasskey
 
 from services.register import agreements, own_account, passkeys, signed_acts, staff, statement_words
-from services.register.agreements import Agreement
 from services.register.audit import AuditEvent
 from services.register.passkeys import Passkey
-from services.register.people import Person
+from services.register.people import Agreement, Person
 from services.register.reviews import Decision, Review
 from services.register.signatures import Assertion, Proof
 from services.register.signing_challenges import LIFE, PasskeyChallenge, Prepared

@@ -10,9 +10,8 @@ import rfc8785
 from review_desk import FORM, ReviewDesk
 
 from services.register import completeness, drafts, forms, recipients, security_check, submissions
-from services.register.agreements import Agreement
 from services.register.applications import Application, Revision
-from services.register.people import Person
+from services.register.people import Agreement, Person
 from services.register.reviews import Finding
 from services.register.unit import Unit
 from services.runtime.errors import NotFound, Refused

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from review_desk import FORM, NOON, STAFF, ReviewDesk
 
-from services.register import duties, escalation, inbox, outbox, review_tasks
+from services.register import escalation, inbox, outbox, review_tasks
 from services.register.applications import Application
 from services.register.audit import AuditEvent
 from services.register.cameras import Camera
@@ -202,7 +202,7 @@ def test_whoever_may_decide_finds_the_review_in_the_inbox(desk: ReviewDesk, stag
     review_id = desk.opened(desk.submitted(), stage)
     desk.run(review_tasks.escalate, review_id, 57)
 
-    who = desk.run(lambda unit: duties.candidates(unit, unit.session.get_one(Review, review_id)))
+    who = desk.candidates(review_id)
 
     assert {name for name in STAFF if [line.review.id for line in desk.run(inbox.mine, by=name)] == [review_id]} == set(
         who

@@ -7,10 +7,8 @@ from itertools import permutations
 import pytest
 from review_desk import NOON, ReviewDesk
 
-from services.register import duties, escalation, review_tasks
-from services.register.agreements import Agreement
-from services.register.applications import Application
-from services.register.people import Department, Post
+from services.register import access, access_policy, escalation, review_tasks
+from services.register.people import Agreement, Department, Post
 from services.register.reviews import Confirmation, Decision, Review
 from services.register.unit import Unit
 from services.runtime.errors import Fatal, Refused
@@ -25,10 +23,12 @@ STAGE_OF = {
     "return-inspection": "return-inspection",
 }
 # Nobody becomes the applicant of a case that is under way, and inspections of the supervision come after all else.
-DONE_FIRST = [duty for duty in duties.all_duties() if duty != "supervision"]
-DONE_NEXT = [duty for duty in duties.all_duties() if duty != "applicant"]
+DONE_FIRST = [duty for duty in access_policy.all_duties() if duty != "supervision"]
+DONE_NEXT = [duty for duty in access_policy.all_duties() if duty != "applicant"]
 PAIRS = [
-    (first, then) for first, then in permutations(duties.all_duties(), 2) if first in DONE_FIRST and then in DONE_NEXT
+    (first, then)
+    for first, then in permutations(access_policy.all_duties(), 2)
+    if first in DONE_FIRST and then in DONE_NEXT
 ]
 
 
@@ -100,11 +100,11 @@ def _did(desk: ReviewDesk, application_id: str, duty: str, person_id: str) -> No
 
 def _may(desk: ReviewDesk, application_id: str, duty: str, person_id: str) -> Refused | None:
     def ask(unit: Unit) -> Refused | None:
-        application = unit.session.get_one(Application, application_id)
+        staff, facts = access.directory(unit), access.facts(unit, application_id)
         if duty == "supervision":
-            return duties.may_supervise(unit, application, person_id)
+            return access_policy.supervision_refusal(staff, facts, person_id)
         review = Review(application_id=application_id, stage=STAGE_OF[duty], escalated_at=unit.now)
-        return duties.why_not(unit, review, person_id, second=duty == "second-person")
+        return access_policy.refusal_for(staff, facts, review, person_id, second=duty == "second-person")
 
     return desk.run(ask)
 
@@ -178,7 +178,7 @@ def test_without_a_valid_agreement_nobody_decides(desk: ReviewDesk) -> None:
 
     assert refusal is not None
     assert refusal.code == "agreement-missing"
-    assert _candidates(desk, desk.opened(application_id, "security")) == ["security-deputy"]
+    assert desk.candidates(desk.opened(application_id, "security")) == ["security-deputy"]
 
 
 def test_a_stranger_to_the_stage_is_told_so(desk: ReviewDesk) -> None:
@@ -190,15 +190,15 @@ def test_a_stranger_to_the_stage_is_told_so(desk: ReviewDesk) -> None:
 
 @pytest.mark.requirement("R16", "R22")
 def test_the_head_who_drafted_leaves_the_preliminary_review_to_the_deputy(desk: ReviewDesk) -> None:
-    assert _candidates(desk, desk.opened(desk.submitted("drafter"), "preliminary")) == ["head"]
-    assert _candidates(desk, desk.opened(desk.submitted("head"), "preliminary")) == ["deputy"]
+    assert desk.candidates(desk.opened(desk.submitted("drafter"), "preliminary")) == ["head"]
+    assert desk.candidates(desk.opened(desk.submitted("head"), "preliminary")) == ["deputy"]
 
 
 @pytest.mark.requirement("R22")
 def test_without_a_deputy_the_head_of_the_department_above_decides(desk: ReviewDesk) -> None:
     desk.away("deputy")
 
-    assert _candidates(desk, desk.opened(desk.submitted("head"), "preliminary")) == ["board-head"]
+    assert desk.candidates(desk.opened(desk.submitted("head"), "preliminary")) == ["board-head"]
 
 
 def test_a_circle_of_superior_departments_ends(desk: ReviewDesk) -> None:
@@ -208,7 +208,7 @@ def test_a_circle_of_superior_departments_ends(desk: ReviewDesk) -> None:
     desk.run(bend)
     desk.away("deputy")
 
-    assert _candidates(desk, desk.opened(desk.submitted("head"), "preliminary")) == ["board-head"]
+    assert desk.candidates(desk.opened(desk.submitted("head"), "preliminary")) == ["board-head"]
 
 
 @pytest.mark.requirement("R25")
@@ -216,8 +216,8 @@ def test_where_security_is_concerned_the_head_of_administration_signs(desk: Revi
     as_usual = desk.opened(desk.submitted(), "security-signature")
     concerned = desk.opened(desk.submitted(subject_ids=("reviewer2",)), "security-signature")
 
-    assert _candidates(desk, as_usual) == ["security-head"]
-    assert _candidates(desk, concerned) == ["office-head"]
+    assert desk.candidates(as_usual) == ["security-head"]
+    assert desk.candidates(concerned) == ["office-head"]
 
 
 @pytest.mark.requirement("R27")
@@ -254,7 +254,7 @@ def test_a_substitute_waits_until_the_head_is_absent_or_the_review_overdue(desk:
     desk.run(review_tasks.escalate, review_id, 55)
 
     assert refused.value.code == "not-yet"
-    assert _candidates(desk, review_id) == ["head", "deputy", "board-head"]
+    assert desk.candidates(review_id) == ["head", "deputy", "board-head"]
     assert desk.decide(review_id, "deputy").published
     assert desk.the(Decision, review_id=review_id).stands_in_for == "head"
 
@@ -263,7 +263,7 @@ def test_the_deputy_decides_at_once_while_the_head_is_absent(desk: ReviewDesk) -
     desk.away("head")
     review_id = desk.opened(desk.submitted(), "preliminary")
 
-    assert _candidates(desk, review_id) == ["deputy"]
+    assert desk.candidates(review_id) == ["deputy"]
     assert desk.decide(review_id, "deputy").published
 
 
@@ -288,7 +288,3 @@ def test_a_post_ends_with_its_time(desk: ReviewDesk) -> None:
 
     assert refusal is not None
     assert refusal.code == "not-yours"
-
-
-def _candidates(desk: ReviewDesk, review_id: str) -> list[str]:
-    return desk.run(lambda unit: duties.candidates(unit, unit.session.get_one(Review, review_id)))

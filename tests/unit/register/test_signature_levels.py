@@ -5,9 +5,8 @@ from authenticator import Authenticator
 from review_desk import PASSWORD, ReviewDesk
 
 from services.register import agreements, inbox
-from services.register.agreements import Agreement
 from services.register.audit import AuditEvent
-from services.register.people import Person
+from services.register.people import Agreement, Person
 from services.register.reviews import Decision
 from services.register.signatures import Proof
 from services.runtime.errors import Refused

@@ -8,7 +8,7 @@ import pytest
 from authenticator import Authenticator
 from review_desk import NOON, PASSWORD, ReviewDesk
 
-from services.register import absences, people, posts, second_factors, sign_ins, signing_in, staff, staff_lists
+from services.register import absences, access, posts, second_factors, sign_ins, signing_in, staff, staff_lists
 from services.register.audit import AuditEvent
 from services.register.listing import Listing
 from services.register.people import Absence, Department, Person, Post
@@ -17,7 +17,7 @@ from services.register.signing_in import Place
 from services.register.staff import Details
 from services.register.staff_lists import Wanted
 from services.register.stages import STAGES
-from services.register.unit import Actor
+from services.register.unit import Actor, Unit
 from services.runtime.errors import NotFound, Refused
 
 HERE = Place("browser", "192.0.2.1")
@@ -90,11 +90,11 @@ async def test_whoever_leaves_is_out_at_once_and_stays_in_the_books(desk: Review
         desk.run(lambda unit: sign_ins.person_of(unit, session.token, HERE.browser))
     with pytest.raises(Refused):
         await signing_in.sign_in(desk.register, "head", PASSWORD, HERE)
-    assert desk.run(people.holders, "works", "head") == []
+    assert desk.run(_holders, "works", "head") == []
     assert desk.the(Person, id="head").active is False
 
     desk.run(staff.activate, "head", by="admin")
-    assert desk.run(people.holders, "works", "head") == ["head"]
+    assert desk.run(_holders, "works", "head") == ["head"]
 
 
 @pytest.mark.requirement("R52")
@@ -151,12 +151,12 @@ def test_no_administrator_gets_a_post_that_sees_footage(desk: ReviewDesk, kind: 
 def test_nobody_with_a_post_that_sees_footage_becomes_administrator_until_it_ends(desk: ReviewDesk) -> None:
     asked = Asked("administrator", "security")
     assert refused(desk, posts.give, "reviewer", asked) == "administrator-sees-no-footage"
-    assert desk.run(people.posts_of, "reviewer")[0].kind == "security-reviewer"
+    assert desk.run(access.posts_of, "reviewer")[0].kind == "security-reviewer"
 
     desk.run(posts.end, desk.the(Post, person_id="reviewer").id, by="admin")
     desk.run(posts.give, "reviewer", asked, by="admin")
 
-    assert [post.kind for post in desk.run(people.posts_of, "reviewer")] == ["administrator"]
+    assert [post.kind for post in desk.run(access.posts_of, "reviewer")] == ["administrator"]
 
 
 def test_posts_one_after_the_other_do_not_meet(desk: ReviewDesk) -> None:
@@ -170,11 +170,11 @@ def test_posts_one_after_the_other_do_not_meet(desk: ReviewDesk) -> None:
 @pytest.mark.requirement("R16")
 def test_a_post_says_who_gave_it_and_when_it_ends(desk: ReviewDesk) -> None:
     post = desk.run(posts.give, "keeper", Asked("deputy", "works", until=NOON + 3 * DAY), by="admin")
-    assert desk.run(people.holders, "works", "deputy") == ["deputy", "keeper"]
+    assert desk.run(_holders, "works", "deputy") == ["deputy", "keeper"]
 
     desk.clock.turn(4 * DAY)
 
-    assert desk.run(people.holders, "works", "deputy") == ["deputy"]
+    assert desk.run(_holders, "works", "deputy") == ["deputy"]
     view = desk.run(staff_lists.view, "keeper", by="admin")
     assert [(one.post.kind, one.given_by, one.holds_now) for one in view.posts] == [
         ("deputy", "admin", False),
@@ -200,7 +200,7 @@ def test_the_last_administrator_stays(desk: ReviewDesk) -> None:
     desk.run(posts.give, "keeper", Asked("administrator", "works"), by="admin")
     desk.run(posts.end, post_id, by="admin")
 
-    assert desk.run(people.holders, None, "administrator") == ["keeper"]
+    assert desk.run(_holders, None, "administrator") == ["keeper"]
     assert refused(desk, staff.departments) == "administrators-only"
 
 
@@ -245,10 +245,10 @@ def test_people_are_found_by_name_login_department_and_post(desk: ReviewDesk) ->
 def test_an_absence_is_entered_by_oneself_the_head_or_an_administrator(desk: ReviewDesk, by: str) -> None:
     row = desk.run(absences.enter, "keeper", since=NOON - DAY, until=NOON + DAY, by=by)
 
-    assert desk.run(people.absent, "keeper")
+    assert desk.run(access.absent, "keeper")
     assert (row.entered_by, desk.the(AuditEvent, action="absence-entered").actor_id) == (by, by)
     desk.run(absences.end, row.id, by=by)
-    assert not desk.run(people.absent, "keeper")
+    assert not desk.run(access.absent, "keeper")
     assert refused(desk, absences.end, row.id, by=by) == "over"
 
 
@@ -270,7 +270,7 @@ def test_an_absence_that_is_called_off_never_was(desk: ReviewDesk) -> None:
     desk.run(absences.end, row.id, by="keeper")
     desk.clock.turn(2 * DAY)
 
-    assert not desk.run(people.absent, "keeper")
+    assert not desk.run(access.absent, "keeper")
     assert desk.run(absences.of, "keeper", by="keeper") == []
     assert len(desk.all(Absence)) == 1
 
@@ -279,3 +279,7 @@ def test_the_first_administrator_enters_books_that_have_nobody(desk: ReviewDesk)
     with pytest.raises(Refused) as found:
         desk.run(staff.first_administrator, "root2", "x", "hash")
     assert found.value.code == "not-empty"
+
+
+def _holders(unit: Unit, department_id: str | None, *kinds: str) -> list[str]:
+    return access.directory(unit).holders(department_id, *kinds)

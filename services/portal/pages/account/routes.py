@@ -19,14 +19,13 @@ from services.portal.pages.sign_in.routes import require_same
 from services.portal.pages.visitor import Visiting, Visitor
 from services.register import (
     absences,
+    access,
     agreement_texts,
     agreements,
     own_account,
     passkeys,
-    people,
     second_factors,
     sign_ins,
-    valid_agreements,
 )
 from services.register.passwords import SHORTEST
 from services.register.people import Department, Person
@@ -240,11 +239,11 @@ async def _page(
 def _facts(unit: Unit, token: str, language: languages.Language) -> dict[str, Any]:
     me = unit.session.get_one(Person, unit.actor.id)
     before, current = sign_ins.before(unit, token), sign_ins.current(unit, token)
-    valid = valid_agreements.valid_agreement(unit, me.id)
+    valid = access.valid_agreement(unit, me.id)
     return {
         "me": me,
         "posts": [
-            (post, unit.session.get_one(Department, post.department_id)) for post in people.posts_of(unit, me.id)
+            (post, unit.session.get_one(Department, post.department_id)) for post in access.posts_of(unit, me.id)
         ],
         "before": before,
         "before_browser": browser_name(before.browser, language) if before else "",
@@ -285,7 +284,7 @@ async def _agreement(
         signed = agreements.mine(unit)
         return {
             "text": agreement_texts.present_text(unit),
-            "valid": valid_agreements.valid_agreement(unit, unit.actor.id),
+            "valid": access.valid_agreement(unit, unit.actor.id),
             "signed": signed,
             "papers": agreements.papers(unit, signed),
         }

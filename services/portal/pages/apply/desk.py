@@ -10,7 +10,7 @@ from services.portal.pages.apply import sheet
 from services.portal.pages.apply.sheet import Reading
 from services.portal.pages.forms import TypedForm
 from services.register import (
-    consent_views,
+    cases,
     criticism,
     directory,
     drafts,
@@ -21,6 +21,7 @@ from services.register import (
     recipients,
 )
 from services.register.applications import Application
+from services.register.case_rows import CaseRows
 from services.register.criticism import Criticism
 from services.register.directory import CameraLine, Colleague
 from services.register.findings import Found
@@ -148,7 +149,7 @@ def look(
         recipients=recipients.known(unit, reading.form.recipient_ids),
         missing=missing(unit, reading),
         criticism=criticism.of(unit, application) if application and application.correction_until else None,
-        consultation=consent_views.told(unit, application.id) if application else None,
+        consultation=cases.consultation(CaseRows(unit, application)) if application else None,
         previous=drafts.source(unit, previous_id)[0].number if previous_id else None,
         most_days=unit.rules.max_use_days,
         most_items=unit.rules.max_items,

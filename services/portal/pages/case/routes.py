@@ -13,7 +13,7 @@ from services.portal.api.dependencies import Books, GivenSettings
 from services.portal.api.shapes import Identifier
 from services.portal.api.standing import GivenModels, GivenVerifier
 from services.portal.pages.visitor import Visiting, Visitor
-from services.register import case_details, integrity, standing
+from services.register import case_details, case_rows, integrity, standing
 from services.register.case_details import CaseDetails
 from services.register.integrity import IntegrityCheck
 from services.register.next_acts import NextAct
@@ -121,12 +121,12 @@ def operate_link(operate_url: str | None, case: CaseDetails) -> str | None:
 def _read(
     unit: Unit, application_id: str, models: Mapping[str, Model], review_id: str | None
 ) -> tuple[CaseDetails, Standing, Checked]:
-    case = case_details.read(unit, application_id)
-    if review_id is None:
-        stands = standing.of_case(unit, application_id, models)
-    else:
-        stands = standing.of_review(unit, application_id, review_id, models)
-    return case, stands, _checked(unit, application_id)
+    rows = case_rows.of_case(unit, application_id)
+    case = case_details.read(rows)
+    stands = standing.of_rows(rows, models) if review_id is None else standing.review_of_rows(rows, review_id, models)
+    found = rows.head.check
+    asked_by = case.names[found.asked_by] if found is not None else None
+    return case, stands, Checked(found, integrity.runs(unit, found), asked_by)
 
 
 def _checked(unit: Unit, application_id: str) -> Checked:

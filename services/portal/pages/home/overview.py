@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.portal.pages import menu
-from services.register import cases, consent_views, custody_views, inbox, ledger, visibility
-from services.register.custody_views import HandOverView
+from services.register import access, cases, consent_views, custody_views, inbox, ledger, visibility
+from services.register.custody_views import Loan
 from services.register.inbox import Waiting
 from services.register.ledger import AtRisk, Out
 from services.register.listing import Listing
 from services.register.unit import Unit
-from services.register.valid_agreements import valid_agreement
 
 FEW = 5
 
@@ -27,7 +26,7 @@ class Overview:
     waiting_count: int
     mine: list[dict[str, Any]]
     mine_count: int
-    held: list[HandOverView]
+    held: list[Loan]
     held_count: int
     late_count: int
     at_risk: list[AtRisk]
@@ -45,8 +44,8 @@ def overview(unit: Unit, posts: frozenset[str]) -> Overview:
     asked = consent_views.waiting_for(unit)
     watches = bool(posts & menu.WATCHES)
     drafted = visibility.all_visible(unit, limit=50, offset=0, mine=True)
-    mine = [line for row in drafted if (line := cases.summary(unit, row))["state"] != "closed"]
-    held = [view for view in custody_views.mine(unit) if view.state in custody_views.OPEN]
+    mine = [line for line in cases.summaries(unit, drafted) if line["state"] != "closed"]
+    held = custody_views.open_loans(unit)
     return Overview(
         waiting=waiting[:FEW],
         waiting_count=len(waiting) + len(asked),
@@ -59,5 +58,5 @@ def overview(unit: Unit, posts: frozenset[str]) -> Overview:
         out=ledger.copies_out(unit, Listing(limit=FEW)) if watches else [],
         states=ledger.count_by_state(unit) if watches else None,
         consents=asked[:FEW],
-        agreed=valid_agreement(unit, str(unit.actor.id)) is not None,
+        agreed=access.valid_agreement(unit, str(unit.actor.id)) is not None,
     )

@@ -89,11 +89,11 @@ def _(message: str) -> str:
 
 
 def _read(unit: Unit, asked: ListQuestion) -> Inbox:
-    mine = inbox.mine(unit)
+    mine, barred = inbox.mine_and_barred(unit)
     lines = inbox.chosen(
         mine, stage=asked.stage or "", search=asked.search, sort=asked.sort, descending=asked.descending
     )
-    return Inbox(lines, len(mine), inbox.barred(unit), consent_views.waiting_for(unit))
+    return Inbox(lines, len(mine), barred, consent_views.waiting_for(unit))
 
 
 def _parameters(asked: ListQuestion) -> Mapping[str, str]:

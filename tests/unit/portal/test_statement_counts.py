@@ -1,0 +1,269 @@
+"""A page costs the same few statements whether the register has twenty rows or two thousand."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from portal_client import Portal
+from review_desk import NOON, ReviewDesk
+from sqlalchemy import event, insert
+
+from services.register import audit, forms
+from services.register.applications import Application, Item, Revision
+from services.register.base import Base
+from services.register.consents import Consent, Consultation
+from services.register.custody import CustodyEntry, HandOver
+from services.register.documents import Document
+from services.register.people import Absence, Person, Post
+from services.register.reviews import Confirmation, Decision, Finding, Proposal, Review
+from services.register.unit import Actor, Unit
+
+MOST = 25
+SIZES = (20, 2_000)
+TRANSACTION = ("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE")
+SIGNED = {"statement_sha256": "0" * 64, "signature": {}}
+DAY = timedelta(days=1)
+# by what is open: the stage of the review, or where the case is without one
+MIXTURE = (
+    *("preliminary", "security", "security-signature", "management", "storage-release", "return-inspection"),
+    *("draft", "correction", "retrieval", "offered", "in-use", "closed"),
+)
+PAGES = {
+    "inbox": ("/inbox", "/api/reviews", "/api/reviews/conflicts"),
+    "overview": ("/", "/api/applications?mine=true", "/api/register/states", "/api/register/next-overwritten"),
+    "register": ("/register?form=csv", "/register", "/api/register?limit=1000", "/api/register/copies-out"),
+    "case": ("/cases/crowded", "/api/cases/crowded", "/api/cases/crowded/steps"),
+}
+# every post that the mixture gives something to do, and the case that is closest to them
+READERS = {
+    "inbox": ("head", "manager", "reviewer", "operator", "inspector", "security-head", "board-head"),
+    "overview": ("drafter", "head", "keeper", "reviewer", "manager", "supervisor"),
+    "register": ("drafter", "head", "reviewer", "supervisor", "operator"),
+    "case": ("drafter", "head", "reviewer", "manager", "supervisor"),
+}
+
+
+@pytest.fixture(scope="module", params=SIZES)
+def desk(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReviewDesk]:
+    desk = ReviewDesk(f"sqlite:///{tmp_path_factory.mktemp('counts') / 'register.db'}")
+    desk.run(_fill, request.param)
+    yield desk
+    desk.close()
+
+
+@pytest.fixture(scope="module")
+def portal(desk: ReviewDesk) -> Portal:
+    return Portal(desk)
+
+
+@pytest.mark.parametrize(("page", "login"), [(page, login) for page, logins in READERS.items() for login in logins])
+async def test_a_page_takes_few_statements_however_many_rows_there_are(
+    desk: ReviewDesk, portal: Portal, page: str, login: str
+) -> None:
+    async with portal:
+        client = await portal.signed_in(login)
+        for address in PAGES[page]:
+            with counted(desk) as statements:
+                answer = await client.get(address)
+            assert answer.status_code == 200, (address, answer.text)
+            assert 1 < len(statements) <= MOST, "\n".join((address, *statements))
+
+
+@contextmanager
+def counted(desk: ReviewDesk) -> Iterator[list[str]]:
+    """All statements that reach the database meanwhile, but for those that begin and end transactions.
+
+    One that is executed with many rows is told for each row, and is counted once.
+    """
+    statements: list[str] = []
+
+    def note(statement: str) -> None:
+        told = " ".join(statement.split())[:300]
+        again = (
+            statements and told.startswith("INSERT") and told.split("VALUES")[0] == statements[-1].split("VALUES")[0]
+        )
+        if not again and not told.startswith(TRANSACTION):
+            statements.append(told)
+
+    def watch(connection: Any, *_: object) -> None:
+        connection.set_trace_callback(note)
+
+    def leave(connection: Any, *_: object) -> None:
+        connection.set_trace_callback(None)
+
+    event.listen(desk.register.engine, "checkout", watch)
+    event.listen(desk.register.engine, "checkin", leave)
+    try:
+        yield statements
+    finally:
+        event.remove(desk.register.engine, "checkout", watch)
+        event.remove(desk.register.engine, "checkin", leave)
+
+
+def _fill(unit: Unit, size: int) -> None:
+    """So many cases in a mixture of stages and states, members, notices, and one case with very much in it."""
+    rows: dict[type[Base], list[dict[str, Any]]] = {table: [] for table in TABLES}
+    for number in range(size):
+        _case(rows, f"case-{number}", MIXTURE[number % len(MIXTURE)], number)
+    for number in range(size):
+        person = f"member-{number}"
+        of = {"login": person, "name": person, "department_id": "works", "password_hash": "", "locale": "zh"}
+        rows[Person].append({"id": person, "active": True, "failed_sign_ins": 0, "must_change_password": False, **of})
+        rows[Post].append(
+            {"id": person, "person_id": person, "department_id": "works", "kind": "member", "since": NOON}
+        )
+        rows[Absence].append({"id": person, "person_id": person, "since": NOON, "until": NOON + DAY})
+    _crowded(rows, size)
+    for number in range(size):
+        unit.actor = Actor("person", f"member-{number}")
+        audit.record(unit, "application-saved", "application", "crowded", application_id="crowded")
+    for table, found in rows.items():
+        for fields in {tuple(row) for row in found}:
+            unit.session.execute(insert(table), [row for row in found if tuple(row) == fields])
+
+
+TABLES: tuple[type[Base], ...] = (
+    *(Person, Post, Absence, Application, Item, Revision, Review, Decision, Proposal, Confirmation, Finding),
+    *(Consultation, Consent, HandOver, CustodyEntry, Document),
+)
+
+
+def _case(rows: dict[type[Base], list[dict[str, Any]]], case: str, stands: str, number: int) -> None:
+    draft, closed = stands == "draft", stands == "closed"
+    rows[Application].append(
+        {
+            **{"id": case, "number": None if draft else f"SQ-2031-1{number:05}", "policy_version": "1"},
+            **{"drafter_id": "drafter", "department_id": "works", "custodian_id": "keeper", "created_at": NOON},
+            **{"submitted_at": None if draft else NOON, "round": 0, "reason": "r", "purpose": "p"},
+            **{"purpose_category": next(iter(forms.PURPOSE_CATEGORIES)), "legal_basis": "internal-management"},
+            **{"way_of_use": "view", "place_of_use": "p", "requested_use_days": 9, "important_information": False},
+            **{"sensitive_event": False, "high_impact": False, "second_person": number % 2 == 0},
+            **{"subject_ids": ["manager2"] if number % 3 == 0 else [], "recipient_ids": ["head", "drafter"]},
+            **{"correction_until": NOON + DAY if stands == "correction" else None},
+            **{"closed_at": NOON if closed else None, "closed_as": "archived" if closed else None},
+        }
+    )
+    for position in (1, 2):
+        _item(rows, case, position)
+    if draft:
+        _consultation(rows, case)
+        return
+    form = {
+        "title": "t",
+        "department": {"id": "works", "zh": "工务", "en": "works"},
+        "drafter": {"name": "d"},
+        "items": [],
+    }
+    revision = {"application_id": case, "round": 0, "submitted_by": "drafter", "submitted_at": NOON, "form": form}
+    rows[Revision].append({"id": case, "sha256": "0" * 64, **revision})
+    if stands not in ("correction", "retrieval", "offered", "in-use", "closed"):
+        # a third of them waits for somebody who has decided before, or for a second person
+        review = _review(rows, case, stands, number)
+        if number % 3 == 0:
+            _decision(rows, case, "security", "reviewer" if stands != "security" else "head")
+        if stands == "storage-release" and number % 2 == 0:
+            proposal = {"review_id": review, "person_id": "operator2", "proposed_at": NOON, "statement": {}}
+            rows[Proposal].append({"id": review, **proposal, **SIGNED})
+    if stands in ("retrieval", "offered", "in-use", "closed", "storage-release", "return-inspection"):
+        _document(rows, case, f"SQ-2031-1{number:05}", "application-form")
+    if stands in ("offered", "in-use", "closed", "return-inspection"):
+        _hand_over(rows, case, stands)
+
+
+def _crowded(rows: dict[type[Base], list[dict[str, Any]]], size: int) -> None:
+    """A case whose every list is long."""
+    _case(rows, "crowded", "security", 99_999)
+    _review(rows, "crowded", "management", 1)
+    for number in range(size // 10):
+        _item(rows, "crowded", number + 3)
+        _decision(rows, "crowded", "preliminary", "head")
+        _document(rows, "crowded", f"PZ-{number}", "custody-certificate")
+        rows[Finding].append(
+            {
+                **{"id": f"finding-{number}", "application_id": "crowded", "round": 0, "check": "security-review"},
+                **{"code": "camera-sensitive", "severity": "warns", "zh": "敏", "en": "s", "found_at": NOON},
+            }
+        )
+    _consultation(rows, "crowded")
+    _hand_over(rows, "crowded", "in-use")
+    for number in range(size):
+        rows[CustodyEntry].append(
+            {
+                **{
+                    "id": f"entry-{number}",
+                    "hand_over_id": "crowded",
+                    "seq": number + 1,
+                    "at": NOON,
+                    "event": "viewed",
+                },
+                **{"person_id": "keeper", "detail": {}, "previous_sha256": "0" * 64, "sha256": "0" * 64},
+            }
+        )
+
+
+def _item(rows: dict[type[Base], list[dict[str, Any]]], case: str, position: int) -> None:
+    span = {"asked_start": NOON - DAY, "asked_end": NOON, "zone": "UTC"}
+    rows[Item].append(
+        {"id": f"{case}-{position}", "application_id": case, "position": position, "camera_id": "camera", **span}
+    )
+
+
+def _review(rows: dict[type[Base], list[dict[str, Any]]], case: str, stage: str, number: int) -> str:
+    key = len(rows[Review]) + 1
+    rows[Review].append(
+        {
+            **{"id": f"{case}-{key}", "application_id": case, "stage": stage, "round": 0, "job_key": key},
+            **{"process_instance_key": key, "opened_at": NOON, "due_at": NOON + DAY},
+            **{"claimed_by": "reviewer2" if number % 4 == 0 else None, "closed_at": None, "closed_because": None},
+            **{"escalated_at": NOON if number % 2 == 0 else None},
+        }
+    )
+    return f"{case}-{key}"
+
+
+def _decision(rows: dict[type[Base], list[dict[str, Any]]], case: str, stage: str, by: str) -> None:
+    review = _review(rows, case, stage, 1)
+    rows[Review][-1] |= {"closed_at": NOON, "closed_because": "decided"}
+    rows[Decision].append(
+        {
+            **{"id": review, "review_id": review, "application_id": case, "stage": stage, "round": 0},
+            **{"outcome": "approved", "decided_by": by, "decided_at": NOON, "answers": {}, "variables": {}},
+            **{"form_sha256": "0" * 64, "stands_in_for": "head", **SIGNED},
+        }
+    )
+    confirmation = {"review_id": review, "person_id": "office-head", "confirmed_at": NOON}
+    rows[Confirmation].append({"id": review, **confirmation, **SIGNED})
+
+
+def _consultation(rows: dict[type[Base], list[dict[str, Any]]], case: str) -> None:
+    form = {
+        "title": "t",
+        "department": {"id": "works", "zh": "工务", "en": "works"},
+        "drafter": {"name": "d"},
+        "items": [],
+    }
+    asked = {"asked_by": "drafter", "asked_at": NOON, "due_at": NOON + DAY}
+    rows[Consultation].append(
+        {"id": case, "application_id": case, "round": 0, "form": form, "sha256": "0" * 64, **asked}
+    )
+    for department in ("board", "security", "storage"):
+        of = {"consultation_id": case, "application_id": case, "department_id": department}
+        rows[Consent].append({"id": f"{case}-{department}", **of})
+
+
+def _document(rows: dict[type[Base], list[dict[str, Any]]], case: str, number: str, kind: str) -> None:
+    written = {"content": "{}", "sha256": "0" * 64, "made_at": NOON, "demo": False}
+    rows[Document].append({"number": number, "kind": kind, "application_id": case, **written})
+
+
+def _hand_over(rows: dict[type[Base], list[dict[str, Any]]], case: str, stands: str) -> None:
+    rows[HandOver].append(
+        {
+            **{"id": case, "application_id": case, "custodian_id": "keeper", "offered_at": NOON, "use_days": 9},
+            **{"take_up_until": NOON + DAY, "accepted_at": None if stands == "offered" else NOON},
+            **{"due_at": None if stands == "offered" else NOON + DAY},
+            **{"returned_at": NOON if stands in ("closed", "return-inspection") else None},
+        }
+    )

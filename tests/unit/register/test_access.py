@@ -1,0 +1,115 @@
+"""What a unit of work has loaded of organisation and cases: once, no longer than it holds, and no plain member."""
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from review_desk import NOON, STAFF, ReviewDesk
+from sqlalchemy import event, update
+
+from services.register import access
+from services.register.applications import Application
+from services.register.people import Absence, Agreement, Post
+from services.register.reviews import Decision
+from services.register.unit import Unit
+
+DAY = timedelta(days=1)
+SIGNED: dict[str, Any] = {"statement_sha256": "0" * 64, "signature": {}}
+
+
+@pytest.fixture
+def desk(any_database_url: str) -> Iterator[ReviewDesk]:
+    desk = ReviewDesk(any_database_url)
+    yield desk
+    desk.close()
+
+
+def test_organisation_and_cases_are_loaded_once_in_a_unit(desk: ReviewDesk) -> None:
+    cases = [desk.submitted() for _ in range(5)]
+    statements: list[str] = []
+
+    def act(unit: Unit) -> None:
+        applications = [unit.session.get_one(Application, one) for one in cases]
+        event.listen(desk.register.engine, "before_cursor_execute", lambda *told: statements.append(told[2]))
+        for _ in range(3):
+            access.directory(unit)
+            access.facts_of_all(unit, applications)
+            access.facts(unit, cases[0])
+
+    desk.run(act)
+    assert len(statements) == 2 + 2 + 1  # directory, facts, and the rules that name the agreement's version
+
+
+def test_a_plain_member_is_no_part_of_the_directory(desk: ReviewDesk) -> None:
+    people = desk.run(access.directory).people
+    assert set(people) == {person for person, (_, posts) in STAFF.items() if posts != ("member",)}
+
+
+def give_post(unit: Unit) -> None:
+    unit.session.add(Post(person_id="keeper", department_id="works", kind="head", since=NOON - DAY))
+
+
+def end_post(unit: Unit) -> None:
+    unit.session.query(Post).filter_by(person_id="head").one().until = NOON
+
+
+def end_posts_at_once(unit: Unit) -> None:
+    unit.session.execute(update(Post).where(Post.person_id == "head").values(until=NOON))
+
+
+def go_away(unit: Unit) -> None:
+    unit.session.add(Absence(person_id="head", since=NOON - DAY, until=NOON + DAY))
+
+
+def end_agreement(unit: Unit) -> None:
+    unit.session.query(Agreement).filter_by(person_id="head").one().ended_at = NOON
+
+
+@pytest.mark.parametrize("write", [give_post, end_post, end_posts_at_once, go_away, end_agreement])
+def test_a_unit_sees_what_it_has_written_of_the_organisation(desk: ReviewDesk, write: Callable[[Unit], None]) -> None:
+    def act(unit: Unit) -> None:
+        before = access.directory(unit)
+        assert access.directory(unit) is before
+        write(unit)
+        assert access.directory(unit) != before
+
+    desk.run(act)
+
+
+def test_a_unit_sees_what_it_has_written_of_a_case(desk: ReviewDesk) -> None:
+    case = desk.submitted()
+    review = desk.opened(case, "preliminary")
+
+    def act(unit: Unit) -> None:
+        assert not access.facts(unit, case).done["preliminary"]
+        unit.session.add(
+            Decision(
+                **{"review_id": review, "application_id": case, "stage": "preliminary", "round": 0},
+                **{"outcome": "approved", "decided_by": "head", "decided_at": NOON, "answers": {}, "variables": {}},
+                **{"form_sha256": "0" * 64, **SIGNED},
+            )
+        )
+        assert access.facts(unit, case).done["preliminary"] == {"head"}
+        unit.session.get_one(Application, case).custodian_id = "operator"
+        assert access.facts(unit, case).custodians == {"operator"}
+
+    desk.run(act)
+
+
+def test_what_a_savepoint_undoes_was_not_loaded(desk: ReviewDesk) -> None:
+    def act(unit: Unit) -> None:
+        with unit.savepoint() as savepoint:
+            give_post(unit)
+            assert access.directory(unit).holds("keeper", "head")
+            savepoint.rollback()
+        assert not access.directory(unit).holds("keeper", "head")
+
+    desk.run(act)
+
+
+def test_the_next_unit_loads_anew(desk: ReviewDesk) -> None:
+    before = desk.run(access.directory)
+    assert desk.run(access.directory) is not before
+    desk.post("keeper", "head", "works")
+    assert desk.run(access.directory).holders("works", "head") == ["head", "keeper"]
