@@ -9,12 +9,13 @@ from pathlib import Path
 
 from sqlalchemy import make_url, select
 
+from services.database.tables.cameras import Recorder
 from services.house import check_models
 from services.portal.notifying.check import check_mail, check_webhook
 from services.portal.provider.check import check_provider
 from services.recorders.registry import Places, open_recorder, places_of
 from services.register import key_events, schema
-from services.register.cameras import BROUGHT, Recorder
+from services.register.cameras import BROUGHT
 from services.register.rules import rules_of
 from services.register.unit import Actor, Register
 from services.runtime import data_folder

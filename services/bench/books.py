@@ -10,10 +10,10 @@ from typing import Any
 from sqlalchemy import Column, Integer, MetaData, String, Table
 
 from services.bench.figures import Peer, timed_now, told
+from services.database.tables.applications import Application
+from services.database.tables.audit import AuditEvent
 from services.demo.organisation import demo_id, seed_demo
 from services.register import schema, submissions
-from services.register.applications import Application
-from services.register.audit import AuditEvent
 from services.register.forms import Form, ItemAsked
 from services.register.rules import Rules
 from services.register.unit import Actor, Register, Unit

@@ -6,9 +6,9 @@ from typing import Any
 
 from services.bench import books
 from services.bench.figures import Peer, timed, told
+from services.database.base import new_id
 from services.engine.server import EngineServer
 from services.register import outbox
-from services.register.base import new_id
 from services.register.relay import Relay
 from services.register.unit import Register, Unit
 from services.runtime.channel import open_channel

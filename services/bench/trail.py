@@ -19,11 +19,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Column, Connection, Engine, Integer, LargeBinary, MetaData, String, Table
 
 from services.bench.figures import Peer, timed_now, told
+from services.database.base import new_id
+from services.database.tables.audit import AuditEvent
 from services.keeping.books import snapshot
 from services.keeping.trail_check import recompute
 from services.register import audit, audit_tree, schema
-from services.register.audit import AuditEvent
-from services.register.base import new_id
 from services.register.unit import Actor, Unit, connect, one_writer
 from services.runtime.errors import Fatal
 from services.verifier import merkle

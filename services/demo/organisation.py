@@ -10,12 +10,12 @@ from typing import Any
 
 from sqlalchemy import select
 
+from services.database.tables.cameras import Camera, CameraPicture, Recorder
+from services.database.tables.people import Agreement, Department, Person, Post
 from services.house import House
 from services.recorders.layout import redate
 from services.register import access, audit, reference_pictures
-from services.register.cameras import Camera, CameraPicture, Recorder
 from services.register.passwords import hash_password
-from services.register.people import Agreement, Department, Person, Post
 from services.register.unit import Actor, Unit
 from services.runtime.errors import Fatal
 from services.runtime.places import DEPLOY

@@ -11,11 +11,11 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 
+from services.database.tables.applications import Item
+from services.database.tables.cameras import Camera
+from services.database.tables.copies import Copy
 from services.demo import organisation
 from services.house import House
-from services.register.applications import Item
-from services.register.cameras import Camera
-from services.register.copies import Copy
 from services.register.unit import Actor, Unit
 from services.vault.age import NotARecipient, Reader, Unwrapper, generate_identity
 from services.vault.age.identities import X25519Identity

@@ -8,16 +8,16 @@ from typing import Any
 
 from sqlalchemy import func, select
 
+from services.database.tables.applications import Application, Item
+from services.database.tables.archive import ArchiveEntry, Inspection, Return
+from services.database.tables.audit import AuditEvent
+from services.database.tables.checkpoints import AuditAnchor, AuditCheckpoint
+from services.database.tables.copies import Copy
+from services.database.tables.custody import CustodyEntry, HandOver
+from services.database.tables.documents import Document
+from services.database.tables.masters import Master
+from services.database.tables.people import Person
 from services.register import audit_tree, copies, custody, documents, masters, signed_acts
-from services.register.applications import Application, Item
-from services.register.archive import ArchiveEntry, Inspection, Return
-from services.register.audit import AuditEvent
-from services.register.checkpoints import AuditAnchor, AuditCheckpoint
-from services.register.copies import Copy
-from services.register.custody import CustodyEntry, HandOver
-from services.register.documents import Document
-from services.register.masters import Master
-from services.register.people import Person
 from services.register.signed_acts import SignedAct
 from services.register.unit import Unit
 from services.runtime.errors import Fatal

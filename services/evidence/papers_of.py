@@ -4,9 +4,9 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from services.database.tables.documents import Document
 from services.evidence.case_file import CaseFile
 from services.papers import render
-from services.register.documents import Document
 from services.vault.envelopes import statement
 from services.vault.seal import Seal
 from services.vault.store import Store, StoreMissing

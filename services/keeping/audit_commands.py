@@ -11,14 +11,14 @@ from typing import Annotated, Any, Concatenate, ParamSpec, TypeVar
 import typer
 from sqlalchemy import Connection, select
 
+from services.database.tables.applications import Application
+from services.database.tables.audit import AuditEvent
+from services.database.tables.checkpoints import AuditCheckpoint
 from services.keeping import trail_heads
 from services.keeping.books import snapshot
 from services.keeping.trail_check import Trail, recompute
 from services.keeping.trail_heads import Heads
 from services.register import audit_tree, checkpoints, schema, sightings
-from services.register.applications import Application
-from services.register.audit import AuditEvent
-from services.register.checkpoints import AuditCheckpoint
 from services.register.rules import rules_of
 from services.register.unit import Actor, Register, Unit
 from services.runtime import data_folder

@@ -39,9 +39,9 @@ from sqlalchemy import (
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.types import TypeEngine
 
+from services.database.base import Json, Moment, Whole
 from services.keeping.bundle import Bundle, BundleWriter
 from services.register import schema
-from services.register.base import Json, Moment, Whole
 from services.runtime.errors import Fatal, Retryable
 
 ROWS_AT_ONCE = 500

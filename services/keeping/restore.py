@@ -9,6 +9,7 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, select
 from sqlalchemy.exc import OperationalError
 
+from services.database.tables.documents import NumberSeries
 from services.keeping import books, engine_data, inventory, key_archive
 from services.keeping.backup import CLOCK, Say, told
 from services.keeping.bundle import Bundle
@@ -16,7 +17,6 @@ from services.keeping.key_archive import Archived
 from services.keeping.premises import ACTOR, Premises
 from services.portal.log_head import FOLDER as CHECKPOINTS
 from services.register import audit, schema
-from services.register.documents import NumberSeries
 from services.register.unit import Unit, connect
 from services.runtime import data_folder
 from services.runtime.errors import Fatal

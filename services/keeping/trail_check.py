@@ -12,9 +12,9 @@ from datetime import datetime
 
 from sqlalchemy import Connection, func, select
 
+from services.database.tables.audit import AuditEvent
+from services.database.tables.audit_tree import AuditNode
 from services.keeping import trail_rows
-from services.register.audit import AuditEvent
-from services.register.audit_tree import AuditNode
 from services.verifier.merkle import EMPTY, node_hash, root_of_edge
 from services.verifier.notes import Checkpoint
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from sqlalchemy import Connection, select
 
+from services.database.tables.audit import AuditEvent
+from services.database.tables.checkpoints import AuditAnchor, AuditCheckpoint
 from services.keeping.trail_check import Head
 from services.portal.log_head import BUCKET, FOLDER
-from services.register.audit import AuditEvent
-from services.register.checkpoints import AuditAnchor, AuditCheckpoint
 from services.runtime.errors import Fatal
 from services.vault.store import ObjectFacts, Store
 from services.verifier.invalid import Invalid

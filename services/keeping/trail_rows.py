@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, select
 
-from services.register.audit import AuditEvent
+from services.database.tables.audit import AuditEvent
 from services.register.driver import driver_of
 
 READ = "read the audit trail"

@@ -6,10 +6,10 @@ from datetime import datetime
 
 from anyio.lowlevel import RunVar
 
+from services.database.tables.cameras import Camera
 from services.portal.api.dependencies import OpenRecorder
 from services.recorders.base import RecorderDown
 from services.register import measurements, preservations
-from services.register.cameras import Camera
 from services.register.measurements import Source
 from services.register.unit import Actor, Register, Unit
 from services.runtime.errors import NotFound

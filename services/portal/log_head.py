@@ -9,8 +9,9 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import timedelta
 
+from services.database.tables.checkpoints import AuditCheckpoint
 from services.register import checkpoints
-from services.register.checkpoints import AuditCheckpoint, Due
+from services.register.checkpoints import Due
 from services.register.unit import Actor, Register
 from services.runtime.errors import Fatal, Retryable
 from services.runtime.logs import get_logger

@@ -8,9 +8,10 @@ from typing import Any
 
 import anyio
 
+from services.database.tables.uploads import Upload
 from services.register import upload_sources, uploads
 from services.register.unit import Actor, Register
-from services.register.uploads import Measured, Upload
+from services.register.uploads import Measured
 from services.runtime.errors import Refused
 from services.runtime.logs import get_logger
 from services.runtime.threads import run_in_thread

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import anyio.to_thread
 
+from services.database.tables.cameras import Recorder
 from services.recorders.registry import KINDS, Kind, Places
 from services.recorders.shapes import Field, Shape
-from services.register.cameras import Recorder
 from services.register.recorder_book import Entry
 from services.runtime.addresses import Guard
 from services.runtime.errors import Refused

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from anyio import fail_after
 
+from services.database.tables.cameras import Camera, Recorder
 from services.portal.api.dependencies import OpenRecorder
 from services.recorders.base import (
     NothingRecorded,
@@ -21,7 +22,6 @@ from services.recorders.base import (
 )
 from services.recorders.base import Recorder as Opened
 from services.register import recorder_book
-from services.register.cameras import Camera, Recorder
 from services.register.recorder_book import Found
 from services.register.unit import Actor, Register
 from services.runtime.errors import Fatal, Retryable

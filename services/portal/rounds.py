@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 
+from services.database.tables.cameras import Recorder
 from services.portal.api.dependencies import OpenRecorder
 from services.portal.recorder_test import AWAY, PATIENCE, Tested, look
 from services.recorders.base import WrongChannel
 from services.register import protections, recorder_rounds
-from services.register.cameras import Recorder
 from services.register.protections import Due
 from services.register.recorder_book import Found
 from services.register.unit import Actor, Register

@@ -8,8 +8,9 @@ from typing import Any
 
 import anyio
 
+from services.database.tables.integrity import IntegrityCheck
 from services.register import integrity
-from services.register.integrity import Due, IntegrityCheck
+from services.register.integrity import Due
 from services.register.unit import Actor, Register
 from services.runtime import metrics
 from services.runtime.errors import Retryable

@@ -4,9 +4,9 @@ from datetime import datetime
 
 from sqlalchemy import select
 
+from services.database.base import new_id
+from services.database.tables.people import Absence, Person
 from services.register import access, audit
-from services.register.base import new_id
-from services.register.people import Absence, Person
 from services.register.unit import Unit
 from services.runtime.errors import NotFound, Refused
 

@@ -11,13 +11,13 @@ from typing import Any
 from sqlalchemy import ColumnElement, CompoundSelect, Select, String, event, literal, null, select, union_all
 from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction, aliased
 
+from services.database.tables.applications import Application, Revision
+from services.database.tables.archive import Return
+from services.database.tables.consents import Consent
+from services.database.tables.custody import HandOver
+from services.database.tables.people import Absence, Agreement, Department, Person, Post
+from services.database.tables.reviews import Confirmation, Decision, Proposal, Review
 from services.register.access_policy import CaseFacts, Colleague, Directory, Held, Place, all_duties
-from services.register.applications import Application, Revision
-from services.register.archive import Return
-from services.register.consents import Consent
-from services.register.custody import HandOver
-from services.register.people import Absence, Agreement, Department, Person, Post
-from services.register.reviews import Confirmation, Decision, Proposal, Review
 from services.register.stages import STAGES
 from services.register.unit import Unit
 from services.runtime.errors import Refused

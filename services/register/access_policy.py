@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from services.register.reviews import Review
+from services.database.tables.reviews import Review
 from services.register.stage_shapes import Group, Rule, Stage, Words
 from services.register.stages import STAGES
 from services.runtime.errors import Refused

@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from services.database.tables.people import Department, Person
 from services.register import audit
-from services.register.people import Department, Person
 from services.register.unit import Unit
 from services.runtime.errors import NotFound, Refused
 

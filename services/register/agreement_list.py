@@ -7,9 +7,9 @@ from typing import Any, Literal
 
 from sqlalchemy import select
 
+from services.database.tables.people import Agreement, Department, Person
 from services.register import administration
 from services.register.listing import EVERYTHING, Listing
-from services.register.people import Agreement, Department, Person
 from services.register.unit import Unit
 
 Sort = Literal["name", "department", "state", "version", "signed", "expires"]

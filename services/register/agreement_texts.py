@@ -3,12 +3,11 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, select
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import select
 
+from services.database.tables.agreement_texts import AgreementText
+from services.database.tables.people import Person
 from services.register import administration, audit, rule_changes
-from services.register.base import Base
-from services.register.people import Person
 from services.register.rule_list import RULES
 from services.register.unit import Unit
 from services.runtime.errors import NotFound, Refused
@@ -27,20 +26,6 @@ off a screen, forward it or show it to anybody who has no part in it, and spread
 hold and confirm that nothing was kept.
 4. I report loss, damage or leak in the system at once and help to clear it up and to correct it.
 5. I answer for a breach of these duties. They go on when I leave my post or the organisation."""
-
-
-class AgreementText(Base):
-    """One version, as it was issued."""
-
-    __tablename__ = "agreement_texts"
-
-    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
-    version: Mapped[str] = mapped_column(unique=True)
-    text_zh: Mapped[str]
-    text_en: Mapped[str]
-    issued_at: Mapped[datetime]
-    issued_by: Mapped[str] = mapped_column(ForeignKey("people.id"))
-    reason: Mapped[str]
 
 
 @dataclass(frozen=True)

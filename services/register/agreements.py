@@ -6,9 +6,9 @@ from typing import Any
 
 from sqlalchemy import select
 
+from services.database.base import new_id
+from services.database.tables.people import Agreement, Department, Person
 from services.register import agreement_texts, audit, documents, own_signatures
-from services.register.base import new_id
-from services.register.people import Agreement, Department, Person
 from services.register.signatures import Proof
 from services.register.unit import Unit
 from services.runtime.errors import Refused

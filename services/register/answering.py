@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from services.database.tables.custody import HandOver
+from services.database.tables.reviews import Review
 from services.register import forms
-from services.register.custody import HandOver
-from services.register.reviews import Review
 from services.register.stages import Stage
 from services.register.unit import Unit
 from services.runtime.errors import Refused

@@ -5,15 +5,15 @@ that row, has the object swept by its exact key, and begins an attempt of its ow
 """
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Literal
 
-from sqlalchemy import ForeignKey, or_, select, true
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import or_, select, true
 
+from services.database.base import new_id
+from services.database.tables.applications import Application, Item
+from services.database.tables.attempts import UploadAttempt
 from services.register import audit
-from services.register.applications import Application, Item
-from services.register.base import Base, new_id
 from services.register.unit import Unit
 from services.runtime.errors import Fatal, Retryable
 
@@ -29,27 +29,6 @@ LONGEST = timedelta(days=1)
 
 class NoLongerWanted(Retryable):
     """The case was withdrawn or closed, or another run took over: nothing that is made now will be kept."""
-
-
-class UploadAttempt(Base):
-    """Open until it is finished, or abandoned and then swept by its exact key."""
-
-    __tablename__ = "upload_attempts"
-
-    id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
-    purpose: Mapped[str]  # quarantine, master, copy, replica
-    application_id: Mapped[str] = mapped_column(ForeignKey("applications.id"), index=True)
-    item_id: Mapped[str] = mapped_column(ForeignKey("items.id"), index=True)
-    subject_id: Mapped[str]  # what the key names: the item, or the copy to be
-    job_key: Mapped[int]
-    bucket: Mapped[str]
-    key: Mapped[str] = mapped_column(unique=True)
-    started_at: Mapped[datetime]
-    finished_at: Mapped[datetime | None]
-    version_id: Mapped[str | None]
-    abandoned_at: Mapped[datetime | None]
-    abandoned_because: Mapped[str | None]
-    swept_at: Mapped[datetime | None]
 
 
 def begin(unit: Unit, purpose: Purpose, *, application_id: str, item_id: str, job_key: int) -> UploadAttempt:

@@ -9,15 +9,14 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy.orm import Session
 
-from services.register.base import Base
 from services.register.driver import Driver, driver_of
 from services.runtime.errors import Fatal
 from services.verifier.merkle import EMPTY, node_hash, root_of_edge
 
 if TYPE_CHECKING:
-    from services.register.audit import AuditEvent
+    from services.database.tables.audit import AuditEvent
     from services.register.unit import Unit
 
 STANDS_STILL = "audit-stands-still"
@@ -31,17 +30,6 @@ INSERT_EVENT = (
     "leaf_sha256) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 INSERT_NODE = "INSERT INTO audit_nodes (level, position, sha256) VALUES (?, ?, ?)"
-
-
-class AuditNode(Base):
-    """The root of the complete subtree over the events ``position << level`` and on; leaves are in the events."""
-
-    __tablename__ = "audit_nodes"
-    __table_args__ = ({"sqlite_with_rowid": False},)
-
-    level: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    sha256: Mapped[bytes]
 
 
 def append(session: Session, events: "Sequence[AuditEvent]") -> None:

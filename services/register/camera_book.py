@@ -5,9 +5,10 @@ from typing import Literal
 
 from sqlalchemy import Select, func, select
 
+from services.database.base import new_id
+from services.database.tables.cameras import Camera, CameraPicture, Recorder
 from services.register import administration, audit, reaches, recorder_book
-from services.register.base import new_id
-from services.register.cameras import BROUGHT, Camera, CameraPicture, Recorder
+from services.register.cameras import BROUGHT
 from services.register.listing import EVERYTHING, Listing
 from services.register.unit import Unit
 from services.runtime.errors import NotFound, Refused

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import select
 
+from services.database.tables.cameras import Camera, Recorder
 from services.register import administration, camera_book
-from services.register.cameras import Camera, Recorder
 from services.register.unit import Unit
 from services.runtime.errors import Refused
 

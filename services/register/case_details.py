@@ -6,21 +6,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from services.database.tables.applications import Application, Item
+from services.database.tables.archive import ArchiveEntry
+from services.database.tables.cameras import Camera, Recorder
+from services.database.tables.consents import Consent
+from services.database.tables.copies import Copy
+from services.database.tables.custody import CustodyEntry, HandOver
+from services.database.tables.documents import Document
+from services.database.tables.masters import Master
+from services.database.tables.people import Department
+from services.database.tables.reviews import Decision, Finding, Review
+from services.database.tables.violations import Violation
 from services.register import access, audit, cases, custody, findings, next_acts
-from services.register.applications import Application, Item
-from services.register.archive import ArchiveEntry
-from services.register.cameras import Camera, Recorder
 from services.register.case_rows import CaseRows, ItemRow, ReviewRow
-from services.register.consents import Consent
-from services.register.copies import Copy
-from services.register.custody import CustodyEntry, HandOver
-from services.register.documents import Document
-from services.register.masters import Master
 from services.register.next_acts import NextAct
-from services.register.people import Department
-from services.register.reviews import Decision, Finding, Review
 from services.register.stages import STAGES
-from services.register.violations import Violation
 from services.runtime.spans import Span
 
 # Lines of a retrieval record that say in text what the record holds as numbers too.

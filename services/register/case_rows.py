@@ -8,23 +8,23 @@ from typing import Any
 from sqlalchemy import Row, Select, select
 from sqlalchemy.orm import aliased
 
+from services.database.tables.applications import Application, Item, Revision
+from services.database.tables.archive import ArchiveEntry
+from services.database.tables.cameras import Camera, Recorder
+from services.database.tables.consents import Consent, Consultation
+from services.database.tables.copies import Copy
+from services.database.tables.custody import CustodyEntry, HandOver
+from services.database.tables.documents import Document
+from services.database.tables.integrity import IntegrityCheck
+from services.database.tables.masters import Master
+from services.database.tables.outbox import OutboxMessage
+from services.database.tables.people import Department, Person
+from services.database.tables.preservations import Preservation
+from services.database.tables.reviews import Confirmation, Decision, Finding, Proposal, Review
+from services.database.tables.steps import Step
+from services.database.tables.violations import Violation
 from services.register import access, access_policy, visibility
-from services.register.applications import Application, Item, Revision
-from services.register.archive import ArchiveEntry
-from services.register.cameras import Camera, Recorder
-from services.register.consents import Consent, Consultation
-from services.register.copies import Copy
-from services.register.custody import CustodyEntry, HandOver
-from services.register.documents import Document
-from services.register.integrity import IntegrityCheck
-from services.register.masters import Master
-from services.register.outbox import OutboxMessage
-from services.register.people import Department, Person
-from services.register.preservations import Preservation
-from services.register.reviews import Confirmation, Decision, Finding, Proposal, Review
-from services.register.steps import Step
 from services.register.unit import Unit
-from services.register.violations import Violation
 from services.runtime.errors import NotFound
 
 DRAFTER, CUSTODIAN, PREVIOUS = aliased(Person), aliased(Person), aliased(Application)

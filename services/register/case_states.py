@@ -5,10 +5,10 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, String, and_, case, literal, or_, select
 from sqlalchemy.orm import aliased
 
-from services.register.applications import Application
-from services.register.custody import HandOver
-from services.register.documents import Document
-from services.register.reviews import Review
+from services.database.tables.applications import Application
+from services.database.tables.custody import HandOver
+from services.database.tables.documents import Document
+from services.database.tables.reviews import Review
 from services.register.stages import STAGES
 
 STATES = (

@@ -9,18 +9,18 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, select
 
+from services.database.tables.applications import Application, Item
+from services.database.tables.audit import AuditEvent
+from services.database.tables.cameras import Camera
+from services.database.tables.consents import Consultation
+from services.database.tables.custody import HandOver
+from services.database.tables.documents import Document
+from services.database.tables.masters import Master
+from services.database.tables.people import Person
+from services.database.tables.preservations import Preservation
+from services.database.tables.reviews import Review
 from services.register import access, audit, case_rows, findings, forms, preservations
-from services.register.applications import Application, Item
-from services.register.audit import AuditEvent
-from services.register.cameras import Camera
 from services.register.case_rows import CaseRows, ItemRow, ReviewRow
-from services.register.consents import Consultation
-from services.register.custody import HandOver
-from services.register.documents import Document
-from services.register.masters import Master
-from services.register.people import Person
-from services.register.preservations import Preservation
-from services.register.reviews import Review
 from services.register.stages import STAGES
 from services.register.unit import Unit
 

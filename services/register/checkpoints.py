@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ForeignKey, func, select
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import func, select
 
+from services.database.tables.audit import AuditEvent
+from services.database.tables.checkpoints import AuditAnchor, AuditCheckpoint
 from services.register import audit_tree
-from services.register.audit import AuditEvent
 from services.register.audit_tree import STANDS_STILL
-from services.register.base import Base
 from services.register.unit import Unit
 from services.runtime.errors import Fatal
 from services.verifier.invalid import Invalid
@@ -21,33 +20,6 @@ from services.verifier.notes import Checkpoint, VerifierKey, open_checkpoint
 
 Sign = Callable[[Checkpoint], str]
 LATE = "checkpoint-late"
-
-
-class AuditCheckpoint(Base):
-    """A signed note (C2SP tlog-checkpoint) over the first ``size`` events; ``root`` is base64, as in the note."""
-
-    __tablename__ = "audit_checkpoints"
-
-    size: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    origin: Mapped[str]
-    root: Mapped[str]
-    note: Mapped[str]
-    signed_at: Mapped[datetime]
-
-
-class AuditAnchor(Base):
-    """Where the note of a checkpoint lies under a lock; ``sha256`` is the note's, ``token`` its RFC 3161 time stamp."""
-
-    __tablename__ = "audit_anchors"
-
-    size: Mapped[int] = mapped_column(ForeignKey("audit_checkpoints.size"), primary_key=True, autoincrement=False)
-    bucket: Mapped[str]
-    key: Mapped[str]
-    version_id: Mapped[str]
-    sha256: Mapped[str]
-    anchored_at: Mapped[datetime]
-    retain_until: Mapped[datetime | None]
-    token: Mapped[bytes | None]
 
 
 def newest(unit: Unit) -> AuditCheckpoint | None:

@@ -8,8 +8,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from services.database.tables.cameras import Recorder
 from services.register import access, audit, local_times
-from services.register.cameras import BROUGHT, Recorder
+from services.register.cameras import BROUGHT
 from services.register.unit import Unit
 from services.runtime.errors import NotFound, Refused
 from services.runtime.spans import Span

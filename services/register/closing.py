@@ -11,6 +11,15 @@ from typing import Any
 
 from sqlalchemy import func, select
 
+from services.database.tables.applications import Application, Item
+from services.database.tables.archive import ArchiveEntry
+from services.database.tables.attempts import UploadAttempt
+from services.database.tables.copies import Copy
+from services.database.tables.custody import HandOver
+from services.database.tables.documents import Document
+from services.database.tables.masters import Master
+from services.database.tables.preservations import Preservation
+from services.database.tables.uploads import Upload
 from services.register import (
     attempts,
     audit,
@@ -31,16 +40,7 @@ from services.register import (
     upload_sources,
     violations,
 )
-from services.register.applications import Application, Item
-from services.register.archive import ArchiveEntry
-from services.register.attempts import UploadAttempt
-from services.register.copies import Copy
-from services.register.custody import HandOver
-from services.register.documents import Document
-from services.register.masters import Master
-from services.register.preservations import Preservation
 from services.register.unit import Unit
-from services.register.uploads import Upload
 from services.runtime.errors import Fatal
 
 CLOSED_AS = {

@@ -5,12 +5,12 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from itertools import combinations
 
+from services.database.tables.applications import Application, Item
+from services.database.tables.cameras import Camera
+from services.database.tables.people import Person
 from services.register import findings, messages, notices, outbox, preservations, promises, recipients, upload_sources
-from services.register.applications import Application, Item
-from services.register.cameras import Camera
 from services.register.findings import Found
 from services.register.forms import LEGAL_BASES, PURPOSE_CATEGORIES
-from services.register.people import Person
 from services.register.unit import Unit
 
 CHECK = "preliminary-review"

@@ -6,11 +6,11 @@ from typing import Any
 
 from sqlalchemy import select
 
+from services.database.tables.applications import Application
+from services.database.tables.consents import Consent, Consultation
+from services.database.tables.people import Department, Person
 from services.register import audit, cases, consents, joint
-from services.register.applications import Application
-from services.register.consents import Consent, Consultation
 from services.register.joint_departments import answerers
-from services.register.people import Department, Person
 from services.register.unit import Unit
 from services.runtime.errors import Refused
 

@@ -6,54 +6,17 @@ consultation has ended, whatever came of it.
 
 import hashlib
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
 import rfc8785
-from sqlalchemy import ForeignKey, select
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import select
 
-from services.register.base import Base, new_id
+from services.database.tables.consents import Consent, Consultation
 from services.register.unit import Unit
 
 # What of a form is known only when it counts; departments consent to the rest.
 LATER = ("number", "round", "submittedAt", "consents")
 ENDINGS = ("consented", "refused", "changed", "lapsed", "withdrawn", "closed")
-
-
-class Consultation(Base):
-    """Open while ``ended_at`` is empty; ``form`` is what is consented to and ``sha256`` its hash (canonical JSON)."""
-
-    __tablename__ = "consultations"
-
-    id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
-    application_id: Mapped[str] = mapped_column(ForeignKey("applications.id"), index=True)
-    round: Mapped[int]  # that the form is for, once all have consented
-    asked_by: Mapped[str] = mapped_column(ForeignKey("people.id"))
-    asked_at: Mapped[datetime]
-    due_at: Mapped[datetime]
-    reminded_at: Mapped[datetime | None]
-    form: Mapped[dict[str, Any]]
-    sha256: Mapped[str]
-    ended_at: Mapped[datetime | None]
-    ended_because: Mapped[str | None]  # one of ENDINGS
-
-
-class Consent(Base):
-    """One department's answer; ``answer`` is consented or refused, with the signature of whoever gave it."""
-
-    __tablename__ = "consents"
-
-    id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
-    consultation_id: Mapped[str] = mapped_column(ForeignKey("consultations.id"), index=True)
-    application_id: Mapped[str] = mapped_column(ForeignKey("applications.id"), index=True)
-    department_id: Mapped[str] = mapped_column(ForeignKey("departments.id"), index=True)
-    answer: Mapped[str | None]
-    person_id: Mapped[str | None] = mapped_column(ForeignKey("people.id"), index=True)
-    answered_at: Mapped[datetime | None]
-    reason: Mapped[str | None]
-    statement_sha256: Mapped[str | None]
-    signature: Mapped[dict[str, Any] | None]
 
 
 def subject(form: dict[str, Any]) -> dict[str, Any]:

@@ -1,79 +1,12 @@
 """Issued copies, each under a loan key of its own, the grants to open them, and what was done with them (R36, R55)."""
 
-from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, select
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import select
 
+from services.database.tables.copies import Copy, Download
 from services.register import attempts, audit, masters
-from services.register.base import Base, new_id
 from services.register.unit import Unit
-
-
-class Copy(Base):
-    __tablename__ = "copies"
-
-    id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
-    application_id: Mapped[str] = mapped_column(ForeignKey("applications.id"), index=True)
-    item_id: Mapped[str] = mapped_column(ForeignKey("items.id"), unique=True)
-    master_id: Mapped[str] = mapped_column(ForeignKey("masters.id"))
-    attempt_id: Mapped[str] = mapped_column(ForeignKey("upload_attempts.id"), unique=True)
-    made_at: Mapped[datetime]
-    sealed: Mapped[dict[str, Any]]
-    hand_over_id: Mapped[str | None] = mapped_column(index=True)
-    key_destroyed_at: Mapped[datetime | None]
-    discarded_at: Mapped[datetime | None]
-    discarded_because: Mapped[str | None]
-
-
-class Grant(Base):
-    """One person may do one thing with one copy, from ``since`` up to ``until``; never without an end (F17)."""
-
-    __tablename__ = "grants"
-
-    id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
-    copy_id: Mapped[str] = mapped_column(ForeignKey("copies.id"), index=True)
-    person_id: Mapped[str] = mapped_column(ForeignKey("people.id"), index=True)
-    action: Mapped[str]  # view, download
-    since: Mapped[datetime]
-    until: Mapped[datetime]
-    suspended_at: Mapped[datetime | None]
-    ended_at: Mapped[datetime | None]
-    ended_because: Mapped[str | None]
-
-
-class Viewing(Base):
-    """One sitting before one copy, for a purpose that was confirmed (R41). Every read is counted here (F20)."""
-
-    __tablename__ = "viewings"
-
-    id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
-    copy_id: Mapped[str] = mapped_column(ForeignKey("copies.id"), index=True)
-    person_id: Mapped[str] = mapped_column(ForeignKey("people.id"), index=True)
-    opened_at: Mapped[datetime]
-    address: Mapped[str]
-    last_read_at: Mapped[datetime | None]
-    reads: Mapped[int] = mapped_column(default=0)
-    bytes_read: Mapped[int] = mapped_column(default=0)
-    ranges: Mapped[list[Any]] = mapped_column(default=list)  # merged [from, to) in bytes of the plaintext
-
-
-class Download(Base):
-    """A file that left for use outside, encrypted to the custodian's own key; named in the attestation (T2)."""
-
-    __tablename__ = "downloads"
-
-    id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
-    copy_id: Mapped[str] = mapped_column(ForeignKey("copies.id"), index=True)
-    hand_over_id: Mapped[str] = mapped_column(index=True)
-    person_id: Mapped[str] = mapped_column(ForeignKey("people.id"), index=True)
-    recipient: Mapped[str]
-    medium: Mapped[str]
-    address: Mapped[str]
-    asked_at: Mapped[datetime]
-    reads: Mapped[int] = mapped_column(default=0)
-    finished_at: Mapped[datetime | None]
 
 
 def of_item(unit: Unit, item_id: str) -> Copy | None:

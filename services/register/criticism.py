@@ -5,11 +5,11 @@ from datetime import datetime
 
 from sqlalchemy import select
 
+from services.database.tables.applications import Application
+from services.database.tables.people import Person
+from services.database.tables.reviews import Decision
 from services.register import completeness, findings, previews
-from services.register.applications import Application
 from services.register.findings import Found
-from services.register.people import Person
-from services.register.reviews import Decision
 from services.register.stages import STAGES, Question
 from services.register.unit import Unit
 

@@ -8,15 +8,15 @@ from typing import Any, Literal
 
 from sqlalchemy import select
 
+from services.database.tables.applications import Application, Item
+from services.database.tables.archive import Return
+from services.database.tables.cameras import Camera, Recorder
+from services.database.tables.copies import Copy, Download
+from services.database.tables.custody import CustodyEntry, HandOver
+from services.database.tables.people import Person
 from services.register import access, audit, copies, custody, forms, own_signatures, recipients, visibility
-from services.register.applications import Application, Item
-from services.register.archive import Return
-from services.register.cameras import Camera, Recorder
-from services.register.copies import Copy, Download
-from services.register.custody import CustodyEntry, HandOver
 from services.register.grants import of_hand_over
 from services.register.listing import EVERYTHING, Listing
-from services.register.people import Person
 from services.register.recipients import Recipient
 from services.register.retrieval_records import record_of
 from services.register.stages import STAGES

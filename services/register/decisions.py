@@ -6,6 +6,9 @@ from typing import Any
 
 from sqlalchemy import select
 
+from services.database.base import new_id
+from services.database.tables.applications import Application
+from services.database.tables.reviews import Confirmation, Decision, Proposal, Review
 from services.register import (
     access,
     answering,
@@ -18,11 +21,8 @@ from services.register import (
     scopes,
 )
 from services.register.access_policy import second_people, stands_in_for
-from services.register.applications import Application
-from services.register.base import new_id
 from services.register.messages import REVIEW_DECIDED
 from services.register.own_signatures import Signed
-from services.register.reviews import Confirmation, Decision, Proposal, Review
 from services.register.scopes import AS_ASKED, UNCHANGED, Classification, Granting
 from services.register.signatures import Proof
 from services.register.stages import STAGES, Stage

@@ -5,49 +5,18 @@ else sends the same meanwhile. A portal that dies after sending sends again; the
 """
 
 from collections.abc import Iterable
-from datetime import datetime
 from typing import TYPE_CHECKING
 
-from sqlalchemy import ForeignKey, Index, select
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import select
 
-from services.register.base import Base, new_id
+from services.database.tables.deliveries import Delivery
 from services.register.unit import Unit
 
 if TYPE_CHECKING:
-    from services.register.notices import Notice
+    from services.database.tables.notices import Notice
 
 MAIL, WEBHOOK = "mail", "webhook"
 TOPIC = "deliveries"  # touched by every commit that leaves something to send
-
-
-class Delivery(Base):
-    """Waiting while ``delivered_at`` and ``given_up_at`` are empty. ``last_error`` is a code, ``last_detail`` says it
-    in the words of whoever refused."""
-
-    __tablename__ = "deliveries"
-    __table_args__ = (Index("ix_deliveries_waiting", "channel", "given_up_at", "delivered_at", "next_at"),)
-
-    id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
-    notice_id: Mapped[str] = mapped_column(ForeignKey("notices.id"), index=True)
-    channel: Mapped[str]
-    created_at: Mapped[datetime]
-    next_at: Mapped[datetime]
-    attempts: Mapped[int] = mapped_column(default=0)
-    delivered_at: Mapped[datetime | None]
-    last_error: Mapped[str | None]
-    last_detail: Mapped[str | None]
-    given_up_at: Mapped[datetime | None]
-    escalated_at: Mapped[datetime | None]
-
-    @property
-    def state(self) -> str:
-        """``waiting``, ``delivered``, ``failed``, or ``unneeded`` when the notice was read before it could be sent."""
-        if self.delivered_at is not None:
-            return "delivered"
-        if self.given_up_at is None:
-            return "waiting"
-        return "unneeded" if self.last_error == "read" else "failed"
 
 
 def enter(unit: Unit, notice: "Notice", channels: Iterable[str]) -> None:

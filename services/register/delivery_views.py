@@ -7,14 +7,15 @@ from typing import Literal
 
 from sqlalchemy import ColumnElement, func, select, update
 
+from services.database.tables.deliveries import Delivery
+from services.database.tables.notices import Notice
+from services.database.tables.people import Person
 from services.register import audit, deliveries, notices
 from services.register.administration import require_administrator
-from services.register.deliveries import MAIL, Delivery
+from services.register.deliveries import MAIL
 from services.register.dispatch import TEST
 from services.register.listing import EVERYTHING, Listing
 from services.register.notice_words import codes_saying, words_of
-from services.register.notices import Notice
-from services.register.people import Person
 from services.register.unit import Unit
 from services.runtime.errors import NotFound, Refused
 

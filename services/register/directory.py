@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 from sqlalchemy import select
 
+from services.database.tables.cameras import Camera, CameraPicture, Recorder
+from services.database.tables.people import Department, Person
 from services.register import access
-from services.register.cameras import BROUGHT, Camera, CameraPicture, Recorder
-from services.register.people import Department, Person
+from services.register.cameras import BROUGHT
 from services.register.unit import Unit
 
 

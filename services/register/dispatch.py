@@ -9,11 +9,12 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import select, update
 
+from services.database.tables.applications import Application
+from services.database.tables.deliveries import Delivery
+from services.database.tables.notices import Notice
+from services.database.tables.people import Person
 from services.register import access, audit, notices
-from services.register.applications import Application
-from services.register.deliveries import MAIL, Delivery
-from services.register.notices import Notice
-from services.register.people import Person
+from services.register.deliveries import MAIL
 from services.register.unit import Unit
 
 LEASE = timedelta(minutes=5)  # longer than any try may last

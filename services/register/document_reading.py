@@ -3,8 +3,8 @@
 import json
 from typing import Literal
 
+from services.database.tables.documents import Document
 from services.register import administration, audit, documents, visibility
-from services.register.documents import Document
 from services.register.unit import Unit
 from services.runtime.errors import NotFound, Refused
 

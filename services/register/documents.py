@@ -3,17 +3,15 @@
 import hashlib
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import rfc8785
-from sqlalchemy import ForeignKey, UniqueConstraint, select
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Mapped, mapped_column
 
+from services.database.tables.documents import Document, NumberSeries
 from services.register import audit
-from services.register.base import Base, new_id
 from services.register.unit import Unit
 
 # An application's form has the application's number; each of the others is numbered in a series of its kind.
@@ -26,34 +24,6 @@ SERIES = {
     "return-inspection": "GH",
     "confidentiality-agreement": "XY",
 }
-
-
-class NumberSeries(Base):
-    """The last number given, for each prefix and year; counted inside the transaction, so none is lost or doubled."""
-
-    __tablename__ = "number_series"
-
-    prefix: Mapped[str] = mapped_column(primary_key=True)
-    year: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    last: Mapped[int]
-
-
-class Document(Base):
-    """Canonical JSON (RFC 8785) as text, never changed after it was written."""
-
-    __tablename__ = "documents"
-    __table_args__ = (UniqueConstraint("kind", "subject_id"),)
-
-    id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
-    number: Mapped[str] = mapped_column(unique=True)
-    kind: Mapped[str]  # application-form, or a kind of SERIES
-    application_id: Mapped[str | None] = mapped_column(ForeignKey("applications.id"), index=True)  # agreements: none
-    item_id: Mapped[str | None] = mapped_column(ForeignKey("items.id"))
-    subject_id: Mapped[str | None]  # the hand-over, master, copy or agreement that has one such document
-    content: Mapped[str]
-    sha256: Mapped[str]
-    made_at: Mapped[datetime]
-    demo: Mapped[bool]  # made under a turned clock
 
 
 def next_number(unit: Unit, kind: str) -> str:

@@ -7,35 +7,21 @@ import json
 import uuid
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, delete, select, update
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import delete, select, update
 
+from services.database.tables.applications import Application, Item
+from services.database.tables.consents import Consent, Consultation
+from services.database.tables.drafts import Draft
+from services.database.tables.notices import Notice
+from services.database.tables.people import Person
 from services.register import audit, forms, previews, submissions, upload_sources, visibility
-from services.register.applications import Application, Item
-from services.register.base import Base
-from services.register.consents import Consent, Consultation
 from services.register.forms import Form
-from services.register.notices import Notice
-from services.register.people import Person
 from services.register.unit import Unit
 from services.runtime.errors import NotFound, Refused
 
 LARGEST = 200_000  # characters of one draft as JSON: 20 items and every text at its longest
-
-
-class Draft(Base):
-    """``typed`` holds the page's fields by name; empty where the draft came through the API. ``version`` counts."""
-
-    __tablename__ = "drafts"
-
-    application_id: Mapped[str] = mapped_column(ForeignKey("applications.id"), primary_key=True)
-    round: Mapped[int]
-    version: Mapped[int]
-    saved_at: Mapped[datetime]
-    typed: Mapped[dict[str, Any]]
 
 
 def save(

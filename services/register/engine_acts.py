@@ -2,8 +2,8 @@
 
 from sqlalchemy import select
 
+from services.database.tables.applications import Application
 from services.register import administration, audit
-from services.register.applications import Application
 from services.register.unit import Unit
 
 

@@ -4,10 +4,10 @@ from datetime import datetime
 
 from sqlalchemy import func, select
 
+from services.database.tables.applications import Application
+from services.database.tables.documents import Document
+from services.database.tables.reviews import Decision, Reminder, Review
 from services.register import access, access_policy, audit, notices
-from services.register.applications import Application
-from services.register.documents import Document
-from services.register.reviews import Decision, Reminder, Review
 from services.register.unit import Unit
 from services.runtime.errors import Fatal
 

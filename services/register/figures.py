@@ -4,15 +4,17 @@ from collections import Counter
 
 from sqlalchemy import case, func, select
 
+from services.database.tables.applications import Application, Item
+from services.database.tables.audit import AuditEvent
+from services.database.tables.cameras import Camera, Recorder
+from services.database.tables.custody import HandOver
+from services.database.tables.deliveries import Delivery
+from services.database.tables.outbox import OutboxMessage
+from services.database.tables.preservations import Preservation
+from services.database.tables.reviews import Review
 from services.register import case_states, cases, checkpoints, measurements
-from services.register.applications import Application, Item
-from services.register.audit import AuditEvent
-from services.register.cameras import BROUGHT, Camera, Recorder
-from services.register.custody import HandOver
-from services.register.deliveries import Delivery
-from services.register.outbox import OutboxMessage
-from services.register.preservations import Preservation, overwrite_moment
-from services.register.reviews import Review
+from services.register.cameras import BROUGHT
+from services.register.preservations import overwrite_moment
 from services.register.unit import Unit
 from services.runtime import metrics
 

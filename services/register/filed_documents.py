@@ -5,8 +5,8 @@ from collections.abc import Mapping
 
 from sqlalchemy import select
 
+from services.database.tables.audit import AuditEvent
 from services.register import audit, documents
-from services.register.audit import AuditEvent
 from services.register.unit import Unit
 
 FILED = "document-filed"

@@ -5,11 +5,11 @@ from typing import Any
 
 from sqlalchemy import select
 
+from services.database.tables.applications import Application
+from services.database.tables.people import Person
+from services.database.tables.reviews import Confirmation, Decision, Finding
 from services.register import audit, documents, forms, outbox, preservations
-from services.register.applications import Application
 from services.register.messages import REVIEW_DECIDED
-from services.register.people import Person
-from services.register.reviews import Confirmation, Decision, Finding
 from services.register.stages import STAGES
 from services.register.unit import Unit
 from services.runtime.errors import Fatal

@@ -6,8 +6,8 @@ from typing import Literal
 
 from sqlalchemy import delete, select
 
+from services.database.tables.reviews import Finding
 from services.register import audit
-from services.register.reviews import Finding
 from services.register.unit import Unit
 
 Severity = Literal["blocks", "warns", "informs"]

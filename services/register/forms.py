@@ -8,12 +8,12 @@ from typing import Any
 import rfc8785
 from sqlalchemy import select
 
+from services.database.tables.applications import Application, Item, Revision
+from services.database.tables.cameras import Camera
+from services.database.tables.people import Department, Person
+from services.database.tables.uploads import Upload
 from services.register import access, consents, preservations, upload_sources
-from services.register.applications import Application, Item, Revision
-from services.register.cameras import Camera
-from services.register.people import Department, Person
 from services.register.unit import Unit
-from services.register.uploads import Upload
 
 TITLE = "视频录像调取申请表"
 

@@ -5,10 +5,10 @@ from typing import Any, Literal
 
 from sqlalchemy import select
 
+from services.database.tables.applications import Application
+from services.database.tables.copies import Copy, Grant
+from services.database.tables.custody import HandOver
 from services.register import access, audit
-from services.register.applications import Application
-from services.register.copies import Copy, Grant
-from services.register.custody import HandOver
 from services.register.unit import Unit
 from services.runtime.errors import NotFound, Refused
 

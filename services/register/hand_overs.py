@@ -6,6 +6,10 @@ from typing import Any, Literal
 
 from sqlalchemy import func, select
 
+from services.database.base import new_id
+from services.database.tables.applications import Application
+from services.database.tables.custody import HandOver
+from services.database.tables.reviews import Reminder, Review
 from services.register import (
     audit,
     copies,
@@ -20,12 +24,8 @@ from services.register import (
     promises,
 )
 from services.register.access import require_agreement
-from services.register.applications import Application
-from services.register.base import new_id
-from services.register.custody import HandOver
 from services.register.messages import COPY_LOST
 from services.register.retrieval_records import record_of
-from services.register.reviews import Reminder, Review
 from services.register.rules import iso
 from services.register.signatures import Proof
 from services.register.unit import Unit

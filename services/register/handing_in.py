@@ -1,7 +1,7 @@
 """A form that counts: numbered, frozen with its consents, and told to the process (R16, R17, R22)."""
 
+from services.database.tables.applications import Application
 from services.register import audit, documents, forms, messages, outbox, preservations
-from services.register.applications import Application
 from services.register.unit import Unit
 
 

@@ -7,6 +7,9 @@ from typing import Any, Literal
 
 from sqlalchemy import select
 
+from services.database.tables.applications import Application, Revision
+from services.database.tables.people import Department, Person
+from services.database.tables.reviews import Decision, Finding, Proposal, Review
 from services.register import (
     access,
     access_policy,
@@ -19,9 +22,6 @@ from services.register import (
     visibility,
 )
 from services.register.access_policy import CaseFacts, Directory
-from services.register.applications import Application, Revision
-from services.register.people import Department, Person
-from services.register.reviews import Decision, Finding, Proposal, Review
 from services.register.stages import STAGES, Stage
 from services.register.unit import Unit
 from services.runtime.errors import NotFound, Refused

@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ForeignKey, select
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import select
 
+from services.database.base import new_id
+from services.database.tables.applications import Application, Item
+from services.database.tables.archive import ArchiveEntry
+from services.database.tables.custody import HandOver
+from services.database.tables.integrity import IntegrityCheck
 from services.register import access, audit, copies, loan_documents, masters, notices, visibility
-from services.register.applications import Application, Item
-from services.register.archive import ArchiveEntry
-from services.register.base import Base, new_id
-from services.register.custody import HandOver
 from services.register.unit import Unit
 from services.runtime.errors import Refused
 
@@ -23,23 +23,6 @@ from services.runtime.errors import Refused
 SILENCE = timedelta(minutes=5)
 INTACT, DAMAGED, UNFINISHED = "intact", "damaged", "unfinished"
 DAMAGE_NOTICE = "footage-damaged"
-
-
-class IntegrityCheck(Base):
-    """Runs while ``ended_at`` is empty; ``objects`` grows as they are examined, each with its faults."""
-
-    __tablename__ = "integrity_checks"
-
-    id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
-    application_id: Mapped[str] = mapped_column(ForeignKey("applications.id"), index=True)
-    asked_by: Mapped[str] = mapped_column(ForeignKey("people.id"))
-    began_at: Mapped[datetime]
-    heard_at: Mapped[datetime]  # of its last sign of life
-    ended_at: Mapped[datetime | None]
-    outcome: Mapped[str | None]  # intact, damaged, unfinished
-    bytes_total: Mapped[int]
-    bytes_read: Mapped[int] = mapped_column(default=0)
-    objects: Mapped[list[Any]] = mapped_column(default=list)
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from services.database.tables.applications import Application, Item
 from services.register import masters, measurements
-from services.register.applications import Application, Item
 from services.register.retrieval_records import granted_span, record_of, release_of, searched_span
 from services.register.unit import Unit
 from services.runtime.errors import Fatal

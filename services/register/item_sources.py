@@ -4,11 +4,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from services.database.tables.cameras import Camera
+from services.database.tables.uploads import Upload
 from services.register import directory, submissions, upload_sources, uploads
-from services.register.cameras import Camera
 from services.register.directory import CameraLine
 from services.register.unit import Unit
-from services.register.uploads import Upload
 from services.runtime.errors import NotFound
 
 

@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import select
 
+from services.database.tables.applications import Application
+from services.database.tables.consents import Consent, Consultation
 from services.register import access, audit, consents, forms, handing_in, notices, own_signatures
-from services.register.applications import Application
-from services.register.consents import Consent, Consultation
 from services.register.joint_departments import answerers, for_whom
 from services.register.signatures import Proof
 from services.register.unit import Unit

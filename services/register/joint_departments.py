@@ -1,9 +1,9 @@
 """The departments of a joint application: which may be named, and who answers for each (R17)."""
 
+from services.database.tables.applications import Application
+from services.database.tables.people import Department
 from services.register import access
 from services.register.access_policy import consent_givers
-from services.register.applications import Application
-from services.register.people import Department
 from services.register.unit import Unit
 from services.runtime.errors import Refused
 

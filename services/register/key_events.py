@@ -7,9 +7,9 @@ from typing import Any
 
 from sqlalchemy import select
 
+from services.database.tables.audit import AuditEvent
+from services.database.tables.masters import Master
 from services.register import audit
-from services.register.audit import AuditEvent
-from services.register.masters import Master
 from services.register.unit import Unit
 
 ROTATED, DRILLED = "key-rotated", "escrow-drilled"

@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from services.database.tables.documents import Document
 from services.register import copies, documents, masters
-from services.register.documents import Document
 from services.register.label_facts import LabelFacts
 from services.register.unit import Unit
 from services.runtime.errors import Fatal

@@ -4,8 +4,10 @@ import json
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from services.database.tables.applications import Application, Item
+from services.database.tables.copies import Copy
+from services.database.tables.masters import Master
 from services.register import checkpoints, copies, masters
-from services.register.applications import Application, Item
 from services.register.retrieval_records import record_of
 from services.register.unit import Unit
 from services.runtime.errors import Fatal
@@ -35,7 +37,7 @@ def facts_for(unit: Unit, item_id: str, kind: Kind) -> LabelFacts:
     content = json.loads(record.content)
     application = unit.session.get_one(Application, row.application_id)
     item = unit.session.get_one(Item, item_id)
-    made_at = row.retrieved_at if isinstance(row, masters.Master) else row.made_at
+    made_at = row.retrieved_at if isinstance(row, Master) else row.made_at
     facts: dict[str, Any] = {
         "kind": kind,
         "applicationNumber": content["form"]["number"],
@@ -61,7 +63,7 @@ def facts_for(unit: Unit, item_id: str, kind: Kind) -> LabelFacts:
         "demo": record.demo,
         "handling": "do not edit, do not forward",
     }
-    if isinstance(row, copies.Copy):
+    if isinstance(row, Copy):
         facts["copy"] = row.id
     return LabelFacts(kind, dict(row.sealed), facts, checkpoints.told(unit))
 

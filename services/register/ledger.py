@@ -10,12 +10,12 @@ from typing import Any, Literal, get_args
 from sqlalchemy import ColumnElement, Row, Select, String, cast, func, or_, select
 from sqlalchemy.orm import aliased
 
+from services.database.tables.applications import Application, Item
+from services.database.tables.cameras import Camera
+from services.database.tables.custody import HandOver
+from services.database.tables.people import Department, Person
 from services.register import audit, case_states, cases, preservations, visibility
-from services.register.applications import Application, Item
-from services.register.cameras import Camera
-from services.register.custody import HandOver
 from services.register.listing import EVERYTHING, LONGEST_TEXT, Listing
-from services.register.people import Department, Person
 from services.register.unit import Unit
 
 Sort = Literal["submitted", "number", "state", "department", "due"]

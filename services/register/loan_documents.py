@@ -7,16 +7,16 @@ from typing import Any
 
 from sqlalchemy import select
 
+from services.database.tables.applications import Application, Item
+from services.database.tables.archive import Inspection, Return
+from services.database.tables.cameras import Camera
+from services.database.tables.copies import Copy
+from services.database.tables.custody import HandOver
+from services.database.tables.documents import Document
+from services.database.tables.people import Agreement, Person
+from services.database.tables.reviews import Decision, Review
 from services.register import copies, custody, documents, recipients
-from services.register.applications import Application, Item
-from services.register.archive import Inspection, Return
-from services.register.cameras import Camera
-from services.register.copies import Copy
-from services.register.custody import HandOver
-from services.register.documents import Document
-from services.register.people import Agreement, Person
 from services.register.retrieval_records import record_of, release_of
-from services.register.reviews import Decision, Review
 from services.register.stages import STAGES
 from services.register.unit import Unit
 

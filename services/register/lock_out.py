@@ -3,14 +3,13 @@
 import hashlib
 import hmac
 import secrets
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from sqlalchemy import delete, func, select
-from sqlalchemy.orm import Mapped, mapped_column
 
+from services.database.tables.lock_out import WrongSignIn
+from services.database.tables.people import Person
 from services.register import audit
-from services.register.base import Base, new_id
-from services.register.people import Person
 from services.register.unit import Unit
 from services.runtime.errors import Refused
 
@@ -20,19 +19,6 @@ WRONG_FROM_ADDRESS = 30  # an office behind one address shares this
 WINDOW = timedelta(minutes=15)
 # Names that nobody has are counted under a key that ends with the process: what was typed cannot be found from it.
 _NAMES_KEY = secrets.token_bytes(32)
-
-
-class WrongSignIn(Base):
-    """A sign-in that failed, by address, and by name where nobody has it; forgotten after ``WINDOW``.
-
-    What was typed is not kept.
-    """
-
-    __tablename__ = "wrong_sign_ins"
-
-    id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
-    address: Mapped[str] = mapped_column(index=True)
-    at: Mapped[datetime] = mapped_column(index=True)
 
 
 def check(unit: Unit, person: Person | None, login: str, address: str) -> None:

@@ -7,11 +7,12 @@ from typing import Any, Protocol
 
 from sqlalchemy import or_, select
 
+from services.database.tables.applications import Item
+from services.database.tables.cameras import Camera, Recorder
+from services.database.tables.people import Person, Post
 from services.register import audit, clocks, notices, reaches
-from services.register.applications import Item
-from services.register.cameras import BROUGHT, Camera, Recorder
+from services.register.cameras import BROUGHT
 from services.register.clocks import Clock
-from services.register.people import Person, Post
 from services.register.unit import Unit
 
 NOT_TO_BE_ASKED = ("outside-roots", "configuration")

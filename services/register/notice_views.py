@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from services.database.tables.notices import Notice
 from services.register import notices
 from services.register.listing import EVERYTHING, Listing
 from services.register.notice_words import link, words_of
-from services.register.notices import Notice
 from services.register.unit import Unit
 
 Sort = Literal["created", "number", "read"]

@@ -6,7 +6,7 @@ The words are fixed: no name, no reason, no place and no camera of a case is in 
 from dataclasses import dataclass
 from typing import Literal
 
-from services.register.applications import OUTCOMES
+from services.database.tables.applications import OUTCOMES
 from services.register.stages import STAGES, Words
 from services.runtime.errors import Fatal
 

@@ -1,30 +1,17 @@
 """Notices to people: a code and a case, never footage or names (F25, R30)."""
 
 from collections.abc import Iterable
-from datetime import datetime
 
-from sqlalchemy import ForeignKey, Select, func, select, update
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import Select, func, select, update
 
+from services.database.base import new_id
+from services.database.tables.applications import Application
+from services.database.tables.notices import Notice
+from services.database.tables.people import Person
 from services.register import access, access_policy, deliveries, notice_words
-from services.register.applications import Application
-from services.register.base import Base, new_id
 from services.register.listing import EVERYTHING, Listing
-from services.register.people import Person
 from services.register.unit import Unit
 from services.runtime.errors import NotFound
-
-
-class Notice(Base):
-    __tablename__ = "notices"
-
-    id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
-    person_id: Mapped[str] = mapped_column(ForeignKey("people.id"), index=True)
-    application_id: Mapped[str | None] = mapped_column(ForeignKey("applications.id"))
-    code: Mapped[str]
-    subject_id: Mapped[str | None]
-    created_at: Mapped[datetime]
-    read_at: Mapped[datetime | None]
 
 
 def tell(

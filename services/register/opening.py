@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+from services.database.tables.applications import Application
 from services.register import audit, messages, outbox, promises, submissions
-from services.register.applications import Application
 from services.register.unit import Unit
 from services.runtime.errors import Fatal
 

@@ -4,35 +4,15 @@ The relay publishes a row again (the message id is the row's, so a buffered mess
 shows that the process has taken it: a later job of the same application settles what was published before it.
 """
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ForeignKey, select, update
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import select, update
 
-from services.register.base import Base, new_id
+from services.database.tables.outbox import OutboxMessage
 from services.register.unit import Unit
 
 TIME_TO_LIVE = timedelta(hours=1)
-
-
-class OutboxMessage(Base):
-    """Open while ``settled_at`` is empty. ``round`` and ``review_id`` say what closing makes it pointless."""
-
-    __tablename__ = "outbox"
-
-    id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
-    application_id: Mapped[str] = mapped_column(ForeignKey("applications.id"), index=True)
-    name: Mapped[str]
-    correlation_key: Mapped[str] = mapped_column(index=True)
-    message_id: Mapped[str] = mapped_column(unique=True)
-    variables: Mapped[dict[str, Any]]
-    created_at: Mapped[datetime]
-    next_at: Mapped[datetime] = mapped_column(index=True)
-    published_at: Mapped[datetime | None]
-    attempts: Mapped[int] = mapped_column(default=0)
-    settled_at: Mapped[datetime | None] = mapped_column(index=True)
-    settled_because: Mapped[str | None]
 
 
 def publish(

@@ -1,7 +1,7 @@
 """The own account: password, language, second factor, passkeys; each change is proved with the password again."""
 
+from services.database.tables.people import Person
 from services.register import audit, own_signatures, passkeys, second_factors, sign_ins, signing_in
-from services.register.people import Person
 from services.register.second_factors import Enrolment
 from services.register.sign_ins import SignedIn
 from services.register.signing_challenges import Place

@@ -7,12 +7,13 @@ from typing import Any
 
 from sqlalchemy import select
 
-from services.register import access, case_states, cases, drafts, preservations
-from services.register.applications import Application
-from services.register.cameras import Camera
+from services.database.tables.applications import Application
+from services.database.tables.cameras import Camera
+from services.database.tables.custody import HandOver
+from services.database.tables.drafts import Draft
+from services.database.tables.people import Person
+from services.register import access, case_states, cases, preservations
 from services.register.case_states import STATES
-from services.register.custody import HandOver
-from services.register.people import Person
 from services.register.unit import Unit
 
 NEVER = datetime.max.replace(tzinfo=UTC)
@@ -102,7 +103,7 @@ def _text(unit: Unit, row: Application) -> str:
 
 def _line(unit: Unit, row: Application) -> Line:
     stands = cases.state(unit, row)
-    draft = unit.session.get(drafts.Draft, row.id) if stands.code in EDITABLE else None
+    draft = unit.session.get(Draft, row.id) if stands.code in EDITABLE else None
     return Line(
         id=row.id,
         number=row.number,

@@ -10,8 +10,8 @@ from typing import Any
 
 import rfc8785
 
+from services.database.tables.people import Person
 from services.register import checkpoints, lock_out, passkeys, passwords, second_factors, sign_ins, signing_challenges
-from services.register.people import Person
 from services.register.signatures import Assertion, Level, Proof
 from services.register.signing_challenges import Prepared
 from services.register.unit import Unit

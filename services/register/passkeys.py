@@ -3,13 +3,11 @@
 import hashlib
 import secrets
 from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 from typing import Any
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from sqlalchemy import ForeignKey, Select, select
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import Select, select
 from webauthn import generate_registration_options, verify_registration_response
 from webauthn.helpers import (
     base64url_to_bytes,
@@ -27,9 +25,10 @@ from webauthn.helpers.structs import (
     UserVerificationRequirement,
 )
 
+from services.database.base import new_id
+from services.database.tables.passkeys import Passkey
+from services.database.tables.people import Person
 from services.register import audit, signing_challenges
-from services.register.base import Base, new_id
-from services.register.people import Person
 from services.register.signing_challenges import Place
 from services.register.unit import Unit
 from services.runtime.errors import NotFound, Refused
@@ -40,24 +39,6 @@ ALGORITHMS = [
     COSEAlgorithmIdentifier.RSASSA_PKCS1_v1_5_SHA_256,
 ]
 MOST = 20  # of one person
-
-
-class Passkey(Base):
-    """``credential_id`` is base64url, ``public_key`` PEM; ``proved_by`` is what its person gave to add it."""
-
-    __tablename__ = "passkeys"
-
-    id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
-    person_id: Mapped[str] = mapped_column(ForeignKey("people.id"), index=True)
-    credential_id: Mapped[str] = mapped_column(unique=True)
-    public_key: Mapped[str]
-    rp_id: Mapped[str]
-    name: Mapped[str]
-    proved_by: Mapped[str]
-    added_at: Mapped[datetime]
-    last_used_at: Mapped[datetime | None]
-    sign_count: Mapped[int]
-    ended_at: Mapped[datetime | None]
 
 
 @dataclass(frozen=True)

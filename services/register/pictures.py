@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from services.database.tables.reviews import Review
 from services.register import access, access_policy, audit, decisions, measurements, preservations, visibility
-from services.register.reviews import Review
 from services.register.unit import Unit
 from services.runtime.errors import NotFound, Refused
 from services.runtime.spans import Span

@@ -5,11 +5,11 @@ from datetime import datetime
 
 from sqlalchemy import or_, select
 
+from services.database.base import new_id
+from services.database.tables.people import Person, Post
 from services.register import audit
 from services.register.administering import department, person
 from services.register.administration import one_at_a_time, require_administrator
-from services.register.base import new_id
-from services.register.people import Person, Post
 from services.register.stages import STAGES
 from services.register.unit import Unit
 from services.runtime.errors import NotFound, Refused

@@ -5,34 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ForeignKey, select
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import select
 
+from services.database.tables.applications import Item
+from services.database.tables.cameras import Camera
+from services.database.tables.preservations import Preservation
 from services.register import attempts, audit, measurements
-from services.register.applications import Item
-from services.register.base import Base, new_id
-from services.register.cameras import Camera
 from services.register.stages import approval_limit
 from services.register.unit import Unit
 from services.runtime.spans import Span
-
-
-class Preservation(Base):
-    """One quarantine object for one item; holds a legal hold until it is released."""
-
-    __tablename__ = "preservations"
-
-    id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
-    application_id: Mapped[str] = mapped_column(ForeignKey("applications.id"), index=True)
-    item_id: Mapped[str] = mapped_column(ForeignKey("items.id"), index=True)
-    attempt_id: Mapped[str] = mapped_column(ForeignKey("upload_attempts.id"), unique=True)
-    preserved_at: Mapped[datetime]
-    asked_start: Mapped[datetime]
-    asked_end: Mapped[datetime]
-    sealed: Mapped[dict[str, Any]]  # vault.sealing.Sealed as JSON
-    released_at: Mapped[datetime | None]
-    released_because: Mapped[str | None]
-    discarded_at: Mapped[datetime | None]  # when the object was gone from the vault
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,11 @@ They are the same that the process runs: preliminary and security review read th
 
 from collections.abc import Sequence
 
+from services.database.tables.applications import Application, Item
+from services.database.tables.people import Person
 from services.register import completeness, forms, preservations, security_check
-from services.register.applications import Application, Item
 from services.register.findings import Found
 from services.register.forms import Form
-from services.register.people import Person
 from services.register.unit import Unit
 from services.runtime.errors import Refused
 from services.runtime.spans import Span

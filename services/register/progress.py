@@ -5,14 +5,13 @@ once a second, so that portals in other processes see it. Nothing is decided by 
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from sqlalchemy import ForeignKey, delete, select
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import delete, select
 
-from services.register.applications import Application, Item
+from services.database.tables.applications import Application, Item
+from services.database.tables.progress import Progress
 from services.register.attempts import Purpose
-from services.register.base import Base
 from services.register.unit import Unit
 
 # Whoever works writes every second; after this silence the process is taken to be gone, and its job comes again.
@@ -85,27 +84,6 @@ OTHER_TROUBLE = (
     "处理失败，将自动重试；反复出现时请联系管理员。",
     "It failed and is tried again; tell the administrator where it keeps happening.",
 )
-
-
-class Progress(Base):
-    """``phase``: asking, fetching, fetching-again, sealing, adopting, storing, replicating, verifying, issuing.
-
-    ``share`` is 0 to 1.
-    """
-
-    __tablename__ = "progress"
-
-    item_id: Mapped[str] = mapped_column(ForeignKey("items.id"), primary_key=True)
-    purpose: Mapped[str] = mapped_column(primary_key=True)  # quarantine, master, replica, copy
-    application_id: Mapped[str] = mapped_column(ForeignKey("applications.id"), index=True)
-    phase: Mapped[str]
-    size: Mapped[int] = mapped_column(default=0)  # bytes so far
-    share: Mapped[float] = mapped_column(default=0.0)
-    since: Mapped[datetime]
-    tries: Mapped[int] = mapped_column(default=0)
-    heard_at: Mapped[datetime]
-    trouble: Mapped[str | None]  # the name of the last error
-    trouble_at: Mapped[datetime | None]
 
 
 @dataclass(frozen=True)

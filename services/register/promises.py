@@ -2,8 +2,8 @@
 
 from datetime import timedelta
 
-from services.register.applications import Application
-from services.register.custody import HandOver
+from services.database.tables.applications import Application
+from services.database.tables.custody import HandOver
 from services.register.unit import Unit
 
 

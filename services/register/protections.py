@@ -7,16 +7,16 @@ until it has heard.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Literal
 
-from sqlalchemy import ColumnElement, ForeignKey, Select, and_, or_, select
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import ColumnElement, Select, and_, or_, select
 
+from services.database.base import new_id
+from services.database.tables.applications import Application
+from services.database.tables.cameras import Camera
+from services.database.tables.protections import Protection
 from services.register import audit
-from services.register.applications import Application
-from services.register.base import Base, new_id
-from services.register.cameras import Camera
 from services.register.unit import Unit
 from services.runtime.errors import Fatal
 from services.runtime.spans import Span
@@ -25,27 +25,6 @@ Answer = Literal["protected", "cannot", "failed"]
 # A recorder may lock whole events only: letting one go reaches that far beyond the span. ZoneMinder ends an event after
 # ten minutes unless it is set otherwise.
 LONGEST_EVENT = timedelta(hours=1)
-
-
-class Protection(Base):
-    """``outcome`` is None while the recorder has not answered; only what it cannot do needs no release.
-
-    Recorder and channel are those that were asked, wherever the camera is moved later.
-    """
-
-    __tablename__ = "protections"
-
-    id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
-    application_id: Mapped[str] = mapped_column(ForeignKey("applications.id"), index=True)
-    item_id: Mapped[str] = mapped_column(ForeignKey("items.id"), index=True)
-    recorder_id: Mapped[str] = mapped_column(ForeignKey("recorders.id"), index=True)
-    channel: Mapped[str]
-    span_start: Mapped[datetime]
-    span_end: Mapped[datetime]
-    asked_at: Mapped[datetime]
-    outcome: Mapped[str | None]  # protected, cannot, failed
-    ended_at: Mapped[datetime | None]  # its case needs it no more
-    released_at: Mapped[datetime | None]  # the recorder has heard
 
 
 @dataclass(frozen=True)

@@ -2,31 +2,15 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import ForeignKey, delete, select
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import delete, select
 
-from services.register.base import Base
-from services.register.cameras import Camera
+from services.database.tables.cameras import Camera
+from services.database.tables.reaches import Reach
 from services.register.unit import Unit
 
 KEPT = timedelta(days=60)
 # What the reach of now is held against: a week ago, or the last measurement of the two days before.
 AGO, AT_MOST = timedelta(days=7), timedelta(days=9)
-
-
-class Reach(Base):
-    """The last measurement of a day (UTC): from the oldest picture to the moment at which it was looked for."""
-
-    __tablename__ = "reaches"
-
-    camera_id: Mapped[str] = mapped_column(ForeignKey("cameras.id"), primary_key=True)
-    day: Mapped[str] = mapped_column(primary_key=True)
-    measured_at: Mapped[datetime]
-    oldest_frame_at: Mapped[datetime]
-
-    @property
-    def length(self) -> timedelta:
-        return self.measured_at - self.oldest_frame_at
 
 
 def measured(unit: Unit, camera: Camera, oldest: datetime) -> None:

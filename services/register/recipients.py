@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from sqlalchemy import select
 
+from services.database.tables.applications import Application
+from services.database.tables.people import Person
 from services.register import access
-from services.register.applications import Application
 from services.register.findings import Found
-from services.register.people import Person
 from services.register.unit import Unit
 
 

@@ -7,10 +7,11 @@ from typing import Any, Literal
 
 from sqlalchemy import func, select
 
+from services.database.base import new_id
+from services.database.tables.applications import Application, Item
+from services.database.tables.cameras import Camera, Recorder
 from services.register import administration, audit, measurements
-from services.register.applications import Application, Item
-from services.register.base import new_id
-from services.register.cameras import BROUGHT, Camera, Recorder
+from services.register.cameras import BROUGHT
 from services.register.listing import EVERYTHING, Listing
 from services.register.measurements import Measured
 from services.register.unit import Unit

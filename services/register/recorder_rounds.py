@@ -7,8 +7,9 @@ from datetime import timedelta
 
 from sqlalchemy import or_, select
 
+from services.database.tables.cameras import Recorder
 from services.register import measurements, protections, recorder_book
-from services.register.cameras import BROUGHT, Recorder
+from services.register.cameras import BROUGHT
 from services.register.measurements import Measured
 from services.register.recorder_book import Found
 from services.register.unit import Unit

@@ -7,8 +7,9 @@ with a camera of one's own.
 import base64
 import hashlib
 
+from services.database.tables.cameras import Camera, CameraPicture, Recorder
 from services.register import administration, audit, camera_book
-from services.register.cameras import BROUGHT, Camera, CameraPicture, Recorder
+from services.register.cameras import BROUGHT
 from services.register.unit import Unit
 from services.runtime.errors import NotFound, Refused
 

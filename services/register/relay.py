@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from services.database.tables.applications import Application
+from services.database.tables.outbox import OutboxMessage
 from services.register import outbox
-from services.register.applications import Application
 from services.register.messages import REVIEW_DECIDED
-from services.register.outbox import OutboxMessage
 from services.register.unit import Actor, Register, Unit
 from services.runtime.engine_client import EngineClient, NotLetIn
 from services.runtime.errors import Fatal, Retryable

@@ -8,6 +8,11 @@ from typing import Any
 
 from sqlalchemy import func, select
 
+from services.database.tables.applications import Application, Item
+from services.database.tables.cameras import Camera, Recorder
+from services.database.tables.documents import Document
+from services.database.tables.people import Person
+from services.database.tables.reviews import Confirmation, Decision
 from services.register import (
     attempts,
     audit,
@@ -19,12 +24,7 @@ from services.register import (
     protections,
     upload_sources,
 )
-from services.register.applications import Application, Item
-from services.register.cameras import Camera, Recorder
 from services.register.clocks import Clock
-from services.register.documents import Document
-from services.register.people import Person
-from services.register.reviews import Confirmation, Decision
 from services.register.unit import Unit
 from services.runtime.errors import Fatal
 from services.runtime.spans import Span

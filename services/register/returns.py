@@ -6,9 +6,9 @@ from typing import Any
 
 from sqlalchemy import select
 
+from services.database.base import new_id
+from services.database.tables.archive import Inspection, Return
 from services.register import audit, copies, custody, grants, hand_overs, measurements, notices, outbox, own_signatures
-from services.register.archive import Inspection, Return
-from services.register.base import new_id
 from services.register.messages import COPY_RETURNED
 from services.register.signatures import Proof
 from services.register.unit import Unit

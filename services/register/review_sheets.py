@@ -6,17 +6,18 @@ from typing import Any, Literal
 
 from sqlalchemy import Select, select
 
+from services.database.tables.applications import Item
+from services.database.tables.archive import Inspection, Return
+from services.database.tables.cameras import Camera, CameraPicture, Recorder
+from services.database.tables.copies import Copy
+from services.database.tables.custody import HandOver
+from services.database.tables.documents import Document
+from services.database.tables.masters import Master
+from services.database.tables.people import Person
+from services.database.tables.reviews import Review
 from services.register import cases, clocks, copies, measurements, preservations, reference_pictures, visibility
-from services.register.applications import Item
-from services.register.archive import Inspection, Return
-from services.register.cameras import BROUGHT, Camera, CameraPicture, Recorder
-from services.register.copies import Copy
-from services.register.custody import HandOver
-from services.register.documents import Document
-from services.register.masters import Master
-from services.register.people import Person
+from services.register.cameras import BROUGHT
 from services.register.retrieval_records import granted_span, searched_span
-from services.register.reviews import Review
 from services.register.unit import Unit
 from services.runtime.errors import NotFound
 from services.runtime.spans import Span

@@ -5,11 +5,11 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import select
 
+from services.database.tables.applications import Application
+from services.database.tables.custody import HandOver
+from services.database.tables.people import Person
+from services.database.tables.reviews import Reminder, Review
 from services.register import access, access_policy, audit, messages, notices, outbox, visibility
-from services.register.applications import Application
-from services.register.custody import HandOver
-from services.register.people import Person
-from services.register.reviews import Reminder, Review
 from services.register.stages import STAGES
 from services.register.unit import Unit
 from services.runtime.errors import Fatal, NotFound, Refused

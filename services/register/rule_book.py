@@ -4,30 +4,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NoReturn
 
-from sqlalchemy import ForeignKey, event, func, select
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy import event, func, select
+from sqlalchemy.orm import Session
 
-from services.register.base import Base
+from services.database.tables.rule_book import RuleChange
 from services.register.rule_list import RULES
 from services.register.rules import Rules
 from services.runtime.logs import get_logger
 
 log = get_logger(__name__)
-
-
-class RuleChange(Base):
-    """Who set a rule to what, when and why. Values are written as in the environment; ``new`` is None where the
-    environment's holds again."""
-
-    __tablename__ = "rule_changes"
-
-    seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
-    at: Mapped[datetime]
-    changed_by: Mapped[str] = mapped_column(ForeignKey("people.id"))
-    rule: Mapped[str] = mapped_column(index=True)
-    old: Mapped[str | None]
-    new: Mapped[str | None]
-    reason: Mapped[str]
 
 
 @event.listens_for(RuleChange, "before_update")

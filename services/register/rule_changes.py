@@ -6,10 +6,10 @@ from typing import Literal
 
 from sqlalchemy import select
 
+from services.database.tables.people import Person
+from services.database.tables.rule_book import RuleChange
 from services.register import administration, audit
 from services.register.listing import EVERYTHING, Listing
-from services.register.people import Person
-from services.register.rule_book import RuleChange
 from services.register.rule_list import RULES, Rule
 from services.register.rules import Rules
 from services.register.unit import Unit

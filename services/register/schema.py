@@ -8,44 +8,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, MetaData
 
-from services.register import (  # noqa: F401 - importing a book enters its tables
-    agreement_texts,
-    agreements,
-    applications,
-    archive,
-    attempts,
-    audit,
-    audit_tree,
-    cameras,
-    checkpoints,
-    consents,
-    copies,
-    custody,
-    deliveries,
-    documents,
-    drafts,
-    identities,
-    integrity,
-    lock_out,
-    masters,
-    notices,
-    outbox,
-    passkeys,
-    people,
-    preservations,
-    progress,
-    protections,
-    reaches,
-    reviews,
-    rule_book,
-    second_factors,
-    sign_ins,
-    signing_challenges,
-    steps,
-    uploads,
-    violations,
-)
-from services.register.base import Base
+from services.database.base import Base
 from services.register.unit import Unit
 from services.runtime.errors import Fatal
 

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from services.database.tables.applications import WAYS_OF_USE, Application, Item
+from services.database.tables.cameras import Camera, Recorder
 from services.register import audit, clocks, preservations
-from services.register.applications import WAYS_OF_USE, Application, Item
-from services.register.cameras import BROUGHT, Camera, Recorder
+from services.register.cameras import BROUGHT
 from services.register.stages import Stage
 from services.register.unit import Unit
 from services.runtime.errors import Refused

@@ -8,13 +8,13 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, delete, func, select
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import delete, func, select
 
+from services.database.base import new_id
+from services.database.tables.people import Person
+from services.database.tables.second_factors import RecoveryCode, SecondFactor
 from services.register import access, audit, totp
 from services.register.access_policy import Directory
-from services.register.base import Base, new_id
-from services.register.people import Person
 from services.register.stage_shapes import Group
 from services.register.stages import STAGES
 from services.register.unit import Unit
@@ -22,32 +22,6 @@ from services.runtime.errors import Refused
 
 RECOVERY_CODES = 10  # each of 79 random bits: a plain hash of them cannot be searched
 _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
-
-
-class SecondFactor(Base):
-    """One enrolment. Open to be confirmed while ``confirmed_at`` is empty, over with ``ended_at``; on real time.
-
-    ``last_step`` is the time step of the last code that was taken: none up to it is taken again.
-    """
-
-    __tablename__ = "second_factors"
-
-    id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
-    person_id: Mapped[str] = mapped_column(ForeignKey("people.id"), index=True)
-    sealed_secret: Mapped[str]
-    begun_at: Mapped[datetime]
-    confirmed_at: Mapped[datetime | None]
-    ended_at: Mapped[datetime | None]
-    last_step: Mapped[int] = mapped_column(default=0)
-
-
-class RecoveryCode(Base):
-    __tablename__ = "recovery_codes"
-
-    id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
-    factor_id: Mapped[str] = mapped_column(ForeignKey("second_factors.id"), index=True)
-    code_sha256: Mapped[str]
-    used_at: Mapped[datetime | None]
 
 
 @dataclass(frozen=True)

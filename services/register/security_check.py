@@ -6,12 +6,12 @@ from datetime import timedelta
 
 from sqlalchemy import select
 
+from services.database.tables.applications import Application, Item
+from services.database.tables.cameras import Camera
+from services.database.tables.people import Agreement
 from services.register import access, access_policy, clocks, findings, outbox, preservations, recipients
-from services.register.applications import Application, Item
-from services.register.cameras import Camera
 from services.register.findings import Found
 from services.register.messages import REVIEW_DECIDED
-from services.register.people import Agreement
 from services.register.unit import Unit
 
 CHECK = "security-review"

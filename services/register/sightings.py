@@ -12,11 +12,11 @@ from typing import Any, Literal
 
 from sqlalchemy import select
 
+from services.database.tables.applications import Application, Item
+from services.database.tables.audit import AuditEvent
+from services.database.tables.copies import Copy, Download, Viewing
+from services.database.tables.people import Person
 from services.register import audit
-from services.register.applications import Application, Item
-from services.register.audit import AuditEvent
-from services.register.copies import Copy, Download, Viewing
-from services.register.people import Person
 from services.register.unit import Unit
 from services.runtime.spans import Span
 

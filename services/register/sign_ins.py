@@ -8,14 +8,13 @@ import hashlib
 import re
 import secrets
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from sqlalchemy import ForeignKey, Select, select, update
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import Select, select, update
 
+from services.database.tables.people import Person
+from services.database.tables.sign_ins import SignIn
 from services.register import audit
-from services.register.base import Base, new_id
-from services.register.people import Person
 from services.register.unit import Unit
 from services.runtime.errors import NotFound, Refused
 
@@ -25,30 +24,6 @@ FOR_A_STEP = timedelta(minutes=10)
 SEEN_EVERY = timedelta(minutes=1)
 LONGEST_BROWSER = 300
 STEPS = ("code", "password", "enrolment")
-
-
-class SignIn(Base):
-    """A session of a signed-in person; ended by hand, by idleness or at ``expires_at``.
-
-    ``waits_for``: the step of ``STEPS`` that is left; such a session can do nothing else. ``issuer`` and ``subject``
-    are those of the provider that vouched for the person; empty where the password did.
-    """
-
-    __tablename__ = "sign_ins"
-
-    token_sha256: Mapped[str] = mapped_column(primary_key=True)
-    id: Mapped[str | None] = mapped_column(default=new_id, index=True)
-    person_id: Mapped[str] = mapped_column(ForeignKey("people.id"), index=True)
-    created_at: Mapped[datetime]
-    last_seen_at: Mapped[datetime]
-    expires_at: Mapped[datetime]
-    ended_at: Mapped[datetime | None]
-    waits_for: Mapped[str | None]
-    browser_sha256: Mapped[str | None]
-    browser: Mapped[str | None]
-    address: Mapped[str | None]
-    issuer: Mapped[str | None]
-    subject: Mapped[str | None]
 
 
 @dataclass(frozen=True)

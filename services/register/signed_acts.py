@@ -7,11 +7,11 @@ from typing import Any
 
 from sqlalchemy import select
 
-from services.register.archive import Return
-from services.register.consents import Consent
-from services.register.custody import HandOver
-from services.register.people import Agreement, Person
-from services.register.reviews import Confirmation, Decision, Proposal, Review
+from services.database.tables.archive import Return
+from services.database.tables.consents import Consent
+from services.database.tables.custody import HandOver
+from services.database.tables.people import Agreement, Person
+from services.database.tables.reviews import Confirmation, Decision, Proposal, Review
 from services.register.unit import Unit
 
 

@@ -11,13 +11,12 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 import rfc8785
-from sqlalchemy import ForeignKey, delete
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import delete
 from webauthn import generate_authentication_options
 from webauthn.helpers import base64url_to_bytes, bytes_to_base64url, options_to_json_dict
 from webauthn.helpers.structs import PublicKeyCredentialDescriptor, UserVerificationRequirement
 
-from services.register.base import Base
+from services.database.tables.signing_challenges import PasskeyChallenge
 from services.register.unit import Unit
 from services.runtime.errors import Refused
 
@@ -31,27 +30,6 @@ class Place:
 
     rp_id: str
     origin: str
-
-
-class PasskeyChallenge(Base):
-    """``challenge`` is base64url; of a signature it is the SHA-256 of ``statement``, the canonical JSON.
-
-    ``stated_at`` is the register's moment that the statement names; made and used on real time.
-    """
-
-    __tablename__ = "passkey_challenges"
-
-    id: Mapped[str] = mapped_column(primary_key=True)
-    person_id: Mapped[str] = mapped_column(ForeignKey("people.id"), index=True)
-    kind: Mapped[str]
-    challenge: Mapped[str]
-    statement: Mapped[str | None]
-    stated_at: Mapped[datetime | None]
-    proved_by: Mapped[str | None]  # of an enrolment: what the person gave to begin it
-    rp_id: Mapped[str]
-    origin: Mapped[str]
-    made_at: Mapped[datetime]
-    used_at: Mapped[datetime | None]
 
 
 class Prepared(Exception):

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 from sqlalchemy import select
 
+from services.database.tables.people import Person
+from services.database.tables.sign_ins import SignIn
 from services.register import audit, identities, lock_out, passwords, second_factors, sign_ins
 from services.register.identities import Vouched
-from services.register.people import Person
 from services.register.second_factors import Enrolment
-from services.register.sign_ins import SignedIn, SignIn
+from services.register.sign_ins import SignedIn
 from services.register.unit import Actor, Register, Unit
 from services.runtime.errors import Refused
 from services.runtime.threads import run_in_thread

@@ -6,11 +6,11 @@ from functools import partial
 
 from sqlalchemy import select
 
+from services.database.base import new_id
+from services.database.tables.people import Department, Person
 from services.register import access, audit, identities, lock_out, passkeys, passwords, posts, second_factors, sign_ins
 from services.register.administering import apply, department, not_oneself, person
 from services.register.administration import one_at_a_time, require_administrator
-from services.register.base import new_id
-from services.register.people import Department, Person
 from services.register.unit import Actor, Register, Unit
 from services.runtime.errors import NotFound, Refused
 from services.runtime.threads import run_in_thread

@@ -8,13 +8,13 @@ from typing import Literal
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import aliased
 
+from services.database.tables.identities import Identity
+from services.database.tables.people import Absence, Department, Person, Post
+from services.database.tables.sign_ins import SignIn
 from services.register import absences, access, identities, passkeys, posts, second_factors
 from services.register.administration import require_administrator
-from services.register.identities import Identity
 from services.register.listing import EVERYTHING, Listing
-from services.register.people import Absence, Department, Person, Post
 from services.register.second_factors import State
-from services.register.sign_ins import SignIn
 from services.register.unit import Unit
 from services.runtime.errors import NotFound
 

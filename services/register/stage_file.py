@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from services.register.people import POSTS
+from services.database.tables.people import POSTS
 from services.register.stage_shapes import LIMITS, Stage, StageFile, duration
 from services.runtime.errors import Fatal
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
 
+from services.database.tables.applications import Application
 from services.register import standing, visibility
-from services.register.applications import Application
 from services.register.case_rows import CaseRows
 from services.register.stages import STAGES
 from services.register.unit import Unit

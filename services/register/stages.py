@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 
+from services.database.tables.people import POSTS
 from services.register import stage_file
-from services.register.people import POSTS
 from services.register.rules import Rules
 from services.register.stage_shapes import Outcome, Phase, Question, Stage, StageFile, Words
 from services.runtime.places import BPMN

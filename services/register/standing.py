@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
+from services.database.tables.applications import Application
+from services.database.tables.steps import Step
 from services.register import case_rows, steps
-from services.register.applications import Application
 from services.register.case_rows import CaseRows
-from services.register.steps import Step
 from services.register.unit import Unit
 from services.runtime.errors import NotFound
 from services.runtime.models import Element, Model

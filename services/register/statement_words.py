@@ -6,12 +6,12 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from services.register.applications import Application, Item
-from services.register.cameras import Camera
-from services.register.copies import Copy
-from services.register.custody import HandOver
-from services.register.people import Department, Person
-from services.register.reviews import Review
+from services.database.tables.applications import Application, Item
+from services.database.tables.cameras import Camera
+from services.database.tables.copies import Copy
+from services.database.tables.custody import HandOver
+from services.database.tables.people import Department, Person
+from services.database.tables.reviews import Review
 from services.register.stages import STAGES
 from services.register.unit import Unit
 from services.register.words import word

@@ -4,37 +4,15 @@ Waits for people have no row here: their beginning and end are in the books of r
 """
 
 from dataclasses import dataclass
-from datetime import datetime
 
-from sqlalchemy import ForeignKey
-from sqlalchemy.orm import Mapped, mapped_column
-
-from services.register.applications import Application
-from services.register.base import Base
-from services.register.reviews import Review
+from services.database.tables.applications import Application
+from services.database.tables.reviews import Review
+from services.database.tables.steps import Step
 from services.register.unit import Actor, Register, Unit
 from services.runtime.journal import JournalledJob
 
 COMPLETED, CANCELLED = "completed", "cancelled"
 JOURNAL = Actor("system", "journal")
-
-
-class Step(Base):
-    """Under way while ``ended_at`` is empty. The key is the engine's: a second run of a job finds its first."""
-
-    __tablename__ = "steps"
-
-    element_instance_key: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    application_id: Mapped[str] = mapped_column(ForeignKey("applications.id"), index=True)
-    process_id: Mapped[str]
-    process_instance_key: Mapped[int] = mapped_column(index=True)
-    element_id: Mapped[str]
-    item_id: Mapped[str | None]
-    began_at: Mapped[datetime]
-    ended_at: Mapped[datetime | None]
-    outcome: Mapped[str | None]  # completed, cancelled, or the code of a BPMN error
-    attempts: Mapped[int]
-    stuck_since: Mapped[datetime | None]  # waits for a person to remove the cause
 
 
 @dataclass(frozen=True)

@@ -10,17 +10,20 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, select
 
+from services.database.tables.applications import Application, Item
+from services.database.tables.cameras import Camera, Recorder
+from services.database.tables.documents import Document
+from services.database.tables.masters import Master
+from services.database.tables.people import Person
+from services.database.tables.preservations import Preservation
+from services.database.tables.progress import Progress
+from services.database.tables.reviews import Decision, Review
 from services.register import access, audit, decisions, measurements, progress, reaches
-from services.register.applications import Application, Item
-from services.register.cameras import BROUGHT, Camera, Recorder
-from services.register.documents import Document
+from services.register.cameras import BROUGHT
 from services.register.listing import EVERYTHING, Listing
-from services.register.masters import Master
 from services.register.measurements import Measured, Source
-from services.register.people import Person
-from services.register.preservations import Preservation, overwrite_moment
-from services.register.progress import Progress, Trouble
-from services.register.reviews import Decision, Review
+from services.register.preservations import overwrite_moment
+from services.register.progress import Trouble
 from services.register.unit import Unit
 from services.runtime.errors import NotFound, Refused
 

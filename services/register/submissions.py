@@ -6,6 +6,11 @@ from zoneinfo import available_timezones
 
 from sqlalchemy import select
 
+from services.database.base import new_id
+from services.database.tables.applications import WAYS_OF_USE, Application, Item
+from services.database.tables.cameras import Camera, Recorder
+from services.database.tables.custody import HandOver
+from services.database.tables.people import Person
 from services.register import (
     access,
     audit,
@@ -19,12 +24,8 @@ from services.register import (
     preservations,
     upload_sources,
 )
-from services.register.applications import WAYS_OF_USE, Application, Item
-from services.register.base import new_id
-from services.register.cameras import BROUGHT, Camera, Recorder
-from services.register.custody import HandOver
+from services.register.cameras import BROUGHT
 from services.register.forms import SENSITIVITIES, Form
-from services.register.people import Person
 from services.register.unit import Unit
 from services.runtime.errors import NotFound, Refused
 

@@ -25,7 +25,7 @@ from services.runtime.errors import Refused, Retryable
 from services.runtime.secret_box import NoSecretBox, SecretBox
 
 if TYPE_CHECKING:
-    from services.register.audit import AuditEvent
+    from services.database.tables.audit import AuditEvent
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -6,10 +6,10 @@ from typing import Any
 
 from sqlalchemy import or_, select, update
 
+from services.database.tables.applications import Application, Item
+from services.database.tables.uploads import Upload
 from services.register import audit, preservations, uploads
-from services.register.applications import Application, Item
 from services.register.unit import Unit
-from services.register.uploads import Upload
 from services.runtime.errors import Refused
 
 KEPT_UNUSED = timedelta(days=7)  # from the last change of an upload that no application names

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+from services.database.base import new_id
+from services.database.tables.copies import Copy, Download, Viewing
+from services.database.tables.custody import HandOver
 from services.register import audit, copies, custody, grants
-from services.register.base import new_id
-from services.register.copies import Copy, Download, Viewing
-from services.register.custody import HandOver
 from services.register.unit import Unit
 from services.runtime.errors import NotFound, Refused
 

@@ -1,29 +1,16 @@
 """Violations: overdue, lost, disputed (R48, R51). Their handling is a process of its own."""
 
-from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, UniqueConstraint, select
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import select
 
+from services.database.base import new_id
+from services.database.tables.custody import HandOver
+from services.database.tables.violations import Violation
 from services.register import audit, custody, grants, measurements, notices, promises
-from services.register.base import Base, new_id
-from services.register.custody import HandOver
 from services.register.unit import Unit
 
 KINDS = ("overdue", "loss", "discrepancy")
-
-
-class Violation(Base):
-    __tablename__ = "violations"
-    __table_args__ = (UniqueConstraint("hand_over_id", "kind"),)
-
-    id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
-    application_id: Mapped[str] = mapped_column(ForeignKey("applications.id"), index=True)
-    hand_over_id: Mapped[str] = mapped_column(ForeignKey("hand_overs.id"))
-    kind: Mapped[str]
-    opened_at: Mapped[datetime]
-    facts: Mapped[dict[str, Any]]
 
 
 def overdue(unit: Unit, application_id: str, hand_over_id: str) -> Violation | None:

@@ -6,12 +6,12 @@ them, and that they are looked for at all, is not theirs to read beforehand (T8)
 
 from sqlalchemy import ColumnElement, Select, String, cast, or_, select
 
+from services.database.tables.applications import Application
+from services.database.tables.consents import Consent, Consultation
+from services.database.tables.custody import HandOver
+from services.database.tables.documents import Document
+from services.database.tables.reviews import Confirmation, Decision, Review
 from services.register import access, access_policy
-from services.register.applications import Application
-from services.register.consents import Consent, Consultation
-from services.register.custody import HandOver
-from services.register.documents import Document
-from services.register.reviews import Confirmation, Decision, Review
 from services.register.stages import STAGES
 from services.register.unit import Unit
 from services.runtime.errors import NotFound

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
+from services.database.tables.masters import Master
 from services.register import attempts, masters
 from services.register.attempts import NoLongerWanted
-from services.register.masters import Master
 from services.register.unit import Actor, Register
 from services.vault.replicas import replicate
 from services.vault.sealing import Sealed

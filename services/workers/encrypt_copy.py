@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from services.database.tables.copies import Copy
 from services.register import attempts, copies, issuing
 from services.register.attempts import NoLongerWanted
 from services.register.unit import Actor, Register
@@ -59,7 +60,7 @@ async def _issue(
     loan_keys: LoanKeys,
     *,
     reporter: ProgressReporter,
-) -> copies.Copy:
+) -> Copy:
     task = await register.run(ACTOR, issuing.task, command.application_id, command.item_id)
     await vault_work.clear_earlier_runs(
         register, ACTOR, store, purpose="copy", item_id=command.item_id, loan_keys=loan_keys

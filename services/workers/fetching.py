@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from services.database.tables.attempts import UploadAttempt
 from services.recorders import again
 from services.recorders.base import NothingRecorded, Recorder, RecorderDown
 from services.register import attempts
-from services.register.attempts import Purpose, UploadAttempt
+from services.register.attempts import Purpose
 from services.register.measurements import Source
 from services.register.unit import Actor, Register
 from services.runtime import metrics

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
+from services.database.tables.documents import Document
 from services.papers import render
 from services.register.closing import Effects, Kept
-from services.register.documents import Document
 from services.vault.envelopes import CONTENT_TYPE, statement
 from services.vault.labels import label_key
 from services.vault.seal import Seal

@@ -7,6 +7,7 @@ has lost it, the quarantine object becomes the master whole: its ciphertext is c
 
 from dataclasses import dataclass, field, replace
 
+from services.database.tables.attempts import UploadAttempt
 from services.recorders.base import NothingRecorded, RecorderDown
 from services.register import attempts, clocks, retrieval_records
 from services.register.attempts import NoLongerWanted
@@ -227,7 +228,7 @@ class _Retrieval:
             )
         return Retrieved(holding.outcome, holding.share, number)
 
-    async def _begin(self) -> attempts.UploadAttempt:
+    async def _begin(self) -> UploadAttempt:
         return await self.register.run(
             ACTOR,
             attempts.begin,

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterable
 from functools import partial
 
+from services.database.tables.attempts import UploadAttempt
 from services.register import attempts, upload_sources, uploads
-from services.register.attempts import UploadAttempt
 from services.register.closing import Effects, Kept
 from services.register.unit import Actor, Register
 from services.runtime.threads import run_in_thread

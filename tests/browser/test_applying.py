@@ -12,8 +12,8 @@ from portal_client import portal_over
 from review_desk import PASSWORD, ReviewDesk
 from served import served
 
-from services.register.applications import Application
-from services.register.cameras import Camera, Recorder
+from services.database.tables.applications import Application
+from services.database.tables.cameras import Camera, Recorder
 from services.register.unit import Unit
 from services.runtime import models
 from services.runtime.places import BPMN

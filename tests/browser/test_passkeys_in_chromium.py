@@ -13,9 +13,9 @@ from portal_client import portal_over
 from review_desk import PASSWORD, ReviewDesk
 from served import served
 
+from services.database.tables.passkeys import Passkey
+from services.database.tables.reviews import Decision
 from services.register import filing, signed_acts
-from services.register.passkeys import Passkey
-from services.register.reviews import Decision
 from services.runtime import models
 from services.runtime.places import BPMN
 from services.runtime.settings import Settings

@@ -14,8 +14,8 @@ from review_desk import PASSWORD, ReviewDesk
 from served import served
 from starlette.types import Receive, Scope, Send
 
+from services.database.tables.identities import Identity
 from services.portal.provider.provider import Provider
-from services.register.identities import Identity
 from services.runtime.clock import SystemClock
 from services.runtime.settings import Settings
 from services.vault.secret_box import KeyFileBox

@@ -10,7 +10,7 @@ from portal_client import portal_over
 from review_desk import PASSWORD, ReviewDesk
 from served import served
 
-from services.register.reviews import Decision
+from services.database.tables.reviews import Decision
 from services.runtime import models
 from services.runtime.places import BPMN
 from services.runtime.settings import Settings

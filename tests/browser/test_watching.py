@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 from portal_client import portal_over
 from served import served
 
-from services.register.copies import Copy, Grant, Viewing
+from services.database.tables.copies import Copy, Grant, Viewing
 from services.runtime.settings import Settings
 
 PLAYS = "() => video.readyState >= 2 && video.videoWidth > 0"

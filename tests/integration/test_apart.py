@@ -15,13 +15,13 @@ import pytest
 from house_process import Running, environment, once, running
 from pydantic import SecretStr
 
+from services.database.tables.attempts import UploadAttempt
+from services.database.tables.audit import AuditEvent
+from services.database.tables.masters import Master
 from services.demo import organisation
 from services.demo.people import People
 from services.demo.steps import Case
 from services.recorders.layout import redate
-from services.register.attempts import UploadAttempt
-from services.register.audit import AuditEvent
-from services.register.masters import Master
 from services.register.rules import Rules
 from services.register.unit import Actor, Register, Unit
 from services.runtime.clock import SystemClock

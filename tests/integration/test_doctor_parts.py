@@ -10,9 +10,9 @@ from minio import Minio
 from typer.testing import CliRunner
 
 from services import cli, doctor
+from services.database.tables.cameras import Recorder
 from services.demo import organisation
 from services.house import open_house
-from services.register.cameras import Recorder
 from services.register.unit import Actor
 from services.runtime.clock import TurnedClock
 from services.runtime.settings import Settings, unknown_variables

@@ -10,8 +10,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import select
 from trail import Trail
 
+from services.database.tables.audit import AuditEvent
 from services.register import audit, audit_tree
-from services.register.audit import AuditEvent
 from services.register.unit import Actor, Unit
 from services.vault.log_key import LogKey
 

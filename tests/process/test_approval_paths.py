@@ -5,9 +5,9 @@ from datetime import timedelta
 import pytest
 from desk_people import People
 
+from services.database.tables.masters import Master
+from services.database.tables.reviews import Confirmation, Decision, Finding, Review
 from services.demo.organisation import demo_id
-from services.register.masters import Master
-from services.register.reviews import Confirmation, Decision, Finding, Review
 from services.register.scopes import Classification
 
 pytestmark = pytest.mark.zeebe

@@ -10,14 +10,14 @@ from whole_desk import open_desk
 from whole_footage import MADE_FOR
 from whole_house import Places
 
+from services.database.tables.people import Agreement
+from services.database.tables.reviews import Review
+from services.database.tables.steps import Step
 from services.demo.organisation import demo_id
 from services.house import models
 from services.register import standing, steps, submissions
-from services.register.people import Agreement
-from services.register.reviews import Review
 from services.register.stage_times import stage_times
 from services.register.standing import Standing
-from services.register.steps import Step
 from services.register.unit import Actor, Unit
 from services.runtime.models import read
 from services.runtime.worker import discover

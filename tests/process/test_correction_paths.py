@@ -5,15 +5,15 @@ from datetime import timedelta
 import pytest
 from desk_people import DRAFTER, OpenDesk, People
 
+from services.database.tables.applications import Application, Item, Revision
+from services.database.tables.documents import Document
+from services.database.tables.masters import Master
+from services.database.tables.outbox import OutboxMessage
+from services.database.tables.preservations import Preservation
+from services.database.tables.reviews import Decision, Review
 from services.demo.organisation import demo_id
 from services.register import messages, submissions
-from services.register.applications import Application, Item, Revision
-from services.register.documents import Document
 from services.register.forms import Form
-from services.register.masters import Master
-from services.register.outbox import OutboxMessage
-from services.register.preservations import Preservation
-from services.register.reviews import Decision, Review
 from services.register.unit import Unit
 from services.runtime.errors import Refused
 

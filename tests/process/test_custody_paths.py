@@ -5,15 +5,15 @@ from datetime import timedelta
 import pytest
 from desk_people import CUSTODIAN, People
 
+from services.database.tables.archive import ArchiveEntry, Inspection
+from services.database.tables.copies import Copy, Grant
+from services.database.tables.custody import HandOver
+from services.database.tables.masters import Master
+from services.database.tables.reviews import Decision
+from services.database.tables.violations import Violation
 from services.demo.organisation import demo_id
 from services.register import grants, messages, outbox
-from services.register.archive import ArchiveEntry, Inspection
-from services.register.copies import Copy, Grant
-from services.register.custody import HandOver
-from services.register.masters import Master
-from services.register.reviews import Decision
 from services.register.unit import Unit
-from services.register.violations import Violation
 from services.runtime.errors import Refused
 
 pytestmark = pytest.mark.zeebe

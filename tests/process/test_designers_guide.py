@@ -15,12 +15,12 @@ import pytest
 from desk_people import OpenDesk, People
 from modeler import Drawing
 
+from services.database.tables.documents import Document
+from services.database.tables.reviews import Decision, Review
 from services.demo.organisation import demo_id
 from services.house import MODELS
 from services.register import access, access_policy, inbox, notice_words, posts, stage_file
-from services.register.documents import Document
 from services.register.posts import Asked
-from services.register.reviews import Decision, Review
 from services.register.stages import STAGES, Stage
 from services.register.unit import Unit
 from services.register.words import word

@@ -3,8 +3,8 @@
 import pytest
 from desk_people import People
 
-from services.register.copies import Copy
-from services.register.masters import Master
+from services.database.tables.copies import Copy
+from services.database.tables.masters import Master
 from services.register.scopes import Granting
 
 

@@ -14,18 +14,19 @@ from desk_people import DRAFTER, OpenDesk, People
 from sqlalchemy import select
 from vault_bench import packet_hashes, part_of
 
+from services.database.tables.consents import Consent, Consultation
+from services.database.tables.copies import Copy
+from services.database.tables.documents import Document
+from services.database.tables.masters import Master
+from services.database.tables.people import Department, Person, Post
+from services.database.tables.uploads import Upload
 from services.demo.organisation import demo_id
 from services.portal.receiving import Receiver
 from services.register import consent_views, joint, submissions, uploads
-from services.register.consents import Consent, Consultation
-from services.register.copies import Copy
-from services.register.documents import Document
 from services.register.forms import ItemAsked
-from services.register.masters import Master
-from services.register.people import Department, Person, Post
 from services.register.signatures import Proof
 from services.register.unit import Actor
-from services.register.uploads import Facts, Upload
+from services.register.uploads import Facts
 from services.vault.keys import recipients_in
 from services.vault.labels import label_key, read_label
 from services.vault.sealing import Sealed, open_sealed

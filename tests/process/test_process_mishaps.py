@@ -4,11 +4,11 @@ import pytest
 from desk_people import People
 from pyzeebe.proto import gateway_pb2 as pb
 
+from services.database.tables.applications import Application
+from services.database.tables.people import Post
+from services.database.tables.reviews import Decision, Review
 from services.demo.organisation import demo_id
 from services.register import messages
-from services.register.applications import Application
-from services.register.people import Post
-from services.register.reviews import Decision, Review
 from services.register.unit import Unit
 
 

@@ -15,11 +15,11 @@ from whole_desk import open_desk
 from whole_footage import MADE_FOR
 from whole_house import Places
 
+from services.database.tables.documents import Document
 from services.keeping.backup import Wanted, back_up
 from services.keeping.premises import Premises
 from services.keeping.restore import Restored, Source, restore
 from services.register import copies, submissions
-from services.register.documents import Document
 from services.runtime.clock import FixedClock
 from services.runtime.settings import Settings
 from services.vault.age import generate_identity

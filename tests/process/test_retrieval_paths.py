@@ -4,12 +4,12 @@ import pytest
 from desk_people import OpenDesk, People
 from sqlalchemy import update
 
-from services.register.cameras import Camera
-from services.register.copies import Copy
-from services.register.documents import Document
-from services.register.masters import Master
-from services.register.preservations import Preservation
-from services.register.reviews import Review
+from services.database.tables.cameras import Camera
+from services.database.tables.copies import Copy
+from services.database.tables.documents import Document
+from services.database.tables.masters import Master
+from services.database.tables.preservations import Preservation
+from services.database.tables.reviews import Review
 from services.register.unit import Unit
 
 

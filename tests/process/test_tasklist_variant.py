@@ -14,9 +14,9 @@ from desk_people import OpenDesk, People
 from engine_harness import EngineHarness
 from pyzeebe.proto import gateway_pb2 as pb
 
+from services.database.tables.reviews import Decision, Review
 from services.engine.errors import Rejection
 from services.house import MODELS
-from services.register.reviews import Decision, Review
 from services.register.stages import STAGES
 from services.runtime.places import ROOT
 

@@ -14,12 +14,12 @@ from desk_people import People
 from pyzeebe.proto import gateway_pb2 as pb
 from sqlalchemy import select
 
+from services.database.tables.applications import Application
+from services.database.tables.reviews import Review
 from services.designers import element_templates, node_tools
 from services.designers.element_templates import CHOSEN
 from services.house import MODELS
 from services.register import decisions
-from services.register.applications import Application
-from services.register.reviews import Review
 from services.register.stages import STAGES
 from services.runtime.commands import camel
 from services.runtime.worker import Worker, discover

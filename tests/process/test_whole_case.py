@@ -13,10 +13,10 @@ from whole_desk import open_desk
 from whole_footage import MADE_FOR
 from whole_house import Places
 
+from services.database.tables.copies import Copy, Grant
+from services.database.tables.documents import Document
+from services.database.tables.masters import Master
 from services.register import viewings
-from services.register.copies import Copy, Grant
-from services.register.documents import Document
-from services.register.masters import Master
 from services.register.scopes import Granting, Narrowed
 from services.runtime.errors import Refused
 from services.runtime.worker import Worker, discover

@@ -19,11 +19,11 @@ from chaos_driver import HouseDied, Run, nothing_outlives
 from house_process import environment, once
 from sqlalchemy import select
 
+from services.database.tables.outbox import OutboxMessage
 from services.demo import organisation
 from services.demo.people import People, Somebody, Stuck
 from services.house import House, open_house
 from services.recorders.layout import redate
-from services.register.outbox import OutboxMessage
 from services.register.relay import take_due
 from services.register.rules import Rules
 from services.register.unit import Actor, Register, Unit

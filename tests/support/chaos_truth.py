@@ -9,22 +9,22 @@ from typing import Any
 
 from sqlalchemy import func, select
 
+from services.database.tables.applications import Application, Item
+from services.database.tables.archive import ArchiveEntry
+from services.database.tables.attempts import UploadAttempt
+from services.database.tables.cameras import Camera
+from services.database.tables.checkpoints import AuditAnchor
+from services.database.tables.copies import Copy
+from services.database.tables.custody import HandOver
+from services.database.tables.documents import Document
+from services.database.tables.masters import Master
+from services.database.tables.outbox import OutboxMessage
+from services.database.tables.people import Person
+from services.database.tables.preservations import Preservation
+from services.database.tables.reviews import Confirmation, Decision, Reminder, Review
 from services.demo.organisation import CAMERAS
 from services.house import House
 from services.portal.log_head import FOLDER
-from services.register.applications import Application, Item
-from services.register.archive import ArchiveEntry
-from services.register.attempts import UploadAttempt
-from services.register.cameras import Camera
-from services.register.checkpoints import AuditAnchor
-from services.register.copies import Copy
-from services.register.custody import HandOver
-from services.register.documents import Document
-from services.register.masters import Master
-from services.register.outbox import OutboxMessage
-from services.register.people import Person
-from services.register.preservations import Preservation
-from services.register.reviews import Confirmation, Decision, Reminder, Review
 from services.register.unit import Actor, Unit
 from services.vault.labels import label_key
 from services.vault.packets import packet_hashes, part_of

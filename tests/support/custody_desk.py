@@ -23,15 +23,15 @@ from footage_maker import Camera as FilmedCamera
 from new_books import lay_out
 from snapshots import copy_stage
 
+from services.database.tables.applications import Application, Item, Revision
+from services.database.tables.archive import Return
+from services.database.tables.cameras import Camera, Recorder
+from services.database.tables.custody import HandOver
+from services.database.tables.people import Agreement, Department, Person, Post
+from services.database.tables.reviews import Decision, Review
 from services.recorders.registry import open_recorder
 from services.register import attempts, copies, documents, hand_overs, masters, preservations, returns, scopes
-from services.register.applications import Application, Item, Revision
-from services.register.archive import Return
-from services.register.cameras import Camera, Recorder
-from services.register.custody import HandOver
-from services.register.people import Agreement, Department, Person, Post
 from services.register.returns import Fate
-from services.register.reviews import Decision, Review
 from services.register.rules import Rules
 from services.register.signatures import Proof
 from services.register.unit import Actor, Register, Unit

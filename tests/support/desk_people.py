@@ -9,18 +9,18 @@ from sqlalchemy import select
 from whole_books import problems
 from whole_desk import Desk
 
+from services.database.tables.applications import Application
+from services.database.tables.audit import AuditEvent
+from services.database.tables.custody import HandOver
+from services.database.tables.notices import Notice
+from services.database.tables.people import Person
+from services.database.tables.reviews import Review
 from services.demo.organisation import demo_id
 from services.register import access, access_policy, copies, decisions, forms, hand_overs, returns, submissions
-from services.register.applications import Application
-from services.register.audit import AuditEvent
-from services.register.custody import HandOver
 from services.register.decisions import Decided
 from services.register.forms import Form, ItemAsked
-from services.register.notices import Notice
-from services.register.people import Person
 from services.register.preservations import items_in_scope
 from services.register.returns import Fate
-from services.register.reviews import Review
 from services.register.signatures import Proof
 from services.register.stages import STAGES
 from services.register.unit import Actor, Unit

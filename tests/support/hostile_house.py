@@ -10,6 +10,12 @@ from review_desk import FORM, PASSWORD, ReviewDesk
 from review_pages import Lens
 from sqlalchemy import JSON, String, Table, select, update
 
+from services.database.base import Base
+from services.database.tables.cameras import Recorder
+from services.database.tables.consents import Consent, Consultation
+from services.database.tables.deliveries import Delivery
+from services.database.tables.documents import Document
+from services.database.tables.people import Agreement
 from services.register import (
     agreement_texts,
     drafts,
@@ -24,12 +30,6 @@ from services.register import (
     uploads,
     viewings,
 )
-from services.register.base import Base
-from services.register.cameras import Recorder
-from services.register.consents import Consent, Consultation
-from services.register.deliveries import Delivery
-from services.register.documents import Document
-from services.register.people import Agreement
 from services.register.returns import Fate
 from services.register.rules import Rules
 from services.register.signatures import Proof

@@ -7,6 +7,10 @@ from typing import Any
 from review_desk import FORM, NOON, PASSWORD, ReviewDesk
 from sqlalchemy import select
 
+from services.database.tables.consents import Consent
+from services.database.tables.deliveries import Delivery
+from services.database.tables.notices import Notice
+from services.database.tables.people import Post
 from services.recorders.base import RecorderFacts
 from services.register import (
     absences,
@@ -22,10 +26,6 @@ from services.register import (
     uploads,
     viewings,
 )
-from services.register.consents import Consent
-from services.register.deliveries import Delivery
-from services.register.notices import Notice
-from services.register.people import Post
 from services.register.signatures import Proof
 from services.register.submissions import item_ids
 from services.register.unit import Unit

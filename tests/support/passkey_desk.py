@@ -6,9 +6,9 @@ import pytest
 from review_desk import PASSWORD, ReviewDesk
 from soft_passkey import ORIGIN, RP_ID, SoftPasskey
 
+from services.database.base import new_id
+from services.database.tables.passkeys import Passkey
 from services.register import own_account, passkeys, signing_challenges
-from services.register.base import new_id
-from services.register.passkeys import Passkey
 from services.register.signatures import Assertion, Proof
 from services.register.signing_challenges import Asked, Place, Prepared
 from services.register.unit import Unit

@@ -10,14 +10,14 @@ from argon2 import PasswordHasher
 from new_books import lay_out
 from sqlalchemy import select
 
+from services.database.tables.applications import Application
+from services.database.tables.cameras import Camera, Recorder
+from services.database.tables.custody import HandOver
+from services.database.tables.people import Absence, Agreement, Department, Person, Post
+from services.database.tables.reviews import Review
 from services.register import access, access_policy, decisions, documents, forms, review_tasks, submissions
-from services.register.applications import Application
-from services.register.cameras import Camera, Recorder
-from services.register.custody import HandOver
 from services.register.decisions import Decided
 from services.register.forms import Form, ItemAsked
-from services.register.people import Absence, Agreement, Department, Person, Post
-from services.register.reviews import Review
 from services.register.rules import Rules
 from services.register.signatures import Proof
 from services.register.stages import STAGES

@@ -7,8 +7,8 @@ from datetime import datetime
 import httpx
 from review_desk import PASSWORD, ReviewDesk
 
+from services.database.tables.reviews import Review
 from services.recorders.base import NothingRecorded, RecorderDown, RecorderFacts
-from services.register.reviews import Review
 from services.register.stages import STAGES
 from services.runtime.spans import Span
 

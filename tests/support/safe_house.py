@@ -11,10 +11,10 @@ from typing import Any
 
 from whole_footage import MADE_FOR
 
+from services.database.tables.audit import AuditEvent
 from services.keeping.backup import Wanted, back_up
 from services.keeping.premises import ACTOR, Premises
 from services.keeping.restore import Restored, Source, restore
-from services.register.audit import AuditEvent
 from services.runtime.clock import FixedClock
 from services.runtime.settings import Settings
 from services.runtime.stores import FolderStore

@@ -4,19 +4,20 @@ from collections.abc import Iterator
 
 from sqlalchemy import select
 
-from services.register.applications import Application
-from services.register.archive import ArchiveEntry
-from services.register.attempts import UploadAttempt
-from services.register.audit import AuditEvent
-from services.register.copies import Copy, Grant
-from services.register.custody import CustodyEntry, HandOver, broken_at
-from services.register.documents import Document
-from services.register.masters import Master
-from services.register.outbox import OutboxMessage
-from services.register.preservations import Preservation
-from services.register.reviews import Review
+from services.database.tables.applications import Application
+from services.database.tables.archive import ArchiveEntry
+from services.database.tables.attempts import UploadAttempt
+from services.database.tables.audit import AuditEvent
+from services.database.tables.copies import Copy, Grant
+from services.database.tables.custody import CustodyEntry, HandOver
+from services.database.tables.documents import Document
+from services.database.tables.masters import Master
+from services.database.tables.outbox import OutboxMessage
+from services.database.tables.preservations import Preservation
+from services.database.tables.reviews import Review
+from services.database.tables.uploads import Upload
+from services.register.custody import broken_at
 from services.register.unit import Unit
-from services.register.uploads import Upload
 from services.vault.labels import label_key
 from services.vault.store import BUCKETS, Store
 

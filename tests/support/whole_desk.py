@@ -26,11 +26,11 @@ from whole_house import CLERK, Places, open_house, seed
 
 from services import bootstrap
 from services.bootstrap import Addresses, Parts
+from services.database.tables.audit import AuditEvent
+from services.database.tables.outbox import OutboxMessage
+from services.database.tables.reviews import Review
 from services.engine.server import EngineServer
 from services.house import House
-from services.register.audit import AuditEvent
-from services.register.outbox import OutboxMessage
-from services.register.reviews import Review
 from services.register.unit import EVERY_COMMIT, Register, Unit
 from services.runtime.clock import FixedClock, TurnedClock
 from services.runtime.settings import Settings

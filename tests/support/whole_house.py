@@ -9,11 +9,11 @@ from unittest.mock import patch
 from argon2 import PasswordHasher
 from whole_footage import CHANNELS, Footage
 
+from services.database.tables.cameras import Camera
 from services.demo import organisation
 from services.demo.organisation import demo_id
 from services.house import House
 from services.register import schema
-from services.register.cameras import Camera
 from services.register.rules import Rules, rules_of
 from services.register.unit import Actor, Register, Unit
 from services.runtime.clock import FixedClock, TurnedClock

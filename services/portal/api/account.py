@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
+from services.database.tables.sign_ins import SignIn
 from services.portal import cookies
 from services.portal.api.dependencies import Books
 from services.portal.api.errors import USUAL, problems
@@ -12,7 +13,6 @@ from services.portal.api.session import Acting, Me, Token, read_me
 from services.portal.api.shapes import Answer, Body, Code, Done, Moment
 from services.portal.api.sign_in import CodeBody, EnrolmentAnswer, Password
 from services.register import own_account, second_factors, sign_ins
-from services.register.sign_ins import SignIn
 from services.register.unit import Unit
 
 router = APIRouter(prefix="/api/account", tags=["account"])

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 from fastapi import APIRouter
 
+from services.database.tables.people import Agreement
 from services.portal.api.dependencies import Books
 from services.portal.api.errors import problems
 from services.portal.api.session import Acting
 from services.portal.api.shapes import Answer, Line, Moment
 from services.portal.api.signing import Signing, signed
 from services.register import access, agreements
-from services.register.people import Agreement
 from services.register.unit import Unit
 
 router = APIRouter(prefix="/api/agreements", tags=["agreements"])

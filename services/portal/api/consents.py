@@ -4,6 +4,8 @@ from typing import Any
 
 from fastapi import APIRouter
 
+from services.database.tables.consents import Consent
+from services.database.tables.people import Department
 from services.portal.api.dependencies import Books
 from services.portal.api.errors import USUAL, Problem, problems
 from services.portal.api.session import Acting
@@ -11,8 +13,6 @@ from services.portal.api.shapes import Account, Answer, Identifier, Moment
 from services.portal.api.signing import FormSigning, signed
 from services.register import consent_views, joint
 from services.register.consent_views import View, Waiting
-from services.register.consents import Consent
-from services.register.people import Department
 from services.register.unit import Unit
 
 router = APIRouter(prefix="/api/consents", tags=["consents"])

@@ -5,12 +5,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 
+from services.database.tables.people import Department, Person
 from services.portal import cookies
 from services.portal.api.dependencies import Books
 from services.portal.api.errors import problems
 from services.portal.api.shapes import Answer
 from services.register import access, sign_ins
-from services.register.people import Department, Person
 from services.register.signing_in import Place
 from services.register.unit import Actor, Unit
 from services.runtime.errors import Refused

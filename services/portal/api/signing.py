@@ -12,11 +12,11 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from pydantic import Field, SecretStr
 
+from services.database.base import new_id
 from services.portal.api.dependencies import given
 from services.portal.api.errors import answer, problems
 from services.portal.api.shapes import Answer, Body, Code, Identifier
 from services.register import passkeys, signing_challenges, statement_words
-from services.register.base import new_id
 from services.register.signatures import Assertion, Proof
 from services.register.signing_challenges import Place, Prepared
 from services.register.unit import Actor, Register, Unit

@@ -7,14 +7,14 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 from pydantic import Field
 
+from services.database.tables.integrity import IntegrityCheck
+from services.database.tables.people import Person
 from services.portal.api.dependencies import Books, given
 from services.portal.api.errors import USUAL, problems, problems_beside
 from services.portal.api.session import Acting
 from services.portal.api.shapes import Answer, Identifier
 from services.portal.verifying import Verifier
 from services.register import integrity, standing
-from services.register.integrity import IntegrityCheck
-from services.register.people import Person
 from services.register.unit import Unit
 from services.runtime.errors import NotFound
 from services.runtime.models import Model

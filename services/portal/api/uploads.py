@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Request
 from pydantic import Field
 
+from services.database.tables.uploads import Upload
 from services.portal import receiving, upload_body
 from services.portal.api.dependencies import Books, GivenSettings, GivenStore, GivenVaultRecipients
 from services.portal.api.errors import USUAL, problems
@@ -16,7 +17,7 @@ from services.portal.api.shapes import Answer, Body, Identifier, Line, Moment, N
 from services.portal.receiving import Receiver
 from services.register import uploads
 from services.register.unit import Unit
-from services.register.uploads import Facts, Upload
+from services.register.uploads import Facts
 
 router = APIRouter(prefix="/api/uploads", tags=["uploads"])
 

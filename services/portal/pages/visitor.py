@@ -15,6 +15,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from sqlalchemy import and_, false, select
 from starlette.routing import Match
 
+from services.database.tables.people import Department, Post
 from services.portal import cookies
 from services.portal.api.dependencies import Books, GivenSettings
 from services.portal.api.session import ANONYMOUS, CSRF_HEADER, SAFE_METHODS, browser_of
@@ -24,7 +25,6 @@ from services.portal.pages.forms import CSRF_FIELD, Typed
 from services.portal.pages.language import Language
 from services.portal.pages.templates import render
 from services.register import access, notices, passkeys, sign_ins
-from services.register.people import Department, Post
 from services.register.signing_challenges import Place
 from services.register.unit import Actor, Unit
 from services.runtime.errors import Refused

@@ -6,7 +6,7 @@ from alembic import context
 from sqlalchemy import DefaultClause
 from sqlalchemy.sql.elements import False_, True_
 
-from services.register.base import Json, Moment, Whole
+from services.database.base import Json, Moment, Whole
 from services.register.schema import metadata
 
 OURS = {repr(Json): "Json", repr(Whole): "Whole"}

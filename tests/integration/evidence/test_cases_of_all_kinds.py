@@ -15,12 +15,12 @@ from whole_desk import open_desk
 from whole_footage import MADE_FOR, Footage
 from whole_house import Places
 
+from services.database.tables.applications import Application
+from services.database.tables.copies import Copy
 from services.demo.organisation import demo_id
 from services.evidence import package
 from services.evidence.sources import sources_of
 from services.register import custody_views, own_account, passkeys, signing_challenges, viewings
-from services.register.applications import Application
-from services.register.copies import Copy
 from services.register.scopes import Granting
 from services.register.signatures import Assertion, Proof
 from services.register.signing_challenges import Prepared

@@ -6,7 +6,7 @@ import pytest
 from portal_client import Portal, problem
 from review_desk import ReviewDesk
 
-from services.register.applications import Application, Item
+from services.database.tables.applications import Application, Item
 
 ITEM = {
     "cameraId": "camera",

@@ -11,12 +11,12 @@ from apply_browser import HURRIED, filled, saved, value_of
 from portal_client import Portal
 from review_desk import NOON, ReviewDesk
 
+from services.database.tables.applications import Application, Item
+from services.database.tables.cameras import Camera, Recorder
+from services.database.tables.drafts import Draft
 from services.portal import coverage
 from services.recorders.base import RecorderDown
 from services.register import attempts, preservations, uploads
-from services.register.applications import Application, Item
-from services.register.cameras import Camera, Recorder
-from services.register.drafts import Draft
 from services.register.unit import Unit
 from services.register.uploads import Facts, Measured
 from services.runtime.spans import Span

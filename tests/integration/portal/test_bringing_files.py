@@ -12,10 +12,10 @@ from brought_files import NO_FOOTAGE, START, created, fragmented
 from portal_client import Portal, problem
 from review_desk import NOON, ReviewDesk
 
+from services.database.tables.cameras import Camera, Recorder
+from services.database.tables.uploads import Upload
 from services.register import upload_sources, uploads
-from services.register.cameras import Camera, Recorder
 from services.register.unit import Actor
-from services.register.uploads import Upload
 from services.runtime.stores import FolderStore
 from services.vault.age import generate_identity
 from services.vault.store import Store

@@ -10,8 +10,8 @@ from portal_client import Portal, problem
 from review_desk import ReviewDesk
 from review_pages import text_of
 
-from services.register.applications import Application
-from services.register.audit import AuditEvent
+from services.database.tables.applications import Application
+from services.database.tables.audit import AuditEvent
 from services.runtime.settings import Settings
 
 

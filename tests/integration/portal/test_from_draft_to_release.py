@@ -14,12 +14,12 @@ from argon2 import PasswordHasher
 from portal_client import portal_over
 from sqlalchemy import select
 
+from services.database.tables.audit import AuditEvent
+from services.database.tables.outbox import OutboxMessage
 from services.demo import organisation
 from services.demo.organisation import demo_id, seed_demo
 from services.recorders.base import NothingRecorded
 from services.register import schema
-from services.register.audit import AuditEvent
-from services.register.outbox import OutboxMessage
 from services.register.rules import Rules
 from services.register.unit import Actor, Register
 from services.runtime.clock import FixedClock

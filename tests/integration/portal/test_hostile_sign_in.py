@@ -10,8 +10,8 @@ from authenticator import Authenticator
 from portal_client import Portal
 from review_desk import PASSWORD, ReviewDesk
 
-from services.register.audit import AuditEvent
-from services.register.people import Person
+from services.database.tables.audit import AuditEvent
+from services.database.tables.people import Person
 from services.register.unit import Unit
 
 SESSION, DOOR = "__Host-footage_desk_session", "__Host-footage_desk_door"

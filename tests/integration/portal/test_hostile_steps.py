@@ -13,13 +13,13 @@ import pytest
 from custody_desk import Desk
 from review_desk import FORM, ReviewDesk
 
+from services.database.tables.applications import Application, Revision
+from services.database.tables.copies import Copy, Download, Grant
+from services.database.tables.custody import HandOver
+from services.database.tables.outbox import OutboxMessage
+from services.database.tables.people import Post
+from services.database.tables.reviews import Decision
 from services.register import hand_overs, submissions, viewings
-from services.register.applications import Application, Revision
-from services.register.copies import Copy, Download, Grant
-from services.register.custody import HandOver
-from services.register.outbox import OutboxMessage
-from services.register.people import Post
-from services.register.reviews import Decision
 from services.runtime.errors import Fatal, NotFound, Refused, Retryable
 from services.vault.age import generate_identity
 from services.workers import encrypt_copy, hand_over, retrieve_footage, suspend_access

@@ -10,9 +10,9 @@ from portal_client import Portal
 from review_desk import NOON, ReviewDesk
 from review_pages import Lens, decision, text_of
 
-from services.register.applications import Application
+from services.database.tables.applications import Application
+from services.database.tables.reviews import Decision
 from services.register.forms import ItemAsked
-from services.register.reviews import Decision
 from services.register.unit import Unit
 
 
@@ -107,7 +107,7 @@ async def test_what_a_conflict_bars_stands_apart_with_the_reason_and_who_can(
 
 
 def _deputy(unit: Unit) -> Any:
-    from services.register.people import Agreement, Person, Post  # noqa: PLC0415
+    from services.database.tables.people import Agreement, Person, Post  # noqa: PLC0415
 
     like = unit.session.get_one(Person, "office-head")
     person = Person(

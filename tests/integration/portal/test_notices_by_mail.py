@@ -9,12 +9,13 @@ import pytest
 from notice_servers import PASSWORD, Certificate, Post, certificate, mail_server, silent_server
 from review_desk import ReviewDesk
 
+from services.database.tables.deliveries import Delivery
+from services.database.tables.notices import Notice
+from services.database.tables.people import Person
 from services.portal.notifying.check import check_mail
 from services.portal.notifying.sender import Sender, channels_of
 from services.register import notices
-from services.register.deliveries import MAIL, Delivery
-from services.register.notices import Notice
-from services.register.people import Person
+from services.register.deliveries import MAIL
 from services.register.rules import Rules
 from services.register.unit import Unit
 from services.runtime.errors import Fatal

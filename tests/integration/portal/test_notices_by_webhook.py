@@ -14,11 +14,12 @@ import pytest
 from notice_servers import Certificate, Site, certificate, says, web_server
 from review_desk import ReviewDesk
 
+from services.database.tables.deliveries import Delivery
+from services.database.tables.notices import Notice
 from services.portal.notifying.check import check_webhook
 from services.portal.notifying.sender import Sender, channels_of
 from services.register import notices
-from services.register.deliveries import WEBHOOK, Delivery
-from services.register.notices import Notice
+from services.register.deliveries import WEBHOOK
 from services.register.rules import Rules
 from services.runtime.errors import Fatal
 from services.runtime.settings import Settings

@@ -29,14 +29,14 @@ from review_desk import ReviewDesk
 from starlette.requests import Request
 from starlette.responses import Response
 
+from services.database.tables.audit import AuditEvent
+from services.database.tables.identities import Identity
+from services.database.tables.people import Person
+from services.database.tables.sign_ins import SignIn
 from services.portal.provider.check import check_provider
 from services.portal.provider.provider import Provider
 from services.portal.provider.wire import Wire
 from services.register import staff
-from services.register.audit import AuditEvent
-from services.register.identities import Identity
-from services.register.people import Person
-from services.register.sign_ins import SignIn
 from services.register.unit import Unit
 from services.runtime.errors import Fatal
 from services.runtime.settings import Settings

@@ -8,9 +8,9 @@ from portal_client import Portal
 from review_desk import ReviewDesk
 from review_pages import text_of
 
+from services.database.tables.applications import Application, Revision
+from services.database.tables.people import Person
 from services.portal.printing import page
-from services.register.applications import Application, Revision
-from services.register.people import Person
 
 
 def offered(page: str) -> set[str]:

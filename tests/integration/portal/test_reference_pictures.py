@@ -15,11 +15,11 @@ from review_desk import HASH, NOON, Box, ReviewDesk
 from review_pages import Lens
 from sqlalchemy import select
 
+from services.database.tables.audit import AuditEvent
+from services.database.tables.cameras import CameraPicture
 from services.demo import organisation
 from services.portal import stills
 from services.register import camera_book, directory, recorder_book, reference_pictures, schema, uploads
-from services.register.audit import AuditEvent
-from services.register.cameras import CameraPicture
 from services.register.rules import Rules
 from services.register.unit import Actor, Register, Unit
 from services.register.uploads import Facts

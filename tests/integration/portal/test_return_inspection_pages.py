@@ -8,9 +8,9 @@ from portal_client import Portal
 from review_desk import PASSWORD, ReviewDesk
 from review_pages import HOSTILE, Lens, decision, text_of
 
+from services.database.tables.reviews import Decision
 from services.register import filing, hand_overs, returns, viewings
 from services.register.returns import Fate
-from services.register.reviews import Decision
 from services.register.signatures import Proof
 from services.vault.age import generate_identity
 

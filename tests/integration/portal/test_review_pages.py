@@ -12,9 +12,9 @@ from portal_client import Portal
 from review_desk import FORM, PASSWORD, ReviewDesk
 from review_pages import HOSTILE, Lens, decision, text_of
 
-from services.register.applications import Application, Item
-from services.register.cameras import Camera, Recorder
-from services.register.reviews import Decision, Review
+from services.database.tables.applications import Application, Item
+from services.database.tables.cameras import Camera, Recorder
+from services.database.tables.reviews import Decision, Review
 
 
 @pytest.fixture

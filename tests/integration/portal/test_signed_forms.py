@@ -10,9 +10,9 @@ from portal_client import Portal
 from review_desk import FORM, PASSWORD, ReviewDesk
 from review_pages import text_of
 
+from services.database.tables.applications import Application
+from services.database.tables.consents import Consent, Consultation
 from services.register import submissions
-from services.register.applications import Application
-from services.register.consents import Consent, Consultation
 
 SAID: dict[str, Any] = {
     "incident_reference": "事件 2031-17",

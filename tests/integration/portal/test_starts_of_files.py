@@ -7,7 +7,7 @@ from portal_client import Portal
 from review_desk import ReviewDesk
 from review_pages import text_of
 
-from services.register.uploads import Upload
+from services.database.tables.uploads import Upload
 
 pytestmark = pytest.mark.requirement("R8", "R20")
 

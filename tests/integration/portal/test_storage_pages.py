@@ -9,11 +9,11 @@ from portal_client import Portal
 from review_desk import ReviewDesk
 from review_pages import Lens, text_of
 
+from services.database.tables.applications import Item
+from services.database.tables.audit import AuditEvent
+from services.database.tables.cameras import Camera, Recorder
+from services.database.tables.people import Person
 from services.register import attempts, preservations, progress, reaches
-from services.register.applications import Item
-from services.register.audit import AuditEvent
-from services.register.cameras import Camera, Recorder
-from services.register.people import Person
 from services.register.unit import Unit
 from services.runtime.spans import Span
 

@@ -8,8 +8,8 @@ import pytest
 from custody_desk import Desk, film
 
 from services.bench.s3_server import S3Server
-from services.register.copies import Copy
-from services.register.masters import Master
+from services.database.tables.copies import Copy
+from services.database.tables.masters import Master
 from services.vault.keys import KeyGone
 from services.vault.store import StoreLocked
 from services.vault.stores import open_store

@@ -16,12 +16,12 @@ from seals import seal
 from typer.testing import CliRunner
 
 from services import cli, doctor
+from services.database.tables.audit import AuditEvent
+from services.database.tables.masters import Master
 from services.keeping import key_archive
 from services.keeping.drill import drill
 from services.keeping.premises import Premises
 from services.register import key_events
-from services.register.audit import AuditEvent
-from services.register.masters import Master
 from services.runtime.errors import Fatal
 from services.runtime.settings import Settings
 from services.vault.age import generate_identity

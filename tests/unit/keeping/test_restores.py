@@ -11,12 +11,12 @@ from safe_house import SafeHouse, rewrite
 from sqlalchemy import Table, select, text
 from whole_footage import MADE_FOR
 
+from services.database.tables.documents import NumberSeries
+from services.database.tables.people import Department
 from services.keeping import books
 from services.keeping.bundle import Bundle, new_bundle
 from services.keeping.premises import ACTOR
 from services.register import schema
-from services.register.documents import NumberSeries
-from services.register.people import Department
 from services.register.unit import connect
 from services.runtime.clock import TurnedClock
 from services.runtime.errors import Fatal

@@ -6,8 +6,8 @@ import pytest
 from portal_client import Portal, problem
 from review_desk import PASSWORD, ReviewDesk
 
-from services.register.audit import AuditEvent
-from services.register.people import Person
+from services.database.tables.audit import AuditEvent
+from services.database.tables.people import Person
 
 
 @pytest.mark.requirement("R59")

@@ -15,16 +15,16 @@ from custody_desk import Case, Desk
 from portal_client import MODELS
 from seals import seal
 
+from services.database.tables.applications import Application
+from services.database.tables.audit import AuditEvent
+from services.database.tables.copies import Copy
+from services.database.tables.documents import Document
+from services.database.tables.integrity import IntegrityCheck
+from services.database.tables.masters import Master
+from services.database.tables.notices import Notice
+from services.database.tables.reviews import Decision
 from services.portal.api.standing import verifier
 from services.register import integrity
-from services.register.applications import Application
-from services.register.audit import AuditEvent
-from services.register.copies import Copy
-from services.register.documents import Document
-from services.register.integrity import IntegrityCheck
-from services.register.masters import Master
-from services.register.notices import Notice
-from services.register.reviews import Decision
 from services.runtime.errors import Refused, Retryable
 from services.vault.labels import label_key
 from services.vault.seal import OwnSeals, own_seals

@@ -10,10 +10,10 @@ import pytest
 from custody_browser import Browser
 from custody_desk import PASSWORD, Case, Desk
 
+from services.database.tables.applications import Application
+from services.database.tables.audit import AuditEvent
+from services.database.tables.copies import Copy, Download, Grant, Viewing
 from services.portal import reading
-from services.register.applications import Application
-from services.register.audit import AuditEvent
-from services.register.copies import Copy, Download, Grant, Viewing
 from services.vault.age import Reader, X25519Identity, generate_identity
 from services.vault.sealing import Sealed, open_sealed
 from services.workers import inspect_return, re_archive

@@ -11,10 +11,10 @@ from custody_browser import Browser
 from custody_desk import PASSWORD, Desk
 from portal_client import MODELS
 
+from services.database.tables.audit import AuditEvent
+from services.database.tables.documents import Document
 from services.portal.pages import custody
 from services.register import agreements, loan_documents
-from services.register.audit import AuditEvent
-from services.register.documents import Document
 from services.register.signatures import Proof
 
 

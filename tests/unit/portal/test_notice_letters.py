@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 from review_desk import FORM, ReviewDesk
 
+from services.database.tables.applications import Application
+from services.database.tables.cameras import Camera, Recorder
+from services.database.tables.people import Department, Person
 from services.portal.notifying import letters
 from services.portal.notifying.errors import Undelivered
 from services.portal.notifying.webhook import signature
 from services.register import dispatch, notices
-from services.register.applications import Application
-from services.register.cameras import Camera, Recorder
 from services.register.deliveries import MAIL, WEBHOOK
 from services.register.dispatch import Parcel
 from services.register.notice_words import all_words
-from services.register.people import Department, Person
 from services.register.rules import Rules
 from services.register.unit import Unit
 

@@ -9,11 +9,12 @@ import pytest
 from portal_client import Portal
 from review_desk import ReviewDesk
 
+from services.database.tables.audit import AuditEvent
+from services.database.tables.deliveries import Delivery
+from services.database.tables.notices import Notice
+from services.database.tables.people import Person
 from services.register import dispatch, notices
-from services.register.audit import AuditEvent
-from services.register.deliveries import MAIL, WEBHOOK, Delivery
-from services.register.notices import Notice
-from services.register.people import Person
+from services.register.deliveries import MAIL, WEBHOOK
 from services.register.rules import Rules
 from services.register.unit import Unit
 

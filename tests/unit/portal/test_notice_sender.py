@@ -9,13 +9,14 @@ import pytest
 from background import going
 from review_desk import ReviewDesk
 
+from services.database.tables.deliveries import Delivery
+from services.database.tables.people import Person
 from services.portal.notifying.errors import Undelivered
 from services.portal.notifying.mail import ANSWERS_OF_A_MAIL
 from services.portal.notifying.sender import Sender, channels_of
 from services.register import dispatch, notices
-from services.register.deliveries import MAIL, WEBHOOK, Delivery
+from services.register.deliveries import MAIL, WEBHOOK
 from services.register.dispatch import Parcel
-from services.register.people import Person
 from services.register.rules import Rules
 from services.register.unit import Unit
 from services.runtime import metrics

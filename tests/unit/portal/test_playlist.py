@@ -15,8 +15,8 @@ from custody_browser import Browser
 from custody_desk import Case, Desk
 from vault_bench import Given, stream
 
+from services.database.tables.copies import Copy, Grant, Viewing
 from services.portal import playlist
-from services.register.copies import Copy, Grant, Viewing
 from services.runtime.places import DEPLOY
 from services.runtime.spans import Span
 from services.vault.coverage import Coverage

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from services import recorders
+from services.database.tables.cameras import Recorder
 from services.papers import telling
 from services.portal.pages import templates
 from services.portal.recorder_test import DOWN, look
 from services.recorders.base import RecorderDown
 from services.recorders.registry import KINDS
 from services.register import words
-from services.register.cameras import Recorder
 
 NOW = datetime(2031, 3, 4, 12, 0, tzinfo=UTC)
 # The codes as the recorders' source has them, the default left out.

@@ -7,8 +7,8 @@ import pytest
 from portal_client import Portal, problem
 from review_desk import PASSWORD, ReviewDesk
 
-from services.register.applications import Item
-from services.register.outbox import OutboxMessage
+from services.database.tables.applications import Item
+from services.database.tables.outbox import OutboxMessage
 
 
 async def _decision(client: httpx.AsyncClient, review_id: str, **changes: Any) -> dict[str, Any]:

@@ -11,13 +11,13 @@ from background import going
 from review_desk import NOON, ReviewDesk
 from sqlalchemy.orm import Session
 
+from services.database.tables.applications import Item
+from services.database.tables.audit import AuditEvent
+from services.database.tables.cameras import Camera, Recorder
+from services.database.tables.protections import Protection
 from services.portal.rounds import AT_ONCE, Round, keep_asking
 from services.recorders.base import RecorderDown, RecorderFacts, WrongChannel
 from services.register import figures, protections, recorder_rounds
-from services.register.applications import Item
-from services.register.audit import AuditEvent
-from services.register.cameras import Camera, Recorder
-from services.register.protections import Protection
 from services.register.recorder_book import Found
 from services.register.unit import EVERY_COMMIT, Unit
 from services.runtime import metrics

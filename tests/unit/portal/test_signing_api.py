@@ -8,10 +8,10 @@ from portal_client import Portal, problem
 from review_desk import PASSWORD, ReviewDesk
 from soft_passkey import SoftPasskey
 
+from services.database.tables.audit import AuditEvent
+from services.database.tables.passkeys import Passkey
+from services.database.tables.reviews import Decision
 from services.portal.api.signing import place_of
-from services.register.audit import AuditEvent
-from services.register.passkeys import Passkey
-from services.register.reviews import Decision
 from services.register.stages import STAGES
 from services.runtime.settings import Settings
 

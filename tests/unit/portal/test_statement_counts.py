@@ -10,14 +10,14 @@ from portal_client import Portal
 from review_desk import NOON, ReviewDesk
 from sqlalchemy import event, insert
 
+from services.database.base import Base
+from services.database.tables.applications import Application, Item, Revision
+from services.database.tables.consents import Consent, Consultation
+from services.database.tables.custody import CustodyEntry, HandOver
+from services.database.tables.documents import Document
+from services.database.tables.people import Absence, Person, Post
+from services.database.tables.reviews import Confirmation, Decision, Finding, Proposal, Review
 from services.register import audit, forms
-from services.register.applications import Application, Item, Revision
-from services.register.base import Base
-from services.register.consents import Consent, Consultation
-from services.register.custody import CustodyEntry, HandOver
-from services.register.documents import Document
-from services.register.people import Absence, Person, Post
-from services.register.reviews import Confirmation, Decision, Finding, Proposal, Review
 from services.register.unit import Actor, Unit
 
 MOST = 25

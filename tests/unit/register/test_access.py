@@ -8,10 +8,10 @@ import pytest
 from review_desk import NOON, STAFF, ReviewDesk
 from sqlalchemy import event, update
 
+from services.database.tables.applications import Application
+from services.database.tables.people import Absence, Agreement, Post
+from services.database.tables.reviews import Decision
 from services.register import access
-from services.register.applications import Application
-from services.register.people import Absence, Agreement, Post
-from services.register.reviews import Decision
 from services.register.unit import Unit
 
 DAY = timedelta(days=1)

@@ -15,11 +15,11 @@ from new_books import lay_out
 from sqlalchemy import Engine, event, select, text
 from sqlalchemy.exc import IntegrityError
 
+from services.database.tables.people import Department
 from services.keeping.books import snapshot
 from services.keeping.trail_check import recompute
 from services.register import audit
 from services.register import unit as unit_of_work
-from services.register.people import Department
 from services.register.rules import Rules
 from services.register.unit import EVERY_COMMIT, Actor, Register, Unit
 from services.runtime.clock import FixedClock

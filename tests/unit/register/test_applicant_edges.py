@@ -7,19 +7,19 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from services.database.tables.applications import Application, Item
+from services.database.tables.attempts import UploadAttempt
+from services.database.tables.cameras import Camera, Recorder
+from services.database.tables.copies import Copy
+from services.database.tables.masters import Master
+from services.database.tables.notices import Notice
+from services.database.tables.outbox import OutboxMessage
+from services.database.tables.people import Department, Person, Post
+from services.database.tables.reviews import Decision, Finding, Review
 from services.register import cases, completeness, copies, filing, forms, outbox, security_check, submissions
-from services.register.applications import Application, Item
-from services.register.attempts import UploadAttempt
-from services.register.cameras import Camera, Recorder
-from services.register.copies import Copy
 from services.register.filing import Classification
 from services.register.forms import Form, ItemAsked
-from services.register.masters import Master
 from services.register.messages import APPLICATION_WITHDRAWN, REVIEW_DECIDED
-from services.register.notices import Notice
-from services.register.outbox import OutboxMessage
-from services.register.people import Department, Person, Post
-from services.register.reviews import Decision, Finding, Review
 from services.register.unit import Actor, Register, Unit
 from services.runtime.errors import Refused
 

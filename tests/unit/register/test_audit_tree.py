@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import select, text
 
+from services.database.tables.audit import AuditEvent
+from services.database.tables.people import Department
 from services.register import audit, audit_tree
-from services.register.audit import AuditEvent
-from services.register.people import Department
 from services.register.unit import Actor, Register, Unit
 from services.runtime.errors import Fatal, Retryable
 from services.verifier import merkle

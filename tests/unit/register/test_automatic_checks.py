@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from review_desk import FORM, NOON, ReviewDesk
 
+from services.database.tables.cameras import Camera, Recorder
+from services.database.tables.people import Agreement, Person
+from services.database.tables.reviews import Finding
 from services.register import completeness, security_check
-from services.register.cameras import Camera, Recorder
 from services.register.forms import ItemAsked
-from services.register.people import Agreement, Person
-from services.register.reviews import Finding
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 

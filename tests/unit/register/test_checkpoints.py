@@ -6,8 +6,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import text
 
+from services.database.tables.checkpoints import AuditCheckpoint
 from services.register import audit, audit_tree, checkpoints
-from services.register.checkpoints import AuditCheckpoint, Due
+from services.register.checkpoints import Due
 from services.register.unit import Actor, Register
 from services.runtime.clock import FixedClock
 from services.runtime.errors import Fatal

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 from new_books import lay_out
 
+from services.database.tables.audit import AuditEvent
+from services.database.tables.cameras import Camera, Recorder
+from services.database.tables.people import Department, Person, Post
+from services.database.tables.reaches import Reach
 from services.register import clocks, local_times, measurements, reaches, recorder_book
-from services.register.audit import AuditEvent
-from services.register.cameras import Camera, Recorder
 from services.register.clocks import Clock, searched
-from services.register.people import Department, Person, Post
 from services.register.recorder_book import Entry
 from services.register.rules import Rules
 from services.register.unit import Actor, Register, Unit
@@ -228,4 +229,4 @@ def test_a_camera_that_reaches_less_far_back_than_a_week_ago_is_known(any_regist
     assert measured(timedelta(days=13)) is None, "ten days ago is not a week ago"
     register.clock.turn(timedelta(days=70))
     measured(timedelta(days=13))
-    assert register.run_now(CLERK, lambda unit: unit.session.query(reaches.Reach).count()) == 1, "old ones are dropped"
+    assert register.run_now(CLERK, lambda unit: unit.session.query(Reach).count()) == 1, "old ones are dropped"

@@ -8,16 +8,16 @@ from typing import Any
 import pytest
 from custody_desk import NOON, PASSWORD, Case, Desk
 
+from services.database.tables.archive import Return
+from services.database.tables.audit import AuditEvent
+from services.database.tables.copies import Copy, Download, Grant, Viewing
+from services.database.tables.custody import CustodyEntry, HandOver
+from services.database.tables.notices import Notice
+from services.database.tables.outbox import OutboxMessage
+from services.database.tables.people import Agreement
+from services.database.tables.reviews import Decision
 from services.register import custody, custody_views, grants, hand_overs, viewings
-from services.register.archive import Return
-from services.register.audit import AuditEvent
-from services.register.copies import Copy, Download, Grant, Viewing
-from services.register.custody import CustodyEntry, HandOver
-from services.register.notices import Notice
-from services.register.outbox import OutboxMessage
-from services.register.people import Agreement
 from services.register.returns import Fate
-from services.register.reviews import Decision
 from services.runtime.errors import NotFound, Refused
 
 DUE = NOON + timedelta(days=10)

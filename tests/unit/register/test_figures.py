@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 import pytest
 from review_desk import ReviewDesk
 
+from services.database.tables.cameras import Recorder
 from services.register import figures, measurements, storage_office
-from services.register.cameras import Recorder
 from services.register.unit import Unit
 from services.runtime import metrics
 

@@ -12,10 +12,12 @@ from sqlalchemy import Update, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from services.database.tables.identities import Identity
+from services.database.tables.people import Person
+from services.database.tables.sign_ins import SignIn
 from services.register import identities, sign_ins, signing_in, staff
-from services.register.identities import Identity, Vouched
-from services.register.people import Person
-from services.register.sign_ins import SignedIn, SignIn
+from services.register.identities import Vouched
+from services.register.sign_ins import SignedIn
 from services.register.signing_in import Place
 from services.register.unit import Unit
 from services.runtime.errors import NotFound, Refused, Retryable

@@ -8,6 +8,13 @@ from typing import Any
 import pytest
 from review_desk import FORM, NOON, PASSWORD, ReviewDesk
 
+from services.database.tables.applications import Application, Revision
+from services.database.tables.audit import AuditEvent
+from services.database.tables.consents import Consent, Consultation
+from services.database.tables.notices import Notice
+from services.database.tables.outbox import OutboxMessage
+from services.database.tables.people import Department
+from services.database.tables.reviews import Review
 from services.register import (
     access,
     access_policy,
@@ -20,14 +27,7 @@ from services.register import (
     submissions,
     visibility,
 )
-from services.register.applications import Application, Revision
-from services.register.audit import AuditEvent
-from services.register.consents import Consent, Consultation
 from services.register.forms import Form, ItemAsked
-from services.register.notices import Notice
-from services.register.outbox import OutboxMessage
-from services.register.people import Department
-from services.register.reviews import Review
 from services.register.signatures import Proof
 from services.runtime.errors import NotFound, Refused
 

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from review_desk import NOON, ReviewDesk
 
+from services.database.tables.applications import Application
+from services.database.tables.audit import AuditEvent
+from services.database.tables.custody import HandOver
 from services.register import case_states, cases, ledger
-from services.register.applications import Application
-from services.register.audit import AuditEvent
-from services.register.custody import HandOver
 from services.register.ledger import Search
 from services.register.listing import Listing
 from services.register.unit import Unit

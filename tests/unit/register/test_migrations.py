@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import inspect, text
 from sqlalchemy.exc import DatabaseError
 
+from services.database.tables.cameras import Recorder
 from services.register import audit, clocks, schema
-from services.register.cameras import Recorder
 from services.register.rules import Rules
 from services.register.unit import Actor, Register
 from services.runtime.clock import FixedClock

@@ -9,10 +9,10 @@ from authenticator import Authenticator
 from own_stage import own_stage_desk
 from review_desk import NOON, PASSWORD, ReviewDesk
 
+from services.database.tables.applications import Application
+from services.database.tables.notices import Notice
+from services.database.tables.reviews import Decision, Review
 from services.register import access, access_policy, criticism, figures, inbox, review_tasks, second_factors
-from services.register.applications import Application
-from services.register.notices import Notice
-from services.register.reviews import Decision, Review
 from services.register.signatures import Proof
 from services.register.unit import Unit
 from services.runtime import metrics

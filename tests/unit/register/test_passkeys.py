@@ -16,13 +16,14 @@ from passkey_desk import PLACE, add, asked, preparing, proof, shown
 from review_desk import PASSWORD, ReviewDesk
 from soft_passkey import ORIGIN, RP_ID, USER_PRESENT, SoftPasskey
 
+from services.database.tables.audit import AuditEvent
+from services.database.tables.passkeys import Passkey
+from services.database.tables.people import Agreement, Person
+from services.database.tables.reviews import Decision, Review
+from services.database.tables.signing_challenges import PasskeyChallenge
 from services.register import agreements, own_account, passkeys, signed_acts, staff, statement_words
-from services.register.audit import AuditEvent
-from services.register.passkeys import Passkey
-from services.register.people import Agreement, Person
-from services.register.reviews import Decision, Review
 from services.register.signatures import Assertion, Proof
-from services.register.signing_challenges import LIFE, PasskeyChallenge, Prepared
+from services.register.signing_challenges import LIFE, Prepared
 from services.register.unit import Unit
 from services.runtime.errors import NotFound, Refused
 from services.verifier.assertions import check_assertion

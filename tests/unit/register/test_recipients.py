@@ -9,10 +9,10 @@ import pytest
 import rfc8785
 from review_desk import FORM, ReviewDesk
 
+from services.database.tables.applications import Application, Revision
+from services.database.tables.people import Agreement, Person
+from services.database.tables.reviews import Finding
 from services.register import completeness, drafts, forms, recipients, security_check, submissions
-from services.register.applications import Application, Revision
-from services.register.people import Agreement, Person
-from services.register.reviews import Finding
 from services.register.unit import Unit
 from services.runtime.errors import NotFound, Refused
 

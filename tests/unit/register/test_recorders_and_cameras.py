@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 from review_desk import ReviewDesk
 
+from services.database.tables.applications import Item
+from services.database.tables.audit import AuditEvent
+from services.database.tables.cameras import Camera, Recorder
+from services.database.tables.reaches import Reach
 from services.register import camera_book, camera_import, reaches, recorder_book
-from services.register.applications import Item
-from services.register.audit import AuditEvent
-from services.register.cameras import Camera, Recorder
 from services.register.listing import Listing
 from services.register.unit import Unit
 from services.runtime.errors import NotFound, Refused
@@ -115,11 +116,11 @@ def test_another_channel_is_other_footage_and_forgets_what_was_learned(desk: Rev
     desk.run(learn)
     desk.run(camera_book.change, "camera", camera(channel="gate", name_zh="正门"), by="admin")
     assert desk.the(Camera, id="camera").fingerprint == "abc"
-    assert len(desk.all(reaches.Reach)) == 1
+    assert len(desk.all(Reach)) == 1
 
     desk.run(camera_book.change, "camera", camera(channel="other"), by="admin")
     assert desk.the(Camera, id="camera").fingerprint is None
-    assert desk.all(reaches.Reach) == []
+    assert desk.all(Reach) == []
 
 
 @pytest.mark.parametrize(

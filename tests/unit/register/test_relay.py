@@ -12,9 +12,9 @@ from fake_gateway import FakeGateway
 from review_desk import ReviewDesk
 from written_logs import written_logs
 
+from services.database.tables.applications import Application
+from services.database.tables.outbox import OutboxMessage
 from services.register import closing, opening, outbox
-from services.register.applications import Application
-from services.register.outbox import OutboxMessage
 from services.register.relay import Letter, Relay, take_due
 from services.runtime.engine_client import NotLetIn, PyzeebeEngineClient
 from services.runtime.errors import Fatal, Retryable

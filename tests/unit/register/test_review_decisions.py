@@ -9,12 +9,12 @@ import pytest
 import rfc8785
 from review_desk import NOON, PASSWORD, ReviewDesk
 
+from services.database.tables.applications import Application, Item
+from services.database.tables.audit import AuditEvent
+from services.database.tables.outbox import OutboxMessage
+from services.database.tables.reviews import Confirmation, Decision, Review
 from services.register import review_tasks, submissions
-from services.register.applications import Application, Item
-from services.register.audit import AuditEvent
 from services.register.messages import REVIEW_DECIDED
-from services.register.outbox import OutboxMessage
-from services.register.reviews import Confirmation, Decision, Review
 from services.register.rules import Rules
 from services.register.scopes import Classification, Granting, Narrowed
 from services.register.signatures import Proof

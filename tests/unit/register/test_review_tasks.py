@@ -7,13 +7,13 @@ from datetime import timedelta
 import pytest
 from review_desk import FORM, NOON, STAFF, ReviewDesk
 
+from services.database.tables.applications import Application
+from services.database.tables.audit import AuditEvent
+from services.database.tables.cameras import Camera
+from services.database.tables.notices import Notice
+from services.database.tables.outbox import OutboxMessage
+from services.database.tables.reviews import Review
 from services.register import escalation, inbox, outbox, review_tasks
-from services.register.applications import Application
-from services.register.audit import AuditEvent
-from services.register.cameras import Camera
-from services.register.notices import Notice
-from services.register.outbox import OutboxMessage
-from services.register.reviews import Review
 from services.register.stages import STAGES
 from services.register.unit import Unit
 from services.runtime.errors import Fatal, NotFound

@@ -9,12 +9,12 @@ import pytest
 from review_desk import NOON, ReviewDesk
 from sqlalchemy import select
 
+from services.database.tables.applications import Application
+from services.database.tables.audit import AuditEvent
+from services.database.tables.people import Department
+from services.database.tables.reviews import Review
+from services.database.tables.rule_book import RuleChange
 from services.register import rule_changes
-from services.register.applications import Application
-from services.register.audit import AuditEvent
-from services.register.people import Department
-from services.register.reviews import Review
-from services.register.rule_book import RuleChange
 from services.register.rule_list import RULES
 from services.register.rules import Rules, rules_of
 from services.register.unit import Actor, Register, Unit

@@ -8,9 +8,9 @@ import pytest
 from authenticator import Authenticator
 from review_desk import ReviewDesk
 
+from services.database.tables.audit import AuditEvent
+from services.database.tables.second_factors import RecoveryCode, SecondFactor
 from services.register import second_factors
-from services.register.audit import AuditEvent
-from services.register.second_factors import RecoveryCode, SecondFactor
 from services.register.unit import Unit
 from services.runtime.errors import Refused
 

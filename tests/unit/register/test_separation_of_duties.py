@@ -7,9 +7,9 @@ from itertools import permutations
 import pytest
 from review_desk import NOON, ReviewDesk
 
+from services.database.tables.people import Agreement, Department, Post
+from services.database.tables.reviews import Confirmation, Decision, Review
 from services.register import access, access_policy, escalation, review_tasks
-from services.register.people import Agreement, Department, Post
-from services.register.reviews import Confirmation, Decision, Review
 from services.register.unit import Unit
 from services.runtime.errors import Fatal, Refused
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from custody_desk import NOON, Desk
 
+from services.database.tables.applications import Item
+from services.database.tables.audit import AuditEvent
+from services.database.tables.copies import Copy
 from services.register import sightings, viewings
-from services.register.applications import Item
-from services.register.audit import AuditEvent
-from services.register.copies import Copy
 from services.runtime.spans import Span
 
 ADDRESS = "192.0.2.1"

@@ -11,10 +11,11 @@ import pytest
 from authenticator import Authenticator
 from review_desk import HASH, PASSWORD, ReviewDesk
 
+from services.database.tables.audit import AuditEvent
+from services.database.tables.people import Person
+from services.database.tables.sign_ins import SignIn
 from services.register import own_account, second_factors, sign_ins, signing_in
-from services.register.audit import AuditEvent
-from services.register.people import Person
-from services.register.sign_ins import SignedIn, SignIn
+from services.register.sign_ins import SignedIn
 from services.register.signing_in import Place
 from services.register.unit import Actor, Unit
 from services.runtime.errors import Refused

@@ -6,11 +6,12 @@ from datetime import timedelta
 import pytest
 from review_desk import PASSWORD, ReviewDesk
 
+from services.database.tables.audit import AuditEvent
+from services.database.tables.lock_out import WrongSignIn
+from services.database.tables.people import Person
+from services.database.tables.sign_ins import SignIn
 from services.register import lock_out, sign_ins, signing_in
-from services.register.audit import AuditEvent
-from services.register.lock_out import WrongSignIn
-from services.register.people import Person
-from services.register.sign_ins import SignedIn, SignIn
+from services.register.sign_ins import SignedIn
 from services.register.signing_in import Place
 from services.register.unit import Unit
 from services.runtime.clock import FixedClock

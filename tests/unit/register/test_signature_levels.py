@@ -4,10 +4,10 @@ import pytest
 from authenticator import Authenticator
 from review_desk import PASSWORD, ReviewDesk
 
+from services.database.tables.audit import AuditEvent
+from services.database.tables.people import Agreement, Person
+from services.database.tables.reviews import Decision
 from services.register import agreements, inbox
-from services.register.audit import AuditEvent
-from services.register.people import Agreement, Person
-from services.register.reviews import Decision
 from services.register.signatures import Proof
 from services.runtime.errors import Refused
 

@@ -13,10 +13,10 @@ from passkey_desk import add, asked, preparing, proof, shown
 from review_desk import PASSWORD, ReviewDesk
 from soft_passkey import SoftPasskey
 
+from services.database.tables.audit import AuditEvent
+from services.database.tables.consents import Consent
+from services.database.tables.custody import HandOver
 from services.register import agreements, decisions, filing, hand_overs, joint, returns, signed_acts, statement_words
-from services.register.audit import AuditEvent
-from services.register.consents import Consent
-from services.register.custody import HandOver
 from services.register.signatures import Proof
 from services.register.signed_acts import SignedAct
 from services.register.signing_challenges import Prepared

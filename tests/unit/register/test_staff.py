@@ -8,10 +8,10 @@ import pytest
 from authenticator import Authenticator
 from review_desk import NOON, PASSWORD, ReviewDesk
 
+from services.database.tables.audit import AuditEvent
+from services.database.tables.people import Absence, Department, Person, Post
 from services.register import absences, access, posts, second_factors, sign_ins, signing_in, staff, staff_lists
-from services.register.audit import AuditEvent
 from services.register.listing import Listing
-from services.register.people import Absence, Department, Person, Post
 from services.register.posts import Asked
 from services.register.signing_in import Place
 from services.register.staff import Details

@@ -11,10 +11,10 @@ import pytest
 import rfc8785
 from review_desk import FORM, NOON, ReviewDesk
 
+from services.database.tables.applications import Application, Item, Revision
+from services.database.tables.outbox import OutboxMessage
 from services.register import documents, opening, preservations, submissions
-from services.register.applications import Application, Item, Revision
 from services.register.forms import ItemAsked
-from services.register.outbox import OutboxMessage
 from services.runtime.errors import Fatal, NotFound, Refused
 
 OTHER = ItemAsked("camera", NOON - timedelta(hours=5), NOON - timedelta(hours=4), "Asia/Shanghai")

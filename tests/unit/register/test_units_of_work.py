@@ -9,9 +9,9 @@ from alembic.migration import MigrationContext
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError, StatementError
 
+from services.database.tables.audit import AuditEvent
+from services.database.tables.people import Department
 from services.register import audit, schema
-from services.register.audit import AuditEvent
-from services.register.people import Department
 from services.register.unit import EVERY_COMMIT, Actor, Register, Unit
 from services.runtime.errors import Retryable
 

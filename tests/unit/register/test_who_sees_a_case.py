@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from review_desk import FORM, NOON, ReviewDesk
 
+from services.database.tables.applications import Application
+from services.database.tables.audit import AuditEvent
 from services.register import cases, submissions, visibility
-from services.register.applications import Application
-from services.register.audit import AuditEvent
 from services.register.forms import ItemAsked
 from services.runtime.errors import NotFound
 

@@ -6,11 +6,11 @@ from unittest.mock import patch
 import pytest
 from custody_desk import ASKED, Case, Desk
 
+from services.database.tables.applications import Application, Item
+from services.database.tables.copies import Copy
+from services.database.tables.masters import Master
 from services.register import attempts, copies, masters
-from services.register.applications import Application, Item
 from services.register.attempts import NoLongerWanted
-from services.register.copies import Copy
-from services.register.masters import Master
 from services.runtime.errors import Fatal
 from services.vault.age import NotARecipient
 from services.vault.keys import KeyGone

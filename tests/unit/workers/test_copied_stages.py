@@ -4,7 +4,7 @@ from pathlib import Path
 
 from custody_desk import Desk
 
-from services.register.custody import HandOver
+from services.database.tables.custody import HandOver
 
 
 def test_each_copy_stands_at_the_stage_and_knows_nothing_of_the_others(tmp_path: Path, footage: Path) -> None:

@@ -7,16 +7,16 @@ import pytest
 from custody_desk import NOON, Case, Desk
 from sqlalchemy import delete
 
+from services.database.tables.applications import Application
+from services.database.tables.copies import Copy, Grant
+from services.database.tables.custody import CustodyEntry, HandOver
+from services.database.tables.documents import Document
+from services.database.tables.masters import Master
+from services.database.tables.notices import Notice
+from services.database.tables.outbox import OutboxMessage
+from services.database.tables.reviews import Reminder
+from services.database.tables.violations import Violation
 from services.register import hand_overs
-from services.register.applications import Application
-from services.register.copies import Copy, Grant
-from services.register.custody import CustodyEntry, HandOver
-from services.register.documents import Document
-from services.register.masters import Master
-from services.register.notices import Notice
-from services.register.outbox import OutboxMessage
-from services.register.reviews import Reminder
-from services.register.violations import Violation
 from services.runtime.errors import Fatal
 from services.vault.keys import KeyGone
 from services.vault.store import StoreLocked

@@ -10,16 +10,16 @@ from unittest.mock import patch
 import pytest
 from custody_desk import PASSWORD, Case, Desk, open_review
 
+from services.database.tables.archive import ArchiveEntry, Return
+from services.database.tables.audit import AuditEvent
+from services.database.tables.copies import Copy
+from services.database.tables.custody import CustodyEntry
+from services.database.tables.documents import Document
+from services.database.tables.masters import Master
+from services.database.tables.people import Department, Post
+from services.database.tables.reviews import Decision, Review
 from services.register import agreements, decisions
-from services.register.archive import ArchiveEntry, Return
-from services.register.audit import AuditEvent
-from services.register.copies import Copy
-from services.register.custody import CustodyEntry
-from services.register.documents import Document
 from services.register.integrity import expected
-from services.register.masters import Master
-from services.register.people import Department, Post
-from services.register.reviews import Decision, Review
 from services.register.signatures import Proof
 from services.register.unit import Unit
 from services.vault.examination import Expected, examine

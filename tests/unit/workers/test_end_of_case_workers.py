@@ -8,19 +8,19 @@ from unittest.mock import patch
 import pytest
 from custody_desk import NOON, Case, Desk, open_review
 
+from services.database.tables.applications import Application
+from services.database.tables.archive import ArchiveEntry, Inspection
+from services.database.tables.audit import AuditEvent
+from services.database.tables.copies import Copy, Grant
+from services.database.tables.custody import CustodyEntry
+from services.database.tables.documents import Document
+from services.database.tables.masters import Master
+from services.database.tables.notices import Notice
+from services.database.tables.preservations import Preservation
+from services.database.tables.reviews import Review
+from services.database.tables.violations import Violation
 from services.papers import render
 from services.register import attempts, closing, hand_overs
-from services.register.applications import Application
-from services.register.archive import ArchiveEntry, Inspection
-from services.register.audit import AuditEvent
-from services.register.copies import Copy, Grant
-from services.register.custody import CustodyEntry
-from services.register.documents import Document
-from services.register.masters import Master
-from services.register.notices import Notice
-from services.register.preservations import Preservation
-from services.register.reviews import Review
-from services.register.violations import Violation
 from services.runtime.errors import Fatal, Retryable
 from services.vault.envelopes import open_envelope
 from services.vault.keys import KeyGone

@@ -9,12 +9,13 @@ import pytest
 from asked_recorder import Asked
 from custody_desk import ASKED, Case, Desk
 
+from services.database.tables.applications import Application, Item
+from services.database.tables.attempts import UploadAttempt
+from services.database.tables.audit import AuditEvent
+from services.database.tables.cameras import Camera
+from services.database.tables.notices import Notice
+from services.database.tables.preservations import Preservation
 from services.register import attempts, preservations
-from services.register.applications import Application, Item
-from services.register.audit import AuditEvent
-from services.register.cameras import Camera
-from services.register.notices import Notice
-from services.register.preservations import Preservation
 from services.runtime.spans import Span
 from services.vault.sealing import Sealed, open_sealed
 from services.vault.store import StoreDown, StoreLocked
@@ -185,7 +186,7 @@ async def test_a_job_that_was_taken_back_leaves_the_work_of_its_successor_alone(
 
         assert (await old, new) == (Result(0, 1), Result(1, 0))
 
-    [kept] = desk.rows(preservations.Preservation)
+    [kept] = desk.rows(Preservation)
     assert desk.objects("quarantine") == [kept.sealed["key"]]
     assert desk.rows(Notice) == []
 
@@ -197,6 +198,6 @@ async def test_a_job_that_was_taken_back_begins_nothing_beside_its_successor(des
 
     assert await preserve(desk, case) == Result(0, 1)
 
-    [attempt] = desk.rows(attempts.UploadAttempt)
+    [attempt] = desk.rows(UploadAttempt)
     assert attempt.abandoned_at is None
     assert desk.rows(Notice) == []

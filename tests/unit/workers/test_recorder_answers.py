@@ -16,11 +16,11 @@ import pytest
 from custody_desk import ASKED, FILMED, Case, Desk
 from footage_maker import Camera, Picture, Written, truncate
 
+from services.database.tables.applications import Item
+from services.database.tables.copies import Copy
+from services.database.tables.documents import Document
+from services.database.tables.masters import Master
 from services.recorders.base import RecorderDown
-from services.register.applications import Item
-from services.register.copies import Copy
-from services.register.documents import Document
-from services.register.masters import Master
 from services.runtime.errors import Outcome
 from services.runtime.spans import Span
 from services.vault.age import Unwrapper

@@ -7,13 +7,14 @@ from unittest.mock import patch
 import pytest
 from custody_desk import ASKED, FILMED, Case, Desk
 
+from services.database.tables.applications import Application, Item
+from services.database.tables.attempts import UploadAttempt
+from services.database.tables.cameras import Camera
+from services.database.tables.documents import Document
+from services.database.tables.masters import Master
 from services.recorders.base import RecorderDown
 from services.register import attempts, masters, retrieval_records
-from services.register.applications import Application, Item
-from services.register.attempts import NoLongerWanted, UploadAttempt
-from services.register.cameras import Camera
-from services.register.documents import Document
-from services.register.masters import Master
+from services.register.attempts import NoLongerWanted
 from services.runtime.errors import Fatal, Outcome
 from services.runtime.spans import Span
 from services.vault.coverage import WrongFootage

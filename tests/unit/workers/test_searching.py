@@ -8,17 +8,17 @@ import pytest
 from asked_recorder import Asked, widened
 from custody_desk import FILMED, Case, Desk
 
+from services.database.tables.applications import Item
+from services.database.tables.attempts import UploadAttempt
+from services.database.tables.audit import AuditEvent
+from services.database.tables.cameras import Recorder
+from services.database.tables.copies import Copy
+from services.database.tables.documents import Document
+from services.database.tables.masters import Master
+from services.database.tables.preservations import Preservation
+from services.database.tables.protections import Protection
 from services.recorders.base import RecorderDown
 from services.register import clocks, closing, protections
-from services.register.applications import Item
-from services.register.attempts import UploadAttempt
-from services.register.audit import AuditEvent
-from services.register.cameras import Recorder
-from services.register.copies import Copy
-from services.register.documents import Document
-from services.register.masters import Master
-from services.register.preservations import Preservation
-from services.register.protections import Protection
 from services.runtime.errors import Fatal
 from services.runtime.spans import Span
 from services.workers import encrypt_copy, fetching, preserve_footage, release_preservation, retrieve_footage

@@ -6,9 +6,9 @@ import pytest
 from asked_recorder import Asked, widened
 from custody_desk import FILMED, Case, Desk
 
-from services.register.cameras import Recorder
-from services.register.copies import Copy
-from services.register.masters import Master
+from services.database.tables.cameras import Recorder
+from services.database.tables.copies import Copy
+from services.database.tables.masters import Master
 from services.runtime.spans import Span
 from services.vault.labels import printable
 from services.workers import encrypt_copy, retrieve_footage

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from custody_desk import Desk
 
-from services.register.cameras import Recorder
+from services.database.tables.cameras import Recorder
 from services.runtime import metrics
 from services.workers import preserve_footage
 

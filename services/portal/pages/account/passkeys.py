@@ -3,13 +3,13 @@
 from fastapi import APIRouter
 from fastapi.responses import Response
 
+from services.database.tables.passkeys import Passkey
 from services.portal.api.dependencies import Books, GivenSettings
 from services.portal.api.passkeys import Name
 from services.portal.api.signing import place_of
 from services.portal.pages.forms import Typed, TypedForm
 from services.portal.pages.visitor import Visiting, Visitor
 from services.register import passkeys, second_factors
-from services.register.passkeys import Passkey
 from services.register.second_factors import State
 from services.register.unit import Unit
 from services.runtime.errors import NotFound, Refused

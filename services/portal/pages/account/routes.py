@@ -6,6 +6,8 @@ from typing import Any
 from fastapi import APIRouter
 from fastapi.responses import Response
 
+from services.database.tables.people import Department, Person
+from services.database.tables.sign_ins import SignIn
 from services.portal import cookies
 from services.portal.api.agreements import AgreementBody
 from services.portal.api.dependencies import Books
@@ -28,7 +30,6 @@ from services.register import (
     sign_ins,
 )
 from services.register.passwords import SHORTEST
-from services.register.people import Department, Person
 from services.register.unit import Register, Unit
 from services.runtime.errors import NotFound, Refused
 
@@ -46,7 +47,7 @@ class SignedAgreement(AgreementBody):
 class Session:
     """An open session as its owner recognises it."""
 
-    row: sign_ins.SignIn
+    row: SignIn
     browser: str
     current: bool
 

@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
+from services.database.tables.applications import Application
+from services.database.tables.people import Department, Person
 from services.portal.pages.apply import sheet
 from services.portal.pages.apply.sheet import Reading
 from services.portal.pages.forms import TypedForm
@@ -20,13 +22,11 @@ from services.register import (
     previews,
     recipients,
 )
-from services.register.applications import Application
 from services.register.case_rows import CaseRows
 from services.register.criticism import Criticism
 from services.register.directory import CameraLine, Colleague
 from services.register.findings import Found
 from services.register.item_sources import File
-from services.register.people import Department, Person
 from services.register.unit import Unit
 
 FIRST_ITEM = {"items-0-cameraId": "", "items-0-start": "", "items-0-end": ""}

@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
+from services.database.tables.drafts import Draft
 from services.portal.api.dependencies import Books
 from services.portal.api.shapes import Identifier
 from services.portal.pages.apply import acts, coverage_part, desk, own_list, sheet
@@ -188,7 +189,7 @@ async def _summary(visitor: Visitor, books: Register, application_id: str, refus
     return visitor.page("apply/summary.html", refusal.status if refusal else 200, desk=shown, refusal=refusal)
 
 
-def _save(unit: Unit, typed: TypedForm, *, overwrite: bool = False) -> drafts.Draft:
+def _save(unit: Unit, typed: TypedForm, *, overwrite: bool = False) -> Draft:
     values = sheet.kept(typed)
     reading = desk.read(unit, typed, typed.text("applicationId"))
     return drafts.save(

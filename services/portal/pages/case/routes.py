@@ -8,6 +8,8 @@ from urllib.parse import quote
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
+from services.database.tables.integrity import IntegrityCheck
+from services.database.tables.people import Person
 from services.portal import happenings
 from services.portal.api.dependencies import Books, GivenSettings
 from services.portal.api.shapes import Identifier
@@ -15,9 +17,7 @@ from services.portal.api.standing import GivenModels, GivenVerifier
 from services.portal.pages.visitor import Visiting, Visitor
 from services.register import case_details, case_rows, integrity, standing
 from services.register.case_details import CaseDetails
-from services.register.integrity import IntegrityCheck
 from services.register.next_acts import NextAct
-from services.register.people import Person
 from services.register.standing import Standing
 from services.register.unit import Unit
 from services.runtime.errors import Refused

@@ -4,6 +4,7 @@ from typing import Annotated, ClassVar, get_args
 
 from fastapi import APIRouter, Query, Response
 
+from services.database.tables.custody import CustodyEntry
 from services.portal.api.custody import Acceptance, Loss, Refusal
 from services.portal.api.dependencies import Books
 from services.portal.api.shapes import Identifier
@@ -14,7 +15,6 @@ from services.portal.pages.forms import Typed, TypedForm
 from services.portal.pages.visitor import Visiting, Visitor
 from services.portal.tables import csv_answer
 from services.register import custody_views, hand_overs
-from services.register.custody import CustodyEntry
 from services.register.custody_views import HELD, LogView
 from services.register.listing import Listing
 from services.register.words import word

@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar, get_args
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
+from services.database.tables.people import Department
 from services.portal import tables
 from services.portal.api.dependencies import Books
 from services.portal.api.people import DepartmentBody
@@ -13,7 +14,6 @@ from services.portal.pages import lists
 from services.portal.pages.forms import Typed, TypedForm
 from services.portal.pages.visitor import Visiting, Visitor
 from services.register import staff, staff_lists
-from services.register.people import Department
 from services.register.staff import DEPARTMENT_KINDS
 from services.register.staff_lists import DepartmentLine
 from services.register.unit import Register, Unit

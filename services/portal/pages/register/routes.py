@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
+from services.database.tables.people import Department
 from services.portal import tables
 from services.portal.api.dependencies import Books
 from services.portal.api.ledger import LedgerQuestion
@@ -16,7 +17,6 @@ from services.portal.pages import lists
 from services.portal.pages.visitor import Visiting, Visitor
 from services.register import case_states, directory, forms, ledger
 from services.register.ledger import AtRisk, Line, Out
-from services.register.people import Department
 from services.register.stage_times import StageTime, stage_times
 from services.register.unit import Unit
 from services.register.words import word

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
+from services.database.tables.uploads import Upload
 from services.portal import upload_body
 from services.portal.api.dependencies import Books, GivenSettings
 from services.portal.api.shapes import Identifier, Line
@@ -14,7 +15,6 @@ from services.portal.pages.form_file import Bringing
 from services.portal.pages.forms import TypedForm
 from services.portal.pages.visitor import say_next
 from services.register import local_times, uploads
-from services.register.uploads import Upload
 from services.runtime.errors import NotFound, Refused
 
 router = APIRouter()

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
+from services.database.tables.uploads import Upload
 from services.portal import receiving
 from services.portal.api.consents import ConsentBody, RefusalBody
 from services.portal.api.dependencies import Books, GivenSettings
@@ -15,7 +16,6 @@ from services.portal.pages.sources.form_upload import TypedFacts, local_start, s
 from services.portal.pages.visitor import Visiting, Visitor
 from services.register import consent_views, joint, own_signatures, uploads
 from services.register.unit import Unit
-from services.register.uploads import Upload
 from services.runtime.errors import NotFound, Refused
 
 

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from services.register.base import Moment
+from services.database.base import Moment
 
 revision = "0003"
 down_revision = "0002"

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from services.register.base import Json, Moment
+from services.database.base import Json, Moment
 
 revision = "0004"
 down_revision = "0003"

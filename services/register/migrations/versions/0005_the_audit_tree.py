@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-from services.register.base import Moment, Whole
+from services.database.base import Moment, Whole
 
 revision = "0005"
 down_revision = "0004"

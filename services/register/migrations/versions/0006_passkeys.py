@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from services.register.base import Json, Moment, Whole
+from services.database.base import Json, Moment, Whole
 
 revision = "0006"
 down_revision = "0005"

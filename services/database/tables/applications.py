@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ForeignKey, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from services.register.base import Base, new_id
+from services.database.base import Base, new_id
 
 WAYS_OF_USE = ("view", "download")
 OUTCOMES = (

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import ForeignKey, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from services.register.base import Base, new_id
+from services.database.base import Base, new_id
 
 POSTS = (
     "head",  # of the department: decides the preliminary review; of Security: signs

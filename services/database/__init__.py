@@ -1,0 +1,1 @@
+"""The database: unit of work, engine and dialects, tables, migrations."""

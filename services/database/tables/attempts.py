@@ -1,0 +1,29 @@
+"""Tables: UploadAttempt."""
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey
+from sqlalchemy.orm import Mapped, mapped_column
+
+from services.database.base import Base, new_id
+
+
+class UploadAttempt(Base):
+    """Open until it is finished, or abandoned and then swept by its exact key."""
+
+    __tablename__ = "upload_attempts"
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
+    purpose: Mapped[str]  # quarantine, master, copy, replica
+    application_id: Mapped[str] = mapped_column(ForeignKey("applications.id"), index=True)
+    item_id: Mapped[str] = mapped_column(ForeignKey("items.id"), index=True)
+    subject_id: Mapped[str]  # what the key names: the item, or the copy to be
+    job_key: Mapped[int]
+    bucket: Mapped[str]
+    key: Mapped[str] = mapped_column(unique=True)
+    started_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+    version_id: Mapped[str | None]
+    abandoned_at: Mapped[datetime | None]
+    abandoned_because: Mapped[str | None]
+    swept_at: Mapped[datetime | None]

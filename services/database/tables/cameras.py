@@ -1,0 +1,76 @@
+"""Tables: Recorder, Camera, CameraPicture."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from services.database.base import Base, new_id
+
+
+class Recorder(Base):
+    """A recorder and what was last measured of it; ``configuration`` goes to ``recorders.open_recorder``."""
+
+    __tablename__ = "recorders"
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
+    name: Mapped[str]
+    site: Mapped[str]
+    kind: Mapped[str]
+    configuration: Mapped[dict[str, Any]]
+    zone: Mapped[str]
+    make: Mapped[str | None]
+    model: Mapped[str | None]
+    identity: Mapped[str | None]
+    clock_offset_ms: Mapped[int | None]
+    clock_method: Mapped[str | None]
+    clock_uncertainty_ms: Mapped[int | None]
+    clock_measured_at: Mapped[datetime | None]
+    last_seen_at: Mapped[datetime | None]
+    # asked last, and what was wrong then: code, zh and en, or None
+    asked_at: Mapped[datetime | None]
+    last_error: Mapped[dict[str, Any] | None]
+    active: Mapped[bool] = mapped_column(default=True, server_default=text("true"))
+
+    @property
+    def tells_its_time(self) -> bool:
+        """Whether it told its time when it was asked last: what a person compares would not stand."""
+        return self.clock_method in {"api-time", "http-date"}
+
+
+class Camera(Base):
+    """One channel of a recorder. ``fingerprint`` tells this camera's footage from another's (sealing.Coverage)."""
+
+    __tablename__ = "cameras"
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
+    recorder_id: Mapped[str] = mapped_column(ForeignKey("recorders.id"), index=True)
+    channel: Mapped[str]
+    name_zh: Mapped[str]
+    name_en: Mapped[str]
+    place_zh: Mapped[str]
+    place_en: Mapped[str]
+    camera_class: Mapped[str] = mapped_column(default="ordinary")
+    retention_days: Mapped[int]
+    oldest_frame_at: Mapped[datetime | None]
+    oldest_measured_at: Mapped[datetime | None]
+    fingerprint: Mapped[str | None]
+    active: Mapped[bool] = mapped_column(default=True, server_default=text("true"))
+    # a file that a person brought is not: nothing records over it
+    overwritten: Mapped[bool] = mapped_column(default=True, server_default=text("true"))
+
+
+class CameraPicture(Base):
+    """The photograph by which people recognise a camera's place: a small JPEG, sealed by the house's own key.
+
+    It is brought as a file: a recorder is never asked for one (R2).
+    """
+
+    __tablename__ = "camera_pictures"
+
+    camera_id: Mapped[str] = mapped_column(ForeignKey("cameras.id"), primary_key=True)
+    sealed: Mapped[str]
+    sha256: Mapped[str]
+    entered_by: Mapped[str] = mapped_column(ForeignKey("people.id"))
+    entered_at: Mapped[datetime]

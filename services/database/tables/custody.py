@@ -1,0 +1,51 @@
+"""Tables: HandOver, CustodyEntry."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from services.database.base import Base, new_id
+
+
+class HandOver(Base):
+    """All copies of one application, offered to its named custodian. Somebody holds a copy from ``accepted_at`` on."""
+
+    __tablename__ = "hand_overs"
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
+    application_id: Mapped[str] = mapped_column(ForeignKey("applications.id"), unique=True)
+    custodian_id: Mapped[str] = mapped_column(ForeignKey("people.id"), index=True)
+    agreement_id: Mapped[str | None] = mapped_column(ForeignKey("agreements.id"))
+    offered_at: Mapped[datetime]
+    take_up_until: Mapped[datetime]
+    use_days: Mapped[int]
+    grace_seconds: Mapped[int | None]  # after the due date, as it was when the copies were offered
+    accepted_at: Mapped[datetime | None]
+    conditions_version: Mapped[str | None]
+    declined_at: Mapped[datetime | None]
+    due_at: Mapped[datetime | None]
+    suspended_at: Mapped[datetime | None]
+    returned_at: Mapped[datetime | None]
+    lost_at: Mapped[datetime | None]
+    loss: Mapped[dict[str, Any] | None]  # what happened, as the custodian reports it
+    ended_at: Mapped[datetime | None]
+
+
+class CustodyEntry(Base):
+    """One line of the custody log; appended only, each carrying the hash of the one before."""
+
+    __tablename__ = "custody_entries"
+    __table_args__ = (UniqueConstraint("hand_over_id", "seq"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
+    hand_over_id: Mapped[str] = mapped_column(ForeignKey("hand_overs.id"), index=True)
+    seq: Mapped[int]
+    at: Mapped[datetime]
+    event: Mapped[str]  # offered, received, viewed, downloaded, reminded, suspended, resumed, lost, returned, inspected
+    person_id: Mapped[str | None] = mapped_column(ForeignKey("people.id"))
+    copy_id: Mapped[str | None]
+    detail: Mapped[dict[str, Any]]
+    previous_sha256: Mapped[str]
+    sha256: Mapped[str]

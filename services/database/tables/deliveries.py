@@ -1,0 +1,37 @@
+"""Tables: Delivery."""
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, Index
+from sqlalchemy.orm import Mapped, mapped_column
+
+from services.database.base import Base, new_id
+
+
+class Delivery(Base):
+    """Waiting while ``delivered_at`` and ``given_up_at`` are empty. ``last_error`` is a code, ``last_detail`` says it
+    in the words of whoever refused."""
+
+    __tablename__ = "deliveries"
+    __table_args__ = (Index("ix_deliveries_waiting", "channel", "given_up_at", "delivered_at", "next_at"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
+    notice_id: Mapped[str] = mapped_column(ForeignKey("notices.id"), index=True)
+    channel: Mapped[str]
+    created_at: Mapped[datetime]
+    next_at: Mapped[datetime]
+    attempts: Mapped[int] = mapped_column(default=0)
+    delivered_at: Mapped[datetime | None]
+    last_error: Mapped[str | None]
+    last_detail: Mapped[str | None]
+    given_up_at: Mapped[datetime | None]
+    escalated_at: Mapped[datetime | None]
+
+    @property
+    def state(self) -> str:
+        """``waiting``, ``delivered``, ``failed``, or ``unneeded`` when the notice was read before it could be sent."""
+        if self.delivered_at is not None:
+            return "delivered"
+        if self.given_up_at is None:
+            return "waiting"
+        return "unneeded" if self.last_error == "read" else "failed"

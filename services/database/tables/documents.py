@@ -1,0 +1,36 @@
+"""Tables: NumberSeries, Document."""
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from services.database.base import Base, new_id
+
+
+class NumberSeries(Base):
+    """The last number given, for each prefix and year; counted inside the transaction, so none is lost or doubled."""
+
+    __tablename__ = "number_series"
+
+    prefix: Mapped[str] = mapped_column(primary_key=True)
+    year: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    last: Mapped[int]
+
+
+class Document(Base):
+    """Canonical JSON (RFC 8785) as text, never changed after it was written."""
+
+    __tablename__ = "documents"
+    __table_args__ = (UniqueConstraint("kind", "subject_id"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
+    number: Mapped[str] = mapped_column(unique=True)
+    kind: Mapped[str]  # application-form, or a kind of SERIES
+    application_id: Mapped[str | None] = mapped_column(ForeignKey("applications.id"), index=True)  # agreements: none
+    item_id: Mapped[str | None] = mapped_column(ForeignKey("items.id"))
+    subject_id: Mapped[str | None]  # the hand-over, master, copy or agreement that has one such document
+    content: Mapped[str]
+    sha256: Mapped[str]
+    made_at: Mapped[datetime]
+    demo: Mapped[bool]  # made under a turned clock

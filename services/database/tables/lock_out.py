@@ -1,0 +1,20 @@
+"""Tables: WrongSignIn."""
+
+from datetime import datetime
+
+from sqlalchemy.orm import Mapped, mapped_column
+
+from services.database.base import Base, new_id
+
+
+class WrongSignIn(Base):
+    """A sign-in that failed, by address, and by name where nobody has it; forgotten after ``WINDOW``.
+
+    What was typed is not kept.
+    """
+
+    __tablename__ = "wrong_sign_ins"
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
+    address: Mapped[str] = mapped_column(index=True)
+    at: Mapped[datetime] = mapped_column(index=True)

@@ -1,0 +1,27 @@
+"""Tables: Master."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey
+from sqlalchemy.orm import Mapped, mapped_column
+
+from services.database.base import Base, new_id
+
+
+class Master(Base):
+    __tablename__ = "masters"
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
+    application_id: Mapped[str] = mapped_column(ForeignKey("applications.id"), index=True)
+    item_id: Mapped[str] = mapped_column(ForeignKey("items.id"), unique=True)
+    attempt_id: Mapped[str] = mapped_column(ForeignKey("upload_attempts.id"), unique=True)
+    taken_from: Mapped[str]  # recorder, quarantine, upload
+    retrieved_at: Mapped[datetime]
+    sealed: Mapped[dict[str, Any]]  # vault.sealing.Sealed as JSON: keys, hashes, coverage, fragments
+    replica: Mapped[dict[str, Any] | None]
+    replica_verified_at: Mapped[datetime | None]
+    archived_at: Mapped[datetime | None]
+    dispose_after: Mapped[datetime | None]  # from its class, set at re-archiving (T13)
+    discarded_at: Mapped[datetime | None]
+    discarded_because: Mapped[str | None]

@@ -1,0 +1,28 @@
+"""Tables: OutboxMessage."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey
+from sqlalchemy.orm import Mapped, mapped_column
+
+from services.database.base import Base, new_id
+
+
+class OutboxMessage(Base):
+    """Open while ``settled_at`` is empty. ``round`` and ``review_id`` say what closing makes it pointless."""
+
+    __tablename__ = "outbox"
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
+    application_id: Mapped[str] = mapped_column(ForeignKey("applications.id"), index=True)
+    name: Mapped[str]
+    correlation_key: Mapped[str] = mapped_column(index=True)
+    message_id: Mapped[str] = mapped_column(unique=True)
+    variables: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime]
+    next_at: Mapped[datetime] = mapped_column(index=True)
+    published_at: Mapped[datetime | None]
+    attempts: Mapped[int] = mapped_column(default=0)
+    settled_at: Mapped[datetime | None] = mapped_column(index=True)
+    settled_because: Mapped[str | None]

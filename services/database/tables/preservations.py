@@ -1,0 +1,27 @@
+"""Tables: Preservation."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey
+from sqlalchemy.orm import Mapped, mapped_column
+
+from services.database.base import Base, new_id
+
+
+class Preservation(Base):
+    """One quarantine object for one item; holds a legal hold until it is released."""
+
+    __tablename__ = "preservations"
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
+    application_id: Mapped[str] = mapped_column(ForeignKey("applications.id"), index=True)
+    item_id: Mapped[str] = mapped_column(ForeignKey("items.id"), index=True)
+    attempt_id: Mapped[str] = mapped_column(ForeignKey("upload_attempts.id"), unique=True)
+    preserved_at: Mapped[datetime]
+    asked_start: Mapped[datetime]
+    asked_end: Mapped[datetime]
+    sealed: Mapped[dict[str, Any]]  # vault.sealing.Sealed as JSON
+    released_at: Mapped[datetime | None]
+    released_because: Mapped[str | None]
+    discarded_at: Mapped[datetime | None]  # when the object was gone from the vault

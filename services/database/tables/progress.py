@@ -1,0 +1,29 @@
+"""Tables: Progress."""
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey
+from sqlalchemy.orm import Mapped, mapped_column
+
+from services.database.base import Base
+
+
+class Progress(Base):
+    """``phase``: asking, fetching, fetching-again, sealing, adopting, storing, replicating, verifying, issuing.
+
+    ``share`` is 0 to 1.
+    """
+
+    __tablename__ = "progress"
+
+    item_id: Mapped[str] = mapped_column(ForeignKey("items.id"), primary_key=True)
+    purpose: Mapped[str] = mapped_column(primary_key=True)  # quarantine, master, replica, copy
+    application_id: Mapped[str] = mapped_column(ForeignKey("applications.id"), index=True)
+    phase: Mapped[str]
+    size: Mapped[int] = mapped_column(default=0)  # bytes so far
+    share: Mapped[float] = mapped_column(default=0.0)
+    since: Mapped[datetime]
+    tries: Mapped[int] = mapped_column(default=0)
+    heard_at: Mapped[datetime]
+    trouble: Mapped[str | None]  # the name of the last error
+    trouble_at: Mapped[datetime | None]

@@ -1,0 +1,29 @@
+"""Tables: Protection."""
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey
+from sqlalchemy.orm import Mapped, mapped_column
+
+from services.database.base import Base, new_id
+
+
+class Protection(Base):
+    """``outcome`` is None while the recorder has not answered; only what it cannot do needs no release.
+
+    Recorder and channel are those that were asked, wherever the camera is moved later.
+    """
+
+    __tablename__ = "protections"
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
+    application_id: Mapped[str] = mapped_column(ForeignKey("applications.id"), index=True)
+    item_id: Mapped[str] = mapped_column(ForeignKey("items.id"), index=True)
+    recorder_id: Mapped[str] = mapped_column(ForeignKey("recorders.id"), index=True)
+    channel: Mapped[str]
+    span_start: Mapped[datetime]
+    span_end: Mapped[datetime]
+    asked_at: Mapped[datetime]
+    outcome: Mapped[str | None]  # protected, cannot, failed
+    ended_at: Mapped[datetime | None]  # its case needs it no more
+    released_at: Mapped[datetime | None]  # the recorder has heard

@@ -1,0 +1,34 @@
+"""Tables: SecondFactor, RecoveryCode."""
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey
+from sqlalchemy.orm import Mapped, mapped_column
+
+from services.database.base import Base, new_id
+
+
+class SecondFactor(Base):
+    """One enrolment. Open to be confirmed while ``confirmed_at`` is empty, over with ``ended_at``; on real time.
+
+    ``last_step`` is the time step of the last code that was taken: none up to it is taken again.
+    """
+
+    __tablename__ = "second_factors"
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
+    person_id: Mapped[str] = mapped_column(ForeignKey("people.id"), index=True)
+    sealed_secret: Mapped[str]
+    begun_at: Mapped[datetime]
+    confirmed_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    last_step: Mapped[int] = mapped_column(default=0)
+
+
+class RecoveryCode(Base):
+    __tablename__ = "recovery_codes"
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
+    factor_id: Mapped[str] = mapped_column(ForeignKey("second_factors.id"), index=True)
+    code_sha256: Mapped[str]
+    used_at: Mapped[datetime | None]

@@ -1,0 +1,32 @@
+"""Tables: SignIn."""
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey
+from sqlalchemy.orm import Mapped, mapped_column
+
+from services.database.base import Base, new_id
+
+
+class SignIn(Base):
+    """A session of a signed-in person; ended by hand, by idleness or at ``expires_at``.
+
+    ``waits_for``: the step of ``STEPS`` that is left; such a session can do nothing else. ``issuer`` and ``subject``
+    are those of the provider that vouched for the person; empty where the password did.
+    """
+
+    __tablename__ = "sign_ins"
+
+    token_sha256: Mapped[str] = mapped_column(primary_key=True)
+    id: Mapped[str | None] = mapped_column(default=new_id, index=True)
+    person_id: Mapped[str] = mapped_column(ForeignKey("people.id"), index=True)
+    created_at: Mapped[datetime]
+    last_seen_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    waits_for: Mapped[str | None]
+    browser_sha256: Mapped[str | None]
+    browser: Mapped[str | None]
+    address: Mapped[str | None]
+    issuer: Mapped[str | None]
+    subject: Mapped[str | None]

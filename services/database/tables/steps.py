@@ -1,0 +1,26 @@
+"""Tables: Step."""
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey
+from sqlalchemy.orm import Mapped, mapped_column
+
+from services.database.base import Base
+
+
+class Step(Base):
+    """Under way while ``ended_at`` is empty. The key is the engine's: a second run of a job finds its first."""
+
+    __tablename__ = "steps"
+
+    element_instance_key: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    application_id: Mapped[str] = mapped_column(ForeignKey("applications.id"), index=True)
+    process_id: Mapped[str]
+    process_instance_key: Mapped[int] = mapped_column(index=True)
+    element_id: Mapped[str]
+    item_id: Mapped[str | None]
+    began_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    outcome: Mapped[str | None]  # completed, cancelled, or the code of a BPMN error
+    attempts: Mapped[int]
+    stuck_since: Mapped[datetime | None]  # waits for a person to remove the cause
