@@ -17,8 +17,8 @@ from amount import all_of_it
 from fixtures_absent import start_or_fail
 from sqlalchemy import make_url
 
-from services.register import schema
-from services.register.unit import connect
+from services.database import schema as database_schema
+from services.database.unit_of_work import connect
 
 BOTH = "both_databases"
 # A test server's data need not outlive a power cut.
@@ -60,7 +60,7 @@ class Server:
         if migrated and not self._has_template:
             self.execute(f"CREATE DATABASE {MIGRATED}")
             engine = connect(self._address(MIGRATED))
-            schema.migrate(engine)
+            database_schema.migrate(engine)
             engine.dispose()
             self._has_template = True
         name = f"test_{secrets.token_hex(6)}"

@@ -1,5 +1,5 @@
-// Copies the browser's libraries from node_modules to services/portal/static/vendor, and the documents' font to
-// services/papers/fonts, with their licences and hashes.
+// Copies the browser's libraries from node_modules to services/web/static/vendor, and the documents' font to
+// services/rendering/fonts, with their licences and hashes.
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -11,7 +11,7 @@ const services = join(here, '..', '..', 'services');
 
 // folder -> package -> file in the package -> name in the folder
 const WANTED = {
-  [join(services, 'portal', 'static', 'vendor')]: {
+  [join(services, 'web', 'static', 'vendor')]: {
     'htmx.org': { 'dist/htmx.min.js': 'htmx.min.js' },
     'hls.js': { 'dist/hls.light.min.js': 'hls.light.min.js' },
     'bpmn-js': {
@@ -20,7 +20,7 @@ const WANTED = {
       'dist/assets/bpmn-js.css': 'bpmn-js.css',
     },
   },
-  [join(services, 'papers', 'fonts')]: {
+  [join(services, 'rendering', 'fonts')]: {
     '@expo-google-fonts/noto-serif-sc': { '400Regular/NotoSerifSC_400Regular.ttf': 'NotoSerifSC-Regular.ttf' },
   },
 };

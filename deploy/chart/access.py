@@ -5,8 +5,8 @@ import json
 import sys
 from pathlib import Path
 
-from services import bootstrap
-from services.runtime.worker import Worker, discover
+from services.app import server
+from services.runtime.jobs.worker import Worker, discover
 
 TABLE = Path(__file__).parents[2] / "charts" / "footage-desk" / "files" / "access.json"
 
@@ -31,7 +31,7 @@ def needs(worker: Worker) -> list[str]:
         module = inspect.getmodule(worker.handle)
         if module is not None and "vault_keys.unwrapper" in inspect.getsource(module):
             found.add("vaultKey")
-    if bootstrap.only([worker.job_type]).sweeper:
+    if server.only([worker.job_type]).sweeper:
         found |= {"store", "replica", "loanKeys"}
     return sorted(found)
 

@@ -10,9 +10,9 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from services.vault.key_files import shred
-from services.vault.keys import ESCROW_FILE, ESCROW_RECIPIENT_FILE, VAULT_RECIPIENT_FILE, ensure_keys
-from services.vault.signing import CHAIN_FILE, ROOT_FILE, ensure_seal_key
+from services.vault.keys.key_files import shred
+from services.vault.keys.signing import CHAIN_FILE, ROOT_FILE, ensure_seal_key
+from services.vault.keys.vault_keys import ESCROW_FILE, ESCROW_RECIPIENT_FILE, VAULT_RECIPIENT_FILE, ensure_keys
 
 KEYS = Path("/keys")
 

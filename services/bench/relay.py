@@ -4,13 +4,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from services.bench import books
+from services.bench import submissions
 from services.bench.figures import Peer, timed, told
 from services.database.base import new_id
+from services.database.unit_of_work import Register, Unit
+from services.domain.process import outbox
+from services.domain.process.relay import Relay
 from services.engine.server import EngineServer
-from services.register import outbox
-from services.register.relay import Relay
-from services.register.unit import Register, Unit
 from services.runtime.channel import open_channel
 from services.runtime.clock import SystemClock
 from services.runtime.engine_client import PyzeebeEngineClient
@@ -29,12 +29,12 @@ async def measure(url: str, folder: Path, *, messages: int, runs: int) -> dict[s
     client = PyzeebeEngineClient(channel)
     seconds, peers = [], []
     try:
-        with books.opened(url, folder / "recordings") as register:
-            application_id = books.apply(register).id
+        with submissions.opened(url, folder / "recordings") as register:
+            application_id = submissions.apply(register).id
             relay = Relay(register, client)
             await _drain(relay)
             for _ in range(runs):
-                register.run_now(books.CLERK, _fill, application_id, messages)
+                register.run_now(submissions.CLERK, _fill, application_id, messages)
                 seconds.append(await timed(lambda: _drain(relay)))
                 peers.append(await timed(lambda: _straight(client, messages)))
             return told("relay", seconds, Peer(_PEER, peers), **_figures(register, messages, seconds))

@@ -25,8 +25,8 @@ from services.runtime import stores as places
 from services.runtime.errors import Fatal
 from services.vault.age import generate_identity
 from services.vault.sealing import Sealed
-from services.vault.store import Store, discard
-from services.vault.stores import open_store
+from services.vault.store.opening import open_store
+from services.vault.store.protocol import Store, discard
 
 
 @dataclass(frozen=True)

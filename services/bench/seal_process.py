@@ -26,8 +26,8 @@ from services.runtime.addresses import Guard
 from services.runtime.spans import Span
 from services.vault.age import X25519Identity
 from services.vault.sealing import Sealed, issue, seal
-from services.vault.store import Store
-from services.vault.stores import open_store
+from services.vault.store.opening import open_store
+from services.vault.store.protocol import Store
 
 BUCKET = "quarantine"
 CUT = timedelta(seconds=SECONDS / 2)  # what a copy leaves out at each end

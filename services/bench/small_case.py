@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives import serialization
 from services.evidence import pyz
 from services.evidence.archive import ArchiveWriter, new_archive
 from services.vault.envelopes import statement
-from services.vault.log_key import LogKey
-from services.vault.seal import Seal
+from services.vault.keys.log_key import LogKey
+from services.vault.keys.signer import Seal
 from services.verifier import approvals, filed, footage, label_words, layout, merkle, package
 from services.verifier.notes import Checkpoint
 

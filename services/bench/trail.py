@@ -18,13 +18,15 @@ from typing import Any, cast
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Column, Connection, Engine, Integer, LargeBinary, MetaData, String, Table
 
+from services.backup.database_export import snapshot
 from services.bench.figures import Peer, timed_now, told
+from services.database import schema as database_schema
 from services.database.base import new_id
 from services.database.tables.audit import AuditEvent
-from services.keeping.books import snapshot
-from services.keeping.trail_check import recompute
-from services.register import audit, audit_tree, schema
-from services.register.unit import Actor, Unit, connect, one_writer
+from services.database.unit_of_work import Actor, Unit, connect, one_writer
+from services.domain.audit import trail as audit_trail
+from services.domain.audit import tree as audit_tree
+from services.domain.audit.verification import recompute
 from services.runtime.errors import Fatal
 from services.verifier import merkle
 
@@ -52,7 +54,7 @@ def measure(url: str, *, events: int, appends: int, runs: int) -> dict[str, Any]
     """
     engine = connect(url)
     try:
-        schema.migrate(engine)
+        database_schema.migrate(engine)
         _rows.create(engine)
         seconds, peers = [], []
         with engine.connect() as connection:
@@ -106,7 +108,7 @@ def _events(count: int) -> list[AuditEvent]:
     case, copy, viewing = new_id(), new_id(), new_id()
     for number in range(count):
         detail = {"viewing": viewing, "start": number << 20, "end": (number + 1) << 20, "reads": number}
-        audit.record(cast(Unit, unit), "footage-read", "copy", copy, application_id=case, **detail)
+        audit_trail.record(cast(Unit, unit), "footage-read", "copy", copy, application_id=case, **detail)
     return cast("list[AuditEvent]", unit.events)
 
 

@@ -14,9 +14,9 @@ from services.bench import small_case
 from services.bench.figures import MIB, Peer, told
 from services.bench.memory import Peak
 from services.runtime.errors import Fatal
-from services.vault.log_key import ensure_log_key
-from services.vault.seal import Seal
-from services.vault.signing import ensure_seal_key
+from services.vault.keys.log_key import ensure_log_key
+from services.vault.keys.signer import Seal
+from services.vault.keys.signing import ensure_seal_key
 from services.verifier.report import UNKNOWN
 
 GIGABYTE = 1e9

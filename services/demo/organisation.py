@@ -10,13 +10,15 @@ from typing import Any
 
 from sqlalchemy import select
 
+from services.app.container import House
 from services.database.tables.cameras import Camera, CameraPicture, Recorder
 from services.database.tables.people import Agreement, Department, Person, Post
-from services.house import House
+from services.database.unit_of_work import Actor, Unit
+from services.domain.access import queries as access_queries
+from services.domain.accounts.passwords import hash_password
+from services.domain.audit import trail as audit_trail
+from services.domain.cameras import reference_pictures
 from services.recorders.layout import redate
-from services.register import access, audit, reference_pictures
-from services.register.passwords import hash_password
-from services.register.unit import Actor, Unit
 from services.runtime.errors import Fatal
 from services.runtime.places import DEPLOY
 from services.runtime.settings import variable
@@ -196,8 +198,8 @@ def _member(unit: Unit, member: _Member) -> None:
         unit.session.flush()
         for kind in member.posts:
             unit.session.add(Post(person_id=person_id, department_id=department_id, kind=kind, since=unit.now))
-        audit.record(unit, "person-entered", "person", person_id)
-    if access.valid_agreement(unit, person_id) is None:
+        audit_trail.record(unit, "person-entered", "person", person_id)
+    if access_queries.valid_agreement(unit, person_id) is None:
         agreement = Agreement(
             person_id=person_id,
             version=unit.rules.agreement_version,
@@ -206,7 +208,7 @@ def _member(unit: Unit, member: _Member) -> None:
         )
         unit.session.add(agreement)
         unit.session.flush()
-        audit.record(unit, "agreement-signed", "agreement", agreement.id, version=agreement.version)
+        audit_trail.record(unit, "agreement-signed", "agreement", agreement.id, version=agreement.version)
 
 
 def _recorder(unit: Unit, recordings: Path, zone: str) -> None:

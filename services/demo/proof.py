@@ -11,15 +11,15 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 
+from services.app.container import House
 from services.database.tables.applications import Item
 from services.database.tables.cameras import Camera
 from services.database.tables.copies import Copy
+from services.database.unit_of_work import Actor, Unit
 from services.demo import organisation
-from services.house import House
-from services.register.unit import Actor, Unit
 from services.vault.age import NotARecipient, Reader, Unwrapper, generate_identity
 from services.vault.age.identities import X25519Identity
-from services.vault.keys import KeyGone
+from services.vault.keys.vault_keys import KeyGone
 from services.vault.packets import packet_hashes, part_of
 from services.vault.sealing import Sealed, open_sealed
 

@@ -17,17 +17,17 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from services import bootstrap
-from services.bootstrap import Addresses
+from services.app import server
+from services.app.container import House, occupied_house
+from services.app.evidence import sources_of
+from services.app.server import Addresses
+from services.cli.evidence import told
 from services.demo import organisation, proof
 from services.demo.people import People, Stuck
 from services.demo.proof import Check
 from services.demo.steps import ITEMS, Case
 from services.evidence import package
-from services.evidence.commands import told
 from services.evidence.package import Made
-from services.evidence.sources import sources_of
-from services.house import House, occupied_house
 from services.runtime.errors import Fatal, Retryable
 from services.runtime.logs import configure_logs
 from services.runtime.settings import Settings, SettingsError
@@ -124,7 +124,7 @@ async def _running(settings: Settings) -> AsyncIterator[tuple[House, Addresses]]
         async def ready(addresses: Addresses) -> None:
             there.set_result(addresses)
 
-        running = asyncio.create_task(bootstrap.run(house, bootstrap.everything(), ready))
+        running = asyncio.create_task(server.run(house, server.everything(), ready))
         try:
             first: set[asyncio.Future[Any]] = {running, there}
             await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)

@@ -6,13 +6,13 @@ from pathlib import Path
 from lxml import etree
 
 from services.designers import demands, element_templates
-from services.register import stage_file
-from services.register.stage_shapes import StageFile
-from services.register.words import WORDS
+from services.domain.stages import file as stage_file
+from services.domain.stages.schema import StageFile
 from services.runtime.errors import Fatal
+from services.runtime.jobs.worker import Worker
+from services.runtime.labels import WORDS
 from services.runtime.models import BPMN, ZEEBE, Model
 from services.runtime.models import read as read_models
-from services.runtime.worker import Worker
 
 RECEIVED = "decision"
 

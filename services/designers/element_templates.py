@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from services.designers.descriptions import DOES
-from services.register.closing import CLOSED_AS
-from services.register.stages import STAGES
-from services.register.words import word
-from services.runtime.commands import camel
+from services.domain.custody.closing import CLOSED_AS
+from services.domain.stages.catalogue import STAGES
 from services.runtime.errors import Fatal
+from services.runtime.jobs.commands import camel
+from services.runtime.jobs.worker import Worker
+from services.runtime.labels import word
 from services.runtime.models import Model
-from services.runtime.worker import Worker
 
 FOLDER = Path(".camunda") / "element-templates"
 SCHEMA = "https://unpkg.com/@camunda/zeebe-element-templates-json-schema/resources/schema.json"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from services.runtime.errors import Fatal
-from services.vault.folder_files import sync_folder
+from services.vault.store.folder_files import sync_folder
 from services.verifier import members
 from services.verifier.members import Member
 

@@ -17,9 +17,14 @@ from services.database.tables.custody import CustodyEntry, HandOver
 from services.database.tables.documents import Document
 from services.database.tables.masters import Master
 from services.database.tables.people import Person
-from services.register import audit_tree, copies, custody, documents, masters, signed_acts
-from services.register.signed_acts import SignedAct
-from services.register.unit import Unit
+from services.database.unit_of_work import Unit
+from services.domain.accounts.signatures import signed_acts
+from services.domain.accounts.signatures.signed_acts import SignedAct
+from services.domain.audit import tree as audit_tree
+from services.domain.custody import copies
+from services.domain.custody import log as custody_log
+from services.domain.documents import service as document_service
+from services.domain.retrieval import masters
 from services.runtime.errors import Fatal
 from services.vault.sealing import Sealed
 from services.verifier.notes import Checkpoint, read_checkpoint
@@ -69,7 +74,7 @@ def find(unit: Unit, number: str) -> str:
             f"no package was made | application {number} | the register does not know this number | "
             "look it up among the cases of the portal; it is written as SQ-2026-000001"
         )
-    if not any(one.kind == "application-form" for one in documents.of_application(unit, application.id)):
+    if not any(one.kind == "application-form" for one in document_service.of_application(unit, application.id)):
         raise Fatal(
             f"no package was made | application {number} | no approved form was filed, so there is nothing that a "
             "package could rest on | make it once the form is filed"
@@ -82,7 +87,7 @@ def read(unit: Unit, application_id: str, note: str) -> CaseFile | None:
     application = unit.session.get_one(Application, application_id)
     hand_over = unit.session.scalar(select(HandOver).where(HandOver.application_id == application_id))
     acts = signed_acts.of_application(unit, application_id)
-    written = documents.of_application(unit, application_id)
+    written = document_service.of_application(unit, application_id)
     read_file = CaseFile(
         application_id=application_id,
         number=str(application.number),
@@ -98,7 +103,7 @@ def read(unit: Unit, application_id: str, note: str) -> CaseFile | None:
         copies=_footage(unit, copies.of_application(unit, application_id)),
         documents=written,
         acts=acts,
-        custody=custody.log_of(unit, hand_over.id) if hand_over is not None else [],
+        custody=custody_log.log_of(unit, hand_over.id) if hand_over is not None else [],
         given_back=_given_back(unit, application_id, hand_over),
         anchors=[],
     )

@@ -15,20 +15,24 @@ import rfc8785
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
+from services.database.unit_of_work import Actor, Register, Unit
+from services.domain.audit import checkpoints
+from services.domain.audit import trail as audit_trail
+from services.domain.custody import log as custody_log
+from services.domain.documents import filed
+from services.domain.documents import service as document_service
 from services.evidence import case_file, papers_of, pyz, readme
 from services.evidence.archive import ArchiveWriter, new_archive, partial_of
 from services.evidence.case_file import CaseFile, Footage
 from services.evidence.papers_of import Paper
-from services.register import audit, checkpoints, custody, documents, filed_documents
-from services.register.unit import Actor, Register, Unit
 from services.runtime.errors import Fatal, Retryable
 from services.vault.age import AgeError, Unwrapper
 from services.vault.envelopes import statement
+from services.vault.keys.log_key import LogKey
+from services.vault.keys.signer import Seal
 from services.vault.labels import label_key, read_label
-from services.vault.log_key import LogKey
-from services.vault.seal import Seal
 from services.vault.sealing import READ, open_sealed
-from services.vault.store import Store, StoreMissing
+from services.vault.store.protocol import Store, StoreMissing
 from services.verifier import layout
 from services.verifier.envelopes import open_envelope
 from services.verifier.examination import examine
@@ -94,10 +98,10 @@ def _read(sources: Sources, application_id: str, actor: Actor) -> tuple[CaseFile
     """The case and the PDFs of its documents, whose hashes the trail tells before its head is signed."""
     for left in reversed(range(TRIES)):
         papers = papers_of.papers(
-            sources.store, sources.register.run_now(actor, documents.of_application, application_id)
+            sources.store, sources.register.run_now(actor, document_service.of_application, application_id)
         )
         hashes = {number: paper.sha256 for number, paper in papers.items()}
-        sources.register.run_now(actor, filed_documents.book, hashes)
+        sources.register.run_now(actor, filed.book, hashes)
         try:
             note = sources.register.run_now(actor, _signed_head, sources.log_key)
         except Retryable:  # the portal has signed the same head at the same moment
@@ -146,7 +150,7 @@ def _signed_head(unit: Unit, key: LogKey) -> str:
 
 
 def _book(unit: Unit, case: CaseFile, sha256: str, how: str) -> None:
-    audit.record(
+    audit_trail.record(
         unit,
         "package-made",
         "application",
@@ -175,7 +179,7 @@ def _write(writer: ArchiveWriter, sources: Sources, case: CaseFile, made: dict[s
     for name, data in (*papers.items(), *acts.items()):
         writer.add(name, data)
     people = {"people": case.names}
-    entries = [{**custody.line_of(one), "sha256": one.sha256} for one in case.custody]
+    entries = [{**custody_log.line_of(one), "sha256": one.sha256} for one in case.custody]
     writer.add(layout.CUSTODY, rfc8785.dumps({"entries": entries, **people}))
     if case.given_back is not None:
         writer.add(layout.RETURN, rfc8785.dumps(case.given_back))

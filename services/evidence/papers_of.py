@@ -5,11 +5,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from services.database.tables.documents import Document
+from services.domain.cases.document_kinds import render
 from services.evidence.case_file import CaseFile
-from services.papers import render
 from services.vault.envelopes import statement
-from services.vault.seal import Seal
-from services.vault.store import Store, StoreMissing
+from services.vault.keys.signer import Seal
+from services.vault.store.protocol import Store, StoreMissing
 from services.verifier.filed import PREDICATE
 from services.verifier.layout import file_name
 

@@ -22,7 +22,7 @@ _TALKATIVE = ("pyzeebe", "grpc", "urllib3", "httpx", "httpcore", "sqlalchemy", "
 # These tell at info level what is our own to tell: each migration, each start of a server.
 _CHATTY = ("alembic", "uvicorn")
 
-# Said better, and with its back-off, by services.runtime.adapter.
+# Said better, and with its back-off, by services.runtime.jobs.adapter.
 _REPEATED = ("pyzeebe.worker.job_poller",)
 
 _SECRET_WORDS = {"password", "passphrase", "secret", "token", "authorization", "cookie", "totp"}

@@ -3,5 +3,6 @@
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+SERVICES = ROOT / "services"
 BPMN = ROOT / "bpmn"
 DEPLOY = ROOT / "deploy"

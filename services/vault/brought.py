@@ -15,7 +15,7 @@ from services.vault.clip.client import Limits, OwnSegment
 from services.vault.clip.source import FIRST_BOXES
 from services.vault.coverage import Coverage
 from services.vault.sealing import TOLERANCE_MS, Sealed, seal
-from services.vault.store import Store
+from services.vault.store.protocol import Store
 
 ORIGIN = datetime(2000, 1, 1, tzinfo=UTC)
 LONGEST = timedelta(hours=48)

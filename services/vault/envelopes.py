@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import rfc8785
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
-from services.vault.keys import Signer
+from services.vault.keys.vault_keys import Signer
 from services.verifier.chains import seal_chain
 from services.verifier.envelopes import PAYLOAD_TYPE, STATEMENT, Opened, open_envelope, pae
 

@@ -9,9 +9,9 @@ from datetime import datetime
 from typing import Any
 
 from services.vault.byte_stream import in_own_thread, settle
+from services.vault.keys.signer import OwnSeals
 from services.vault.labels import label_key, read_label
-from services.vault.seal import OwnSeals
-from services.vault.store import ObjectFacts, Store, StoreMissing
+from services.vault.store.protocol import ObjectFacts, Store, StoreMissing
 from services.verifier.envelopes import open_envelope
 from services.verifier.invalid import Invalid
 

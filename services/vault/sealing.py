@@ -27,8 +27,8 @@ from services.vault.coverage import (
     fragments_to_json,
 )
 from services.vault.sealing_counts import bytes_counted, outcome_counted
-from services.vault.store import Store, reader_of
-from services.vault.upload import Uploaded, upload
+from services.vault.store.protocol import Store, reader_of
+from services.vault.store.upload import Uploaded, upload
 from services.vault.verdict import judge
 
 CONTENT_TYPE = "application/octet-stream"

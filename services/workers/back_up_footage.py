@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 
 from services.database.tables.masters import Master
-from services.register import attempts, masters
-from services.register.attempts import NoLongerWanted
-from services.register.unit import Actor, Register
-from services.vault.replicas import replicate
+from services.database.unit_of_work import Actor, Register
+from services.domain.retrieval import attempts, masters
+from services.domain.retrieval.attempts import NoLongerWanted
 from services.vault.sealing import Sealed
-from services.vault.store import Store
+from services.vault.store.protocol import Store
+from services.vault.store.replicas import replicate
 from services.workers import vault_work
 from services.workers.progress_reporter import ProgressReporter, report_progress
 

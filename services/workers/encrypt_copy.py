@@ -3,14 +3,15 @@
 from dataclasses import dataclass
 
 from services.database.tables.copies import Copy
-from services.register import attempts, copies, issuing
-from services.register.attempts import NoLongerWanted
-from services.register.unit import Actor, Register
+from services.database.unit_of_work import Actor, Register
+from services.domain.custody import copies, issuing
+from services.domain.retrieval import attempts
+from services.domain.retrieval.attempts import NoLongerWanted
 from services.runtime.threads import run_in_thread
-from services.vault.keys import LoanKeys, VaultKeys
-from services.vault.seal import Seal
+from services.vault.keys.signer import Seal
+from services.vault.keys.vault_keys import LoanKeys, VaultKeys
 from services.vault.sealing import Sealed, issue
-from services.vault.store import Store
+from services.vault.store.protocol import Store
 from services.workers import labelling, vault_work
 from services.workers.progress_reporter import ProgressReporter, report_progress
 

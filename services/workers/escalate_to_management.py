@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from services.register import escalation
-from services.register.unit import Actor, Register
+from services.database.unit_of_work import Actor, Register
+from services.domain.reviews import escalation
 
 JOB_TYPE = "escalate-to-management"
 ACTOR = Actor("worker", JOB_TYPE)

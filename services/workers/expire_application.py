@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from services.register import opening
-from services.register.unit import Actor, Register
+from services.database.unit_of_work import Actor, Register
+from services.domain.applications import opening as application_opening
 
 JOB_TYPE = "expire-application"
 ACTOR = Actor("worker", JOB_TYPE)
@@ -22,5 +22,5 @@ class Result:
 
 
 async def handle(command: Command, register: Register) -> Result:
-    expiry = await register.run(ACTOR, opening.expire, command.application_id, command.round)
+    expiry = await register.run(ACTOR, application_opening.expire, command.application_id, command.round)
     return Result(expiry.corrected_meanwhile, expiry.item_ids)

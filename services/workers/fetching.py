@@ -8,19 +8,19 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from services.database.tables.attempts import UploadAttempt
+from services.database.unit_of_work import Actor, Register
+from services.domain.cameras.measurements import Source
+from services.domain.retrieval import attempts
+from services.domain.retrieval.attempts import Purpose
 from services.recorders import again
 from services.recorders.base import NothingRecorded, Recorder, RecorderDown
-from services.register import attempts
-from services.register.attempts import Purpose
-from services.register.measurements import Source
-from services.register.unit import Actor, Register
 from services.runtime import metrics
 from services.runtime.spans import Span, gaps
 from services.vault.clip.client import ClipFailed
 from services.vault.coverage import Coverage, FootageMissing, FootageUnreadable
-from services.vault.keys import VaultKeys
+from services.vault.keys.vault_keys import VaultKeys
 from services.vault.sealing import Sealed, seal
-from services.vault.store import Store
+from services.vault.store.protocol import Store
 from services.workers import vault_work
 from services.workers.progress_reporter import ProgressReporter
 

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from services.register import filing
-from services.register.filing import Classification
-from services.register.unit import Actor, Register
+from services.database.unit_of_work import Actor, Register
+from services.domain.reviews import filing
+from services.domain.reviews.filing import Classification
 
 JOB_TYPE = "file-application"
 ACTOR = Actor("worker", JOB_TYPE)

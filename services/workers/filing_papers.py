@@ -7,12 +7,12 @@ from functools import partial
 from typing import Any
 
 from services.database.tables.documents import Document
-from services.papers import render
-from services.register.closing import Effects, Kept
+from services.domain.cases.document_kinds import render
+from services.domain.custody.closing import Effects, Kept
 from services.vault.envelopes import CONTENT_TYPE, statement
+from services.vault.keys.signer import Seal
 from services.vault.labels import label_key
-from services.vault.seal import Seal
-from services.vault.store import Store
+from services.vault.store.protocol import Store
 from services.verifier.filed import PREDICATE
 
 BUCKET = "documents"

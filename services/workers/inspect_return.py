@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from services.register import returns
-from services.register.unit import Actor, Register
+from services.database.unit_of_work import Actor, Register
+from services.domain.custody import returns
 from services.runtime import metrics
-from services.vault.replicas import verify
-from services.vault.store import Store, StoreMissing
+from services.vault.store.protocol import Store, StoreMissing
+from services.vault.store.replicas import verify
 
 JOB_TYPE = "inspect-return"
 HEAVY = True

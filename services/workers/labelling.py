@@ -8,17 +8,17 @@ from typing import Any
 
 import av
 
-from services.register import label_documents, label_facts
-from services.register.label_facts import Kind, LabelFacts
-from services.register.retrieval_records import Order
-from services.register.unit import Actor, Register
+from services.database.unit_of_work import Actor, Register
+from services.domain.custody import label_documents, label_facts
+from services.domain.custody.label_facts import Kind, LabelFacts
+from services.domain.retrieval.records import Order
 from services.runtime.spans import Span
 from services.runtime.threads import run_in_thread
 from services.vault.envelopes import CONTENT_TYPE
+from services.vault.keys.signer import Seal
 from services.vault.labels import ClockReading, Origin, Retrieval, build_label, label_key
-from services.vault.seal import Seal
 from services.vault.sealing import Sealed
-from services.vault.store import Store
+from services.vault.store.protocol import Store
 from services.workers import vault_work
 
 

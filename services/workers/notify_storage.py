@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.register import escalation
-from services.register.unit import Actor, Register
+from services.database.unit_of_work import Actor, Register
+from services.domain.reviews import escalation
 
 JOB_TYPE = "notify-storage"
 ACTOR = Actor("worker", JOB_TYPE)

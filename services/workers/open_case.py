@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from services.register import opening
-from services.register.rules import iso
-from services.register.unit import Actor, Register
+from services.database.unit_of_work import Actor, Register
+from services.domain.applications import opening as application_opening
+from services.runtime.rules import iso
 
 JOB_TYPE = "open-case"
 ACTOR = Actor("worker", JOB_TYPE)
@@ -25,5 +25,7 @@ class Result:
 
 
 async def handle(command: Command, register: Register) -> Result:
-    opened = await register.run(ACTOR, opening.open_case, command.application_id, command.process_instance_key)
+    opened = await register.run(
+        ACTOR, application_opening.open_case, command.application_id, command.process_instance_key
+    )
     return Result(opened.duplicate, opened.item_ids, iso(opened.correction_period), opened.application_number)

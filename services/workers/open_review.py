@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from services.register import review_tasks
-from services.register.unit import Actor, Register
+from services.database.unit_of_work import Actor, Register
+from services.domain.reviews import tasks as review_tasks
 
 JOB_TYPE = "open-review"
 ACTOR = Actor("worker", JOB_TYPE)

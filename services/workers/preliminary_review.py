@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from services.register import completeness
-from services.register.unit import Actor, Register
+from services.database.unit_of_work import Actor, Register
+from services.domain.applications import completeness
 
 JOB_TYPE = "preliminary-review"
 ACTOR = Actor("worker", JOB_TYPE)

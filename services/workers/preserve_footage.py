@@ -3,17 +3,18 @@
 from contextlib import suppress
 from dataclasses import dataclass
 
+from services.database.unit_of_work import Actor, Register
+from services.domain.cameras import clocks, protections
+from services.domain.retrieval import preservations
+from services.domain.retrieval.attempts import NoLongerWanted
+from services.domain.retrieval.preservations import Need
 from services.recorders.base import NothingRecorded, Recorder, RecorderDown
-from services.register import clocks, preservations, protections
-from services.register.attempts import NoLongerWanted
-from services.register.preservations import Need
-from services.register.unit import Actor, Register
 from services.runtime import metrics
 from services.runtime.errors import Fatal, Retryable
 from services.runtime.spans import Span
 from services.vault.coverage import FootageMissing, FootageUnreadable
-from services.vault.keys import VaultKeys
-from services.vault.store import Store
+from services.vault.keys.vault_keys import VaultKeys
+from services.vault.store.protocol import Store
 from services.workers import vault_work
 from services.workers.fetching import Fetching, Wanted
 from services.workers.progress_reporter import ProgressReporter, report_progress

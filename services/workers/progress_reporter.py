@@ -1,4 +1,4 @@
-"""How far a worker has come, written into the books about once a second while it works (register/progress.py)."""
+"""How far a worker has come, written into the books about once a second while it works."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,9 +8,9 @@ from typing import TypeAlias
 
 import anyio
 
-from services.register import progress
-from services.register.attempts import NoLongerWanted, Purpose
-from services.register.unit import Actor, Register
+from services.database.unit_of_work import Actor, Register
+from services.domain.retrieval import progress
+from services.domain.retrieval.attempts import NoLongerWanted, Purpose
 from services.runtime.errors import Outcome, Retryable
 from services.runtime.waiting import set_within
 

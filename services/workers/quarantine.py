@@ -6,9 +6,9 @@ from datetime import timedelta
 from typing import Any
 
 from services.runtime.spans import Span, covered_share, gaps
-from services.vault.replicas import Progress, replicate
 from services.vault.sealing import TOLERANCE_MS, Sealed
-from services.vault.store import Store
+from services.vault.store.protocol import Store
+from services.vault.store.replicas import Progress, replicate
 
 # A partial item is never told as complete by rounding, and one with a picture never as missing.
 NEARLY_ALL, NEARLY_NOTHING = 0.999999, 0.000001

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
-from services.register import closing
-from services.register.unit import Actor, Register
+from services.database.unit_of_work import Actor, Register
+from services.domain.custody import closing
 from services.runtime.errors import Fatal
-from services.vault.keys import LoanKeys
-from services.vault.seal import Seal
-from services.vault.store import Store
+from services.vault.keys.signer import Seal
+from services.vault.keys.vault_keys import LoanKeys
+from services.vault.store.protocol import Store
 from services.workers import vault_work
 
 JOB_TYPE = "re-archive"

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from services.register import closing
-from services.register.unit import Actor, Register
-from services.vault.keys import LoanKeys
-from services.vault.store import Store
+from services.database.unit_of_work import Actor, Register
+from services.domain.custody import closing
+from services.vault.keys.vault_keys import LoanKeys
+from services.vault.store.protocol import Store
 from services.workers import vault_work
 
 JOB_TYPE = "release-preservation"

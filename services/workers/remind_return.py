@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from services.register import hand_overs
-from services.register.unit import Actor, Register
+from services.database.unit_of_work import Actor, Register
+from services.domain.custody import hand_overs
 
 JOB_TYPE = "remind-return"
 ACTOR = Actor("worker", JOB_TYPE)

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from services.register import review_tasks
-from services.register.unit import Actor, Register
+from services.database.unit_of_work import Actor, Register
+from services.domain.reviews import tasks as review_tasks
 
 JOB_TYPE = "remind-reviewer"
 ACTOR = Actor("worker", JOB_TYPE)

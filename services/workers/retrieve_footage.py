@@ -8,21 +8,23 @@ has lost it, the quarantine object becomes the master whole: its ciphertext is c
 from dataclasses import dataclass, field, replace
 
 from services.database.tables.attempts import UploadAttempt
+from services.database.unit_of_work import Actor, Register
+from services.domain.cameras import clocks
+from services.domain.cameras.clocks import Clock
+from services.domain.retrieval import attempts
+from services.domain.retrieval import records as retrieval_records
+from services.domain.retrieval.attempts import NoLongerWanted
+from services.domain.retrieval.records import Order, Report, Retrieved
 from services.recorders.base import NothingRecorded, RecorderDown
-from services.register import attempts, clocks, retrieval_records
-from services.register.attempts import NoLongerWanted
-from services.register.clocks import Clock
-from services.register.retrieval_records import Order, Report, Retrieved
-from services.register.unit import Actor, Register
 from services.runtime import metrics
 from services.runtime.errors import Outcome
 from services.runtime.spans import Span, covered_share
 from services.vault.coverage import FootageMissing, FootageUnreadable
-from services.vault.keys import VaultKeys
+from services.vault.keys.signer import Seal
+from services.vault.keys.vault_keys import VaultKeys
 from services.vault.labels import EXAMINED
-from services.vault.seal import Seal
 from services.vault.sealing import Sealed
-from services.vault.store import Store
+from services.vault.store.protocol import Store
 from services.workers import labelling, quarantine, vault_work
 from services.workers.fetching import Fetching, Wanted, lost_since, missing
 from services.workers.progress_reporter import ProgressReporter, report_progress

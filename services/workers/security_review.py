@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from services.register import security_check
-from services.register.unit import Actor, Register
+from services.database.unit_of_work import Actor, Register
+from services.domain.applications import security_check
 
 JOB_TYPE = "security-review"
 ACTOR = Actor("worker", JOB_TYPE)

@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from typing import Protocol
 
+from services.database.unit_of_work import Actor, Register
+from services.domain.cameras import measurements
+from services.domain.cameras.clocks import Clock
+from services.domain.cameras.measurements import Source
+from services.domain.cases import storage_office
 from services.recorders.base import Recorder, RecorderDown
-from services.register import measurements, storage_office
-from services.register.clocks import Clock
-from services.register.measurements import Source
-from services.register.unit import Actor, Register
 
 
 class Recorders(Protocol):

@@ -4,15 +4,15 @@ from collections.abc import Callable, Iterable
 from functools import partial
 
 from services.database.tables.attempts import UploadAttempt
-from services.register import attempts, upload_sources, uploads
-from services.register.closing import Effects, Kept
-from services.register.unit import Actor, Register
+from services.database.unit_of_work import Actor, Register
+from services.domain.custody.closing import Effects, Kept
+from services.domain.retrieval import attempts, upload_sources, uploads
 from services.runtime.threads import run_in_thread
-from services.vault.keys import LoanKeys
+from services.vault.keys.signer import Seal
+from services.vault.keys.vault_keys import LoanKeys
 from services.vault.labels import label_key
-from services.vault.seal import Seal
-from services.vault.store import Store
-from services.vault.store import discard as discard_object
+from services.vault.store.protocol import Store
+from services.vault.store.protocol import discard as discard_object
 from services.workers import filing_papers
 
 SWEEPER = Actor("system", "sweeper")

@@ -14,7 +14,7 @@ from served import served
 
 from services.database.tables.applications import Application
 from services.database.tables.cameras import Camera, Recorder
-from services.register.unit import Unit
+from services.database.unit_of_work import Unit
 from services.runtime import models
 from services.runtime.places import BPMN
 from services.runtime.settings import Settings

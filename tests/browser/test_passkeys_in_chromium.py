@@ -15,7 +15,8 @@ from served import served
 
 from services.database.tables.passkeys import Passkey
 from services.database.tables.reviews import Decision
-from services.register import filing, signed_acts
+from services.domain.accounts.signatures import signed_acts
+from services.domain.reviews import filing
 from services.runtime import models
 from services.runtime.places import BPMN
 from services.runtime.settings import Settings

@@ -15,10 +15,10 @@ from served import served
 from starlette.types import Receive, Scope, Send
 
 from services.database.tables.identities import Identity
-from services.portal.provider.provider import Provider
+from services.domain.accounts.single_sign_on.provider import Provider
 from services.runtime.clock import SystemClock
 from services.runtime.settings import Settings
-from services.vault.secret_box import KeyFileBox
+from services.vault.keys.secret_box import KeyFileBox
 
 PICTURES = os.environ.get("FOOTAGE_DESK_TEST_PICTURES")
 NETWORKS = "127.0.0.0/8,::1/128"

@@ -1,6 +1,7 @@
 """What passes between the models and the services: the variables of each job, of each message, of each review."""
 
-from services.register import messages, stages
+from services.domain.process import messages
+from services.domain.stages import catalogue as stage_catalogue
 
 # job type -> the variables that its worker may read, the variables that it answers with
 JOBS: dict[str, tuple[set[str], set[str]]] = {
@@ -50,7 +51,9 @@ STORAGE_JOBS = {
 
 # stage -> its decisions, what it returns besides `decision`; the file beside the models says so
 STAGES: dict[str, tuple[set[str], set[str]]] = {
-    code: (set(stage.outcomes), set(stage.returns)) for code, stage in stages.STAGES.items() if not stage.retired
+    code: (set(stage.outcomes), set(stage.returns))
+    for code, stage in stage_catalogue.STAGES.items()
+    if not stage.retired
 }
 
 # message -> the variables that it carries

@@ -9,10 +9,10 @@ import pytest
 from bpmn_contract import DECISION, JOBS, KEYS, MESSAGES, OUTCOMES, STAGES, STORAGE_JOBS
 from bpmn_models import PROCESS_FILES, ROOT
 
+from services.domain.process import messages
 from services.engine.feel import names
-from services.register import messages
-from services.runtime.commands import camel, variables_to_fetch
-from services.runtime.worker import discover
+from services.runtime.jobs.commands import camel, variables_to_fetch
+from services.runtime.jobs.worker import discover
 
 WORKERS = ROOT / "services" / "workers"
 

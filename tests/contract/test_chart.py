@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from chart_render import CHART, ROOT, SETS, parts, rendered
 
+from services.runtime.jobs.worker import discover
 from services.runtime.settings import Settings, variable
-from services.runtime.worker import discover
-from services.vault.keys import LoanKeys, ensure_keys
-from services.vault.log_key import ensure_log_key
-from services.vault.secret_box import KeyFileBox
-from services.vault.signing import ensure_seal_key
+from services.vault.keys.log_key import ensure_log_key
+from services.vault.keys.secret_box import KeyFileBox
+from services.vault.keys.signing import ensure_seal_key
+from services.vault.keys.vault_keys import LoanKeys, ensure_keys
 
 TOOLS = ROOT / "deploy" / "chart"
 BOOKS = {"footage-desk-database"}

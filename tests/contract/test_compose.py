@@ -14,9 +14,9 @@ from image_layout import DOCKERFILE, variables
 
 from services.runtime.places import ROOT
 from services.runtime.settings import Settings, variable
-from services.vault.keys import recipients_in
-from services.vault.seal import own_seals
-from services.vault.signing import ensure_seal_key
+from services.vault.keys.signer import own_seals
+from services.vault.keys.signing import ensure_seal_key
+from services.vault.keys.vault_keys import recipients_in
 
 DEPLOY = ROOT / "deploy"
 TEXT = (DEPLOY / "compose.yaml").read_text(encoding="utf-8")

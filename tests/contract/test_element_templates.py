@@ -16,8 +16,8 @@ from lxml import etree
 from services.designers import demands, descriptions, element_templates, node_tools
 from services.designers.agreement import disagreements
 from services.runtime.errors import Fatal
+from services.runtime.jobs.worker import discover
 from services.runtime.models import read
-from services.runtime.worker import discover
 
 FOLDER = bpmn.MODELS / element_templates.FOLDER
 WORKERS = {worker.job_type: worker for worker in discover()}

@@ -97,9 +97,9 @@ def test_what_the_image_holds_migrates_and_examines_itself_without_writing_to_it
     image: Path, tmp_path: Path
 ) -> None:
     before = written(image)
-    run = "from services.cli import app; app()"
+    run = "from services.cli.main import app; app()"
     migrated, examined = (ask(image, tmp_path, run, command) for command in ("migrate", "doctor"))
-    found = ask(image, tmp_path, "from services.house import models; print(*models())")
+    found = ask(image, tmp_path, "from services.app.container import models; print(*models())")
 
     assert migrated.returncode == 0, migrated.stderr
     assert (tmp_path / "register.db").exists()
@@ -112,7 +112,7 @@ def test_what_the_image_holds_migrates_and_examines_itself_without_writing_to_it
 
 def test_what_the_image_holds_shows_itself_with_the_demo(image: Path, tmp_path: Path) -> None:
     env = environment(data_dir=tmp_path / "var") | {"PYTHONPATH": str(image), "PYTHONDONTWRITEBYTECODE": "1"}
-    static = image / "services" / "portal" / "static"
+    static = image / "services" / "web" / "static"
     before = written(image)
 
     with running("run", "--demo", env=env, cwd=tmp_path, before=CONFINED) as one:
@@ -136,7 +136,7 @@ def test_what_the_image_holds_shows_itself_with_the_demo(image: Path, tmp_path: 
 
 @pytest.mark.parametrize("command", ["migrate", "run"])
 def test_a_volume_of_somebody_else_is_told_in_a_sentence(image: Path, command: str) -> None:
-    refused = ask(image, image / "bpmn", "from services.cli import app; app()", command)
+    refused = ask(image, image / "bpmn", "from services.cli.main import app; app()", command)
 
     assert refused.returncode == 1
     assert refused.stderr.startswith(f"could not write | {image / 'bpmn'} | this account may not write there | give")

@@ -12,10 +12,10 @@ import pytest
 from bpmn_contract import JOBS, KEYS, MESSAGES, OUTCOMES
 from bpmn_models import PROCESS_FILES
 
-from services.runtime.commands import camel
 from services.runtime.errors import Fatal, Outcome, Refused, Retryable
-from services.runtime.failures import MESSAGE_LIMIT, failure_message, runbook_of
-from services.runtime.worker import discover
+from services.runtime.jobs.commands import camel
+from services.runtime.jobs.failures import MESSAGE_LIMIT, failure_message, runbook_of
+from services.runtime.jobs.worker import discover
 
 WORKERS = {worker.job_type: worker for worker in discover()}
 FLAT = {"str", "int", "float", "bool", "datetime", "timedelta", "str | None", "date"}

@@ -13,7 +13,7 @@ import typer.main
 import yaml
 from typer.core import TyperGroup
 
-from services import cli
+from services.cli import main as cli_main
 from services.runtime import metrics
 from services.runtime.places import ROOT
 from services.runtime.settings import Settings, variable
@@ -76,7 +76,7 @@ def commands(page: str) -> Iterator[list[str]]:
 
 def wrong_with(arguments: list[str]) -> str | None:
     """Why our program would not know what to do with these words; None when it would."""
-    command: Any = typer.main.get_command(cli.app)
+    command: Any = typer.main.get_command(cli_main.app)
     name, words = PROGRAM, list(arguments)
     while isinstance(command, TyperGroup) and words and not words[0].startswith("--"):
         name, command = words[0], command.commands.get(words.pop(0))

@@ -10,7 +10,7 @@ import pytest
 
 from services.runtime.places import ROOT
 
-FOLDERS = [ROOT / "services" / "portal" / "static" / "vendor", ROOT / "services" / "papers" / "fonts"]
+FOLDERS = [ROOT / "services" / "web" / "static" / "vendor", ROOT / "services" / "rendering" / "fonts"]
 ASSETS = ROOT / "deploy" / "assets"
 MANIFESTS: dict[Path, list[dict[str, Any]]] = {
     folder: json.loads((folder / "manifest.json").read_text(encoding="utf-8")) for folder in FOLDERS
@@ -34,7 +34,7 @@ def test_each_has_its_licence_beside_it(folder: Path, entry: dict[str, Any]) -> 
 
 
 def test_the_font_has_its_own_copyright_beside_it() -> None:
-    folder = ROOT / "services" / "papers" / "fonts"
+    folder = ROOT / "services" / "rendering" / "fonts"
     [notice] = set(re.findall(rb"\(c\) [^.]*\.", (folder / "NotoSerifSC-Regular.ttf").read_bytes().replace(b"\0", b"")))
     assert b"Adobe" in notice
     assert notice.decode() in (folder / "noto-serif-sc.licence.txt").read_text(encoding="utf-8")

@@ -18,13 +18,13 @@ import yaml
 from promql import Named, names_in
 
 import services
+from services.domain.cases.metrics import STATES
 from services.engine.metrics import ELEMENT_ACTIONS, INCIDENT_ACTIONS, JOB_ACTIONS, EngineMetrics
-from services.register.figures import STATES
 from services.runtime import metrics
 from services.runtime.errors import Fatal, Retryable
+from services.runtime.jobs.worker import discover
 from services.runtime.places import ROOT
 from services.runtime.settings import Settings, variable
-from services.runtime.worker import discover
 
 PROMETHEUS, GRAFANA, RUNBOOKS = ROOT / "deploy" / "prometheus", ROOT / "deploy" / "grafana", ROOT / "docs" / "runbooks"
 RULES = sorted((PROMETHEUS / "rules").glob("*.yaml"))

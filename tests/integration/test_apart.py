@@ -18,16 +18,16 @@ from pydantic import SecretStr
 from services.database.tables.attempts import UploadAttempt
 from services.database.tables.audit import AuditEvent
 from services.database.tables.masters import Master
+from services.database.unit_of_work import Actor, Register, Unit
 from services.demo import organisation
 from services.demo.people import People
 from services.demo.steps import Case
 from services.recorders.layout import redate
-from services.register.rules import Rules
-from services.register.unit import Actor, Register, Unit
 from services.runtime.clock import SystemClock
+from services.runtime.jobs.worker import discover
+from services.runtime.rules import Rules
 from services.runtime.settings import Settings
-from services.runtime.worker import discover
-from services.vault.stores import open_store
+from services.vault.store.opening import open_store
 
 pytestmark = [pytest.mark.postgres, pytest.mark.s3]
 

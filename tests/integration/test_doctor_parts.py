@@ -9,15 +9,16 @@ import pytest
 from minio import Minio
 from typer.testing import CliRunner
 
-from services import cli, doctor
+from services.app import doctor as app_doctor
+from services.app.container import open_house
+from services.cli import main as cli_main
 from services.database.tables.cameras import Recorder
+from services.database.unit_of_work import Actor
 from services.demo import organisation
-from services.house import open_house
-from services.register.unit import Actor
 from services.runtime.clock import TurnedClock
 from services.runtime.settings import Settings, unknown_variables
-from services.vault.keys import ensure_keys
-from services.vault.signing import LEAF_LASTS, ensure_seal_key
+from services.vault.keys.signing import LEAF_LASTS, ensure_seal_key
+from services.vault.keys.vault_keys import ensure_keys
 
 NOBODY = "127.0.0.1:1"
 
@@ -30,25 +31,25 @@ def settings(root: Path, **more: Any) -> Settings:
 
 async def sentence(part: str, loaded: Settings) -> str:
     """What the doctor says of a part that is not well."""
-    [line] = [line for line in await doctor.examine(loaded, []) if line.part == part]
+    [line] = [line for line in await app_doctor.examine(loaded, []) if line.part == part]
     assert not line.well, line.sentence
     return line.sentence
 
 
 async def test_a_fresh_folder_is_well_and_an_opened_one_too(tmp_path: Path) -> None:
-    assert [line for line in await doctor.examine(settings(tmp_path), []) if not line.well] == []
+    assert [line for line in await app_doctor.examine(settings(tmp_path), []) if not line.well] == []
     assert not (tmp_path / "register.db").exists()
 
     house = open_house(settings(tmp_path))
     organisation.prepare(house)
     house.register.close()
-    lines = await doctor.examine(settings(tmp_path), [])
+    lines = await app_doctor.examine(settings(tmp_path), [])
     assert [line for line in lines if not line.well] == []
     assert "folder mediamtx, 2 channel(s)" in {line.sentence for line in lines}
 
 
 async def test_a_portal_that_runs_apart_is_asked_for_no_vault_key_and_no_replica(tmp_path: Path) -> None:
-    lines = await doctor.examine(settings(tmp_path), [], portal=True)
+    lines = await app_doctor.examine(settings(tmp_path), [], portal=True)
 
     assert "replica" not in {line.part for line in lines}
     assert not (tmp_path / "replica").exists()
@@ -56,7 +57,7 @@ async def test_a_portal_that_runs_apart_is_asked_for_no_vault_key_and_no_replica
 
 
 async def test_the_seal_key_is_to_be_replaced_some_months_before_its_certificate_is_over(tmp_path: Path) -> None:
-    made = datetime.now(UTC) - LEAF_LASTS + doctor.SEAL_WARNED - timedelta(days=1)
+    made = datetime.now(UTC) - LEAF_LASTS + app_doctor.SEAL_WARNED - timedelta(days=1)
     ensure_seal_key(tmp_path / "keys" / "seal", "某某局", made)
 
     said = await sentence("keys", settings(tmp_path))
@@ -71,7 +72,7 @@ async def test_the_use_period_has_no_default(tmp_path: Path) -> None:
 
 async def test_a_variable_that_is_no_setting_gets_the_name_that_was_meant(tmp_path: Path) -> None:
     unknown = unknown_variables({"FOOTAGE_DESK_PORTAL_PROT": "1"})
-    [line] = [line for line in await doctor.examine(settings(tmp_path), unknown) if line.part == "settings"]
+    [line] = [line for line in await app_doctor.examine(settings(tmp_path), unknown) if line.part == "settings"]
     assert not line.well
     assert "did you mean FOOTAGE_DESK_PORTAL_PORT" in line.sentence
 
@@ -151,16 +152,16 @@ def test_its_exit_code_says_whether_all_is_well(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setenv("FOOTAGE_DESK_DATA_DIR", str(tmp_path))
     monkeypatch.setenv("FOOTAGE_DESK_ENGINE_PORT", "1")
     monkeypatch.delenv("FOOTAGE_DESK_MAX_USE_DAYS", raising=False)
-    ill = CliRunner().invoke(cli.app, ["doctor"])
+    ill = CliRunner().invoke(cli_main.app, ["doctor"])
     assert ill.exit_code == 1
     assert "✗" in ill.output
 
     monkeypatch.setenv("FOOTAGE_DESK_MAX_USE_DAYS", "30")
-    well = CliRunner().invoke(cli.app, ["doctor"])
+    well = CliRunner().invoke(cli_main.app, ["doctor"])
     assert well.exit_code == 0, well.output
     assert "✗" not in well.output
 
     monkeypatch.setenv("FOOTAGE_DESK_ZONE", "Mars")
-    wrong = CliRunner().invoke(cli.app, ["doctor"])
+    wrong = CliRunner().invoke(cli_main.app, ["doctor"])
     assert wrong.exit_code == 1
     assert "FOOTAGE_DESK_ZONE" in wrong.stderr

@@ -20,9 +20,9 @@ from services.engine.gateway import Gateway
 from services.engine.writer import Writer
 from services.runtime.channel import open_channel
 from services.runtime.engine_client import Deployment, PyzeebeEngineClient
-from services.runtime.jobs import JobRunner
+from services.runtime.jobs.runner import JobRunner
+from services.runtime.jobs.worker import describe
 from services.runtime.settings import Settings
-from services.runtime.worker import describe
 
 PATIENCE = 30.0
 

@@ -11,9 +11,10 @@ from sqlalchemy import select
 from trail import Trail
 
 from services.database.tables.audit import AuditEvent
-from services.register import audit, audit_tree
-from services.register.unit import Actor, Unit
-from services.vault.log_key import LogKey
+from services.database.unit_of_work import Actor, Unit
+from services.domain.audit import trail as audit_trail
+from services.domain.audit import tree as audit_tree
+from services.vault.keys.log_key import LogKey
 
 CHECK_LOG = tools.CACHED_TOOLS / "check-log"
 ACTOR = Actor("system", "test")
@@ -27,7 +28,7 @@ def given(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
     def grow(unit: Unit, by: int) -> None:
         for number in range(by):
-            audit.record(unit, "tried", "test", "录像", number=number)
+            audit_trail.record(unit, "tried", "test", "录像", number=number)
 
     notes = []
     for by in GROWTH:

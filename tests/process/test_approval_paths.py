@@ -8,7 +8,7 @@ from desk_people import People
 from services.database.tables.masters import Master
 from services.database.tables.reviews import Confirmation, Decision, Finding, Review
 from services.demo.organisation import demo_id
-from services.register.scopes import Classification
+from services.domain.reviews.scopes import Classification
 
 pytestmark = pytest.mark.zeebe
 

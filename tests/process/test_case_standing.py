@@ -10,17 +10,19 @@ from whole_desk import open_desk
 from whole_footage import MADE_FOR
 from whole_house import Places
 
+from services.app.container import models
 from services.database.tables.people import Agreement
 from services.database.tables.reviews import Review
 from services.database.tables.steps import Step
+from services.database.unit_of_work import Actor, Unit
 from services.demo.organisation import demo_id
-from services.house import models
-from services.register import standing, steps, submissions
-from services.register.stage_times import stage_times
-from services.register.standing import Standing
-from services.register.unit import Actor, Unit
+from services.domain.applications import service as application_service
+from services.domain.cases import timeline
+from services.domain.cases.stage_times import stage_times
+from services.domain.cases.timeline import Standing
+from services.domain.process import steps
+from services.runtime.jobs.worker import discover
 from services.runtime.models import read
-from services.runtime.worker import discover
 
 MODELS = read(path for path in models() if path.suffix == ".bpmn")
 SECURITY = "wulei"
@@ -30,8 +32,8 @@ def stands(desk: People, case: str, review: str | None = None) -> Standing:
     def look(unit: Unit) -> Standing:
         unit.actor = Actor("person", demo_id(SECURITY))
         if review is not None:
-            return standing.of_review(unit, case, review, MODELS)
-        return standing.of_case(unit, case, MODELS)
+            return timeline.of_review(unit, case, review, MODELS)
+        return timeline.of_case(unit, case, MODELS)
 
     return desk.look(look)
 
@@ -246,11 +248,11 @@ async def test_the_process_of_one_review_is_marked_by_itself(desk: People) -> No
 
 
 async def test_a_draft_has_no_steps_and_a_submission_waits_for_the_engine(desk: People) -> None:
-    draft = await desk.as_person(DRAFTER, submissions.draft, desk.form("cam1"))
+    draft = await desk.as_person(DRAFTER, application_service.draft, desk.form("cam1"))
 
     def look(unit: Unit) -> Standing:
         unit.actor = Actor("person", demo_id(DRAFTER))
-        return standing.of_case(unit, draft.id, MODELS)
+        return timeline.of_case(unit, draft.id, MODELS)
 
     assert desk.look(look).markers == ()
 

@@ -21,13 +21,13 @@ import pytest
 from house_process import CONFINED, PROGRAM, Running, environment, running
 from image_layout import lay_out, variables, written
 
+from services.database.unit_of_work import Actor, Register, Unit
 from services.demo import organisation
 from services.demo.people import People
 from services.demo.steps import Case
 from services.recorders.layout import redate
-from services.register.rules import Rules
-from services.register.unit import Actor, Register, Unit
 from services.runtime.clock import SystemClock
+from services.runtime.rules import Rules
 
 pytestmark = [pytest.mark.postgres, pytest.mark.s3]
 

@@ -11,10 +11,11 @@ from services.database.tables.masters import Master
 from services.database.tables.outbox import OutboxMessage
 from services.database.tables.preservations import Preservation
 from services.database.tables.reviews import Decision, Review
+from services.database.unit_of_work import Unit
 from services.demo.organisation import demo_id
-from services.register import messages, submissions
-from services.register.forms import Form
-from services.register.unit import Unit
+from services.domain.applications import service as application_service
+from services.domain.applications.forms import Form
+from services.domain.process import messages
 from services.runtime.errors import Refused
 
 
@@ -56,7 +57,7 @@ async def test_an_application_that_is_not_corrected_expires(desk: People) -> Non
 
     await desk.closed(case, "expired")
     with pytest.raises(Refused, match="not returned"):
-        await desk.as_person(DRAFTER, submissions.correct, case, desk.form("cam1"))
+        await desk.as_person(DRAFTER, application_service.correct, case, desk.form("cam1"))
 
 
 @pytest.mark.requirement("R22")
@@ -78,7 +79,7 @@ async def test_a_correction_that_came_before_the_time_was_over_wins_though_its_m
 
 def correct_unheard(unit: Unit, application_id: str, form: Form) -> None:
     """Correct, and the message does not get through for ten days."""
-    submissions.correct(unit, application_id, form)
+    application_service.correct(unit, application_id, form)
     unit.session.flush()
     message = unit.session.query(OutboxMessage).filter_by(name=messages.APPLICATION_CORRECTED, settled_at=None).one()
     message.next_at = unit.now + timedelta(days=10)
@@ -153,7 +154,7 @@ async def test_withdrawing_in_correction(a_desk: OpenDesk) -> None:
 
         await desk.closed(case, "withdrawn")
         with pytest.raises(Refused):
-            await desk.as_person(DRAFTER, submissions.correct, case, desk.form("cam1"))
+            await desk.as_person(DRAFTER, application_service.correct, case, desk.form("cam1"))
 
 
 @pytest.mark.zeebe

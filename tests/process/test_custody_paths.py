@@ -11,9 +11,10 @@ from services.database.tables.custody import HandOver
 from services.database.tables.masters import Master
 from services.database.tables.reviews import Decision
 from services.database.tables.violations import Violation
+from services.database.unit_of_work import Unit
 from services.demo.organisation import demo_id
-from services.register import grants, messages, outbox
-from services.register.unit import Unit
+from services.domain.custody import grants
+from services.domain.process import messages, outbox
 from services.runtime.errors import Refused
 
 pytestmark = pytest.mark.zeebe

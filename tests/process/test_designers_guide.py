@@ -15,15 +15,20 @@ import pytest
 from desk_people import OpenDesk, People
 from modeler import Drawing
 
+from services.app.container import MODELS
 from services.database.tables.documents import Document
 from services.database.tables.reviews import Decision, Review
+from services.database.unit_of_work import Unit
 from services.demo.organisation import demo_id
-from services.house import MODELS
-from services.register import access, access_policy, inbox, notice_words, posts, stage_file
-from services.register.posts import Asked
-from services.register.stages import STAGES, Stage
-from services.register.unit import Unit
-from services.register.words import word
+from services.domain.access import policy as access_policy
+from services.domain.access import queries as access_queries
+from services.domain.accounts import posts
+from services.domain.accounts.posts import Asked
+from services.domain.cases import inbox as case_inbox
+from services.domain.notifications import texts
+from services.domain.stages import file as stage_file
+from services.domain.stages.catalogue import STAGES, Stage
+from services.runtime.labels import word
 from services.runtime.places import ROOT
 
 GUIDE = (ROOT / "docs" / "designers.md").read_text(encoding="utf-8")
@@ -110,9 +115,9 @@ async def test_an_interpreters_review_is_added_without_code(changed: Path, a_des
         await desk.as_person("luoxin", posts.give, demo_id("chenjing"), Asked("interpreter", demo_id("administration")))
         assert desk.candidates(review) == ["chenjing"]
 
-        [line] = await desk.as_person("chenjing", inbox.mine)
+        [line] = await desk.as_person("chenjing", case_inbox.mine)
         assert line.review.id == review.id
-        view = await desk.as_person("chenjing", inbox.view, review.id)
+        view = await desk.as_person("chenjing", case_inbox.view, review.id)
         assert [question.code for question in view.stage.questions] == ["translatable"]
         await desk.decide(review.application_id, "interpreting", "returned", answers={"translatable": False})
         await desk.correct(review.application_id, "cam1", purpose="核对出入库人员的谈话内容，附翻译说明")
@@ -145,12 +150,12 @@ async def _reached(desk: People) -> Review:
 def _holds_like_every_other_review(desk: People, case: str) -> None:
     """Words on pages and in notices, and one duty for one person."""
     assert (word("zh", "interpreting"), word("en", "interpreter")) == ("翻译审核", "interpreter")
-    assert notice_words.words_of("decided:interpreting:approved").en == "Interpreter's review: approved."
+    assert texts.words_of("decided:interpreting:approved").en == "Interpreter's review: approved."
     assert desk.notices("lina", "decided:interpreting:returned")
 
     def refused(unit: Unit) -> str:
-        facts = access.facts(unit, case)
-        refusal = access_policy.duty_refusal(access.directory(unit), facts, "security", demo_id("chenjing"))
+        facts = access_queries.facts(unit, case)
+        refusal = access_policy.duty_refusal(access_queries.directory(unit), facts, "security", demo_id("chenjing"))
         return refusal.en if refusal else ""
 
     assert desk.look(refused) == "You are the interpreter of this case: leave this to somebody else."

@@ -5,7 +5,7 @@ from desk_people import People
 
 from services.database.tables.copies import Copy
 from services.database.tables.masters import Master
-from services.register.scopes import Granting
+from services.domain.reviews.scopes import Granting
 
 
 @pytest.mark.zeebe

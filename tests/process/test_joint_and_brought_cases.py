@@ -20,14 +20,17 @@ from services.database.tables.documents import Document
 from services.database.tables.masters import Master
 from services.database.tables.people import Department, Person, Post
 from services.database.tables.uploads import Upload
+from services.database.unit_of_work import Actor
 from services.demo.organisation import demo_id
-from services.portal.receiving import Receiver
-from services.register import consent_views, joint, submissions, uploads
-from services.register.forms import ItemAsked
-from services.register.signatures import Proof
-from services.register.unit import Actor
-from services.register.uploads import Facts
-from services.vault.keys import recipients_in
+from services.domain.accounts.signatures.given import Proof
+from services.domain.applications import joint
+from services.domain.applications import service as application_service
+from services.domain.applications.forms import ItemAsked
+from services.domain.cases import consent_queries
+from services.domain.retrieval import uploads
+from services.domain.retrieval.upload_receiver import Receiver
+from services.domain.retrieval.uploads import Facts
+from services.vault.keys.vault_keys import recipients_in
 from services.vault.labels import label_key, read_label
 from services.vault.sealing import Sealed, open_sealed
 
@@ -56,8 +59,8 @@ def asked_of(upload: Upload, begin: float, end: float) -> ItemAsked:
 
 async def apply_for(desk: People, *items: ItemAsked, **changes: Any) -> str:
 
-    application = await desk.as_person(DRAFTER, submissions.draft, replace(desk.form(**changes), items=items))
-    await desk.as_person(DRAFTER, submissions.submit, application.id)
+    application = await desk.as_person(DRAFTER, application_service.draft, replace(desk.form(**changes), items=items))
+    await desk.as_person(DRAFTER, application_service.submit, application.id)
     return str(application.id)
 
 
@@ -137,7 +140,7 @@ def heads(desk: People) -> dict[str, str]:
 
 
 async def consent(desk: People, login: str) -> None:
-    [line] = await desk.as_person(login, consent_views.waiting_for)
+    [line] = await desk.as_person(login, consent_queries.waiting_for)
     proof = Proof(line.consultation.sha256, f"demo-{login}")
     await desk.as_person(login, joint.consent, line.consent.id, proof)
 

@@ -17,8 +17,8 @@ from chaos_driver import Run
 from chaos_house import settings
 from chaos_plan import choose, points_of
 
+from services.app.container import open_house
 from services.demo import proof
-from services.house import open_house
 
 pytestmark = pytest.mark.timeout(900)
 

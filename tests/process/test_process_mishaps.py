@@ -7,9 +7,9 @@ from pyzeebe.proto import gateway_pb2 as pb
 from services.database.tables.applications import Application
 from services.database.tables.people import Post
 from services.database.tables.reviews import Decision, Review
+from services.database.unit_of_work import Unit
 from services.demo.organisation import demo_id
-from services.register import messages
-from services.register.unit import Unit
+from services.domain.process import messages
 
 
 @pytest.mark.zeebe

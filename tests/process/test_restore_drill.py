@@ -15,15 +15,16 @@ from whole_desk import open_desk
 from whole_footage import MADE_FOR
 from whole_house import Places
 
+from services.backup.create import Wanted, back_up
+from services.backup.restore import Restored, Source, restore
+from services.backup.source import Premises
 from services.database.tables.documents import Document
-from services.keeping.backup import Wanted, back_up
-from services.keeping.premises import Premises
-from services.keeping.restore import Restored, Source, restore
-from services.register import copies, submissions
+from services.domain.applications import service as application_service
+from services.domain.custody import copies
 from services.runtime.clock import FixedClock
 from services.runtime.settings import Settings
 from services.vault.age import generate_identity
-from services.vault.keys import KeyGone, ensure_keys
+from services.vault.keys.vault_keys import KeyGone, ensure_keys
 from services.vault.sealing import Sealed, open_sealed
 
 DATABASES = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)]
@@ -109,7 +110,7 @@ async def test_a_house_that_was_lost_is_restored_elsewhere_and_its_cases_go_on(
         await desk.accept(ending)
         waiting = await desk.apply("gate")
         await desk.reach(waiting, "security")
-        drafted = str((await desk.as_person(DRAFTER, submissions.draft, desk.form("gate"))).id)
+        drafted = str((await desk.as_person(DRAFTER, application_service.draft, desk.form("gate"))).id)
         truth = [one.sha256 for one in wanted(desk.footage.truth["cam1"], desk.footage.asked)]
         assert opened(desk, lent) == truth
         drill.leave(desk)
@@ -149,7 +150,7 @@ async def test_a_house_that_was_lost_is_restored_elsewhere_and_its_cases_go_on(
         await desk.accept(waiting)
         assert opened(desk, waiting)
         await desk.returned(waiting)
-        await desk.as_person(DRAFTER, submissions.submit, drafted)
+        await desk.as_person(DRAFTER, application_service.submit, drafted)
         await desk.reach(drafted, "preliminary")
         numbers = [document.number for document in desk.rows(Document)]
         assert len(set(numbers)) == len(numbers)

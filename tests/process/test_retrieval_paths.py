@@ -10,7 +10,7 @@ from services.database.tables.documents import Document
 from services.database.tables.masters import Master
 from services.database.tables.preservations import Preservation
 from services.database.tables.reviews import Review
-from services.register.unit import Unit
+from services.database.unit_of_work import Unit
 
 
 def outcomes(desk: People, case: str) -> list[str]:

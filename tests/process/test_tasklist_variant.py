@@ -14,10 +14,10 @@ from desk_people import OpenDesk, People
 from engine_harness import EngineHarness
 from pyzeebe.proto import gateway_pb2 as pb
 
+from services.app.container import MODELS
 from services.database.tables.reviews import Decision, Review
+from services.domain.stages.catalogue import STAGES
 from services.engine.errors import Rejection
-from services.house import MODELS
-from services.register.stages import STAGES
 from services.runtime.places import ROOT
 
 VARIANT = ROOT / "docs" / "tasklist" / "review.bpmn"

@@ -14,15 +14,15 @@ from desk_people import People
 from pyzeebe.proto import gateway_pb2 as pb
 from sqlalchemy import select
 
+from services.app.container import MODELS
 from services.database.tables.applications import Application
 from services.database.tables.reviews import Review
 from services.designers import element_templates, node_tools
 from services.designers.element_templates import CHOSEN
-from services.house import MODELS
-from services.register import decisions
-from services.register.stages import STAGES
-from services.runtime.commands import camel
-from services.runtime.worker import Worker, discover
+from services.domain.reviews import service as review_service
+from services.domain.stages.catalogue import STAGES
+from services.runtime.jobs.commands import camel
+from services.runtime.jobs.worker import Worker, discover
 
 WORKERS: dict[str, Worker] = {worker.job_type: worker for worker in discover()}
 
@@ -130,7 +130,7 @@ async def _asked_and_answered(desk: People, bench: Bench, case: str, waiting: Re
     login = desk.candidates(asked)[0]
     await desk.as_person(
         login,
-        decisions.decide,
+        review_service.decide,
         asked.id,
         outcome="approved",
         answers={question.code: True for question in STAGES[asked.stage].questions},

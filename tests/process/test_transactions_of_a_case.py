@@ -4,8 +4,8 @@ import pytest
 from desk_people import People
 from whole_desk import Desk
 
-from services.bench.books import WHOLE_CASE
-from services.register.unit import Register
+from services.bench.submissions import WHOLE_CASE
+from services.database.unit_of_work import Register
 
 
 async def test_a_whole_case_is_as_many_transactions_as_the_benchmark_reckons_with(

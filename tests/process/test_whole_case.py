@@ -16,14 +16,14 @@ from whole_house import Places
 from services.database.tables.copies import Copy, Grant
 from services.database.tables.documents import Document
 from services.database.tables.masters import Master
-from services.register import viewings
-from services.register.scopes import Granting, Narrowed
+from services.domain.custody import viewings
+from services.domain.reviews.scopes import Granting, Narrowed
 from services.runtime.errors import Refused
-from services.runtime.worker import Worker, discover
+from services.runtime.jobs.worker import Worker, discover
 from services.vault.age import generate_identity
-from services.vault.keys import KeyGone
+from services.vault.keys.vault_keys import KeyGone
 from services.vault.sealing import Sealed, open_sealed
-from services.vault.stores import open_store
+from services.vault.store.opening import open_store
 
 
 def packets(desk: People, copy: Copy) -> list[str]:

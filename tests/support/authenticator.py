@@ -5,7 +5,7 @@ from datetime import timedelta
 import pyotp
 from review_desk import ReviewDesk
 
-from services.register import second_factors
+from services.domain.accounts import second_factors
 
 
 class Authenticator:

@@ -19,15 +19,15 @@ from chaos_driver import HouseDied, Run, nothing_outlives
 from house_process import environment, once
 from sqlalchemy import select
 
+from services.app.container import House, open_house
 from services.database.tables.outbox import OutboxMessage
+from services.database.unit_of_work import Actor, Register, Unit
 from services.demo import organisation
 from services.demo.people import People, Somebody, Stuck
-from services.house import House, open_house
+from services.domain.process.relay import take_due
 from services.recorders.layout import redate
-from services.register.relay import take_due
-from services.register.rules import Rules
-from services.register.unit import Actor, Register, Unit
 from services.runtime.clock import SystemClock
+from services.runtime.rules import Rules
 from services.runtime.settings import Settings
 
 PART = Path(__file__).with_name("chaos_part.py")

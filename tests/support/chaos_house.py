@@ -11,10 +11,10 @@ from pathlib import Path
 
 from chaos_points import Points, install
 
-from services import bootstrap
-from services.bootstrap import Addresses
+from services.app import server
+from services.app.container import open_house
+from services.app.server import Addresses
 from services.demo import organisation
-from services.house import open_house
 from services.runtime.logs import configure_logs
 from services.runtime.settings import Settings
 
@@ -44,7 +44,7 @@ def main(folder: Path) -> None:
     async def ready(addresses: Addresses) -> None:
         print(addresses.portal, flush=True)  # noqa: T201
 
-    asyncio.run(bootstrap.run_until_signalled(house, bootstrap.everything(), ready))
+    asyncio.run(server.run_until_signalled(house, server.everything(), ready))
 
 
 if __name__ == "__main__":

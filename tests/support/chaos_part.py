@@ -12,13 +12,13 @@ from pathlib import Path
 
 from chaos_points import Points, install
 
-from services import bootstrap
-from services.bootstrap import Addresses, Parts
+from services.app import server
+from services.app.container import occupied_house
+from services.app.server import Addresses, Parts
 from services.engine import main as engine_main
-from services.house import occupied_house
+from services.runtime.jobs.worker import discover
 from services.runtime.logs import configure_logs
 from services.runtime.settings import Settings
-from services.runtime.worker import discover
 
 say = partial(print, flush=True)
 
@@ -29,13 +29,13 @@ def main(folder: Path, part: str) -> None:
     if part == "engine":
         engine_main.run(say, os.environ["ZEEBE_ADDRESS"], data=folder / "house" / "engine")
         return
-    parts = Parts(portal=True, relay=True) if part == "portal" else bootstrap.only([one.job_type for one in discover()])
+    parts = Parts(portal=True, relay=True) if part == "portal" else server.only([one.job_type for one in discover()])
 
     async def ready(addresses: Addresses) -> None:
         say(addresses.portal or addresses.health)
 
     with occupied_house(Settings.load()) as house:
-        asyncio.run(bootstrap.run_until_signalled(house, parts, ready))
+        asyncio.run(server.run_until_signalled(house, parts, ready))
 
 
 if __name__ == "__main__":

@@ -21,12 +21,13 @@ from chaos_plan import chosen
 from sqlalchemy import Engine, event
 from sqlalchemy.orm import Session
 
+from services.database.unit_of_work import Actor, Register
 from services.engine.state import store as engine_state
-from services.register.unit import Actor, Register
-from services.vault import folder, key_files, keys
-from services.vault.folder import FolderStore
-from services.vault.keys import LoanKeys
-from services.vault.s3 import S3Store
+from services.vault.keys import key_files, vault_keys
+from services.vault.keys.vault_keys import LoanKeys
+from services.vault.store import folder
+from services.vault.store.folder import FolderStore
+from services.vault.store.s3 import S3Store
 
 STORE_ACTS = ("put", "delete", "retain", "set_legal_hold", "set_tags", "sweep")
 ENGINE_RECORDS = {
@@ -220,7 +221,7 @@ def _place(bucket: str, key: str) -> str:
 def _keys(points: Points) -> None:
     points.wrap(LoanKeys, "create", lambda *_: "loan-key create")
     points.wrap(LoanKeys, "destroy", lambda *_: "loan-key destroy")
-    points.wrap(keys, "shred", lambda *_: "loan-key shred")
+    points.wrap(vault_keys, "shred", lambda *_: "loan-key shred")
     points.wrap(key_files, "sync_folder", lambda *_: "key-file synced")
 
     class LinkedPath(type(Path())):  # type: ignore[misc]
@@ -228,9 +229,9 @@ def _keys(points: Points) -> None:
             with points.around("key-file named"):
                 super().hardlink_to(target)
 
-    original = keys.write_key_file
+    original = vault_keys.write_key_file
 
     def write(path: Path, text: str, **more: Any) -> bool:
         return original(LinkedPath(path), text, **more)
 
-    keys.write_key_file = write
+    vault_keys.write_key_file = write

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import func, select
 
+from services.app.container import House
 from services.database.tables.applications import Application, Item
 from services.database.tables.archive import ArchiveEntry
 from services.database.tables.attempts import UploadAttempt
@@ -22,14 +23,13 @@ from services.database.tables.outbox import OutboxMessage
 from services.database.tables.people import Person
 from services.database.tables.preservations import Preservation
 from services.database.tables.reviews import Confirmation, Decision, Reminder, Review
+from services.database.unit_of_work import Actor, Unit
 from services.demo.organisation import CAMERAS
-from services.house import House
-from services.portal.log_head import FOLDER
-from services.register.unit import Actor, Unit
+from services.domain.audit.checkpoint_publisher import FOLDER
 from services.vault.labels import label_key
 from services.vault.packets import packet_hashes, part_of
 from services.vault.sealing import Sealed, open_sealed
-from services.vault.store import BUCKETS
+from services.vault.store.protocol import BUCKETS
 
 STAGES = (
     "preliminary",

@@ -29,21 +29,24 @@ from services.database.tables.cameras import Camera, Recorder
 from services.database.tables.custody import HandOver
 from services.database.tables.people import Agreement, Department, Person, Post
 from services.database.tables.reviews import Decision, Review
+from services.database.unit_of_work import Actor, Register, Unit
+from services.domain.accounts.signatures.given import Proof
+from services.domain.custody import copies, hand_overs, returns
+from services.domain.custody.returns import Fate
+from services.domain.documents import service as document_service
+from services.domain.retrieval import attempts, masters, preservations
+from services.domain.reviews import scopes
 from services.recorders.registry import open_recorder
-from services.register import attempts, copies, documents, hand_overs, masters, preservations, returns, scopes
-from services.register.returns import Fate
-from services.register.rules import Rules
-from services.register.signatures import Proof
-from services.register.unit import Actor, Register, Unit
 from services.runtime.clock import FixedClock
 from services.runtime.errors import Outcome
+from services.runtime.rules import Rules
 from services.runtime.spans import Span
 from services.runtime.stores import FolderStore
-from services.vault.keys import LoanKeys, ensure_keys
+from services.vault.keys.signer import Seal, own_seals
+from services.vault.keys.signing import ensure_seal_key
+from services.vault.keys.vault_keys import LoanKeys, ensure_keys
 from services.vault.labels import label_key, read_label
-from services.vault.seal import Seal, own_seals
-from services.vault.signing import ensure_seal_key
-from services.vault.stores import open_store
+from services.vault.store.opening import open_store
 from services.workers import back_up_footage, encrypt_copy, hand_over, retrieve_footage
 
 NOON = datetime(2031, 3, 4, 12, 0, tzinfo=UTC)
@@ -162,8 +165,10 @@ class Desk:
             unit.session.flush()
             if purpose == "master":
                 masters.keep(unit, attempt.id, sealed, taken_from="recorder")
-                number = documents.next_number(unit, "retrieval-record")
-                documents.write(unit, "retrieval-record", number, {}, application_id=case.id, item_id=case.item())
+                number = document_service.next_number(unit, "retrieval-record")
+                document_service.write(
+                    unit, "retrieval-record", number, {}, application_id=case.id, item_id=case.item()
+                )
             else:
                 copies.keep(unit, attempt.id, sealed)
             unit.session.flush()
@@ -411,7 +416,7 @@ def forms_sha256(case_id: str) -> str:
 
 
 def _file(unit: Unit, case_id: str) -> None:
-    documents.write(unit, "application-form", f"SQ-2031-{case_id}", {"case": case_id}, application_id=case_id)
+    document_service.write(unit, "application-form", f"SQ-2031-{case_id}", {"case": case_id}, application_id=case_id)
 
 
 def open_review(unit: Unit, case_id: str, stage: str, job_key: int, hand_over_id: str | None = None) -> Review:

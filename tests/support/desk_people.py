@@ -15,15 +15,20 @@ from services.database.tables.custody import HandOver
 from services.database.tables.notices import Notice
 from services.database.tables.people import Person
 from services.database.tables.reviews import Review
+from services.database.unit_of_work import Actor, Unit
 from services.demo.organisation import demo_id
-from services.register import access, access_policy, copies, decisions, forms, hand_overs, returns, submissions
-from services.register.decisions import Decided
-from services.register.forms import Form, ItemAsked
-from services.register.preservations import items_in_scope
-from services.register.returns import Fate
-from services.register.signatures import Proof
-from services.register.stages import STAGES
-from services.register.unit import Actor, Unit
+from services.domain.access import policy as access_policy
+from services.domain.access import queries as access_queries
+from services.domain.accounts.signatures.given import Proof
+from services.domain.applications import forms
+from services.domain.applications import service as application_service
+from services.domain.applications.forms import Form, ItemAsked
+from services.domain.custody import copies, hand_overs, returns
+from services.domain.custody.returns import Fate
+from services.domain.retrieval.preservations import items_in_scope
+from services.domain.reviews import service as review_service
+from services.domain.reviews.service import Decided
+from services.domain.stages.catalogue import STAGES
 from services.runtime.spans import Span
 
 DRAFTER, CUSTODIAN = "lina", "liuyang"
@@ -54,8 +59,8 @@ class People(Desk):
 
     async def apply(self, *channels: str, by: str = DRAFTER, **changes: Any) -> str:
         """Draft and submit; the application's id."""
-        application = await self.as_person(by, submissions.draft, self.form(*channels, **changes))
-        await self.as_person(by, submissions.submit, application.id)
+        application = await self.as_person(by, application_service.draft, self.form(*channels, **changes))
+        await self.as_person(by, application_service.submit, application.id)
         return str(application.id)
 
     async def correct(self, application_id: str, *channels: str, **changes: Any) -> None:
@@ -65,10 +70,10 @@ class People(Desk):
             return unit.session.get_one(Application, application_id).correction_until is not None
 
         await self.until(returned, "the time to correct")
-        await self.as_person(DRAFTER, submissions.correct, application_id, self.form(*channels, **changes))
+        await self.as_person(DRAFTER, application_service.correct, application_id, self.form(*channels, **changes))
 
     async def withdraw(self, application_id: str) -> None:
-        await self.as_person(DRAFTER, submissions.withdraw, application_id, "不再需要")
+        await self.as_person(DRAFTER, application_service.withdraw, application_id, "不再需要")
 
     async def review(self, application_id: str, stage: str | None = None) -> Review:
         """Wait for the case's open review, of this stage."""
@@ -83,7 +88,9 @@ class People(Desk):
         """The logins of who may decide it now."""
 
         def read(unit: Unit) -> list[str]:
-            ids = access_policy.candidates(access.directory(unit), access.facts(unit, review.application_id), review)
+            ids = access_policy.candidates(
+                access_queries.directory(unit), access_queries.facts(unit, review.application_id), review
+            )
             return [unit.session.get_one(Person, one).login for one in ids]
 
         return self.look(read)
@@ -110,7 +117,7 @@ class People(Desk):
             "proof": self.proof(application_id, login),
             **named,
         }
-        decided: Decided = await self.as_person(login, decisions.decide, review.id, **given)
+        decided: Decided = await self.as_person(login, review_service.decide, review.id, **given)
         return decided
 
     async def confirm(self, application_id: str, *, agrees: bool = True) -> Decided:
@@ -118,14 +125,14 @@ class People(Desk):
         review = await self.review(application_id, "storage-release")
 
         def fit(unit: Unit) -> list[str]:
-            facts = access.facts(unit, review.application_id)
-            able = access_policy.second_people(access.directory(unit), facts, review)
+            facts = access_queries.facts(unit, review.application_id)
+            able = access_policy.second_people(access_queries.directory(unit), facts, review)
             return [unit.session.get_one(Person, one).login for one in able]
 
         login = self.look(fit)[0]
         decided: Decided = await self.as_person(
             login,
-            decisions.confirm,
+            review_service.confirm,
             review.id,
             agrees=agrees,
             reason=None if agrees else "时间段与批准的不符",

@@ -6,13 +6,13 @@ from typing import Any
 
 from engine_harness import EngineHarness, ManualClock
 
+from services.app.container import models
 from services.engine.errors import Rejection
 from services.engine.inspection import inspector, instance_details, queries
 from services.engine.processing import deployments, jobs, messages
 from services.engine.processing.command_processor import Command
 from services.engine.processing.execution import Execution
 from services.engine.state.overview import ListFilter
-from services.house import models
 
 STUCK = "the store is full | 门 | <b>no space</b> | make space, then retry"
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from fastapi import FastAPI
 
-from services.portal import api, pages
+from services.app.web import routers_of
 
 SAFE = ("GET", "HEAD", "OPTIONS")
 
@@ -47,7 +47,7 @@ class Route:
 def every_route() -> list[Route]:
     """All of them, by path."""
     app = FastAPI()
-    for router in (*api.routers(), *pages.routers()):
+    for router in (*routers_of("api"), *routers_of("pages")):
         app.include_router(router)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # pages share the names of their functions, which only a description minds

@@ -10,15 +10,15 @@ from whole_desk import open_desk
 from whole_footage import MADE_FOR, Footage
 from whole_house import Places
 
+from services.app.evidence import sources_of
+from services.database.unit_of_work import Unit
+from services.domain.audit import tree as audit_tree
+from services.domain.audit.checkpoint_publisher import LogHead
 from services.evidence import package
 from services.evidence.package import How, Sources
-from services.evidence.sources import sources_of
-from services.portal.log_head import LogHead
-from services.register import audit_tree
-from services.register.unit import Unit
 from services.runtime.threads import run_in_thread
-from services.vault.log_key import FOLDER, LogKey, ensure_log_key
-from services.vault.seal import Seal
+from services.vault.keys.log_key import FOLDER, LogKey, ensure_log_key
+from services.vault.keys.signer import Seal
 from services.verifier.notes import read_checkpoint
 
 CAMERAS = ("cam1", "gate")

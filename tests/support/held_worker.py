@@ -8,7 +8,7 @@ import sys
 from collections.abc import AsyncIterator
 from typing import Any
 
-from services import cli
+from services.cli import main as cli_main
 from services.recorders.folder import FolderRecorder
 
 given = FolderRecorder._bytes
@@ -23,4 +23,4 @@ async def held(self: FolderRecorder, *arguments: Any) -> AsyncIterator[bytes]:
 
 if __name__ == "__main__":
     FolderRecorder._bytes = held  # type: ignore[method-assign,assignment]
-    cli.app(sys.argv[2:])
+    cli_main.app(sys.argv[2:])

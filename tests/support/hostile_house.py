@@ -16,26 +16,20 @@ from services.database.tables.consents import Consent, Consultation
 from services.database.tables.deliveries import Delivery
 from services.database.tables.documents import Document
 from services.database.tables.people import Agreement
-from services.register import (
-    agreement_texts,
-    drafts,
-    filing,
-    forms,
-    hand_overs,
-    joint,
-    notices,
-    returns,
-    rule_changes,
-    submissions,
-    uploads,
-    viewings,
-)
-from services.register.returns import Fate
-from services.register.rules import Rules
-from services.register.signatures import Proof
-from services.register.unit import Unit
-from services.register.uploads import Facts
+from services.database.unit_of_work import Unit
+from services.domain.accounts.signatures.given import Proof
+from services.domain.agreements import texts
+from services.domain.applications import drafts, forms, joint
+from services.domain.applications import service as application_service
+from services.domain.custody import hand_overs, returns, viewings
+from services.domain.custody.returns import Fate
+from services.domain.notifications import service as notification_service
+from services.domain.retrieval import uploads
+from services.domain.retrieval.uploads import Facts
+from services.domain.reviews import filing
+from services.domain.rules import service as rule_service
 from services.runtime.errors import Retryable
+from services.runtime.rules import Rules
 from services.vault.age import generate_identity
 
 # A formula to a spreadsheet, a way out of an attribute, two scripts to a browser, a sum to a template.
@@ -130,18 +124,18 @@ class HostileHouse(ReviewDesk):
         form = replace(self._form, **changes)
 
         def act(unit: Unit) -> str:
-            return submissions.submit(unit, submissions.draft(unit, form).id).id
+            return application_service.submit(unit, application_service.draft(unit, form).id).id
 
         return self.run(act, by="drafter")
 
     def _cases(self) -> None:
-        self.run(submissions.draft, self._form, by="drafter")
+        self.run(application_service.draft, self._form, by="drafter")
         words = {"reason": hostile("decisions.reason"), "opinion": hostile("decisions.opinion")}
         self.opened(self.case(), "preliminary")
         for outcome in ("returned", "rejected"):
             back = self.case()
             self.decide(self.opened(back, "preliminary"), "head", outcome, **words)
-        self.run(submissions.withdraw, self.case(), hostile("withdrawal.reason"), by="drafter")
+        self.run(application_service.withdraw, self.case(), hostile("withdrawal.reason"), by="drafter")
         at_security = self.case()
         self.decide(self.opened(at_security, "preliminary"), "head", **words)
         self.opened(at_security, "security")
@@ -211,10 +205,16 @@ class HostileHouse(ReviewDesk):
         facts = Facts("meeting", description=hostile("uploads.description"), zone="UTC", **told)
         self.run(uploads.announce, facts, None, by="drafter")
         text = hostile("agreement_texts.text") + "字" * 20
-        self.run(agreement_texts.issue, "2031-1", text, text, hostile("agreement_texts.reason"), by="admin")
+        self.run(texts.issue, "2031-1", text, text, hostile("agreement_texts.reason"), by="admin")
         self.run(_sign_again)
-        self.run(rule_changes.change, "max_items", "19", hostile("rule_changes.reason"), was="20", by="admin")
-        self.run(notices.tell, "drafter", "application-incomplete", application_id=None, channels=("mail", "webhook"))
+        self.run(rule_service.change, "max_items", "19", hostile("rule_changes.reason"), was="20", by="admin")
+        self.run(
+            notification_service.tell,
+            "drafter",
+            "application-incomplete",
+            application_id=None,
+            channels=("mail", "webhook"),
+        )
         typed = {"reason": hostile("drafts.reason"), "items-0-camera": hostile("drafts.camera")}
         form = replace(self._form, items=())
         self.run(_measure_and_fail)

@@ -11,25 +11,19 @@ from services.database.tables.consents import Consent
 from services.database.tables.deliveries import Delivery
 from services.database.tables.notices import Notice
 from services.database.tables.people import Post
+from services.database.unit_of_work import Unit
+from services.domain.accounts import absences
+from services.domain.accounts.signatures.given import Proof
+from services.domain.applications import service as application_service
+from services.domain.applications.service import item_ids
+from services.domain.cameras import reference_pictures
+from services.domain.custody import copies, hand_overs, viewings
+from services.domain.documents import service as document_service
+from services.domain.notifications import service as notification_service
+from services.domain.retrieval import attempts, masters, uploads
+from services.domain.retrieval.uploads import Facts
+from services.domain.reviews import filing
 from services.recorders.base import RecorderFacts
-from services.register import (
-    absences,
-    attempts,
-    copies,
-    documents,
-    filing,
-    hand_overs,
-    masters,
-    notices,
-    reference_pictures,
-    submissions,
-    uploads,
-    viewings,
-)
-from services.register.signatures import Proof
-from services.register.submissions import item_ids
-from services.register.unit import Unit
-from services.register.uploads import Facts
 from services.runtime.errors import Retryable
 from services.runtime.spans import Span
 from services.vault.age import generate_identity
@@ -140,7 +134,7 @@ def besides(desk: ReviewDesk) -> dict[str, str]:
 
 def _submitted(desk: ReviewDesk, form: Any, by: str) -> str:
     def act(unit: Unit) -> str:
-        return submissions.submit(unit, submissions.draft(unit, form).id).id
+        return application_service.submit(unit, application_service.draft(unit, form).id).id
 
     return desk.run(act, by=by)
 
@@ -157,7 +151,7 @@ def _accepted(desk: ReviewDesk, by: str, application_id: str, copy_id: str, hand
 
 def _failed(unit: Unit) -> str:
     """A delivery that has failed."""
-    notices.tell(unit, "drafter", "application-incomplete", application_id=None, channels=("mail",))
+    notification_service.tell(unit, "drafter", "application-incomplete", application_id=None, channels=("mail",))
     delivery = unit.session.scalars(select(Delivery)).one()
     delivery.given_up_at, delivery.last_error = unit.now, "unreachable"
     return delivery.id
@@ -175,8 +169,8 @@ def offered(unit: Unit, application_id: str, record: dict[str, Any] | None = Non
         where = {**SEALED, "bucket": attempt.bucket, "key": attempt.key}
         if purpose == "master":
             masters.keep(unit, attempt.id, where, taken_from="recorder")
-            number = documents.next_number(unit, "retrieval-record")
-            documents.write(
+            number = document_service.next_number(unit, "retrieval-record")
+            document_service.write(
                 unit, "retrieval-record", number, record or {}, application_id=application_id, item_id=item_id
             )
         else:

@@ -6,8 +6,8 @@ from tempfile import TemporaryDirectory
 
 from sqlalchemy import inspect
 
-from services.register import schema
-from services.register.unit import Register, connect
+from services.database import schema as database_schema
+from services.database.unit_of_work import Register, connect
 
 
 def lay_out(register: Register) -> None:
@@ -16,7 +16,7 @@ def lay_out(register: Register) -> None:
     if engine.dialect.name == "sqlite" and engine.url.database and not Path(engine.url.database).exists():
         Path(engine.url.database).write_bytes(_migrated())
     elif not inspect(engine).has_table("alembic_version"):
-        schema.migrate(engine)
+        database_schema.migrate(engine)
 
 
 @cache
@@ -24,6 +24,6 @@ def _migrated() -> bytes:
     with TemporaryDirectory() as folder:
         file = Path(folder) / "books.db"
         engine = connect(f"sqlite:///{file}")
-        schema.migrate(engine)
+        database_schema.migrate(engine)
         engine.dispose()
         return file.read_bytes()

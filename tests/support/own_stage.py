@@ -8,8 +8,8 @@ from typing import Any
 
 from review_desk import ReviewDesk
 
-from services.register import stage_file
-from services.register.stages import SHIPPED, STAGES
+from services.domain.stages import file as stage_file
+from services.domain.stages.catalogue import SHIPPED, STAGES
 
 OWN: dict[str, dict[str, Any]] = {
     "posts": {"interpreter": {"zh": "翻译员", "en": "interpreter"}},

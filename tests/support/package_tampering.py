@@ -12,7 +12,7 @@ import rfc8785
 
 from services.evidence.archive import ArchiveWriter
 from services.vault.envelopes import statement
-from services.vault.seal import Seal
+from services.vault.keys.signer import Seal
 from services.verifier import layout
 from services.verifier.envelopes import open_envelope
 

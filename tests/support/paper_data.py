@@ -7,7 +7,7 @@ from typing import Any
 
 import rfc8785
 
-from services.papers import render
+from services.domain.cases.document_kinds import render
 
 MADE = datetime(2031, 3, 4, 5, 6, 7, 891011, tzinfo=UTC)
 HASH = hashlib.sha256(b"x").hexdigest()

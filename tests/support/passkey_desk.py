@@ -8,10 +8,11 @@ from soft_passkey import ORIGIN, RP_ID, SoftPasskey
 
 from services.database.base import new_id
 from services.database.tables.passkeys import Passkey
-from services.register import own_account, passkeys, signing_challenges
-from services.register.signatures import Assertion, Proof
-from services.register.signing_challenges import Asked, Place, Prepared
-from services.register.unit import Unit
+from services.database.unit_of_work import Unit
+from services.domain.accounts import own_account, passkeys
+from services.domain.accounts.signatures import challenges as signature_challenges
+from services.domain.accounts.signatures.challenges import Asked, Place, Prepared
+from services.domain.accounts.signatures.given import Assertion, Proof
 
 PLACE = Place(RP_ID, ORIGIN)
 
@@ -32,7 +33,7 @@ def shown(desk: ReviewDesk, prepared: Prepared) -> Asked:
 
     def act(unit: Unit) -> Asked:
         own = passkeys.of(unit, prepared.person_id, PLACE)
-        return signing_challenges.keep(unit, prepared, PLACE, [one.credential_id for one in own])
+        return signature_challenges.keep(unit, prepared, PLACE, [one.credential_id for one in own])
 
     return desk.run(act, by=prepared.person_id)
 

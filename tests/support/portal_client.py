@@ -10,8 +10,8 @@ from fastapi import FastAPI
 from review_desk import PASSWORD, ReviewDesk
 from starlette.datastructures import State
 
-from services.house import models
-from services.portal.app import create_app
+from services.app.container import models
+from services.app.web import create_app
 from services.runtime.models import read
 from services.runtime.settings import Settings
 

@@ -15,14 +15,20 @@ from services.database.tables.cameras import Camera, Recorder
 from services.database.tables.custody import HandOver
 from services.database.tables.people import Absence, Agreement, Department, Person, Post
 from services.database.tables.reviews import Review
-from services.register import access, access_policy, decisions, documents, forms, review_tasks, submissions
-from services.register.decisions import Decided
-from services.register.forms import Form, ItemAsked
-from services.register.rules import Rules
-from services.register.signatures import Proof
-from services.register.stages import STAGES
-from services.register.unit import Actor, Register, Unit
+from services.database.unit_of_work import Actor, Register, Unit
+from services.domain.access import policy as access_policy
+from services.domain.access import queries as access_queries
+from services.domain.accounts.signatures.given import Proof
+from services.domain.applications import forms
+from services.domain.applications import service as application_service
+from services.domain.applications.forms import Form, ItemAsked
+from services.domain.documents import service as document_service
+from services.domain.reviews import service as review_service
+from services.domain.reviews import tasks as review_tasks
+from services.domain.reviews.service import Decided
+from services.domain.stages.catalogue import STAGES
 from services.runtime.clock import FixedClock
+from services.runtime.rules import Rules
 
 T = TypeVar("T")
 
@@ -113,8 +119,8 @@ class ReviewDesk:
         """A submitted application's id; ``changes`` are of the form."""
 
         def act(unit: Unit) -> str:
-            application = submissions.draft(unit, replace(FORM, **changes))
-            return submissions.submit(unit, application.id).id
+            application = application_service.draft(unit, replace(FORM, **changes))
+            return application_service.submit(unit, application.id).id
 
         return self.run(act, by=by)
 
@@ -135,7 +141,9 @@ class ReviewDesk:
 
         def read(unit: Unit) -> list[str]:
             review = unit.session.get_one(Review, review_id)
-            return access_policy.candidates(access.directory(unit), access.facts(unit, review.application_id), review)
+            return access_policy.candidates(
+                access_queries.directory(unit), access_queries.facts(unit, review.application_id), review
+            )
 
         return self.run(read)
 
@@ -158,11 +166,11 @@ class ReviewDesk:
             "opinion": "同意调取",
             "proof": Proof(self.form_sha256(review_id), PASSWORD),
         }
-        return self.run(decisions.decide, review_id, by=by, **{**given, **named})
+        return self.run(review_service.decide, review_id, by=by, **{**given, **named})
 
     def confirm(self, review_id: str, by: str, **named: Any) -> Decided:
         given: dict[str, Any] = {"agrees": True, "proof": Proof(self.form_sha256(review_id), PASSWORD)}
-        return self.run(decisions.confirm, review_id, by=by, **{**given, **named})
+        return self.run(review_service.confirm, review_id, by=by, **{**given, **named})
 
     def approved(self, application_id: str, *, signer: str = "security-head") -> None:
         """Bring the application through the stages that every one has."""
@@ -170,7 +178,7 @@ class ReviewDesk:
             self.decide(self.opened(application_id, stage), by)
 
     def filed(self, application_id: str) -> None:
-        self.run(documents.write, "application-form", "SQ-2031-000777", {}, application_id=application_id)
+        self.run(document_service.write, "application-form", "SQ-2031-000777", {}, application_id=application_id)
 
     def offered(self, application_id: str, **values: Any) -> None:
         """A hand-over of the application's copy, which its custodian has a week to take up."""

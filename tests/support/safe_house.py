@@ -11,17 +11,17 @@ from typing import Any
 
 from whole_footage import MADE_FOR
 
+from services.backup.create import Wanted, back_up
+from services.backup.restore import Restored, Source, restore
+from services.backup.source import ACTOR, Premises
 from services.database.tables.audit import AuditEvent
-from services.keeping.backup import Wanted, back_up
-from services.keeping.premises import ACTOR, Premises
-from services.keeping.restore import Restored, Source, restore
 from services.runtime.clock import FixedClock
 from services.runtime.settings import Settings
 from services.runtime.stores import FolderStore
 from services.vault.age import generate_identity
-from services.vault.keys import LoanKeys, ensure_keys
-from services.vault.store import Stored
-from services.vault.stores import open_store
+from services.vault.keys.vault_keys import LoanKeys, ensure_keys
+from services.vault.store.opening import open_store
+from services.vault.store.protocol import Stored
 
 MADE_UP = {"DATETIME": "2031-01-01 00:00:00.000000", "JSON": "{}", "INTEGER": 1, "BIGINT": 1, "BOOLEAN": 0}
 

@@ -10,8 +10,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, decode_dss_signature
 from cryptography.x509 import Certificate
 
-from services.vault.seal import OwnSeals, Seal
-from services.vault.signing import issue_chain
+from services.vault.keys.signer import OwnSeals, Seal
+from services.vault.keys.signing import issue_chain
 
 
 def new_key() -> ec.EllipticCurvePrivateKey:

@@ -7,11 +7,12 @@ from typing import Any
 from new_books import lay_out
 from sqlalchemy import text
 
-from services.register import audit, checkpoints
-from services.register.rules import Rules
-from services.register.unit import Actor, Register, Unit
+from services.database.unit_of_work import Actor, Register, Unit
+from services.domain.audit import checkpoints
+from services.domain.audit import trail as audit_trail
 from services.runtime.clock import FixedClock
-from services.vault.log_key import LogKey
+from services.runtime.rules import Rules
+from services.vault.keys.log_key import LogKey
 
 NOON = datetime(2031, 3, 4, 12, 0, 0, 250_000, tzinfo=UTC)
 ACTOR = Actor("system", "test")
@@ -32,7 +33,7 @@ class Trail:
 
     def grow(self, by: int, *, first: int = 0, action: str = "tried", case: str | None = None, **detail: Any) -> None:
         def record(unit: Unit, number: int) -> None:
-            audit.record(unit, action, "test", f"“{number}”", application_id=case, count=number, **detail)
+            audit_trail.record(unit, action, "test", f"“{number}”", application_id=case, count=number, **detail)
 
         for number in range(first, first + by):
             self.register.run_now(ACTOR, record, number)

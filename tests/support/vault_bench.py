@@ -14,8 +14,8 @@ from services.runtime.stores import FolderStore
 from services.vault.age import Reader, X25519Identity, generate_identity
 from services.vault.packets import packet_hashes, part_of
 from services.vault.sealing import TOLERANCE_MS, Location, Sealed, open_sealed, seal
-from services.vault.store import Store
-from services.vault.stores import open_store
+from services.vault.store.opening import open_store
+from services.vault.store.protocol import Store
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

@@ -98,7 +98,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def drawn() -> list[tuple[str, str]]:
     """Flow nodes and sequence flows of the shipped models as (process id, element id)."""
-    from services.house import models  # noqa: PLC0415  # slow, and only needed at the end of such a run
+    from services.app.container import models  # noqa: PLC0415  # slow, and only needed at the end of such a run
 
     return [one for path in models() if path.suffix == ".bpmn" for one in _elements_of(path)]
 

@@ -16,10 +16,10 @@ from services.database.tables.outbox import OutboxMessage
 from services.database.tables.preservations import Preservation
 from services.database.tables.reviews import Review
 from services.database.tables.uploads import Upload
-from services.register.custody import broken_at
-from services.register.unit import Unit
+from services.database.unit_of_work import Unit
+from services.domain.custody.log import broken_at
 from services.vault.labels import label_key
-from services.vault.store import BUCKETS, Store
+from services.vault.store.protocol import BUCKETS, Store
 
 RETURNED = ("footage-re-archived", "return-disputed")
 LENT = (*RETURNED, "copy-lost")

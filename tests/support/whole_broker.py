@@ -11,7 +11,7 @@ from typing import Any
 from pyzeebe.proto import gateway_pb2 as pb
 from pyzeebe.proto import gateway_pb2_grpc as rpc
 
-from services.runtime.worker import Worker
+from services.runtime.jobs.worker import Worker
 
 BOUND_SECONDS = 30.0
 BARRIERS = 5

@@ -24,17 +24,17 @@ from whole_broker import BARRIERS, BOUND_SECONDS, Broker, Works, deploy_barrier,
 from whole_footage import Footage, lay_out
 from whole_house import CLERK, Places, open_house, seed
 
-from services import bootstrap
-from services.bootstrap import Addresses, Parts
+from services.app import server
+from services.app.container import House
+from services.app.server import Addresses, Parts
 from services.database.tables.audit import AuditEvent
 from services.database.tables.outbox import OutboxMessage
 from services.database.tables.reviews import Review
+from services.database.unit_of_work import EVERY_COMMIT, Register, Unit
 from services.engine.server import EngineServer
-from services.house import House
-from services.register.unit import EVERY_COMMIT, Register, Unit
 from services.runtime.clock import FixedClock, TurnedClock
+from services.runtime.jobs.worker import Worker, discover
 from services.runtime.settings import Settings
-from services.runtime.worker import Worker, discover
 
 T = TypeVar("T")
 
@@ -268,7 +268,7 @@ async def open_desk(
 
     works = [desk.works.counted(one) for one in workers or discover()]
     parts = Parts(workers=works, relay=True, deploy=True)
-    desk.running = asyncio.create_task(bootstrap.run(house, parts, tell, engine=engine))
+    desk.running = asyncio.create_task(server.run(house, parts, tell, engine=engine))
     started = asyncio.create_task(ready.wait())
     try:
         await asyncio.wait({started, desk.running}, return_when=asyncio.FIRST_COMPLETED)

@@ -9,19 +9,19 @@ from unittest.mock import patch
 from argon2 import PasswordHasher
 from whole_footage import CHANNELS, Footage
 
+from services.app.container import House
+from services.database import schema as database_schema
 from services.database.tables.cameras import Camera
+from services.database.unit_of_work import Actor, Register, Unit
 from services.demo import organisation
 from services.demo.organisation import demo_id
-from services.house import House
-from services.register import schema
-from services.register.rules import Rules, rules_of
-from services.register.unit import Actor, Register, Unit
 from services.runtime.clock import FixedClock, TurnedClock
+from services.runtime.rules import Rules, rules_of
 from services.runtime.settings import Settings
 from services.runtime.stores import FolderStore
-from services.vault.keys import LoanKeys
-from services.vault.store import Store
-from services.vault.stores import open_store
+from services.vault.keys.vault_keys import LoanKeys
+from services.vault.store.opening import open_store
+from services.vault.store.protocol import Store
 
 CLERK = Actor("system", "test")
 CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
@@ -30,7 +30,7 @@ CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 def prepare_books(path: Path, moment: datetime) -> Path:
     """An SQLite file with the schema and the demo's people, to be copied for each desk."""
     register = Register(f"sqlite:///{path}", FixedClock(moment), Rules(max_use_days=30))
-    schema.migrate(register.engine)
+    database_schema.migrate(register.engine)
     with patch.object(organisation, "hash_password", CHEAP.hash):
         register.run_now(CLERK, organisation.seed_demo, path.parent)
     register.close()
@@ -60,7 +60,7 @@ def open_house(settings: Settings, clock: FixedClock | TurnedClock, places: Plac
     replica.ensure()
     register = Register(settings.database, clock, rules_of(settings))
     if places.database_url is not None:
-        schema.migrate(register.engine)
+        database_schema.migrate(register.engine)
     return House(
         settings=settings,
         clock=clock,

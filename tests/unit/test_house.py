@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from services import bootstrap
-from services.house import House, open_house
+from services.app import server
+from services.app.container import House, open_house
+from services.runtime.jobs.worker import discover
 from services.runtime.settings import Settings
-from services.runtime.worker import discover
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def opened(house: House) -> set[str]:
     ],
 )
 def test_a_worker_opens_the_stores_and_keys_that_it_asks_for(house: House, job_type: str, asked_for: set[str]) -> None:
-    given = house.for_workers(bootstrap.only([job_type]).workers)
+    given = house.for_workers(server.only([job_type]).workers)
 
     assert opened(house) == asked_for
     assert {"register", "loan_keys"} <= set(given)
@@ -52,4 +52,4 @@ def test_everything_in_one_process_opens_both_stores_before_it_starts(tmp_path: 
 
 
 def test_who_holds_the_loan_keys_of_what_it_uploads_sweeps_for_all() -> None:
-    assert [one.job_type for one in discover() if bootstrap.only([one.job_type]).sweeper] == ["encrypt-copy"]
+    assert [one.job_type for one in discover() if server.only([one.job_type]).sweeper] == ["encrypt-copy"]

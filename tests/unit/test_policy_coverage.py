@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from services.policy import coverage
+from services.designers.policy_coverage import coverage
 from services.runtime.places import ROOT
 
 

@@ -15,19 +15,22 @@ from whole_desk import open_desk
 from whole_footage import MADE_FOR, Footage
 from whole_house import Places
 
+from services.app.evidence import sources_of
 from services.database.tables.applications import Application
 from services.database.tables.copies import Copy
+from services.database.unit_of_work import Unit
 from services.demo.organisation import demo_id
+from services.domain.accounts import own_account, passkeys
+from services.domain.accounts.signatures import challenges as signature_challenges
+from services.domain.accounts.signatures.challenges import Prepared
+from services.domain.accounts.signatures.given import Assertion, Proof
+from services.domain.custody import queries as custody_queries
+from services.domain.custody import viewings
+from services.domain.reviews.scopes import Granting
 from services.evidence import package
-from services.evidence.sources import sources_of
-from services.register import custody_views, own_account, passkeys, signing_challenges, viewings
-from services.register.scopes import Granting
-from services.register.signatures import Assertion, Proof
-from services.register.signing_challenges import Prepared
-from services.register.unit import Unit
 from services.runtime.threads import run_in_thread
 from services.vault.age import generate_identity
-from services.vault.log_key import FOLDER, ensure_log_key
+from services.vault.keys.log_key import FOLDER, ensure_log_key
 from services.verifier.examination import examine
 from services.verifier.report import Report
 
@@ -82,7 +85,7 @@ async def test_of_a_case_that_lacked_footage_and_lost_a_copy(desk: People, tmp_p
     await desk.as_person(
         CUSTODIAN, viewings.ask_download, first.id, recipient=recipient, medium="办公电脑", address="127.0.0.1"
     )
-    await desk.as_person(CUSTODIAN, custody_views.log, desk.hand_over(case).id)
+    await desk.as_person(CUSTODIAN, custody_queries.log, desk.hand_over(case).id)
     await desk.report_loss(case)
     await closed(desk, case)
 
@@ -146,7 +149,7 @@ async def decided_by_passkey(desk: People, case: str, stage: str) -> None:
 
     def keep(unit: Unit) -> Any:
         own = [one.credential_id for one in passkeys.of(unit, person, PLACE)]
-        return signing_challenges.keep(unit, caught.value, PLACE, own)
+        return signature_challenges.keep(unit, caught.value, PLACE, own)
 
     shown = await desk.as_person(login, keep)
     answer = Assertion(shown.pending, passkey.assertion(shown.options["challenge"]))

@@ -12,13 +12,13 @@ from whole_desk import open_desk
 from whole_footage import MADE_FOR, Footage
 from whole_house import Places
 
+from services.app.evidence import sources_of
 from services.evidence import package
 from services.evidence.archive import new_archive
-from services.evidence.sources import sources_of
 from services.runtime.errors import Fatal
 from services.runtime.threads import run_in_thread
 from services.vault.age import X25519Identity, generate_identity
-from services.vault.log_key import FOLDER, ensure_log_key
+from services.vault.keys.log_key import FOLDER, ensure_log_key
 from services.verifier import layout
 from services.verifier.examination import examine
 

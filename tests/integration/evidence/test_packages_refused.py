@@ -13,13 +13,13 @@ from whole_desk import open_desk
 from whole_footage import MADE_FOR, Footage
 from whole_house import Places
 
+from services.app.evidence import sources_of
+from services.domain.accounts.signatures import signed_acts
 from services.evidence import package, papers_of
 from services.evidence.papers_of import Paper
-from services.evidence.sources import sources_of
-from services.register import signed_acts
 from services.runtime.errors import Fatal
 from services.runtime.threads import run_in_thread
-from services.vault.log_key import FOLDER, ensure_log_key
+from services.vault.keys.log_key import FOLDER, ensure_log_key
 from services.verifier.footage import PREDICATE
 
 

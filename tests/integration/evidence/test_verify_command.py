@@ -12,7 +12,7 @@ import pytest
 from evidence_case import Made
 from typer.testing import CliRunner
 
-from services.cli import app
+from services.cli.main import app
 from services.evidence import pyz
 from services.verifier.main import main
 

@@ -17,12 +17,12 @@ from safe_house import SafeHouse
 from whole_footage import MADE_FOR
 from whole_house import prepare_books
 
-from services.keeping import inventory
-from services.keeping.bundle import Bundle
-from services.keeping.inventory import Compared, Entry
+from services.backup import inventory
+from services.backup.bundle import Bundle
+from services.backup.inventory import Compared, Entry
 from services.runtime.stores import FolderStore, StoreSettings
-from services.vault.store import Store, Stored
-from services.vault.stores import open_store
+from services.vault.store.opening import open_store
+from services.vault.store.protocol import Store, Stored
 
 S3 = pytest.param("s3", marks=pytest.mark.s3)
 

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from whole_footage import MADE_FOR
 from whole_house import prepare_books
 
-from services import cli
+from services.cli import main as cli_main
 from services.runtime.places import ROOT
 
 PAGE = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
@@ -36,7 +36,7 @@ def typed(house: SafeHouse, line: str) -> int:
         line = line.replace(place, f"{house.root}{place}")
     words = shlex.split(line)
     given = dict(word.split("=", 1) for word in words if re.match(r"FOOTAGE_DESK_\w+=", word))
-    ended = CliRunner().invoke(cli.app, words[len(given) + 1 :], env=given)
+    ended = CliRunner().invoke(cli_main.app, words[len(given) + 1 :], env=given)
     house.said.append(ended.output)
     return ended.exit_code
 

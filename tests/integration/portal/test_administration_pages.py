@@ -9,11 +9,11 @@ from portal_client import Portal
 from review_desk import ReviewDesk
 from review_pages import HOSTILE, Lens, text_of
 
+from services.app.doctor import Line
 from services.database.tables.cameras import Camera, Recorder
 from services.database.tables.rule_book import RuleChange
-from services.doctor import Line
-from services.register.deliveries import MAIL
-from services.register.rules import Rules
+from services.domain.notifications.deliveries import MAIL
+from services.runtime.rules import Rules
 from services.runtime.settings import Settings
 
 CAMERA = {

@@ -26,16 +26,16 @@ from schemathesis.specs.openapi.checks import (
 )
 from starlette.testclient import TestClient
 
-from services.portal.api.session import CSRF_HEADER
-from services.portal.verifying import Verifier
-from services.register.rules import Rules
-from services.register.unit import Register
+from services.database.unit_of_work import Register
+from services.domain.accounts.api_session import CSRF_HEADER
+from services.domain.custody.integrity_checks import Verifier
 from services.runtime.clock import FixedClock
+from services.runtime.rules import Rules
 from services.runtime.settings import Settings
 from services.runtime.stores import FolderStore
 from services.vault.age import generate_identity
-from services.vault.keys import LoanKeys
-from services.vault.stores import open_store
+from services.vault.keys.vault_keys import LoanKeys
+from services.vault.store.opening import open_store
 
 EXAMPLES = amount.examples(sample=4, full=12)
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]

@@ -14,11 +14,10 @@ from review_desk import NOON, ReviewDesk
 from services.database.tables.applications import Application, Item
 from services.database.tables.cameras import Camera, Recorder
 from services.database.tables.drafts import Draft
-from services.portal import coverage
+from services.database.unit_of_work import Unit
+from services.domain.retrieval import attempts, preservations, recorder_coverage, uploads
+from services.domain.retrieval.uploads import Facts, Measured
 from services.recorders.base import RecorderDown
-from services.register import attempts, preservations, uploads
-from services.register.unit import Unit
-from services.register.uploads import Facts, Measured
 from services.runtime.spans import Span
 
 HOUR = timedelta(hours=1)
@@ -338,7 +337,7 @@ async def test_the_bar_says_what_the_recorder_has_and_until_when(portal: Portal)
 async def test_a_recorder_that_does_not_answer_is_said_and_holds_nothing_up(
     portal: Portal, recorder: Folder, monkeypatch: pytest.MonkeyPatch, mode: str
 ) -> None:
-    monkeypatch.setattr(coverage, "PATIENCE", 0.01)
+    monkeypatch.setattr(recorder_coverage, "PATIENCE", 0.01)
     recorder.mode = mode
     browser = await portal.signed_in("drafter")
     form = filled()

@@ -14,12 +14,12 @@ from review_desk import NOON, ReviewDesk
 
 from services.database.tables.cameras import Camera, Recorder
 from services.database.tables.uploads import Upload
-from services.register import upload_sources, uploads
-from services.register.unit import Actor
+from services.database.unit_of_work import Actor
+from services.domain.retrieval import upload_sources, uploads
 from services.runtime.stores import FolderStore
 from services.vault.age import generate_identity
-from services.vault.store import Store
-from services.vault.stores import open_store
+from services.vault.store.opening import open_store
+from services.vault.store.protocol import Store
 from services.workers.vault_work import sweep_abandoned
 
 pytestmark = pytest.mark.requirement("R8", "R9")

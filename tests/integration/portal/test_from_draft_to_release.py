@@ -14,18 +14,18 @@ from argon2 import PasswordHasher
 from portal_client import portal_over
 from sqlalchemy import select
 
+from services.database import schema as database_schema
 from services.database.tables.audit import AuditEvent
 from services.database.tables.outbox import OutboxMessage
+from services.database.unit_of_work import Actor, Register
 from services.demo import organisation
 from services.demo.organisation import demo_id, seed_demo
 from services.recorders.base import NothingRecorded
-from services.register import schema
-from services.register.rules import Rules
-from services.register.unit import Actor, Register
 from services.runtime.clock import FixedClock
+from services.runtime.jobs.worker import describe_module
+from services.runtime.rules import Rules
 from services.runtime.settings import Settings
 from services.runtime.spans import Span
-from services.runtime.worker import describe_module
 from services.workers import (
     escalate_to_management,
     file_application,
@@ -66,7 +66,7 @@ class Office:
 
     def __init__(self, url: str, folder: Path) -> None:
         self.register = Register(url, FixedClock(NOON), Rules(max_use_days=30))
-        schema.migrate(self.register.engine)
+        database_schema.migrate(self.register.engine)
         self.register.run_now(Actor("system", "test"), seed_demo, folder)
         self.app = portal_over(
             {

@@ -12,10 +12,10 @@ from portal_client import Portal
 from review_desk import ReviewDesk
 from starlette.requests import Request
 
-from services.portal.middleware import LARGEST_BODY
-from services.portal.pages.forms import MOST_FIELDS
-from services.portal.upload_body import BESIDE, file_of
 from services.runtime.errors import Refused
+from services.web.forms import MOST_FIELDS
+from services.web.middleware import LARGEST_BODY
+from services.web.upload_body import BESIDE, file_of
 
 FORM = "application/x-www-form-urlencoded"
 PARTS = "multipart/form-data; boundary=b"

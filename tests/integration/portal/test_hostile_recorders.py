@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from services.portal import recorder_forms
+from services.domain.cameras import recorder_forms
 from services.recorders.base import OutsideRoots
 from services.recorders.clock import Clock
 from services.recorders.folder import FolderRecorder

@@ -9,12 +9,12 @@ import pytest
 from portal_client import Portal, portal_over
 from review_desk import ReviewDesk
 
-from services.portal import ranges
-from services.portal.app import create_app
-from services.portal.middleware import LARGEST_BODY
-from services.register.lock_out import WRONG_FROM_ADDRESS
+from services.app.web import create_app
+from services.domain.accounts.lockout import WRONG_FROM_ADDRESS
 from services.runtime.settings import Settings
 from services.runtime.spans import Span
+from services.web import ranges
+from services.web.middleware import LARGEST_BODY
 
 pytestmark = pytest.mark.both_databases
 

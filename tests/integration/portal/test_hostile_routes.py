@@ -13,7 +13,7 @@ from portal_client import Portal
 from starlette.types import ASGIApp, Message
 from structlog.testing import capture_logs
 
-from services.portal.api.errors import SECURITY_HEADERS
+from services.web.errors import SECURITY_HEADERS
 
 # Before there is a session: the door's form has a token of its own (test_hostile_sign_in), the API takes JSON alone,
 # and a language is no secret.

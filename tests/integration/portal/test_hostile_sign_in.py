@@ -12,7 +12,7 @@ from review_desk import PASSWORD, ReviewDesk
 
 from services.database.tables.audit import AuditEvent
 from services.database.tables.people import Person
-from services.register.unit import Unit
+from services.database.unit_of_work import Unit
 
 SESSION, DOOR = "__Host-footage_desk_session", "__Host-footage_desk_door"
 ELSEWHERE = (

@@ -21,7 +21,7 @@ from portal_client import Portal
 from review_desk import PASSWORD
 from structlog.testing import capture_logs
 
-from services.portal.tables import FORMULA
+from services.web.csv import FORMULA
 
 ROLES = {
     "drafter": "zh", "keeper": "en", "head": "en", "reviewer": "zh", "security-head": "en", "operator": "zh",

@@ -12,8 +12,8 @@ from review_pages import Lens, decision, text_of
 
 from services.database.tables.applications import Application
 from services.database.tables.reviews import Decision
-from services.register.forms import ItemAsked
-from services.register.unit import Unit
+from services.database.unit_of_work import Unit
+from services.domain.applications.forms import ItemAsked
 
 
 @pytest.fixture

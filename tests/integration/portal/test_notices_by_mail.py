@@ -12,13 +12,13 @@ from review_desk import ReviewDesk
 from services.database.tables.deliveries import Delivery
 from services.database.tables.notices import Notice
 from services.database.tables.people import Person
-from services.portal.notifying.check import check_mail
-from services.portal.notifying.sender import Sender, channels_of
-from services.register import notices
-from services.register.deliveries import MAIL
-from services.register.rules import Rules
-from services.register.unit import Unit
+from services.database.unit_of_work import Unit
+from services.domain.notifications import service as notification_service
+from services.domain.notifications.channels.check import check_mail
+from services.domain.notifications.channels.sender import Sender, channels_of
+from services.domain.notifications.deliveries import MAIL
 from services.runtime.errors import Fatal
+from services.runtime.rules import Rules
 from services.runtime.settings import Settings
 
 SENDER = "desk@footage.example"
@@ -53,7 +53,7 @@ def settings(port: int, **more: Any) -> Settings:
 def told(desk: ReviewDesk) -> str:
     """A case whose drafter has one notice to be mailed; the application's id."""
     application_id = desk.submitted()
-    desk.run(notices.tell, "drafter", "application-incomplete", application_id=application_id)
+    desk.run(notification_service.tell, "drafter", "application-incomplete", application_id=application_id)
     return application_id
 
 
@@ -75,7 +75,7 @@ async def test_a_mail_holds_a_sentence_a_number_and_a_link_in_the_recipients_lan
         assert await send(desk, settings(port)) == 0
 
     [mail] = post.mails
-    number = desk.run(lambda unit: notices.numbers(unit, [application_id]))[application_id]
+    number = desk.run(lambda unit: notification_service.numbers(unit, [application_id]))[application_id]
     assert mail["To"] == "drafter@works.example"
     assert mail["From"] == SENDER
     assert mail["Message-ID"] == f"<{delivery(desk).id}@footage.example>"

@@ -16,12 +16,12 @@ from review_desk import ReviewDesk
 
 from services.database.tables.deliveries import Delivery
 from services.database.tables.notices import Notice
-from services.portal.notifying.check import check_webhook
-from services.portal.notifying.sender import Sender, channels_of
-from services.register import notices
-from services.register.deliveries import WEBHOOK
-from services.register.rules import Rules
+from services.domain.notifications import service as notification_service
+from services.domain.notifications.channels.check import check_webhook
+from services.domain.notifications.channels.sender import Sender, channels_of
+from services.domain.notifications.deliveries import WEBHOOK
 from services.runtime.errors import Fatal
+from services.runtime.rules import Rules
 from services.runtime.settings import Settings
 
 KEY = b"k" * 32
@@ -54,7 +54,7 @@ def settings(url: str, **more: Any) -> Settings:
 def told(desk: ReviewDesk) -> str:
     """A case whose custodian is told of a copy; the application's id."""
     application_id = desk.submitted()
-    desk.run(notices.tell, "keeper", "copy-offered", application_id=application_id, subject_id="loan-1")
+    desk.run(notification_service.tell, "keeper", "copy-offered", application_id=application_id, subject_id="loan-1")
     return application_id
 
 
@@ -79,7 +79,7 @@ async def test_the_webhook_is_told_a_code_a_number_and_a_link_under_a_signature(
     assert json.loads(call.body) == {
         "id": row.id,
         "code": "copy-offered",
-        "number": desk.run(lambda unit: notices.numbers(unit, [application_id]))[application_id],
+        "number": desk.run(lambda unit: notification_service.numbers(unit, [application_id]))[application_id],
         "link": "https://footage.example/hand-overs/loan-1",
         "title_zh": "有一份副本待您签收。",
         "title_en": "A copy waits for your receipt.",

@@ -33,14 +33,14 @@ from services.database.tables.audit import AuditEvent
 from services.database.tables.identities import Identity
 from services.database.tables.people import Person
 from services.database.tables.sign_ins import SignIn
-from services.portal.provider.check import check_provider
-from services.portal.provider.provider import Provider
-from services.portal.provider.wire import Wire
-from services.register import staff
-from services.register.unit import Unit
+from services.database.unit_of_work import Unit
+from services.domain.accounts import staff
+from services.domain.accounts.single_sign_on.check import check_provider
+from services.domain.accounts.single_sign_on.http_client import Wire
+from services.domain.accounts.single_sign_on.provider import Provider
 from services.runtime.errors import Fatal
 from services.runtime.settings import Settings
-from services.vault.secret_box import KeyFileBox
+from services.vault.keys.secret_box import KeyFileBox
 
 Answer = Callable[[Request], Awaitable[Response]]
 

@@ -10,7 +10,7 @@ from review_pages import text_of
 
 from services.database.tables.applications import Application, Revision
 from services.database.tables.people import Person
-from services.portal.printing import page
+from services.domain.cases.printing import page
 
 
 def offered(page: str) -> set[str]:

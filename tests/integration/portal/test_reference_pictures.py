@@ -15,15 +15,19 @@ from review_desk import HASH, NOON, Box, ReviewDesk
 from review_pages import Lens
 from sqlalchemy import select
 
+from services.database import schema as database_schema
 from services.database.tables.audit import AuditEvent
 from services.database.tables.cameras import CameraPicture
+from services.database.unit_of_work import Actor, Register, Unit
 from services.demo import organisation
-from services.portal import stills
-from services.register import camera_book, directory, recorder_book, reference_pictures, schema, uploads
-from services.register.rules import Rules
-from services.register.unit import Actor, Register, Unit
-from services.register.uploads import Facts
+from services.domain.applications import directory
+from services.domain.cameras import photographs, reference_pictures
+from services.domain.cameras import recorders as camera_recorders
+from services.domain.cameras import service as camera_service
+from services.domain.retrieval import uploads
+from services.domain.retrieval.uploads import Facts
 from services.runtime.clock import FixedClock
+from services.runtime.rules import Rules
 
 PICTURE = "/api/admin/cameras/camera/picture"
 PAGE = "/admin/cameras/camera"
@@ -131,8 +135,8 @@ async def test_pages_show_it_where_the_camera_is_named(
 async def test_a_retired_camera_has_none_to_show_and_takes_none(desk: ReviewDesk, admin: httpx.AsyncClient) -> None:
     await admin.put(PICTURE, content=jpeg())
     for retire in (
-        lambda active: desk.run(camera_book.set_active, "camera", active, by="admin"),
-        lambda active: desk.run(recorder_book.set_active, "recorder", active, by="admin"),
+        lambda active: desk.run(camera_service.set_active, "camera", active, by="admin"),
+        lambda active: desk.run(camera_recorders.set_active, "recorder", active, by="admin"),
     ):
         retire(False)
         assert (await admin.get(REFERENCE)).status_code == 404
@@ -143,7 +147,7 @@ async def test_a_retired_camera_has_none_to_show_and_takes_none(desk: ReviewDesk
         retire(True)
         assert (await admin.get(REFERENCE)).status_code == 200
 
-    desk.run(camera_book.set_active, "camera", False, by="admin")
+    desk.run(camera_service.set_active, "camera", False, by="admin")
     assert (await admin.post(f"{PAGE}/picture/remove", data={})).status_code == 303
     assert desk.all(CameraPicture) == []
 
@@ -164,7 +168,7 @@ async def test_a_file_that_a_person_brought_is_no_camera_to_be_photographed(
 async def test_nobody_else_brings_one_and_their_file_is_not_even_taken(
     desk: ReviewDesk, portal: Portal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stills, "take", None)
+    monkeypatch.setattr(photographs, "take", None)
 
     for login in ("drafter", "operator", "supervisor", "security-head"):
         browser = await portal.signed_in(login)
@@ -232,10 +236,10 @@ async def test_more_bytes_than_allowed_are_refused_whatever_was_told(
 ) -> None:
     async def unannounced() -> AsyncIterator[bytes]:
         yield jpeg()
-        for _ in range(stills.LARGEST // (1 << 20) + 1):
+        for _ in range(photographs.LARGEST // (1 << 20) + 1):
             yield bytes(1 << 20)
 
-    large = jpeg() + bytes(stills.LARGEST)
+    large = jpeg() + bytes(photographs.LARGEST)
     assert problem(await admin.put(PICTURE, content=large)) == (413, "picture-too-large", "file")
     assert problem(await admin.put(PICTURE, content=unannounced())) == (413, "picture-too-large", "file")
     assert "8 MiB" in await said(admin, await by_form(admin, large))
@@ -256,7 +260,7 @@ async def test_a_picture_with_a_file_behind_it_is_kept_without_the_file(admin: h
 
 def test_the_demo_has_one_for_each_of_its_cameras(tmp_path: Path) -> None:
     register = Register(f"sqlite:///{tmp_path / 'demo.db'}", FixedClock(NOON), Rules(max_use_days=30), secrets=Box())
-    schema.migrate(register.engine)
+    database_schema.migrate(register.engine)
     clerk = Actor("system", "demo")
     with patch.object(organisation, "hash_password", lambda password: HASH):
         register.run_now(clerk, organisation.seed_demo, tmp_path)

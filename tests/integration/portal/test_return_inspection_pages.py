@@ -9,9 +9,10 @@ from review_desk import PASSWORD, ReviewDesk
 from review_pages import HOSTILE, Lens, decision, text_of
 
 from services.database.tables.reviews import Decision
-from services.register import filing, hand_overs, returns, viewings
-from services.register.returns import Fate
-from services.register.signatures import Proof
+from services.domain.accounts.signatures.given import Proof
+from services.domain.custody import hand_overs, returns, viewings
+from services.domain.custody.returns import Fate
+from services.domain.reviews import filing
 from services.vault.age import generate_identity
 
 

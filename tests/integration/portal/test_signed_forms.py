@@ -12,7 +12,7 @@ from review_pages import text_of
 
 from services.database.tables.applications import Application
 from services.database.tables.consents import Consent, Consultation
-from services.register import submissions
+from services.domain.applications import service as application_service
 
 SAID: dict[str, Any] = {
     "incident_reference": "事件 2031-17",
@@ -39,10 +39,10 @@ def desk(tmp_path: Path) -> Iterator[ReviewDesk]:
 def _asked(desk: ReviewDesk) -> str:
     """The id of the consent that the head of the storage office is asked for."""
     application_id = desk.run(
-        lambda unit: submissions.draft(unit, replace(FORM, **SAID, joint_department_ids=("storage",))).id,
+        lambda unit: application_service.draft(unit, replace(FORM, **SAID, joint_department_ids=("storage",))).id,
         by="drafter",
     )
-    desk.run(submissions.submit, application_id, by="drafter")
+    desk.run(application_service.submit, application_id, by="drafter")
     return desk.the(Consent).id
 
 

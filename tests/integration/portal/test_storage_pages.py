@@ -13,8 +13,9 @@ from services.database.tables.applications import Item
 from services.database.tables.audit import AuditEvent
 from services.database.tables.cameras import Camera, Recorder
 from services.database.tables.people import Person
-from services.register import attempts, preservations, progress, reaches
-from services.register.unit import Unit
+from services.database.unit_of_work import Unit
+from services.domain.cameras import reaches
+from services.domain.retrieval import attempts, preservations, progress
 from services.runtime.spans import Span
 
 

@@ -17,10 +17,10 @@ from services.runtime import stores as places
 from services.runtime.errors import Retryable
 from services.vault.envelopes import statement
 from services.vault.examination import REMARKS, Expected, examine
+from services.vault.keys.signer import OwnSeals
 from services.vault.labels import PREDICATE, label_key
-from services.vault.seal import OwnSeals
-from services.vault.store import Store
-from services.vault.stores import open_store
+from services.vault.store.opening import open_store
+from services.vault.store.protocol import Store
 
 FOOTAGE = "a" * 64
 BYTES = secrets.token_bytes(300_000)

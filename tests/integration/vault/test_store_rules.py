@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from services.runtime.errors import Fatal, Retryable
-from services.vault.store import (
+from services.vault.store.protocol import (
     Store,
     StoreConflict,
     Stored,

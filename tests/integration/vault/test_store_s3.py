@@ -27,9 +27,9 @@ from minio.objectlockconfig import DAYS, ObjectLockConfig
 from pydantic import SecretStr
 
 from services.runtime import stores as places
-from services.vault import s3_parts
-from services.vault.s3 import S3Store
-from services.vault.store import StoreDown, StoreLocked, StoreMissing, StoreRefused
+from services.vault.store import s3_parts
+from services.vault.store.protocol import StoreDown, StoreLocked, StoreMissing, StoreRefused
+from services.vault.store.s3 import S3Store
 
 PART = 16 << 20
 pytestmark = pytest.mark.s3

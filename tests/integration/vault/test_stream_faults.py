@@ -27,12 +27,12 @@ from services.bench.s3_server import S3Server
 from services.recorders.base import RecorderDown
 from services.recorders.web import BrokenOff
 from services.runtime import stores as places
-from services.vault import folder_files, s3_parts
 from services.vault.age import Reader, X25519Identity, generate_identity
 from services.vault.coverage import FootageUnreadable, WrongFootage
 from services.vault.sealing import Sealed, open_sealed, seal
-from services.vault.store import Store, StoreDown, StoreRefused, reader_of
-from services.vault.stores import open_store
+from services.vault.store import folder_files, s3_parts
+from services.vault.store.opening import open_store
+from services.vault.store.protocol import Store, StoreDown, StoreRefused, reader_of
 
 SEED = 20261125
 EACH = amount.examples(sample=3, full=10)  # of each kind on each side: a hundred in all

@@ -10,9 +10,9 @@ from custody_desk import Desk, film
 from services.bench.s3_server import S3Server
 from services.database.tables.copies import Copy
 from services.database.tables.masters import Master
-from services.vault.keys import KeyGone
-from services.vault.store import StoreLocked
-from services.vault.stores import open_store
+from services.vault.keys.vault_keys import KeyGone
+from services.vault.store.opening import open_store
+from services.vault.store.protocol import StoreLocked
 from services.workers import inspect_return, preserve_footage, re_archive, release_preservation
 
 pytestmark = [pytest.mark.postgres, pytest.mark.s3]

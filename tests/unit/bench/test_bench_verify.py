@@ -5,9 +5,9 @@ from pathlib import Path
 
 from services.bench import small_case, verify
 from services.bench.figures import MIB
-from services.vault.log_key import ensure_log_key
-from services.vault.seal import Seal
-from services.vault.signing import ensure_seal_key
+from services.vault.keys.log_key import ensure_log_key
+from services.vault.keys.signer import Seal
+from services.vault.keys.signing import ensure_seal_key
 from services.verifier.examination import examine
 
 

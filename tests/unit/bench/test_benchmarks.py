@@ -12,21 +12,21 @@ from typer.testing import CliRunner
 from whole_footage import MADE_FOR
 from whole_house import prepare_books
 
-from services import cli
 from services.bench import clip, seal
 from services.bench.footage import encode
 from services.bench.recording import Recording
+from services.cli import main as cli_main
 from services.runtime.places import ROOT
 from services.runtime.stores import FolderStore
 from services.vault.packets import packet_hashes
-from services.vault.store import BUCKETS
-from services.vault.stores import open_store
+from services.vault.store.opening import open_store
+from services.vault.store.protocol import BUCKETS
 
 PAGE = (ROOT / "docs" / "capacity.md").read_text(encoding="utf-8")
 
 
 def measured(*arguments: str) -> dict[str, Any]:
-    ended = CliRunner().invoke(cli.app, ["bench", *arguments, "--runs", "1"])
+    ended = CliRunner().invoke(cli_main.app, ["bench", *arguments, "--runs", "1"])
     assert ended.exit_code == 0, ended.output
     result: dict[str, Any] = json.loads(ended.stdout)
     return result
@@ -110,7 +110,9 @@ def test_a_pipeline_that_lacks_a_tool_is_no_peer(tmp_path: Path, tools: Path) ->
 def test_a_pipeline_that_fails_is_told_and_not_measured(tmp_path: Path, tools: Path) -> None:
     (tools / "ffmpeg").write_text(f"#!{tools / 'bash'}\nexit 1\n")
 
-    ended = CliRunner().invoke(cli.app, ["bench", "seal", "--size", "1MiB", "--folder", str(tmp_path), "--runs", "1"])
+    ended = CliRunner().invoke(
+        cli_main.app, ["bench", "seal", "--size", "1MiB", "--folder", str(tmp_path), "--runs", "1"]
+    )
     assert ended.exit_code == 1
     assert "What is measured has failed" in ended.stderr
 
@@ -128,7 +130,7 @@ def test_what_was_sealed_into_the_store_of_the_settings_is_removed(
 
 @pytest.mark.parametrize("size", ["1", "1KiB", "0MiB", "many"])
 def test_what_is_no_size_is_told(size: str) -> None:
-    ended = CliRunner().invoke(cli.app, ["bench", "seal", "--size", size])
+    ended = CliRunner().invoke(cli_main.app, ["bench", "seal", "--size", size])
     assert ended.exit_code == 1
     assert f"{size} is no size" in ended.stderr
 
@@ -149,6 +151,6 @@ def test_a_recording_is_its_segments_one_after_another(noise: Path, tmp_path: Pa
 def test_books_that_somebody_uses_are_not_filled(tmp_path: Path) -> None:
     books = prepare_books(tmp_path / "register.db", MADE_FOR)
 
-    ended = CliRunner().invoke(cli.app, ["bench", "register", "--database-url", f"sqlite:///{books}"])
+    ended = CliRunner().invoke(cli_main.app, ["bench", "register", "--database-url", f"sqlite:///{books}"])
     assert ended.exit_code == 1
     assert "they are not empty" in ended.stderr

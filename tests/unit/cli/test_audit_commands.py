@@ -13,12 +13,12 @@ from click.testing import Result
 from trail import NOON, Trail
 from typer.testing import CliRunner
 
-from services import cli
+from services.cli import main as cli_main
 from services.runtime.clock import FixedClock
 from services.runtime.settings import Settings
-from services.vault.log_key import FOLDER, ensure_log_key, public_keys
-from services.vault.store import Store
-from services.vault.stores import open_store
+from services.vault.keys.log_key import FOLDER, ensure_log_key, public_keys
+from services.vault.store.opening import open_store
+from services.vault.store.protocol import Store
 from services.verifier import merkle, notes
 
 
@@ -33,7 +33,7 @@ class Desk:
         self.store.ensure()
 
     def audit(self, *arguments: str | Path) -> Result:
-        return CliRunner().invoke(cli.app, ["audit", *map(str, arguments)])
+        return CliRunner().invoke(cli_main.app, ["audit", *map(str, arguments)])
 
     def put(self, key: str, note: str) -> None:
         stored = self.store.put("documents", key, io.BytesIO(note.encode()), metadata={})

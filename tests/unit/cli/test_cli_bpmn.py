@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from services import cli
+from services.app.container import MODELS
+from services.cli import main as cli_main
 from services.designers import node_tools
-from services.house import MODELS
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def bpmn(*words: str | Path) -> Result:
-    return CliRunner().invoke(cli.app, ["bpmn", *map(str, words)])
+    return CliRunner().invoke(cli_main.app, ["bpmn", *map(str, words)])
 
 
 @pytest.mark.parametrize("command", ["lint", "format", "render", "templates"])

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from services import cli
+from services.cli import main as cli_main
 from services.runtime.data_folder import only_process
+from services.runtime.jobs.worker import discover
 from services.runtime.places import ROOT
 from services.runtime.settings import Settings, variable
-from services.runtime.worker import discover
 
 COMMANDS = (
     "run", "portal", "worker", "engine", "deploy", "migrate", "administrator", "backup", "restore", "demo", "doctor",
@@ -43,8 +43,8 @@ def runner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_says_what_it_does(command: str, runner: CliRunner) -> None:
-    whole = runner.invoke(cli.app, ["--help"]).output
-    alone = runner.invoke(cli.app, [command, "--help"])
+    whole = runner.invoke(cli_main.app, ["--help"]).output
+    alone = runner.invoke(cli_main.app, [command, "--help"])
     assert command in whole
     assert alone.exit_code == 0
     assert "." in alone.output
@@ -52,10 +52,10 @@ def test_every_command_says_what_it_does(command: str, runner: CliRunner) -> Non
 
 def test_books_on_sqlite_are_not_migrated_while_a_process_is_in_them(runner: CliRunner, tmp_path: Path) -> None:
     with only_process(tmp_path / "data"):
-        ended = runner.invoke(cli.app, ["migrate"])
+        ended = runner.invoke(cli_main.app, ["migrate"])
     assert ended.exit_code == 1
     assert "another process uses this folder" in ended.stderr
-    assert runner.invoke(cli.app, ["migrate"]).exit_code == 0
+    assert runner.invoke(cli_main.app, ["migrate"]).exit_code == 0
 
 
 @pytest.mark.parametrize("name", WRONG)
@@ -63,7 +63,7 @@ def test_a_wrong_setting_is_one_sentence_that_names_its_variable(
     name: str, runner: CliRunner, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv(name, WRONG[name])
-    ended = runner.invoke(cli.app, ["run"])
+    ended = runner.invoke(cli_main.app, ["run"])
     assert ended.exit_code == 2
     # a half-set OAuth names what is missing
     assert (name if name != "CAMUNDA_CLIENT_ID" else "CAMUNDA_OAUTH_URL") in ended.stderr
@@ -74,19 +74,19 @@ def test_a_wrong_setting_is_one_sentence_that_names_its_variable(
 
 def test_s3_without_its_keys_and_without_a_replica_is_named(runner: CliRunner, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FOOTAGE_DESK_STORE_ENDPOINT", "127.0.0.1:1")
-    ended = runner.invoke(cli.app, ["run"])
+    ended = runner.invoke(cli_main.app, ["run"])
     assert ended.exit_code == 2
     assert "FOOTAGE_DESK_STORE_ACCESS_KEY is not set" in ended.stderr
 
     monkeypatch.setenv("FOOTAGE_DESK_STORE_ACCESS_KEY", "key")
     monkeypatch.setenv("FOOTAGE_DESK_STORE_SECRET_KEY", "secret")
-    ended = runner.invoke(cli.app, ["run"])
+    ended = runner.invoke(cli_main.app, ["run"])
     assert ended.exit_code == 2
     assert "FOOTAGE_DESK_REPLICA_ENDPOINT is not set" in ended.stderr
 
 
 def test_a_job_type_that_nobody_does_gets_the_list_of_those_there_are(runner: CliRunner) -> None:
-    ended = runner.invoke(cli.app, ["worker", "no-such-type"])
+    ended = runner.invoke(cli_main.app, ["worker", "no-such-type"])
     assert ended.exit_code == 2
     assert "no-such-type" in ended.stderr
     for worker in discover():
@@ -96,7 +96,7 @@ def test_a_job_type_that_nobody_does_gets_the_list_of_those_there_are(runner: Cl
 def test_the_demonstration_empties_no_folder_that_is_not_its_own(runner: CliRunner, tmp_path: Path) -> None:
     precious = tmp_path / "precious.txt"
     precious.write_text("keep")
-    ended = runner.invoke(cli.app, ["demo", "--data", str(tmp_path)])
+    ended = runner.invoke(cli_main.app, ["demo", "--data", str(tmp_path)])
     assert ended.exit_code == 1
     assert precious.read_text() == "keep"
 
@@ -118,9 +118,9 @@ def test_the_first_administrator_is_entered_once_and_told_a_password_once(
     monkeypatch.setenv("FOOTAGE_DESK_DATABASE_URL", f"sqlite:///{tmp_path / 'books.db'}")
     monkeypatch.setenv("FOOTAGE_DESK_KEYS_DIR", str(tmp_path / "keys"))
 
-    malformed = runner.invoke(cli.app, ["administrator", "Root!", "罗欣"])
-    entered = runner.invoke(cli.app, ["administrator", "luo.xin", "罗欣"])
-    again = runner.invoke(cli.app, ["administrator", "second", "梁红"])
+    malformed = runner.invoke(cli_main.app, ["administrator", "Root!", "罗欣"])
+    entered = runner.invoke(cli_main.app, ["administrator", "luo.xin", "罗欣"])
+    again = runner.invoke(cli_main.app, ["administrator", "second", "梁红"])
 
     assert malformed.exit_code == 1
     assert malformed.stderr.startswith("Give the login 2 to 40 small letters")

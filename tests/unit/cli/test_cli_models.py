@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from services import cli
-from services.house import MODELS
-from services.register import stage_file
-from services.register.stages import STAGES
+from services.app.container import MODELS
+from services.cli import main as cli_main
+from services.domain.stages import file as stage_file
+from services.domain.stages.catalogue import STAGES
 
 STARTS = (("run",), ("portal",), ("worker", "open-review"), ("deploy",))
 SPOILT = {
@@ -48,7 +48,7 @@ def start(command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> str:
         monkeypatch.delenv("ZEEBE_ADDRESS", raising=False)
     else:
         monkeypatch.setenv("ZEEBE_ADDRESS", "127.0.0.1:9")
-    ended = CliRunner().invoke(cli.app, command)
+    ended = CliRunner().invoke(cli_main.app, command)
     assert ended.exit_code == 1, ended.output
     (line,) = [one for one in ended.stderr.splitlines() if not one.startswith("{")]
     return line
@@ -93,4 +93,4 @@ def test_doctor_says_whether_the_models_fit(folder: Path, monkeypatch: pytest.Mo
 
 
 def _doctor(folder: Path) -> str:
-    return " ".join(CliRunner().invoke(cli.app, ["doctor"]).output.split())
+    return " ".join(CliRunner().invoke(cli_main.app, ["doctor"]).output.split())

@@ -7,7 +7,8 @@ import sys
 import pytest
 import typer
 
-from services import cli, command
+from services.cli import entry as cli_entry
+from services.cli import main as cli_main
 
 ENGINE_ALONE = """
 import sys
@@ -43,13 +44,13 @@ def test_help_tells_of_every_command(
     monkeypatch.setattr(sys, "argv", ["footage-desk", *arguments.split()])
 
     with pytest.raises(SystemExit) as ended:
-        command.main()
+        cli_entry.main()
 
     assert ended.value.code == 0
     assert told in capsys.readouterr().out
 
 
 def test_every_command_that_looks_into_an_engine_goes_the_usual_way() -> None:
-    engine = typer.main.get_command(cli.app).commands["engine"]  # type: ignore[attr-defined]  # it is a group
+    engine = typer.main.get_command(cli_main.app).commands["engine"]  # type: ignore[attr-defined]  # it is a group
 
-    assert set(engine.commands) == command.INSPECTING
+    assert set(engine.commands) == cli_entry.INSPECTING

@@ -11,7 +11,7 @@ from engine_harness import Running, running_engine
 from pyzeebe.proto import gateway_pb2 as pb
 from typer.testing import CliRunner
 
-from services import cli
+from services.cli import main as cli_main
 from services.runtime.threads import run_in_thread
 
 
@@ -26,7 +26,7 @@ async def stuck(engine: Running, times: int = 1) -> list[int]:
 
 
 async def told(*words: str) -> Result:
-    return await run_in_thread(lambda: CliRunner().invoke(cli.app, ["engine", *words]))
+    return await run_in_thread(lambda: CliRunner().invoke(cli_main.app, ["engine", *words]))
 
 
 def at(folder: Path) -> Callable[..., list[str]]:
@@ -104,7 +104,7 @@ async def test_without_a_folder_the_engine_of_the_settings_is_asked(
 
 
 def test_options_before_the_command_are_not_lost_silently(tmp_path: Path) -> None:
-    ended = CliRunner().invoke(cli.app, ["engine", "--data", str(tmp_path), "incidents"])
+    ended = CliRunner().invoke(cli_main.app, ["engine", "--data", str(tmp_path), "incidents"])
 
     assert (ended.exit_code, ended.stderr) == (2, "Write the options of engine incidents behind it.\n")
     assert list(tmp_path.iterdir()) == []

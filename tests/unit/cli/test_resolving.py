@@ -6,7 +6,7 @@ from engine_harness import running_engine
 from pyzeebe.proto import gateway_pb2 as pb
 from typer.testing import CliRunner
 
-from services import cli
+from services.cli import main as cli_main
 from services.runtime.threads import run_in_thread
 
 
@@ -20,9 +20,9 @@ async def test_an_incident_is_resolved_by_its_keys(monkeypatch: pytest.MonkeyPat
         [incident] = await engine.server.writer.read(lambda store: store.incidents.all_open())
 
         told = await run_in_thread(
-            lambda: CliRunner().invoke(cli.app, ["resolve", str(incident.key), "--job", str(job.key)])
+            lambda: CliRunner().invoke(cli_main.app, ["resolve", str(incident.key), "--job", str(job.key)])
         )
-        again = await run_in_thread(lambda: CliRunner().invoke(cli.app, ["resolve", str(incident.key)]))
+        again = await run_in_thread(lambda: CliRunner().invoke(cli_main.app, ["resolve", str(incident.key)]))
 
     assert (told.exit_code, told.output) == (0, f"Incident {incident.key} is resolved.\n")
     assert again.exit_code == 1

@@ -11,17 +11,17 @@ from contextlib import closing
 import pytest
 from safe_house import SafeHouse
 
+from services.backup import create as backing_up
+from services.backup import key_archive
+from services.backup.bundle import Bundle
+from services.backup.engine_data import standing_still
+from services.backup.restore import check
+from services.database.unit_of_work import connect
 from services.engine.errors import DataDirectoryInUse
 from services.engine.server import EngineServer
-from services.keeping import backup as backing_up
-from services.keeping import key_archive
-from services.keeping.bundle import Bundle
-from services.keeping.engine_data import standing_still
-from services.keeping.restore import check
-from services.register.unit import connect
 from services.runtime.clock import SystemClock
 from services.runtime.errors import Fatal
-from services.vault.keys import ESCROW_FILE
+from services.vault.keys.vault_keys import ESCROW_FILE
 
 
 def test_a_folder_and_a_zip_hold_the_same_and_nobody_else_reads_them(house: SafeHouse) -> None:

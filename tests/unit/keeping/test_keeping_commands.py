@@ -8,7 +8,7 @@ from chart_render import parts
 from safe_house import SafeHouse
 from typer.testing import CliRunner, Result
 
-from services import cli
+from services.cli import main as cli_main
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ class Typed:
 
     def __call__(self, data: str, *arguments: str) -> Result:
         self.monkeypatch.setenv("FOOTAGE_DESK_DATA_DIR", str(self.house.root / data))
-        return CliRunner().invoke(cli.app, list(arguments))
+        return CliRunner().invoke(cli_main.app, list(arguments))
 
 
 def test_a_backup_and_a_restore_end_with_zero_and_say_what_was_done(typed: Typed) -> None:

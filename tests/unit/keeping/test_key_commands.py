@@ -15,20 +15,21 @@ from custody_desk import Desk, film
 from seals import seal
 from typer.testing import CliRunner
 
-from services import cli, doctor
+from services.app import doctor as app_doctor
+from services.backup import key_archive
+from services.backup.drill import drill
+from services.backup.source import Premises
+from services.cli import main as cli_main
 from services.database.tables.audit import AuditEvent
 from services.database.tables.masters import Master
-from services.keeping import key_archive
-from services.keeping.drill import drill
-from services.keeping.premises import Premises
-from services.register import key_events
+from services.domain.audit import key_events
 from services.runtime.errors import Fatal
 from services.runtime.settings import Settings
 from services.vault.age import generate_identity
-from services.vault.keys import ESCROW_FILE
+from services.vault.keys.log_key import ensure_log_key
+from services.vault.keys.signing import CHAIN_FILE, KEY_FILE, ROOT_FILE, FileSigner, ensure_seal_key
+from services.vault.keys.vault_keys import ESCROW_FILE
 from services.vault.labels import label_key
-from services.vault.log_key import ensure_log_key
-from services.vault.signing import CHAIN_FILE, KEY_FILE, ROOT_FILE, FileSigner, ensure_seal_key
 from services.workers import retrieve_footage
 
 
@@ -142,13 +143,13 @@ async def test_the_doctor_says_when_the_last_drill_was_and_warns_after_a_year(tm
     # Its masters are of 2031, and the doctor's clock is the machine's.
     settings = Settings.load(data_dir=tmp_path / "house", database_url=f"sqlite:///{desk.root / 'books.db'}")
 
-    assert "opened masters never; try it once a year" in await doctor._drilled(settings)
+    assert "opened masters never; try it once a year" in await app_doctor._drilled(settings)
     [master] = desk.rows(Master)
     desk.change(Master, master.id, retrieved_at=datetime(2020, 1, 1, tzinfo=UTC))
     with pytest.raises(Fatal, match=r"never, and not within a year: .* footage-desk keys drill --identity FILE"):
-        await doctor._drilled(settings)
+        await app_doctor._drilled(settings)
     desk.do(key_events.drilled, "age1…", {master.id: "held"})
-    assert "opened masters on 2031-03-04" in await doctor._drilled(settings)
+    assert "opened masters on 2031-03-04" in await app_doctor._drilled(settings)
 
 
 @pytest.fixture
@@ -160,7 +161,7 @@ def runner(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> CliRunner:
 
 def test_keys_are_made_listed_and_replaced_and_the_trail_tells_of_it(runner: CliRunner, tmp_path: Path) -> None:
     keys = tmp_path / "var" / "keys"
-    made = runner.invoke(cli.app, ["keys", "make"])
+    made = runner.invoke(cli_main.app, ["keys", "make"])
     assert made.exit_code == 0, made.output
     before = FileSigner(keys / "seal").chain
     assert f"seal    sha256:{before.seal_fingerprint}" in made.stdout
@@ -168,29 +169,29 @@ def test_keys_are_made_listed_and_replaced_and_the_trail_tells_of_it(runner: Cli
     assert f"Take {keys / 'vault' / ESCROW_FILE} offline" in made.stdout
     assert f"Take {keys / 'seal' / ROOT_FILE} offline" in made.stdout
     assert before.organisation == "某某局"
-    assert runner.invoke(cli.app, ["keys", "list"]).stdout == made.stdout
-    assert runner.invoke(cli.app, ["keys", "rotate", "seal"]).exit_code == 1, "there are no books to tell of it"
-    assert runner.invoke(cli.app, ["migrate"]).exit_code == 0
+    assert runner.invoke(cli_main.app, ["keys", "list"]).stdout == made.stdout
+    assert runner.invoke(cli_main.app, ["keys", "rotate", "seal"]).exit_code == 1, "there are no books to tell of it"
+    assert runner.invoke(cli_main.app, ["migrate"]).exit_code == 0
 
     for which in ("seal", "vault", "log"):
-        ended = runner.invoke(cli.app, ["keys", "rotate", which])
+        ended = runner.invoke(cli_main.app, ["keys", "rotate", which])
         assert ended.exit_code == 0, ended.output
 
     after = FileSigner(keys / "seal").chain
     assert after.root_fingerprint == before.root_fingerprint
     assert after.seal_fingerprint != before.seal_fingerprint
-    listed = runner.invoke(cli.app, ["keys", "list"]).stdout
+    listed = runner.invoke(cli_main.app, ["keys", "list"]).stdout
     assert listed.count("log     sha256:") == 2
     assert "PRIVATE" not in listed
     assert "SECRET" not in listed
 
 
 def test_a_rotation_without_the_root_says_what_to_name(runner: CliRunner, tmp_path: Path) -> None:
-    runner.invoke(cli.app, ["keys", "make"])
-    runner.invoke(cli.app, ["migrate"])
+    runner.invoke(cli_main.app, ["keys", "make"])
+    runner.invoke(cli_main.app, ["migrate"])
     (tmp_path / "var" / "keys" / "seal" / ROOT_FILE).unlink()
 
-    ended = runner.invoke(cli.app, ["keys", "rotate", "seal"])
+    ended = runner.invoke(cli_main.app, ["keys", "rotate", "seal"])
 
     assert ended.exit_code == 1
     assert "seal-root-TAKE-OFFLINE.pem cannot be read" in ended.stderr

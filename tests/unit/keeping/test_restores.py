@@ -11,13 +11,13 @@ from safe_house import SafeHouse, rewrite
 from sqlalchemy import Table, select, text
 from whole_footage import MADE_FOR
 
+from services.backup import database_export
+from services.backup.bundle import Bundle, new_bundle
+from services.backup.source import ACTOR
+from services.database import schema as database_schema
 from services.database.tables.documents import NumberSeries
 from services.database.tables.people import Department
-from services.keeping import books
-from services.keeping.bundle import Bundle, new_bundle
-from services.keeping.premises import ACTOR
-from services.register import schema
-from services.register.unit import connect
+from services.database.unit_of_work import connect
 from services.runtime.clock import TurnedClock
 from services.runtime.errors import Fatal
 from services.vault.age import generate_identity
@@ -37,7 +37,7 @@ def rows(url: str) -> dict[str, list[Any]]:
             return [tuple(row) for row in connection.execute(query)]
 
     try:
-        return {name: of(table) for name, table in schema.metadata().tables.items() if name != "audit_nodes"}
+        return {name: of(table) for name, table in database_schema.metadata().tables.items() if name != "audit_nodes"}
     finally:
         engine.dispose()
 
@@ -54,8 +54,8 @@ def test_rows_are_the_same_after_a_way_through_either_database(
     assert [event.action for event in house.events("books-restored", "postgres", database_url=url)]
 
     in_postgres = house.premises("postgres", database_url=url)
-    with books.snapshot(url) as connection, new_bundle(house.root / "safe" / "second") as out:
-        counted = books.dump(connection, out)
+    with database_export.snapshot(url) as connection, new_bundle(house.root / "safe" / "second") as out:
+        counted = database_export.dump(connection, out)
         out.finish({**Bundle(house.root / "safe" / "first").manifest, "tables": counted})
     with in_postgres.register() as register:
         engine = register.engine
@@ -134,7 +134,7 @@ def test_an_older_schema_is_loaded_as_it_was_and_migrated(house: SafeHouse) -> N
 
         def read(unit: Any) -> tuple[str, list[tuple[str, str | None]]]:
             found = unit.session.scalars(select(Department).order_by(Department.id))
-            return schema.check(unit), [(one.id, one.superior_id) for one in found]
+            return database_schema.check(unit), [(one.id, one.superior_id) for one in found]
 
         newest, departments = register.run_now(ACTOR, read)
     assert newest != oldest
@@ -143,7 +143,7 @@ def test_an_older_schema_is_loaded_as_it_was_and_migrated(house: SafeHouse) -> N
 
 def test_a_restore_that_broke_off_can_be_done_again(house: SafeHouse, monkeypatch: pytest.MonkeyPatch) -> None:
     backup = house.back_up(keys="keys.age")
-    table = books._load_table
+    table = database_export._load_table
 
     def broken(connection: Any, bundle: Bundle, name: str) -> int:
         if name == "people":
@@ -151,7 +151,7 @@ def test_a_restore_that_broke_off_can_be_done_again(house: SafeHouse, monkeypatc
         return table(connection, bundle, name)
 
     with monkeypatch.context() as patch:
-        patch.setattr(books, "_load_table", broken)
+        patch.setattr(database_export, "_load_table", broken)
         with pytest.raises(OSError, match="full"):
             house.restore(backup, keys=house.root / "safe" / "keys.age")
     house.restore(backup, keys=house.root / "safe" / "keys.age")

@@ -9,11 +9,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import text
 from trail import Trail
 
-from services.keeping import trail_check, trail_heads
-from services.keeping.books import snapshot
-from services.keeping.trail_heads import Heads
-from services.register import audit_tree
-from services.vault.log_key import LogKey
+from services.backup.database_export import snapshot
+from services.domain.audit import signed_heads, verification
+from services.domain.audit import tree as audit_tree
+from services.domain.audit.signed_heads import Heads
+from services.vault.keys.log_key import LogKey
 from services.verifier import merkle, notes
 
 pytestmark = pytest.mark.both_databases
@@ -25,8 +25,8 @@ LEAF = merkle.leaf_hash(FORGED.encode()).hex()
 
 @pytest.fixture(autouse=True)
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trail_check, "LEVELS", 2)
-    monkeypatch.setattr(trail_check, "WIDTH", 4)
+    monkeypatch.setattr(verification, "LEVELS", 2)
+    monkeypatch.setattr(verification, "WIDTH", 4)
 
 
 def grown(url: str) -> Trail:
@@ -63,10 +63,10 @@ def any_trail(any_database_url: str) -> Iterator[Trail]:
 def checked(trail: Trail, *known: str) -> list[str]:
     found = Heads()
     with snapshot(trail.url) as connection:
-        trail_heads.of_books(connection, [KEY.public], found)
+        signed_heads.of_books(connection, [KEY.public], found)
         for note in known:
             found.take("the checkpoint that somebody has kept", note, [KEY.public])
-        done = trail_check.recompute(connection, found.heads)
+        done = verification.recompute(connection, found.heads)
     return [*done.faults, *found.faults]
 
 
@@ -74,8 +74,8 @@ def checked(trail: Trail, *known: str) -> list[str]:
 def test_a_trail_that_is_as_it_was_written_has_no_fault(any_trail: Trail) -> None:
     with snapshot(any_trail.url) as connection:
         found = Heads()
-        trail_heads.of_books(connection, [KEY.public], found)
-        done = trail_check.recompute(connection, found.heads)
+        signed_heads.of_books(connection, [KEY.public], found)
+        done = verification.recompute(connection, found.heads)
         assert done.root == audit_tree.root_in(connection, 19)
         last = connection.execute(text("SELECT entry FROM audit_events WHERE seq = 19")).scalar_one()
     assert (done.size, done.agreeing, done.faults, found.faults) == (19, 3, [], [])
@@ -257,8 +257,8 @@ def test_a_head_that_nobody_we_know_has_signed_is_no_head(trail: Trail) -> None:
 
 
 def test_whoever_changes_everything_is_told_so_in_few_words(trail: Trail, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trail_check, "MOST", 5)
+    monkeypatch.setattr(verification, "MOST", 5)
     trail.tamper("UPDATE audit_events SET subject_kind = 'another'")
     with snapshot(trail.url) as connection:
-        done = trail_check.recompute(connection)
+        done = verification.recompute(connection)
     assert (len(done.faults), done.more_faults) == (5, 14)

@@ -11,9 +11,9 @@ from lxml import etree
 from paper_data import AGREEMENT, EACH, FORM, HASH, MADE, RECORD, canonical, item, pdf_of
 from pypdf import PdfReader
 
-from services.papers import glyphs
-from services.papers.kinds import LAYOUTS
-from services.register.documents import SERIES
+from services.domain.cases.document_kinds import LAYOUTS
+from services.domain.documents.service import SERIES
+from services.rendering import glyphs
 
 PDFA = "http://www.aiim.org/pdfa/ns/id/"
 KINDS = pytest.mark.parametrize("kind", sorted(EACH))

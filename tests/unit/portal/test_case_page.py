@@ -23,11 +23,11 @@ from services.database.tables.integrity import IntegrityCheck
 from services.database.tables.masters import Master
 from services.database.tables.notices import Notice
 from services.database.tables.reviews import Decision
-from services.portal.api.standing import verifier
-from services.register import integrity
+from services.domain.cases.api_timeline import verifier
+from services.domain.custody import integrity
 from services.runtime.errors import Refused, Retryable
+from services.vault.keys.signer import OwnSeals, own_seals
 from services.vault.labels import label_key
-from services.vault.seal import OwnSeals, own_seals
 
 EVIL = '<script>alert("x")</script><img src=x onerror=alert(1)>'
 

@@ -5,7 +5,7 @@ import io
 
 import pytest
 
-from services.portal.tables import csv_answer, safe, unquoted
+from services.web.csv import csv_answer, safe, unquoted
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", " =1", "＝1", "=cmd|' /C calc'!A0"])

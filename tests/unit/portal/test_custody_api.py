@@ -13,7 +13,7 @@ from custody_desk import PASSWORD, Case, Desk
 from services.database.tables.applications import Application
 from services.database.tables.audit import AuditEvent
 from services.database.tables.copies import Copy, Download, Grant, Viewing
-from services.portal import reading
+from services.domain.custody import footage_reader
 from services.vault.age import Reader, X25519Identity, generate_identity
 from services.vault.sealing import Sealed, open_sealed
 from services.workers import inspect_return, re_archive
@@ -169,16 +169,16 @@ async def test_a_grant_that_ends_while_footage_is_sent_ends_the_sending(
 
     async def ended_meanwhile(function, *arguments):  # type: ignore[no-untyped-def]
         nonlocal reads
-        reads += function is reading._read
+        reads += function is footage_reader._read
         if reads == 2:
             desk.change(Grant, desk.rows(Grant)[0].id, ended_at=desk.clock.now())
         return await run(function, *arguments)
 
-    run = reading.run_in_thread
+    run = footage_reader.run_in_thread
     with (
-        patch.object(reading, "CHECKED_EVERY", size // 4),
-        patch.object(reading, "run_in_thread", ended_meanwhile),
-        pytest.raises(reading.SendingStopped, match="grant has ended"),
+        patch.object(footage_reader, "CHECKED_EVERY", size // 4),
+        patch.object(footage_reader, "run_in_thread", ended_meanwhile),
+        pytest.raises(footage_reader.SendingStopped, match="grant has ended"),
     ):
         await custodian.get(content)
 
@@ -252,7 +252,7 @@ async def test_a_damaged_copy_is_never_sent_as_footage(desk: Desk, custodian: Br
     content = await view(custodian, copy_id)
     desk.damage("copies", desk.row(Copy, copy_id).sealed["key"])
 
-    with pytest.raises(reading.SendingStopped, match="damaged near byte"):
+    with pytest.raises(footage_reader.SendingStopped, match="damaged near byte"):
         await custodian.get(content)
 
 

@@ -13,9 +13,10 @@ from portal_client import MODELS
 
 from services.database.tables.audit import AuditEvent
 from services.database.tables.documents import Document
-from services.portal.pages import custody
-from services.register import agreements, loan_documents
-from services.register.signatures import Proof
+from services.domain import custody
+from services.domain.accounts.signatures.given import Proof
+from services.domain.agreements import service as agreement_service
+from services.domain.custody import loan_documents
 
 
 @pytest.fixture
@@ -68,7 +69,7 @@ async def test_the_case_page_links_each_document_as_page_and_as_pdf(desk: Desk, 
 @pytest.mark.requirement("R59")
 async def test_an_agreement_is_for_its_signer_and_those_who_supervise(desk: Desk, browsers: dict[str, Browser]) -> None:
     signing = Proof(password=PASSWORD)
-    desk.as_person("custodian", agreements.sign, desk.rules.agreement_version, signing)
+    desk.as_person("custodian", agreement_service.sign, desk.rules.agreement_version, signing)
     [document] = desk.rows(Document)
     path = f"/api/documents/{document.number}/pdf"
 
@@ -84,8 +85,13 @@ async def test_an_agreement_is_for_its_signer_and_those_who_supervise(desk: Desk
 @pytest.mark.requirement("R41", "R46")
 def test_the_receipt_prints_the_conditions_that_its_page_shows() -> None:
     folder = Path(custody.__file__).parent
-    chinese = {one.id: one.string for one in read_po((folder / "zh.po").open("rb")) if one.id}
-    conditions = (folder / "parts.html").read_text(encoding="utf-8").split("macro conditions")[1].split("endmacro")[0]
+    chinese = {one.id: one.string for one in read_po((folder / "locale" / "zh.po").open("rb")) if one.id}
+    conditions = (
+        (folder / "templates" / "parts.html")
+        .read_text(encoding="utf-8")
+        .split("macro conditions")[1]
+        .split("endmacro")[0]
+    )
     shown = re.findall(r'<li>{{ _\("([^"]+)"\) }}', conditions)
 
     assert [chinese[one] for one in shown] == list(loan_documents.CONDITIONS)

@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.portal.pages.menu import ENTRIES
-from services.portal.pages.templates import environment
 from services.runtime.spans import Span
+from services.web.menu import ENTRIES
+from services.web.templates import environment
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from services.portal.happenings import HAPPENINGS, said
-from services.register.integrity import DAMAGED, INTACT, UNFINISHED
-from services.register.stages import STAGES
+from services.domain.cases.event_messages import HAPPENINGS, said
+from services.domain.custody.integrity import DAMAGED, INTACT, UNFINISHED
+from services.domain.stages.catalogue import STAGES
 from services.runtime.places import ROOT
 
 SERVICES = ROOT / "services"

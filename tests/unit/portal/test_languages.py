@@ -8,10 +8,11 @@ import pytest
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
 
-from services.portal.pages import language
-from services.register import words
+from services.runtime import labels
+from services.runtime.places import SERVICES
+from services.web import language
 
-PAGES = Path(language.__file__).parent
+PAGES = SERVICES
 METHODS = [("**.py", "python"), ("**.html", "jinja2.ext:babel_extract")]
 KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2), "translated": None, "tell": None}
 OPTIONS = {
@@ -28,13 +29,13 @@ def messages() -> Iterator[tuple[str, str]]:
 
 
 def catalogues() -> Iterator[tuple[str, str, str]]:
-    for file in PAGES.rglob("zh.po"):
+    for file in PAGES.rglob("locale/zh.po"):
         with file.open("rb") as source:
             for entry in read_po(source, locale="zh"):
                 msgid = entry.id if isinstance(entry.id, str) else entry.id[0]
                 string = entry.string if isinstance(entry.string, str) else entry.string[0]
                 if msgid:
-                    yield msgid, string, file.parent.name
+                    yield msgid, string, file.parents[1].name
 
 
 def test_every_message_has_its_chinese() -> None:
@@ -66,16 +67,18 @@ def test_both_languages_have_the_same_holes_for_values() -> None:
     assert wrong == []
 
 
-@pytest.mark.parametrize("file", sorted(PAGES.rglob("*.html")), ids=lambda file: f"{file.parent.name}/{file.name}")
+@pytest.mark.parametrize(
+    "file", sorted(PAGES.rglob("templates/**/*.html")), ids=lambda file: f"{file.parent.name}/{file.name}"
+)
 def test_a_template_holds_no_chinese_of_its_own(file: Path) -> None:
     allowed = file.name in ("base.html", "door.html")  # the switch says 中文 in its own language
     lines = [line for line in file.read_text().splitlines() if CHINESE.search(line)]
     assert allowed or lines == []
 
 
-@pytest.mark.parametrize("code", [code for code in words.WORDS if isinstance(code, str)])
+@pytest.mark.parametrize("code", [code for code in labels.WORDS if isinstance(code, str)])
 def test_a_code_has_a_word_in_both_languages(code: str) -> None:
-    chinese, english = words.WORDS[code]
+    chinese, english = labels.WORDS[code]
     assert CHINESE.search(chinese) or chinese == english
     assert not CHINESE.search(english)
     assert english

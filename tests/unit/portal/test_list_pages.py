@@ -12,15 +12,15 @@ from fastapi.routing import APIRoute
 from portal_client import Portal
 from review_desk import ReviewDesk
 
-from services.portal import pages
-from services.portal.pages.lists import Wanted
+from services.app.web import routers_of
+from services.web.lists import Wanted
 
 READER = {"/admin": "admin", "/storage": "operator", "/register": "reviewer"}
 
 
 def lists() -> Iterator[tuple[str, type[Wanted]]]:
     """The addresses whose question is a list's."""
-    for router in pages.routers():
+    for router in routers_of("pages"):
         yield from _lists_of(router, "")
 
 

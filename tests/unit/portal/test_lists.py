@@ -5,7 +5,7 @@ from typing import ClassVar
 import pytest
 from pydantic import ValidationError
 
-from services.portal.pages.lists import MOST_ROWS, Wanted
+from services.web.lists import MOST_ROWS, Wanted
 
 
 class Asked(Wanted):

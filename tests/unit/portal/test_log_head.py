@@ -10,15 +10,17 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from new_books import lay_out
 
-from services.portal.log_head import LogHead
-from services.register import audit, checkpoints, schema
-from services.register.rules import Rules
-from services.register.unit import Actor, Register
+from services.database import schema as database_schema
+from services.database.unit_of_work import Actor, Register
+from services.domain.audit import checkpoints
+from services.domain.audit import trail as audit_trail
+from services.domain.audit.checkpoint_publisher import LogHead
 from services.runtime.clock import FixedClock
+from services.runtime.rules import Rules
 from services.runtime.stores import FolderStore
-from services.vault.log_key import LogKey
-from services.vault.store import Store, StoreDown, StoreLocked
-from services.vault.stores import open_store
+from services.vault.keys.log_key import LogKey
+from services.vault.store.opening import open_store
+from services.vault.store.protocol import Store, StoreDown, StoreLocked
 
 NOON = datetime(2031, 3, 4, 12, 0, tzinfo=UTC)
 ACTOR = Actor("system", "test")
@@ -53,7 +55,7 @@ def store(tmp_path: Path) -> Store:
 
 
 def grow(register: Register) -> None:
-    register.run_now(ACTOR, lambda unit: audit.record(unit, "tried", "test", "one"))
+    register.run_now(ACTOR, lambda unit: audit_trail.record(unit, "tried", "test", "one"))
 
 
 def head_of(register: Register, store: Store, stamper: Stamper | None = None) -> LogHead:
@@ -78,7 +80,7 @@ async def test_it_is_signed_and_put_away_at_the_start_and_when_the_clock_is_turn
     async with asyncio.timeout(10):
         while not await register.run(ACTOR, checkpoints.anchors):
             await signed.get()
-        await register.run(ACTOR, lambda unit: audit.record(unit, "tried", "test", "two"))
+        await register.run(ACTOR, lambda unit: audit_trail.record(unit, "tried", "test", "two"))
         register.clock = FixedClock(NOON + HOUR)
         on_turn[0]()
         while len(await register.run(ACTOR, checkpoints.anchors)) < 2:
@@ -122,7 +124,7 @@ async def test_another_history_in_the_store_is_not_overwritten(
     await head.anchor()
     before = text_of(store, "checkpoints/1")
     restored = Register(f"sqlite:///{tmp_path / 'restored.db'}", FixedClock(NOON + HOUR), Rules(max_use_days=30))
-    schema.migrate(restored.engine)
+    database_schema.migrate(restored.engine)
     grow(restored)
     again = head_of(restored, store)
     await again.sign()

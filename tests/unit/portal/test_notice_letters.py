@@ -11,15 +11,16 @@ from review_desk import FORM, ReviewDesk
 from services.database.tables.applications import Application
 from services.database.tables.cameras import Camera, Recorder
 from services.database.tables.people import Department, Person
-from services.portal.notifying import letters
-from services.portal.notifying.errors import Undelivered
-from services.portal.notifying.webhook import signature
-from services.register import dispatch, notices
-from services.register.deliveries import MAIL, WEBHOOK
-from services.register.dispatch import Parcel
-from services.register.notice_words import all_words
-from services.register.rules import Rules
-from services.register.unit import Unit
+from services.database.unit_of_work import Unit
+from services.domain.notifications import dispatch as notification_dispatch
+from services.domain.notifications import service as notification_service
+from services.domain.notifications.channels import letters
+from services.domain.notifications.channels.errors import Undelivered
+from services.domain.notifications.channels.webhook import signature
+from services.domain.notifications.deliveries import MAIL, WEBHOOK
+from services.domain.notifications.dispatch import Parcel
+from services.domain.notifications.texts import all_words
+from services.runtime.rules import Rules
 
 SECRET = ("甲方机密", "secret")  # in everything that a case and its people are made of
 URL = "https://footage.example"
@@ -70,14 +71,14 @@ def test_no_notice_tells_a_name_a_reason_a_place_or_a_camera(desk: ReviewDesk, l
     def tell_everything(unit: Unit) -> str:
         unit.session.get_one(Person, "drafter").locale = language
         for code in all_words():
-            notices.tell(unit, "drafter", code, application_id=application_id, subject_id="subject-id")
+            notification_service.tell(unit, "drafter", code, application_id=application_id, subject_id="subject-id")
         return str(unit.session.get_one(Application, application_id).number)
 
     number = desk.run(tell_everything)
     seen = set()
     for channel in (MAIL, WEBHOOK):
-        while (parcel := desk.run(dispatch.take, channel)) is not None:
-            desk.run(dispatch.delivered, parcel.delivery_id)
+        while (parcel := desk.run(notification_dispatch.take, channel)) is not None:
+            desk.run(notification_dispatch.delivered, parcel.delivery_id)
             if channel == MAIL:
                 message = letters.mail(parcel, sender="desk@footage.example", portal_url=URL)
                 text = "\n".join([*map(str, message.values()), message.get_content()])

@@ -13,10 +13,11 @@ from services.database.tables.audit import AuditEvent
 from services.database.tables.deliveries import Delivery
 from services.database.tables.notices import Notice
 from services.database.tables.people import Person
-from services.register import dispatch, notices
-from services.register.deliveries import MAIL, WEBHOOK
-from services.register.rules import Rules
-from services.register.unit import Unit
+from services.database.unit_of_work import Unit
+from services.domain.notifications import dispatch as notification_dispatch
+from services.domain.notifications import service as notification_service
+from services.domain.notifications.deliveries import MAIL, WEBHOOK
+from services.runtime.rules import Rules
 
 
 @pytest.fixture
@@ -37,7 +38,7 @@ def told(desk: ReviewDesk, person_id: str = "drafter", *codes: str) -> list[str]
 
     def tell(unit: Unit) -> list[str]:
         given = codes or ("application-incomplete",)
-        return [notices.tell(unit, person_id, code, application_id=application_id).id for code in given]
+        return [notification_service.tell(unit, person_id, code, application_id=application_id).id for code in given]
 
     return desk.run(tell)
 
@@ -49,9 +50,9 @@ def given_up(desk: ReviewDesk, notice_id: str, error: str = "recipient-refused",
         unit.session.get_one(Person, "drafter").email = "drafter@footage.example"
 
     desk.run(act)
-    while (parcel := desk.run(dispatch.take, MAIL)) is not None:
+    while (parcel := desk.run(notification_dispatch.take, MAIL)) is not None:
         if parcel.notice_id == notice_id:
-            desk.run(dispatch.failed, parcel.delivery_id, parcel.attempt, error, detail, for_good=True)
+            desk.run(notification_dispatch.failed, parcel.delivery_id, parcel.attempt, error, detail, for_good=True)
     return desk.the(Delivery, notice_id=notice_id, channel=MAIL).id
 
 
@@ -138,7 +139,7 @@ async def test_an_administrator_sees_why_a_notice_did_not_arrive_and_sends_it_an
     row = desk.the(Delivery, id=delivery_id)
     assert (row.state, row.attempts, row.last_error) == ("waiting", 0, None)
     assert len(desk.all(AuditEvent, action="delivery-retried")) == 1
-    parcel = desk.run(dispatch.take, MAIL)
+    parcel = desk.run(notification_dispatch.take, MAIL)
     assert parcel is not None
 
 
@@ -159,7 +160,7 @@ async def test_everything_that_failed_is_sent_anew_together(desk: ReviewDesk, po
 async def test_what_has_arrived_is_not_sent_again(desk: ReviewDesk, portal: Portal) -> None:
     [notice_id] = told(desk)
     delivery_id = desk.the(Delivery, notice_id=notice_id, channel=WEBHOOK).id
-    desk.run(dispatch.delivered, delivery_id)
+    desk.run(notification_dispatch.delivered, delivery_id)
     admin = await portal.signed_in("admin")
 
     answer = await admin.post(f"/admin/notices/{delivery_id}/retry")
@@ -182,7 +183,7 @@ async def test_an_administrator_tries_each_channel_on_themselves(desk: ReviewDes
     desk.run(address)
     for channel in (MAIL, WEBHOOK):
         assert (await admin.post("/admin/notices/test", data={"channel": channel})).status_code == 303
-        parcel = desk.run(dispatch.take, channel)
+        parcel = desk.run(notification_dispatch.take, channel)
         assert parcel is not None
         assert (parcel.code, parcel.number) == ("test-notice", None)
     assert {notice.person_id for notice in desk.all(Notice, code="test-notice")} == {"admin"}

@@ -11,16 +11,17 @@ from review_desk import ReviewDesk
 
 from services.database.tables.deliveries import Delivery
 from services.database.tables.people import Person
-from services.portal.notifying.errors import Undelivered
-from services.portal.notifying.mail import ANSWERS_OF_A_MAIL
-from services.portal.notifying.sender import Sender, channels_of
-from services.register import dispatch, notices
-from services.register.deliveries import MAIL, WEBHOOK
-from services.register.dispatch import Parcel
-from services.register.rules import Rules
-from services.register.unit import Unit
+from services.database.unit_of_work import Unit
+from services.domain.notifications import dispatch as notification_dispatch
+from services.domain.notifications import service as notification_service
+from services.domain.notifications.channels.errors import Undelivered
+from services.domain.notifications.channels.mail import ANSWERS_OF_A_MAIL
+from services.domain.notifications.channels.sender import Sender, channels_of
+from services.domain.notifications.deliveries import MAIL, WEBHOOK
+from services.domain.notifications.dispatch import Parcel
 from services.runtime import metrics
 from services.runtime.notice_settings import MOST_SECONDS
+from services.runtime.rules import Rules
 from services.runtime.settings import Settings
 
 SOON = 4  # seconds: before the sender would look by itself
@@ -55,7 +56,7 @@ class Channel:
 
 
 def tell(desk: ReviewDesk) -> str:
-    return desk.run(notices.tell, "drafter", "application-incomplete", application_id=desk.submitted()).id
+    return desk.run(notification_service.tell, "drafter", "application-incomplete", application_id=desk.submitted()).id
 
 
 @pytest.mark.requirement("R30")
@@ -146,7 +147,7 @@ async def test_what_came_of_each_try_is_counted(desk: ReviewDesk) -> None:
 
 
 def test_no_try_lasts_longer_than_the_lease() -> None:
-    assert timedelta(seconds=MOST_SECONDS * ANSWERS_OF_A_MAIL) < dispatch.LEASE
+    assert timedelta(seconds=MOST_SECONDS * ANSWERS_OF_A_MAIL) < notification_dispatch.LEASE
 
 
 def test_without_settings_there_is_nothing_to_serve() -> None:

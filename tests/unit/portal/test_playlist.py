@@ -16,12 +16,12 @@ from custody_desk import Case, Desk
 from vault_bench import Given, stream
 
 from services.database.tables.copies import Copy, Grant, Viewing
-from services.portal import playlist
+from services.domain.custody import playlist
 from services.runtime.places import DEPLOY
 from services.runtime.spans import Span
 from services.vault.coverage import Coverage
 from services.vault.sealing import Sealed, seal
-from services.vault.store import Store
+from services.vault.store.protocol import Store
 
 MINUTE = DEPLOY / "demo/recordings/cam1/2026-11-24_22-46-07-242666.mp4"
 START = datetime(2031, 3, 4, 9, tzinfo=UTC)

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from services.papers.telling import moment
-from services.portal.printing import page
+from services.domain.cases.printing import page
+from services.rendering.formatting import moment
 from services.vault.labels import EXAMINED
 
 SPAN = {"start": "2031-03-04T01:00:02+00:00", "end": "2031-03-04T01:00:20+00:00", "zone": "Asia/Shanghai"}

@@ -6,8 +6,8 @@ import pytest
 from notice_servers import certificate
 from token_server import token_desk
 
-from services.portal.provider.errors import ProviderRefused
-from services.portal.provider.wire import Told, Wire
+from services.domain.accounts.single_sign_on.errors import ProviderRefused
+from services.domain.accounts.single_sign_on.http_client import Told, Wire
 from services.runtime.settings import Settings
 
 LOOPBACK = "127.0.0.0/8,::1/128"

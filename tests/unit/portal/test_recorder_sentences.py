@@ -10,12 +10,12 @@ import pytest
 
 from services import recorders
 from services.database.tables.cameras import Recorder
-from services.papers import telling
-from services.portal.pages import templates
-from services.portal.recorder_test import DOWN, look
+from services.domain.cameras.recorder_probe import DOWN, look
 from services.recorders.base import RecorderDown
 from services.recorders.registry import KINDS
-from services.register import words
+from services.rendering import formatting as rendering_formatting
+from services.runtime import labels
+from services.web import templates
 
 NOW = datetime(2031, 3, 4, 12, 0, tzinfo=UTC)
 # The codes as the recorders' source has them, the default left out.
@@ -54,7 +54,7 @@ def test_no_two_ways_to_be_down_are_told_alike() -> None:
 def test_each_kind_has_its_name_on_the_pages(kind: str) -> None:
     shape = KINDS[kind].shape
 
-    assert words.has_word(f"recorder-{kind}")
+    assert labels.has_word(f"recorder-{kind}")
     assert all((field.zh, field.en) != ("", "") for field in shape.fields)
     assert len({field.name for field in shape.fields}) == len(shape.fields)
 
@@ -73,14 +73,14 @@ def test_each_kind_has_its_name_on_the_pages(kind: str) -> None:
     ],
 )
 def test_lines_of_a_record_that_hold_values_are_read_in_both_languages(line: str, zh: str) -> None:
-    assert zh in words.word("zh", line)
-    assert words.word("en", line) == line
+    assert zh in labels.word("zh", line)
+    assert labels.word("en", line) == line
 
 
 def test_moments_in_a_line_of_a_record_are_told_in_the_zone_of_the_recorder() -> None:
     line = "promised and not given: 2031-03-04T12:00:00+00:00 to 2031-03-04T12:00:04+00:00"
 
-    printed = telling.line(line, "Asia/Shanghai")
+    printed = rendering_formatting.line(line, "Asia/Shanghai")
     assert printed == "录像机报有而未给出：2031-03-04 20:00:00.000 至 2031-03-04 20:00:04.000"
     shown = templates.line("en", line, "Asia/Shanghai")
     assert shown == "promised and not given: 2031-03-04 20:00:00 UTC+8 to 2031-03-04 20:00:04 UTC+8"

@@ -15,11 +15,13 @@ from services.database.tables.applications import Item
 from services.database.tables.audit import AuditEvent
 from services.database.tables.cameras import Camera, Recorder
 from services.database.tables.protections import Protection
-from services.portal.rounds import AT_ONCE, Round, keep_asking
+from services.database.unit_of_work import EVERY_COMMIT, Unit
+from services.domain.cameras import protections
+from services.domain.cameras import rounds as camera_rounds
+from services.domain.cameras.recorder_monitor import AT_ONCE, Round, keep_asking
+from services.domain.cameras.recorders import Found
+from services.domain.cases import metrics as case_metrics
 from services.recorders.base import RecorderDown, RecorderFacts, WrongChannel
-from services.register import figures, protections, recorder_rounds
-from services.register.recorder_book import Found
-from services.register.unit import EVERY_COMMIT, Unit
 from services.runtime import metrics
 from services.runtime.errors import Fatal
 from services.runtime.spans import Span
@@ -126,7 +128,7 @@ async def test_the_metrics_go_on_without_anybody_who_looks(desk: ReviewDesk) -> 
     for facts in (WELL, replace(WELL, reachable=False), replace(WELL, clock_offset_ms=-7000)):
         recorders.says["R"] = facts
         await go_round(round_)
-        desk.run(figures.count)
+        desk.run(case_metrics.count)
         seen.append((said("answers"), said("last_seen_timestamp_seconds"), said("clock_offset_seconds")))
         desk.clock.turn(EVERY)
 
@@ -157,7 +159,7 @@ async def test_each_is_asked_once_in_its_time_however_many_portals_there_are(any
 async def test_what_a_person_asked_is_not_asked_again_at_once_and_what_the_test_found_of_cameras_stays(
     desk: ReviewDesk,
 ) -> None:
-    desk.run(recorder_rounds.silent, "recorder", TESTED)
+    desk.run(camera_rounds.silent, "recorder", TESTED)
     recorders = Recorders()
     round_ = Round(desk.register, recorders, EVERY)
 
@@ -177,7 +179,7 @@ async def test_one_that_cannot_be_asked_is_silent_and_stops_nobody_elses_turn(
     recorders = Recorders(says={"R": trouble})
 
     assert await go_round(Round(desk.register, recorders, EVERY)) == 2
-    desk.run(figures.count)
+    desk.run(case_metrics.count)
 
     assert (said("answers"), said("answers", "A")) == (0, 1)
 
@@ -190,11 +192,11 @@ async def test_a_recorder_that_hangs_is_silent_in_time_and_answers_when_it_gives
     await booked(desk, lambda row: row.last_error is not None)
     desk.clock.turn(EVERY)
     again = await round_.ask_due()
-    desk.run(figures.count)
+    desk.run(case_metrics.count)
     silent = said("answers")
     recorders.hangs["R"].set()
     await hanging
-    desk.run(figures.count)
+    desk.run(case_metrics.count)
 
     assert (silent, again) == (0, [])
     assert recorders.asked == ["R"], "one that still hangs is not asked a second time"
@@ -334,7 +336,7 @@ async def test_a_recorder_out_of_use_is_not_asked_and_leaves_no_series(desk: Rev
     recorders = Recorders()
     round_ = Round(desk.register, recorders, EVERY)
     await go_round(round_)
-    desk.run(figures.count)
+    desk.run(case_metrics.count)
     before = said("answers")
 
     def retire(unit: Unit) -> None:
@@ -343,7 +345,7 @@ async def test_a_recorder_out_of_use_is_not_asked_and_leaves_no_series(desk: Rev
     desk.run(retire)
     desk.clock.turn(EVERY)
     await go_round(round_)
-    desk.run(figures.count)
+    desk.run(case_metrics.count)
 
     assert (before, said("answers"), said("last_seen_timestamp_seconds")) == (1, None, None)
     assert recorders.asked == ["R"]

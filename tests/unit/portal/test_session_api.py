@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from portal_client import Portal, problem
 from review_desk import PASSWORD, ReviewDesk
 
-from services.portal.app import create_app
+from services.app.web import create_app
 from services.runtime.errors import Fatal, Retryable
 
 

@@ -17,8 +17,9 @@ from services.database.tables.custody import CustodyEntry, HandOver
 from services.database.tables.documents import Document
 from services.database.tables.people import Absence, Person, Post
 from services.database.tables.reviews import Confirmation, Decision, Finding, Proposal, Review
-from services.register import audit, forms
-from services.register.unit import Actor, Unit
+from services.database.unit_of_work import Actor, Unit
+from services.domain.applications import forms
+from services.domain.audit import trail as audit_trail
 
 MOST = 25
 SIZES = (20, 2_000)
@@ -118,7 +119,7 @@ def _fill(unit: Unit, size: int) -> None:
     _crowded(rows, size)
     for number in range(size):
         unit.actor = Actor("person", f"member-{number}")
-        audit.record(unit, "application-saved", "application", "crowded", application_id="crowded")
+        audit_trail.record(unit, "application-saved", "application", "crowded", application_id="crowded")
     for table, found in rows.items():
         for fields in {tuple(row) for row in found}:
             unit.session.execute(insert(table), [row for row in found if tuple(row) == fields])

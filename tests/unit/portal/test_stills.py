@@ -19,13 +19,13 @@ from photographs import (
     zipped_behind,
 )
 
-from services.portal import still_process, stills
+from services.domain.cameras import photograph_process, photographs
 from services.runtime.errors import Refused
 
 
 async def refused(content: bytes) -> Refused:
     with pytest.raises(Refused) as refusal:
-        await stills.small(content)
+        await photographs.small(content)
     assert refusal.value.zh.endswith("。")
     assert refusal.value.en.endswith(".")
     assert refusal.value.field == "file"
@@ -44,7 +44,7 @@ async def refused(content: bytes) -> Refused:
     ids=["wide", "as a phone", "upright", "small already", "a strip"],
 )
 async def test_it_fits_whole_and_is_never_enlarged(content: bytes, size: tuple[int, int]) -> None:
-    width, height, spots = colours(await stills.small(content))
+    width, height, spots = colours(await photographs.small(content))
 
     assert (width, height) == size
     assert near(spots["left"], RED)
@@ -63,7 +63,7 @@ async def test_it_fits_whole_and_is_never_enlarged(content: bytes, size: tuple[i
 async def test_it_stands_upright_as_its_camera_told(
     orientation: int, red: str, blue: str, size: tuple[int, int]
 ) -> None:
-    width, height, spots = colours(await stills.small(with_exif(jpeg(), orientation, b"camera")))
+    width, height, spots = colours(await photographs.small(with_exif(jpeg(), orientation, b"camera")))
 
     assert (width, height) == size
     assert near(spots[red], RED)
@@ -79,7 +79,7 @@ async def test_nothing_but_the_picture_is_kept() -> None:
         told_png(200, 200, bytes(201 * 200), chunk(b"tEXt", b"Comment\0<script>alert(1)</script>")),
         told_png(200, 200, bytes(201 * 200)) + b"<?php system($_GET['x']);",
     ):
-        kept = await stills.small(content)
+        kept = await photographs.small(content)
 
         assert kept.startswith(b"\xff\xd8\xff")
         assert kept.endswith(b"\xff\xd9")
@@ -107,13 +107,13 @@ async def test_other_kinds_of_picture_are_refused(content: bytes) -> None:
 async def test_a_size_that_is_too_much_or_too_little_is_refused_undecoded(
     width: int, height: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stills, "_decoded", None)
+    monkeypatch.setattr(photographs, "_decoded", None)
 
     assert (await refused(told_png(width, height, bytes(1000)))).code == "picture-size"
 
 
 async def test_a_jpeg_that_tells_too_much_is_refused_undecoded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stills, "_decoded", None)
+    monkeypatch.setattr(photographs, "_decoded", None)
     content = jpeg()
     place = content.index(b"\xff\xc0") + 5
 
@@ -137,10 +137,10 @@ async def test_what_is_squeezed_in_beside_the_picture_is_never_opened(monkeypatc
         given.append(content)
         return b""
 
-    monkeypatch.setattr(stills, "_decoded", decoded)
+    monkeypatch.setattr(photographs, "_decoded", decoded)
     bombs = [chunk(kind, b"note\0\0" + zlib.compress(bytes(1 << 20))) for kind in (b"zTXt", b"iCCP", b"iTXt", b"fdAT")]
     plain = told_png(200, 200, bytes(201 * 200))
-    await stills.small(told_png(200, 200, bytes(201 * 200), *bombs) + b"behind it")
+    await photographs.small(told_png(200, 200, bytes(201 * 200), *bombs) + b"behind it")
 
     assert given == [plain]
 
@@ -154,7 +154,7 @@ async def test_the_largest_that_is_taken_fits_its_process(codec: str) -> None:
         rows = chunk(b"IDAT", zlib.compress(bytes(5000 * (8000 * 8 + 1)), 1)) + chunk(b"IEND", b"")
         content = b"\x89PNG\r\n\x1a\n" + header + rows
 
-    assert colours(await stills.small(content))[:2] == (576, 360)
+    assert colours(await photographs.small(content))[:2] == (576, 360)
 
 
 @pytest.mark.parametrize(
@@ -178,8 +178,11 @@ async def test_what_is_damaged_is_refused(content: bytes) -> None:
 
 def test_the_decoder_itself_is_bounded() -> None:
     with pytest.raises(ValueError, match="avcodec_send_packet"):
-        still_process.decoded(png(400, 400), "png", 100_000)
+        photograph_process.decoded(png(400, 400), "png", 100_000)
 
 
 def test_the_process_makes_what_the_portal_promises() -> None:
-    assert (still_process.small(halves(4000, 3000)).width, still_process.small(halves(4000, 3000)).height) == (480, 360)
+    assert (
+        photograph_process.small(halves(4000, 3000)).width,
+        photograph_process.small(halves(4000, 3000)).height,
+    ) == (480, 360)

@@ -14,7 +14,7 @@ from recorders.judged import assert_login_refused
 from recorders.onvif_server import PASSWORD, USER, Held, OnvifDevice, fault, says, serving, utc
 from vault_bench import at, span
 
-from services.portal import recorder_test
+from services.domain.cameras import recorder_probe
 from services.recorders.base import RecorderDown, ReplayUnsupported, WrongChannel
 from services.recorders.onvif import IDLE, OnvifRecorder
 from services.recorders.onvif_history import Change, recorded
@@ -399,7 +399,7 @@ async def test_test_button_says_that_nothing_can_be_fetched() -> None:
     row: Any = SimpleNamespace(kind="onvif", configuration={})
     camera: Any = SimpleNamespace(name_zh="大门", name_en="gate", channel="REC_1")
     async with serving(device()) as address:
-        tested = await recorder_test.look(lambda *_: recorder(address), row, [camera], at(250))
+        tested = await recorder_probe.look(lambda *_: recorder(address), row, [camera], at(250))
     [found] = tested.found
     assert (found.code, found.well) == ("replay-unsupported", False)
     assert "bring the file" in found.en

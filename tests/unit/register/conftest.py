@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 import pytest
 from new_books import lay_out
 
-from services.register.rules import Rules
-from services.register.unit import Register
+from services.database.unit_of_work import Register
 from services.runtime.clock import FixedClock
+from services.runtime.rules import Rules
 
 
 @pytest.fixture

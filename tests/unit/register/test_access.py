@@ -11,8 +11,8 @@ from sqlalchemy import event, update
 from services.database.tables.applications import Application
 from services.database.tables.people import Absence, Agreement, Post
 from services.database.tables.reviews import Decision
-from services.register import access
-from services.register.unit import Unit
+from services.database.unit_of_work import Unit
+from services.domain.access import queries as access_queries
 
 DAY = timedelta(days=1)
 SIGNED: dict[str, Any] = {"statement_sha256": "0" * 64, "signature": {}}
@@ -33,16 +33,16 @@ def test_organisation_and_cases_are_loaded_once_in_a_unit(desk: ReviewDesk) -> N
         applications = [unit.session.get_one(Application, one) for one in cases]
         event.listen(desk.register.engine, "before_cursor_execute", lambda *told: statements.append(told[2]))
         for _ in range(3):
-            access.directory(unit)
-            access.facts_of_all(unit, applications)
-            access.facts(unit, cases[0])
+            access_queries.directory(unit)
+            access_queries.facts_of_all(unit, applications)
+            access_queries.facts(unit, cases[0])
 
     desk.run(act)
     assert len(statements) == 2 + 2 + 1  # directory, facts, and the rules that name the agreement's version
 
 
 def test_a_plain_member_is_no_part_of_the_directory(desk: ReviewDesk) -> None:
-    people = desk.run(access.directory).people
+    people = desk.run(access_queries.directory).people
     assert set(people) == {person for person, (_, posts) in STAFF.items() if posts != ("member",)}
 
 
@@ -69,10 +69,10 @@ def end_agreement(unit: Unit) -> None:
 @pytest.mark.parametrize("write", [give_post, end_post, end_posts_at_once, go_away, end_agreement])
 def test_a_unit_sees_what_it_has_written_of_the_organisation(desk: ReviewDesk, write: Callable[[Unit], None]) -> None:
     def act(unit: Unit) -> None:
-        before = access.directory(unit)
-        assert access.directory(unit) is before
+        before = access_queries.directory(unit)
+        assert access_queries.directory(unit) is before
         write(unit)
-        assert access.directory(unit) != before
+        assert access_queries.directory(unit) != before
 
     desk.run(act)
 
@@ -82,7 +82,7 @@ def test_a_unit_sees_what_it_has_written_of_a_case(desk: ReviewDesk) -> None:
     review = desk.opened(case, "preliminary")
 
     def act(unit: Unit) -> None:
-        assert not access.facts(unit, case).done["preliminary"]
+        assert not access_queries.facts(unit, case).done["preliminary"]
         unit.session.add(
             Decision(
                 **{"review_id": review, "application_id": case, "stage": "preliminary", "round": 0},
@@ -90,9 +90,9 @@ def test_a_unit_sees_what_it_has_written_of_a_case(desk: ReviewDesk) -> None:
                 **{"form_sha256": "0" * 64, **SIGNED},
             )
         )
-        assert access.facts(unit, case).done["preliminary"] == {"head"}
+        assert access_queries.facts(unit, case).done["preliminary"] == {"head"}
         unit.session.get_one(Application, case).custodian_id = "operator"
-        assert access.facts(unit, case).custodians == {"operator"}
+        assert access_queries.facts(unit, case).custodians == {"operator"}
 
     desk.run(act)
 
@@ -101,15 +101,15 @@ def test_what_a_savepoint_undoes_was_not_loaded(desk: ReviewDesk) -> None:
     def act(unit: Unit) -> None:
         with unit.savepoint() as savepoint:
             give_post(unit)
-            assert access.directory(unit).holds("keeper", "head")
+            assert access_queries.directory(unit).holds("keeper", "head")
             savepoint.rollback()
-        assert not access.directory(unit).holds("keeper", "head")
+        assert not access_queries.directory(unit).holds("keeper", "head")
 
     desk.run(act)
 
 
 def test_the_next_unit_loads_anew(desk: ReviewDesk) -> None:
-    before = desk.run(access.directory)
-    assert desk.run(access.directory) is not before
+    before = desk.run(access_queries.directory)
+    assert desk.run(access_queries.directory) is not before
     desk.post("keeper", "head", "works")
-    assert desk.run(access.directory).holders("works", "head") == ["head", "keeper"]
+    assert desk.run(access_queries.directory).holders("works", "head") == ["head", "keeper"]

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 import pytest
 
 from services.database.tables.reviews import Review
-from services.register import access_policy
-from services.register.access_policy import CaseFacts, Colleague, Directory, Held, Place
+from services.domain.access import policy as access_policy
+from services.domain.access.policy import CaseFacts, Colleague, Directory, Held, Place
 
 NOW = datetime(2031, 3, 4, 12, 0, tzinfo=UTC)
 POSTS = (

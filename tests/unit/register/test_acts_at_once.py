@@ -15,15 +15,15 @@ from new_books import lay_out
 from sqlalchemy import Engine, event, select, text
 from sqlalchemy.exc import IntegrityError
 
+from services.backup.database_export import snapshot
+from services.database import unit_of_work
 from services.database.tables.people import Department
-from services.keeping.books import snapshot
-from services.keeping.trail_check import recompute
-from services.register import audit
-from services.register import unit as unit_of_work
-from services.register.rules import Rules
-from services.register.unit import EVERY_COMMIT, Actor, Register, Unit
+from services.database.unit_of_work import EVERY_COMMIT, Actor, Register, Unit
+from services.domain.audit import trail as audit_trail
+from services.domain.audit.verification import recompute
 from services.runtime.clock import FixedClock
 from services.runtime.errors import Refused, Retryable
+from services.runtime.rules import Rules
 
 NOON = datetime(2031, 3, 4, 12, 0, tzinfo=UTC)
 ACTOR = Actor("system", "test")
@@ -87,7 +87,7 @@ def enter(key: str, then: Act | None = None) -> Act:
 
     def act(unit: Unit) -> list[str]:
         unit.session.add(Department(id=key, name_zh="生产部", name_en="Production", kind="business"))
-        audit.record(unit, "department-entered", "department", key)
+        audit_trail.record(unit, "department-entered", "department", key)
         unit.session.flush()
         if then is not None:
             then(unit)

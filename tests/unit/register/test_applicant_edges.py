@@ -16,11 +16,16 @@ from services.database.tables.notices import Notice
 from services.database.tables.outbox import OutboxMessage
 from services.database.tables.people import Department, Person, Post
 from services.database.tables.reviews import Decision, Finding, Review
-from services.register import cases, completeness, copies, filing, forms, outbox, security_check, submissions
-from services.register.filing import Classification
-from services.register.forms import Form, ItemAsked
-from services.register.messages import APPLICATION_WITHDRAWN, REVIEW_DECIDED
-from services.register.unit import Actor, Register, Unit
+from services.database.unit_of_work import Actor, Register, Unit
+from services.domain.applications import completeness, forms, security_check
+from services.domain.applications import service as application_service
+from services.domain.applications.forms import Form, ItemAsked
+from services.domain.cases import queries as case_queries
+from services.domain.custody import copies
+from services.domain.process import outbox
+from services.domain.process.messages import APPLICATION_WITHDRAWN, REVIEW_DECIDED
+from services.domain.reviews import filing
+from services.domain.reviews.filing import Classification
 from services.runtime.errors import Refused
 
 NOON = datetime(2031, 3, 4, 12, 0, tzinfo=UTC)
@@ -71,8 +76,8 @@ def _seed(unit: Unit) -> None:
 
 
 def submitted(register: Register, form: Form = FORM) -> str:
-    draft = register.run_now(DRAFTER, submissions.draft, form)
-    register.run_now(DRAFTER, submissions.submit, draft.id)
+    draft = register.run_now(DRAFTER, application_service.draft, form)
+    register.run_now(DRAFTER, application_service.submit, draft.id)
     return str(draft.id)
 
 
@@ -127,10 +132,10 @@ def retrieved_with_copy(unit: Unit, application_id: str) -> None:
 def test_a_case_is_withdrawn_until_its_last_copy_is_made(register: Register) -> None:
     application_id = submitted(register)
 
-    withdrawn = register.run_now(DRAFTER, submissions.withdraw, application_id, "")
+    withdrawn = register.run_now(DRAFTER, application_service.withdraw, application_id, "")
 
     assert withdrawn.withdrawn_at == NOON
-    assert register.run_now(CLERK, cases.state, withdrawn) == cases.State("closed", "withdrawn")
+    assert register.run_now(CLERK, case_queries.state, withdrawn) == case_queries.State("closed", "withdrawn")
 
 
 def test_nobody_withdraws_when_all_copies_are_made_and_the_hand_over_is_near(register: Register) -> None:
@@ -139,7 +144,7 @@ def test_nobody_withdraws_when_all_copies_are_made_and_the_hand_over_is_near(reg
     assert register.run_now(CLERK, copies.of_application, application_id)
 
     with pytest.raises(Refused) as refused:
-        register.run_now(DRAFTER, submissions.withdraw, application_id, "")
+        register.run_now(DRAFTER, application_service.withdraw, application_id, "")
 
     assert refused.value.code == "copies-ready"
     assert {row.name for row in rows(register, OutboxMessage)} == {"application-submitted"}
@@ -148,8 +153,8 @@ def test_nobody_withdraws_when_all_copies_are_made_and_the_hand_over_is_near(reg
 @pytest.mark.requirement("R26")
 def test_a_mark_can_be_taken_back_in_a_draft_and_no_more_once_it_was_submitted(register: Register) -> None:
     marked = replace(FORM, high_impact=True)
-    draft = register.run_now(DRAFTER, submissions.draft, marked)
-    redrafted = register.run_now(DRAFTER, submissions.redraft, draft.id, FORM)
+    draft = register.run_now(DRAFTER, application_service.draft, marked)
+    redrafted = register.run_now(DRAFTER, application_service.redraft, draft.id, FORM)
     assert redrafted.high_impact is False
 
     application_id = submitted(register, marked)
@@ -158,7 +163,7 @@ def test_a_mark_can_be_taken_back_in_a_draft_and_no_more_once_it_was_submitted(r
         unit.session.get_one(Application, application_id).correction_until = NOON + timedelta(days=1)
 
     register.run_now(CLERK, returned)
-    assert register.run_now(DRAFTER, submissions.correct, application_id, FORM).high_impact is True
+    assert register.run_now(DRAFTER, application_service.correct, application_id, FORM).high_impact is True
 
 
 @pytest.mark.requirement("R22")
@@ -185,7 +190,7 @@ def test_security_reads_that_no_operator_could_touch_the_footage(register: Regis
 
 def test_a_withdrawal_stays_in_the_outbox_whatever_job_runs_meanwhile(register: Register) -> None:
     application_id = submitted(register)
-    register.run_now(DRAFTER, submissions.withdraw, application_id, "")
+    register.run_now(DRAFTER, application_service.withdraw, application_id, "")
 
     def published(unit: Unit) -> None:
         for message in unit.session.scalars(select(OutboxMessage)):

@@ -9,8 +9,9 @@ from sqlalchemy import select, text
 
 from services.database.tables.audit import AuditEvent
 from services.database.tables.people import Department
-from services.register import audit, audit_tree
-from services.register.unit import Actor, Register, Unit
+from services.database.unit_of_work import Actor, Register, Unit
+from services.domain.audit import trail as audit_trail
+from services.domain.audit import tree as audit_tree
 from services.runtime.errors import Fatal, Retryable
 from services.verifier import merkle
 
@@ -21,7 +22,7 @@ ACTOR = Actor("system", "test")
 
 
 def record(unit: Unit, *names: str) -> list[int]:
-    events = [audit.record(unit, "tried", "test", name) for name in names]
+    events = [audit_trail.record(unit, "tried", "test", name) for name in names]
     audit_tree.append(unit.session, unit.events)
     unit.events.clear()
     return [event.seq for event in events]
@@ -80,11 +81,11 @@ def test_units_that_commit_or_fail_at_the_same_time_leave_no_hole_and_none_waits
         """Locks rows of the books, always in the same order, around the recording; every third unit fails."""
 
         def one(unit: Unit, turn: int) -> None:
-            audit.record(unit, "tried", "test", f"{number}-{turn}")
+            audit_trail.record(unit, "tried", "test", f"{number}-{turn}")
             for key in departments:
                 department = unit.session.get_one(Department, key, with_for_update=True)
                 department.name_en = f"{number}-{turn}"
-            audit.record(unit, "done", "test", f"{number}-{turn}")
+            audit_trail.record(unit, "done", "test", f"{number}-{turn}")
             if (number + turn) % 3 == 0:
                 raise RuntimeError("in the middle")
 
@@ -107,7 +108,7 @@ def test_units_that_commit_or_fail_at_the_same_time_leave_no_hole_and_none_waits
 def test_a_unit_that_is_refused_at_its_commit_leaves_nothing(register: Register) -> None:
     def enter(unit: Unit) -> None:
         unit.session.add(Department(id="one", name_zh="一", name_en="One", kind="business"))
-        audit.record(unit, "department-entered", "department", "one")
+        audit_trail.record(unit, "department-entered", "department", "one")
 
     register.run_now(ACTOR, enter)
     with pytest.raises(Retryable):
@@ -123,7 +124,7 @@ def test_the_trail_waits_until_the_unit_has_done_everything_else(register: Regis
     recorded, go_on = threading.Event(), threading.Event()
 
     def slow(unit: Unit) -> None:
-        audit.record(unit, "tried", "test", "slow")
+        audit_trail.record(unit, "tried", "test", "slow")
         unit.session.flush()
         recorded.set()
         assert go_on.wait(10)
@@ -131,7 +132,7 @@ def test_the_trail_waits_until_the_unit_has_done_everything_else(register: Regis
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(register.run_now, ACTOR, slow)
         assert recorded.wait(10)
-        register.run_now(ACTOR, lambda unit: audit.record(unit, "tried", "test", "quick"))
+        register.run_now(ACTOR, lambda unit: audit_trail.record(unit, "tried", "test", "quick"))
         go_on.set()
         running.result(10)
     names = register.run_now(

@@ -11,8 +11,8 @@ from review_desk import FORM, NOON, ReviewDesk
 from services.database.tables.cameras import Camera, Recorder
 from services.database.tables.people import Agreement, Person
 from services.database.tables.reviews import Finding
-from services.register import completeness, security_check
-from services.register.forms import ItemAsked
+from services.domain.applications import completeness, security_check
+from services.domain.applications.forms import ItemAsked
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 

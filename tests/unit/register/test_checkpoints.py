@@ -7,12 +7,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import text
 
 from services.database.tables.checkpoints import AuditCheckpoint
-from services.register import audit, audit_tree, checkpoints
-from services.register.checkpoints import Due
-from services.register.unit import Actor, Register
+from services.database.unit_of_work import Actor, Register
+from services.domain.audit import checkpoints
+from services.domain.audit import trail as audit_trail
+from services.domain.audit import tree as audit_tree
+from services.domain.audit.checkpoints import Due
 from services.runtime.clock import FixedClock
 from services.runtime.errors import Fatal
-from services.vault.log_key import LogKey
+from services.vault.keys.log_key import LogKey
 from services.verifier import notes
 
 pytestmark = pytest.mark.both_databases
@@ -24,7 +26,9 @@ KEY = LogKey(Ed25519PrivateKey.generate())
 
 
 def grow(register: Register, by: int = 1) -> None:
-    register.run_now(ACTOR, lambda unit: [audit.record(unit, "tried", "test", str(one)) for one in range(by)] and None)
+    register.run_now(
+        ACTOR, lambda unit: [audit_trail.record(unit, "tried", "test", str(one)) for one in range(by)] and None
+    )
 
 
 def sign(register: Register) -> AuditCheckpoint | None:

@@ -12,13 +12,15 @@ from services.database.tables.audit import AuditEvent
 from services.database.tables.cameras import Camera, Recorder
 from services.database.tables.people import Department, Person, Post
 from services.database.tables.reaches import Reach
-from services.register import clocks, local_times, measurements, reaches, recorder_book
-from services.register.clocks import Clock, searched
-from services.register.recorder_book import Entry
-from services.register.rules import Rules
-from services.register.unit import Actor, Register, Unit
+from services.database.unit_of_work import Actor, Register, Unit
+from services.domain.cameras import clocks, measurements, reaches
+from services.domain.cameras import recorders as camera_recorders
+from services.domain.cameras.clocks import Clock, searched
+from services.domain.cameras.recorders import Entry
+from services.runtime import local_times
 from services.runtime.clock import FixedClock
 from services.runtime.errors import Refused
+from services.runtime.rules import Rules
 from services.runtime.spans import Span
 
 pytestmark = pytest.mark.both_databases
@@ -140,7 +142,7 @@ def test_what_an_administrator_enters_of_the_clock_ends_a_picture_check(register
 
     def change(unit: Unit) -> Clock:
         entry = Entry("R", "S", "folder", "UTC", {"clock_offset_ms": "700"})
-        return clocks.of(recorder_book.change(unit, "r", entry))
+        return clocks.of(camera_recorders.change(unit, "r", entry))
 
     assert register.run_now(Actor("person", "admin"), change) == Clock()
     assert register.run_now(CLERK, measurements.measured, "r", Facts(700, "configured")).offset_ms == 700

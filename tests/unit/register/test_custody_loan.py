@@ -16,8 +16,10 @@ from services.database.tables.notices import Notice
 from services.database.tables.outbox import OutboxMessage
 from services.database.tables.people import Agreement
 from services.database.tables.reviews import Decision
-from services.register import custody, custody_views, grants, hand_overs, viewings
-from services.register.returns import Fate
+from services.domain.custody import grants, hand_overs, viewings
+from services.domain.custody import log as custody_log
+from services.domain.custody import queries as custody_queries
+from services.domain.custody.returns import Fate
 from services.runtime.errors import NotFound, Refused
 
 DUE = NOON + timedelta(days=10)
@@ -124,7 +126,7 @@ def test_nobody_else_accepts_declines_returns_or_reports(desk: Desk, lent: tuple
 
     with pytest.raises(NotFound):
         case.accept(hand_over_id, person="stranger")
-    for act in (custody_views.one, viewings.downloads):
+    for act in (custody_queries.one, viewings.downloads):
         with pytest.raises(NotFound):
             desk.as_person("stranger", act, hand_over_id)
 
@@ -288,24 +290,24 @@ def test_the_custody_log_is_one_chain_and_shows_where_it_was_changed(desk: Desk,
     for _ in range(3):
         desk.as_person("custodian", viewings.open_viewing, copy_of(desk), purpose_confirmed=True, address="192.0.2.1")
 
-    log = desk.as_person("custodian", custody_views.log, hand_over_id)
+    log = desk.as_person("custodian", custody_queries.log, hand_over_id)
     entries, broken_at = log.entries, log.broken_at
     assert [entry.event for entry in entries] == ["offered", "received", "viewed", "viewed", "viewed"]
     assert broken_at is None
 
     desk.change(CustodyEntry, entries[2].id, person_id="stranger")
-    assert desk.do(lambda unit: custody.broken_at(custody.log_of(unit, hand_over_id))) == 3
+    assert desk.do(lambda unit: custody_log.broken_at(custody_log.log_of(unit, hand_over_id))) == 3
     desk.change(CustodyEntry, entries[2].id, person_id="custodian")
     desk.do(lambda unit: unit.session.delete(unit.session.get_one(CustodyEntry, entries[1].id)))
-    assert desk.do(lambda unit: custody.broken_at(custody.log_of(unit, hand_over_id))) == 2
+    assert desk.do(lambda unit: custody_log.broken_at(custody_log.log_of(unit, hand_over_id))) == 2
 
 
 @pytest.mark.requirement("R62")
 def test_the_log_is_for_those_who_may_see_the_case(desk: Desk, lent: tuple[Case, str]) -> None:
     _, hand_over_id = lent
 
-    desk.as_person("supervisor", custody_views.log, hand_over_id)
+    desk.as_person("supervisor", custody_queries.log, hand_over_id)
     with pytest.raises(NotFound):
-        desk.as_person("stranger", custody_views.log, hand_over_id)
+        desk.as_person("stranger", custody_queries.log, hand_over_id)
     reads = [event for event in desk.rows(AuditEvent) if event.action == "custody-log-read"]
     assert [event.actor_id for event in reads] == ["supervisor"]

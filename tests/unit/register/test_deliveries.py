@@ -11,11 +11,12 @@ from services.database.tables.audit import AuditEvent
 from services.database.tables.deliveries import Delivery
 from services.database.tables.notices import Notice
 from services.database.tables.people import Person
-from services.register import dispatch, notices
-from services.register.deliveries import MAIL, WEBHOOK
-from services.register.dispatch import AGAIN_AFTER, LEASE, Parcel
-from services.register.rules import Rules
-from services.register.unit import Unit
+from services.database.unit_of_work import Unit
+from services.domain.notifications import dispatch as notification_dispatch
+from services.domain.notifications import service as notification_service
+from services.domain.notifications.deliveries import MAIL, WEBHOOK
+from services.domain.notifications.dispatch import AGAIN_AFTER, LEASE, Parcel
+from services.runtime.rules import Rules
 
 pytestmark = pytest.mark.both_databases
 
@@ -38,16 +39,16 @@ def desk(any_database_url: str) -> Iterator[ReviewDesk]:
 
 def tell(desk: ReviewDesk, person_id: str = "drafter", code: str = LEGAL, **named: Any) -> str:
     named.setdefault("application_id", desk.submitted())
-    return desk.run(notices.tell, person_id, code, **named).id
+    return desk.run(notification_service.tell, person_id, code, **named).id
 
 
 def take(desk: ReviewDesk, channel: str = MAIL) -> Parcel | None:
-    return desk.run(dispatch.take, channel)
+    return desk.run(notification_dispatch.take, channel)
 
 
 def fail(desk: ReviewDesk, parcel: Parcel | None, error: str = "unreachable", *, for_good: bool = False) -> bool:
     assert parcel is not None
-    return desk.run(dispatch.failed, parcel.delivery_id, parcel.attempt, error, "", for_good=for_good)
+    return desk.run(notification_dispatch.failed, parcel.delivery_id, parcel.attempt, error, "", for_good=for_good)
 
 
 def recipients(desk: ReviewDesk, code: str) -> set[str]:
@@ -69,7 +70,7 @@ def test_a_notice_is_entered_once_for_each_channel_in_the_transaction_that_leave
     assert {row.channel for row in desk.all(Delivery, notice_id=notice_id)} == {MAIL, WEBHOOK}
 
     def break_off(unit: Unit) -> None:
-        notices.tell(unit, "drafter", LEGAL, application_id=None)
+        notification_service.tell(unit, "drafter", LEGAL, application_id=None)
         raise RuntimeError
 
     before = len(desk.all(Delivery))
@@ -81,7 +82,7 @@ def test_a_notice_is_entered_once_for_each_channel_in_the_transaction_that_leave
 def test_the_webhook_hears_once_of_what_several_people_are_told(desk: ReviewDesk) -> None:
     def tell_both(unit: Unit) -> None:
         for person_id in ("operator", "operator2"):
-            notices.tell(unit, person_id, "storage-prepare", application_id=None)
+            notification_service.tell(unit, person_id, "storage-prepare", application_id=None)
 
     desk.run(tell_both)
 
@@ -109,7 +110,7 @@ def test_who_takes_a_delivery_has_it_alone_until_the_lease_is_over(desk: ReviewD
     assert (first.delivery_id, first.attempt, second.attempt) == (second.delivery_id, 1, 2)
     assert fail(desk, first) is False  # somebody else is at it now
     assert desk.the(Delivery, id=first.delivery_id).last_error is None
-    desk.run(dispatch.delivered, first.delivery_id)  # but if it did arrive, it did
+    desk.run(notification_dispatch.delivered, first.delivery_id)  # but if it did arrive, it did
     assert desk.the(Delivery, id=first.delivery_id).state == "delivered"
     desk.clock.turn(LEASE)
     assert take(desk) is None
@@ -136,7 +137,7 @@ def _own(desk: ReviewDesk, delivery_id: str) -> Parcel | None:
     while (parcel := take(desk)) is not None:
         if parcel.delivery_id == delivery_id:
             return parcel
-        desk.run(dispatch.delivered, parcel.delivery_id)
+        desk.run(notification_dispatch.delivered, parcel.delivery_id)
     return None
 
 
@@ -209,7 +210,7 @@ def test_who_cannot_be_written_to_escalates_at_once(desk: ReviewDesk, change_to:
     change(desk, "drafter", **change_to)
 
     while (parcel := take(desk)) is not None:
-        desk.run(dispatch.delivered, parcel.delivery_id)
+        desk.run(notification_dispatch.delivered, parcel.delivery_id)
 
     row = desk.the(Delivery, notice_id=notice_id, channel=MAIL)
     assert (row.state, row.last_error, row.attempts) == ("failed", error, 0)
@@ -218,7 +219,7 @@ def test_who_cannot_be_written_to_escalates_at_once(desk: ReviewDesk, change_to:
 
 def test_what_was_read_in_the_portal_is_mailed_no_more(desk: ReviewDesk) -> None:
     notice_id = tell(desk)
-    desk.run(notices.read, notice_id, by="drafter")
+    desk.run(notification_service.read, notice_id, by="drafter")
 
     assert take(desk) is None
     assert desk.the(Delivery, notice_id=notice_id, channel=MAIL).state == "unneeded"
@@ -244,7 +245,7 @@ def test_what_a_server_says_is_kept_short_and_on_one_line(desk: ReviewDesk) -> N
     parcel = take(desk)
     assert parcel is not None
 
-    desk.run(dispatch.failed, parcel.delivery_id, 1, "try-later", "451 a\r\nb" + "x" * 500, for_good=False)
+    desk.run(notification_dispatch.failed, parcel.delivery_id, 1, "try-later", "451 a\r\nb" + "x" * 500, for_good=False)
 
     detail = desk.the(Delivery, id=parcel.delivery_id).last_detail
     assert detail is not None
@@ -254,10 +255,13 @@ def test_what_a_server_says_is_kept_short_and_on_one_line(desk: ReviewDesk) -> N
 
 def test_reading_all_reads_ones_own_alone(desk: ReviewDesk) -> None:
     application_id = desk.submitted()
-    before = desk.run(notices.unread_count, by="keeper")
+    before = desk.run(notification_service.unread_count, by="keeper")
     for person_id in ("drafter", "drafter", "keeper"):
         tell(desk, person_id, application_id=application_id)
 
-    assert desk.run(notices.read_all, by="drafter") == desk.run(notices.unread_count, by="drafter") + 2
-    assert desk.run(notices.unread_count, by="drafter") == 0
-    assert desk.run(notices.unread_count, by="keeper") == before + 1
+    assert (
+        desk.run(notification_service.read_all, by="drafter")
+        == desk.run(notification_service.unread_count, by="drafter") + 2
+    )
+    assert desk.run(notification_service.unread_count, by="drafter") == 0
+    assert desk.run(notification_service.unread_count, by="keeper") == before + 1

@@ -8,8 +8,10 @@ import pytest
 from review_desk import ReviewDesk
 
 from services.database.tables.cameras import Recorder
-from services.register import figures, measurements, storage_office
-from services.register.unit import Unit
+from services.database.unit_of_work import Unit
+from services.domain.cameras import measurements
+from services.domain.cases import metrics as case_metrics
+from services.domain.cases import storage_office
 from services.runtime import metrics
 
 
@@ -47,7 +49,7 @@ def test_the_gauges_say_what_the_books_hold(desk: ReviewDesk) -> None:
     application_id = desk.submitted()
     desk.opened(application_id, "preliminary")
 
-    desk.run(figures.count)
+    desk.run(case_metrics.count)
 
     assert said("footage_desk_applications", state="approval") == 1
     assert said("footage_desk_review_age_seconds", stage="preliminary") == 0
@@ -63,10 +65,10 @@ def test_a_review_past_its_limit_is_overdue_from_its_due_moment_on(desk: ReviewD
     limit = desk.register.rules.review_limit
 
     desk.clock.turn(limit - timedelta(seconds=1))
-    desk.run(figures.count)
+    desk.run(case_metrics.count)
     before = said("footage_desk_reviews_overdue", stage="preliminary")
     desk.clock.turn(timedelta(seconds=1))
-    desk.run(figures.count)
+    desk.run(case_metrics.count)
 
     assert before == 0
     assert said("footage_desk_reviews_overdue", stage="preliminary") == 1
@@ -75,7 +77,7 @@ def test_a_review_past_its_limit_is_overdue_from_its_due_moment_on(desk: ReviewD
 
 def test_a_process_that_counts_no_books_says_nothing_of_them(desk: ReviewDesk) -> None:
     before = metrics.exposition()
-    desk.run(figures.count)
+    desk.run(case_metrics.count)
 
     assert b"footage_desk_nearest_overwrite_seconds" not in before
     assert b"footage_desk_nearest_overwrite_seconds" in metrics.exposition()
@@ -86,13 +88,13 @@ def test_a_recorder_that_gave_no_answer_is_told_until_it_answers_again(desk: Rev
         measurements.measured(unit, "recorder", Answer())
 
     desk.run(measured)
-    desk.run(figures.count)
+    desk.run(case_metrics.count)
     answers = [said("footage_desk_recorder_answers", recorder="R")]
     desk.run(lambda unit: storage_office.not_reached(unit, "recorder"))
-    desk.run(figures.count)
+    desk.run(case_metrics.count)
     answers.append(said("footage_desk_recorder_answers", recorder="R"))
     desk.run(measured)
-    desk.run(figures.count)
+    desk.run(case_metrics.count)
     answers.append(said("footage_desk_recorder_answers", recorder="R"))
 
     assert answers == [1, 0, 1]
@@ -100,14 +102,14 @@ def test_a_recorder_that_gave_no_answer_is_told_until_it_answers_again(desk: Rev
 
 
 def test_a_recorder_out_of_use_leaves_no_series_behind(desk: ReviewDesk) -> None:
-    desk.run(figures.count)
+    desk.run(case_metrics.count)
     before = said("footage_desk_recorder_clock_offset_seconds", recorder="R")
 
     def retire(unit: Unit) -> None:
         unit.session.get_one(Recorder, "recorder").active = False
 
     desk.run(retire)
-    desk.run(figures.count)
+    desk.run(case_metrics.count)
 
     assert before == 1.5
     assert said("footage_desk_recorder_clock_offset_seconds", recorder="R") is None

@@ -15,20 +15,16 @@ from services.database.tables.notices import Notice
 from services.database.tables.outbox import OutboxMessage
 from services.database.tables.people import Department
 from services.database.tables.reviews import Review
-from services.register import (
-    access,
-    access_policy,
-    cases,
-    consent_views,
-    consents,
-    drafts,
-    filing,
-    joint,
-    submissions,
-    visibility,
-)
-from services.register.forms import Form, ItemAsked
-from services.register.signatures import Proof
+from services.domain.access import consents, visibility
+from services.domain.access import policy as access_policy
+from services.domain.access import queries as access_queries
+from services.domain.accounts.signatures.given import Proof
+from services.domain.applications import drafts, joint
+from services.domain.applications import service as application_service
+from services.domain.applications.forms import Form, ItemAsked
+from services.domain.cases import consent_queries
+from services.domain.cases import queries as case_queries
+from services.domain.reviews import filing
 from services.runtime.errors import NotFound, Refused
 
 pytestmark = pytest.mark.requirement("R17")
@@ -47,13 +43,13 @@ def desk(any_database_url: str) -> Iterator[ReviewDesk]:
 
 def asked(desk: ReviewDesk, form: Form = JOINT) -> str:
     """A joint application that waits for its consents."""
-    draft = desk.run(submissions.draft, form, by="drafter")
-    desk.run(submissions.submit, draft.id, by="drafter")
+    draft = desk.run(application_service.draft, form, by="drafter")
+    desk.run(application_service.submit, draft.id, by="drafter")
     return str(draft.id)
 
 
-def waiting(desk: ReviewDesk, by: str) -> list[consent_views.Waiting]:
-    return desk.run(consent_views.waiting_for, by=by)
+def waiting(desk: ReviewDesk, by: str) -> list[consent_queries.Waiting]:
+    return desk.run(consent_queries.waiting_for, by=by)
 
 
 def proof(desk: ReviewDesk, password: str = PASSWORD) -> Proof:
@@ -136,23 +132,27 @@ def test_a_refusal_with_its_reason_makes_it_a_draft_again(desk: ReviewDesk) -> N
 
     assert desk.the(Application).submitted_at is None
     assert waiting(desk, "office-head") == []
-    told = desk.run(cases.case, application_id, by="drafter")["consultation"]
+    told = desk.run(case_queries.case, application_id, by="drafter")["consultation"]
     assert told is not None
     assert told["endedBecause"] == "refused"
     assert "应由仓储部申请" in [one["reason"] for one in told["answers"]]
     assert [one.code for one in desk.all(Notice, person_id="drafter")] == ["consent-refused"]
-    desk.run(submissions.redraft, application_id, replace(FORM, reason="改由本部门单独申请的另一事由"), by="drafter")
-    desk.run(submissions.submit, application_id, by="drafter")
+    desk.run(
+        application_service.redraft, application_id, replace(FORM, reason="改由本部门单独申请的另一事由"), by="drafter"
+    )
+    desk.run(application_service.submit, application_id, by="drafter")
     assert desk.the(Application).submitted_at == NOON
 
 
 def test_a_change_of_the_form_voids_what_was_consented(desk: ReviewDesk) -> None:
     application_id = asked(desk)
     consent(desk, "operator2")
-    desk.run(submissions.redraft, application_id, replace(JOINT, purpose="另一个目的，需要重新协商"), by="drafter")
+    desk.run(
+        application_service.redraft, application_id, replace(JOINT, purpose="另一个目的，需要重新协商"), by="drafter"
+    )
     assert waiting(desk, "office-head") == []
 
-    desk.run(submissions.submit, application_id, by="drafter")
+    desk.run(application_service.submit, application_id, by="drafter")
 
     assert [line.consent.answer for line in waiting(desk, "operator2")] == [None]
     consent(desk, "office-head")
@@ -163,8 +163,8 @@ def test_saving_the_same_again_voids_nothing(desk: ReviewDesk) -> None:
     application_id = asked(desk)
     consent(desk, "operator2")
 
-    desk.run(submissions.redraft, application_id, JOINT, by="drafter")
-    desk.run(submissions.submit, application_id, by="drafter")
+    desk.run(application_service.redraft, application_id, JOINT, by="drafter")
+    desk.run(application_service.submit, application_id, by="drafter")
     consent(desk, "office-head")
 
     assert len(desk.all(Consultation)) == len(desk.all(OutboxMessage)) == 1
@@ -197,7 +197,7 @@ def test_others_find_no_such_consent(desk: ReviewDesk) -> None:
 
     for stranger in ("drafter", "head", "reviewer", "operator", "admin"):
         with pytest.raises(NotFound):
-            desk.run(consent_views.view, line.consent.id, by=stranger)
+            desk.run(consent_queries.view, line.consent.id, by=stranger)
         with pytest.raises(NotFound):
             desk.run(joint.consent, line.consent.id, proof(desk), by=stranger)
 
@@ -249,21 +249,21 @@ def test_departments_that_cannot_be_asked_are_refused(
     desk: ReviewDesk, departments: tuple[str, ...], code: str
 ) -> None:
     form = replace(JOINT, joint_department_ids=departments)
-    assert refusal_of(desk, submissions.draft, form, by="drafter") == code
+    assert refusal_of(desk, application_service.draft, form, by="drafter") == code
 
 
 def test_a_department_without_a_head_to_ask_is_named(desk: ReviewDesk) -> None:
     island = Department(id="island", name_zh="孤岛", name_en="island", kind="business")
     desk.run(lambda unit: unit.session.add(island))
-    draft = desk.run(submissions.draft, replace(JOINT, joint_department_ids=("island",)), by="drafter")
+    draft = desk.run(application_service.draft, replace(JOINT, joint_department_ids=("island",)), by="drafter")
 
-    assert refusal_of(desk, submissions.submit, draft.id, by="drafter") == "nobody-consents"
+    assert refusal_of(desk, application_service.submit, draft.id, by="drafter") == "nobody-consents"
 
 
 def test_the_drafter_stops_the_asking_by_withdrawing(desk: ReviewDesk) -> None:
     application_id = asked(desk)
 
-    desk.run(submissions.withdraw, application_id, "再考虑", by="drafter")
+    desk.run(application_service.withdraw, application_id, "再考虑", by="drafter")
 
     assert desk.the(Application).withdrawn_at is None
     assert desk.the(Consultation).ended_because == "withdrawn"
@@ -280,7 +280,7 @@ def test_heads_see_the_case_while_they_are_asked_and_after_consenting_only(desk:
     with pytest.raises(NotFound):
         desk.run(visibility.visible, application_id, by="operator2")
 
-    desk.run(submissions.submit, application_id, by="drafter")
+    desk.run(application_service.submit, application_id, by="drafter")
     consent(desk, "operator2")
     consent(desk, "office-head")
     for head in ("operator2", "office-head"):
@@ -295,8 +295,8 @@ def test_whoever_consented_is_on_the_applicants_side(desk: ReviewDesk, stage: st
     consent(desk, "office-head")
 
     def why_not(unit: Any) -> str:
-        facts = access.facts(unit, application_id)
-        refusal = access_policy.duty_refusal(access.directory(unit), facts, stage, "operator2")
+        facts = access_queries.facts(unit, application_id)
+        refusal = access_policy.duty_refusal(access_queries.directory(unit), facts, stage, "operator2")
         assert refusal is not None
         return refusal.code
 
@@ -314,7 +314,7 @@ def returned(desk: ReviewDesk) -> str:
 def test_a_correction_asks_again_only_where_the_form_has_changed(desk: ReviewDesk) -> None:
     application_id = returned(desk)
 
-    desk.run(submissions.correct, application_id, JOINT, by="drafter")
+    desk.run(application_service.correct, application_id, JOINT, by="drafter")
 
     assert desk.the(Application).round == 1
     assert waiting(desk, "operator2") == []
@@ -325,7 +325,7 @@ def test_a_changed_correction_waits_for_new_consents(desk: ReviewDesk) -> None:
     application_id = returned(desk)
     changed = replace(JOINT, items=(OTHER,))
 
-    desk.run(submissions.correct, application_id, changed, by="drafter")
+    desk.run(application_service.correct, application_id, changed, by="drafter")
     assert desk.the(Application).round == 0
     consent(desk, "operator2")
     consent(desk, "office-head")

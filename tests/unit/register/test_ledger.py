@@ -7,13 +7,15 @@ from typing import Any
 import pytest
 from review_desk import NOON, ReviewDesk
 
+from services.database.listing import Listing
 from services.database.tables.applications import Application
 from services.database.tables.audit import AuditEvent
 from services.database.tables.custody import HandOver
-from services.register import case_states, cases, ledger
-from services.register.ledger import Search
-from services.register.listing import Listing
-from services.register.unit import Unit
+from services.database.unit_of_work import Unit
+from services.domain.cases import queries as case_queries
+from services.domain.cases import register as case_register
+from services.domain.cases import states as case_states
+from services.domain.cases.register import Search
 
 pytestmark = pytest.mark.both_databases
 
@@ -26,14 +28,16 @@ def desk(any_database_url: str) -> Iterator[ReviewDesk]:
 
 
 def find(desk: ReviewDesk, by: str = "reviewer", **wanted: Any) -> list[str]:
-    return [line.id for line in desk.run(ledger.search, Search(**wanted), limit=50, by=by)]
+    return [line.id for line in desk.run(case_register.search, Search(**wanted), limit=50, by=by)]
 
 
 def agree(unit: Unit) -> list[tuple[str, str]]:
     """Where the list and the case itself say something else of a case."""
     state = case_states.code(unit.now)
     rows = unit.session.query(Application, state).all()
-    return [(told, cases.state(unit, row).code) for row, told in rows if told != cases.state(unit, row).code]
+    return [
+        (told, case_queries.state(unit, row).code) for row, told in rows if told != case_queries.state(unit, row).code
+    ]
 
 
 def test_the_list_says_of_each_case_what_the_case_itself_says(desk: ReviewDesk) -> None:
@@ -45,7 +49,7 @@ def test_the_list_says_of_each_case_what_the_case_itself_says(desk: ReviewDesk) 
     second = desk.submitted()
     desk.decide(desk.opened(second, "preliminary"), "head", "returned")
     assert desk.run(agree) == []
-    assert desk.run(ledger.count_by_state, by="reviewer")["correction"] == 1
+    assert desk.run(case_register.count_by_state, by="reviewer")["correction"] == 1
 
 
 @pytest.mark.parametrize("text", ["三号门", "大门", "GATE", "drafter", "keeper", "works"])
@@ -68,8 +72,8 @@ def test_a_search_keeps_to_state_department_purpose_and_time(desk: ReviewDesk) -
         assert find(desk, **other) == []
 
 
-@pytest.mark.parametrize("sort", ledger.SORTS)
-def test_each_order_can_be_turned_round(desk: ReviewDesk, sort: ledger.Sort) -> None:
+@pytest.mark.parametrize("sort", case_register.SORTS)
+def test_each_order_can_be_turned_round(desk: ReviewDesk, sort: case_register.Sort) -> None:
     both = {desk.submitted(), desk.submitted(by="head")}
     forth, back = find(desk, sort=sort, descending=True), find(desk, sort=sort, descending=False)
     assert set(forth) == set(back) == both
@@ -85,17 +89,17 @@ def test_nobody_finds_what_is_not_theirs_to_see(desk: ReviewDesk) -> None:
     found = desk.submitted(subject_ids=("reviewer2",))
     assert find(desk, by="supervisor") == [found]
     assert find(desk, by="reviewer2") == find(desk, by="office-head") == find(desk, by="admin") == []
-    assert desk.run(ledger.next_overwritten, by="office-head") == []
+    assert desk.run(case_register.next_overwritten, by="office-head") == []
 
 
 @pytest.mark.requirement("R20")
 def test_what_is_overwritten_next_comes_first(desk: ReviewDesk) -> None:
     item = desk.submitted()
-    [risk] = desk.run(ledger.next_overwritten, by="reviewer")
+    [risk] = desk.run(case_register.next_overwritten, by="reviewer")
     assert risk.application_id == item
     assert risk.overwrite_at == risk.start + timedelta(days=30)
     for text, found in ((risk.camera.name_en.upper(), 1), (risk.number or "", 1), ("no such camera", 0)):
-        assert len(desk.run(ledger.next_overwritten, Listing(text), by="reviewer")) == found
+        assert len(desk.run(case_register.next_overwritten, Listing(text), by="reviewer")) == found
 
 
 @pytest.mark.requirement("R47")
@@ -111,7 +115,7 @@ def test_copies_out_say_who_holds_them_and_what_is_overdue(desk: ReviewDesk) -> 
         application_id=application_id, custodian_id="keeper", offered_at=NOON, take_up_until=NOON, use_days=5
     )
     desk.run(lambda unit: unit.session.add(offer))
-    assert desk.run(ledger.copies_out, by="reviewer") == []
+    assert desk.run(case_register.copies_out, by="reviewer") == []
     assert desk.run(agree) == []
 
     def accept(unit: Unit) -> None:
@@ -119,14 +123,14 @@ def test_copies_out_say_who_holds_them_and_what_is_overdue(desk: ReviewDesk) -> 
         row.accepted_at, row.due_at = NOON, NOON + timedelta(days=5)
 
     desk.run(accept)
-    [out] = desk.run(ledger.copies_out, by="reviewer")
+    [out] = desk.run(case_register.copies_out, by="reviewer")
     assert (out.custodian, out.overdue) == ("keeper", False)
-    assert desk.run(ledger.copies_out, by="office-head") == []
+    assert desk.run(case_register.copies_out, by="office-head") == []
     assert desk.run(agree) == []
     desk.clock.turn(timedelta(days=6))
-    assert [late.overdue for late in desk.run(ledger.copies_out, overdue=True, by="reviewer")] == [True]
+    assert [late.overdue for late in desk.run(case_register.copies_out, overdue=True, by="reviewer")] == [True]
     for text, found in (("KEEPER", 1), ("nobody", 0), ("%", 0)):
-        assert len(desk.run(ledger.copies_out, Listing(text), by="reviewer")) == found
+        assert len(desk.run(case_register.copies_out, Listing(text), by="reviewer")) == found
     for department_id, found in (("works", 1), ("office", 0)):
-        assert len(desk.run(ledger.copies_out, department_id=department_id, by="reviewer")) == found
+        assert len(desk.run(case_register.copies_out, department_id=department_id, by="reviewer")) == found
     assert desk.run(agree) == []

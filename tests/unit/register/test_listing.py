@@ -6,36 +6,38 @@ from typing import Any, get_args
 import pytest
 from review_desk import ReviewDesk
 
-from services.register import (
-    camera_book,
-    delivery_views,
-    ledger,
-    notice_views,
-    recorder_book,
-    rule_changes,
-    staff_lists,
-    storage_office,
-)
-from services.register.listing import Listing
-from services.register.unit import Unit
+from services.database.listing import Listing
+from services.database.unit_of_work import Unit
+from services.domain.accounts import staff_queries
+from services.domain.cameras import recorders as camera_recorders
+from services.domain.cameras import service as camera_service
+from services.domain.cases import register as case_register
+from services.domain.cases import storage_office
+from services.domain.notifications import delivery_queries
+from services.domain.notifications import queries as notification_queries
+from services.domain.rules import service as rule_service
 
 pytestmark = pytest.mark.both_databases
 
 Read = Callable[[Unit, Listing], object]
 BOOKS: dict[str, tuple[str, Any, Read]] = {
-    "copies out": ("reviewer", ledger.OutSort, ledger.copies_out),
-    "at risk": ("reviewer", ledger.RiskSort, ledger.next_overwritten),
-    "notices": ("drafter", notice_views.Sort, notice_views.mine),
-    "deliveries": ("admin", delivery_views.Sort, lambda unit, listing: delivery_views.listed(unit, "open", listing)),
-    "recorders": ("admin", recorder_book.Sort, recorder_book.recorders),
-    "cameras": ("admin", camera_book.Sort, camera_book.cameras),
-    "changes of rules": ("admin", rule_changes.Sort, lambda unit, listing: rule_changes.history(unit, None, listing)),
+    "copies out": ("reviewer", case_register.OutSort, case_register.copies_out),
+    "at risk": ("reviewer", case_register.RiskSort, case_register.next_overwritten),
+    "notices": ("drafter", notification_queries.Sort, notification_queries.mine),
+    "deliveries": (
+        "admin",
+        delivery_queries.Sort,
+        lambda unit, listing: delivery_queries.listed(unit, "open", listing),
+    ),
+    "recorders": ("admin", camera_recorders.Sort, camera_recorders.recorders),
+    "cameras": ("admin", camera_service.Sort, camera_service.cameras),
+    "changes of rules": ("admin", rule_service.Sort, lambda unit, listing: rule_service.history(unit, None, listing)),
     "people": (
         "admin",
-        staff_lists.Sort,
-        lambda unit, listing: staff_lists.find(unit, staff_lists.Wanted(), listing).lines,
+        staff_queries.Sort,
+        lambda unit, listing: staff_queries.find(unit, staff_queries.Wanted(), listing).lines,
     ),
-    "departments": ("admin", staff_lists.DepartmentSort, staff_lists.departments),
+    "departments": ("admin", staff_queries.DepartmentSort, staff_queries.departments),
     "preserved": ("operator", storage_office.KeptSort, storage_office.preserved),
     "watched recorders": ("operator", storage_office.RecorderSort, storage_office.recorders),
 }
@@ -98,7 +100,7 @@ def test_each_book_gives_its_lines_in_each_order(desk: ReviewDesk) -> None:
 def test_the_people_come_in_the_order_of_their_names_either_way(desk: ReviewDesk) -> None:
     def names(descending: bool) -> list[str]:
         found = desk.run(
-            staff_lists.find, staff_lists.Wanted(), Listing(sort="name", descending=descending), by="admin"
+            staff_queries.find, staff_queries.Wanted(), Listing(sort="name", descending=descending), by="admin"
         )
         return [line.person.name for line in found.lines]
 

@@ -8,12 +8,14 @@ import pytest
 from sqlalchemy import inspect, text
 from sqlalchemy.exc import DatabaseError
 
+from services.database import schema as database_schema
 from services.database.tables.cameras import Recorder
-from services.register import audit, clocks, schema
-from services.register.rules import Rules
-from services.register.unit import Actor, Register
+from services.database.unit_of_work import Actor, Register
+from services.domain.audit import trail as audit_trail
+from services.domain.cameras import clocks
 from services.runtime.clock import FixedClock
 from services.runtime.errors import Retryable
+from services.runtime.rules import Rules
 from services.verifier import merkle
 
 NOON = datetime(2031, 3, 4, 12, 0, tzinfo=UTC)
@@ -23,7 +25,7 @@ ASKED = NOON - timedelta(minutes=5)
 @pytest.mark.requirement("R34")
 def test_a_clock_that_was_known_before_stays_known_with_its_moment(empty_database_url: str) -> None:
     register = Register(empty_database_url, FixedClock(NOON), Rules(max_use_days=30))
-    schema.migrate(register.engine, "0003")
+    database_schema.migrate(register.engine, "0003")
     columns = "id, name, site, kind, configuration, zone, clock_offset_ms, clock_method, last_seen_at, active"
     insert = f"INSERT INTO recorders ({columns}) VALUES "  # noqa: S608  # our own words
     with register.engine.begin() as connection:
@@ -31,7 +33,7 @@ def test_a_clock_that_was_known_before_stays_known_with_its_moment(empty_databas
             row = f"('{name}', '{name}', 'S', 'folder', '{{}}', 'UTC', {offset}, 'ntp', :seen, true)"
             connection.execute(text(insert + row), {"seen": ASKED.replace(tzinfo=None).isoformat(" ")})
 
-    schema.migrate(register.engine)
+    database_schema.migrate(register.engine)
 
     def known(name: str) -> clocks.Clock:
         return register.run_now(Actor("system", "test"), lambda unit: clocks.of(unit.session.get_one(Recorder, name)))
@@ -45,7 +47,7 @@ def test_a_clock_that_was_known_before_stays_known_with_its_moment(empty_databas
 @pytest.mark.requirement("R52")
 def test_events_of_before_the_tree_are_numbered_without_holes_and_put_into_it(empty_database_url: str) -> None:
     register = Register(empty_database_url, FixedClock(NOON), Rules(max_use_days=30))
-    schema.migrate(register.engine, "0004")
+    database_schema.migrate(register.engine, "0004")
     entries = [f'{{"entry":{number}}}' for number in range(11)]
     columns = "seq, at, actor_kind, actor_id, action, subject_kind, subject_id, entry, leaf_sha256"
     insert = f"INSERT INTO audit_events ({columns}) VALUES (:seq, :at, '', '', '', '', '', :entry, :leaf)"  # noqa: S608
@@ -55,8 +57,8 @@ def test_events_of_before_the_tree_are_numbered_without_holes_and_put_into_it(em
             named = {"seq": seq, "at": NOON.replace(tzinfo=None).isoformat(" "), "entry": entry, "leaf": leaf}
             connection.execute(text(insert), named)
 
-    schema.migrate(register.engine)
-    register.run_now(Actor("system", "test"), lambda unit: audit.record(unit, "tried", "test", "one"))
+    database_schema.migrate(register.engine)
+    register.run_now(Actor("system", "test"), lambda unit: audit_trail.record(unit, "tried", "test", "one"))
 
     with register.engine.connect() as connection:
         events = connection.execute(text("SELECT seq, entry, leaf_sha256 FROM audit_events ORDER BY seq")).all()
@@ -79,7 +81,7 @@ def test_an_act_of_the_release_before_ends_before_the_tree_is_made_or_is_refused
     postgres_database: Callable[[], str],
 ) -> None:
     register = Register(postgres_database(), FixedClock(NOON), Rules(max_use_days=30))
-    schema.migrate(register.engine, "0004")
+    database_schema.migrate(register.engine, "0004")
     columns = "at, actor_kind, actor_id, action, subject_kind, subject_id, entry, leaf_sha256"
     leaf = merkle.leaf_hash(b"{}").hex()
     insert = text(f"INSERT INTO audit_events ({columns}) VALUES (now(), '', '', '', '', '', '{{}}', '{leaf}')")  # noqa: S608
@@ -87,14 +89,14 @@ def test_an_act_of_the_release_before_ends_before_the_tree_is_made_or_is_refused
     with ThreadPoolExecutor(1) as pool, register.engine.connect() as looking, register.engine.connect() as act:
         looking.execution_options(isolation_level="AUTOCOMMIT")
         act.execute(insert)
-        migration = pool.submit(schema.migrate, register.engine)
+        migration = pool.submit(database_schema.migrate, register.engine)
         while not looking.execute(waiting).scalar_one():
             assert not migration.done()
         act.execute(insert)
         act.commit()
         migration.result()
 
-    register.run_now(Actor("system", "test"), lambda unit: audit.record(unit, "tried", "test", "one"))
+    register.run_now(Actor("system", "test"), lambda unit: audit_trail.record(unit, "tried", "test", "one"))
     with register.engine.connect() as connection:
         assert connection.execute(text("SELECT seq FROM audit_events ORDER BY seq")).scalars().all() == [1, 2, 3]
         nodes = connection.execute(text("SELECT level, position, sha256 FROM audit_nodes")).all()
@@ -109,7 +111,7 @@ def test_an_act_of_the_release_before_ends_before_the_tree_is_made_or_is_refused
 @pytest.mark.parametrize("table", ["audit_events", "audit_nodes", "audit_checkpoints", "audit_anchors"])
 def test_no_row_of_the_trail_is_changed_or_removed(empty_database_url: str, table: str) -> None:
     register = Register(empty_database_url, FixedClock(NOON), Rules(max_use_days=30))
-    schema.migrate(register.engine)
+    database_schema.migrate(register.engine)
     with register.engine.begin() as connection:
         connection.execute(text("INSERT INTO audit_events VALUES (1, '2031-03-04', '', '', '', '', '', NULL, '', '')"))
         connection.execute(text("INSERT INTO audit_nodes VALUES (1, 0, 'x')"))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import services
-from services.register.notice_words import all_words, link, words_of
+from services.domain.notifications.texts import all_words, link, words_of
 from services.runtime.errors import Fatal
 
 HOUSE = Path(services.__file__).parent

@@ -12,9 +12,15 @@ from review_desk import NOON, PASSWORD, ReviewDesk
 from services.database.tables.applications import Application
 from services.database.tables.notices import Notice
 from services.database.tables.reviews import Decision, Review
-from services.register import access, access_policy, criticism, figures, inbox, review_tasks, second_factors
-from services.register.signatures import Proof
-from services.register.unit import Unit
+from services.database.unit_of_work import Unit
+from services.domain.access import policy as access_policy
+from services.domain.access import queries as access_queries
+from services.domain.accounts import second_factors
+from services.domain.accounts.signatures.given import Proof
+from services.domain.applications import objections
+from services.domain.cases import inbox as case_inbox
+from services.domain.cases import metrics as case_metrics
+from services.domain.reviews import tasks as review_tasks
 from services.runtime import metrics
 from services.runtime.errors import NotFound, Refused
 
@@ -36,10 +42,10 @@ def told(desk: ReviewDesk, code: str) -> list[str]:
 
 def test_it_is_asked_of_its_posts_and_seen_by_nobody_else(desk: ReviewDesk, review_id: str) -> None:
     assert told(desk, "review-opened") == ["inspector"]
-    assert [line.review.id for line in desk.run(inbox.mine, by="inspector")] == [review_id]
+    assert [line.review.id for line in desk.run(case_inbox.mine, by="inspector")] == [review_id]
     for stranger in ("operator", "manager"):
         with pytest.raises(NotFound):
-            desk.run(inbox.view, review_id, by=stranger)
+            desk.run(case_inbox.view, review_id, by=stranger)
 
 
 @pytest.mark.requirement("R30")
@@ -84,7 +90,7 @@ def test_only_a_no_that_stands_in_the_way_is_criticised(desk: ReviewDesk, review
     desk.decide(review_id, "inspector", "returned", answers=answers)
 
     case = desk.the(Review, id=review_id).application_id
-    found = desk.run(lambda unit: criticism.of(unit, unit.session.get_one(Application, case)))
+    found = desk.run(lambda unit: objections.of(unit, unit.session.get_one(Application, case)))
     assert found is not None
     assert found.stage == "interpreting"
     assert [question.code for question in found.denied] == ["translatable"]
@@ -92,7 +98,7 @@ def test_only_a_no_that_stands_in_the_way_is_criticised(desk: ReviewDesk, review
 
 def test_it_is_counted_under_its_name(desk: ReviewDesk, review_id: str) -> None:
     desk.clock.turn(timedelta(hours=9))
-    desk.run(figures.count)
+    desk.run(case_metrics.count)
 
     stage = {"stage": "interpreting"}
     assert metrics.BOOKS.get_sample_value("footage_desk_reviews_overdue", stage) == 1
@@ -105,7 +111,7 @@ def test_one_person_does_no_other_duty_of_the_case(desk: ReviewDesk) -> None:
 
     def refused(unit: Unit) -> str:
         refusal = access_policy.duty_refusal(
-            access.directory(unit), access.facts(unit, case), "return-inspection", "inspector"
+            access_queries.directory(unit), access_queries.facts(unit, case), "return-inspection", "inspector"
         )
         return refusal.zh + refusal.en if refusal else ""
 

@@ -21,10 +21,13 @@ from services.database.tables.passkeys import Passkey
 from services.database.tables.people import Agreement, Person
 from services.database.tables.reviews import Decision, Review
 from services.database.tables.signing_challenges import PasskeyChallenge
-from services.register import agreements, own_account, passkeys, signed_acts, staff, statement_words
-from services.register.signatures import Assertion, Proof
-from services.register.signing_challenges import LIFE, Prepared
-from services.register.unit import Unit
+from services.database.unit_of_work import Unit
+from services.domain.accounts import own_account, passkeys, staff
+from services.domain.accounts.signatures import signed_acts
+from services.domain.accounts.signatures import statements as signature_statements
+from services.domain.accounts.signatures.challenges import LIFE, Prepared
+from services.domain.accounts.signatures.given import Assertion, Proof
+from services.domain.agreements import service as agreement_service
 from services.runtime.errors import NotFound, Refused
 from services.verifier.assertions import check_assertion
 
@@ -113,7 +116,7 @@ def test_it_is_told_in_words_item_by_item_in_both_languages(
     desk: ReviewDesk, review_id: str, passkey: SoftPasskey
 ) -> None:
     told = asked(desk, review_id, "head", reason="查明经过")
-    lines = desk.run(statement_words.of, json.loads(told.statement))
+    lines = desk.run(signature_statements.of, json.loads(told.statement))
     assert all(line.name_zh and line.name_en and line.zh and line.en for line in lines)
     in_words = {line.name_en: line.en for line in lines}
     assert in_words["Reason"] == "查明经过"
@@ -140,11 +143,11 @@ def test_a_signature_is_good_for_one_act(desk: ReviewDesk, review_id: str, passk
     with pytest.raises(Refused, match="used already"):
         desk.decide(other, "head", proof=Proof(desk.form_sha256(other), passkey=given.passkey))
     with pytest.raises(Prepared) as caught:
-        desk.run(agreements.sign, desk.rules.agreement_version, preparing(), by="head")
+        desk.run(agreement_service.sign, desk.rules.agreement_version, preparing(), by="head")
     once = proof(shown(desk, caught.value), passkey)
-    desk.run(agreements.sign, desk.rules.agreement_version, once, by="head")
+    desk.run(agreement_service.sign, desk.rules.agreement_version, once, by="head")
     with pytest.raises(Refused, match="used already"):
-        desk.run(agreements.sign, desk.rules.agreement_version, once, by="head")
+        desk.run(agreement_service.sign, desk.rules.agreement_version, once, by="head")
 
 
 def test_a_session_alone_signs_nothing(desk: ReviewDesk, review_id: str, passkey: SoftPasskey) -> None:
@@ -238,11 +241,11 @@ def test_a_passkey_takes_the_place_of_the_code_when_it_was_added_with_one(desk: 
 def test_an_agreement_is_signed_as_it_was_shown(desk: ReviewDesk, passkey: SoftPasskey) -> None:
     version = desk.rules.agreement_version
     with pytest.raises(Prepared) as caught:
-        desk.run(agreements.sign, version, preparing(), by="head")
+        desk.run(agreement_service.sign, version, preparing(), by="head")
     told = shown(desk, caught.value)
     desk.clock.turn(timedelta(minutes=1))
 
-    signed = desk.run(agreements.sign, version, proof(told, passkey), by="head")
+    signed = desk.run(agreement_service.sign, version, proof(told, passkey), by="head")
 
     assert desk.the(Agreement, id=signed.id).signature == signed.signature
     assert json.loads(told.statement)["expiresAt"] == signed.expires_at.isoformat()

@@ -12,8 +12,9 @@ from review_desk import FORM, ReviewDesk
 from services.database.tables.applications import Application, Revision
 from services.database.tables.people import Agreement, Person
 from services.database.tables.reviews import Finding
-from services.register import completeness, drafts, forms, recipients, security_check, submissions
-from services.register.unit import Unit
+from services.database.unit_of_work import Unit
+from services.domain.applications import completeness, drafts, forms, recipients, security_check
+from services.domain.applications import service as application_service
 from services.runtime.errors import NotFound, Refused
 
 
@@ -54,10 +55,10 @@ def test_the_form_that_is_signed_names_the_recipients(desk: ReviewDesk) -> None:
 @pytest.mark.requirement("R21", "R57")
 def test_recipients_are_kept_in_a_draft_and_proposed_by_a_copy(desk: ReviewDesk) -> None:
     form = replace(FORM, recipient_ids=("deputy", "reviewer"))
-    draft = desk.run(submissions.draft, FORM, by="drafter")
+    draft = desk.run(application_service.draft, FORM, by="drafter")
 
-    desk.run(submissions.redraft, draft.id, form, by="drafter")
-    desk.run(submissions.submit, draft.id, by="drafter")
+    desk.run(application_service.redraft, draft.id, form, by="drafter")
+    desk.run(application_service.submit, draft.id, by="drafter")
 
     _, copied = desk.run(drafts.source, draft.id, by="drafter")
     assert copied == form
@@ -74,7 +75,7 @@ def test_the_custodian_named_again_is_no_recipient(desk: ReviewDesk) -> None:
 @pytest.mark.requirement("R57")
 def test_somebody_unknown_is_refused_with_a_sentence(desk: ReviewDesk) -> None:
     with pytest.raises(Refused, match="There is no person nobody") as refusal:
-        desk.run(submissions.draft, replace(FORM, recipient_ids=("deputy", "nobody")), by="drafter")
+        desk.run(application_service.draft, replace(FORM, recipient_ids=("deputy", "nobody")), by="drafter")
 
     assert (refusal.value.status, refusal.value.field) == (422, "recipient_ids")
 
@@ -99,7 +100,10 @@ def test_who_may_not_see_footage_cannot_be_named(desk: ReviewDesk, changes: dict
     assert finding.en.endswith("take the name off the list.")
     with pytest.raises(Refused) as refusal:
         desk.run(
-            drafts.hand_in, desk.run(submissions.draft, FORM, by="drafter").id, replace(FORM, **changes), by="drafter"
+            drafts.hand_in,
+            desk.run(application_service.draft, FORM, by="drafter").id,
+            replace(FORM, **changes),
+            by="drafter",
         )
     assert (refusal.value.code, refusal.value.field) == ("incomplete", "recipientIds")
 

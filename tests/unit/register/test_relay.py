@@ -14,8 +14,10 @@ from written_logs import written_logs
 
 from services.database.tables.applications import Application
 from services.database.tables.outbox import OutboxMessage
-from services.register import closing, opening, outbox
-from services.register.relay import Letter, Relay, take_due
+from services.domain.applications import opening as application_opening
+from services.domain.custody import closing
+from services.domain.process import outbox
+from services.domain.process.relay import Letter, Relay, take_due
 from services.runtime.engine_client import NotLetIn, PyzeebeEngineClient
 from services.runtime.errors import Fatal, Retryable
 from services.runtime.logs import get_logger
@@ -79,7 +81,7 @@ async def test_what_the_process_has_taken_is_published_no_more(desk: ReviewDesk)
     engine, application_id = Engine(), desk.submitted()
     await relay(desk, engine).publish_due()
 
-    desk.run(opening.open_case, application_id, 4711)
+    desk.run(application_opening.open_case, application_id, 4711)
     desk.clock.turn(timedelta(days=1))
 
     assert await relay(desk, engine).publish_due() == 0
@@ -123,7 +125,7 @@ async def test_messages_of_a_closed_application_are_pointless(desk: ReviewDesk) 
 
 async def test_a_decision_that_no_job_follows_counts_as_taken_after_three_times(desk: ReviewDesk) -> None:
     engine, application_id = Engine(), desk.submitted()
-    desk.run(opening.open_case, application_id, 4711)
+    desk.run(application_opening.open_case, application_id, 4711)
     review_id = desk.opened(application_id, "preliminary")
     desk.decide(review_id, "head")
 
@@ -138,7 +140,7 @@ async def test_a_decision_that_the_engine_refuses_goes_out_when_it_takes_it(
     desk: ReviewDesk,
 ) -> None:
     engine, application_id = Engine(), desk.submitted()
-    desk.run(opening.open_case, application_id, 4711)
+    desk.run(application_opening.open_case, application_id, 4711)
     review_id = desk.opened(application_id, "preliminary")
     desk.decide(review_id, "head")
     engine.trouble = Fatal("refused")

@@ -13,14 +13,15 @@ from services.database.tables.applications import Application, Item
 from services.database.tables.audit import AuditEvent
 from services.database.tables.outbox import OutboxMessage
 from services.database.tables.reviews import Confirmation, Decision, Review
-from services.register import review_tasks, submissions
-from services.register.messages import REVIEW_DECIDED
-from services.register.rules import Rules
-from services.register.scopes import Classification, Granting, Narrowed
-from services.register.signatures import Proof
-from services.register.stages import STAGES
-from services.register.unit import Unit
+from services.database.unit_of_work import Unit
+from services.domain.accounts.signatures.given import Proof
+from services.domain.applications import service as application_service
+from services.domain.process.messages import REVIEW_DECIDED
+from services.domain.reviews import tasks as review_tasks
+from services.domain.reviews.scopes import Classification, Granting, Narrowed
+from services.domain.stages.catalogue import STAGES
 from services.runtime.errors import NotFound, Refused
+from services.runtime.rules import Rules
 
 
 @pytest.fixture
@@ -105,7 +106,7 @@ def test_a_review_is_decided_once(desk: ReviewDesk) -> None:
 def test_a_withdrawn_application_is_decided_no_more(desk: ReviewDesk) -> None:
     application_id = desk.submitted()
     review_id = desk.opened(application_id, "preliminary")
-    desk.run(submissions.withdraw, application_id, "不再需要", by="drafter")
+    desk.run(application_service.withdraw, application_id, "不再需要", by="drafter")
 
     with pytest.raises(Refused) as refused:
         desk.decide(review_id, "head")

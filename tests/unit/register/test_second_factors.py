@@ -10,8 +10,8 @@ from review_desk import ReviewDesk
 
 from services.database.tables.audit import AuditEvent
 from services.database.tables.second_factors import RecoveryCode, SecondFactor
-from services.register import second_factors
-from services.register.unit import Unit
+from services.database.unit_of_work import Unit
+from services.domain.accounts import second_factors
 from services.runtime.errors import Refused
 
 

@@ -9,8 +9,11 @@ from review_desk import NOON, ReviewDesk
 
 from services.database.tables.people import Agreement, Department, Post
 from services.database.tables.reviews import Confirmation, Decision, Review
-from services.register import access, access_policy, escalation, review_tasks
-from services.register.unit import Unit
+from services.database.unit_of_work import Unit
+from services.domain.access import policy as access_policy
+from services.domain.access import queries as access_queries
+from services.domain.reviews import escalation
+from services.domain.reviews import tasks as review_tasks
 from services.runtime.errors import Fatal, Refused
 
 STAGE_OF = {
@@ -100,7 +103,7 @@ def _did(desk: ReviewDesk, application_id: str, duty: str, person_id: str) -> No
 
 def _may(desk: ReviewDesk, application_id: str, duty: str, person_id: str) -> Refused | None:
     def ask(unit: Unit) -> Refused | None:
-        staff, facts = access.directory(unit), access.facts(unit, application_id)
+        staff, facts = access_queries.directory(unit), access_queries.facts(unit, application_id)
         if duty == "supervision":
             return access_policy.supervision_refusal(staff, facts, person_id)
         review = Review(application_id=application_id, stage=STAGE_OF[duty], escalated_at=unit.now)

@@ -10,7 +10,8 @@ from custody_desk import NOON, Desk
 from services.database.tables.applications import Item
 from services.database.tables.audit import AuditEvent
 from services.database.tables.copies import Copy
-from services.register import sightings, viewings
+from services.domain.cases import viewers
+from services.domain.custody import viewings
 from services.runtime.spans import Span
 
 ADDRESS = "192.0.2.1"
@@ -40,7 +41,7 @@ def test_who_saw_a_minute_is_known_and_who_saw_another_is_not_named(desk: Desk) 
 
     def seen(start: int, end: int) -> list[tuple[str, str, str | None]]:
         span = Span(FIRST + start * SECOND, FIRST + end * SECOND)
-        return [(one.how, one.person_id, one.address) for one in desk.do(sightings.of, camera_id, span)]
+        return [(one.how, one.person_id, one.address) for one in desk.do(viewers.of, camera_id, span)]
 
     opening = {"purpose_confirmed": True, "address": ADDRESS}
     sitting = desk.as_person("custodian", viewings.open_viewing, copy.id, **opening)

@@ -14,10 +14,11 @@ from review_desk import HASH, PASSWORD, ReviewDesk
 from services.database.tables.audit import AuditEvent
 from services.database.tables.people import Person
 from services.database.tables.sign_ins import SignIn
-from services.register import own_account, second_factors, sign_ins, signing_in
-from services.register.sign_ins import SignedIn
-from services.register.signing_in import Place
-from services.register.unit import Actor, Unit
+from services.database.unit_of_work import Actor, Unit
+from services.domain.accounts import login as account_login
+from services.domain.accounts import own_account, second_factors, sessions
+from services.domain.accounts.login import Place
+from services.domain.accounts.sessions import SignedIn
 from services.runtime.errors import Refused
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
@@ -35,15 +36,15 @@ def desk(any_database_url: str) -> Iterator[ReviewDesk]:
 
 
 async def sign_in(desk: ReviewDesk, login: str = "head", place: Place = HERE) -> SignedIn:
-    return await signing_in.sign_in(desk.register, login, PASSWORD, place)
+    return await account_login.sign_in(desk.register, login, PASSWORD, place)
 
 
 def person_of(desk: ReviewDesk, signed_in: SignedIn, browser: str = FIREFOX) -> str:
-    return desk.run(lambda unit: sign_ins.person_of(unit, signed_in.token, browser).id)
+    return desk.run(lambda unit: sessions.person_of(unit, signed_in.token, browser).id)
 
 
 async def give_code(desk: ReviewDesk, half: SignedIn, code: str) -> SignedIn:
-    return await signing_in.give_code(desk.register, half.token, FIREFOX, code)
+    return await account_login.give_code(desk.register, half.token, FIREFOX, code)
 
 
 def must_change(desk: ReviewDesk, person_id: str) -> None:
@@ -75,7 +76,7 @@ async def test_half_signed_in_one_is_nobody_yet(desk: ReviewDesk) -> None:
 
     assert half.waits_for == "code"
     assert (await refused(lambda: person_of(desk, half))).code == "sign-in-unfinished"
-    assert desk.run(sign_ins.mine, by="head") == []
+    assert desk.run(sessions.mine, by="head") == []
     assert desk.all(AuditEvent, action="signed-in") == []
 
 
@@ -136,7 +137,7 @@ async def test_many_wrong_codes_at_once_are_counted_one_by_one(desk: ReviewDesk)
     def guess() -> None:
         start.wait()
         try:
-            anyio.run(signing_in.give_code, desk.register, half.token, FIREFOX, wrong)
+            anyio.run(account_login.give_code, desk.register, half.token, FIREFOX, wrong)
         except Refused as refusal:
             outcomes.append(refusal.code)
 
@@ -175,7 +176,7 @@ async def test_a_first_password_is_replaced_before_anything_else(desk: ReviewDes
     assert (await refused(lambda: person_of(desk, half))).code == "sign-in-unfinished"
 
     async def choose(password: str) -> SignedIn:
-        return await signing_in.choose_password(desk.register, half.token, FIREFOX, password)
+        return await account_login.choose_password(desk.register, half.token, FIREFOX, password)
 
     assert (await refused(lambda: choose(PASSWORD))).code == "password-same"
     assert (await refused(lambda: choose("too short"))).code == "password-weak"
@@ -184,7 +185,7 @@ async def test_a_first_password_is_replaced_before_anything_else(desk: ReviewDes
     assert person_of(desk, whole) == "head"
     assert desk.the(Person, id="head").password_hash != HASH
     assert (await refused(lambda: sign_in(desk))).code == "sign-in-wrong"
-    assert (await signing_in.sign_in(desk.register, "head", NEW, HERE)).waits_for is None
+    assert (await account_login.sign_in(desk.register, "head", NEW, HERE)).waits_for is None
 
 
 @pytest.mark.requirement("R25")
@@ -192,14 +193,14 @@ async def test_whoever_must_have_a_second_factor_sets_it_up_at_sign_in(desk: Rev
     must_enrol(desk)
     must_change(desk, "head")
     half = await sign_in(desk)
-    half = await signing_in.choose_password(desk.register, half.token, FIREFOX, NEW)
+    half = await account_login.choose_password(desk.register, half.token, FIREFOX, NEW)
     assert half.waits_for == "enrolment"
     assert (await refused(lambda: person_of(desk, half))).code == "sign-in-unfinished"
 
-    begun = desk.run(signing_in.enrolment, half.token, FIREFOX)
-    assert desk.run(signing_in.enrolment, half.token, FIREFOX) == begun
+    begun = desk.run(account_login.enrolment, half.token, FIREFOX)
+    assert desk.run(account_login.enrolment, half.token, FIREFOX) == begun
     code = pyotp.TOTP(begun.secret).at(desk.real.now())
-    enrolled = desk.run(signing_in.enrol, half.token, FIREFOX, code)
+    enrolled = desk.run(account_login.enrol, half.token, FIREFOX, code)
 
     assert person_of(desk, enrolled.signed_in) == "head"
     assert len(enrolled.recovery_codes) == second_factors.RECOVERY_CODES
@@ -210,9 +211,9 @@ async def test_a_step_is_not_taken_in_the_place_of_another(desk: ReviewDesk) -> 
     half = await sign_in(desk)
 
     for act in (
-        lambda: desk.run(signing_in.enrolment, half.token, FIREFOX),
-        lambda: desk.run(signing_in.enrol, half.token, FIREFOX, "123456"),
-        lambda: signing_in.choose_password(desk.register, half.token, FIREFOX, NEW),
+        lambda: desk.run(account_login.enrolment, half.token, FIREFOX),
+        lambda: desk.run(account_login.enrol, half.token, FIREFOX, "123456"),
+        lambda: account_login.choose_password(desk.register, half.token, FIREFOX, NEW),
     ):
         assert (await refused(act)).status == 401
 
@@ -238,7 +239,7 @@ async def test_a_new_password_ends_the_other_sessions_and_renews_this_one(desk: 
     for over in (here, there):
         with pytest.raises(Refused):
             person_of(desk, over, FIREFOX if over is here else CHROME)
-    assert desk.the(SignIn, ended_at=None).expires_at == desk.the(SignIn, ended_at=None).created_at + sign_ins.LONGEST
+    assert desk.the(SignIn, ended_at=None).expires_at == desk.the(SignIn, ended_at=None).created_at + sessions.LONGEST
 
 
 async def test_a_wrong_old_password_is_counted(desk: ReviewDesk) -> None:
@@ -254,7 +255,7 @@ async def test_a_wrong_old_password_is_counted(desk: ReviewDesk) -> None:
 async def test_one_sees_ones_sessions_and_ends_them(desk: ReviewDesk) -> None:
     here, there = await sign_in(desk), await sign_in(desk, place=Place(CHROME, "198.51.100.7"))
     await sign_in(desk, "reviewer")
-    rows = {row.address: row for row in desk.run(sign_ins.mine, by="head")}
+    rows = {row.address: row for row in desk.run(sessions.mine, by="head")}
     assert set(rows) == {"192.0.2.1", "198.51.100.7"}
 
     stranger = await refused(lambda: desk.run(own_account.end_session, rows["198.51.100.7"].id, by="reviewer"))
@@ -268,11 +269,11 @@ async def test_one_sees_ones_sessions_and_ends_them(desk: ReviewDesk) -> None:
 
 async def test_the_sign_in_before_this_one_is_told(desk: ReviewDesk) -> None:
     first = await sign_in(desk)
-    assert desk.run(sign_ins.before, first.token, by="head") is None
+    assert desk.run(sessions.before, first.token, by="head") is None
     desk.real.turn(timedelta(minutes=3))
     second = await sign_in(desk)
 
-    before = desk.run(sign_ins.before, second.token, by="head")
+    before = desk.run(sessions.before, second.token, by="head")
     assert before is not None
     assert before.created_at == desk.real.now() - timedelta(minutes=3)
 

@@ -10,10 +10,11 @@ from services.database.tables.audit import AuditEvent
 from services.database.tables.lock_out import WrongSignIn
 from services.database.tables.people import Person
 from services.database.tables.sign_ins import SignIn
-from services.register import lock_out, sign_ins, signing_in
-from services.register.sign_ins import SignedIn
-from services.register.signing_in import Place
-from services.register.unit import Unit
+from services.database.unit_of_work import Unit
+from services.domain.accounts import lockout, sessions
+from services.domain.accounts import login as account_login
+from services.domain.accounts.login import Place
+from services.domain.accounts.sessions import SignedIn
 from services.runtime.clock import FixedClock
 from services.runtime.errors import Refused
 
@@ -37,7 +38,7 @@ def real(desk: ReviewDesk) -> FixedClock:
 async def _sign_in(
     desk: ReviewDesk, real: FixedClock, login: str = "head", password: str = PASSWORD, address: str = "192.0.2.1"
 ) -> SignedIn:
-    return await signing_in.sign_in(desk.register, login, password, Place(BROWSER, address))
+    return await account_login.sign_in(desk.register, login, password, Place(BROWSER, address))
 
 
 async def _refused(desk: ReviewDesk, real: FixedClock, **given: str) -> Refused:
@@ -47,7 +48,7 @@ async def _refused(desk: ReviewDesk, real: FixedClock, **given: str) -> Refused:
 
 
 def _person(desk: ReviewDesk, token: str, real: FixedClock) -> str:
-    return desk.run(lambda unit: sign_ins.person_of(unit, token, BROWSER).id)
+    return desk.run(lambda unit: sessions.person_of(unit, token, BROWSER).id)
 
 
 @pytest.mark.requirement("R52")
@@ -102,7 +103,7 @@ async def test_a_right_password_begins_the_count_anew(desk: ReviewDesk, real: Fi
 async def test_an_address_that_guesses_much_waits(
     desk: ReviewDesk, real: FixedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lock_out, "WRONG_FROM_ADDRESS", 3)
+    monkeypatch.setattr(lockout, "WRONG_FROM_ADDRESS", 3)
     for login in ("a", "b", "c"):
         await _refused(desk, real, login=login)
 
@@ -144,7 +145,7 @@ async def test_a_session_ends_when_it_is_idle_and_in_any_case(desk: ReviewDesk, 
 
 async def test_a_session_ends_by_hand_and_with_the_account(desk: ReviewDesk, real: FixedClock) -> None:
     ended, inactive = await _sign_in(desk, real), await _sign_in(desk, real, login="deputy")
-    desk.run(sign_ins.sign_out, ended.token, by="head")
+    desk.run(sessions.sign_out, ended.token, by="head")
 
     def leave(unit: Unit) -> None:
         unit.session.get_one(Person, "deputy").active = False

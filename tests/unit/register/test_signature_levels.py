@@ -7,8 +7,9 @@ from review_desk import PASSWORD, ReviewDesk
 from services.database.tables.audit import AuditEvent
 from services.database.tables.people import Agreement, Person
 from services.database.tables.reviews import Decision
-from services.register import agreements, inbox
-from services.register.signatures import Proof
+from services.domain.accounts.signatures.given import Proof
+from services.domain.agreements import service as agreement_service
+from services.domain.cases import inbox as case_inbox
 from services.runtime.errors import Refused
 
 
@@ -33,7 +34,7 @@ def sign(desk: ReviewDesk, review_id: str, code: str | None, password: str = PAS
 @pytest.mark.requirement("R25")
 def test_with_a_second_factor_the_sign_off_takes_its_code(desk: ReviewDesk, review_id: str) -> None:
     app = Authenticator(desk, "security-head")
-    assert desk.run(inbox.view, review_id, by="security-head").signature_methods == ("password", "totp")
+    assert desk.run(case_inbox.view, review_id, by="security-head").signature_methods == ("password", "totp")
 
     assert sign(desk, review_id, None) == "code-missing"
     assert sign(desk, review_id, app.wrong_code()) == "code-wrong"
@@ -43,7 +44,7 @@ def test_with_a_second_factor_the_sign_off_takes_its_code(desk: ReviewDesk, revi
 
 @pytest.mark.requirement("R25")
 def test_without_one_and_without_the_rule_the_password_signs(desk: ReviewDesk, review_id: str) -> None:
-    assert desk.run(inbox.view, review_id, by="security-head").signature_methods == ("password",)
+    assert desk.run(case_inbox.view, review_id, by="security-head").signature_methods == ("password",)
     assert sign(desk, review_id, "123456") == "no-second-factor"
     assert sign(desk, review_id, None) == "password"
 
@@ -53,13 +54,13 @@ def test_whoever_must_have_one_and_has_none_signs_nothing(desk: ReviewDesk, revi
     object.__setattr__(desk.register.rules, "second_factor", "signers")
 
     assert sign(desk, review_id, None) == "second-factor-missing"
-    assert desk.run(inbox.view, review_id, by="security-head").signature_methods == ("password", "totp")
+    assert desk.run(case_inbox.view, review_id, by="security-head").signature_methods == ("password", "totp")
 
 
 def test_a_stage_that_asks_for_the_password_alone_takes_a_code_as_well(desk: ReviewDesk) -> None:
     app = Authenticator(desk, "head")
     review_id = desk.opened(desk.submitted(), "preliminary")
-    assert desk.run(inbox.view, review_id, by="head").signature_methods == ("password",)
+    assert desk.run(case_inbox.view, review_id, by="head").signature_methods == ("password",)
 
     desk.decide(review_id, "head", proof=Proof(desk.form_sha256(review_id), PASSWORD, app.next_code()))
 
@@ -95,8 +96,8 @@ def test_an_agreement_is_signed_by_password_and_with_a_code_where_one_is_given(d
     app = Authenticator(desk, "head")
     version = desk.rules.agreement_version
 
-    desk.run(agreements.sign, version, Proof(password=PASSWORD), by="head")
-    desk.run(agreements.sign, version, Proof(password=PASSWORD, code=app.next_code()), by="head")
+    desk.run(agreement_service.sign, version, Proof(password=PASSWORD), by="head")
+    desk.run(agreement_service.sign, version, Proof(password=PASSWORD, code=app.next_code()), by="head")
 
     signed = [row for row in desk.all(Agreement) if row.signature]
     assert [row.signature["method"] for row in signed if row.signature] == ["password", "password+totp"]

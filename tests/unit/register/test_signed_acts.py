@@ -16,10 +16,16 @@ from soft_passkey import SoftPasskey
 from services.database.tables.audit import AuditEvent
 from services.database.tables.consents import Consent
 from services.database.tables.custody import HandOver
-from services.register import agreements, decisions, filing, hand_overs, joint, returns, signed_acts, statement_words
-from services.register.signatures import Proof
-from services.register.signed_acts import SignedAct
-from services.register.signing_challenges import Prepared
+from services.domain.accounts.signatures import signed_acts
+from services.domain.accounts.signatures import statements as signature_statements
+from services.domain.accounts.signatures.challenges import Prepared
+from services.domain.accounts.signatures.given import Proof
+from services.domain.accounts.signatures.signed_acts import SignedAct
+from services.domain.agreements import service as agreement_service
+from services.domain.applications import joint
+from services.domain.custody import hand_overs, returns
+from services.domain.reviews import filing
+from services.domain.reviews import service as review_service
 from services.verifier.assertions import check_assertion
 
 pytestmark = [pytest.mark.requirement("R25", "R52"), pytest.mark.both_databases]
@@ -56,7 +62,7 @@ class Signers:
         with pytest.raises(Prepared) as caught:
             self._desk.run(act, *args, by=by, proof=preparing(form), **named)
         told = shown(self._desk, caught.value)
-        lines = self._desk.run(statement_words.of, json.loads(told.statement))
+        lines = self._desk.run(signature_statements.of, json.loads(told.statement))
         assert len(lines) > 2
         assert all(line.name_zh and line.name_en and line.zh and line.en for line in lines)
         self._desk.clock.turn(timedelta(seconds=30))
@@ -91,10 +97,10 @@ def test_from_the_first_review_to_the_return_by_passkey(desk: ReviewDesk) -> Non
     release = desk.opened(application_id, "storage-release")
     form = desk.form_sha256(release)
     people.decide(release, "operator")
-    people.sign("operator2", decisions.confirm, release, form=form, agrees=False, reason="时钟未核对")
+    people.sign("operator2", review_service.confirm, release, form=form, agrees=False, reason="时钟未核对")
     people.decide(release, "operator")
-    people.sign("operator2", decisions.confirm, release, form=form, agrees=True)
-    people.sign("keeper", agreements.sign, desk.rules.agreement_version)
+    people.sign("operator2", review_service.confirm, release, form=form, agrees=True)
+    people.sign("keeper", agreement_service.sign, desk.rules.agreement_version)
     _, _, hand_over_id = desk.run(offered, application_id)
     desk.opened(application_id, "receipt", hand_over_id=hand_over_id)
     version = desk.rules.policy_version

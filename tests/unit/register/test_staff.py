@@ -8,16 +8,18 @@ import pytest
 from authenticator import Authenticator
 from review_desk import NOON, PASSWORD, ReviewDesk
 
+from services.database.listing import Listing
 from services.database.tables.audit import AuditEvent
 from services.database.tables.people import Absence, Department, Person, Post
-from services.register import absences, access, posts, second_factors, sign_ins, signing_in, staff, staff_lists
-from services.register.listing import Listing
-from services.register.posts import Asked
-from services.register.signing_in import Place
-from services.register.staff import Details
-from services.register.staff_lists import Wanted
-from services.register.stages import STAGES
-from services.register.unit import Actor, Unit
+from services.database.unit_of_work import Actor, Unit
+from services.domain.access import queries as access_queries
+from services.domain.accounts import absences, posts, second_factors, sessions, staff, staff_queries
+from services.domain.accounts import login as account_login
+from services.domain.accounts.login import Place
+from services.domain.accounts.posts import Asked
+from services.domain.accounts.staff import Details
+from services.domain.accounts.staff_queries import Wanted
+from services.domain.stages.catalogue import STAGES
 from services.runtime.errors import NotFound, Refused
 
 HERE = Place("browser", "192.0.2.1")
@@ -47,9 +49,9 @@ def refused(desk: ReviewDesk, act: Callable[..., Any], *args: Any, by: str = "ad
         (staff.unlock, ("keeper",)),
         (staff.reset_second_factor, ("keeper",)),
         (staff.departments, ()),
-        (staff_lists.view, ("keeper",)),
-        (staff_lists.view, ("nobody",)),
-        (staff_lists.find, (Wanted(),)),
+        (staff_queries.view, ("keeper",)),
+        (staff_queries.view, ("nobody",)),
+        (staff_queries.find, (Wanted(),)),
         (posts.give, ("keeper", Asked("member", "works"))),
         (posts.end, ("nothing",)),
     ],
@@ -63,7 +65,7 @@ def test_only_administrators_keep_people(desk: ReviewDesk, act: Callable[..., An
 async def test_a_new_person_signs_in_with_a_password_that_must_be_changed(desk: ReviewDesk) -> None:
     initial = await staff.enter(desk.register, ADMIN, "newcomer", Details("新人", "works", "new@example.org", "en"))
 
-    signed_in = await signing_in.sign_in(desk.register, "newcomer", initial.password, HERE)
+    signed_in = await account_login.sign_in(desk.register, "newcomer", initial.password, HERE)
 
     assert signed_in.waits_for == "password"
     assert desk.the(Person, login="newcomer").email == "new@example.org"
@@ -83,13 +85,13 @@ async def test_a_login_is_one_persons_and_plain(desk: ReviewDesk, login: str, co
 
 
 async def test_whoever_leaves_is_out_at_once_and_stays_in_the_books(desk: ReviewDesk) -> None:
-    session = await signing_in.sign_in(desk.register, "head", PASSWORD, HERE)
+    session = await account_login.sign_in(desk.register, "head", PASSWORD, HERE)
     desk.run(staff.deactivate, "head", by="admin")
 
     with pytest.raises(Refused):
-        desk.run(lambda unit: sign_ins.person_of(unit, session.token, HERE.browser))
+        desk.run(lambda unit: sessions.person_of(unit, session.token, HERE.browser))
     with pytest.raises(Refused):
-        await signing_in.sign_in(desk.register, "head", PASSWORD, HERE)
+        await account_login.sign_in(desk.register, "head", PASSWORD, HERE)
     assert desk.run(_holders, "works", "head") == []
     assert desk.the(Person, id="head").active is False
 
@@ -101,31 +103,31 @@ async def test_whoever_leaves_is_out_at_once_and_stays_in_the_books(desk: Review
 async def test_an_unlocked_person_tries_again(desk: ReviewDesk) -> None:
     for _ in range(5):
         with pytest.raises(Refused):
-            await signing_in.sign_in(desk.register, "head", "guess", HERE)
-    assert desk.run(staff_lists.view, "head", by="admin").line.locked
+            await account_login.sign_in(desk.register, "head", "guess", HERE)
+    assert desk.run(staff_queries.view, "head", by="admin").line.locked
 
     desk.run(staff.unlock, "head", by="admin")
 
-    assert (await signing_in.sign_in(desk.register, "head", PASSWORD, HERE)).waits_for is None
+    assert (await account_login.sign_in(desk.register, "head", PASSWORD, HERE)).waits_for is None
     assert desk.the(AuditEvent, action="account-unlocked").actor_id == "admin"
 
 
 @pytest.mark.requirement("R52")
 async def test_a_reset_second_factor_and_a_new_password_end_the_sessions(desk: ReviewDesk) -> None:
     app = Authenticator(desk, "head")
-    half = await signing_in.sign_in(desk.register, "head", PASSWORD, HERE)
-    session = await signing_in.give_code(desk.register, half.token, HERE.browser, app.next_code())
+    half = await account_login.sign_in(desk.register, "head", PASSWORD, HERE)
+    session = await account_login.give_code(desk.register, half.token, HERE.browser, app.next_code())
 
     desk.run(staff.reset_second_factor, "head", by="admin")
 
     with pytest.raises(Refused):
-        desk.run(lambda unit: sign_ins.person_of(unit, session.token, HERE.browser))
+        desk.run(lambda unit: sessions.person_of(unit, session.token, HERE.browser))
     assert desk.run(second_factors.enrolled, "head") is None
     assert app.secret not in "".join(event.entry for event in desk.all(AuditEvent))
     initial = await staff.new_password(desk.register, ADMIN, "head")
     with pytest.raises(Refused):
-        await signing_in.sign_in(desk.register, "head", PASSWORD, HERE)
-    assert (await signing_in.sign_in(desk.register, "head", initial.password, HERE)).waits_for == "password"
+        await account_login.sign_in(desk.register, "head", PASSWORD, HERE)
+    assert (await account_login.sign_in(desk.register, "head", initial.password, HERE)).waits_for == "password"
 
 
 async def test_administrators_do_none_of_it_to_themselves(desk: ReviewDesk) -> None:
@@ -151,12 +153,12 @@ def test_no_administrator_gets_a_post_that_sees_footage(desk: ReviewDesk, kind: 
 def test_nobody_with_a_post_that_sees_footage_becomes_administrator_until_it_ends(desk: ReviewDesk) -> None:
     asked = Asked("administrator", "security")
     assert refused(desk, posts.give, "reviewer", asked) == "administrator-sees-no-footage"
-    assert desk.run(access.posts_of, "reviewer")[0].kind == "security-reviewer"
+    assert desk.run(access_queries.posts_of, "reviewer")[0].kind == "security-reviewer"
 
     desk.run(posts.end, desk.the(Post, person_id="reviewer").id, by="admin")
     desk.run(posts.give, "reviewer", asked, by="admin")
 
-    assert [post.kind for post in desk.run(access.posts_of, "reviewer")] == ["administrator"]
+    assert [post.kind for post in desk.run(access_queries.posts_of, "reviewer")] == ["administrator"]
 
 
 def test_posts_one_after_the_other_do_not_meet(desk: ReviewDesk) -> None:
@@ -175,7 +177,7 @@ def test_a_post_says_who_gave_it_and_when_it_ends(desk: ReviewDesk) -> None:
     desk.clock.turn(4 * DAY)
 
     assert desk.run(_holders, "works", "deputy") == ["deputy"]
-    view = desk.run(staff_lists.view, "keeper", by="admin")
+    view = desk.run(staff_queries.view, "keeper", by="admin")
     assert [(one.post.kind, one.given_by, one.holds_now) for one in view.posts] == [
         ("deputy", "admin", False),
         ("member", None, True),
@@ -227,7 +229,7 @@ def test_people_are_found_by_name_login_department_and_post(desk: ReviewDesk) ->
     desk.run(staff.deactivate, "reviewer2", by="admin")
 
     def find(text: str = "", **wanted: Any) -> list[str]:
-        found = desk.run(staff_lists.find, Wanted(**wanted), Listing(text), by="admin")
+        found = desk.run(staff_queries.find, Wanted(**wanted), Listing(text), by="admin")
         assert found.total == len(found.lines)
         return [line.person.id for line in found.lines]
 
@@ -236,7 +238,7 @@ def test_people_are_found_by_name_login_department_and_post(desk: ReviewDesk) ->
     assert find("100%") == []
     assert find(department_id="office") == ["admin", "office-head", "supervisor"]
     assert find(post="manager") == ["manager", "manager2"]
-    page = desk.run(staff_lists.find, Wanted(), Listing(limit=2, offset=2), by="admin")
+    page = desk.run(staff_queries.find, Wanted(), Listing(limit=2, offset=2), by="admin")
     assert (len(page.lines), page.total) == (2, len(desk.all(Person)))
 
 
@@ -245,10 +247,10 @@ def test_people_are_found_by_name_login_department_and_post(desk: ReviewDesk) ->
 def test_an_absence_is_entered_by_oneself_the_head_or_an_administrator(desk: ReviewDesk, by: str) -> None:
     row = desk.run(absences.enter, "keeper", since=NOON - DAY, until=NOON + DAY, by=by)
 
-    assert desk.run(access.absent, "keeper")
+    assert desk.run(access_queries.absent, "keeper")
     assert (row.entered_by, desk.the(AuditEvent, action="absence-entered").actor_id) == (by, by)
     desk.run(absences.end, row.id, by=by)
-    assert not desk.run(access.absent, "keeper")
+    assert not desk.run(access_queries.absent, "keeper")
     assert refused(desk, absences.end, row.id, by=by) == "over"
 
 
@@ -270,7 +272,7 @@ def test_an_absence_that_is_called_off_never_was(desk: ReviewDesk) -> None:
     desk.run(absences.end, row.id, by="keeper")
     desk.clock.turn(2 * DAY)
 
-    assert not desk.run(access.absent, "keeper")
+    assert not desk.run(access_queries.absent, "keeper")
     assert desk.run(absences.of, "keeper", by="keeper") == []
     assert len(desk.all(Absence)) == 1
 
@@ -282,4 +284,4 @@ def test_the_first_administrator_enters_books_that_have_nobody(desk: ReviewDesk)
 
 
 def _holders(unit: Unit, department_id: str | None, *kinds: str) -> list[str]:
-    return access.directory(unit).holders(department_id, *kinds)
+    return access_queries.directory(unit).holders(department_id, *kinds)

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from services.register import stage_file
-from services.register.rules import Rules
-from services.register.stages import SHIPPED, STAGES, Book, approval_limit
+from services.domain.stages import file as stage_file
+from services.domain.stages.catalogue import SHIPPED, STAGES, Book, approval_limit
 from services.runtime.errors import Fatal
+from services.runtime.rules import Rules
 
 SHIPPED_FILE = SHIPPED / stage_file.NAME
 INTERPRETER: dict[str, Any] = {

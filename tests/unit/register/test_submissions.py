@@ -13,8 +13,11 @@ from review_desk import FORM, NOON, ReviewDesk
 
 from services.database.tables.applications import Application, Item, Revision
 from services.database.tables.outbox import OutboxMessage
-from services.register import documents, opening, preservations, submissions
-from services.register.forms import ItemAsked
+from services.domain.applications import opening as application_opening
+from services.domain.applications import service as application_service
+from services.domain.applications.forms import ItemAsked
+from services.domain.documents import service as document_service
+from services.domain.retrieval import preservations
 from services.runtime.errors import Fatal, NotFound, Refused
 
 OTHER = ItemAsked("camera", NOON - timedelta(hours=5), NOON - timedelta(hours=4), "Asia/Shanghai")
@@ -59,7 +62,7 @@ def test_a_submitted_form_is_numbered_frozen_and_told_in_one_transaction(desk: R
 def test_submitting_again_changes_nothing(desk: ReviewDesk) -> None:
     application_id = desk.submitted()
 
-    desk.run(submissions.submit, application_id, by="drafter")
+    desk.run(application_service.submit, application_id, by="drafter")
 
     assert desk.the(Application).number == "SQ-2031-000001"
     assert len(desk.all(OutboxMessage)) == len(desk.all(Revision)) == 1
@@ -69,7 +72,7 @@ def test_submitting_again_changes_nothing(desk: ReviewDesk) -> None:
 @pytest.mark.requirement("R16", "R35")
 def test_numbers_given_at_the_same_moment_differ_and_none_is_lost(desk: ReviewDesk) -> None:
     def give(_: int) -> str:
-        return desk.run(documents.next_number, "retrieval-record")
+        return desk.run(document_service.next_number, "retrieval-record")
 
     with ThreadPoolExecutor(4) as pool:
         numbers = list(pool.map(give, range(12)))
@@ -79,13 +82,13 @@ def test_numbers_given_at_the_same_moment_differ_and_none_is_lost(desk: ReviewDe
 
 def test_a_number_whose_transaction_failed_is_given_again(desk: ReviewDesk) -> None:
     def fail(unit: Any) -> None:
-        documents.next_number(unit, "application")
+        document_service.next_number(unit, "application")
         raise Refused("stop", "停", "Stop.")
 
     with pytest.raises(Refused):
         desk.run(fail)
 
-    assert desk.run(documents.next_number, "application") == "SQ-2031-000001"
+    assert desk.run(document_service.next_number, "application") == "SQ-2031-000001"
 
 
 @pytest.mark.parametrize(
@@ -103,36 +106,36 @@ def test_a_number_whose_transaction_failed_is_given_again(desk: ReviewDesk) -> N
 )
 def test_what_cannot_be_stored_is_refused_with_its_field(desk: ReviewDesk, changes: dict[str, Any], field: str) -> None:
     with pytest.raises(Refused) as refusal:
-        desk.run(submissions.draft, replace(FORM, **changes), by="drafter")
+        desk.run(application_service.draft, replace(FORM, **changes), by="drafter")
 
     assert (refusal.value.status, refusal.value.field) == (422, field)
     assert desk.all(Application) == []
 
 
 def test_nothing_is_submitted_without_an_item(desk: ReviewDesk) -> None:
-    draft = desk.run(submissions.draft, replace(FORM, items=()), by="drafter")
+    draft = desk.run(application_service.draft, replace(FORM, items=()), by="drafter")
 
-    assert code_of(desk, submissions.submit, draft.id) == "no-items"
+    assert code_of(desk, application_service.submit, draft.id) == "no-items"
 
 
 def test_a_draft_is_nobody_elses_not_even_the_heads(desk: ReviewDesk) -> None:
-    draft = desk.run(submissions.draft, FORM, by="drafter")
+    draft = desk.run(application_service.draft, FORM, by="drafter")
 
     for person in ("keeper", "head", "security-head", "admin"):
         with pytest.raises(NotFound):
-            desk.run(submissions.redraft, draft.id, FORM, by=person)
+            desk.run(application_service.redraft, draft.id, FORM, by=person)
         with pytest.raises(NotFound):
-            desk.run(submissions.submit, draft.id, by=person)
+            desk.run(application_service.submit, draft.id, by=person)
 
 
 def test_an_appeal_names_an_application_of_ones_own(desk: ReviewDesk) -> None:
     application_id = desk.submitted()
 
-    appeal = desk.run(submissions.draft, FORM, previous_id=application_id, by="drafter")
+    appeal = desk.run(application_service.draft, FORM, previous_id=application_id, by="drafter")
 
     assert appeal.previous_id == application_id
     with pytest.raises(NotFound):
-        desk.run(submissions.draft, FORM, previous_id=application_id, by="keeper")
+        desk.run(application_service.draft, FORM, previous_id=application_id, by="keeper")
 
 
 @pytest.mark.requirement("R22")
@@ -140,7 +143,7 @@ def test_a_correction_begins_the_round_that_the_process_waits_for(desk: ReviewDe
     application_id = returned(desk)
     kept = desk.the(Item).id
 
-    desk.run(submissions.correct, application_id, replace(FORM, items=(*FORM.items, OTHER)), by="drafter")
+    desk.run(application_service.correct, application_id, replace(FORM, items=(*FORM.items, OTHER)), by="drafter")
 
     application = desk.the(Application)
     message = desk.the(OutboxMessage, name="application-corrected")
@@ -157,7 +160,7 @@ def test_an_item_that_a_correction_drops_is_kept_out_of_scope(desk: ReviewDesk) 
     application_id = returned(desk)
     first = desk.the(Item).id
 
-    desk.run(submissions.correct, application_id, replace(FORM, items=(OTHER,)), by="drafter")
+    desk.run(application_service.correct, application_id, replace(FORM, items=(OTHER,)), by="drafter")
 
     dropped = desk.the(Item, id=first)
     assert dropped.dropped_in_round == 1
@@ -166,63 +169,63 @@ def test_an_item_that_a_correction_drops_is_kept_out_of_scope(desk: ReviewDesk) 
 
 
 def test_what_was_not_returned_is_not_corrected(desk: ReviewDesk) -> None:
-    assert code_of(desk, submissions.correct, desk.submitted(), FORM) == "not-returned"
+    assert code_of(desk, application_service.correct, desk.submitted(), FORM) == "not-returned"
 
 
 def test_a_correction_comes_in_time_or_not_at_all(desk: ReviewDesk) -> None:
     application_id = returned(desk)
     desk.clock.turn(desk.rules.correction_period)
 
-    assert code_of(desk, submissions.correct, application_id, FORM) == "correction-over"
+    assert code_of(desk, application_service.correct, application_id, FORM) == "correction-over"
 
 
 @pytest.mark.parametrize("corrected_first", [True, False])
 def test_expiry_and_a_correction_never_both_win(desk: ReviewDesk, corrected_first: bool) -> None:
     application_id = returned(desk)
     if corrected_first:
-        desk.run(submissions.correct, application_id, FORM, by="drafter")
+        desk.run(application_service.correct, application_id, FORM, by="drafter")
 
-    answers = [desk.run(opening.expire, application_id, 1).corrected_meanwhile for _ in range(2)]
+    answers = [desk.run(application_opening.expire, application_id, 1).corrected_meanwhile for _ in range(2)]
 
     assert answers == [corrected_first] * 2
     open_messages = [m for m in desk.all(OutboxMessage, name="application-corrected") if m.settled_at is None]
     assert open_messages == []
     if not corrected_first:
-        assert code_of(desk, submissions.correct, application_id, FORM) == "not-returned"
+        assert code_of(desk, application_service.correct, application_id, FORM) == "not-returned"
 
 
 @pytest.mark.requirement("R16")
 def test_one_process_instance_runs_the_case_and_another_is_a_duplicate(desk: ReviewDesk) -> None:
     application_id = desk.submitted()
 
-    first, again, other = (desk.run(opening.open_case, application_id, key) for key in (1, 1, 2))
+    first, again, other = (desk.run(application_opening.open_case, application_id, key) for key in (1, 1, 2))
 
     assert (first.duplicate, again.duplicate, other.duplicate) == (False, False, True)
     assert first.item_ids == [desk.the(Item).id]
 
 
 def test_a_case_that_was_never_submitted_is_not_opened(desk: ReviewDesk) -> None:
-    draft = desk.run(submissions.draft, FORM, by="drafter")
+    draft = desk.run(application_service.draft, FORM, by="drafter")
 
     for application_id in (draft.id, "unknown"):
         with pytest.raises(Fatal, match="open the case"):
-            desk.run(opening.open_case, application_id, 1)
+            desk.run(application_opening.open_case, application_id, 1)
 
 
 def test_a_withdrawal_is_told_once(desk: ReviewDesk) -> None:
     application_id = desk.submitted()
 
     for _ in range(2):
-        desk.run(submissions.withdraw, application_id, "不再需要", by="drafter")
+        desk.run(application_service.withdraw, application_id, "不再需要", by="drafter")
 
     message = desk.the(OutboxMessage, name="application-withdrawn")
     assert message.correlation_key == application_id
 
 
 def test_nobody_withdraws_a_draft_or_what_was_handed_over(desk: ReviewDesk) -> None:
-    draft = desk.run(submissions.draft, FORM, by="drafter")
-    assert code_of(desk, submissions.withdraw, draft.id, "") == "not-running"
+    draft = desk.run(application_service.draft, FORM, by="drafter")
+    assert code_of(desk, application_service.withdraw, draft.id, "") == "not-running"
 
     application_id = desk.submitted()
     desk.offered(application_id)
-    assert code_of(desk, submissions.withdraw, application_id, "") == "handed-over"
+    assert code_of(desk, application_service.withdraw, application_id, "") == "handed-over"

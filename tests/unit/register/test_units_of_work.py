@@ -9,10 +9,11 @@ from alembic.migration import MigrationContext
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError, StatementError
 
+from services.database import schema as database_schema
 from services.database.tables.audit import AuditEvent
 from services.database.tables.people import Department
-from services.register import audit, schema
-from services.register.unit import EVERY_COMMIT, Actor, Register, Unit
+from services.database.unit_of_work import EVERY_COMMIT, Actor, Register, Unit
+from services.domain.audit import trail as audit_trail
 from services.runtime.errors import Retryable
 
 pytestmark = pytest.mark.both_databases
@@ -23,12 +24,12 @@ ACTOR = Actor("system", "test")
 
 def department(unit: Unit, key: str) -> None:
     unit.session.add(Department(id=key, name_zh="生产部", name_en="Production", kind="business"))
-    audit.record(unit, "department-entered", "department", key)
+    audit_trail.record(unit, "department-entered", "department", key)
 
 
 def test_the_migrations_lead_to_what_the_tables_say(register: Register) -> None:
     with register.engine.connect() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), schema.metadata()) == []
+        assert compare_metadata(MigrationContext.configure(connection), database_schema.metadata()) == []
 
 
 @pytest.mark.requirement("R52")

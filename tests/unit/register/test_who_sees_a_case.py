@@ -9,8 +9,10 @@ from review_desk import FORM, NOON, ReviewDesk
 
 from services.database.tables.applications import Application
 from services.database.tables.audit import AuditEvent
-from services.register import cases, submissions, visibility
-from services.register.forms import ItemAsked
+from services.domain.access import visibility
+from services.domain.applications import service as application_service
+from services.domain.applications.forms import ItemAsked
+from services.domain.cases import queries as case_queries
 from services.runtime.errors import NotFound
 
 pytestmark = pytest.mark.both_databases
@@ -35,7 +37,7 @@ def sees(desk: ReviewDesk, person: str, application_id: str) -> bool:
 
 
 def state(desk: ReviewDesk, application_id: str) -> tuple[str, str | None]:
-    found = desk.run(lambda unit: cases.state(unit, unit.session.get_one(Application, application_id)))
+    found = desk.run(lambda unit: case_queries.state(unit, unit.session.get_one(Application, application_id)))
     return found.code, found.detail
 
 
@@ -76,7 +78,7 @@ def test_whoever_signs_in_securitys_place_sees_the_case_while_asked(desk: Review
 
 def test_a_draft_is_seen_by_its_drafter_alone(desk: ReviewDesk) -> None:
     def draft(unit: Any) -> str:
-        return submissions.draft(unit, FORM).id
+        return application_service.draft(unit, FORM).id
 
     application_id = desk.run(draft, by="drafter")
 
@@ -88,13 +90,13 @@ def test_a_draft_is_seen_by_its_drafter_alone(desk: ReviewDesk) -> None:
 def test_every_look_at_a_case_is_on_the_trail_and_none_in_the_time_line(desk: ReviewDesk) -> None:
     application_id = desk.submitted()
 
-    case = desk.run(cases.case, application_id, by="supervisor")
+    case = desk.run(case_queries.case, application_id, by="supervisor")
 
     looks = [event for event in desk.all(AuditEvent, application_id=application_id) if event.action == "case-read"]
     assert [event.actor_id for event in looks] == ["supervisor"]
     assert [line["action"] for line in case["timeLine"]] == ["application-drafted", "application-submitted"]
     with pytest.raises(NotFound):
-        desk.run(cases.case, application_id, by="admin")
+        desk.run(case_queries.case, application_id, by="admin")
 
 
 def test_where_a_case_stands_follows_from_the_books(desk: ReviewDesk) -> None:
@@ -104,7 +106,7 @@ def test_where_a_case_stands_follows_from_the_books(desk: ReviewDesk) -> None:
     seen.append(state(desk, application_id))
     desk.decide(review_id, "head", "returned")
     seen.append(state(desk, application_id))
-    desk.run(submissions.correct, application_id, FORM, by="drafter")
+    desk.run(application_service.correct, application_id, FORM, by="drafter")
     desk.approved(application_id)
     desk.filed(application_id)
     seen.append(state(desk, application_id))
@@ -142,6 +144,8 @@ def test_the_overwrite_countdown_is_the_nearest_of_what_is_not_yet_kept(desk: Re
     early = ItemAsked("camera", NOON - timedelta(days=20), NOON - timedelta(days=20, hours=-1), "Asia/Shanghai")
     application_id = desk.submitted(items=(*FORM.items, early))
 
-    moment = desk.run(lambda unit: cases.nearest_overwrite(unit, unit.session.get_one(Application, application_id)))
+    moment = desk.run(
+        lambda unit: case_queries.nearest_overwrite(unit, unit.session.get_one(Application, application_id))
+    )
 
     assert moment == early.start + timedelta(days=30)

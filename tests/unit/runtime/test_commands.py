@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 import pytest
 
-from services.runtime.commands import build_command, camel, result_variables, variables_to_fetch
 from services.runtime.errors import Fatal
+from services.runtime.jobs.commands import build_command, camel, result_variables, variables_to_fetch
 
 
 @dataclass(frozen=True)

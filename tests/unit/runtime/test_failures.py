@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import pytest
 
 from services.runtime.errors import Fatal, Refused, Retryable
-from services.runtime.failures import MESSAGE_LIMIT, Attempts, Backoff, failure_message, runbook_of, stack
-from services.vault.store import StoreDown
+from services.runtime.jobs.failures import MESSAGE_LIMIT, Attempts, Backoff, failure_message, runbook_of, stack
+from services.vault.store.protocol import StoreDown
 
 JOB = SimpleNamespace(
     key=9,

@@ -12,15 +12,15 @@ import grpc
 import pytest
 from fake_gateway import PATIENCE, FakeGateway
 
-from services.runtime import adapter
 from services.runtime.engine_client import PyzeebeEngineClient
 from services.runtime.errors import Fatal, Outcome, Refused, Retryable
-from services.runtime.failures import Backoff
-from services.runtime.jobs import JobRunner
+from services.runtime.jobs import adapter
+from services.runtime.jobs.failures import Backoff
+from services.runtime.jobs.runner import JobRunner
+from services.runtime.jobs.worker import Worker, describe
 from services.runtime.metrics import REGISTRY
 from services.runtime.settings import Settings
 from services.runtime.threads import run_in_thread
-from services.runtime.worker import Worker, describe
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from test_job_runner import Sealed, SealItem, raises, seal_worker, settings_for
 from written_logs import written_logs
 
-from services.runtime.jobs import JobRunner
+from services.runtime.jobs.runner import JobRunner
 from services.runtime.logs import BOUND, configure_logs, get_logger, log_context
 
 

@@ -8,9 +8,9 @@ from typing import Any
 from fake_gateway import PATIENCE, FakeGateway
 
 from services.runtime import metrics
-from services.runtime.jobs import JobRunner
+from services.runtime.jobs.runner import JobRunner
+from services.runtime.jobs.worker import describe
 from services.runtime.settings import Settings
-from services.runtime.worker import describe
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,12 @@ import pytest
 from broken_gateways import KeepingGateway, free_port, half_open, served
 from fake_gateway import PATIENCE, made_job
 
-from services.runtime import adapter
 from services.runtime.channel import open_channel
 from services.runtime.health import Health
-from services.runtime.jobs import JobRunner
+from services.runtime.jobs import adapter
+from services.runtime.jobs.runner import JobRunner
+from services.runtime.jobs.worker import Worker, describe
 from services.runtime.settings import Settings
-from services.runtime.worker import Worker, describe
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from fake_gateway import PATIENCE
 from notice_servers import Certificate, certificate
 from typer.testing import CliRunner
 
-from services import cli
+from services.cli import main as cli_main
 from services.runtime.channel import open_channel
 from services.runtime.engine_client import PyzeebeEngineClient, Topology
 from services.runtime.errors import Retryable
@@ -96,9 +96,9 @@ async def test_the_doctor_says_so_too(
     monkeypatch.setenv("ZEEBE_CA_CERTIFICATE_PATH", str(gateways.authority))
     monkeypatch.setenv("CAMUNDA_MTLS_CERT_PATH", str(desks.authority))
     monkeypatch.setenv("CAMUNDA_MTLS_KEY_PATH", str(key_of(gateways)))
-    mismatched = await asyncio.to_thread(CliRunner().invoke, cli.app, ["doctor"])
+    mismatched = await asyncio.to_thread(CliRunner().invoke, cli_main.app, ["doctor"])
     monkeypatch.setenv("CAMUNDA_MTLS_KEY_PATH", str(key_of(desks)))
-    right = await asyncio.to_thread(CliRunner().invoke, cli.app, ["doctor"])
+    right = await asyncio.to_thread(CliRunner().invoke, cli_main.app, ["doctor"])
 
     assert "CAMUNDA_MTLS_KEY_PATH cannot be used (KEY_VALUES_MISMATCH)" in " ".join(mismatched.output.split())
     assert "gateway 8.8.0, 1 partition(s)" in " ".join(right.output.split())

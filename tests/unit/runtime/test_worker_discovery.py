@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from services.runtime.worker import Worker, WorkerError, choose, describe, discover
+from services.runtime.jobs.worker import Worker, WorkerError, choose, describe, discover
 
 GOOD = """
 from dataclasses import dataclass

@@ -11,7 +11,7 @@ from time_authority import Authority
 
 from services.runtime.places import ROOT
 from services.vault.envelopes import statement
-from services.vault.seal import Seal
+from services.vault.keys.signer import Seal
 from services.vault.time_stamping import HttpTimeStamper
 from services.verifier.chains import seal_chain
 

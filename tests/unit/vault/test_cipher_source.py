@@ -10,7 +10,7 @@ import pytest
 
 from services.vault.age import Reader, X25519Identity, generate_identity
 from services.vault.byte_stream import ByteStream
-from services.vault.upload import CipherSource
+from services.vault.store.upload import CipherSource
 
 CHUNK = 65536
 IDENTITY, RECIPIENT = generate_identity()

@@ -22,7 +22,7 @@ from services.vault.clip.client import Clip, ClipFailed, _framed
 from services.vault.clip.input import BUFFERED, ClipInput
 from services.vault.clip.output import BUFFER, BUFFERS, ClipOutput
 from services.vault.clip.protocol import FOOTAGE_FRAME, frame
-from services.vault.store import Source, Stored, StoreDown
+from services.vault.store.protocol import Source, Stored, StoreDown
 
 MIB = 1 << 20
 

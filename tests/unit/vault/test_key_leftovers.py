@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from services.vault.keys import ESCROW_FILE, LoanKeys, ensure_keys
+from services.vault.keys.vault_keys import ESCROW_FILE, LoanKeys, ensure_keys
 
 
 class Died(BaseException):

@@ -9,15 +9,23 @@ import pytest
 
 from services.runtime.clock import FixedClock
 from services.runtime.errors import Fatal
-from services.vault import signing
 from services.vault.age import Encryptor, NotARecipient, Reader, generate_identity
 from services.vault.envelopes import open_envelope, statement
-from services.vault.key_files import KeyUnusable
-from services.vault.keys import VAULT_FILE, VAULT_RECIPIENT_FILE, Unwrapper, ensure_keys, rotate_vault
-from services.vault.log_key import KEY_FILE as LOG_KEY_FILE
-from services.vault.log_key import ensure_log_key, public_keys, rotate_log
-from services.vault.seal import Seal, own_seals
-from services.vault.signing import CHAIN_FILE, KEY_FILE, NEXT_FILE, ROOT_FILE, FileSigner, ensure_seal_key, rotate_seal
+from services.vault.keys import signing as key_signing
+from services.vault.keys.key_files import KeyUnusable
+from services.vault.keys.log_key import KEY_FILE as LOG_KEY_FILE
+from services.vault.keys.log_key import ensure_log_key, public_keys, rotate_log
+from services.vault.keys.signer import Seal, own_seals
+from services.vault.keys.signing import (
+    CHAIN_FILE,
+    KEY_FILE,
+    NEXT_FILE,
+    ROOT_FILE,
+    FileSigner,
+    ensure_seal_key,
+    rotate_seal,
+)
+from services.vault.keys.vault_keys import VAULT_FILE, VAULT_RECIPIENT_FILE, Unwrapper, ensure_keys, rotate_vault
 from services.verifier.notes import Checkpoint, open_checkpoint
 
 NOW = datetime.now(UTC)
@@ -114,7 +122,7 @@ def test_a_rotation_of_the_seal_that_died_signs_on_and_is_finished(
         raise Died
 
     with monkeypatch.context() as patched:
-        patched.setattr(signing, died, die)
+        patched.setattr(key_signing, died, die)
         with pytest.raises(Died):
             rotate_seal(seal_folder, seal_folder / ROOT_FILE, NOW)
         assert open_envelope(Seal(FileSigner(seal_folder)).statement(TOLD))

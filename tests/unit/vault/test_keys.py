@@ -8,7 +8,15 @@ import pytest
 
 from services.runtime.errors import Fatal
 from services.vault.age import Encryptor, NotARecipient, Reader, generate_identity
-from services.vault.keys import ESCROW_FILE, VAULT_FILE, FileIdentity, KeyGone, LoanKeys, Unwrapper, ensure_keys
+from services.vault.keys.vault_keys import (
+    ESCROW_FILE,
+    VAULT_FILE,
+    FileIdentity,
+    KeyGone,
+    LoanKeys,
+    Unwrapper,
+    ensure_keys,
+)
 
 
 def seal(*recipients: str) -> bytes:

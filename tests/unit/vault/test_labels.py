@@ -10,6 +10,8 @@ import pytest
 from footage_maker import Camera
 from vault_bench import NOON, Bench, span
 
+from services.vault.keys.signer import Seal, own_seals
+from services.vault.keys.signing import ensure_seal_key
 from services.vault.labels import (
     ClockReading,
     LabelInvalid,
@@ -21,9 +23,7 @@ from services.vault.labels import (
     printable,
     read_label,
 )
-from services.vault.seal import Seal, own_seals
 from services.vault.sealing import Sealed
-from services.vault.signing import ensure_seal_key
 from services.verifier.invalid import Invalid
 
 ORIGIN = Origin("North gate", "Gate camera", "cam1", "folder", "mediamtx", "recorder-1", "Asia/Shanghai")

@@ -7,8 +7,8 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from services.vault.key_files import KeyUnusable
-from services.vault.log_key import KEY_FILE, PUBLIC_FILE, ensure_log_key, public_keys
+from services.vault.keys.key_files import KeyUnusable
+from services.vault.keys.log_key import KEY_FILE, PUBLIC_FILE, ensure_log_key, public_keys
 from services.verifier import merkle, notes
 from services.verifier.notes import Checkpoint
 

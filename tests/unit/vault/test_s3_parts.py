@@ -5,7 +5,7 @@ from typing import BinaryIO
 
 import pytest
 
-from services.vault import s3_parts
+from services.vault.store import s3_parts
 
 PART = s3_parts.PART_BYTES
 SIZE = 3 * PART + 5

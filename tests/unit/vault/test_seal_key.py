@@ -9,8 +9,16 @@ import pytest
 from seals import new_key, signer
 
 from services.runtime.errors import Fatal, Retryable
-from services.vault.seal import own_seals
-from services.vault.signing import CHAIN_FILE, KEY_FILE, ROOT_FILE, FileSigner, ensure_seal_key, key_id_of, read_key
+from services.vault.keys.signer import own_seals
+from services.vault.keys.signing import (
+    CHAIN_FILE,
+    KEY_FILE,
+    ROOT_FILE,
+    FileSigner,
+    ensure_seal_key,
+    key_id_of,
+    read_key,
+)
 from services.verifier.chains import seal_chain
 
 NOW = datetime.now(UTC)

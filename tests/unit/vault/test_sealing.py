@@ -17,10 +17,10 @@ from services.runtime.errors import Fatal
 from services.vault.age import AgeError, NotARecipient, X25519Identity, generate_identity
 from services.vault.byte_stream import ByteStream, in_own_thread
 from services.vault.coverage import FootageMissing, Fragment, fragments_from_json, fragments_to_json
-from services.vault.replicas import ObjectDamaged, replicate, verify
 from services.vault.sealing import MasterDamaged, Sealed, issue
-from services.vault.store import Source, Store, StoreConflict, Stored, StoreDown
-from services.vault.upload import UploadStopped
+from services.vault.store.protocol import Source, Store, StoreConflict, Stored, StoreDown
+from services.vault.store.replicas import ObjectDamaged, replicate, verify
+from services.vault.store.upload import UploadStopped
 
 
 async def issued(bench: Bench, master: Sealed, granted: Any, **changes: Any) -> tuple[Sealed, str]:

@@ -7,7 +7,7 @@ import pytest
 
 from services.runtime.errors import Fatal
 from services.runtime.secret_box import NoSecretBox
-from services.vault.secret_box import KeyFileBox
+from services.vault.keys.secret_box import KeyFileBox
 
 
 @pytest.mark.requirement("R54")

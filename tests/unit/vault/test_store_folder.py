@@ -16,11 +16,11 @@ import pytest
 
 from services.runtime import stores as places
 from services.runtime.clock import FixedClock
-from services.vault import folder, folder_files
-from services.vault.folder import FolderStore
-from services.vault.folder_files import BUFFER
-from services.vault.store import StoreConflict, StoreDown, StoreLocked, StoreRefused
-from services.vault.stores import open_store
+from services.vault.store import folder, folder_files
+from services.vault.store.folder import FolderStore
+from services.vault.store.folder_files import BUFFER
+from services.vault.store.opening import open_store
+from services.vault.store.protocol import StoreConflict, StoreDown, StoreLocked, StoreRefused
 
 
 @pytest.fixture

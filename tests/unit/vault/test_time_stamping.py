@@ -14,7 +14,7 @@ from time_authority import Authority
 
 from services.runtime import metrics
 from services.vault.envelopes import open_envelope, seal_statement, statement
-from services.vault.seal import Seal
+from services.vault.keys.signer import Seal
 from services.vault.time_stamping import HttpTimeStamper, read_trusted
 from services.verifier.invalid import Invalid
 from services.verifier.timestamps import check_token, token_of_reply

@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from seals import MemorySigner, der, new_key, signer
 
-from services.vault import signing
 from services.vault.envelopes import seal_statement, statement
+from services.vault.keys import signing as key_signing
 from services.verifier.chains import seal_chain
 from services.verifier.envelopes import is_envelope, open_envelope
 from services.verifier.invalid import Invalid
@@ -165,7 +165,7 @@ def test_old_labels_are_told_from_envelopes() -> None:
 @pytest.mark.parametrize("length", [31, 33])
 def test_only_a_digest_is_signed(length: int, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="32 bytes"):
-        signing.ensure_seal_key(tmp_path / "seal", "本单位", NOW).sign(bytes(length))
+        key_signing.ensure_seal_key(tmp_path / "seal", "本单位", NOW).sign(bytes(length))
 
 
 # Certificates that do not hold together, however well each is signed.
@@ -196,9 +196,9 @@ def made(
 
 CA = (x509.BasicConstraints(ca=True, path_length=0), True)
 NO_CA = (x509.BasicConstraints(ca=False, path_length=None), True)
-VOUCHES = (signing._usage("key_cert_sign"), True)
-SIGNS = (signing._usage("digital_signature"), True)
-BOTH = (signing._usage("digital_signature", "key_cert_sign"), True)
+VOUCHES = (key_signing._usage("key_cert_sign"), True)
+SIGNS = (key_signing._usage("digital_signature"), True)
+BOTH = (key_signing._usage("digital_signature", "key_cert_sign"), True)
 STRANGE = (x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4"), b"\x05\x00"), True)
 ROOT, LEAF, OTHER = new_key(), new_key(), new_key()
 P384 = ec.generate_private_key(ec.SECP384R1())

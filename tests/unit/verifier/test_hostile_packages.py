@@ -14,9 +14,9 @@ import rfc8785
 from package_tampering import Contents, resealed
 
 from services.bench import small_case
-from services.vault.log_key import ensure_log_key
-from services.vault.seal import Seal
-from services.vault.signing import ensure_seal_key
+from services.vault.keys.log_key import ensure_log_key
+from services.vault.keys.signer import Seal
+from services.vault.keys.signing import ensure_seal_key
 from services.verifier import layout
 from services.verifier.examination import examine, fingerprint
 from services.verifier.invalid import Invalid

@@ -12,9 +12,9 @@ import rfc8785
 from time_authority import Authority
 
 from services.bench import small_case
-from services.vault.log_key import ensure_log_key
-from services.vault.seal import Seal
-from services.vault.signing import ensure_seal_key
+from services.vault.keys.log_key import ensure_log_key
+from services.vault.keys.signer import Seal
+from services.vault.keys.signing import ensure_seal_key
 from services.verifier import layout
 from services.verifier.examination import examine
 from services.verifier.notes import read_checkpoint

@@ -9,13 +9,14 @@ from custody_desk import ASKED, Case, Desk
 from services.database.tables.applications import Application, Item
 from services.database.tables.copies import Copy
 from services.database.tables.masters import Master
-from services.register import attempts, copies, masters
-from services.register.attempts import NoLongerWanted
+from services.domain.custody import copies
+from services.domain.retrieval import attempts, masters
+from services.domain.retrieval.attempts import NoLongerWanted
 from services.runtime.errors import Fatal
 from services.vault.age import NotARecipient
-from services.vault.keys import KeyGone
-from services.vault.replicas import ObjectDamaged
+from services.vault.keys.vault_keys import KeyGone
 from services.vault.sealing import MasterDamaged, Sealed, open_sealed
+from services.vault.store.replicas import ObjectDamaged
 from services.workers import back_up_footage, encrypt_copy
 
 

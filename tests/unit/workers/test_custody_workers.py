@@ -16,10 +16,10 @@ from services.database.tables.notices import Notice
 from services.database.tables.outbox import OutboxMessage
 from services.database.tables.reviews import Reminder
 from services.database.tables.violations import Violation
-from services.register import hand_overs
+from services.domain.custody import hand_overs
 from services.runtime.errors import Fatal
-from services.vault.keys import KeyGone
-from services.vault.store import StoreLocked
+from services.vault.keys.vault_keys import KeyGone
+from services.vault.store.protocol import StoreLocked
 from services.workers import hand_over, open_violation, remind_return, resume_access, suspend_access
 
 DUE = NOON + timedelta(days=10)

@@ -18,14 +18,15 @@ from services.database.tables.documents import Document
 from services.database.tables.masters import Master
 from services.database.tables.people import Department, Post
 from services.database.tables.reviews import Decision, Review
-from services.register import agreements, decisions
-from services.register.integrity import expected
-from services.register.signatures import Proof
-from services.register.unit import Unit
+from services.database.unit_of_work import Unit
+from services.domain.accounts.signatures.given import Proof
+from services.domain.agreements import service as agreement_service
+from services.domain.custody.integrity import expected
+from services.domain.reviews import service as review_service
 from services.vault.examination import Expected, examine
+from services.vault.keys.signer import own_seals
 from services.vault.labels import label_key, read_label
-from services.vault.seal import own_seals
-from services.vault.store import StoreDown
+from services.vault.store.protocol import StoreDown
 from services.workers import inspect_return, re_archive
 
 SERIES = {
@@ -41,7 +42,7 @@ SERIES = {
 async def returned(desk: Desk) -> tuple[Case, dict[str, str]]:
     """A case with a loan under an agreement of this release, returned, inspected and found in order."""
     proof = Proof(password=PASSWORD)
-    desk.as_person("custodian", agreements.sign, desk.rules.agreement_version, proof)
+    desk.as_person("custodian", agreement_service.sign, desk.rules.agreement_version, proof)
     case = desk.case("gate")
     hand_over_id = await case.lend()
     case.give_back(hand_over_id)
@@ -51,7 +52,9 @@ async def returned(desk: Desk) -> tuple[Case, dict[str, str]]:
     desk.do(open_review, case.id, "return-inspection", next(desk.keys), hand_over_id)
     [review] = [row for row in desk.rows(Review) if row.stage == "return-inspection"]
     answers = dict.fromkeys(("all-accounted", "media-intact", "right-footage"), True)
-    desk.as_person("stranger", decisions.decide, review.id, outcome="in-order", answers=answers, proof=case.proof())
+    desk.as_person(
+        "stranger", review_service.decide, review.id, outcome="in-order", answers=answers, proof=case.proof()
+    )
     return case, ids
 
 

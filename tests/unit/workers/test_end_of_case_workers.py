@@ -19,12 +19,13 @@ from services.database.tables.notices import Notice
 from services.database.tables.preservations import Preservation
 from services.database.tables.reviews import Review
 from services.database.tables.violations import Violation
-from services.papers import render
-from services.register import attempts, closing, hand_overs
+from services.domain.cases.document_kinds import render
+from services.domain.custody import closing, hand_overs
+from services.domain.retrieval import attempts
 from services.runtime.errors import Fatal, Retryable
 from services.vault.envelopes import open_envelope
-from services.vault.keys import KeyGone
-from services.vault.store import StoreDown, StoreLocked
+from services.vault.keys.vault_keys import KeyGone
+from services.vault.store.protocol import StoreDown, StoreLocked
 from services.workers import (
     back_up_footage,
     inspect_return,

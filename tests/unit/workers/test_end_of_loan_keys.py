@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from custody_desk import Case, Desk
 
+from services.backup import key_archive
 from services.database.tables.audit import AuditEvent
 from services.database.tables.copies import Copy
-from services.keeping import key_archive
 from services.vault.age import NotARecipient, Reader
-from services.vault.keys import ESCROW_FILE, FileIdentity, KeyGone
+from services.vault.keys.vault_keys import ESCROW_FILE, FileIdentity, KeyGone
 from services.workers import open_violation, re_archive, release_preservation
 
 

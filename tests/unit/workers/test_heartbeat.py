@@ -12,8 +12,8 @@ from custody_desk import FILMED, Desk
 
 from services.recorders import again
 from services.recorders.base import Recorder, Segment
-from services.runtime.adapter import JobAdapter
-from services.runtime.lease import Lease
+from services.runtime.jobs.adapter import JobAdapter
+from services.runtime.jobs.lease import Lease
 from services.runtime.spans import Span
 from services.workers import retrieve_footage
 

@@ -15,10 +15,10 @@ from services.database.tables.audit import AuditEvent
 from services.database.tables.cameras import Camera
 from services.database.tables.notices import Notice
 from services.database.tables.preservations import Preservation
-from services.register import attempts, preservations
+from services.domain.retrieval import attempts, preservations
 from services.runtime.spans import Span
 from services.vault.sealing import Sealed, open_sealed
-from services.vault.store import StoreDown, StoreLocked
+from services.vault.store.protocol import StoreDown, StoreLocked
 from services.workers import fetching, preserve_footage
 from services.workers.preserve_footage import Result
 

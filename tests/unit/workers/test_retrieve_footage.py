@@ -12,9 +12,10 @@ from services.database.tables.attempts import UploadAttempt
 from services.database.tables.cameras import Camera
 from services.database.tables.documents import Document
 from services.database.tables.masters import Master
+from services.domain.retrieval import attempts, masters
+from services.domain.retrieval import records as retrieval_records
+from services.domain.retrieval.attempts import NoLongerWanted
 from services.recorders.base import RecorderDown
-from services.register import attempts, masters, retrieval_records
-from services.register.attempts import NoLongerWanted
 from services.runtime.errors import Fatal, Outcome
 from services.runtime.spans import Span
 from services.vault.coverage import WrongFootage

@@ -1,0 +1,55 @@
+"""What is wrong with the set-up, part by part, and what to do about it: the command ``doctor`` for administrators."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol, cast
+
+from fastapi import APIRouter, Request
+
+from services.domain.access import administrators
+from services.domain.accounts.api_session import Acting
+from services.runtime.errors import Refused
+from services.web.dependencies import Books
+from services.web.errors import problems
+from services.web.schemas import Answer
+
+router = APIRouter(prefix="/api/admin/doctor", tags=["administration"])
+
+
+class Line(Protocol):
+    """One part: whether it is well, and a sentence that says what it is or what to do."""
+
+    @property
+    def part(self) -> str: ...
+    @property
+    def well(self) -> bool: ...
+    @property
+    def sentence(self) -> str: ...
+
+
+Examine = Callable[[], Awaitable[Sequence[Line]]]
+
+
+class LineAnswer(Answer):
+    part: str
+    well: bool
+    sentence: str
+
+
+def doctor(request: Request) -> Examine:
+    """The examination that the process was given; answered with 404 where it was given none."""
+    examine = request.app.state.dependencies.get("doctor")
+    if examine is None:
+        raise Refused(
+            "no-doctor",
+            "此进程不能自检，请在服务器上运行 footage-desk doctor。",
+            "This process cannot examine itself: run footage-desk doctor on the server.",
+            status=404,
+        )
+    return cast("Examine", examine)
+
+
+@router.get("", responses=problems(401, 403, 404))
+async def examine(actor: Acting, books: Books, request: Request) -> list[LineAnswer]:
+    """Every part of the set-up, looked at now. Administrators only; nothing secret is in it."""
+    await books.run(actor, administrators.require_administrator)
+    return [LineAnswer.model_validate(line) for line in await doctor(request)()]

@@ -1,0 +1,226 @@
+"""The house: what workers and portal are given by name, built from the settings."""
+
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cached_property, partial
+from pathlib import Path
+
+from fastapi import FastAPI
+
+from services.app.web import create_app
+from services.database import schema as database_schema
+from services.database.unit_of_work import Actor, Register
+from services.domain.accounts.single_sign_on.provider import Provider
+from services.domain.process.engine_view import EngineDesk
+from services.domain.reviews import tasks as review_tasks
+from services.domain.stages import file as stage_file
+from services.domain.stages.catalogue import STAGES
+from services.recorders.registry import open_recorder, places_of
+from services.runtime import data_folder
+from services.runtime.clock import Clock, TurnedClock
+from services.runtime.errors import Fatal
+from services.runtime.jobs.worker import Worker
+from services.runtime.models import read as read_models
+from services.runtime.places import BPMN
+from services.runtime.rules import rules_of
+from services.runtime.settings import Settings, variable
+from services.runtime.stores import StoreSettings
+from services.vault.envelopes import TimeStamper
+from services.vault.keys.secret_box import KeyFileBox
+from services.vault.keys.signer import Seal, own_seals
+from services.vault.keys.signing import ensure_seal_key
+from services.vault.keys.vault_keys import LoanKeys, VaultKeys, ensure_keys, recipients_in
+from services.vault.store.opening import open_store
+from services.vault.store.protocol import Store
+from services.vault.time_stamping import HttpTimeStamper, read_trusted
+from services.web.dependencies import OpenRecorder
+
+MODELS = BPMN
+START = Actor("system", "start")
+PORTAL_KEY = "portal/secrets.key"
+REVIEW = "review"
+NEEDED = ("video-retrieval", REVIEW)
+
+
+@dataclass
+class House:
+    """Everything that workers and portal are given by name."""
+
+    settings: Settings
+    clock: Clock
+    register: Register
+    loan_keys: LoanKeys
+    given_store: Store | None = None  # instead of the settings' own
+    given_replica: Store | None = None
+    on_turn: list[Callable[[], None]] = field(default_factory=list)
+    doctor: Callable[[], Awaitable[Sequence[object]]] | None = None  # what the portal may ask, where it is given
+    engine: EngineDesk | None = None  # likewise, where the engine runs in this process
+
+    def __post_init__(self) -> None:
+        use_models(self.settings.models_dir)
+
+    @cached_property
+    def store(self) -> Store:
+        """Opened when somebody first asks for it, as the two below: who never does needs no key to it."""
+        return self.given_store or _opened(self.settings.store, self.clock)
+
+    @cached_property
+    def replica_store(self) -> Store:
+        return self.given_replica or _opened(self.settings.replica, self.clock)
+
+    @cached_property
+    def vault_keys(self) -> VaultKeys:
+        """Made when a worker first asks for them; the portal never does."""
+        return ensure_keys(self.settings.keys / "vault")
+
+    @cached_property
+    def seal(self) -> Seal:
+        """Its key is made when a worker first asks for it. Certificates go by real time, as what checks them does."""
+        signer = ensure_seal_key(self.settings.keys / "seal", self.settings.organisation, self.register.real.now())
+        return Seal(signer, self.time_stamper, self.register.real)
+
+    @cached_property
+    def time_stamper(self) -> TimeStamper | None:
+        """The authority that the settings name, or none."""
+        url, file = self.settings.time_stamp_url, self.settings.time_stamp_trusted_file
+        return None if url is None else HttpTimeStamper(url, read_trusted(file))
+
+    @cached_property
+    def recorders(self) -> OpenRecorder:
+        """Opens a recorder by its book row, where the settings let it be."""
+        return partial(open_recorder, places=places_of(self.settings))
+
+    def for_workers(self, workers: Sequence[Worker]) -> dict[str, object]:
+        """What these handlers ask for, by parameter name; what none of them asks for is not opened."""
+        wanted = {name for worker in workers for name in worker.wants}
+        opened: dict[str, object] = {
+            name: getattr(self, name) for name in ("store", "replica_store", "vault_keys", "seal") if name in wanted
+        }
+        return {**self._for_all, **opened}
+
+    @property
+    def for_portal(self) -> dict[str, object]:
+        """What routes may ask for: loan keys, and never the vault key (docs/sealing.md)."""
+        given = {**self._for_all, "store": self.store}
+        if self.settings.oidc_issuer is not None:
+            given["provider"] = Provider(self.settings, self.register.real)
+        if self.engine is not None:
+            given["engine"] = self.engine
+        return given
+
+    @property
+    def _for_all(self) -> dict[str, object]:
+        given: dict[str, object] = {
+            "settings": self.settings,
+            "register": self.register,
+            "loan_keys": self.loan_keys,
+            "vault_recipients": lambda: recipients_in(self.settings.keys / "vault"),
+            "own_seals": lambda: own_seals(self.settings.keys / "seal"),
+            "recorders": self.recorders,
+            "models": read_models(path for path in models(self.settings.models_dir) if path.suffix == ".bpmn"),
+        }
+        if isinstance(self.clock, TurnedClock):
+            given["turn_clock"] = self.turn_clock
+        if self.doctor is not None:
+            given["doctor"] = self.doctor
+        return given
+
+    def turn_clock(self, by: timedelta) -> datetime:
+        """Turn the demo's clock and let everybody look at it."""
+        if not isinstance(self.clock, TurnedClock):
+            raise Fatal("the clock cannot be turned | it is the machine's | set FOOTAGE_DESK_DEMO=true for a demo")
+        now = self.clock.turn(by)
+        for notice in self.on_turn:
+            notice()
+        return now
+
+    def portal(self) -> FastAPI:
+        return create_app(self.for_portal)
+
+
+def open_register(settings: Settings, clock: Clock) -> Register:
+    """The books, brought to the newest schema when they are ours alone (SQLite)."""
+    if settings.database.startswith("sqlite"):
+        data_folder.prepare(settings.data_dir)
+    register = Register(settings.database, clock, rules_of(settings), secrets=KeyFileBox(settings.keys / PORTAL_KEY))
+    if register.engine.dialect.name == "sqlite":
+        database_schema.migrate(register.engine)
+    return register
+
+
+def open_house(settings: Settings, *, apart: bool = False) -> House:
+    """Build everything and check books and stores; raises SettingsError, Fatal or Retryable with a sentence.
+
+    ``apart``: for a process that is one of several, which opens only the stores that its parts ask for.
+    """
+    if not apart:
+        _ = settings.store, settings.replica  # what is not set is told before anything is made
+    use_models(settings.models_dir)
+    data_folder.prepare(settings.data_dir)
+    house = House(
+        settings=settings,
+        clock=(clock := data_folder.clock_of(settings.data_dir, demo=settings.demo)),
+        register=open_register(settings, clock),
+        loan_keys=LoanKeys(settings.keys / "loans"),
+    )
+    if not apart:
+        _ = house.store, house.replica_store
+    house.register.run_now(START, database_schema.check)
+    house.register.run_now(START, review_tasks.check_stages)
+    return house
+
+
+def _opened(place: StoreSettings, clock: Clock) -> Store:
+    store = open_store(place, clock)
+    store.ensure()
+    return store
+
+
+def alone(settings: Settings) -> AbstractContextManager[None]:
+    """With SQLite nobody else is in the books meanwhile (Fatal)."""
+    return data_folder.only_process(settings.data_dir) if settings.database.startswith("sqlite") else nullcontext()
+
+
+@contextmanager
+def occupied_house(settings: Settings, *, apart: bool = False) -> Iterator[House]:
+    """``open_house`` for as long as the block runs; with SQLite nobody else gets in before or meanwhile (Fatal)."""
+    with alone(settings):
+        house = open_house(settings, apart=apart)
+        try:
+            yield house
+        finally:
+            house.register.close()
+
+
+def models(folder: Path | None = None) -> list[Path]:
+    """The BPMN and DMN files that are deployed together; none of a folder that is not there."""
+    return sorted(path for path in (folder or MODELS).glob("*") if path.suffix in (".bpmn", ".dmn"))
+
+
+def use_models(folder: Path | None = None) -> None:
+    """Work by the review stages of this folder from now on, or by those shipped; Fatal where anything is wrong."""
+    check_models(folder)
+    STAGES.use(folder or MODELS)
+
+
+def check_models(folder: Path | None = None) -> None:
+    """Fatal with a sentence where review stages or models of the folder cannot be used, or do not fit together."""
+    place = folder or MODELS
+    stages = stage_file.read(place / stage_file.NAME).stages
+    found = read_models(path for path in models(place) if path.suffix == ".bpmn")
+    for name in NEEDED:
+        if name not in found:
+            raise Fatal(
+                f"could not read the models | {place} | it has no {name}.bpmn | "
+                f"put it there, or let {variable('models_dir')} name the folder that has it"
+            )
+    for model in found.values():
+        for element in model.elements.values():
+            if element.called == REVIEW and (element.stage not in stages or stages[element.stage].retired):
+                raise Fatal(
+                    f"could not use the models | {place / model.process_id}.bpmn, {element.id} | it asks the stage "
+                    f"{element.stage}, which {stage_file.NAME} does not have, or has as retired | add the stage there, "
+                    "or correct the input stage; footage-desk bpmn lint names all that does not fit"
+                )

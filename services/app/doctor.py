@@ -1,0 +1,245 @@
+"""What is wrong with a set-up, part by part, and what to do about it."""
+
+import socket
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+from sqlalchemy import make_url, select
+
+from services.app.container import check_models
+from services.database import schema as database_schema
+from services.database.tables.cameras import Recorder
+from services.database.unit_of_work import Actor, Register
+from services.domain.accounts.single_sign_on.check import check_provider
+from services.domain.audit import key_events
+from services.domain.cameras.retention import BROUGHT
+from services.domain.notifications.channels.check import check_mail, check_webhook
+from services.recorders.registry import Places, open_recorder, places_of
+from services.runtime import data_folder
+from services.runtime.channel import open_channel
+from services.runtime.clock import SystemClock
+from services.runtime.engine_client import PyzeebeEngineClient
+from services.runtime.errors import Fatal, Retryable
+from services.runtime.rules import rules_of
+from services.runtime.settings import Settings, SettingsError, variable
+from services.runtime.stores import StoreSettings
+from services.runtime.threads import run_in_thread
+from services.vault.keys.key_files import make_key_folder
+from services.vault.keys.signing import ROOT_FILE, ensure_seal_key
+from services.vault.keys.vault_keys import ESCROW_FILE, ensure_keys
+from services.vault.store.opening import open_store
+from services.vault.time_stamping import HttpTimeStamper, NotGranted, read_trusted
+from services.verifier.chains import Chain
+
+ACTOR = Actor("system", "doctor")
+DRILL_EVERY = timedelta(days=366)
+SEAL_WARNED = timedelta(days=180)  # before the seal key's certificate is over
+
+
+@dataclass(frozen=True)
+class Line:
+    """One part: whether it is well, and a sentence that says what it is or what to do."""
+
+    part: str
+    well: bool
+    sentence: str
+
+
+async def examine(settings: Settings, unknown: Sequence[str], *, portal: bool = False) -> list[Line]:
+    """Look at every part; none of the looks changes anything but the folders, keys and buckets that are missing.
+
+    ``portal``: as one that runs apart, which has neither the vault's key nor the replica, and makes none.
+    """
+    lines = [Line("settings", False, sentence) for sentence in unknown] or [
+        Line("settings", True, "every variable is known and can be used")
+    ]
+    for part, look in _looks(settings, portal):
+        lines.append(await _line(part, look))
+    books = _there(settings) and all(line.well for line in lines if line.part == "database")
+    lines.append(_use_period(await _max_use_days(settings) if books else settings.max_use_days))
+    if books:
+        lines.append(await _line("escrow drill", partial(_drilled, settings)))
+        lines += await _recorders(settings)
+    return lines
+
+
+async def _drilled(settings: Settings) -> str:
+    """When masters were last opened with the escrow key; Fatal where there are some, and none was for a year."""
+    clock = data_folder.clock_of(settings.data_dir, demo=settings.demo)
+    register = Register(settings.database, clock, rules_of(settings))
+    try:
+        last = await register.run(ACTOR, key_events.last_drill)
+        first = await register.run(ACTOR, key_events.first_master_at)
+    finally:
+        register.close()
+    since = last or first
+    told = "never" if last is None else f"on {last:%Y-%m-%d}"
+    if since is not None and clock.now() - since > DRILL_EVERY:
+        raise Fatal(
+            f"the escrow key opened masters {told}, and not within a year: take it from the safe and run "
+            "footage-desk keys drill --identity FILE"
+        )
+    return f"the escrow key opened masters {told}; try it once a year with footage-desk keys drill"
+
+
+async def _line(part: str, look: Callable[[], Awaitable[str]]) -> Line:
+    try:
+        return Line(part, True, await look())
+    except (Fatal, Retryable, SettingsError) as error:
+        return Line(part, False, str(error))
+    except OSError as error:
+        return Line(
+            part, False, f"{error.filename or part}: {error.strerror or error}; give this account the right to it"
+        )
+
+
+def _looks(settings: Settings, portal: bool) -> list[tuple[str, Callable[[], Awaitable[str]]]]:
+    async def clock() -> str:
+        kept = data_folder.clock_of(settings.data_dir, demo=settings.demo)
+        return "turned by the demo" if kept.turned else "the machine's; keep it right with NTP"
+
+    async def store() -> str:
+        return await _store(settings.store)
+
+    async def replica() -> str:
+        return await _store(settings.replica)
+
+    async def keys() -> str:
+        if not portal:
+            await run_in_thread(ensure_keys, settings.keys / "vault")
+            folder, now = settings.keys / "seal", datetime.now(UTC)
+            signer = await run_in_thread(ensure_seal_key, folder, settings.organisation, now)
+            _seal_lasts(signer.chain, now)
+        await run_in_thread(make_key_folder, settings.keys / "loans")
+        return f"keys in {settings.keys}, readable by this account alone{_belongs_offline(settings)}"
+
+    async def models() -> str:
+        await run_in_thread(check_models, settings.models_dir)
+        whose = f"those of {settings.models_dir}" if settings.models_dir else "those shipped"
+        return f"{whose}; they and their review stages fit together"
+
+    return [
+        ("models", models),
+        ("clock", clock),
+        ("database", lambda: _database(settings)),
+        ("store", store),
+        *([] if portal else [("replica", replica)]),
+        ("keys", keys),
+        ("engine", lambda: _engine(settings)),
+        ("mail", lambda: check_mail(settings)),
+        ("webhook", lambda: check_webhook(settings)),
+        ("sign-in", lambda: check_provider(settings)),
+        *([("time stamps", lambda: _time_stamps(settings))] if settings.time_stamp_url is not None else []),
+    ]
+
+
+def _seal_lasts(chain: Chain, now: datetime) -> None:
+    """Raises Fatal some months before the seal key's certificate is over: nothing is sealed after that."""
+    ends = chain.leaf.not_valid_after_utc
+    if ends - now < SEAL_WARNED:
+        raise Fatal(
+            f"the seal key's certificate holds until {ends:%Y-%m-%d}, and nothing is sealed after that: take the "
+            "root's key from the safe and run footage-desk keys rotate seal --root FILE"
+        )
+
+
+def _belongs_offline(settings: Settings) -> str:
+    places = (settings.keys / "vault" / ESCROW_FILE, settings.keys / "seal" / ROOT_FILE)
+    here = [str(path) for path in places if path.exists()]
+    return f"; take {' and '.join(here)} offline and delete what lies here" if here else "; escrow and root are offline"
+
+
+async def _time_stamps(settings: Settings) -> str:
+    stamper = HttpTimeStamper(str(settings.time_stamp_url), read_trusted(settings.time_stamp_trusted_file))
+    try:
+        await run_in_thread(stamper.check)
+    except NotGranted as error:
+        name = variable("time_stamp_url")
+        raise Fatal(f"no time stamp from {settings.time_stamp_url}: {error}; correct {name}, or reach it") from error
+    return f"{settings.time_stamp_url} stamps what is sealed"
+
+
+def _use_period(days: int | None) -> Line:
+    if days is None:
+        name = variable("max_use_days")
+        return Line(
+            "use period",
+            False,
+            f"{name} is not set, nor is its rule in the portal: set the longest use period in days, "
+            "or nothing is handed over",
+        )
+    return Line("use period", True, f"at most {days} days")
+
+
+async def _max_use_days(settings: Settings) -> int | None:
+    """As the book of rules has it."""
+    register = Register(settings.database, SystemClock(), rules_of(settings))
+    try:
+        return await register.run(ACTOR, lambda unit: unit.rules.max_use_days)
+    finally:
+        register.close()
+
+
+def _there(settings: Settings) -> bool:
+    """Whether there are books at all; those in a file begin with the first start."""
+    url = make_url(settings.database)
+    return url.drivername != "sqlite" or Path(url.database or "").exists()
+
+
+async def _database(settings: Settings) -> str:
+    if not _there(settings):
+        return "not there yet; the first start makes it"
+    register = Register(settings.database, SystemClock(), rules_of(settings))
+    try:
+        return f"{register.engine.dialect.name}, schema {await register.run(ACTOR, database_schema.check)}"
+    finally:
+        register.close()
+
+
+async def _store(place: StoreSettings) -> str:
+    store = open_store(place)
+    await run_in_thread(store.ensure)
+    return store.describe()
+
+
+async def _engine(settings: Settings) -> str:
+    if settings.embedded and not _in_use(settings):
+        return "embedded; it starts with footage-desk run"
+    channel = open_channel(settings)
+    try:
+        topology = await PyzeebeEngineClient(channel, call_seconds=5).topology()
+    except Retryable as error:
+        name = variable("engine_port" if settings.embedded else "zeebe_address")
+        raise Fatal(f"{error}: see that the engine runs at {settings.gateway_address}, or correct {name}") from error
+    finally:
+        await channel.close()
+    if not topology.partitions:
+        raise Fatal(f"the gateway at {settings.gateway_address} has no partition: see that its broker runs")
+    return f"{settings.gateway_address}, gateway {topology.gateway_version}, {topology.partitions} partition(s)"
+
+
+def _in_use(settings: Settings) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex((settings.engine_host, settings.engine_port)) == 0
+
+
+async def _recorders(settings: Settings) -> list[Line]:
+    register = Register(settings.database, SystemClock(), rules_of(settings))
+    try:
+        query = select(Recorder).where(Recorder.active, Recorder.kind != BROUGHT)
+        rows = await register.run(ACTOR, lambda unit: list(unit.session.scalars(query)))
+    finally:
+        register.close()
+    places = places_of(settings)
+    return [await _line(f"recorder {row.name}", partial(_recorder, row, places)) for row in rows]
+
+
+async def _recorder(row: Recorder, places: Places) -> str:
+    facts = await open_recorder(row.kind, row.configuration, places).probe()
+    if not facts.reachable:
+        raise Fatal("does not answer: check that it runs and that its folder or address can be reached from here")
+    return f"{facts.make} {facts.model}, {len(facts.oldest_frame)} channel(s)"

@@ -1,0 +1,274 @@
+"""The parts that run in one process, built around the house of their settings."""
+
+import asyncio
+import signal
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import TypeAlias
+
+import anyio
+
+from services.app.container import House, models
+from services.database.unit_of_work import Actor, Register
+from services.domain.applications.upkeep import keep_tending
+from services.domain.audit.checkpoint_publisher import LogHead
+from services.domain.cameras.recorder_monitor import keep_asking
+from services.domain.cases import metrics as case_metrics
+from services.domain.notifications.channels.sender import keep_sending
+from services.domain.process.relay import Relay
+from services.domain.process.steps import StepJournal
+from services.engine.errors import DataDirectoryInUse, UnusableDataFile
+from services.engine.server import EngineServer
+from services.runtime.channel import open_channel
+from services.runtime.engine_client import PyzeebeEngineClient
+from services.runtime.errors import Fatal, Retryable
+from services.runtime.health import Health, serve_health
+from services.runtime.http import address_of, listen, serve
+from services.runtime.jobs.runner import JobRunner
+from services.runtime.jobs.worker import Worker, choose, discover
+from services.runtime.logs import get_logger
+from services.runtime.settings import Settings, variable
+from services.runtime.threads import run_in_thread
+from services.vault.keys.log_key import FOLDER as LOG_FOLDER
+from services.vault.keys.log_key import ensure_log_key
+from services.workers.vault_work import sweep_abandoned
+
+log = get_logger(__name__)
+
+SWEEP_EVERY = timedelta(minutes=15)
+COUNT_EVERY = timedelta(seconds=30)
+ENGINE_WAIT = timedelta(seconds=60)
+
+Ready: TypeAlias = Callable[["Addresses"], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """Where the parts of a running process can be reached."""
+
+    portal: str | None
+    health: str
+    engine: str
+
+
+@asynccontextmanager
+async def engine_of(
+    house: House, given: EngineServer | None = None, health: Health | None = None
+) -> AsyncIterator[str]:
+    """The address of the engine: the one given or the embedded one, started here, or the cluster's.
+
+    ``health`` shows the figures of one that was started here.
+    """
+    settings = house.settings
+    if given is None and not settings.embedded:
+        yield settings.gateway_address
+        return
+    kept = timedelta(days=settings.engine_records_days)
+    server = given or EngineServer(settings.data_dir / "engine", house.clock, settings.gateway_address, retention=kept)
+    try:
+        address = await server.start()
+    except UnusableDataFile as error:
+        cause, _, advice = str(error).partition("; ")
+        raise Fatal(f"could not start the engine | {settings.data_dir} | {cause} | {advice}") from error
+    except (DataDirectoryInUse, RuntimeError) as error:
+        cause = str(error).partition(";")[0]
+        raise Fatal(
+            f"could not start the engine | {settings.gateway_address} | {cause} | stop that process, "
+            f"or set {variable('engine_port')} to a free port"
+        ) from error
+    house.on_turn.append(server.on_clock_changed)
+    house.engine = server.inspector
+    if health is not None:
+        health.figures.append(server.metrics.exposition)
+    try:
+        yield address
+    finally:
+        await server.stop()
+
+
+async def deploy(client: PyzeebeEngineClient, folder: Path | None = None) -> Mapping[str, int]:
+    """Deploy the models of a folder, or those shipped, waiting for an engine that is still starting; versions by id."""
+    deadline = asyncio.get_running_loop().time() + ENGINE_WAIT.total_seconds()
+    while True:
+        try:
+            return (await client.deploy(models(folder))).versions
+        except Retryable as error:
+            if asyncio.get_running_loop().time() > deadline:
+                raise
+            log.warning("the engine is not there yet", cause=str(error))
+            await asyncio.sleep(1)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What one process runs."""
+
+    workers: Sequence[Worker] = ()
+    portal: bool = False
+    relay: bool = False
+    sweeper: bool = False
+    deploy: bool = False
+
+
+def everything() -> Parts:
+    return Parts(workers=discover(), portal=True, relay=True, sweeper=True, deploy=True)
+
+
+def only(job_types: Sequence[str]) -> Parts:
+    """These workers alone. Raises WorkerError for a job type that nobody does.
+
+    Who issues copies sweeps for all: of those that upload it alone holds the loan keys, which a dead issue leaves too.
+    """
+    workers = choose(discover(), list(job_types))
+    return Parts(workers=workers, sweeper=any(worker.heavy and "loan_keys" in worker.wants for worker in workers))
+
+
+async def run(house: House, parts: Parts, ready: Ready | None = None, *, engine: EngineServer | None = None) -> None:
+    """Run the parts until cancelled, then let running jobs finish within the drain time.
+
+    ``ready`` is told the addresses once everything answers; ``engine`` is run instead of the settings' one.
+    """
+    settings = house.settings
+    health = Health()
+    async with engine_of(house, engine, health) as engine_address:
+        channel = open_channel(settings, engine_address)
+        client = PyzeebeEngineClient(channel)
+        health.checks["register"] = lambda: _register_answers(house.register)
+        if parts.workers:
+            health.checks["engine"] = lambda: _engine_answers(client)
+        health_listener = _listen(settings, "health")
+        portal_listener = _listen(settings, "portal") if parts.portal else None
+        given = house.for_workers(parts.workers)
+        log_head = _log_head(house) if parts.portal else None
+        runner = JobRunner(settings, parts.workers, given, channel, health=health, journal=StepJournal(house.register))
+        try:
+            if parts.deploy:
+                log.info("deployed", versions=dict(await deploy(client, settings.models_dir)))
+            if parts.sweeper:
+                await sweep(house, all_open=settings.embedded)
+            async with anyio.create_task_group() as group:
+                group.start_soon(serve_health, health, health_listener)
+                if portal_listener is not None:
+                    group.start_soon(serve, house.portal(), portal_listener)
+                if log_head is not None:
+                    group.start_soon(log_head.run, house.on_turn)
+                if parts.relay:
+                    relay = Relay(house.register, client)
+                    house.on_turn.append(relay.wake)
+                    group.start_soon(relay.run)
+                    group.start_soon(_keep_counting, house.register)
+                    group.start_soon(keep_sending, house.register, settings, house.on_turn)
+                    group.start_soon(keep_tending, house.register, house.on_turn)
+                    every = settings.ask_recorders_every
+                    group.start_soon(keep_asking, house.register, house.recorders, every, house.on_turn)
+                if parts.sweeper:
+                    group.start_soon(_keep_sweeping, house)
+                group.start_soon(_work, runner, bool(parts.workers))
+                if ready is not None:
+                    await ready(
+                        Addresses(
+                            portal=address_of(portal_listener) if portal_listener else None,
+                            health=address_of(health_listener),
+                            engine=engine_address,
+                        )
+                    )
+        finally:
+            if log_head is not None:
+                with anyio.CancelScope(shield=True):
+                    await log_head.sign()
+            await channel.close()
+
+
+async def run_until_signalled(house: House, parts: Parts, ready: Ready | None = None) -> None:
+    """As ``run``, until SIGINT or SIGTERM."""
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    running = asyncio.create_task(run(house, parts, ready))
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if not running.done():
+        running.cancel()
+    with suppress(asyncio.CancelledError):
+        await running
+
+
+async def sweep(house: House, *, all_open: bool) -> None:
+    """Remove what dead uploads left; a store that is away is tried again at the next turn."""
+    try:
+        swept = await sweep_abandoned(
+            house.register, house.store, house.replica_store, house.loan_keys, all_open=all_open
+        )
+        if swept:
+            log.info("swept what dead uploads had left", keys=swept)
+    except Retryable as error:
+        log.warning("could not sweep", cause=str(error))
+
+
+def _log_head(house: House) -> LogHead:
+    settings = house.settings
+    key = ensure_log_key(settings.keys / LOG_FOLDER, settings.log_origin)
+    return LogHead(
+        house.register,
+        key,
+        house.store,
+        every=settings.checkpoint_every,
+        anchor_every=settings.anchor_every,
+        time_stamper=house.time_stamper,
+    )
+
+
+async def _keep_sweeping(house: House) -> None:
+    while True:
+        await asyncio.sleep(SWEEP_EVERY.total_seconds())
+        await sweep(house, all_open=False)
+
+
+async def _keep_counting(register: Register) -> None:
+    """Show the business in the metrics; a register that is away shows in its own check."""
+    while True:
+        with suppress(Retryable):
+            await register.run(Actor("system", "figures"), case_metrics.count)
+        await asyncio.sleep(COUNT_EVERY.total_seconds())
+
+
+async def _work(runner: JobRunner, has_work: bool) -> None:
+    if not has_work:
+        return
+    try:
+        await runner.run()
+    finally:
+        with anyio.CancelScope(shield=True):
+            await runner.stop()
+
+
+async def _register_answers(register: Register) -> str | None:
+    def ask() -> None:
+        with register.engine.connect() as connection:
+            connection.exec_driver_sql("SELECT 1")
+
+    try:
+        await run_in_thread(ask)
+    except Exception as error:  # noqa: BLE001  # whatever it is, the register does not answer
+        return f"the register does not answer ({type(error).__name__})"
+    return None
+
+
+async def _engine_answers(client: PyzeebeEngineClient) -> str | None:
+    return None if await client.healthy() else "the engine does not answer"
+
+
+def _listen(settings: Settings, part: str) -> socket.socket:
+    host, port = getattr(settings, f"{part}_host"), getattr(settings, f"{part}_port")
+    try:
+        return listen(host, port)
+    except Fatal as error:
+        raise Fatal(
+            f"could not listen | {host}:{port} | somebody else does, or this machine has no such address | stop that "
+            f"process, or set {variable(f'{part}_port')} to a free port"
+        ) from error

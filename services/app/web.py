@@ -1,0 +1,58 @@
+"""The portal's application: the pages, the JSON API beside them, errors and security headers."""
+
+import importlib
+import pkgutil
+from collections.abc import Mapping, Sequence
+
+from fastapi import APIRouter, FastAPI
+from starlette.staticfiles import StaticFiles
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+
+from services import domain
+from services.domain.accounts.signatures import http as signature_http
+from services.runtime.settings import Settings
+from services.web import errors as web_errors
+from services.web import refusal_pages
+from services.web.middleware import Bounds, SecurityHeaders
+
+
+def create_app(dependencies: Mapping[str, object], routers: Sequence[APIRouter] = ()) -> FastAPI:
+    """The application over these objects (``api.dependencies`` names them), with all pages, the API and ``routers``."""
+    # The interactive pages of FastAPI load scripts from other hosts, so only the description itself is served.
+    # An address has one spelling: a redirect to another one would be written from the Host header that a caller sends.
+    app = FastAPI(
+        title="Footage Desk",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/api/openapi.json",
+        redirect_slashes=False,
+    )
+    app.state.dependencies = dict(dependencies)
+    web_errors.install(app, refusal_pages.page)
+    refusal_pages.install(app)
+    signature_http.install(app)
+    app.add_middleware(Bounds)
+    app.add_middleware(SecurityHeaders)
+    settings = dependencies.get("settings")
+    if isinstance(settings, Settings) and settings.trusted_proxies:
+        # Sign-ins are counted by address: without a proxy that we know, nobody else says where a call comes from.
+        app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=settings.trusted_proxies)
+    for router in (*routers_of("api"), *routers):
+        app.include_router(router)
+    for router in routers_of("pages"):
+        app.include_router(router, include_in_schema=False)
+    app.mount("/static", StaticFiles(packages=[("services.web", "static")]))
+    return app
+
+
+def routers_of(kind: str) -> list[APIRouter]:
+    """Return the routers of all modules named ``kind`` or ``kind_…``, of the capabilities and of this package."""
+    capabilities = [f"{domain.__name__}.{found.name}" for found in pkgutil.iter_modules(domain.__path__) if found.ispkg]
+    packages = [importlib.import_module(name) for name in (*capabilities, __package__ or "")]
+    modules = [
+        importlib.import_module(f"{package.__name__}.{found.name}")
+        for package in packages
+        for found in pkgutil.iter_modules(package.__path__)
+        if found.name == kind or found.name.startswith(f"{kind}_")
+    ]
+    return [module.router for module in modules if isinstance(getattr(module, "router", None), APIRouter)]

@@ -1,0 +1,192 @@
+"""What the object stores held when the backup was made, so that a restore can say what is missing or changed there.
+
+The objects themselves are not in the backup: masters have replicas in a second store, and locks do not survive copying.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Table, select
+
+from services.backup.bundle import Bundle, BundleWriter
+from services.database import schema as database_schema
+from services.vault.store.protocol import BUCKETS, ObjectFacts, Store
+
+MEMBER = "objects.jsonl"
+SMALL = 1 << 20  # labels and documents are read to be hashed; footage is hashed in the books already
+
+Stores = Mapping[str, Store]  # "store" and "replica"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One object as it lay there. ``sha256`` is of its bytes, where it is known; ``absent``: in the books alone."""
+
+    place: str
+    bucket: str
+    key: str
+    version: str
+    size: int
+    etag: str = ""
+    sha256: str | None = None
+    hold: bool = False
+    retain_until: str | None = None
+    absent: bool = False
+
+    @property
+    def name(self) -> str:
+        return _name(self.place, self.key)
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What a comparison found: how many objects are as they were, a sentence for each other one, and what is new."""
+
+    same: int
+    faults: Sequence[str]
+    newer: Sequence[str]
+
+
+def take(connection: Connection, stores: Stores, out: BundleWriter) -> tuple[int, list[str]]:
+    """Write the inventory; how many objects there are, and the names of those that are in the books alone."""
+    expected = {(one.place, one.bucket, one.key): one for one in _in_books(connection)}
+    absent = []
+    count = 0
+    with out.member(MEMBER) as file:
+
+        def write(entry: Entry) -> None:
+            file.write(json.dumps(asdict(entry), ensure_ascii=False, separators=(",", ":")).encode() + b"\n")
+
+        for place, facts in _there(stores):
+            known = expected.get((place, facts.bucket, facts.key))
+            if known is not None and known.version != facts.version_id:
+                continue
+            expected.pop((place, facts.bucket, facts.key), None)
+            sha256 = known.sha256 if known else _hash(stores[place], facts) if facts.size <= SMALL else None
+            write(_entry(place, facts, sha256))
+            count += 1
+        # By version: a delete marker or a version that somebody has put on top hides the one that the books name.
+        for entry in expected.values():
+            found = stores[entry.place].stat(entry.bucket, entry.key, entry.version)
+            if found is None:
+                write(entry)
+                absent.append(entry.name)
+            else:
+                write(_entry(entry.place, found, entry.sha256))
+                count += 1
+    return count, absent
+
+
+def read(bundle: Bundle) -> Iterator[Entry]:
+    with bundle.open(MEMBER) as file:
+        for line in file:
+            yield Entry(**json.loads(line))
+
+
+def compare(entries: Iterable[Entry], stores: Stores, *, read_all: bool) -> Compared:
+    """Ask the stores for each object; ``read_all`` also hashes every byte, which takes as long as reading the vault."""
+    same, faults, seen = 0, [], dict[tuple[str, str, str], str]()
+    for entry in entries:
+        seen[entry.place, entry.bucket, entry.key] = entry.version
+        if entry.absent:
+            continue
+        fault = _fault(entry, stores[entry.place], read_all=read_all)
+        if fault is None:
+            same += 1
+        else:
+            faults.append(f"{entry.name} {fault}.")
+    newer = []
+    for place, facts in _there(stores):
+        known = seen.get((place, facts.bucket, facts.key))
+        if known is None:
+            newer.append(_name(place, facts.key))
+        elif known != facts.version_id and stores[place].stat(facts.bucket, facts.key, known) is not None:
+            newer.append(f"{_name(place, facts.key)} as version {facts.version_id}")
+    return Compared(same, faults, newer)
+
+
+def under_hold(store: Store, sealed: Mapping[str, Any]) -> bool:
+    """Whether the object is there and nobody has lifted its hold: a copy's lasts exactly as long as its loan."""
+    facts = store.stat(sealed["bucket"], sealed["key"], sealed["versionId"])
+    return facts is not None and facts.legal_hold
+
+
+def _name(place: str, key: str) -> str:
+    return key if place == "store" else f"{key} in the replica store"
+
+
+def _fault(entry: Entry, store: Store, *, read_all: bool) -> str | None:
+    facts = store.stat(entry.bucket, entry.key, entry.version)
+    if facts is None:
+        other = store.stat(entry.bucket, entry.key)
+        return "is missing" if other is None else f"is there as version {other.version_id}, the books name another one"
+    if (facts.size, facts.etag) != (entry.size, entry.etag):
+        return f"has changed: {facts.size} bytes with the tag {facts.etag} instead of {entry.size} with {entry.etag}"
+    if entry.sha256 and (read_all or facts.size <= SMALL) and _hash(store, facts) != entry.sha256:
+        return "has changed: its SHA-256 is another one"
+    until = None if entry.retain_until is None else datetime.fromisoformat(entry.retain_until)
+    if until is not None and (facts.retain_until is None or facts.retain_until < until):
+        return f"is no longer retained until {until.isoformat()}"
+    if entry.hold and not facts.legal_hold:
+        return "is under no hold any more: what it was held for has ended since"
+    return None
+
+
+def _there(stores: Stores) -> Iterator[tuple[str, ObjectFacts]]:
+    for place, store in stores.items():
+        for bucket in BUCKETS:
+            for key in store.list_keys(bucket):
+                facts = store.stat(bucket, key)
+                if facts is not None:
+                    yield place, facts
+
+
+def _entry(place: str, facts: ObjectFacts, sha256: str | None) -> Entry:
+    return Entry(
+        place,
+        facts.bucket,
+        facts.key,
+        facts.version_id,
+        facts.size,
+        facts.etag,
+        sha256,
+        facts.legal_hold,
+        None if facts.retain_until is None else facts.retain_until.isoformat(),
+    )
+
+
+def _hash(store: Store, facts: ObjectFacts) -> str:
+    digest = hashlib.sha256()
+    for block in store.get(facts.bucket, facts.key, version_id=facts.version_id):
+        digest.update(block)
+    return digest.hexdigest()
+
+
+def _in_books(connection: Connection) -> Iterator[Entry]:
+    """What the books say must be there: quarantine, masters and their replicas, copies, brought files."""
+    tables = database_schema.metadata().tables
+    for name, ended in (
+        ("preservations", "discarded_at"),
+        ("masters", "discarded_at"),
+        ("copies", "discarded_at"),
+        ("uploads", "removed_at"),
+    ):
+        table: Table = tables[name]
+        query = select(table.c.sealed).where(table.c[ended].is_(None), table.c.sealed.is_not(None))
+        for (sealed,) in connection.execute(query):
+            yield _expected("store", sealed)
+    masters = tables["masters"]
+    query = select(masters.c.replica, masters.c.sealed).where(
+        masters.c.discarded_at.is_(None), masters.c.replica.is_not(None)
+    )
+    for replica, sealed in connection.execute(query):
+        yield _expected("replica", {**sealed, **replica, "sha256Cipher": sealed["sha256Cipher"]})
+
+
+def _expected(place: str, sealed: Mapping[str, Any]) -> Entry:
+    version, size = sealed["versionId"], sealed["size"]
+    return Entry(place, sealed["bucket"], sealed["key"], version, size, sha256=sealed["sha256Cipher"], absent=True)

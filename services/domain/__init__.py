@@ -1,0 +1,1 @@
+"""What the policy is about: one package for each capability, all with the same file names (docs/architecture.md)."""

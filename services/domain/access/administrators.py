@@ -1,0 +1,43 @@
+"""Who administers, and who may read how the house is set up. Administrators see no footage (R2)."""
+
+from sqlalchemy import text
+
+from services.database.unit_of_work import Unit
+from services.domain.access import queries
+from services.runtime.errors import Refused
+
+ONE_AT_A_TIME = 0x0F007A6E  # the advisory lock of those who change the set-up
+
+
+def administers(unit: Unit) -> bool:
+    """Whether the acting person is an administrator now."""
+    return queries.directory(unit).holds(unit.actor.id, "administrator")
+
+
+def require_administrator(unit: Unit) -> None:
+    """Refused with 403 unless the acting person is an administrator."""
+    if not administers(unit):
+        raise Refused(
+            "administrators-only",
+            "此项只有系统管理员可以办理，请联系系统管理员。",
+            "Only administrators do this: ask one.",
+            status=403,
+        )
+
+
+def require_reader(unit: Unit) -> None:
+    """Refused with 403 unless the acting person administers, heads Security or supervises."""
+    me, staff = unit.actor.id, queries.directory(unit)
+    if not (staff.holds(me, "administrator", "supervisor") or staff.holds_in(me, "security", "head", "deputy")):
+        raise Refused(
+            "readers-only",
+            "此页只供系统管理员、安全保卫部门负责人和监督小组查看。",
+            "This is for administrators, the head of Security and the supervision group.",
+            status=403,
+        )
+
+
+def one_at_a_time(unit: Unit) -> None:
+    """Hold off others who change the set-up until this unit ends; SQLite has one writer anyway."""
+    if unit.session.get_bind().dialect.name == "postgresql":
+        unit.session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ONE_AT_A_TIME})

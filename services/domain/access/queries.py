@@ -1,0 +1,266 @@
+"""Load what decides who may act: the organisation once in a unit of work, and the facts of its cases.
+
+Both are kept for the unit, and dropped as soon as the unit writes something that they are made of, so that an act sees
+its own changes. They are never kept beyond it.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from typing import Any
+
+from sqlalchemy import ColumnElement, CompoundSelect, Select, String, event, literal, null, select, union_all
+from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction, aliased
+
+from services.database.tables.applications import Application, Revision
+from services.database.tables.archive import Return
+from services.database.tables.consents import Consent
+from services.database.tables.custody import HandOver
+from services.database.tables.people import Absence, Agreement, Department, Person, Post
+from services.database.tables.reviews import Confirmation, Decision, Proposal, Review
+from services.database.unit_of_work import Unit
+from services.domain.access.policy import CaseFacts, Colleague, Directory, Held, Place, all_duties
+from services.domain.stages.catalogue import STAGES
+from services.runtime.errors import Refused
+
+DIRECTORY, FACTS, WATCHED = "access.directory", "access.facts", "access.watched"
+OF_DIRECTORY = (Department, Person, Post, Absence, Agreement)
+# the departments of the people near a case belong to its facts
+OF_FACTS = (Person, Post, Application, Revision, Consent, Decision, Proposal, Confirmation, HandOver, Return)
+
+
+def directory(unit: Unit) -> Directory:
+    """The organisation now: two statements at first, then none until a part of it is written in this unit."""
+    kept = _kept(unit)
+    if DIRECTORY not in kept:
+        kept[DIRECTORY] = _load_directory(unit)
+    found: Directory = kept[DIRECTORY]
+    return found
+
+
+def facts(unit: Unit, application_id: str) -> CaseFacts:
+    """Who did what in one case."""
+    kept: dict[str, CaseFacts] = _kept(unit).setdefault(FACTS, {})
+    if application_id not in kept:
+        kept.update(_load_facts(unit, [unit.session.get_one(Application, application_id)]))
+    return kept[application_id]
+
+
+def facts_of_all(unit: Unit, applications: Collection[Application]) -> dict[str, CaseFacts]:
+    """Who did what in each of these cases, by id: two statements, however many there are; none for what is known."""
+    kept: dict[str, CaseFacts] = _kept(unit).setdefault(FACTS, {})
+    missing = [one for one in applications if one.id not in kept]
+    if missing:
+        kept.update(_load_facts(unit, missing))
+    return {one.id: kept[one.id] for one in applications}
+
+
+def forget(unit: Unit) -> None:
+    """Drop what was loaded: after waiting for a lock, others may have written in the meantime."""
+    _drop(unit.session, DIRECTORY, FACTS)
+
+
+def posts_of(unit: Unit, person_id: str) -> list[Post]:
+    """The posts that the person holds now, plain membership among them."""
+    return list(
+        unit.session.scalars(select(Post).where(Post.person_id == person_id, *held_now(unit)).order_by(Post.id))
+    )
+
+
+def absent(unit: Unit, person_id: str) -> bool:
+    """Whether the person, who may be a plain member, is entered as absent now."""
+    return unit.session.scalar(_absent(unit).where(Absence.person_id == person_id).limit(1)) is not None
+
+
+def agreed(unit: Unit, person_ids: Collection[str] | Select[str]) -> set[str]:
+    """Those of the people, plain members among them, who have a valid confidentiality agreement (R59)."""
+    if not isinstance(person_ids, Select) and not person_ids:
+        return set()
+    return set(unit.session.scalars(_agreed(unit).where(Agreement.person_id.in_(person_ids))))
+
+
+def valid_agreement(unit: Unit, person_id: str) -> Agreement | None:
+    """The person's agreement of the present version that has begun and has neither expired nor been ended."""
+    query = select(Agreement).where(Agreement.person_id == person_id, *_valid(unit))
+    return unit.session.scalar(query.order_by(Agreement.expires_at.desc()).limit(1))
+
+
+def require_agreement(unit: Unit, person_id: str) -> Agreement:
+    """As ``valid_agreement``; Refused when there is none: no key, view or hand-over without one (R46, R59)."""
+    agreement = valid_agreement(unit, person_id)
+    if agreement is None:
+        raise Refused(
+            "agreement-missing",
+            "您没有有效的保密协议，请先签订保密协议。",
+            "You have no valid confidentiality agreement: sign one first.",
+            status=403,
+        )
+    return agreement
+
+
+def names(unit: Unit, person_ids: Iterable[str | None]) -> dict[str, str]:
+    """The names of these people by id, in one statement; whoever is unknown is left out."""
+    wanted = {one for one in person_ids if one is not None}
+    if not wanted:
+        return {}
+    rows = unit.session.execute(select(Person.id, Person.name).where(Person.id.in_(wanted)))
+    return {row.id: row.name for row in rows}
+
+
+def held_now(unit: Unit) -> tuple[ColumnElement[bool], ...]:
+    """The conditions for a post that is held now."""
+    return Post.since <= unit.now, Post.until.is_(None) | (Post.until > unit.now)
+
+
+def _load_directory(unit: Unit) -> Directory:
+    other = aliased(Post)
+    with_post = select(other.person_id).where(
+        other.kind != "member", other.since <= unit.now, other.until.is_(None) | (other.until > unit.now)
+    )
+    posts = unit.session.execute(
+        select(
+            Person.id,
+            Person.name,
+            Person.department_id.label("own"),
+            Post.department_id,
+            Post.kind,
+            _absent(unit).where(Absence.person_id == Person.id).correlate(Person).exists().label("absent"),
+            _agreed(unit).where(Agreement.person_id == Person.id).correlate(Person).exists().label("agreed"),
+        )
+        .join(Post, Post.person_id == Person.id)
+        .where(Person.active, *held_now(unit), Person.id.in_(with_post))
+    ).all()
+    departments = unit.session.execute(select(Department.id, Department.kind, Department.superior_id))
+    return Directory(
+        departments={row.id: Place(row.kind, row.superior_id) for row in departments},
+        people={row.id: Colleague(row.name, row.own) for row in posts},
+        held=tuple(Held(row.id, row.department_id, row.kind) for row in posts),
+        absent=frozenset(row.id for row in posts if row.absent),
+        agreed=frozenset(row.id for row in posts if row.agreed),
+    )
+
+
+def _load_facts(unit: Unit, applications: Collection[Application]) -> dict[str, CaseFacts]:
+    ids = [one.id for one in applications]
+    done = {one: {duty: set[str]() for duty in all_duties()} for one in ids}
+    consented: dict[str, set[str]] = defaultdict(set)
+    custodians: dict[str, set[str]] = defaultdict(set)
+    returned: dict[str, str] = {}
+    for case, what, detail, person_id in unit.session.execute(_doings(ids)):
+        if what == "decided":
+            done[case].get(STAGES[str(detail)].duty, set()).add(person_id)
+        elif what == "consented":
+            consented[case].add(person_id)
+        elif what == "handed":
+            custodians[case].add(person_id)
+            if detail is not None:
+                returned[case] = detail
+        else:
+            done[case][what].add(person_id)
+    near = {
+        one.id: dict.fromkeys([one.drafter_id, *one.subject_ids, *sorted(consented[one.id])]) for one in applications
+    }
+    departments = _departments_of(unit, {person_id for people in near.values() for person_id in people})
+    for one in applications:
+        # a head who consented that another department applies stands on the applicant's side too (R17)
+        done[one.id]["applicant"].update((one.drafter_id, *consented[one.id]))
+        custodians[one.id].update(filter(None, [one.custodian_id]))
+    return {
+        one.id: CaseFacts(
+            application_id=one.id,
+            department_id=one.department_id,
+            subjects=frozenset(one.subject_ids),
+            custodian_id=one.custodian_id,
+            decided_by=one.decided_by,
+            second_person=bool(one.second_person),
+            done=done[one.id],
+            near={person_id: departments[person_id] for person_id in near[one.id]},
+            custodians=custodians[one.id],
+            return_to=returned.get(one.id),
+        )
+        for one in applications
+    }
+
+
+def _doings(ids: Collection[str]) -> CompoundSelect[str, str, str | None, str]:
+    """Case, what was done (a duty, or decided, consented, handed), a detail of it, and by whom."""
+    nothing = null().cast(String)
+    cases = select(Application.id).where(Application.id.in_(ids)).cte("cases")  # the ids are bound once
+
+    def rows(case: Any, what: str, detail: Any, person: Any) -> Select[str, str, str | None, str]:
+        return select(case, literal(what, String), detail, person).where(
+            case.in_(select(cases.c.id)), person.is_not(None)
+        )
+
+    of_review = Review.application_id
+    return union_all(
+        rows(Revision.application_id, "applicant", nothing, Revision.submitted_by),
+        rows(Consent.application_id, "consented", nothing, Consent.person_id).where(Consent.answer == "consented"),
+        rows(Decision.application_id, "decided", Decision.stage, Decision.decided_by),
+        rows(of_review, "storage-release", nothing, Proposal.person_id).where(Proposal.review_id == Review.id),
+        rows(of_review, "second-person", nothing, Proposal.refused_by).where(Proposal.review_id == Review.id),
+        rows(of_review, "second-person", nothing, Confirmation.person_id).where(Confirmation.review_id == Review.id),
+        rows(HandOver.application_id, "handed", nothing, HandOver.custodian_id),
+        rows(HandOver.application_id, "handed", Return.return_to, HandOver.custodian_id).where(
+            Return.hand_over_id == HandOver.id
+        ),
+    )
+
+
+def _departments_of(unit: Unit, person_ids: Collection[str]) -> dict[str, set[str]]:
+    """The departments that each belongs to now: the own one, and those of the posts, plain membership among them."""
+    found: dict[str, set[str]] = defaultdict(set)
+    query = (
+        select(Person.id, Person.department_id, Post.department_id)
+        .outerjoin(Post, (Post.person_id == Person.id) & held_now(unit)[0] & held_now(unit)[1])
+        .where(Person.id.in_(person_ids))
+    )
+    for i, own, other in unit.session.execute(query):
+        found[i].update({own, other} - {None})
+    return found
+
+
+def _absent(unit: Unit) -> Select[str]:
+    return select(Absence.person_id).where(Absence.since <= unit.now, Absence.until > unit.now)
+
+
+def _agreed(unit: Unit) -> Select[str]:
+    return select(Agreement.person_id).where(*_valid(unit))
+
+
+def _valid(unit: Unit) -> tuple[ColumnElement[bool], ...]:
+    return (
+        Agreement.version == unit.rules.agreement_version,
+        Agreement.signed_at <= unit.now,
+        Agreement.expires_at > unit.now,
+        Agreement.ended_at.is_(None),
+    )
+
+
+def _kept(unit: Unit) -> dict[Any, Any]:
+    """Where the unit keeps them; what it has not flushed yet is flushed first, so that nothing kept is out of date."""
+    session = unit.session
+    if WATCHED not in session.info:
+        session.info[WATCHED] = True
+        event.listen(session, "after_flush", _drop_written)
+        event.listen(session, "after_soft_rollback", lambda session, _transaction: _drop(session, DIRECTORY, FACTS))
+        event.listen(session, "do_orm_execute", _drop_all_at_bulk_write)
+    session.flush()
+    return session.info
+
+
+def _drop_written(session: Session, _flush: UOWTransaction) -> None:
+    for row in (*session.new, *session.dirty, *session.deleted):
+        if isinstance(row, OF_DIRECTORY):
+            _drop(session, DIRECTORY)
+        if isinstance(row, OF_FACTS):
+            _drop(session, FACTS)
+
+
+def _drop_all_at_bulk_write(execution: ORMExecuteState) -> None:
+    if not execution.is_select:
+        _drop(execution.session, DIRECTORY, FACTS)
+
+
+def _drop(session: Session, *names: str) -> None:
+    for name in names:
+        session.info.pop(name, None)

@@ -1,0 +1,121 @@
+"""Who may see a case: those who have a part in it, Security and the supervisors (R2, R62).
+
+Administrators see none but what they draft themselves. Nor does anybody whom the case concerns: what reviewers say of
+them, and that they are looked for at all, is not theirs to read beforehand (T8).
+"""
+
+from sqlalchemy import ColumnElement, Select, String, cast, or_, select
+
+from services.database.tables.applications import Application
+from services.database.tables.consents import Consent, Consultation
+from services.database.tables.custody import HandOver
+from services.database.tables.documents import Document
+from services.database.tables.reviews import Confirmation, Decision, Review
+from services.database.unit_of_work import Unit
+from services.domain.access import policy, queries
+from services.domain.stages.catalogue import STAGES
+from services.runtime.errors import NotFound
+
+SEE_EVERYTHING = ("security-reviewer", "supervisor")
+
+
+def visible(unit: Unit, application_id: str) -> Application:
+    """The application, if the acting person may see it; NotFound, as for one that does not exist, otherwise."""
+    application = unit.session.scalar(seen(unit).where(Application.id == application_id))
+    if application is None and _is_asked(unit, application_id):
+        application = unit.session.get(Application, application_id)
+    if application is None:
+        raise NotFound("申请", "application", application_id)
+    return application
+
+
+def all_visible(unit: Unit, *, limit: int, offset: int, mine: bool = False) -> list[Application]:
+    """The applications that the acting person may see, newest first; with ``mine`` only those the person drafted."""
+    query = seen(unit).order_by(Application.created_at.desc(), Application.id).limit(limit).offset(offset)
+    if mine:
+        query = query.where(Application.drafter_id == unit.actor.id)
+    return list(unit.session.scalars(query))
+
+
+def seen(unit: Unit) -> Select[Application]:
+    """The query of all applications that the acting person may see, to be narrowed further."""
+    return select(Application).where(is_seen(unit))
+
+
+def readable(unit: Unit, review: Review) -> None:
+    """NotFound unless the acting person holds a post for the review or may see its case."""
+    application = unit.session.get_one(Application, review.application_id)
+    me = unit.actor.id
+    staff = queries.directory(unit)
+    administrator = staff.holds(me, "administrator")
+    outside = administrator or me in application.subject_ids
+    if not outside:
+        groups = policy.pools(staff, queries.facts(unit, application.id), STAGES[review.stage])
+        if any(me in group for group in groups):
+            return
+    if administrator or not _sees(unit, application):
+        raise NotFound("审核", "review", review.id)
+
+
+def _sees(unit: Unit, application: Application) -> bool:
+    try:
+        visible(unit, application.id)
+    except NotFound:
+        return False
+    return True
+
+
+def _is_asked(unit: Unit, application_id: str) -> bool:
+    """Whether an open review asks the acting person, who may stand in from another department (T1, T8)."""
+    query = select(Review).where(Review.application_id == application_id, Review.closed_at.is_(None))
+    reviews = unit.session.scalars(query).all()
+    if not reviews:
+        return False
+    staff, facts = queries.directory(unit), queries.facts(unit, application_id)
+    return any(policy.refusal_for(staff, facts, review, unit.actor.id) is None for review in reviews)
+
+
+def is_seen(unit: Unit) -> ColumnElement[bool]:
+    """Whether the acting person may see an application, as a condition of a query on ``Application``."""
+    me = unit.actor.id
+    staff = queries.directory(unit)
+    posts = staff.posts_of(me)
+    drafted = Application.drafter_id == me
+    if staff.holds(me, "administrator"):
+        return drafted
+    parts: list[ColumnElement[bool]] = []
+    submitted = Application.submitted_at.is_not(None)
+    heads = {post.department_id for post in posts if post.kind in ("head", "deputy")}
+    kinds = {post.kind for post in posts}
+    if staff.holds_in(me, "security", "head", "deputy") or kinds & set(SEE_EVERYTHING):
+        parts.append(submitted)
+    if heads:
+        parts.append(submitted & Application.department_id.in_(heads))
+        # heads of joint departments, while they are asked and once they have consented (R17)
+        asked = (
+            select(Consent.application_id)
+            .join(Consultation, Consultation.id == Consent.consultation_id)
+            .where(
+                Consent.department_id.in_(heads),
+                Consultation.ended_because.is_(None) | (Consultation.ended_because == "consented"),
+            )
+        )
+        parts.append(Application.id.in_(asked))
+    if "storage-operator" in kinds:
+        filed = select(Document.application_id).where(Document.kind == "application-form")
+        parts.append(Application.id.in_(filed))
+    for kind, stage in (("manager", "management"), ("return-inspector", "return-inspection")):
+        if kind in kinds:
+            parts.append(Application.id.in_(select(Review.application_id).where(Review.stage == stage)))
+    parts += [
+        Application.id.in_(select(HandOver.application_id).where(HandOver.custodian_id == me)),
+        Application.id.in_(select(Decision.application_id).where(Decision.decided_by == me)),
+        submitted & Application.id.in_(select(Consent.application_id).where(Consent.person_id == me)),
+        Application.id.in_(
+            select(Review.application_id)
+            .join(Confirmation, Confirmation.review_id == Review.id)
+            .where(Confirmation.person_id == me)
+        ),
+    ]
+    concerned = cast(Application.subject_ids, String).contains(f'"{me}"', autoescape=True)
+    return or_(drafted, ~concerned & or_(*parts))

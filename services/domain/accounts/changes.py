@@ -1,0 +1,44 @@
+"""What administrators' acts on people and departments share: who is meant, and the change as old and new."""
+
+from typing import Any
+
+from services.database.tables.people import Department, Person
+from services.database.unit_of_work import Unit
+from services.domain.audit import trail as audit_trail
+from services.runtime.errors import NotFound, Refused
+
+
+def person(unit: Unit, person_id: str) -> Person:
+    """The person, locked for a change; NotFound where there is none."""
+    found = unit.session.get(Person, person_id, with_for_update=True, populate_existing=True)
+    if found is None:
+        raise NotFound("人员", "person", person_id)
+    return found
+
+
+def department(unit: Unit, department_id: str, field: str = "departmentId") -> Department:
+    """The department; Refused, naming the field, where there is none."""
+    found = unit.session.get(Department, department_id)
+    if found is None:
+        raise Refused(
+            "no-such-department", "没有这个部门，请重新选择。", "There is no such department.", status=422, field=field
+        )
+    return found
+
+
+def apply(unit: Unit, row: Any, kind: str, values: dict[str, Any]) -> bool:
+    """Set these values on the row and record which changed, from what to what; False where none did."""
+    old = {name: getattr(row, name) for name in values}
+    changed = {name: value for name, value in values.items() if old[name] != value}
+    if not changed:
+        return False
+    for name, value in changed.items():
+        setattr(row, name, value)
+    audit_trail.record(unit, f"{kind}-changed", kind, row.id, old={name: old[name] for name in changed}, new=changed)
+    return True
+
+
+def not_oneself(unit: Unit, person_id: str, zh: str, en: str) -> None:
+    """Refused where the administrator means the own account."""
+    if person_id == unit.actor.id:
+        raise Refused("not-oneself", zh, en, status=403)

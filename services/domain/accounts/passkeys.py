@@ -1,0 +1,229 @@
+"""Passkeys: keys in a person's phone, computer or token that sign for them (WebAuthn, user verification required)."""
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from sqlalchemy import Select, select
+from webauthn import generate_registration_options, verify_registration_response
+from webauthn.helpers import (
+    base64url_to_bytes,
+    bytes_to_base64url,
+    decode_credential_public_key,
+    decoded_public_key_to_cryptography,
+    options_to_json_dict,
+)
+from webauthn.helpers.cose import COSEAlgorithmIdentifier
+from webauthn.helpers.exceptions import WebAuthnException
+from webauthn.helpers.structs import (
+    AuthenticatorSelectionCriteria,
+    PublicKeyCredentialDescriptor,
+    ResidentKeyRequirement,
+    UserVerificationRequirement,
+)
+
+from services.database.base import new_id
+from services.database.tables.passkeys import Passkey
+from services.database.tables.people import Person
+from services.database.unit_of_work import Unit
+from services.domain.accounts.signatures import challenges as signature_challenges
+from services.domain.accounts.signatures.challenges import Place
+from services.domain.audit import trail as audit_trail
+from services.runtime.errors import NotFound, Refused
+
+ALGORITHMS = [
+    COSEAlgorithmIdentifier.ECDSA_SHA_256,
+    COSEAlgorithmIdentifier.EDDSA,
+    COSEAlgorithmIdentifier.RSASSA_PKCS1_v1_5_SHA_256,
+]
+MOST = 20  # of one person
+
+
+@dataclass(frozen=True)
+class Enrolment:
+    """What the browser needs to make a passkey; ``id`` goes back with it."""
+
+    id: str
+    options: dict[str, Any]
+
+
+def of(unit: Unit, person_id: str, place: Place | None = None) -> list[Passkey]:
+    """The passkeys that the person has, the oldest first; with ``place`` those that answer there."""
+    return list(unit.session.scalars(query_of(person_id, place).order_by(Passkey.added_at)))
+
+
+def query_of(person_id: str, place: Place | None = None) -> Select[Passkey]:
+    """The query of those."""
+    query = select(Passkey).where(Passkey.person_id == person_id, Passkey.ended_at.is_(None))
+    return query if place is None else query.where(Passkey.rp_id == place.rp_id)
+
+
+def begin(unit: Unit, person_id: str, place: Place, proved_by: str) -> Enrolment:
+    """Begin to add a passkey; one that is there already is not made again by the same authenticator."""
+    person = unit.session.get_one(Person, person_id)
+    there = of(unit, person_id)
+    if len(there) >= MOST:
+        raise Refused(
+            "passkeys-enough",
+            f"最多添加 {MOST} 个通行密钥，请先移除不用的。",
+            f"There are {MOST} passkeys already: remove one that you do not use.",
+        )
+    challenge = secrets.token_bytes(32)
+    row = signature_challenges.add(
+        unit,
+        new_id(),
+        "enrolment",
+        person_id=person_id,
+        place=place,
+        challenge=bytes_to_base64url(challenge),
+        proved_by=proved_by,
+    )
+    options = generate_registration_options(
+        rp_id=place.rp_id,
+        rp_name=unit.rules.organisation,
+        user_id=person_id.encode(),
+        user_name=person.login,
+        user_display_name=person.name,
+        challenge=challenge,
+        timeout=int(signature_challenges.LIFE.total_seconds() * 1000),
+        authenticator_selection=AuthenticatorSelectionCriteria(
+            resident_key=ResidentKeyRequirement.PREFERRED, user_verification=UserVerificationRequirement.REQUIRED
+        ),
+        exclude_credentials=[
+            PublicKeyCredentialDescriptor(id=base64url_to_bytes(one.credential_id))
+            for one in there
+            if one.rp_id == place.rp_id
+        ],
+        supported_pub_key_algs=ALGORITHMS,
+    )
+    audit_trail.record(unit, "passkey-begun", "person", person_id)
+    return Enrolment(row.id, options_to_json_dict(options))
+
+
+def finish(unit: Unit, person_id: str, enrolment_id: str, made: dict[str, str], name: str) -> Passkey:
+    """The browser's new passkey becomes the person's. Refused where it is not sound.
+
+    ``made``: credentialId, clientDataJSON and attestationObject, in base64url.
+    """
+    challenge = signature_challenges.take(unit, enrolment_id, "enrolment")
+    credential = {
+        "id": made["credentialId"],
+        "rawId": made["credentialId"],
+        "type": "public-key",
+        "response": {"clientDataJSON": made["clientDataJSON"], "attestationObject": made["attestationObject"]},
+    }
+    try:
+        sound = verify_registration_response(
+            credential=credential,
+            expected_challenge=base64url_to_bytes(challenge.challenge),
+            expected_rp_id=challenge.rp_id,
+            expected_origin=challenge.origin,
+            require_user_verification=True,
+            supported_pub_key_algs=ALGORITHMS,
+        )
+        key = decoded_public_key_to_cryptography(decode_credential_public_key(sound.credential_public_key))
+        pem = key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+        der = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    except (WebAuthnException, ValueError) as error:
+        raise Refused(
+            "passkey-unsound",
+            "通行密钥未能添加：认证器的应答不符合要求，请用支持屏幕锁、指纹或 PIN 验证的设备重试。",
+            "The passkey was not added: the authenticator's answer will not do. Try again with a device that asks for "
+            "your PIN, finger or face.",
+            status=422,
+            field="passkey",
+        ) from error
+    credential_id = bytes_to_base64url(sound.credential_id)
+    if unit.session.scalar(select(Passkey.id).where(Passkey.credential_id == credential_id)) is not None:
+        raise Refused("passkey-known", "此通行密钥已登记过。", "This passkey was added before.", field="passkey")
+    passkey = Passkey(
+        id=new_id(),
+        person_id=person_id,
+        credential_id=credential_id,
+        public_key=pem,
+        rp_id=challenge.rp_id,
+        name=name,
+        proved_by=challenge.proved_by or "password",
+        added_at=unit.real_now,
+        sign_count=sound.sign_count,
+    )
+    unit.session.add(passkey)
+    audit_trail.record(
+        unit,
+        "passkey-added",
+        "passkey",
+        passkey.id,
+        person=person_id,
+        proved_by=passkey.proved_by,
+        credential_id=credential_id,
+        public_key_sha256=hashlib.sha256(der).hexdigest(),
+    )
+    return passkey
+
+
+def rename(unit: Unit, passkey_id: str, name: str) -> Passkey:
+    """Call one of one's own passkeys something else."""
+    passkey = _mine(unit, passkey_id)
+    passkey.name = name
+    audit_trail.record(unit, "passkey-renamed", "passkey", passkey.id, person=passkey.person_id)
+    return passkey
+
+
+def remove(unit: Unit, passkey_id: str) -> Passkey:
+    """One of one's own passkeys signs nothing any more; what it has signed stays signed."""
+    passkey = _mine(unit, passkey_id)
+    passkey.ended_at = unit.real_now
+    audit_trail.record(unit, "passkey-removed", "passkey", passkey.id, person=passkey.person_id)
+    return passkey
+
+
+def end_all(unit: Unit, person_id: str, action: str) -> int:
+    """The person's passkeys sign nothing any more; how many. ``action`` is audited for each."""
+    there = of(unit, person_id)
+    for passkey in there:
+        passkey.ended_at = unit.real_now
+        audit_trail.record(unit, action, "passkey", passkey.id, person=person_id)
+    return len(there)
+
+
+def that_signed(unit: Unit, credential_id: str, rp_id: str) -> Passkey | None:
+    """The acting person's passkey with this id, locked; None where there is none, or none any more."""
+    return unit.session.scalar(
+        select(Passkey)
+        .where(
+            Passkey.credential_id == credential_id,
+            Passkey.person_id == unit.actor.id,
+            Passkey.rp_id == rp_id,
+            Passkey.ended_at.is_(None),
+        )
+        .with_for_update()
+    )
+
+
+def used(unit: Unit, passkey: Passkey, sign_count: int) -> None:
+    """Note a use. Refused where the count has not grown: then there are two of what should be one authenticator."""
+    if (sign_count or passkey.sign_count) and sign_count <= passkey.sign_count:
+        unit.after_refusal.append(partial(_cloned, passkey_id=passkey.id, told=sign_count, known=passkey.sign_count))
+        raise Refused(
+            "passkey-cloned",
+            "通行密钥的使用计数倒退，可能已被复制，未签字。请移除它并告知管理员。",
+            "The passkey counts backwards and may have been cloned, so nothing was signed: remove it, and tell an "
+            "administrator.",
+            status=403,
+            field="passkey",
+        )
+    passkey.sign_count, passkey.last_used_at = sign_count, unit.real_now
+
+
+def _cloned(unit: Unit, passkey_id: str, told: int, known: int) -> None:
+    audit_trail.record(unit, "passkey-cloned", "passkey", passkey_id, person=unit.actor.id, told=told, known=known)
+
+
+def _mine(unit: Unit, passkey_id: str) -> Passkey:
+    passkey = unit.session.get(Passkey, passkey_id, with_for_update=True)
+    if passkey is None or passkey.person_id != unit.actor.id or passkey.ended_at is not None:
+        raise NotFound("通行密钥", "passkey", passkey_id)
+    return passkey

@@ -1,0 +1,149 @@
+"""Posts given and ended by administrators, with who did it; administrators hold none that sees footage (R2, R16)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import or_, select
+
+from services.database.base import new_id
+from services.database.tables.people import Person, Post
+from services.database.unit_of_work import Unit
+from services.domain.access.administrators import one_at_a_time, require_administrator
+from services.domain.accounts.changes import department, person
+from services.domain.audit import trail as audit_trail
+from services.domain.stages.catalogue import STAGES
+from services.runtime.errors import NotFound, Refused
+
+# A member of a department drafts and is told; whoever holds one of the others decides, releases, inspects or reads.
+SEE_NO_FOOTAGE = ("member", "administrator")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A post as it is to be given: from ``since`` (now) up to ``until`` (open)."""
+
+    kind: str
+    department_id: str
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+def give(unit: Unit, person_id: str, asked: Asked) -> Post:
+    """Give a person a post; Refused to oneself, and where the administrator's would meet one that sees footage."""
+    one_at_a_time(unit)
+    require_administrator(unit)
+    if asked.kind not in STAGES.posts:
+        raise Refused("kind", "请选择岗位。", "Choose a post.", status=422, field="kind")
+    department(unit, asked.department_id)
+    row = person(unit, person_id)
+    if asked.until is not None and asked.until <= (asked.since or unit.now):
+        raise Refused(
+            "until-before-since",
+            "终止时间须晚于开始时间。",
+            "Let the post end after it begins.",
+            status=422,
+            field="until",
+        )
+    if person_id == unit.actor.id:
+        raise Refused(
+            "not-oneself",
+            "管理员不能给自己任命岗位，请由另一位管理员办理。",
+            "An administrator gives no post to himself: another one does it.",
+            status=403,
+        )
+    if not row.active:
+        raise Refused("not-active", "此人已停用，请先启用。", "This person is not active: activate the account first.")
+    _check_together(unit, person_id, asked)
+    return add(unit, person_id, asked)
+
+
+def end(unit: Unit, post_id: str, *, at: datetime | None = None) -> Post:
+    """End a post now, or at a later moment. Refused for the last administrator's."""
+    one_at_a_time(unit)
+    require_administrator(unit)
+    post = unit.session.get(Post, post_id, with_for_update=True, populate_existing=True)
+    if post is None:
+        raise NotFound("岗位", "post", post_id)
+    moment = max(at or unit.now, unit.now)
+    if post.until is not None and post.until <= moment:
+        raise Refused("ended", "此岗位届时已经终止。", "This post is over by then already.")
+    if post.kind == "administrator" and not _another_administrator(unit, post, moment):
+        raise Refused(
+            "last-administrator",
+            "这是最后一位管理员，请先任命另一位。",
+            "This is the last administrator: give another person the post first.",
+        )
+    old = post.until
+    post.until, post.ended_by = max(moment, post.since), unit.actor.id
+    audit_trail.record(
+        unit, "post-ended", "person", post.person_id, post=post.id, kind=post.kind, old=_iso(old), new=_iso(post.until)
+    )
+    return post
+
+
+def of(unit: Unit, person_id: str) -> list[Post]:
+    """All posts of the person, past and coming ones too; the latest first."""
+    return list(unit.session.scalars(select(Post).where(Post.person_id == person_id).order_by(Post.since.desc())))
+
+
+def add(unit: Unit, person_id: str, asked: Asked) -> Post:
+    """Write the post and its event; whether it may be given, ``give`` has found."""
+    post = Post(
+        id=new_id(),
+        person_id=person_id,
+        department_id=asked.department_id,
+        kind=asked.kind,
+        since=asked.since or unit.now,
+        until=asked.until,
+        given_by=unit.actor.id if unit.actor.kind == "person" else None,
+    )
+    unit.session.add(post)
+    unit.session.flush()
+    new = {
+        "kind": post.kind,
+        "department": post.department_id,
+        "since": _iso(post.since),
+        "until": _iso(post.until),
+    }
+    audit_trail.record(unit, "post-given", "person", person_id, post=post.id, old=None, new=new)
+    return post
+
+
+def _check_together(unit: Unit, person_id: str, asked: Asked) -> None:
+    kind, begin = asked.kind, asked.since or unit.now
+    meanwhile = select(Post).where(Post.person_id == person_id, or_(Post.until.is_(None), Post.until > begin))
+    if asked.until is not None:
+        meanwhile = meanwhile.where(Post.since < asked.until)
+    for other in unit.session.scalars(meanwhile):
+        if other.kind == kind and other.department_id == asked.department_id:
+            raise Refused(
+                "held-already", "此人在此期间已担任该岗位。", "This person holds that post already in that time."
+            )
+        pair = {other.kind, kind}
+        if "administrator" in pair and pair.difference(SEE_NO_FOOTAGE):
+            raise Refused(
+                "administrator-sees-no-footage",
+                "系统管理员不接触录像，不能同时担任审核、存储、检查、监督或负责人岗位；请先终止另一岗位。",
+                "Administrators see no footage: nobody holds that post together with one that decides, releases, "
+                "inspects or supervises. End the other post first.",
+            )
+
+
+def _another_administrator(unit: Unit, post: Post, at: datetime) -> bool:
+    query = (
+        select(Post.id)
+        .join(Person, Person.id == Post.person_id)
+        .where(
+            Post.kind == "administrator",
+            Post.id != post.id,
+            Post.person_id != post.person_id,
+            Person.active,
+            Post.since <= at,
+            or_(Post.until.is_(None), Post.until > at),
+        )
+    )
+    return unit.session.scalar(query.limit(1)) is not None
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()

@@ -1,0 +1,123 @@
+"""What passkeys are asked: challenges of enrolments, and statements that wait for their signature. Short-lived, once.
+
+A statement is built by the act itself, which then ends in ``Prepared`` and leaves nothing behind. When the act comes
+again with the passkey's answer it builds the statement anew, and what comes out has to be what was shown.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+import rfc8785
+from sqlalchemy import delete
+from webauthn import generate_authentication_options
+from webauthn.helpers import base64url_to_bytes, bytes_to_base64url, options_to_json_dict
+from webauthn.helpers.structs import PublicKeyCredentialDescriptor, UserVerificationRequirement
+
+from services.database.tables.signing_challenges import PasskeyChallenge
+from services.database.unit_of_work import Unit
+from services.runtime.errors import Refused
+
+LIFE = timedelta(minutes=5)
+Kind = Literal["enrolment", "signature"]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where people open the portal: passkeys belong to the host and answer at this origin alone."""
+
+    rp_id: str
+    origin: str
+
+
+class Prepared(Exception):
+    """Ends an act that was to be prepared, before it has written anything; carries what is to be signed."""
+
+    def __init__(self, pending: str, person_id: str, statement: dict[str, Any], stated_at: datetime) -> None:
+        super().__init__("prepared to be signed, and not done")
+        self.pending = pending
+        self.person_id = person_id
+        self.statement = statement
+        self.stated_at = stated_at
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the browser needs: the statement as it is hashed, its hash, and the options of ``credentials.get``."""
+
+    pending: str
+    statement: str
+    sha256: str
+    options: dict[str, Any]
+
+
+def keep(unit: Unit, prepared: Prepared, place: Place, credential_ids: Sequence[str]) -> Asked:
+    """Keep the prepared statement until it is signed with one of the passkeys, or its time is over."""
+    statement = rfc8785.dumps(prepared.statement)
+    digest = hashlib.sha256(statement).digest()
+    challenge = add(
+        unit,
+        prepared.pending,
+        "signature",
+        person_id=prepared.person_id,
+        place=place,
+        challenge=bytes_to_base64url(digest),
+        statement=statement.decode(),
+        stated_at=prepared.stated_at,
+    )
+    options = generate_authentication_options(
+        rp_id=place.rp_id,
+        challenge=digest,
+        timeout=LIFE // timedelta(milliseconds=1),
+        allow_credentials=[PublicKeyCredentialDescriptor(id=base64url_to_bytes(one)) for one in credential_ids],
+        user_verification=UserVerificationRequirement.REQUIRED,
+    )
+    return Asked(challenge.id, statement.decode(), digest.hex(), options_to_json_dict(options))
+
+
+def add(
+    unit: Unit, challenge_id: str, kind: Kind, *, person_id: str, place: Place, challenge: str, **more: Any
+) -> PasskeyChallenge:
+    """Write a challenge; what the person was asked before and did not answer in time is forgotten."""
+    unit.session.execute(
+        delete(PasskeyChallenge).where(
+            PasskeyChallenge.person_id == person_id, PasskeyChallenge.made_at <= unit.real_now - LIFE
+        )
+    )
+    row = PasskeyChallenge(
+        id=challenge_id,
+        person_id=person_id,
+        kind=kind,
+        challenge=challenge,
+        rp_id=place.rp_id,
+        origin=place.origin,
+        made_at=unit.real_now,
+        **more,
+    )
+    unit.session.add(row)
+    unit.session.flush()
+    return row
+
+
+def find(unit: Unit, challenge_id: str, kind: Kind) -> PasskeyChallenge | None:
+    """The acting person's challenge, locked, while it can still be answered."""
+    row = unit.session.get(PasskeyChallenge, challenge_id, with_for_update=True)
+    if row is None or row.kind != kind or row.person_id != unit.actor.id or row.used_at is not None:
+        return None
+    return row if unit.real_now < row.made_at + LIFE else None
+
+
+def take(unit: Unit, challenge_id: str, kind: Kind) -> PasskeyChallenge:
+    """As ``find``, and used up with it when the unit commits. Refused where there is none to be answered."""
+    row = find(unit, challenge_id, kind)
+    if row is None:
+        raise Refused(
+            "challenge-over",
+            "此次通行密钥操作已过期或已使用，请重新操作。",
+            "What the passkey was asked is out of time or was used already: do it again.",
+            field="passkey",
+        )
+    row.used_at = unit.real_now
+    return row

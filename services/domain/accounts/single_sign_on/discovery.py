@@ -1,0 +1,97 @@
+"""What the provider says of itself (OpenID Connect Discovery 1.0), and what of it is believed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from services.domain.accounts.single_sign_on.errors import ProviderRefused
+from services.domain.accounts.single_sign_on.http_client import Told, Wire
+
+# Signatures that only the provider can make. A secret that both sides know (HS256) proves nothing, nor does "none".
+ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512")
+CLIENT_AUTH = ("client_secret_basic", "client_secret_post")
+WELL_KNOWN = "/.well-known/openid-configuration"
+
+
+@dataclass(frozen=True)
+class Discovered:
+    """The addresses of one issuer. ``tells_issuer``: its answers name it (RFC 9207)."""
+
+    issuer: str
+    authorization: str
+    token: str
+    keys: str
+    userinfo: str | None
+    end_session: str | None
+    algorithms: tuple[str, ...]
+    client_auth: str
+    tells_issuer: bool
+
+
+async def discover(wire: Wire, issuer: str) -> Discovered:
+    """Raises ProviderRefused, its detail saying what does not fit."""
+    told = await wire.get(issuer.rstrip("/") + WELL_KNOWN)
+    return read(issuer, told)
+
+
+def read(issuer: str, told: Told) -> Discovered:
+    if told.status != 200:
+        raise ProviderRefused("broken", f"discovery answered HTTP {told.status}: check the issuer")
+    body = told.body
+    if body.get("issuer") != issuer:
+        raise ProviderRefused("broken", f"discovery names another issuer than {issuer}: write it as the provider does")
+    methods = _texts(body, "code_challenge_methods_supported", ("S256",))
+    if "code" not in _texts(body, "response_types_supported", ("code",)) or "S256" not in methods:
+        raise ProviderRefused("broken", "the provider has no authorization code flow with PKCE S256")
+    algorithms = tuple(
+        name for name in ALGORITHMS if name in _texts(body, "id_token_signing_alg_values_supported", ("RS256",))
+    )
+    if not algorithms:
+        raise ProviderRefused("broken", "the provider signs ID tokens by no public key: have it use RS256 or ES256")
+    known = _texts(body, "token_endpoint_auth_methods_supported", CLIENT_AUTH[:1])
+    client_auth = next((name for name in CLIENT_AUTH if name in known), None)
+    if client_auth is None:
+        raise ProviderRefused("broken", "the provider takes no client's secret: have it use client_secret_basic")
+    return Discovered(
+        issuer=issuer,
+        authorization=_needed(issuer, body, "authorization_endpoint"),
+        token=_needed(issuer, body, "token_endpoint"),
+        keys=_needed(issuer, body, "jwks_uri"),
+        userinfo=_address(issuer, body, "userinfo_endpoint"),
+        end_session=_address(issuer, body, "end_session_endpoint"),
+        algorithms=algorithms,
+        client_auth=client_auth,
+        tells_issuer=body.get("authorization_response_iss_parameter_supported") is True,
+    )
+
+
+def _needed(issuer: str, body: Mapping[str, Any], name: str) -> str:
+    address = _address(issuer, body, name)
+    if address is None:
+        raise ProviderRefused("broken", f"discovery has no {name}")
+    return address
+
+
+def _address(issuer: str, body: Mapping[str, Any], name: str) -> str | None:
+    """An address as secured as the issuer's own, which people and secrets may be sent to."""
+    text = body.get(name)
+    if text is None:
+        return None
+    schemes = ("https",) if issuer.startswith("https://") else ("https", "http")
+    plain = isinstance(text, str) and text.isascii() and text.isprintable() and not set(text) & set(' "<>\\^`{|}')
+    try:
+        parts = urlsplit(text if plain else "")
+    except ValueError:
+        parts = urlsplit("")
+    if parts.scheme not in schemes or not parts.hostname or "@" in parts.netloc or parts.fragment:
+        raise ProviderRefused("broken", f"discovery has a {name} that is no {' or '.join(schemes)} address")
+    return str(text)
+
+
+def _texts(body: Mapping[str, Any], name: str, default: tuple[str, ...]) -> tuple[str, ...]:
+    """A list of the document; what the specification, or good sense, takes where it is left out."""
+    told = body.get(name)
+    if told is None:
+        return default
+    return tuple(text for text in told if isinstance(text, str)) if isinstance(told, list) else ()

@@ -1,0 +1,100 @@
+"""Calls to the provider: within a time, up to a size, to the address itself and to no other."""
+
+import json
+import ssl
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import anyio
+import httpx
+
+from services.domain.accounts.single_sign_on.errors import ProviderRefused
+from services.domain.notifications.channels.errors import caused_by
+from services.runtime.addresses import AddressRefused, Guard, GuardedTransport, parse_networks
+from services.runtime.settings import Settings, variable
+
+SECONDS = 10.0
+LARGEST = 256 << 10  # of an answer: a document of discovery has some kilobytes, a key set too
+
+
+@dataclass(frozen=True)
+class Told:
+    """An answer: its status, and the JSON object that it holds; empty where it holds none."""
+
+    status: int
+    body: Mapping[str, Any]
+
+
+class Wire:
+    """``seconds`` is for a whole call; ``monotonic`` counts them for whoever remembers answers."""
+
+    def __init__(
+        self, settings: Settings, *, seconds: float = SECONDS, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._ca_file = settings.oidc_ca_file
+        # The issuer is the operator's word, and its document leads on from there: never into this machine unasked.
+        self._guard = Guard(parse_networks(settings.allowed_networks), ("https", "http"))
+        self._seconds = seconds
+        self.monotonic = monotonic
+
+    async def get(self, url: str, token: str = "") -> Told:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        return await self._call("GET", url, headers, b"")
+
+    async def post(self, url: str, headers: Mapping[str, str], form: str) -> Told:
+        return await self._call("POST", url, headers, form.encode())
+
+    async def _call(self, method: str, url: str, headers: Mapping[str, str], content: bytes) -> Told:
+        """Raises ProviderRefused, with what was wrong as its detail; the answer's text is in none."""
+        # Nothing compressed is taken, because a small answer could unfold into a large one.
+        headers = {"Accept": "application/json", "Accept-Encoding": "identity", **headers}
+        try:
+            with anyio.fail_after(self._seconds):
+                async with (
+                    httpx.AsyncClient(
+                        transport=GuardedTransport(self._guard, self._transport()),
+                        timeout=self._seconds,
+                        follow_redirects=False,
+                        trust_env=False,
+                    ) as client,
+                    client.stream(method, url, headers=headers, content=content) as answer,
+                ):
+                    return await _read(answer)
+        except AddressRefused as error:
+            raise ProviderRefused("unreachable", f"{url}: {error.en}") from error
+        except (TimeoutError, httpx.TimeoutException) as error:
+            raise ProviderRefused("too-slow", f"{url} did not answer within {self._seconds:g} s") from error
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise ProviderRefused("unreachable", _unreachable(url, error)) from error
+
+    def _transport(self) -> httpx.AsyncBaseTransport:
+        context = ssl.create_default_context(cafile=self._ca_file)
+        return httpx.AsyncHTTPTransport(verify=context, limits=httpx.Limits(max_keepalive_connections=0))
+
+
+async def _read(answer: httpx.Response) -> Told:
+    where = f"{answer.url.copy_with(query=None)} answered HTTP {answer.status_code}"
+    if 300 <= answer.status_code < 400:
+        raise ProviderRefused("broken", f"{where} and points elsewhere: set the issuer that answers itself")
+    if answer.headers.get("content-encoding", "identity").lower() != "identity":
+        raise ProviderRefused("broken", f"{where}, compressed although nothing else was asked for than plain JSON")
+    content = bytearray()
+    async for chunk in answer.aiter_raw():
+        content += chunk
+        if len(content) > LARGEST:
+            raise ProviderRefused("broken", f"{where} with more than {LARGEST >> 10} KiB")
+    try:
+        told = json.loads(content)
+    except (ValueError, RecursionError):
+        told = None
+    if answer.is_success and not isinstance(told, dict):
+        raise ProviderRefused("broken", f"{where} and no JSON object")
+    return Told(answer.status_code, told if isinstance(told, dict) else {})
+
+
+def _unreachable(url: str, error: Exception) -> str:
+    if caused_by(error, ssl.SSLError):
+        return f"no encrypted connection to {url} came about ({error}): set its authority in {variable('oidc_ca_file')}"
+    return f"{url} cannot be reached ({type(error).__name__})"

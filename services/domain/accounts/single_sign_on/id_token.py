@@ -1,0 +1,83 @@
+"""The ID token (OpenID Connect Core 1.0, 3.1.3.7): whose it is, for whom, how old, and who signed it."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from authlib.oidc.core import CodeIDToken
+from joserfc import jwt
+from joserfc.errors import ClaimError, InvalidKeyIdError, JoseError
+from joserfc.jwk import Key, KeySet, RSAKey, import_key
+
+from services.domain.accounts.single_sign_on.errors import ProviderRefused
+from services.domain.accounts.single_sign_on.http_client import Told
+
+LEEWAY_SECONDS = 60  # between the clocks of two servers
+OLDEST_SECONDS = 600  # a token is made when the code is handed in: an old one was kept by somebody
+LONGEST_SUBJECT = 255
+SMALLEST_RSA = 2048
+
+
+class UnknownKey(Exception):
+    """No key of this id: the provider may have changed its keys."""
+
+
+def read_keys(told: Told) -> KeySet:
+    """The public keys that may have signed; others in the set, such as those for encryption, are left out."""
+    rows = told.body.get("keys")
+    if told.status != 200 or not isinstance(rows, list):
+        raise ProviderRefused("broken", f"the address of the keys answered HTTP {told.status} and no key set")
+    keys = [key for row in rows if isinstance(row, dict) and (key := _signing_key(row)) is not None]
+    if not keys:
+        raise ProviderRefused("broken", "the provider's key set has no public key that signs")
+    return KeySet(keys)
+
+
+def _signing_key(row: dict[str, Any]) -> Key | None:
+    if row.get("kty") not in ("RSA", "EC") or row.get("use", "sig") != "sig":
+        return None
+    try:
+        key = import_key(row)
+    except (JoseError, ValueError, TypeError, KeyError):
+        return None  # such as a curve that this library does not know; whatever it signs is refused
+    if isinstance(key, RSAKey):
+        return key if key.public_key.key_size >= SMALLEST_RSA else None
+    return key
+
+
+def check(
+    text: str,
+    keys: KeySet,
+    *,
+    algorithms: tuple[str, ...],
+    issuer: str,
+    client_id: str,
+    nonce: str,
+    access_token: str,
+    now: datetime,
+) -> Mapping[str, Any]:
+    """The claims. Raises UnknownKey, or ProviderRefused whose detail names what does not fit."""
+    try:
+        token = jwt.decode(text, keys, algorithms=algorithms)
+        claims = CodeIDToken(
+            token.claims,
+            token.header,
+            options={
+                "iss": {"essential": True, "value": issuer},
+                "aud": {"essential": True, "value": client_id},
+                "sub": {"essential": True},
+            },
+            params={"nonce": nonce, "client_id": client_id, "access_token": access_token},
+        )
+        claims.validate(now=int(now.timestamp()), leeway=LEEWAY_SECONDS)
+    except InvalidKeyIdError as error:
+        raise UnknownKey from error
+    except ClaimError as error:
+        raise ProviderRefused("token", f"the ID token's {error.claim} does not fit") from error
+    except (JoseError, ValueError, TypeError) as error:
+        raise ProviderRefused("token", f"the ID token cannot be read ({type(error).__name__})") from error
+    if now.timestamp() - claims["iat"] > OLDEST_SECONDS + LEEWAY_SECONDS:
+        raise ProviderRefused("token", "the ID token's iat does not fit")
+    if not 0 < len(claims["sub"]) <= LONGEST_SUBJECT:
+        raise ProviderRefused("token", "the ID token's sub does not fit")
+    return dict(claims)

@@ -1,0 +1,51 @@
+"""The way to the provider and back: what the browser keeps of it meanwhile, sealed, so that nobody else writes it."""
+
+import json
+import secrets
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+
+from services.domain.accounts.single_sign_on.errors import ProviderRefused
+from services.runtime.errors import Fatal
+from services.runtime.secret_box import SecretBox
+
+LONGEST = timedelta(minutes=10)
+LONGEST_BACK = 1000  # a browser drops a cookie beyond 4,096 characters
+PURPOSE = "the way to the provider and back"
+
+
+@dataclass(frozen=True)
+class RoundTrip:
+    """``state`` binds the answer to this browser, ``nonce`` the ID token to it, ``verifier`` the code (RFC 7636).
+
+    ``back`` is the page that was asked for, ``until`` a POSIX time on real time.
+    """
+
+    state: str
+    nonce: str
+    verifier: str
+    back: str
+    until: int
+
+    def sealed(self, box: SecretBox) -> str:
+        """What goes into the cookie."""
+        return box.seal(json.dumps(asdict(self)), PURPOSE)
+
+
+def begin(back: str, now: datetime) -> RoundTrip:
+    state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
+    until = int((now + LONGEST).timestamp())
+    return RoundTrip(state, nonce, verifier, back if len(back) <= LONGEST_BACK else "/", until)
+
+
+def opened(box: SecretBox, sealed: str | None, now: datetime) -> RoundTrip:
+    """The way that this browser is on; ProviderRefused where it is on none, or for too long."""
+    if not sealed:
+        raise ProviderRefused("out-of-date", "no way was begun in this browser")
+    try:
+        trip = RoundTrip(**json.loads(box.open(sealed, PURPOSE)))
+    except (Fatal, ValueError, TypeError) as error:
+        raise ProviderRefused("out-of-date", "the browser's cookie was not sealed here") from error
+    if now.timestamp() >= trip.until:
+        raise ProviderRefused("out-of-date", "the way took too long")
+    return trip

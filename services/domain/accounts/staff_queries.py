@@ -1,0 +1,168 @@
+"""People as administrators find them: a list that searches and pages, and one person with the whole account."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import aliased
+
+from services.database.listing import EVERYTHING, Listing
+from services.database.tables.identities import Identity
+from services.database.tables.people import Absence, Department, Person, Post
+from services.database.tables.sign_ins import SignIn
+from services.database.unit_of_work import Unit
+from services.domain.access import queries as access_queries
+from services.domain.access.administrators import require_administrator
+from services.domain.accounts import absences, identities, passkeys, posts, second_factors
+from services.domain.accounts.second_factors import State
+from services.runtime.errors import NotFound
+
+Sort = Literal["name", "login", "department", "state"]
+DepartmentSort = Literal["name", "kind", "above", "people"]
+ABOVE = aliased(Department)
+
+
+@dataclass(frozen=True)
+class Line:
+    """One person: ``locked`` by wrong passwords now, ``enrolled`` with a second factor, ``agreement`` valid."""
+
+    person: Person
+    department: Department
+    posts: Sequence[tuple[Post, Department]]
+    locked: bool
+    enrolled: bool
+    agreement: bool
+    absent: bool
+
+
+@dataclass(frozen=True)
+class Found:
+    lines: list[Line]
+    total: int
+
+
+@dataclass(frozen=True)
+class PostLine:
+    """A post with its department, and who gave and ended it, by name."""
+
+    post: Post
+    department: Department
+    given_by: str | None
+    ended_by: str | None
+    holds_now: bool
+
+
+@dataclass(frozen=True)
+class View:
+    line: Line
+    posts: list[PostLine]
+    absences: list[Absence]
+    second_factor: State
+    passkeys: int
+    identities: list[Identity]
+    last_sign_in: datetime | None
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which people: of a department, with a post, active ones or those who left; None for all."""
+
+    department_id: str | None = None
+    post: str | None = None
+    active: bool | None = None
+
+
+@dataclass(frozen=True)
+class DepartmentLine:
+    """A department, the one above it, and how many active people it has."""
+
+    row: Department
+    above: Department | None
+    people: int
+
+
+def find(unit: Unit, wanted: Wanted, listing: Listing = EVERYTHING) -> Found:
+    """The people wanted, by name, and how many there are in all; searched in name and login."""
+    require_administrator(unit)
+    query = _wanted(unit, wanted).where(listing.mentioned(Person.name, Person.login))
+    total = unit.session.scalar(select(func.count()).select_from(query.subquery())) or 0
+    columns = {
+        **{"name": Person.name, "login": Person.login, "state": Person.active},
+        "department": listing.name(Department),
+    }
+    joined = query.join(Department, Department.id == Person.department_id)
+    part = listing.part(joined, columns, Person.name, Person.id)
+    return Found([_line(unit, person) for person in unit.session.scalars(part)], total)
+
+
+def departments(unit: Unit, listing: Listing = EVERYTHING) -> list[DepartmentLine]:
+    """The departments by name, with the one above each."""
+    require_administrator(unit)
+    count = (
+        select(func.count())
+        .where(Person.department_id == Department.id, Person.active)
+        .correlate(Department)
+        .scalar_subquery()
+    )
+    query = (
+        select(Department, ABOVE, count)
+        .outerjoin(ABOVE, ABOVE.id == Department.superior_id)
+        .where(listing.mentioned(Department.name_zh, Department.name_en))
+    )
+    name = listing.name(Department)
+    columns = {"name": name, "kind": Department.kind, "above": listing.name(ABOVE), "people": count}
+    return [DepartmentLine(*row) for row in unit.session.execute(listing.part(query, columns, name, Department.id))]
+
+
+def view(unit: Unit, person_id: str) -> View:
+    """One person; NotFound where there is none."""
+    require_administrator(unit)
+    person = unit.session.get(Person, person_id)
+    if person is None:
+        raise NotFound("人员", "person", person_id)
+    last = select(func.max(SignIn.created_at)).where(SignIn.person_id == person_id, SignIn.waits_for.is_(None))
+    return View(
+        line=_line(unit, person),
+        posts=[_post_line(unit, post) for post in posts.of(unit, person_id)],
+        absences=absences.of(unit, person_id),
+        second_factor=second_factors.state(unit, person_id),
+        passkeys=len(passkeys.of(unit, person_id)),
+        identities=identities.of(unit, person_id),
+        last_sign_in=unit.session.scalar(last),
+    )
+
+
+def _wanted(unit: Unit, wanted: Wanted) -> Select[Person]:
+    query = select(Person)
+    if wanted.department_id:
+        query = query.where(Person.department_id == wanted.department_id)
+    if wanted.active is not None:
+        query = query.where(Person.active.is_(wanted.active))
+    if wanted.post:
+        holders = select(Post.person_id).where(Post.kind == wanted.post, *access_queries.held_now(unit))
+        query = query.where(Person.active, Person.id.in_(holders))
+    return query
+
+
+def _line(unit: Unit, person: Person) -> Line:
+    held = access_queries.posts_of(unit, person.id)
+    return Line(
+        person=person,
+        department=unit.session.get_one(Department, person.department_id),
+        posts=[(post, unit.session.get_one(Department, post.department_id)) for post in held],
+        locked=person.locked_until is not None and person.locked_until > unit.real_now,
+        enrolled=second_factors.enrolled(unit, person.id) is not None,
+        agreement=access_queries.valid_agreement(unit, person.id) is not None,
+        absent=access_queries.absent(unit, person.id),
+    )
+
+
+def _post_line(unit: Unit, post: Post) -> PostLine:
+    def name(person_id: str | None) -> str | None:
+        return unit.session.get_one(Person, person_id).name if person_id else None
+
+    now = post.since <= unit.now and (post.until is None or post.until > unit.now)
+    department = unit.session.get_one(Department, post.department_id)
+    return PostLine(post, department, name(post.given_by), name(post.ended_by), now)

@@ -1,0 +1,72 @@
+"""My confidentiality agreements: without a valid one there is no task, no key and no view (R59)."""
+
+from collections.abc import Sequence
+
+from fastapi import APIRouter
+
+from services.database.tables.people import Agreement
+from services.database.unit_of_work import Unit
+from services.domain.access import queries as access_queries
+from services.domain.accounts.api_session import Acting
+from services.domain.accounts.signatures.http import Signing, signed
+from services.domain.agreements import service
+from services.web.dependencies import Books
+from services.web.errors import problems
+from services.web.schemas import Answer, Line, Moment
+
+router = APIRouter(prefix="/api/agreements", tags=["agreements"])
+
+
+class AgreementBody(Signing):
+    """Signing: the version that was read, and the signature."""
+
+    version: Line
+
+
+class AgreementAnswer(Answer):
+    """``document`` is the number that it is printed under; older ones have none."""
+
+    id: str
+    version: str
+    signed_at: Moment
+    expires_at: Moment
+    ended_at: Moment | None
+    document: str | None = None
+
+
+class AgreementsAnswer(Answer):
+    """``version`` is the one that holds now; ``valid`` says whether a signature of it does."""
+
+    version: str
+    valid: bool
+    signed: list[AgreementAnswer]
+
+
+@router.get("", responses=problems(401))
+async def my_agreements(actor: Acting, books: Books) -> AgreementsAnswer:
+    """What I have signed, and what is to be signed."""
+
+    def read(unit: Unit) -> AgreementsAnswer:
+        return AgreementsAnswer(
+            version=unit.rules.agreement_version,
+            valid=access_queries.valid_agreement(unit, unit.actor.id) is not None,
+            signed=_answers(unit, service.mine(unit)),
+        )
+
+    return await books.run(actor, read)
+
+
+@router.post("", status_code=201, responses=signed(401, 403, 409))
+async def sign_agreement(agreement: AgreementBody, actor: Acting, books: Books) -> AgreementAnswer:
+    """Sign the present agreement for a year."""
+
+    def act(unit: Unit) -> AgreementAnswer:
+        [answer] = _answers(unit, [service.sign(unit, agreement.version, agreement.proof())])
+        return answer
+
+    return await books.run(actor, act)
+
+
+def _answers(unit: Unit, signed: Sequence[Agreement]) -> list[AgreementAnswer]:
+    papers = service.papers(unit, signed)
+    return [AgreementAnswer.model_validate(one).model_copy(update={"document": papers.get(one.id)}) for one in signed]

@@ -1,0 +1,83 @@
+"""The confidentiality agreement: who has signed, its texts, and issuing a new version (R59)."""
+
+from typing import Annotated, ClassVar, get_args
+
+from fastapi import APIRouter, Query
+from fastapi.responses import Response
+
+from services.database.unit_of_work import Register, Unit
+from services.domain.agreements import queries, texts
+from services.domain.agreements.api_administration import IssueBody, signers_csv
+from services.domain.agreements.queries import STATES, Signer
+from services.domain.agreements.texts import Text
+from services.runtime.errors import Refused
+from services.web import lists
+from services.web.dependencies import Books
+from services.web.forms import Typed, TypedForm
+from services.web.visitor import Visiting, Visitor
+
+router = APIRouter(prefix="/admin/agreements")
+
+
+class Wanted(lists.Wanted):
+    SORTS: ClassVar = get_args(queries.Sort)
+    FALLING: ClassVar = frozenset({"version", "signed"})
+
+    state: lists.Text = ""
+
+
+@router.get("")
+async def list_signers(visitor: Visiting, books: Books, wanted: Annotated[Wanted, Query()]) -> Response:
+    """Who has signed which version when, and who has not; ``form=csv`` answers with all that match."""
+    state = wanted.state if wanted.state in STATES else ""
+
+    def read(unit: Unit) -> tuple[list[Signer], Text]:
+        found = queries.signers(unit, wanted.listing(visitor.language), state=state)
+        return found, texts.present_text(unit)
+
+    signers, present = await books.run(visitor.actor, read)
+    if wanted.as_csv:
+        return signers_csv(signers)
+    return visitor.page("agreements/agreements.html", present=present, states=STATES, **wanted.shown(signers))
+
+
+@router.get("/texts")
+async def list_texts(visitor: Visiting, books: Books) -> Response:
+    """All versions of the text, the newest first."""
+    return visitor.page("agreements/agreement_texts.html", texts=await books.run(visitor.actor, texts.texts))
+
+
+@router.get("/issue")
+async def new_text(visitor: Visiting, books: Books) -> Response:
+    """The form of a new version, begun from the present text."""
+    return await _form(visitor, books)
+
+
+@router.post("/issue")
+async def issue_text(visitor: Visiting, typed: Typed, books: Books) -> Response:
+    """Issue it: everybody has to sign it from now on."""
+    try:
+        body = typed.body(IssueBody)
+        await books.run(visitor.actor, texts.issue, body.version, body.text_zh, body.text_en, body.reason)
+    except Refused as refusal:
+        if refusal.status == 403:
+            raise
+        return await _form(visitor, books, refusal, typed)
+    return visitor.go(
+        "/admin/agreements",
+        f"{body.version} 版已发布，所有人须重新签订。",
+        f"Version {body.version} is issued: everybody has to sign it.",
+    )
+
+
+async def _form(
+    visitor: Visitor, books: Register, refusal: Refused | None = None, typed: TypedForm | None = None
+) -> Response:
+    present = await books.run(visitor.actor, texts.to_issue)
+    return visitor.page(
+        "agreements/agreement_issue.html",
+        refusal.status if refusal else 200,
+        present=present,
+        refusal=refusal,
+        typed=typed,
+    )

@@ -1,0 +1,76 @@
+"""Who has signed the confidentiality agreement, and who has not (R59)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import select
+
+from services.database.listing import EVERYTHING, Listing
+from services.database.tables.people import Agreement, Department, Person
+from services.database.unit_of_work import Unit
+from services.domain.access import administrators
+
+Sort = Literal["name", "department", "state", "version", "signed", "expires"]
+STATES = ("valid", "outdated", "expired", "ended", "never")
+
+
+@dataclass(frozen=True)
+class Signer:
+    """A person and the agreement that counts: the latest. ``state`` is one of ``STATES``."""
+
+    person_id: str
+    name: str
+    department: Department
+    state: str
+    version: str | None
+    signed_at: datetime | None
+    expires_at: datetime | None
+
+
+def signers(unit: Unit, listing: Listing = EVERYTHING, *, state: str = "") -> list[Signer]:
+    """The active people by name, searched in name and department; for administrators, Security's head and
+    supervisors."""
+    administrators.require_reader(unit)
+    latest: dict[str, Agreement] = {}
+    for agreement in unit.session.scalars(select(Agreement).order_by(Agreement.signed_at)):
+        latest[agreement.person_id] = agreement
+    query = (
+        select(Person, Department)
+        .join(Department, Department.id == Person.department_id)
+        .where(Person.active)
+        .order_by(Person.name, Person.id)
+    )
+    found = [
+        _signer(unit, person, department, latest.get(person.id)) for person, department in unit.session.execute(query)
+    ]
+    columns: dict[str, Callable[[Signer], Any]] = {
+        "name": lambda one: one.name,
+        "department": lambda one: listing.name(one.department),
+        "state": lambda one: STATES.index(one.state),
+        "version": lambda one: one.version,
+        "signed": lambda one: one.signed_at,
+        "expires": lambda one: one.expires_at,
+    }
+    return listing.of(
+        (one for one in found if not state or one.state == state),
+        columns,
+        lambda one: (one.name, one.department.name_zh, one.department.name_en),
+    )
+
+
+def _signer(unit: Unit, person: Person, department: Department, agreement: Agreement | None) -> Signer:
+    if agreement is None:
+        return Signer(person.id, person.name, department, "never", None, None, None)
+    state = "valid"
+    if agreement.ended_at is not None:
+        state = "ended"
+    elif agreement.version != unit.rules.agreement_version:
+        state = "outdated"
+    elif agreement.expires_at <= unit.now:
+        state = "expired"
+    return Signer(
+        *(person.id, person.name, department, state),
+        *(agreement.version, agreement.signed_at, agreement.expires_at),
+    )

@@ -1,0 +1,116 @@
+"""The texts of the confidentiality agreement: numbered, in both languages, and kept for ever (R59)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+
+from services.database.tables.agreement_texts import AgreementText
+from services.database.tables.people import Person
+from services.database.unit_of_work import Unit
+from services.domain.access import administrators
+from services.domain.audit import trail as audit_trail
+from services.domain.rules import service as rule_service
+from services.domain.rules.catalogue import RULES
+from services.runtime.errors import NotFound, Refused
+
+STANDARD_ZH = """一、本人因工作需要接触本单位的视频录像资料，承诺对其内容以及其中涉及的个人信息、工作信息严格保密。
+二、仅按批准的用途、范围和期限查看或使用录像，不翻拍、不转发、不提供给无关人员，未经批准不对外传播。
+三、妥善保管副本、借用密钥和账号，不与他人共用；使用期满按时归还，并确认没有留存。
+四、发生丢失、损坏或泄露时，立即在系统中报告，并配合调查和整改。
+五、违反上述承诺的，愿意承担相应的责任。离岗或离职后，保密义务仍然有效。"""
+STANDARD_EN = """\
+1. I work with the organisation's video recordings because my duties require it, and keep what they show, and the \
+personal and business information in them, confidential.
+2. I view and use footage only for the purpose, in the scope and for the time that were approved. I do not film it \
+off a screen, forward it or show it to anybody who has no part in it, and spread nothing without approval.
+3. I keep copies, loan keys and my account safe and share them with nobody; when the use period ends I return what I \
+hold and confirm that nothing was kept.
+4. I report loss, damage or leak in the system at once and help to clear it up and to correct it.
+5. I answer for a breach of these duties. They go on when I leave my post or the organisation."""
+
+
+@dataclass(frozen=True)
+class Text:
+    """A version and its text; ``issued_at`` and ``issued_by`` are None for the text that this house began with."""
+
+    version: str
+    text_zh: str
+    text_en: str
+    present: bool
+    issued_at: datetime | None = None
+    issued_by: str | None = None
+    reason: str | None = None
+
+
+def present_text(unit: Unit) -> Text:
+    """The text that is to be signed now; for everybody signed in."""
+    return _text(unit, unit.rules.agreement_version)
+
+
+def text_of(unit: Unit, version: str) -> Text:
+    """A version's text, for whoever wants to read what was signed; NotFound for one that never was."""
+    known = unit.session.scalar(select(AgreementText.number).where(AgreementText.version == version))
+    if known is None and version not in (unit.rules.agreement_version, _first_version(unit)):
+        raise NotFound("保密协议版本", "version of the agreement", version)
+    return _text(unit, version)
+
+
+def texts(unit: Unit) -> list[Text]:
+    """All versions, the newest first; for administrators, Security's head and supervisors."""
+    administrators.require_reader(unit)
+    versions = list(unit.session.scalars(select(AgreementText.version).order_by(AgreementText.number.desc())))
+    first = _first_version(unit)
+    return [_text(unit, version) for version in (*versions, *([first] if first not in versions else ()))]
+
+
+def to_issue(unit: Unit) -> Text:
+    """The present text, for an administrator to begin a new version from."""
+    administrators.require_administrator(unit)
+    return present_text(unit)
+
+
+def issue(unit: Unit, version: str, text_zh: str, text_en: str, reason: str) -> Text:
+    """Issue a new version: from the next unit of work on everybody has to sign it, and whatever was signed before is
+    due again (R59)."""
+    administrators.require_administrator(unit)
+    rule = RULES["agreement_version"]
+    known = unit.session.scalar(select(AgreementText.number).where(AgreementText.version == version))
+    if known is not None or version in (unit.rules.agreement_version, _first_version(unit)):
+        raise Refused(
+            "agreement-version-used",
+            f"{version} 版已经发布过，请使用新的版本号。",
+            f"Version {version} has been issued already: give the new text a new number.",
+            field="version",
+        )
+    unit.session.add(
+        AgreementText(
+            version=version,
+            text_zh=text_zh,
+            text_en=text_en,
+            issued_at=unit.now,
+            issued_by=unit.actor.id,
+            reason=reason,
+        )
+    )
+    old = unit.rules.agreement_version
+    rule_service.write(unit, rule, version, reason, was=old)
+    audit_trail.record(unit, "agreement-issued", "agreement-text", version, old=old, new=version, reason=reason)
+    name = unit.session.get_one(Person, unit.actor.id).name
+    return Text(version, text_zh, text_en, True, unit.now, name, reason)
+
+
+def _first_version(unit: Unit) -> str:
+    """The version that the environment gave before the book said another."""
+    changed = rule_service.first_value(unit, "agreement_version")
+    return changed or unit.rules.agreement_version
+
+
+def _text(unit: Unit, version: str) -> Text:
+    present = version == unit.rules.agreement_version
+    query = select(AgreementText, Person.name).join(Person, Person.id == AgreementText.issued_by)
+    found = unit.session.execute(query.where(AgreementText.version == version)).one_or_none()
+    if found is None:
+        return Text(version, STANDARD_ZH, STANDARD_EN, present)
+    row, by = found
+    return Text(version, row.text_zh, row.text_en, present, row.issued_at, by, row.reason)

@@ -1,0 +1,276 @@
+"""Applying: draft, submit, correct, withdraw (R16 to R21)."""
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query
+from pydantic import Field
+
+from services.database.unit_of_work import Unit
+from services.domain.access import visibility
+from services.domain.accounts.api_session import Acting
+from services.domain.applications import drafts, forms, previews, service
+from services.domain.applications.findings import Found
+from services.domain.applications.schemas import Form
+from services.domain.cases import own_applications
+from services.domain.cases import queries as case_queries
+from services.web.dependencies import Books
+from services.web.errors import USUAL, problems
+from services.web.schemas import LAST_OFFSET, Answer, Body, Code, Identifier, Moment, Paragraph
+
+router = APIRouter(prefix="/api", tags=["applications"])
+
+
+class NewApplication(Form):
+    """``submit`` hands it in at once; otherwise it stays a draft. ``previous_id`` names the case that this appeals."""
+
+    submit: bool = False
+    previous_id: Identifier | None = None
+
+
+class OwnQuestion(Body):
+    """``state``: one of the codes, or ``open`` for what is under way."""
+
+    department: bool = False
+    state: Code | None = None
+    search: Code = ""
+    sort: Literal["changed", "overwrite", "due", "number", "state"] = "changed"
+    descending: bool = True
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+    offset: Annotated[int, Field(ge=0, le=LAST_OFFSET)] = 0
+
+
+class OwnAnswer(Answer):
+    """``dueAt``: until when it is to be corrected, or its copies are to be returned."""
+
+    id: str
+    number: str | None
+    state: str
+    detail: str | None
+    drafter: str
+    own: bool
+    reason: str
+    way_of_use: str
+    changed_at: Moment
+    submitted_at: Moment | None
+    overwrite_at: Moment | None
+    due_at: Moment | None
+
+
+class Redraft(Form):
+    """``version`` is the one that was read: a later save elsewhere is then not overwritten, and 409 answered."""
+
+    version: Annotated[int, Field(ge=0, le=2**31)] | None = None
+
+
+class FormAnswer(Answer):
+    """The form as it stands, to change or to copy; ``version`` counts the saves of a draft."""
+
+    id: str
+    number: str | None
+    version: int
+    saved_at: Moment | None
+    form: Form
+
+
+class FindingAnswer(Answer):
+    """``field`` names the form's field; ``position`` the item, from 1."""
+
+    code: str
+    severity: str
+    zh: str
+    en: str
+    field: str | None
+    position: int | None
+
+
+class Checked(Answer):
+    """``complete``: the preliminary review would let it pass to the department's head."""
+
+    complete: bool
+    findings: list[FindingAnswer]
+
+
+class CopyWish(Body):
+    """``appeal``: the new application names the old one as the case it appeals (T6)."""
+
+    appeal: bool = False
+
+
+class Withdrawal(Body):
+    reason: Paragraph = ""
+
+
+class Summary(Answer):
+    id: str
+    number: str | None
+    state: str
+    state_detail: str | None
+    drafter: str
+    submitted_at: Moment | None
+    overwrite_at: Moment | None
+    way_of_use: str
+
+
+# OpenAPI has no word for a tuple that FastAPI writes right.
+Both = Annotated[list[str], Field(min_length=2, max_length=2)]
+
+
+class Choices(Answer):
+    """Codes with their names in Chinese and English."""
+
+    purpose_categories: dict[str, Both]
+    legal_bases: dict[str, Both]
+
+
+@router.get("/choices", responses=problems(401))
+async def choices(_actor: Acting) -> Choices:
+    """What the form's lists offer."""
+    return Choices(
+        purpose_categories={code: list(names) for code, names in forms.PURPOSE_CATEGORIES.items()},
+        legal_bases={code: list(names) for code, names in forms.LEGAL_BASES.items()},
+    )
+
+
+@router.post("/applications/check", responses=problems(401, 403, 404))
+async def check(form: Form, actor: Acting, books: Books) -> Checked:
+    """What the automatic review would find of this form; nothing is kept."""
+
+    def read(unit: Unit) -> list[Found]:
+        service.check_storable(unit, form.to_form())
+        return previews.preview(unit, form.to_form())
+
+    found = await books.run(actor, read)
+    return Checked(
+        complete=not any(one.severity == "blocks" for one in found),
+        findings=[
+            FindingAnswer(
+                code=one.code,
+                severity=one.severity,
+                zh=one.zh,
+                en=one.en,
+                field=previews.FIELDS.get(one.code, "items"),
+                position=int(one.item_id) if one.item_id else None,
+            )
+            for one in found
+        ],
+    )
+
+
+@router.get("/applications", responses=problems(401))
+async def list_applications(
+    actor: Acting,
+    books: Books,
+    mine: bool = False,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    offset: Annotated[int, Query(ge=0, le=LAST_OFFSET)] = 0,
+) -> list[Summary]:
+    """The applications that the signed-in person may see, newest first."""
+
+    def read(unit: Unit) -> list[Summary]:
+        rows = visibility.all_visible(unit, limit=limit, offset=offset, mine=mine)
+        return [Summary.model_validate(line) for line in case_queries.summaries(unit, rows)]
+
+    return await books.run(actor, read)
+
+
+@router.get("/applications/own", responses=problems(401))
+async def list_own(asked: Annotated[OwnQuestion, Query()], actor: Acting, books: Books) -> list[OwnAnswer]:
+    """What I drafted, or what my department has submitted where I head it: where each stands, and until when."""
+
+    def read(unit: Unit) -> list[OwnAnswer]:
+        lines = own_applications.lines(
+            unit,
+            department=asked.department,
+            state=asked.state,
+            search=asked.search,
+            sort=asked.sort,
+            descending=asked.descending,
+        )
+        return [OwnAnswer.model_validate(line) for line in lines[asked.offset : asked.offset + asked.limit]]
+
+    return await books.run(actor, read)
+
+
+@router.post("/applications", status_code=201, responses=problems(*USUAL))
+async def apply(application: NewApplication, actor: Acting, books: Books) -> Summary:
+    """Draft an application, or hand it in at once."""
+    form = application.to_form()
+
+    def act(unit: Unit) -> Summary:
+        row = service.draft(unit, form, previous_id=application.previous_id)
+        if application.submit:
+            row = service.submit(unit, row.id)
+        return _summary(unit, row)
+
+    return await books.run(actor, act)
+
+
+@router.get("/applications/{application_id}/form", responses=problems(401, 403, 404, 409))
+async def read_form(application_id: str, actor: Acting, books: Books) -> FormAnswer:
+    """The form of a draft, or of a returned application, to go on with."""
+
+    def read(unit: Unit) -> FormAnswer:
+        row, draft = drafts.opened(unit, application_id)
+        return FormAnswer(
+            id=row.id,
+            number=row.number,
+            version=draft.version if draft else 0,
+            saved_at=draft.saved_at if draft else None,
+            form=Form.from_form(forms.of(unit, row)),
+        )
+
+    return await books.run(actor, read)
+
+
+@router.put("/applications/{application_id}", responses=problems(*USUAL))
+async def redraft(application_id: str, redraft: Redraft, actor: Acting, books: Books) -> Summary:
+    """Change a draft."""
+    form = redraft.to_form()
+
+    def act(unit: Unit) -> Summary:
+        row = service.redraft(unit, application_id, form)
+        drafts.save(unit, application_id, form, version=redraft.version)
+        return _summary(unit, row)
+
+    return await books.run(actor, act)
+
+
+@router.delete("/applications/{application_id}", status_code=204, responses=problems(*USUAL))
+async def discard(application_id: str, actor: Acting, books: Books) -> None:
+    """Delete a draft that was never submitted."""
+    await books.run(actor, drafts.discard, application_id)
+
+
+@router.post("/applications/{application_id}/copy", status_code=201, responses=problems(*USUAL))
+async def copy(application_id: str, wish: CopyWish, actor: Acting, books: Books) -> Summary:
+    """Draft a new application with what an earlier one says."""
+
+    def act(unit: Unit) -> Summary:
+        row, form = drafts.source(unit, application_id)
+        return _summary(unit, service.draft(unit, form, previous_id=row.id if wish.appeal else None))
+
+    return await books.run(actor, act)
+
+
+@router.post("/applications/{application_id}/submit", responses=problems(*USUAL))
+async def submit(application_id: str, actor: Acting, books: Books) -> Summary:
+    """Hand in a draft: it gets its number and its process begins."""
+    return await books.run(actor, lambda unit: _summary(unit, service.submit(unit, application_id)))
+
+
+@router.post("/applications/{application_id}/correct", responses=problems(*USUAL))
+async def correct(application_id: str, form: Form, actor: Acting, books: Books) -> Summary:
+    """Correct a returned application; all decisions are asked for anew."""
+    return await books.run(actor, lambda unit: _summary(unit, service.correct(unit, application_id, form.to_form())))
+
+
+@router.post("/applications/{application_id}/withdraw", responses=problems(*USUAL))
+async def withdraw(application_id: str, withdrawal: Withdrawal, actor: Acting, books: Books) -> Summary:
+    """Withdraw an application of which nothing was handed over yet."""
+    return await books.run(
+        actor, lambda unit: _summary(unit, service.withdraw(unit, application_id, withdrawal.reason))
+    )
+
+
+def _summary(unit: Unit, application: Any) -> Summary:
+    return Summary.model_validate(case_queries.summary(unit, application))

@@ -1,0 +1,59 @@
+"""What the recorder holds before one applies for it (R20)."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from services.domain.accounts.api_session import Acting
+from services.domain.retrieval import recorder_coverage
+from services.runtime.errors import Refused
+from services.runtime.spans import Span
+from services.web.dependencies import Books, GivenRecorders
+from services.web.errors import problems
+from services.web.schemas import Answer, Body, Identifier, Moment
+
+router = APIRouter(prefix="/api", tags=["applications"])
+
+
+class SpanAnswer(Answer):
+    start: Moment
+    end: Moment
+
+
+class CoverageQuestion(Body):
+    camera_id: Identifier
+    start: Moment
+    end: Moment
+
+
+class CoverageAnswer(Answer):
+    """What the recorder holds of a span: ``share`` is 0 to 1, from ``overwrite_at`` on the first may be gone."""
+
+    covered: list[SpanAnswer]
+    gaps: list[SpanAnswer]
+    share: float
+    overwrite_at: Moment | None
+    zone: str
+
+
+@router.get("/coverage", responses=problems(401, 404))
+async def read_coverage(
+    asked_for: Annotated[CoverageQuestion, Query()],
+    actor: Acting,
+    books: Books,
+    recorders: GivenRecorders,
+) -> CoverageAnswer:
+    """Ask the recorder what exists of a span, before applying for it."""
+    if asked_for.end <= asked_for.start:
+        raise Refused(
+            "span-backwards", "结束时间必须晚于开始时间。", "A span ends after it starts.", status=422, field="end"
+        )
+    asked = Span(asked_for.start, asked_for.end)
+    held = await recorder_coverage.look(books, actor, recorders, asked_for.camera_id, asked)
+    return CoverageAnswer(
+        covered=[SpanAnswer.model_validate(span) for span in held.covered],
+        gaps=[SpanAnswer.model_validate(span) for span in held.gaps],
+        share=held.share,
+        overwrite_at=held.overwrite_at,
+        zone=held.zone,
+    )

@@ -1,0 +1,84 @@
+"""The directory: departments, people who may be named as custodian, cameras with the pictures to know them by."""
+
+from typing import Any
+
+from fastapi import APIRouter, Response
+
+from services.database.unit_of_work import Unit
+from services.domain.accounts.api_session import Acting
+from services.domain.applications import directory
+from services.domain.cameras import reference_pictures
+from services.web.dependencies import Books
+from services.web.errors import problems, problems_beside
+from services.web.schemas import Answer, Identifier
+
+router = APIRouter(prefix="/api", tags=["directory"])
+
+PICTURE: dict[int | str, dict[str, Any]] = {200: {"content": {"image/jpeg": {}}, "description": "The picture"}}
+
+
+class DepartmentAnswer(Answer):
+    id: str
+    name_zh: str
+    name_en: str
+    kind: str
+    superior_id: str | None
+
+
+class ColleagueAnswer(Answer):
+    """``agreement``: has a valid confidentiality agreement, without which nobody accepts a copy."""
+
+    id: str
+    name: str
+    department_id: str
+    agreement: bool
+    may_be_custodian: bool
+
+
+class Directory(Answer):
+    departments: list[DepartmentAnswer]
+    people: list[ColleagueAnswer]
+
+
+class CameraAnswer(Answer):
+    """``zone`` is the time zone that spans of this camera are typed in; ``referencePicture``: it has one."""
+
+    id: str
+    name_zh: str
+    name_en: str
+    place_zh: str
+    place_en: str
+    camera_class: str
+    site: str
+    zone: str
+    retention_days: int
+    reference_picture: bool
+
+
+@router.get("/directory", responses=problems(401))
+async def read_directory(actor: Acting, books: Books, department_id: Identifier | None = None) -> Directory:
+    """All departments, and the people of all or of one."""
+
+    def read(unit: Unit) -> Directory:
+        return Directory(
+            departments=[DepartmentAnswer.model_validate(row) for row in directory.departments(unit)],
+            people=[
+                ColleagueAnswer.model_validate(row) for row in directory.colleagues(unit, department_id=department_id)
+            ],
+        )
+
+    return await books.run(actor, read)
+
+
+@router.get("/cameras", responses=problems(401))
+async def list_cameras(actor: Acting, books: Books) -> list[CameraAnswer]:
+    """The cameras that can be asked for."""
+    return await books.run(actor, lambda unit: [CameraAnswer.model_validate(row) for row in directory.cameras(unit)])
+
+
+@router.get(
+    "/cameras/{camera_id}/reference", response_class=Response, responses={**problems_beside(401, 404), **PICTURE}
+)
+async def read_reference(camera_id: Identifier, actor: Acting, books: Books) -> Response:
+    """The photograph by which people know the camera's place. It is no footage: an administrator brought it."""
+    return Response(await books.run(actor, reference_pictures.read, camera_id), media_type="image/jpeg")

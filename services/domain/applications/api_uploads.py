@@ -1,0 +1,160 @@
+"""Recordings that are not from cameras: announce one, send its file, look at it, delete it (R8, R9).
+
+What was received is named by an item as ``uploadId`` in the place of a camera.
+"""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, Request
+from pydantic import Field
+
+from services.database.tables.uploads import Upload
+from services.database.unit_of_work import Unit
+from services.domain.accounts.api_session import Acting
+from services.domain.retrieval import upload_receiver, uploads
+from services.domain.retrieval.upload_receiver import Receiver
+from services.domain.retrieval.uploads import Facts
+from services.web import upload_body
+from services.web.dependencies import Books, GivenSettings, GivenStore, GivenVaultRecipients
+from services.web.errors import USUAL, problems
+from services.web.schemas import Answer, Body, Identifier, Line, Moment, Note, Paragraph
+
+router = APIRouter(prefix="/api/uploads", tags=["uploads"])
+
+Source = Literal["meeting", "training", "event", "other"]
+FILE = {"schema": {"type": "string", "format": "binary"}}
+FORM = {"schema": {"type": "object", "properties": {"file": {"type": "string", "format": "binary"}}}}
+
+
+# Of an answer what is no column of the book.
+DERIVED = {"codecs", "outcome", "start_known_by", "end", "failed_because", "content"}
+
+
+class UploadBody(Body):
+    """What a person says of a recording. Where the file does not say when it began, ``start`` does, with how it is
+    known; ``other`` needs a description."""
+
+    source: Source
+    title: Line
+    occasion: Note = ""
+    place: Line
+    recorded_by: Line
+    description: Paragraph = ""
+    zone: Line = "Asia/Shanghai"
+    start: Moment | None = None
+    start_known_by: Note | None = None
+
+    def facts(self) -> Facts:
+        return Facts(**{name: getattr(self, name) for name in UploadBody.model_fields})
+
+
+class Announcement(UploadBody):
+    """``size`` in bytes, where it is known: a file of another length is then refused."""
+
+    size: Annotated[int, Field(ge=1, le=1 << 50)] | None = None
+
+
+class UploadAnswer(Answer):
+    """``state``: announced, receiving, received, failed or removed. ``sha256`` and ``size`` are of the file as it
+    came; ``start`` is what is used: as stated, else as the file says. ``end`` is after its last picture."""
+
+    id: str
+    state: str
+    source: str
+    title: str
+    occasion: str
+    place: str
+    recorded_by: str
+    description: str
+    zone: str
+    sha256: str | None
+    size: int | None
+    duration_ms: int | None
+    codecs: list[str]
+    outcome: str | None
+    file_start: Moment | None
+    stated_start: Moment | None
+    start_known_by: str
+    start: Moment | None
+    end: Moment | None
+    application_id: str | None
+    failed_because: str | None
+    content: str
+
+
+def receiver(books: Books, store: GivenStore, recipients: GivenVaultRecipients) -> Receiver:
+    return Receiver(books, store, recipients)
+
+
+GivenReceiver = Annotated[Receiver, Depends(receiver)]
+
+
+@router.get("", responses=problems(401))
+async def list_uploads(actor: Acting, books: Books) -> list[UploadAnswer]:
+    """My uploads that no submitted application names, the newest first."""
+    return [told(row) for row in await books.run(actor, uploads.unused)]
+
+
+@router.post("", status_code=201, responses=problems(*USUAL))
+async def announce(body: Announcement, actor: Acting, books: Books) -> UploadAnswer:
+    """Say what will be uploaded; then send the file to ``content``."""
+    return told(await books.run(actor, uploads.announce, body.facts(), body.size))
+
+
+@router.get("/{upload_id}", responses=problems(401, 404))
+async def read_upload(upload_id: Identifier, actor: Acting, books: Books) -> UploadAnswer:
+    """One of my uploads."""
+    return told(await books.run(actor, uploads.own, upload_id))
+
+
+@router.put("/{upload_id}", responses=problems(*USUAL))
+async def change(upload_id: Identifier, body: UploadBody, actor: Acting, books: Books) -> UploadAnswer:
+    """Say something else of a recording, such as its start, while no submitted application names it."""
+
+    def act(unit: Unit) -> Upload:
+        return uploads.change(unit, upload_id, body.facts(), upload_receiver.place)
+
+    return told(await books.run(actor, act))
+
+
+@router.put(
+    "/{upload_id}/content",
+    responses=problems(*USUAL, 429),
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"application/octet-stream": FILE, "video/mp4": FILE, "multipart/form-data": FORM},
+        }
+    },
+)
+async def send(
+    upload_id: Identifier, request: Request, actor: Acting, place: GivenReceiver, settings: GivenSettings
+) -> UploadAnswer:
+    """The file, as the whole body or as the file of a form. It is sealed as it comes and told back with its hash."""
+    largest = settings.largest_upload_mib << 20
+    upload = await place.receive(
+        actor,
+        upload_id,
+        lambda row: upload_body.file_of(request, largest=largest, announced=row.announced_size),
+    )
+    return told(upload)
+
+
+@router.delete("/{upload_id}", status_code=204, responses=problems(*USUAL))
+async def delete(upload_id: Identifier, actor: Acting, books: Books, place: GivenReceiver) -> None:
+    """Delete one of my uploads that no submitted application names."""
+    await place.discard(actor, await books.run(actor, uploads.remove, upload_id))
+
+
+def told(row: Upload) -> UploadAnswer:
+    """The upload as its owner sees it; where it lies in the vault is nobody's business."""
+    sealed = row.sealed or {}
+    return UploadAnswer(
+        **{name: getattr(row, name) for name in UploadAnswer.model_fields if name not in DERIVED},
+        codecs=list(row.codecs or ()),
+        outcome=sealed.get("outcome"),
+        start_known_by=row.known_by,
+        end=sealed["coverage"]["asked"][1] if sealed and row.start is not None else None,
+        failed_because=row.abandoned_because,
+        content=f"/api/uploads/{row.id}/content",
+    )

@@ -1,0 +1,189 @@
+"""The automatic part of the preliminary review: is the form complete and the reason reasonable? (R18 to R22)."""
+
+import unicodedata
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from itertools import combinations
+
+from services.database.tables.applications import Application, Item
+from services.database.tables.cameras import Camera
+from services.database.tables.people import Person
+from services.database.unit_of_work import Unit
+from services.domain.applications import findings, recipients
+from services.domain.applications.findings import Found
+from services.domain.applications.forms import LEGAL_BASES, PURPOSE_CATEGORIES
+from services.domain.notifications import service as notification_service
+from services.domain.process import messages, outbox
+from services.domain.retrieval import preservations, upload_sources
+from services.domain.rules import agreed_limits
+
+CHECK = "preliminary-review"
+LEAST_MEANING = 8  # letters or Chinese characters that a reason or a purpose needs at least
+
+
+def review(unit: Unit, application_id: str) -> bool:
+    """Check this round's form and keep what was found; whether it may go to the department's head.
+
+    An incomplete form goes back to the drafter at once: the time to correct it begins.
+    """
+    application = unit.session.get_one(Application, application_id, with_for_update=True)
+    outbox.settle(unit, application_id, "the process has begun the round", messages.APPLICATION_CORRECTED)
+    found = check(unit, application, preservations.items_in_scope(unit, application_id))
+    findings.keep(unit, application_id, application.round, CHECK, found)
+    complete = not any(finding.severity == "blocks" for finding in found)
+    if not complete and application.correction_until is None:
+        application.correction_until = unit.now + agreed_limits.correction_period(unit, application)
+        notification_service.tell(unit, application.drafter_id, "application-incomplete", application_id=application_id)
+    return complete
+
+
+def check(unit: Unit, application: Application, items: Sequence[Item]) -> list[Found]:
+    """What is missing or unreasonable; the rows need not be in the book, as for a form that is still being typed."""
+    return [*_texts(application), *_facts(application), *_people(unit, application), *_spans(unit, items)]
+
+
+def _texts(application: Application) -> Iterator[Found]:
+    for name, zh, en in (("reason", "事由", "reason"), ("purpose", "目的", "purpose")):
+        if _meaning(getattr(application, name)) < LEAST_MEANING:
+            yield Found(
+                f"{name}-too-short",
+                "blocks",
+                f"{zh}过于简单，请写明具体情况（至少 {LEAST_MEANING} 个字）。",
+                f"The {en} says too little: describe the concrete case in at least {LEAST_MEANING} characters.",
+            )
+    if application.reason.strip() and application.reason.strip() == application.purpose.strip():
+        yield Found(
+            "reason-is-purpose",
+            "blocks",
+            "事由与目的相同，请分别写明发生了什么、录像用来做什么。",
+            "Reason and purpose are the same: say what happened, and what the footage is for.",
+        )
+    if not application.place_of_use.strip():
+        yield Found("place-of-use-missing", "blocks", "请填写使用地点。", "Say where the footage will be used.")
+
+
+def _facts(application: Application) -> Iterator[Found]:
+    if application.purpose_category not in PURPOSE_CATEGORIES:
+        yield Found("category-unknown", "blocks", "请从列表中选择目的类别。", "Choose the category of the purpose.")
+    if application.legal_basis not in LEGAL_BASES:
+        yield Found("legal-basis-unknown", "blocks", "请从列表中选择调取依据。", "Choose the legal basis.")
+    if application.legal_basis == "authority-request" and not application.incident_reference:
+        yield Found(
+            "authority-reference-missing",
+            "blocks",
+            "有关机关调取的，请填写其文书编号。",
+            "Give the reference of the authority's letter.",
+        )
+
+
+def _people(unit: Unit, application: Application) -> Iterator[Found]:
+    if application.custodian_id is None:
+        yield Found("custodian-missing", "blocks", "请指定录像保管人。", "Name the custodian of the footage.")
+    else:
+        custodian = unit.session.get_one(Person, application.custodian_id)
+        if not custodian.active or custodian.department_id != application.department_id:
+            yield Found(
+                "custodian-elsewhere",
+                "blocks",
+                "保管人必须是申请部门的在职人员，请重新指定。",
+                "The custodian must work in the applying department: name another.",
+            )
+    yield from recipients.unfit(unit, application)
+    most = unit.rules.max_use_days
+    if application.requested_use_days < 1 or (most is not None and application.requested_use_days > most):
+        yield Found(
+            "use-period-too-long",
+            "blocks",
+            f"使用期限须为 1 至 {most or '…'} 天，请修改。",
+            f"The use period must be 1 to {most or '…'} days: change it.",
+        )
+
+
+def _spans(unit: Unit, items: Sequence[Item]) -> Iterator[Found]:
+    for item in items:
+        yield from _span(unit, item, unit.session.get_one(Camera, item.camera_id))
+    for one, other in combinations(items, 2):
+        if one.camera_id == other.camera_id and one.asked_start < other.asked_end and other.asked_start < one.asked_end:
+            yield Found(
+                "items-overlap",
+                "blocks",
+                f"第 {one.position} 项与第 {other.position} 项是同一摄像头的重叠时间段，请合并。",
+                f"Items {one.position} and {other.position} overlap on one camera: merge them.",
+                other.id,
+            )
+
+
+def _span(unit: Unit, item: Item, camera: Camera) -> Iterator[Found]:
+    n = item.position
+    if item.asked_end > unit.now:
+        yield Found(
+            "span-in-future",
+            "blocks",
+            f"第 {n} 项的结束时间还没有到，请改为已经过去的时间段。",
+            f"Item {n} ends in the future: ask for a span that has passed.",
+            item.id,
+        )
+    if item.asked_end - item.asked_start > unit.rules.max_span:
+        hours = unit.rules.max_span // timedelta(hours=1)
+        yield Found(
+            "span-too-long",
+            "blocks",
+            f"第 {n} 项超过 {hours} 小时，请缩短或分成几项。",
+            f"Item {n} is longer than {hours} hours: shorten it or split it.",
+            item.id,
+        )
+    gone_at = preservations.overwrite_moment(camera, item.asked_end)
+    if gone_at is None:
+        yield from _file(unit, item)
+    elif gone_at <= unit.now:
+        yield Found(
+            "span-overwritten",
+            "warns",
+            f"第 {n} 项的录像按保存期限可能已被覆盖；仍会尝试保全和调取。",
+            f"The footage of item {n} is past its retention and may be gone; it is tried all the same.",
+            item.id,
+        )
+    elif preservations.at_risk(unit, camera, item.asked_start):
+        yield Found(
+            "span-at-risk",
+            "informs",
+            f"第 {n} 项的录像可能在审批结束前被覆盖，已安排预先保全。",
+            f"The footage of item {n} might be overwritten before the decisions; its preservation is arranged.",
+            item.id,
+        )
+
+
+def _file(unit: Unit, item: Item) -> Iterator[Found]:
+    """A file that a person brought: what it lacks, and whether the span lies inside it (R8, R9)."""
+    upload = upload_sources.of_camera(unit, item.camera_id)
+    if upload is None or upload.sealed is None:
+        return
+    n, held = item.position, upload.sealed["coverage"]["asked"]
+    if item.asked_start.isoformat() < held[0] or held[1] < item.asked_end.isoformat():
+        yield Found(
+            "span-outside-file",
+            "blocks",
+            f"第 {n} 项的时间段超出所上传文件的起止时间，请改为文件之内的时间段。",
+            f"Item {n} reaches beyond the uploaded file: ask for a span inside it.",
+            item.id,
+        )
+    if upload.sealed["outcome"] != "complete":
+        yield Found(
+            "file-incomplete",
+            "warns",
+            f"第 {n} 项的文件有缺损，只能得到其中完好的部分。",
+            f"The file of item {n} is damaged or has gaps: only what is sound can be had.",
+            item.id,
+        )
+    yield Found(
+        "start-as-stated",
+        "informs",
+        f"第 {n} 项为个人提交的文件，开始时间的依据：{upload.known_by}。",
+        f"Item {n} is a file that a person brought; its start is known by: {upload.known_by}.",
+        item.id,
+    )
+
+
+def _meaning(text: str) -> int:
+    """How many letters, digits or characters a text has; blanks and punctuation say nothing."""
+    return sum(unicodedata.category(letter)[0] in "LN" for letter in text)

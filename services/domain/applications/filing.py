@@ -1,0 +1,60 @@
+"""A form that counts: numbered, frozen with its consents, and told to the process (R16, R17, R22)."""
+
+from services.database.tables.applications import Application
+from services.database.unit_of_work import Unit
+from services.domain.applications import forms
+from services.domain.audit import trail as audit_trail
+from services.domain.documents import service as document_service
+from services.domain.process import messages, outbox
+from services.domain.retrieval import preservations
+
+
+def first(unit: Unit, application: Application, by: str) -> None:
+    """The application is submitted by ``by``: the process begins."""
+    application.submitted_at = unit.now
+    application.number = document_service.next_number(unit, "application")
+    revision = forms.freeze(unit, application, by)
+    audit_trail.record(
+        unit,
+        "application-submitted",
+        "application",
+        application.id,
+        application_id=application.id,
+        number=application.number,
+        form=revision.sha256,
+    )
+    outbox.publish(
+        unit,
+        messages.APPLICATION_SUBMITTED,
+        application.id,
+        application_id=application.id,
+        message_id=application.id,
+        variables={"applicationId": application.id},
+    )
+
+
+def corrected(unit: Unit, application: Application, by: str) -> None:
+    """The correction of a returned application: a new round begins."""
+    application.round += 1
+    application.correction_until = None
+    revision = forms.freeze(unit, application, by)
+    audit_trail.record(
+        unit,
+        "application-corrected",
+        "application",
+        application.id,
+        application_id=application.id,
+        round=application.round,
+        form=revision.sha256,
+    )
+    # the process counts its rounds at the end of Approval, so it waits for the number that this correction makes
+    key = f"{application.id}:{application.round}"
+    items = preservations.items_in_scope(unit, application.id)
+    outbox.publish(
+        unit,
+        messages.APPLICATION_CORRECTED,
+        key,
+        application_id=application.id,
+        message_id=key,
+        variables={"applicationId": application.id, "itemIds": [item.id for item in items]},
+    )

@@ -1,0 +1,68 @@
+"""Findings of the automatic checks: kept for each round, so that a second run of a check finds what the first wrote."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from sqlalchemy import delete, select
+
+from services.database.tables.reviews import Finding
+from services.database.unit_of_work import Unit
+from services.domain.audit import trail as audit_trail
+
+Severity = Literal["blocks", "warns", "informs"]
+
+
+@dataclass(frozen=True)
+class Found:
+    """One finding: a stable code and a sentence in each language that says what to do."""
+
+    code: str
+    severity: Severity
+    zh: str
+    en: str
+    item_id: str | None = None
+
+
+def keep(unit: Unit, application_id: str, round_: int, check: str, found: Sequence[Found]) -> None:
+    """Replace what this check found in this round."""
+    unit.session.execute(
+        delete(Finding).where(Finding.application_id == application_id, Finding.round == round_, Finding.check == check)
+    )
+    for finding in found:
+        unit.session.add(
+            Finding(
+                application_id=application_id,
+                round=round_,
+                check=check,
+                code=finding.code,
+                severity=finding.severity,
+                zh=finding.zh,
+                en=finding.en,
+                item_id=finding.item_id,
+                found_at=unit.now,
+            )
+        )
+    audit_trail.record(
+        unit,
+        f"{check}-checked",
+        "application",
+        application_id,
+        application_id=application_id,
+        round=round_,
+        codes=[finding.code for finding in found],
+    )
+
+
+def of_round(unit: Unit, application_id: str, round_: int, *checks: str) -> list[Finding]:
+    """The round's findings, the blocking ones first."""
+    query = select(Finding).where(Finding.application_id == application_id, Finding.round == round_)
+    if checks:
+        query = query.where(Finding.check.in_(checks))
+    return in_order(unit.session.scalars(query))
+
+
+def in_order(found: Iterable[Finding]) -> list[Finding]:
+    """The blocking ones first."""
+    order = ("blocks", "warns", "informs")
+    return sorted(found, key=lambda finding: (order.index(finding.severity), finding.code))

@@ -1,0 +1,102 @@
+"""《视频录像调取申请表》: what was asked, who decided, what is granted (R16, R25, R28)."""
+
+from services.rendering.formatting import Told, moment
+from services.rendering.sheet import Cell, Facts, Line, Listing, Pairs, Part, cell, joined, short
+from services.runtime.labels import words
+
+
+def lay_out(form: Told) -> list[Part]:
+    parts: list[Part] = [_asked(form), _footage(form), _decisions(form)]
+    findings = form.each("findings")
+    if findings:
+        told = cell(*(one.text("zh") for one in findings))
+        parts.append(Facts("四、自动检查提示", [[("提示", told)]]))
+    number = "五" if findings else "四"
+    parts.append(
+        Facts(
+            f"{number}、批准结果与备案",
+            [
+                [("重要程度", cell(form.word("importance"))), ("批准使用方式", cell(form.word("granted.wayOfUse")))],
+                [("批准期限", cell(f"{form.text('granted.useDays')} 天")), ("备案时间", cell(form.when("filedAt")))],
+            ],
+        )
+    )
+    return parts
+
+
+def _asked(form: Told) -> Facts:
+    rows: Pairs = [[("申请部门", cell(form.text("department.zh"))), ("申请人", cell(form.text("drafter.name")))]]
+    if form.get("jointDepartments"):
+        rows.append([("联合部门", joined(form.names("jointDepartments", "zh")))])
+    rows += [[("申请主体确认", _consent(form, one))] for one in form.each("consents")]
+    rows += [
+        [("提交时间", cell(form.when("submittedAt"))), ("保管人", cell(form.text("custodian.name")))],
+        [("事由", cell(form.text("reason")))],
+        [("目的及用途", cell(form.text("purpose")))],
+        [("目的类别", cell(form.word("purposeCategory"))), ("调取依据", cell(form.word("legalBasis")))],
+        [("申请使用方式", cell(form.word("wayOfUse"))), ("使用地点", cell(form.text("placeOfUse")))],
+        [("知悉人员", joined(form.names("recipients"), "仅保管人本人"))],
+        [
+            ("申请期限", cell(f"{form.text('requestedUseDays')} 天")),
+            ("相关编号", cell(form.text("incidentReference"))),
+        ],
+        [("涉及人员", joined(form.names("subjects"))), ("原申请编号", cell(form.text("previousApplication")))],
+        [
+            ("重要信息", cell(form.word("importantInformation"))),
+            ("敏感事件／较大影响", cell(f"{form.word('sensitiveEvent')}／{form.word('highImpact')}")),
+        ],
+    ]
+    if form.get("sensitivities"):
+        rows.append([("敏感内容", joined(words(code) for code in form.get("sensitivities")))])
+    if form.get("urgentBecause"):
+        rows.append([("紧急原因", cell(form.text("urgentBecause")))])
+    return Facts("一、申请", rows)
+
+
+def _consent(form: Told, one: Told) -> Cell:
+    return (
+        Line(f"{one.text('department.zh')}同意由{form.text('department.zh')}作为申请主体"),
+        Line(one.text("by.name"), "signed"),
+        Line(f"{one.word('signature.method')} {one.when('at')}"),
+        short(one.text("statement")),
+    )
+
+
+def _footage(form: Told) -> Listing:
+    granted = {one.text("id"): one for one in form.each("granted.items")}
+    rows = []
+    for item in form.each("items"):
+        zone = item.get("zone") or form.zone
+        given = granted.get(item.text("id"))
+        rows.append(
+            [
+                cell(f"{item.text('position')}. {item.text('camera.zh')}"),
+                cell(item.text("place.zh")),
+                (*_span(item, zone), Line(zone, "note")),
+                _span(given, zone) if given else cell(),
+            ]
+        )
+    return Listing("二、录像范围", ["摄像头", "地点", "申请时间段", "批准时间段"], [22, 22, 28, 28], rows)
+
+
+def _span(told: Told, zone: str) -> Cell:
+    start, end = told.get("from"), told.get("to")
+    return cell(f"{moment(start, zone)} 至", moment(end, zone)) if start and end else cell()
+
+
+def _decisions(form: Told) -> Listing:
+    rows = [
+        [
+            cell(one.word("stage")),
+            cell(one.word("outcome")),
+            cell(one.get("opinion") or one.get("reason")),
+            (
+                Line(one.text("by.name") + ("（代）" if one.get("standsInFor") else ""), "signed"),
+                Line(one.word("signature.method")),
+                Line(one.when("at")),
+                short(one.text("statement")),
+            ),
+        ]
+        for one in form.each("decisions")
+    ]
+    return Listing("三、审核与审批", ["环节", "结论", "意见", "签字"], [18, 11, 37, 34], rows)

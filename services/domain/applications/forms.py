@@ -1,0 +1,277 @@
+"""The application form as a person fills it in, and as it is frozen at each submission (R16 to R21)."""
+
+import hashlib
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import rfc8785
+from sqlalchemy import select
+
+from services.database.tables.applications import Application, Item, Revision
+from services.database.tables.cameras import Camera
+from services.database.tables.people import Department, Person
+from services.database.tables.uploads import Upload
+from services.database.unit_of_work import Unit
+from services.domain.access import consents
+from services.domain.access import queries as access_queries
+from services.domain.retrieval import preservations, upload_sources
+
+TITLE = "视频录像调取申请表"
+
+PURPOSE_CATEGORIES = {
+    "security-incident": ("安全事件调查", "Security incident"),
+    "accident": ("事故调查", "Accident"),
+    "dispute": ("纠纷处理", "Dispute"),
+    "discipline": ("违纪调查", "Discipline"),
+    "operations": ("生产运营", "Operations"),
+    "training": ("培训", "Training"),
+    "other": ("其他", "Other"),
+}
+LEGAL_BASES = {
+    "internal-management": ("内部管理职责", "Duties of internal management"),
+    "law": ("法律法规规定", "Required by law"),
+    "authority-request": ("有关机关依法调取", "Request of an authority within its powers"),
+    "lawful-interest": ("维护合法权益", "Protection of lawful interests"),
+    "consent": ("当事人同意", "Consent of those recorded"),
+}
+SENSITIVITIES = {
+    "trade-secret": ("商业秘密", "Trade secrets"),
+    "privacy": ("个人隐私", "Privacy"),
+    "minors": ("未成年人", "Minors"),
+    "medical": ("医疗健康", "Medical matters"),
+}
+USUAL_USE_DAYS = 7  # what an empty form proposes
+
+
+@dataclass(frozen=True)
+class ItemAsked:
+    """One camera and one span; both moments aware, ``zone`` the IANA name in which they were typed (R20)."""
+
+    camera_id: str
+    start: datetime
+    end: datetime
+    zone: str
+
+
+@dataclass(frozen=True)
+class Form:
+    """What the drafter fills in. Drafter and department come from the directory and are never typed (R18).
+
+    A draft may be incomplete: ``completeness`` says what is missing, and the process sends back what was handed in so.
+    """
+
+    reason: str = ""
+    purpose: str = ""
+    purpose_category: str = ""
+    legal_basis: str = ""
+    way_of_use: str = "view"
+    place_of_use: str = ""
+    requested_use_days: int = USUAL_USE_DAYS
+    custodian_id: str | None = None
+    recipient_ids: tuple[str, ...] = ()  # whom the custodian may show the footage (R57)
+    items: tuple[ItemAsked, ...] = ()
+    incident_reference: str | None = None
+    subject_ids: tuple[str, ...] = field(default=())
+    urgent_because: str | None = None
+    important_information: bool = False
+    sensitive_event: bool = False
+    high_impact: bool = False
+    sensitivities: tuple[str, ...] = ()
+    joint_department_ids: tuple[str, ...] = ()  # that agree on the applicant, beside the drafter's own (R17)
+
+
+SIMPLE_FIELDS = (
+    "reason",
+    "purpose",
+    "purpose_category",
+    "legal_basis",
+    "way_of_use",
+    "place_of_use",
+    "requested_use_days",
+    "custodian_id",
+    "incident_reference",
+    "urgent_because",
+)
+CLASS_FIELDS = ("important_information", "sensitive_event", "high_impact")
+
+
+def fill(application: Application, form: Form) -> None:
+    """Write the form's fields into the application; what was once submitted as important stays important (R26)."""
+    for name in SIMPLE_FIELDS:
+        setattr(application, name, getattr(form, name))
+    for name in CLASS_FIELDS:
+        marked = application.submitted_at is not None and bool(getattr(application, name))
+        setattr(application, name, marked or getattr(form, name))
+    application.recipient_ids = list(form.recipient_ids)
+    application.subject_ids = list(form.subject_ids)
+    application.sensitivities = list(form.sensitivities)
+    application.joint_department_ids = list(form.joint_department_ids)
+
+
+def of(unit: Unit, application: Application) -> Form:
+    """The form as the application has it now."""
+    items = preservations.items_in_scope(unit, application.id)
+    return Form(
+        **{name: getattr(application, name) for name in (*SIMPLE_FIELDS, *CLASS_FIELDS)},
+        recipient_ids=tuple(application.recipient_ids or ()),
+        subject_ids=tuple(application.subject_ids),
+        sensitivities=tuple(application.sensitivities or ()),
+        joint_department_ids=tuple(application.joint_department_ids or ()),
+        items=tuple(ItemAsked(item.camera_id, item.asked_start, item.asked_end, item.zone) for item in items),
+    )
+
+
+def replace_items(
+    unit: Unit, application: Application, asked: tuple[ItemAsked, ...], dropped_in: int | None = None
+) -> None:
+    """Make the items those of ``asked``: equal ones stay with their id, others are added or dropped.
+
+    What was never submitted was never asked for: there a dropped item is deleted. Elsewhere ``dropped_in`` is the round
+    that asks for it no more, by default the application's.
+    """
+    current = preservations.items_in_scope(unit, application.id)
+    kept: set[str] = set()
+    for position, wanted in enumerate(asked, start=1):
+        same = next((item for item in current if item.id not in kept and _equal(item, wanted)), None)
+        if same is None:
+            same = Item(application_id=application.id, camera_id=wanted.camera_id, zone=wanted.zone, position=position)
+            same.asked_start, same.asked_end = wanted.start, wanted.end
+            unit.session.add(same)
+            unit.session.flush()
+        same.position = position
+        same.granted_start = same.granted_end = None
+        kept.add(same.id)
+    for item in current:
+        if item.id in kept:
+            continue
+        if application.submitted_at is None:
+            unit.session.delete(item)
+        else:
+            item.dropped_in_round = application.round if dropped_in is None else dropped_in
+    unit.session.flush()
+    upload_sources.bind(unit, application)
+
+
+def _equal(item: Item, wanted: ItemAsked) -> bool:
+    return (item.camera_id, item.asked_start, item.asked_end) == (wanted.camera_id, wanted.start, wanted.end)
+
+
+def freeze(unit: Unit, application: Application, by: str) -> Revision:
+    """The form of this round as canonical JSON with its hash: what every decision of the round is bound to (R25).
+
+    ``by`` is who submitted it: of a joint application not the head whose consent came last.
+    """
+    content = contents(unit, application)
+    content["consents"] = _consents(unit, application, content)
+    revision = Revision(
+        application_id=application.id,
+        round=application.round,
+        submitted_by=by,
+        submitted_at=unit.now,
+        form=content,
+        sha256=hashlib.sha256(rfc8785.dumps(content)).hexdigest(),
+    )
+    unit.session.add(revision)
+    unit.session.flush()
+    return revision
+
+
+def current_revision(unit: Unit, application_id: str) -> Revision | None:
+    """The newest submitted form; None for a draft."""
+    return unit.session.scalar(
+        select(Revision).where(Revision.application_id == application_id).order_by(Revision.round.desc()).limit(1)
+    )
+
+
+def contents(unit: Unit, application: Application) -> dict[str, Any]:
+    """The form as data that stands by itself: names beside ids, times in UTC with the zone they were typed in."""
+    joint = application.joint_department_ids or ()
+    named = select(Department).where(Department.id.in_([application.department_id, *joint]))
+    departments = {one.id: _department(one) for one in unit.session.scalars(named)}
+    people = [application.drafter_id, *application.recipients, *application.subject_ids]
+    if application.custodian_id is not None:
+        people.append(application.custodian_id)
+    persons = {one: {"id": one, "name": name} for one, name in access_queries.names(unit, people).items()}
+    items = (
+        select(Item, Camera, Upload)
+        .join(Camera, Camera.id == Item.camera_id)
+        .outerjoin(Upload, Upload.id == Item.camera_id)
+        .where(Item.application_id == application.id, Item.dropped_in_round.is_(None))
+        .order_by(Item.position)
+    )
+    return {
+        "title": TITLE,
+        "number": application.number,
+        "policyVersion": application.policy_version,
+        "organisation": unit.rules.organisation,
+        "round": application.round,
+        "submittedAt": unit.now.isoformat(),
+        "department": departments[application.department_id],
+        "drafter": persons[application.drafter_id],
+        "custodian": persons[application.custodian_id] if application.custodian_id is not None else None,
+        "recipients": [persons[person_id] for person_id in application.recipients],
+        "previousApplication": _number_of(unit, application.previous_id),
+        "reason": application.reason,
+        "purpose": application.purpose,
+        "purposeCategory": application.purpose_category,
+        "legalBasis": application.legal_basis,
+        "incidentReference": application.incident_reference,
+        "wayOfUse": application.way_of_use,
+        "placeOfUse": application.place_of_use,
+        "requestedUseDays": application.requested_use_days,
+        "subjects": [persons[person_id] for person_id in application.subject_ids],
+        "urgentBecause": application.urgent_because,
+        "importantInformation": application.important_information,
+        "sensitiveEvent": application.sensitive_event,
+        "highImpact": application.high_impact,
+        "sensitivities": list(application.sensitivities or ()),
+        "jointDepartments": [departments[one] for one in joint],
+        "consents": [],
+        "items": [_item(*row) for row in unit.session.execute(items)],
+    }
+
+
+def _consents(unit: Unit, application: Application, form: dict[str, Any]) -> list[dict[str, Any]]:
+    """The departments' signed consents to this very form; empty where none were needed."""
+    consultation = consents.agreed_on(unit, application.id, consents.hash_of(form))
+    if not application.joint_department_ids or consultation is None:
+        return []
+    return [
+        {
+            "department": _department(unit.session.get_one(Department, one.department_id)),
+            "by": _person(unit, one.person_id),
+            "at": None if one.answered_at is None else one.answered_at.isoformat(),
+            "form": consultation.sha256,
+            "statement": one.statement_sha256,
+            "signature": one.signature,
+        }
+        for one in consents.answers(unit, consultation)
+    ]
+
+
+def _department(department: Department) -> dict[str, str]:
+    return {"id": department.id, "zh": department.name_zh, "en": department.name_en}
+
+
+def _item(item: Item, camera: Camera, upload: Upload | None) -> dict[str, Any]:
+    return {
+        "id": item.id,
+        "position": item.position,
+        "camera": {"id": camera.id, "zh": camera.name_zh, "en": camera.name_en},
+        "place": {"zh": camera.place_zh, "en": camera.place_en},
+        "from": item.asked_start.isoformat(),
+        "to": item.asked_end.isoformat(),
+        "zone": item.zone,
+        "source": {"kind": "camera"} if upload is None else upload_sources.told(upload),
+    }
+
+
+def _person(unit: Unit, person_id: str | None) -> dict[str, str] | None:
+    if person_id is None:
+        return None
+    return {"id": person_id, "name": unit.session.get_one(Person, person_id).name}
+
+
+def _number_of(unit: Unit, application_id: str | None) -> str | None:
+    return None if application_id is None else unit.session.get_one(Application, application_id).number

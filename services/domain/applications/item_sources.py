@@ -1,0 +1,71 @@
+"""What an item of a form may name: a camera, or a file that a person brought, in a camera's place (R7 to R9)."""
+
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from services.database.tables.cameras import Camera
+from services.database.tables.uploads import Upload
+from services.database.unit_of_work import Unit
+from services.domain.applications import directory, service
+from services.domain.applications.directory import CameraLine
+from services.domain.retrieval import upload_sources, uploads
+from services.runtime.errors import NotFound
+
+
+@dataclass(frozen=True)
+class File:
+    """A file that was brought; ``camera`` is what an item names, once it is received and its start is known."""
+
+    upload: Upload
+    camera: CameraLine | None
+
+    @property
+    def span(self) -> tuple[datetime, datetime] | None:
+        """From its first picture to after its last."""
+        if self.upload.start is None or self.upload.duration_ms is None:
+            return None
+        return self.upload.start, self.upload.start + timedelta(milliseconds=self.upload.duration_ms)
+
+
+def files(unit: Unit, application_id: str | None = None) -> list[File]:
+    """The acting person's files that no submitted application names, and those that this application names already.
+
+    An ``application_id`` of one that is not there yet, or not the person's own, adds nothing.
+    """
+    own = _own(unit, application_id)
+    named = [] if own is None else upload_sources.of_case(unit, own)
+    rows = {upload.id: upload for upload in (*named, *uploads.unused(unit))}
+    mine = [row for row in rows.values() if row.application_id in (None, own)]
+    return [File(row, _camera(unit, row)) for row in mine]
+
+
+def cameras(unit: Unit, application_id: str | None = None) -> list[CameraLine]:
+    """What the items of this form may name: every camera, and the files."""
+    brought = [file.camera for file in files(unit, application_id) if file.camera is not None]
+    return [*directory.cameras(unit), *brought]
+
+
+def _own(unit: Unit, application_id: str | None) -> str | None:
+    """The application, where there is one that the acting person may type at; pages name one before it is there."""
+    with suppress(NotFound):
+        return None if application_id is None else service.own(unit, application_id).id
+    return None
+
+
+def _camera(unit: Unit, upload: Upload) -> CameraLine | None:
+    camera = unit.session.get(Camera, upload.id)
+    if camera is None or upload.state != "received":
+        return None
+    return CameraLine(
+        camera.id,
+        camera.name_zh,
+        camera.name_en,
+        camera.place_zh,
+        camera.place_en,
+        camera.camera_class,
+        upload.recorded_by,
+        upload.zone,
+        camera.retention_days,
+        brought=True,
+    )

@@ -1,0 +1,59 @@
+"""The departments of a joint application: which may be named, and who answers for each (R17)."""
+
+from services.database.tables.applications import Application
+from services.database.tables.people import Department
+from services.database.unit_of_work import Unit
+from services.domain.access import queries as access_queries
+from services.domain.access.policy import consent_givers
+from services.runtime.errors import Refused
+
+MOST = 10  # departments of one application beside the applicant's own
+
+
+def check(unit: Unit, department_ids: tuple[str, ...], own_department_id: str) -> None:
+    """Refused for departments that are not there, are named twice, are too many, or are the applicant's own."""
+    if len(department_ids) > MOST:
+        raise wrong(
+            "too-many-departments",
+            f"联合申请最多列 {MOST} 个部门，请减少。",
+            f"A joint application names at most {MOST} departments: leave some out.",
+        )
+    for department_id in department_ids:
+        if unit.session.get(Department, department_id) is None:
+            raise wrong(
+                "unknown",
+                f"没有这个部门：{department_id}，请从列表中选择。",
+                f"There is no department {department_id}: choose one from the list.",
+            )
+    if own_department_id in department_ids:
+        raise wrong(
+            "own-department",
+            "本部门就是申请部门，联合部门请只列其他部门。",
+            "Your own department is the applicant: name only the others as joint departments.",
+        )
+    if len(set(department_ids)) != len(department_ids):
+        raise wrong("department-twice", "同一部门列了两次，请删去一个。", "A department is named twice: remove one.")
+
+
+def answerers(unit: Unit, application: Application, department_id: str) -> list[str]:
+    """Who may answer for the department now: the heads; where none can, the deputies; else the heads above."""
+    outside = {application.drafter_id, *application.subject_ids}
+    return consent_givers(access_queries.directory(unit), department_id, outside)
+
+
+def for_whom(unit: Unit, application: Application, department_id: str) -> list[str]:
+    """As ``answerers``; Refused where nobody could answer for the department."""
+    who = answerers(unit, application, department_id)
+    if not who:
+        department = unit.session.get_one(Department, department_id)
+        raise wrong(
+            "nobody-consents",
+            f"{department.name_zh}目前没有可以表示同意的负责人或代理人，请先联系管理员指定。",
+            f"{department.name_en} has no head or deputy who could consent: have one named by the administrator first.",
+        )
+    return who
+
+
+def wrong(code: str, zh: str, en: str) -> Refused:
+    """A refusal of the form's list of departments."""
+    return Refused(code, zh, en, status=422, field="jointDepartmentIds")

@@ -1,0 +1,73 @@
+"""Why an application came back: who sent it back and what for, field by field (R22, R24)."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import select
+
+from services.database.tables.applications import Application
+from services.database.tables.people import Person
+from services.database.tables.reviews import Decision
+from services.database.unit_of_work import Unit
+from services.domain.applications import completeness, findings, previews
+from services.domain.applications.findings import Found
+from services.domain.stages.catalogue import STAGES, Question
+
+# Which field a reviewer's "no" is about.
+QUESTION_FIELDS = {
+    "reason-reasonable": "reason",
+    "content-complete": "purpose",
+    "necessary": "purpose",
+    "narrowest": "items",
+    "rules-met": "legalBasis",
+    "security-met": "wayOfUse",
+    "camera-confirmed": "items",
+    "clock-offset-stated": "items",
+    "span-right": "items",
+}
+
+
+@dataclass(frozen=True)
+class Criticism:
+    """``by`` and ``stage`` are empty where the automatic check sent the form back. ``fields``: sentences by field."""
+
+    by: str | None
+    stage: str | None
+    at: datetime
+    reason: str | None
+    denied: tuple[Question, ...]
+    found: tuple[Found, ...]
+    fields: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
+
+
+def of(unit: Unit, application: Application) -> Criticism | None:
+    """What was criticised in the round that came back; None where nothing came back."""
+    decision = unit.session.scalar(
+        select(Decision)
+        .where(
+            Decision.application_id == application.id,
+            Decision.round == application.round,
+            Decision.outcome == "returned",
+        )
+        .order_by(Decision.decided_at.desc())
+        .limit(1)
+    )
+    rows = findings.of_round(unit, application.id, application.round, completeness.CHECK)
+    found = tuple(Found(row.code, "blocks", row.zh, row.en, row.item_id) for row in rows if row.severity == "blocks")
+    if decision is None:
+        at = rows[0].found_at if rows else application.submitted_at or application.created_at
+        return Criticism(None, None, at, None, (), found, _by_field((), found)) if found else None
+    asked = STAGES[decision.stage].questions
+    denied = tuple(one for one in asked if one.yes_to_approve and not decision.answers.get(one.code, True))
+    by = unit.session.get_one(Person, decision.decided_by).name
+    return Criticism(by, decision.stage, decision.decided_at, decision.reason, denied, found, _by_field(denied, found))
+
+
+def _by_field(denied: tuple[Question, ...], found: tuple[Found, ...]) -> dict[str, list[tuple[str, str]]]:
+    fields: dict[str, list[tuple[str, str]]] = {}
+    for question in denied:
+        name = QUESTION_FIELDS.get(question.code, "reason")
+        fields.setdefault(name, []).append((f"“{question.zh}”答复为否", f"“{question.en}” was answered with no"))
+    for one in found:
+        fields.setdefault(previews.FIELDS.get(one.code, "items"), []).append((one.zh, one.en))
+    return fields

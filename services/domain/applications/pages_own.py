@@ -1,0 +1,123 @@
+"""My applications: where each stands, what comes next, and until when; as a page and as CSV (R16)."""
+
+from functools import partial
+from typing import Annotated, Literal
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Depends, Query
+from fastapi.responses import Response
+
+from services.database.unit_of_work import Register, Unit
+from services.domain.cases import own_applications
+from services.domain.cases import states as case_states
+from services.domain.cases.own_applications import Line
+from services.runtime.labels import word
+from services.web import lists
+from services.web.csv import csv_answer
+from services.web.dependencies import Books
+from services.web.language import gettext
+from services.web.visitor import Visiting, Visitor
+
+router = APIRouter()
+PAGE = 20
+
+
+def _(message: str) -> str:
+    """Marks a text for translation."""
+    return message
+
+
+HEADER = (
+    _("Number"),
+    _("State"),
+    _("Stage or outcome"),
+    _("Drafter"),
+    _("What happened"),
+    _("Cameras"),
+    _("Submitted"),
+    _("May be overwritten from"),
+    _("Due"),
+)
+
+
+class Asked:
+    """How the list is filtered and sorted. ``state`` may also be ``open``: everything under way."""
+
+    def __init__(
+        self,
+        state: Annotated[str, Query(max_length=40)] = "",
+        search: Annotated[str, Query(max_length=200)] = "",
+        sort: Literal["changed", "overwrite", "due", "number", "state"] = "changed",
+        whose: Literal["mine", "department"] = "mine",
+    ) -> None:
+        self.state, self.search, self.sort, self.whose = state, search.strip(), sort, whose
+
+    @property
+    def query(self) -> str:
+        """What links to other pages of the list carry on."""
+        chosen = {"state": self.state, "search": self.search, "sort": self.sort, "whose": self.whose}
+        usual = {"state": "", "search": "", "sort": "changed", "whose": "mine"}
+        return urlencode({name: value for name, value in chosen.items() if value != usual[name]})
+
+    @property
+    def narrowed(self) -> bool:
+        return bool(self.state or self.search)
+
+
+Asking = Annotated[Asked, Depends()]
+
+
+async def _lines(visitor: Visitor, books: Register, asked: Asked) -> tuple[list[Line], bool]:
+    def read(unit: Unit) -> tuple[list[Line], bool]:
+        heads = own_applications.may_see_department(unit)
+        found = own_applications.lines(
+            unit,
+            department=heads and asked.whose == "department",
+            state=asked.state or None,
+            search=asked.search,
+            sort=asked.sort,
+            descending=asked.sort in ("changed", "number"),
+        )
+        return found, heads
+
+    return await books.run(visitor.actor, read)
+
+
+@router.get("/applications")
+async def my_applications(
+    visitor: Visiting, books: Books, asked: Asking, page: Annotated[int, Query(ge=1, le=10_000)] = 1
+) -> Response:
+    """The list, a page at a time."""
+    found, heads = await _lines(visitor, books, asked)
+    start = (page - 1) * PAGE
+    return visitor.page(
+        "applications/list.html",
+        lines=found[start : start + PAGE],
+        total=len(found),
+        more=len(found) > start + PAGE,
+        page_number=page,
+        asked=asked,
+        heads=heads,
+        states=case_states.STATES,
+    )
+
+
+@router.get("/applications.csv")
+async def my_applications_as_csv(visitor: Visiting, books: Books, asked: Asking) -> Response:
+    """The whole list, as it is filtered."""
+    found, _heads = await _lines(visitor, books, asked)
+    english = visitor.language == "en"
+    say = partial(gettext, visitor.language)
+    rows = [
+        (
+            line.number,
+            word(visitor.language, line.state),
+            word(visitor.language, line.detail),
+            line.drafter,
+            line.reason,
+            "; ".join(en if english else zh for zh, en in line.cameras),
+            *(lists.written(visitor, moment) for moment in (line.submitted_at, line.overwrite_at, line.due_at)),
+        )
+        for line in found
+    ]
+    return csv_answer(say(_("Applications")), [say(name) for name in HEADER], rows)

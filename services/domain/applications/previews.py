@@ -1,0 +1,93 @@
+"""The automatic checks over a form that is still being typed: what is missing, and what to know beforehand (R18-R22).
+
+They are the same that the process runs: preliminary and security review read the rows, which here are in no book.
+"""
+
+from collections.abc import Sequence
+
+from services.database.tables.applications import Application, Item
+from services.database.tables.people import Person
+from services.database.unit_of_work import Unit
+from services.domain.applications import completeness, forms, security_check
+from services.domain.applications.findings import Found
+from services.domain.applications.forms import Form
+from services.domain.retrieval import preservations
+from services.runtime.errors import Refused
+from services.runtime.spans import Span
+
+# Which field of the form a finding is about; those of items name the item.
+FIELDS = {
+    "reason-too-short": "reason",
+    "reason-is-purpose": "purpose",
+    "purpose-too-short": "purpose",
+    "place-of-use-missing": "placeOfUse",
+    "category-unknown": "purposeCategory",
+    "legal-basis-unknown": "legalBasis",
+    "authority-reference-missing": "incidentReference",
+    "consent-to-verify": "legalBasis",
+    "custodian-missing": "custodianId",
+    "custodian-elsewhere": "custodianId",
+    "custodian-is-subject": "custodianId",
+    "custodian-agreement-missing": "custodianId",
+    "custodian-agreement-ends": "custodianId",
+    "recipient-left": "recipientIds",
+    "recipient-is-subject": "recipientIds",
+    "recipient-is-administrator": "recipientIds",
+    "recipient-agreement-missing": "recipientIds",
+    "drafter-is-subject": "subjectIds",
+    "use-period-too-long": "requestedUseDays",
+    "download-asked": "wayOfUse",
+    "items-missing": "items",
+}
+
+
+def preview(unit: Unit, form: Form, positions: Sequence[int] | None = None) -> list[Found]:
+    """What the checks would find of this form, the blocking ones first; nothing is written.
+
+    The acting person is its drafter. An item's ``item_id`` is its position: from 1, or as ``positions`` say where
+    some of the items that are typed cannot be read yet.
+    """
+    person = unit.session.get_one(Person, unit.actor.id)
+    application = Application(drafter_id=person.id, department_id=person.department_id)
+    forms.fill(application, form)
+    if form.custodian_id is not None and unit.session.get(Person, form.custodian_id) is None:
+        application.custodian_id = None
+    places = range(1, len(form.items) + 1) if positions is None else positions
+    items = [
+        Item(
+            id=str(place),
+            position=place,
+            camera_id=asked.camera_id,
+            zone=asked.zone,
+            asked_start=asked.start,
+            asked_end=asked.end,
+        )
+        for place, asked in zip(places, form.items, strict=True)
+    ]
+    found = completeness.check(unit, application, items) + security_check.for_applicant(unit, application, items)
+    if not items and positions is None:
+        found.append(Found("items-missing", "blocks", "请至少选择一个摄像头和时间段。", "Choose a camera and a span."))
+    order = ("blocks", "warns", "informs")
+    return sorted(found, key=lambda one: order.index(one.severity))
+
+
+def require_complete(unit: Unit, form: Form) -> None:
+    """Refused where the preliminary review would send the form back at once; with the first thing that is missing."""
+    missing = [one for one in preview(unit, form) if one.severity == "blocks"]
+    if missing:
+        first = missing[0]
+        raise Refused("incomplete", first.zh, first.en, status=422, field=FIELDS.get(first.code, "items"))
+
+
+def is_preserved(unit: Unit, application_id: str, camera_id: str, span: Span) -> bool:
+    """Whether an own application holds the footage in quarantine already; False too where there is no such one."""
+    application = unit.session.get(Application, application_id)
+    if application is None or application.drafter_id != unit.actor.id:
+        return False
+    held = (
+        row
+        for item in preservations.items_in_scope(unit, application_id)
+        if item.camera_id == camera_id
+        for row in preservations.held(unit, item.id)
+    )
+    return any(row.asked_start <= span.start and span.end <= row.asked_end for row in held)

@@ -1,0 +1,90 @@
+"""Recipients: the people to whom the custodian may show the footage, a closed list of the form (R21, R57).
+
+The system opens copies to the custodian alone. Who is not on the list is not shown them either.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from sqlalchemy import select
+
+from services.database.tables.applications import Application
+from services.database.tables.people import Person
+from services.database.unit_of_work import Unit
+from services.domain.access import queries as access_queries
+from services.domain.applications.findings import Found
+
+
+@dataclass(frozen=True)
+class Recipient:
+    """``agreement``: a valid confidentiality agreement, without which nobody is shown footage (R59)."""
+
+    id: str
+    name: str
+    agreement: bool
+
+
+def of(unit: Unit, application: Application) -> list[Recipient]:
+    """Whom the application names, as things are now: no more those who have left since."""
+    active = [person for person in _named(unit, application) if person.active]
+    agreed = access_queries.agreed(unit, [person.id for person in active])
+    return [Recipient(person.id, person.name, person.id in agreed) for person in active]
+
+
+def names(unit: Unit, application: Application) -> tuple[str, ...]:
+    """The names on the list as it was handed in, whoever has left since."""
+    return tuple(person.name for person in _named(unit, application))
+
+
+def unfit(unit: Unit, application: Application) -> Iterator[Found]:
+    """Who may not be named: those who left, whom the case concerns (T8), and administrators (R2)."""
+    named = _named(unit, application)
+    administrators = access_queries.directory(unit).administrators
+    kinds = (
+        ("left", "已离职", "has left", [one for one in named if not one.active]),
+        (
+            "is-subject",
+            "是事件当事人",
+            "is concerned by the case",
+            [one for one in named if one.id in application.subject_ids],
+        ),
+        (
+            "is-administrator",
+            "是系统管理员",
+            "is an administrator",
+            [one for one in named if one.id in administrators],
+        ),
+    )
+    for code, zh, en, who in kinds:
+        for one in who:
+            yield Found(
+                f"recipient-{code}",
+                "blocks",
+                f"{one.name}{zh}，不能列为知悉人员，请去掉。",
+                f"{one.name} {en} and cannot be shown the footage: take the name off the list.",
+            )
+
+
+def without_agreement(unit: Unit, application: Application) -> Iterator[Found]:
+    """Who has to sign the confidentiality agreement first (R59)."""
+    missing = [one.name for one in of(unit, application) if not one.agreement]
+    if missing:
+        yield Found(
+            "recipient-agreement-missing",
+            "warns",
+            f"知悉人员{'、'.join(missing)}没有有效的保密协议，签订之前不得观看录像。",
+            f"No valid confidentiality agreement: {', '.join(missing)}. They are shown nothing before they sign it.",
+        )
+
+
+def known(unit: Unit, person_ids: Iterable[str]) -> list[Person]:
+    """The people of these identifiers, whoever has left among them; what is no person is left out."""
+    wanted = list(person_ids)
+    if not wanted:
+        return []
+    found = {person.id: person for person in unit.session.scalars(select(Person).where(Person.id.in_(wanted)))}
+    return [found[person_id] for person_id in wanted if person_id in found]
+
+
+def _named(unit: Unit, application: Application) -> list[Person]:
+    return known(unit, application.recipients)

@@ -1,0 +1,73 @@
+"""The application form as a body: what is asked for, and the same to read again (R16 to R21)."""
+
+from typing import Annotated, Any, Self
+
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from services.domain.applications import forms
+from services.web.schemas import Body, Code, Identifier, Line, Moment, Paragraph
+
+
+class ItemAsked(Body):
+    """One camera and one span. A file that was brought is named by ``upload_id`` in the camera's place."""
+
+    camera_id: Identifier | None = None
+    upload_id: Identifier | None = None
+    start: Moment
+    end: Moment
+    zone: Line = "Asia/Shanghai"
+
+    @property
+    def place(self) -> str:
+        """The camera, or the file that stands for one."""
+        return self.camera_id or self.upload_id or ""
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> Self:
+        if (self.camera_id is None) == (self.upload_id is None):
+            raise PydanticCustomError("missing", "name a camera or an upload")
+        return self
+
+
+class Form(Body):
+    """The application form 《视频录像调取申请表》; drafter and department are those of the signed-in person.
+
+    A draft may leave out anything; ``/api/applications/check`` says what is missing.
+    """
+
+    reason: Paragraph = ""
+    purpose: Paragraph = ""
+    purpose_category: Code = ""
+    legal_basis: Code = ""
+    way_of_use: Line = "view"
+    place_of_use: Paragraph = ""
+    requested_use_days: Annotated[int, Field(ge=1, le=3650)] = forms.USUAL_USE_DAYS
+    custodian_id: Identifier | None = None
+    recipient_ids: Annotated[list[Identifier], Field(max_length=100, default_factory=list)]
+    items: Annotated[list[ItemAsked], Field(max_length=100, default_factory=list)]
+    incident_reference: Paragraph | None = None
+    subject_ids: Annotated[list[Identifier], Field(max_length=100, default_factory=list)]
+    urgent_because: Paragraph | None = None
+    important_information: bool = False
+    sensitive_event: bool = False
+    high_impact: bool = False
+    sensitivities: Annotated[list[Line], Field(max_length=20, default_factory=list)]
+    joint_department_ids: Annotated[list[Identifier], Field(max_length=20, default_factory=list)]
+
+    def to_form(self) -> forms.Form:
+        values: dict[str, Any] = {name: getattr(self, name) for name in Form.model_fields}
+        values["recipient_ids"] = tuple(self.recipient_ids)
+        values["subject_ids"] = tuple(self.subject_ids)
+        values["sensitivities"] = tuple(self.sensitivities)
+        values["joint_department_ids"] = tuple(self.joint_department_ids)
+        values["items"] = tuple(forms.ItemAsked(item.place, item.start, item.end, item.zone) for item in self.items)
+        return forms.Form(**values)
+
+    @classmethod
+    def from_form(cls, form: forms.Form) -> "Form":
+        """The body that gives this form."""
+        values = {name: getattr(form, name) for name in Form.model_fields}
+        lists = {name: list(value) for name, value in values.items() if isinstance(value, tuple)}
+        items = [ItemAsked.model_construct(**vars(one)) for one in form.items]
+        return Form.model_construct(**values | lists | {"items": items})

@@ -1,0 +1,198 @@
+"""The automatic part of the security review: do the rules allow it, and who must not decide it? (R24, R3, R5, T8)."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import select
+
+from services.database.tables.applications import Application, Item
+from services.database.tables.cameras import Camera
+from services.database.tables.people import Agreement
+from services.database.unit_of_work import Unit
+from services.domain.access import policy as access_policy
+from services.domain.access import queries as access_queries
+from services.domain.applications import findings, recipients
+from services.domain.applications.findings import Found
+from services.domain.cameras import clocks
+from services.domain.process import outbox
+from services.domain.process.messages import REVIEW_DECIDED
+from services.domain.retrieval import preservations
+
+CHECK = "security-review"
+LONG_SPAN = timedelta(hours=4)
+
+
+@dataclass(frozen=True)
+class Checked:
+    """How many findings the reviewer should read, the highest camera class, and whose own matter it is."""
+
+    findings: int
+    camera_class: str
+    security_involved: bool
+    management_involved: bool
+
+
+def review(unit: Unit, application_id: str) -> Checked:
+    """Check the case against the rules and keep what was found for the security reviewer."""
+    application = unit.session.get_one(Application, application_id, with_for_update=True)
+    outbox.settle(unit, application_id, "the security review has begun", REVIEW_DECIDED)
+    items = preservations.items_in_scope(unit, application_id)
+    cameras = _cameras(unit, items)
+    staff, facts = access_queries.directory(unit), access_queries.facts(unit, application_id)
+    security = bool(access_policy.concerns(staff, facts, "security"))
+    management = bool(access_policy.concerns(staff, facts, "management"))
+    found = [
+        *_conflicts(security=security, management=management),
+        *_operators(unit),
+        *_clocks(unit, items, cameras),
+        *for_applicant(unit, application, items),
+    ]
+    findings.keep(unit, application_id, application.round, CHECK, found)
+    sensitive = any(camera.camera_class == "sensitive" for camera in cameras.values())
+    return Checked(len(found), "sensitive" if sensitive else "ordinary", security, management)
+
+
+def for_applicant(unit: Unit, application: Application, items: Sequence[Item]) -> list[Found]:
+    """What the applicant can mend or should know beforehand; the rows need not be in the book."""
+    return [
+        *_subjects(application),
+        *_agreements(unit, application),
+        *recipients.without_agreement(unit, application),
+        *_scope(items, _cameras(unit, items)),
+        *_use(application),
+    ]
+
+
+def _cameras(unit: Unit, items: Sequence[Item]) -> dict[str, Camera]:
+    return {item.id: unit.session.get_one(Camera, item.camera_id) for item in items}
+
+
+def _subjects(application: Application) -> Iterator[Found]:
+    if application.drafter_id in application.subject_ids:
+        yield Found(
+            "drafter-is-subject",
+            "warns",
+            "申请人本人是事件当事人，请核实是否应由他人申请。",
+            "The drafter is a subject of the case: consider whether somebody else should apply.",
+        )
+    if application.custodian_id is not None and application.custodian_id in application.subject_ids:
+        yield Found(
+            "custodian-is-subject",
+            "warns",
+            "保管人是事件当事人，请要求更换保管人。",
+            "The custodian is a subject of the case: have another one named.",
+        )
+
+
+def _conflicts(*, security: bool, management: bool) -> Iterator[Found]:
+    if security:
+        yield Found(
+            "security-involved",
+            "warns",
+            "本案涉及安全保卫部门人员，须由管理层审批，签字人相应更换。",
+            "People of Security are involved: management decides and the signer changes.",
+        )
+    if management:
+        yield Found(
+            "management-involved",
+            "warns",
+            "本案涉及管理层人员，须由其他管理人员审批。",
+            "People of management are involved: other managers decide.",
+        )
+
+
+def _agreements(unit: Unit, application: Application) -> Iterator[Found]:
+    if application.custodian_id is None:
+        return
+    until = unit.now + timedelta(days=application.requested_use_days)
+    agreement = unit.session.scalar(
+        select(Agreement)
+        .where(
+            Agreement.person_id == application.custodian_id,
+            Agreement.signed_at <= unit.now,
+            Agreement.ended_at.is_(None),
+        )
+        .order_by(Agreement.expires_at.desc())
+        .limit(1)
+    )
+    if agreement is None or agreement.expires_at <= unit.now:
+        yield Found(
+            "custodian-agreement-missing",
+            "warns",
+            "保管人没有有效的保密协议，移交前必须签订。",
+            "The custodian has no valid confidentiality agreement: it must be signed before the hand-over.",
+        )
+    elif agreement.expires_at < until:
+        yield Found(
+            "custodian-agreement-ends",
+            "warns",
+            "保管人的保密协议在使用期限内到期，请要求续签。",
+            "The custodian's agreement ends within the use period: have it renewed.",
+        )
+
+
+def _operators(unit: Unit) -> Iterator[Found]:
+    staff = access_queries.directory(unit)
+    if not set(staff.holders(None, "storage-operator")) & set(staff.agreed):
+        yield Found(
+            "operator-agreement-missing",
+            "warns",
+            "没有持有效保密协议的存储操作人员，调取前必须签订。",
+            "No storage operator has a valid confidentiality agreement: one must be signed before the retrieval.",
+        )
+
+
+def _scope(items: Sequence[Item], cameras: dict[str, Camera]) -> Iterator[Found]:
+    for item in items:
+        camera = cameras[item.id]
+        if camera.camera_class == "sensitive":
+            yield Found(
+                "camera-sensitive",
+                "warns",
+                f"第 {item.position} 项为敏感区域摄像头（{camera.name_zh}）。",
+                f"Item {item.position} is a camera of a sensitive area ({camera.name_en}).",
+                item.id,
+            )
+        if item.asked_end - item.asked_start > LONG_SPAN:
+            yield Found(
+                "span-wide",
+                "informs",
+                f"第 {item.position} 项时间段较长，请考虑缩小范围。",
+                f"Item {item.position} is a long span: consider narrowing it.",
+                item.id,
+            )
+
+
+def _clocks(unit: Unit, items: Sequence[Item], cameras: dict[str, Camera]) -> Iterator[Found]:
+    """A clock that is too far off to search by: only people can say which time a form means (R34, F3)."""
+    for item in items:
+        clock = clocks.of_recorder(unit, cameras[item.id].recorder_id)
+        if clock.too_far:
+            seconds = f"{clock.offset.total_seconds():+.0f} ± {clock.uncertainty.total_seconds():.0f}"
+            yield Found(
+                "recorder-clock-too-far",
+                "warns",
+                f"第 {item.position} 项的录像机时钟与标准时间相差 {seconds} 秒，超出放宽检索的范围："
+                "请确认所指的是录像机时间还是标准时间。",
+                f"The recorder of item {item.position} is off true time by {seconds} s, more than is searched for: say "
+                "whether the recorder's time is meant or the true one.",
+                item.id,
+            )
+
+
+def _use(application: Application) -> Iterator[Found]:
+    if application.legal_basis == "consent":
+        yield Found(
+            "consent-to-verify",
+            "warns",
+            "以当事人同意为依据，请核实书面同意。",
+            "The basis is consent: verify that it exists in writing.",
+        )
+    if application.way_of_use == "download":
+        yield Found(
+            "download-asked",
+            "informs",
+            "申请下载副本；默认仅限查看，请明确是否批准下载。",
+            "A download is asked for; viewing is the default: decide whether to grant it.",
+        )

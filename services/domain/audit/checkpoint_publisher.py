@@ -1,0 +1,110 @@
+"""The head of the audit trail: signed every minute, and now and then put under a lock (docs/sealing.md).
+
+Only the portal does so, for it alone holds the log key. No act waits for it: it reads what is committed.
+"""
+
+import asyncio
+import io
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import timedelta
+
+from services.database.tables.checkpoints import AuditCheckpoint
+from services.database.unit_of_work import Actor, Register
+from services.domain.audit import checkpoints
+from services.domain.audit.checkpoints import Due
+from services.runtime.errors import Fatal, Retryable
+from services.runtime.logs import get_logger
+from services.runtime.threads import run_in_thread
+from services.runtime.waiting import set_within
+from services.vault.envelopes import TimeStamper
+from services.vault.keys.log_key import LogKey
+from services.vault.store.protocol import Store, StoreConflict, StoreLocked
+
+log = get_logger(__name__)
+ACTOR = Actor("system", "log")
+BUCKET = "documents"
+FOLDER = "checkpoints/"
+
+
+class LogHead:
+    """One for each process; several portals share the log, and what one has signed or put away no other does again."""
+
+    def __init__(
+        self,
+        register: Register,
+        key: LogKey,
+        store: Store,
+        *,
+        every: timedelta,
+        anchor_every: timedelta,
+        time_stamper: TimeStamper | None = None,
+    ) -> None:
+        self._register = register
+        self._key = key
+        self._store = store
+        self._every = every
+        self._anchor_every = anchor_every
+        self._time_stamper = time_stamper
+        self._swept = False
+
+    async def run(self, on_turn: list[Callable[[], None]]) -> None:
+        """Sign and anchor at once, then every so often and when the clock is turned, until cancelled."""
+        turned = asyncio.Event()
+        on_turn.append(turned.set)
+        while True:
+            turned.clear()
+            await self.sign()
+            await self.anchor()
+            await set_within(turned, self._every.total_seconds())
+
+    async def sign(self) -> AuditCheckpoint | None:
+        """Sign what has come since; None where nothing has, or where it failed: that is logged, and shows as lag."""
+        try:
+            return await self._register.run(ACTOR, checkpoints.sign, self._key.known, self._key.sign)
+        except Retryable as error:
+            log.warning("no checkpoint was signed", cause=str(error))
+        except Fatal as error:
+            log.error("no checkpoint was signed", cause=str(error))  # noqa: TRY400  # the sentence says all
+        return None
+
+    async def anchor(self) -> None:
+        """Put the newest checkpoint under a lock when it is time; a store that is away is tried again next time."""
+        try:
+            if not self._swept:
+                await run_in_thread(self._sweep, await self._register.run(ACTOR, checkpoints.unanchored))
+                self._swept = True
+            due = await self._register.run(ACTOR, checkpoints.to_anchor, self._anchor_every)
+            if due is not None:
+                key, version, token = await run_in_thread(self._put, due)
+                await self._register.run(ACTOR, checkpoints.anchored, due, BUCKET, key, version, token=token)
+        except Retryable as error:
+            log.warning("no checkpoint was put under a lock", cause=str(error))
+        except (Fatal, StoreConflict) as error:
+            log.error("no checkpoint was put under a lock", cause=str(error))  # noqa: TRY400  # as above
+
+    def _sweep(self, sizes: Sequence[int]) -> None:
+        """Clear what a process that died while it wrote has left."""
+        for size in sizes:
+            self._store.sweep(BUCKET, f"{FOLDER}{size}")
+
+    def _put(self, due: Due) -> tuple[str, str, bytes | None]:
+        """Key, version and time stamp of the note's object, which may be there from a run that died."""
+        data = due.note.encode()
+        key = f"{FOLDER}{due.size}"
+        there = self._store.stat(BUCKET, key)
+        if there is not None and b"".join(self._store.get(BUCKET, key, version_id=there.version_id)) != data:
+            # Books that were restored have grown to the same size in another way.
+            key = f"{FOLDER}{due.size}-{due.sha256[:16]}"
+            there = self._store.stat(BUCKET, key)
+        if there is None:
+            self._store.sweep(BUCKET, key)
+            metadata = {"kind": "checkpoint", "sha256": due.sha256}
+            version = self._store.put(
+                BUCKET, key, io.BytesIO(data), metadata=metadata, content_type="text/plain; charset=utf-8"
+            ).version_id
+        else:
+            version = there.version_id
+        with suppress(StoreLocked):  # another portal has put it away for longer
+            self._store.retain(BUCKET, key, version, due.retain_until)
+        return key, version, self._time_stamper.stamp(data) if self._time_stamper is not None else None

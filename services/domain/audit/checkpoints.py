@@ -1,0 +1,141 @@
+"""Checkpoints: the signed heads of the audit tree, and where they are anchored (docs/sealing.md, "The audit trail")."""
+
+import base64
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import func, select
+
+from services.database.tables.audit import AuditEvent
+from services.database.tables.checkpoints import AuditAnchor, AuditCheckpoint
+from services.database.unit_of_work import Unit
+from services.domain.audit import tree
+from services.domain.audit.tree import STANDS_STILL
+from services.runtime.errors import Fatal
+from services.verifier.invalid import Invalid
+from services.verifier.notes import Checkpoint, VerifierKey, open_checkpoint
+
+Sign = Callable[[Checkpoint], str]
+LATE = "checkpoint-late"
+
+
+def newest(unit: Unit) -> AuditCheckpoint | None:
+    return unit.session.scalar(select(AuditCheckpoint).order_by(AuditCheckpoint.size.desc()).limit(1))
+
+
+def of_size(unit: Unit, size: int) -> AuditCheckpoint | None:
+    return unit.session.get(AuditCheckpoint, size)
+
+
+def told(unit: Unit) -> dict[str, Any] | None:
+    """The newest as labels, documents and decisions name it; None where none was signed yet."""
+    row = newest(unit)
+    return None if row is None else {"origin": row.origin, "size": row.size, "root": row.root}
+
+
+def lag(unit: Unit) -> timedelta:
+    """For how long the oldest event that no checkpoint covers has waited for one; nothing where all are covered."""
+    row = newest(unit)
+    # By its moment, not its number: where the clock was set back, the first event is of later than now.
+    first = select(func.min(AuditEvent.at)).where(AuditEvent.seq > (row.size if row is not None else 0))
+    at = unit.session.scalar(first)
+    return max(unit.now - at, timedelta()) if at is not None else timedelta()
+
+
+def sign(unit: Unit, known: Sequence[VerifierKey], by: Sign) -> AuditCheckpoint | None:
+    """Sign the tree as it stands; None when it is signed already or has nothing in it.
+
+    ``known``: the keys that have signed for this log, first the one that ``by`` signs with, whose name is the origin.
+    Raises Fatal for a tree that does not go on from the one signed last, the log signs no second history, and where
+    none of the keys has signed that one: the keys' folder was lost, and nobody could check across the gap.
+    """
+    origin = known[0].name
+    size = tree.size(unit)
+    before = newest(unit)
+    if before is not None:
+        _check_known(before, known)
+        _check_goes_on(unit, before, size)
+    if size == (before.size if before is not None else 0):
+        return None
+    checkpoint = Checkpoint(origin, size, tree.root(unit, size))
+    row = AuditCheckpoint(
+        size=size, origin=origin, root=checkpoint.root_base64, note=by(checkpoint), signed_at=unit.now
+    )
+    unit.session.add(row)
+    return row
+
+
+@dataclass(frozen=True)
+class Due:
+    """A note to be put under a lock until ``retain_until``."""
+
+    size: int
+    note: str
+    retain_until: datetime
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.note.encode()).hexdigest()
+
+
+def to_anchor(unit: Unit, every: timedelta) -> Due | None:
+    """The newest checkpoint, when it lies nowhere yet and none was put under a lock for ``every``."""
+    row = newest(unit)
+    if row is None or unit.session.get(AuditAnchor, row.size) is not None:
+        return None
+    last = unit.session.scalar(select(AuditAnchor.anchored_at).order_by(AuditAnchor.size.desc()).limit(1))
+    if last is not None and unit.now - every < last <= unit.now:  # one of later than now: the clock was set back
+        return None
+    return Due(row.size, row.note, unit.now + unit.rules.important_retention)
+
+
+def unanchored(unit: Unit) -> list[int]:
+    """The sizes of the checkpoints since the last that was put under a lock; one may have been half put."""
+    last = unit.session.scalar(select(func.max(AuditAnchor.size))) or 0
+    return list(unit.session.scalars(select(AuditCheckpoint.size).where(AuditCheckpoint.size > last)))
+
+
+def anchored(unit: Unit, due: Due, bucket: str, key: str, version_id: str, *, token: bytes | None) -> None:
+    """Enter where a checkpoint lies; another portal may have been first."""
+    if unit.session.get(AuditAnchor, due.size) is None:
+        unit.session.add(
+            AuditAnchor(
+                size=due.size,
+                bucket=bucket,
+                key=key,
+                version_id=version_id,
+                sha256=due.sha256,
+                anchored_at=unit.now,
+                retain_until=due.retain_until,
+                token=token,
+            )
+        )
+
+
+def anchors(unit: Unit) -> list[AuditAnchor]:
+    """All of them, the smallest first."""
+    return list(unit.session.scalars(select(AuditAnchor).order_by(AuditAnchor.size)))
+
+
+def _check_known(before: AuditCheckpoint, known: Sequence[VerifierKey]) -> None:
+    try:
+        open_checkpoint(before.note, known)
+    except Invalid as error:
+        raise Fatal(
+            f"no checkpoint was signed | the audit trail | no key of log-vkeys.txt has signed its newest checkpoint, "
+            f"of {before.size} events: this is another log key | restore the folder log of the keys from its backup",
+            runbook=LATE,
+        ) from error
+
+
+def _check_goes_on(unit: Unit, before: AuditCheckpoint, size: int) -> None:
+    if size < before.size or tree.root(unit, before.size) != base64.b64decode(before.root):
+        raise Fatal(
+            f"no checkpoint was signed | the audit trail | it has {size} events and does not go on from the "
+            f"{before.size} that were signed at {before.signed_at.isoformat()} | leave the database as it is, and run "
+            "footage-desk audit verify",
+            runbook=STANDS_STILL,
+        )

@@ -1,0 +1,87 @@
+"""The rows of the audit trail, and what an entry says against its columns.
+
+An entry is canonical JSON, so its beginning and its end follow from the columns: the databases compare them, and
+what they do not find equal is parsed and compared here. To parse every entry took half as long again: 6.1 s of the
+processor to read a million events instead of 4.0 s.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, select
+
+from services.database.driver import driver_of
+from services.database.tables.audit import AuditEvent
+
+READ = "read the audit trail"
+_SQLITE_AT = (
+    "replace(CASE WHEN substr(at, 20) = '.000000' THEN substr(at, 1, 19) ELSE at END, ' ', 'T')"  # as isoformat has it
+)
+_POSTGRES_AT = (
+    "to_char(at AT TIME ZONE 'UTC', CASE WHEN date_trunc('second', at) = at THEN 'YYYY-MM-DD\"T\"HH24:MI:SS' "
+    "ELSE 'YYYY-MM-DD\"T\"HH24:MI:SS.US' END)"
+)
+_HEAD = (
+    """'{"action":"' || action || '","actor":{"id":"' || actor_id || '","kind":"' || actor_kind || '"},'"""
+    """ || '"application":' || coalesce('"' || application_id || '"', 'null') || """
+    """',"at":"' || %s || '+00:00","detail":'"""
+)
+_TAIL = """',"subject":{"id":"' || subject_id || '","kind":"' || subject_kind || '"}}'"""
+_TAIL_LENGTH = "31 + length(subject_id) + length(subject_kind)"  # without a second concatenation
+_SQLITE_EVENTS = (
+    f"SELECT seq, CAST(entry AS BLOB), leaf_sha256, instr(entry, {_HEAD % _SQLITE_AT}) = 1 AND "  # noqa: S608  # our own words
+    f"substr(entry, -({_TAIL_LENGTH})) = {_TAIL} FROM audit_events WHERE seq > ? AND seq <= ? ORDER BY seq"
+)
+_POSTGRES_EVENTS = (
+    "SELECT seq, entry, leaf_sha256, starts_with(entry, head) AND right(entry, length(tail)) = tail FROM "  # noqa: S608  # as above
+    f"(SELECT seq, entry, leaf_sha256, {_HEAD % _POSTGRES_AT} AS head, {_TAIL} AS tail "
+    "FROM audit_events WHERE seq > ? AND seq <= ?) AS told ORDER BY seq"
+)
+_NODES = "SELECT position, sha256 FROM audit_nodes WHERE level = ? AND position >= ? AND position < ? ORDER BY position"
+
+
+class Events(NamedTuple):
+    """Columns of the same length. ``agree``: the other columns say what the entry says, as far as the database sees."""
+
+    seq: Sequence[int] = ()
+    entry: Sequence[bytes] = ()
+    leaf_sha256: Sequence[str] = ()
+    agree: Sequence[bool] = ()
+
+
+def events(connection: Connection, start: int, end: int) -> Events:
+    """The events ``start + 1`` to ``end``; those that are there."""
+    with driver_of(connection, READ) as driver:
+        rows = driver.rows(_POSTGRES_EVENTS if driver.postgres else _SQLITE_EVENTS, (start, end))
+    found = Events(*zip(*rows, strict=True))
+    return found._replace(entry=[str(entry).encode() for entry in found.entry]) if driver.postgres else found
+
+
+def nodes(connection: Connection, level: int, start: int, end: int) -> list[tuple[Any, ...]]:
+    """Position and hash of the nodes of a level from ``start`` up to ``end``; those that are there."""
+    with driver_of(connection, READ) as driver:
+        return driver.rows(_NODES, (level, start, end))
+
+
+def disagreements(connection: Connection, seq: int, entry: bytes) -> Iterator[str]:
+    """What the columns say otherwise than the entry, in sentences; nothing where the database was only careful."""
+    try:
+        told: dict[str, Any] = json.loads(entry)
+        wanted = {
+            "at": datetime.fromisoformat(told["at"]),
+            "actor_kind": told["actor"]["kind"],
+            "actor_id": told["actor"]["id"],
+            "action": told["action"],
+            "subject_kind": told["subject"]["kind"],
+            "subject_id": told["subject"]["id"],
+            "application_id": told["application"],
+        }
+    except (ValueError, KeyError, TypeError):
+        yield "its entry cannot be read"
+        return
+    kept = connection.execute(select(AuditEvent.__table__).where(AuditEvent.seq == seq)).one()._mapping
+    for column, value in wanted.items():
+        if kept[column] != value:
+            yield f"its column {column} says {str(kept[column])!r}, its entry {str(value)!r}"

@@ -1,0 +1,49 @@
+"""The audit trail: one event in the same transaction as each act, readings and viewings too (F29, R47, R52)."""
+
+from typing import TYPE_CHECKING, Any
+
+import rfc8785
+
+from services.database.tables.audit import AuditEvent
+from services.verifier.merkle import leaf_hash
+
+if TYPE_CHECKING:
+    from services.database.unit_of_work import Unit
+
+
+def record(
+    unit: "Unit",
+    action: str,
+    subject_kind: str,
+    subject_id: str,
+    *,
+    application_id: str | None = None,
+    **detail: Any,
+) -> AuditEvent:
+    """Append an event to the trail in the unit's transaction. ``detail`` is JSON: ids, numbers, hashes, outcomes.
+
+    It gets its number, and its row, when the unit commits; the unit itself does not find it yet.
+    """
+    entry = rfc8785.dumps(
+        {
+            "action": action,
+            "actor": {"id": unit.actor.id, "kind": unit.actor.kind},
+            "application": application_id,
+            "at": unit.now.isoformat(),
+            "detail": detail,
+            "subject": {"id": subject_id, "kind": subject_kind},
+        }
+    )
+    event = AuditEvent(
+        at=unit.now,
+        actor_kind=unit.actor.kind,
+        actor_id=unit.actor.id,
+        action=action,
+        subject_kind=subject_kind,
+        subject_id=subject_id,
+        application_id=application_id,
+        entry=entry.decode(),
+        leaf_sha256=leaf_hash(entry).hex(),
+    )
+    unit.events.append(event)
+    return event

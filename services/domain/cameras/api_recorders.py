@@ -1,0 +1,192 @@
+"""Recorders as administrators enter, change, test and retire them. Secrets go in and never come out (F22)."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request
+from pydantic import AfterValidator, Field
+
+from services.database.unit_of_work import Unit
+from services.domain.accounts.api_session import Acting
+from services.domain.cameras import recorder_forms, recorder_probe
+from services.domain.cameras import recorders as camera_recorders
+from services.domain.cameras.recorders import RecorderLine
+from services.recorders.registry import KINDS, Places, places_of
+from services.web.api_lists import ListQuestion
+from services.web.dependencies import Books, GivenRecorders, settings
+from services.web.errors import problems
+from services.web.schemas import Answer, Body, Line, Moment, no_control
+
+router = APIRouter(prefix="/api/admin/recorders", tags=["administration"])
+
+Value = Annotated[str, Field(max_length=500), AfterValidator(no_control)]
+
+
+def places(request: Request) -> Places:
+    """Where the settings let recorders be."""
+    return places_of(settings(request))
+
+
+GivenPlaces = Annotated[Places, Depends(places)]
+
+
+class RecordersQuestion(ListQuestion):
+    """``text`` is looked for in names and sites."""
+
+    sort: camera_recorders.Sort = "name"
+    retired: bool = False
+
+
+class RecorderBody(Body):
+    """A recorder. ``configuration`` has the fields that its kind declares; a secret left out stays as it is."""
+
+    name: Line
+    site: Line
+    kind: Line = "folder"
+    zone: Line = "Asia/Shanghai"
+    configuration: Annotated[dict[str, Value], Field(default_factory=dict, max_length=40)]
+
+
+class ActiveBody(Body):
+    active: bool
+
+
+class FieldAnswer(Answer):
+    name: str
+    kind: str
+    zh: str
+    en: str
+    hint_zh: str
+    hint_en: str
+    required: bool
+    default: str
+    choices: list[str]
+
+
+class KindAnswer(Answer):
+    """A kind of recorder and the fields of its configuration."""
+
+    code: str
+    zh: str
+    en: str
+    fields: list[FieldAnswer]
+
+
+class RecorderRowAnswer(Answer):
+    """A recorder without its secrets: ``secrets_set`` tells which are set."""
+
+    id: str
+    name: str
+    site: str
+    kind: str
+    zone: str
+    active: bool
+    cameras: int | None
+    configuration: dict[str, str]
+    secrets_set: list[str]
+    last_seen_at: Moment | None
+    clock_offset_ms: int | None
+    clock_method: str | None
+    clock_uncertainty_ms: int | None
+
+
+class FoundAnswer(Answer):
+    """One thing that the test found. ``well``: nothing is wrong there."""
+
+    code: str
+    zh: str
+    en: str
+    well: bool
+
+
+class TestAnswer(Answer):
+    well: bool
+    make: str | None
+    model: str | None
+    clock_offset_ms: int | None
+    channels: list[str]
+    found: list[FoundAnswer]
+
+
+def row_answer(line: RecorderLine) -> RecorderRowAnswer:
+    row = line.row
+    return RecorderRowAnswer(
+        id=row.id,
+        name=row.name,
+        site=row.site,
+        kind=row.kind,
+        zone=row.zone,
+        active=row.active,
+        cameras=line.cameras,
+        configuration=recorder_forms.shown(row),
+        secrets_set=recorder_forms.secrets_set(row),
+        last_seen_at=row.last_seen_at,
+        clock_offset_ms=row.clock_offset_ms,
+        clock_method=row.clock_method,
+        clock_uncertainty_ms=row.clock_uncertainty_ms,
+    )
+
+
+@router.get("/kinds", responses=problems(401))
+async def list_kinds(_actor: Acting) -> list[KindAnswer]:
+    """The kinds of recorder, and what each has to be told."""
+    return [KindAnswer.model_validate(kind.shape) for kind in KINDS.values()]
+
+
+@router.get("", responses=problems(401, 403))
+async def list_recorders(
+    question: Annotated[RecordersQuestion, Query()], actor: Acting, books: Books
+) -> list[RecorderRowAnswer]:
+    """The recorders in use, or those that are not any more."""
+    lines = await books.run(actor, camera_recorders.recorders, question.listing(), retired=question.retired)
+    return [row_answer(line) for line in lines]
+
+
+@router.get("/{recorder_id}", responses=problems(401, 403, 404))
+async def read_recorder(recorder_id: str, actor: Acting, books: Books) -> RecorderRowAnswer:
+    """One recorder, without its secrets."""
+    return row_answer(await books.run(actor, camera_recorders.line, recorder_id))
+
+
+@router.post("", status_code=201, responses=problems(401, 403, 409))
+async def enter_recorder(body: RecorderBody, actor: Acting, books: Books, places: GivenPlaces) -> RecorderRowAnswer:
+    """Enter a recorder. Administrators only."""
+    await books.run(actor, camera_recorders.may_change)
+    entry = await recorder_forms.entry(places, **body.model_dump())
+
+    def act(unit: Unit) -> RecorderLine:
+        return RecorderLine(camera_recorders.enter(unit, entry), 0)
+
+    return row_answer(await books.run(actor, act))
+
+
+@router.put("/{recorder_id}", responses=problems(401, 403, 404, 409))
+async def change_recorder(
+    recorder_id: str, body: RecorderBody, actor: Acting, books: Books, places: GivenPlaces
+) -> RecorderRowAnswer:
+    """Change a recorder from now on. Secrets that are left out stay, unless its address changes."""
+    line = await books.run(actor, camera_recorders.to_change, recorder_id)
+    entry = await recorder_forms.entry(places, **body.model_dump(), row=line.row)
+    await books.run(actor, camera_recorders.change, recorder_id, entry)
+    return row_answer(await books.run(actor, camera_recorders.line, recorder_id))
+
+
+@router.post("/{recorder_id}/active", responses=problems(401, 403, 404, 409))
+async def retire_recorder(recorder_id: str, body: ActiveBody, actor: Acting, books: Books) -> RecorderRowAnswer:
+    """Retire a recorder, or take it back."""
+    await books.run(actor, camera_recorders.set_active, recorder_id, body.active)
+    return row_answer(await books.run(actor, camera_recorders.line, recorder_id))
+
+
+@router.post("/{recorder_id}/test", responses=problems(401, 403, 404))
+async def test_recorder(recorder_id: str, actor: Acting, books: Books, recorders: GivenRecorders) -> TestAnswer:
+    """Open the recorder, ask it, look at a picture of each camera, and say what is wrong. No picture is shown."""
+    tested = await recorder_probe.test(books, actor, recorders, recorder_id)
+    facts = tested.facts
+    return TestAnswer(
+        well=tested.well,
+        make=facts.make if facts else None,
+        model=facts.model if facts else None,
+        clock_offset_ms=facts.clock_offset_ms if facts else None,
+        channels=sorted(facts.oldest_frame) if facts else [],
+        found=[FoundAnswer.model_validate(one) for one in tested.found],
+    )

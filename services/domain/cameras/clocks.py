@@ -1,0 +1,148 @@
+"""Recorders' clocks against true time: what is known of one, and where footage is looked for because of it (R34, F3).
+
+Footage carries the times of its recorder, and keeps them: a picture is never corrected. What is widened is the search.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from services.database.tables.cameras import Recorder
+from services.database.unit_of_work import Unit
+from services.domain.access import queries as access_queries
+from services.domain.audit import trail as audit_trail
+from services.domain.cameras.retention import BROUGHT
+from services.runtime import local_times
+from services.runtime.errors import NotFound, Refused
+from services.runtime.spans import Span
+
+# A clock that is further off is no clock to search by: somebody has to say which time was meant.
+FARTHEST = timedelta(minutes=10)
+LONGEST_OFFSET = timedelta(days=3660)
+SUREST = timedelta(seconds=1)  # the clock in a picture shows whole seconds
+AHEAD = timedelta(minutes=1)  # of our own clock: the true time was read off another one
+PICTURE = "picture"  # a person compared the clock in the picture with true time
+
+
+@dataclass(frozen=True)
+class Clock:
+    """A recorder's clock minus true time; None where it is not known. ``method``: api-time, http-date, picture,
+    configured, unknown."""
+
+    offset_ms: int | None = None
+    method: str = "unknown"
+    uncertainty_ms: int | None = None
+    measured_at: datetime | None = None
+
+    @property
+    def offset(self) -> timedelta:
+        return timedelta(milliseconds=self.offset_ms or 0)
+
+    @property
+    def uncertainty(self) -> timedelta:
+        return timedelta(milliseconds=self.uncertainty_ms or 0)
+
+    @property
+    def too_far(self) -> bool:
+        """Whether it is so far off, or so little known, that nothing can be searched by it."""
+        return self.offset_ms is not None and max(abs(self.offset), self.uncertainty) > FARTHEST
+
+    def true(self, moment: datetime) -> datetime | None:
+        """The true time at which the recorder's clock showed ``moment``; None where the clock was not measured."""
+        return None if self.offset_ms is None else moment - self.offset
+
+    def told(self) -> dict[str, Any]:
+        """As records and labels say it."""
+        return {
+            "offsetMs": self.offset_ms,
+            "method": self.method,
+            "uncertaintyMs": self.uncertainty_ms,
+            "measuredAt": self.measured_at.isoformat() if self.measured_at else None,
+        }
+
+
+def searched(granted: Span, clock: Clock) -> Span:
+    """Where to look for the granted span, in the recorder's own time.
+
+    Whether the times that were asked for were true ones or read off the recorder is not known. So it is the hull of
+    both readings, wider by what the measurement may be wrong; the granted span itself where the clock is too far off.
+    """
+    if clock.offset_ms is None or clock.too_far:
+        return granted
+    start = min(granted.start, granted.start + clock.offset)
+    end = max(granted.end, granted.end + clock.offset)
+    return Span(start, end).widen(clock.uncertainty)
+
+
+def of_recorder(unit: Unit, recorder_id: str) -> Clock:
+    """What is known of a recorder's clock now."""
+    return of(unit.session.get_one(Recorder, recorder_id))
+
+
+def of(row: Recorder) -> Clock:
+    return Clock(row.clock_offset_ms, row.clock_method or "unknown", row.clock_uncertainty_ms, row.clock_measured_at)
+
+
+def keep(unit: Unit, row: Recorder, measured: Clock) -> None:
+    """Write down what was measured now. What a person read off a picture stands until the recorder itself is asked."""
+    if row.clock_method == PICTURE and measured.method in ("configured", "unknown"):
+        return
+    row.clock_offset_ms, row.clock_method = measured.offset_ms, measured.method
+    row.clock_uncertainty_ms = measured.uncertainty_ms
+    row.clock_measured_at = None if measured.offset_ms is None else unit.now
+
+
+def to_compare(unit: Unit, recorder_id: str) -> Recorder:
+    """A recorder whose clock an operator compares; Refused with 403 for others."""
+    if not access_queries.directory(unit).holds(unit.actor.id, "storage-operator"):
+        raise Refused(
+            "not-operator",
+            "只有存储管理员可以核对录像机时钟。",
+            "Recorders' clocks are compared by storage operators.",
+            status=403,
+        )
+    row = unit.session.get(Recorder, recorder_id, with_for_update=True)
+    if row is None or row.kind == BROUGHT:
+        raise NotFound("录像机", "recorder", recorder_id)
+    return row
+
+
+def read_off(text: str, zone: str, near: datetime) -> datetime:
+    """The moment that a clock in ``zone`` shows as this local ``text``: of two that it may be the one nearest ``near``.
+
+    An hour that the zone skips is shown by a clock that nobody has put forward. Refused where it is no time.
+    """
+    try:
+        local = datetime.fromisoformat(text)
+        if local.tzinfo is not None:
+            raise _wrong()
+        found = local_times.candidates(local, zone) or [local.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)]
+        return min(found, key=lambda moment: abs(moment - near))
+    except (ValueError, OverflowError) as error:
+        raise _wrong() from error
+
+
+def compare(unit: Unit, recorder_id: str, shown: datetime, true: datetime, uncertainty: timedelta) -> Recorder:
+    """Keep what the clock in a picture showed at a true time, and how surely both were read; for operators alone."""
+    row = to_compare(unit, recorder_id)
+    offset = shown - true
+    if true > unit.now + AHEAD or abs(offset) > LONGEST_OFFSET or not SUREST <= uncertainty <= FARTHEST:
+        raise _wrong()
+    old = of(row).told()
+    row.clock_offset_ms, row.clock_method = round(offset / timedelta(milliseconds=1)), PICTURE
+    row.clock_uncertainty_ms = round(uncertainty / timedelta(milliseconds=1))
+    row.clock_measured_at = unit.now
+    audit_trail.record(unit, "recorder-clock-compared", "recorder", recorder_id, old=old, new=of(row).told())
+    return row
+
+
+def _wrong() -> Refused:
+    return Refused(
+        "clock-comparison",
+        "请核对两个时间和误差：标准时间不能在将来，偏差不能超过十年，误差为 1 至 600 秒。",
+        "Look at both times again: the true one may not lie ahead, nor the other be ten years off; it is right to "
+        "within 1 to 600 seconds.",
+        status=422,
+        field="shown",
+    )

@@ -1,0 +1,158 @@
+"""A list of cameras as a CSV file: tried first, line by line, then entered whole or not at all."""
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import select
+
+from services.database.tables.cameras import Camera, Recorder
+from services.database.unit_of_work import Unit
+from services.domain.access import administrators
+from services.domain.cameras import service
+from services.runtime.errors import Refused
+
+COLUMNS = ("recorder", "channel", "name_zh", "name_en", "place_zh", "place_en", "class", "retention_days")
+LARGEST = 1 << 20
+MOST_LINES = 5000
+LONGEST_CELL = 200
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """A line of the file, counted from 1 with the header, and what is wrong with it."""
+
+    line: int
+    zh: str
+    en: str
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What the file would do: how many cameras are new, changed, or as they are already; and every wrong line."""
+
+    new: int
+    changed: int
+    same: int
+    wrong: tuple[Wrong, ...]
+    done: bool = False
+
+
+def take(unit: Unit, content: bytes, *, dry_run: bool) -> Tried:
+    """Read the list; a camera is known by its recorder's name and its channel. Nothing is entered in a dry run, or
+    while any line is wrong. Raises Refused where the file is no such list."""
+    administrators.require_administrator(unit)
+    tally = {"new": 0, "changed": 0, "same": 0}
+    wrong: list[Wrong] = []
+    seen: set[tuple[str, str]] = set()
+    recorders = {row.name: row for row in unit.session.scalars(select(Recorder).where(Recorder.active))}
+    with unit.savepoint() as nested:
+        for line, cells in _rows(content):
+            try:
+                entry = _entry(cells, recorders)
+                if (entry.recorder_id, entry.channel) in seen:
+                    raise _refused(
+                        f"通道 {entry.channel} 在文件中重复。", f"channel {entry.channel} is in the file twice"
+                    )
+                seen.add((entry.recorder_id, entry.channel))
+                tally[_enter(unit, entry)] += 1
+            except Refused as refusal:
+                wrong.append(Wrong(line, refusal.zh, refusal.en))
+        if dry_run or wrong:
+            nested.rollback()
+    return Tried(**tally, wrong=tuple(wrong), done=not dry_run and not wrong)
+
+
+def _enter(unit: Unit, entry: service.Entry) -> str:
+    query = select(Camera).where(
+        Camera.recorder_id == entry.recorder_id, Camera.channel == entry.channel, Camera.active
+    )
+    row = unit.session.scalar(query)
+    if row is None:
+        service.enter(unit, entry)
+        return "new"
+    if all(getattr(row, name) == getattr(entry, name) for name in entry.__dataclass_fields__):
+        return "same"
+    service.change(unit, row.id, entry)
+    return "changed"
+
+
+def _rows(content: bytes) -> Iterator[tuple[int, dict[str, str]]]:
+    if len(content) > LARGEST:
+        raise _file("文件过大，请分成几份。", "The file is too large: bring it in parts.")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        try:
+            text = content.decode("gb18030")  # what Excel writes on a Chinese Windows
+        except UnicodeDecodeError as error:
+            raise _file(
+                "文件不是文本，请存为 CSV（UTF-8）。", "The file is no text: save it as CSV (UTF-8)."
+            ) from error
+    try:
+        rows = list(csv.reader(io.StringIO(text, newline=""), strict=True))
+    except csv.Error as error:
+        raise _file("文件不是有效的 CSV，请重新导出。", "The file is no valid CSV: export it again.") from error
+    header = [cell.strip().lower() for cell in rows[0]] if rows else []
+    if sorted(header) != sorted(COLUMNS):
+        names = ", ".join(COLUMNS)
+        raise _file(f"首行须为列名：{names}。", f"The first line must name the columns: {names}.")
+    if len(rows) > MOST_LINES:
+        raise _file(f"最多 {MOST_LINES} 行，请分成几份。", f"{MOST_LINES} lines at most: bring it in parts.")
+    for line, cells in enumerate(rows[1:], 2):
+        if any(cell.strip() for cell in cells):
+            yield line, dict(zip(header, (*cells, *[""] * len(header)), strict=False))
+
+
+def _entry(cells: dict[str, str], recorders: dict[str, Recorder]) -> service.Entry:
+    told = {name: _plain(cell) for name, cell in cells.items()}
+    for name in COLUMNS:
+        if not told[name]:
+            raise _refused(f"缺少 {name}。", f"{name} is missing")
+        if len(told[name]) > LONGEST_CELL or not told[name].isprintable():
+            raise _refused(f"{name} 过长或含有控制字符。", f"{name} is too long or has control characters")
+    recorder = recorders.get(told["recorder"])
+    if recorder is None:
+        raise _refused(
+            f"没有名为“{told['recorder']}”的在用录像机。", f"no recorder in use is called {told['recorder']}"
+        )
+    if not (
+        told["retention_days"].isascii() and told["retention_days"].isdecimal() and len(told["retention_days"]) < 6
+    ):
+        raise _refused("retention_days 须为整天数。", "retention_days is no whole number of days")
+    return service.Entry(
+        recorder_id=recorder.id,
+        channel=told["channel"],
+        name_zh=told["name_zh"],
+        name_en=told["name_en"],
+        place_zh=told["place_zh"],
+        place_en=told["place_en"],
+        camera_class=told["class"],
+        retention_days=int(told["retention_days"]),
+    )
+
+
+def _plain(cell: str) -> str:
+    """Without the apostrophe that keeps a spreadsheet from running the cell, as our own export puts it."""
+    text = cell.strip()
+    return text[1:] if text[:1] == "'" and text[1:2] in tuple("=+-@") else text
+
+
+def _refused(zh: str, en: str) -> Refused:
+    return Refused("camera-line", zh, f"{en}: correct the line.", status=422)
+
+
+def _file(zh: str, en: str) -> Refused:
+    return Refused("camera-file", zh, en, status=422, field="file")
+
+
+def rows_of(lines: Sequence[service.Line]) -> list[tuple[str | int, ...]]:
+    """Cameras in the columns of ``COLUMNS``: what is exported can be brought back."""
+    return [
+        (
+            *(line.recorder.name, line.row.channel, line.row.name_zh, line.row.name_en),
+            *(line.row.place_zh, line.row.place_en, line.row.camera_class, line.row.retention_days),
+        )
+        for line in lines
+    ]

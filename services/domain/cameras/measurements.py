@@ -1,0 +1,148 @@
+"""Where an item's footage is, and what was measured of its recorder (R31, R34, docs/failures.md F3, F33)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from sqlalchemy import or_, select
+
+from services.database.tables.applications import Item
+from services.database.tables.cameras import Camera, Recorder
+from services.database.tables.people import Person, Post
+from services.database.unit_of_work import Unit
+from services.domain.audit import trail as audit_trail
+from services.domain.cameras import clocks, reaches
+from services.domain.cameras.clocks import Clock
+from services.domain.cameras.retention import BROUGHT
+from services.domain.notifications import service as notification_service
+
+NOT_TO_BE_ASKED = ("outside-roots", "configuration")
+
+
+class Measured(Protocol):
+    """What a recorder says of itself; ``recorders.base.RecorderFacts`` is one."""
+
+    @property
+    def make(self) -> str: ...
+    @property
+    def model(self) -> str: ...
+    @property
+    def identity(self) -> str: ...
+    @property
+    def oldest_frame(self) -> Mapping[str, datetime]: ...
+    @property
+    def clock_offset_ms(self) -> int | None: ...
+    @property
+    def clock_method(self) -> str: ...
+    @property
+    def clock_uncertainty_ms(self) -> int | None: ...
+
+
+@dataclass(frozen=True)
+class Source:
+    """A camera's channel on its recorder. ``configuration`` never leaves for a log or a variable."""
+
+    recorder_id: str
+    camera_id: str
+    kind: str
+    configuration: dict[str, Any]
+    channel: str
+    zone: str
+    site: str
+    camera_name: str
+    camera_class: str
+    fingerprint: str | None
+
+    @property
+    def brought(self) -> bool:
+        """Whether it is no recorder but a file that a person brought: it lies in the quarantine already (R8, R9)."""
+        return self.kind == BROUGHT
+
+
+def source_of(unit: Unit, item: Item) -> Source:
+    return of_camera(unit, unit.session.get_one(Camera, item.camera_id))
+
+
+def of_camera(unit: Unit, camera: Camera) -> Source:
+    return source(camera, unit.session.get_one(Recorder, camera.recorder_id))
+
+
+def source(camera: Camera, recorder: Recorder) -> Source:
+    """Where the camera's footage is asked for."""
+    return Source(
+        recorder_id=recorder.id,
+        camera_id=camera.id,
+        kind=recorder.kind,
+        configuration=dict(recorder.configuration),
+        channel=camera.channel,
+        zone=recorder.zone,
+        site=recorder.site,
+        camera_name=camera.name_en,
+        camera_class=camera.camera_class,
+        fingerprint=camera.fingerprint,
+    )
+
+
+def measured(unit: Unit, recorder_id: str, facts: Measured) -> Clock:
+    """Write down what a probe found: the recorder's identity and clock, each camera's oldest frame.
+
+    The clock as it is known now: a probe that measures none leaves what a person read off a picture.
+    """
+    recorder = unit.session.get_one(Recorder, recorder_id)
+    recorder.make, recorder.model, recorder.identity = facts.make, facts.model, facts.identity
+    clocks.keep(unit, recorder, Clock(facts.clock_offset_ms, facts.clock_method, facts.clock_uncertainty_ms))
+    recorder.last_seen_at = recorder.asked_at = unit.now
+    if silent(recorder):
+        recorder.last_error = None
+    for camera in unit.session.scalars(select(Camera).where(Camera.recorder_id == recorder_id)):
+        oldest = facts.oldest_frame.get(camera.channel)
+        if oldest is not None:
+            reaches.measured(unit, camera, oldest)
+    return clocks.of(recorder)
+
+
+def silent(recorder: Recorder) -> bool:
+    """Whether the recorder gave no answer when it was asked last, or could not be asked; what else is wrong with it
+    is another matter."""
+    code = "" if recorder.last_error is None else str(recorder.last_error["code"])
+    return code.startswith("recorder-") or code in NOT_TO_BE_ASKED
+
+
+def learn_fingerprint(unit: Unit, camera_id: str, fingerprint: str | None, application_id: str) -> None:
+    """Keep the first confirmed fingerprint of a camera; later footage must match it (docs/failures.md F7)."""
+    camera = unit.session.get_one(Camera, camera_id)
+    if camera.fingerprint is None and fingerprint:
+        camera.fingerprint = fingerprint
+        audit_trail.record(
+            unit,
+            "camera-fingerprint-learned",
+            "camera",
+            camera_id,
+            application_id=application_id,
+            fingerprint=fingerprint,
+        )
+
+
+def holders(unit: Unit, *kinds: str) -> list[str]:
+    """The active people who hold one of these posts now, by id."""
+    return list(
+        unit.session.scalars(
+            select(Person.id)
+            .join(Post, Post.person_id == Person.id)
+            .where(
+                Post.kind.in_(kinds),
+                Post.since <= unit.now,
+                or_(Post.until.is_(None), Post.until > unit.now),
+                Person.active,
+            )
+            .distinct()
+            .order_by(Person.id)
+        )
+    )
+
+
+def tell_storage(unit: Unit, code: str, *, application_id: str, subject_id: str | None = None) -> None:
+    """A notice to everyone who operates the storage."""
+    for person_id in holders(unit, "storage-operator"):
+        notification_service.tell(unit, person_id, code, application_id=application_id, subject_id=subject_id)

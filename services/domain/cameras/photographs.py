@@ -1,0 +1,137 @@
+"""A photograph that a person brings: told by its content, bounded before it is decoded, and made anew as a small JPEG.
+
+What is kept is what was decoded and nothing else: no EXIF, no place where it was taken, no file hidden behind it.
+"""
+
+import struct
+
+from starlette.requests import Request
+
+from services.domain.retrieval.upload_receiver import NAMES
+from services.runtime.confined import answer_of
+from services.runtime.errors import Refused
+from services.vault.brought import HEAD, what_it_is
+from services.web import upload_body
+from services.web.upload_body import Check
+
+LARGEST = 8 << 20
+MOST_PIXELS = 40_000_000  # as the largest cameras of phones take them; 320 MB at most while one is decoded
+LEAST_WIDTH, LEAST_HEIGHT = 160, 90
+TIMEOUT = 30.0
+
+_PNG = b"\x89PNG\r\n\x1a\n"
+_JPEG = b"\xff\xd8\xff"
+_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
+_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # the JPEG markers that tell a size
+_BARE = frozenset({0x01, *range(0xD0, 0xD8)})  # markers without a length
+_ELSE = {
+    "image": ("其他格式的图片", "a picture of another kind"),
+    None: ("HEIC 照片或视频", "an HEIC picture or a video"),
+}
+
+
+async def take(request: Request, check: Check | None = None) -> bytes:
+    """The photograph in the request's body, or in its form, as JPEG of at most 640 by 360. Refused with a sentence.
+
+    ``check`` is asked with the form's fields before the photograph is looked at.
+    """
+    try:
+        pieces = [piece async for piece in upload_body.file_of(request, largest=LARGEST, announced=None, check=check)]
+    except Refused as refusal:
+        if refusal.code != "upload-too-large":
+            raise
+        raise _refused(
+            "picture-too-large",
+            f"图片超过 {LARGEST >> 20} MiB 的上限，未保存；请缩小后再上传。",
+            f"The picture is larger than the {LARGEST >> 20} MiB allowed and was not kept: make it smaller first.",
+            status=413,
+        ) from refusal
+    return await small(b"".join(pieces))
+
+
+async def small(content: bytes) -> bytes:
+    """The photograph as a JPEG of at most 640 by 360. Refused where it is none, too large, too small or damaged."""
+    if content.startswith(_PNG):
+        content = _bare_png(content)
+        codec, size = "png", _png_size(content)
+    elif content.startswith(_JPEG):
+        codec, size = "mjpeg", _jpeg_size(content)
+    else:
+        raise _other(content)
+    if size is None:
+        raise _damaged()
+    width, height = size
+    if not (width >= LEAST_WIDTH and height >= LEAST_HEIGHT and width * height <= MOST_PIXELS):
+        raise _refused(
+            "picture-size",
+            f"图片须至少 {LEAST_WIDTH}×{LEAST_HEIGHT} 像素、最多 {MOST_PIXELS // 10_000} 万像素，这张是 "
+            f"{width}×{height}，未保存；请换一张。",
+            f"A picture has at least {LEAST_WIDTH}×{LEAST_HEIGHT} and at most {MOST_PIXELS // 1_000_000} million "
+            f"pixels, and this one has {width}×{height}: nothing was kept, choose another one.",
+        )
+    return await _decoded(content, codec)
+
+
+async def _decoded(content: bytes, codec: str) -> bytes:
+    output = await answer_of(
+        "services.domain.cameras.photograph_process", codec, str(MOST_PIXELS), given=content, seconds=TIMEOUT
+    )
+    if not output:
+        raise _damaged()
+    return output
+
+
+def _bare_png(content: bytes) -> bytes:
+    """The picture's own chunks: the others may hold gigabytes of text and profiles in a few bytes."""
+    kept, at = [content[: len(_PNG)]], len(_PNG)
+    while at + 12 <= len(content):
+        end = at + 12 + struct.unpack_from(">I", content, at)[0]
+        if content[at + 4 : at + 8] in _CHUNKS:
+            kept.append(content[at:end])
+        at = end
+    return b"".join(kept)
+
+
+def _png_size(content: bytes) -> tuple[int, int] | None:
+    """Width and height as the header says, which is the first chunk of every PNG."""
+    if len(content) < 24 or content[12:16] != b"IHDR":
+        return None
+    width, height = struct.unpack_from(">II", content, 16)
+    return width, height
+
+
+def _jpeg_size(content: bytes) -> tuple[int, int] | None:
+    """Width and height as the first frame's header says; None where the bytes lead to none."""
+    at = 2
+    while at + 9 <= len(content) and content[at] == 0xFF:
+        marker = content[at + 1]
+        if marker in _FRAMES:
+            height, width = struct.unpack_from(">HH", content, at + 5)
+            return width, height
+        if marker == 0xFF:  # padding
+            at += 1
+        else:
+            at += 2 if marker in _BARE else 2 + struct.unpack_from(">H", content, at + 2)[0]
+    return None
+
+
+def _other(content: bytes) -> Refused:
+    kind = what_it_is(content[:HEAD])
+    zh, en = _ELSE[kind] if kind in _ELSE else NAMES[str(kind)]
+    return _refused(
+        "picture-kind",
+        f"图片须是 JPEG 或 PNG，这是{zh}，未保存；请换一个文件。",
+        f"A picture is JPEG or PNG, and this file is {en}: nothing was kept, choose another one.",
+    )
+
+
+def _damaged() -> Refused:
+    return _refused(
+        "picture-damaged",
+        "图片已损坏，无法显示，未保存；请检查原图后重新上传。",
+        "The picture is damaged and cannot be shown; it was not kept: check it and bring it again.",
+    )
+
+
+def _refused(code: str, zh: str, en: str, *, status: int = 422) -> Refused:
+    return Refused(code, zh, en, status=status, field="file")

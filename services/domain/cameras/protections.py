@@ -1,0 +1,153 @@
+"""Protections: spans that a recorder was asked not to overwrite, and those that it is to let go again (T4, F1, F14).
+
+The row is committed before the recorder is asked, so that whoever ends the case knows of a protection whose answer was
+never heard. It ends with its case in the books; the recorder is told in its next round (``portal.rounds``), and again
+until it has heard.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal
+
+from sqlalchemy import ColumnElement, Select, and_, or_, select
+
+from services.database.base import new_id
+from services.database.tables.applications import Application
+from services.database.tables.cameras import Camera
+from services.database.tables.protections import Protection
+from services.database.unit_of_work import Unit
+from services.domain.audit import trail as audit_trail
+from services.runtime.errors import Fatal
+from services.runtime.spans import Span
+
+Answer = Literal["protected", "cannot", "failed"]
+# A recorder may lock whole events only: letting one go reaches that far beyond the span. ZoneMinder ends an event after
+# ten minutes unless it is set otherwise.
+LONGEST_EVENT = timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class Due:
+    """A span that a recorder is to let go."""
+
+    protection_id: str
+    channel: str
+    span: Span
+    outcome: str | None  # as it was known when it fell due
+
+
+def begin(unit: Unit, application_id: str, item_id: str, camera_id: str, span: Span) -> str | None:
+    """A protection to ask the recorder for; None where it has answered for this span already, or the case has ended."""
+    application = unit.session.get(Application, application_id, with_for_update=True, populate_existing=True)
+    if application is None:
+        raise Fatal(
+            f"could not protect footage | application {application_id} | the register does not know it | "
+            "check the variables of the job, then resolve the incident"
+        )
+    if application.closed_at is not None or application.withdrawn_at is not None:
+        return None
+    camera = unit.session.get_one(Camera, camera_id)
+    known = select(Protection).where(
+        Protection.item_id == item_id,
+        Protection.recorder_id == camera.recorder_id,
+        Protection.channel == camera.channel,
+        Protection.ended_at.is_(None),
+    )
+    for row in unit.session.scalars(known):
+        if row.span_start <= span.start and span.end <= row.span_end:
+            return None if row.outcome in ("protected", "cannot") else row.id
+    row = Protection(
+        id=new_id(),
+        application_id=application_id,
+        item_id=item_id,
+        recorder_id=camera.recorder_id,
+        channel=camera.channel,
+        span_start=span.start,
+        span_end=span.end,
+        asked_at=unit.now,
+    )
+    unit.session.add(row)
+    return row.id
+
+
+def answered(unit: Unit, protection_id: str, outcome: Answer) -> None:
+    """What the recorder answered. A failure may have protected it all the same, so it is released like the others."""
+    row = unit.session.get_one(Protection, protection_id, with_for_update=True)
+    row.outcome = outcome
+    if outcome != "cannot":
+        row.released_at = None  # what was released while the recorder was still being asked, it has locked since
+    audit_trail.record(
+        unit,
+        "recorder-protection",
+        "item",
+        row.item_id,
+        application_id=row.application_id,
+        outcome=f"protection-{outcome}",
+        start=row.span_start.isoformat(),
+        end=row.span_end.isoformat(),
+    )
+
+
+def end(unit: Unit, application_id: str) -> None:
+    """The case has ended: its recorders are to let its footage go."""
+    for row in unit.session.scalars(
+        select(Protection).where(Protection.application_id == application_id, Protection.ended_at.is_(None))
+    ):
+        row.ended_at = unit.now
+
+
+def due(unit: Unit, recorder_id: str) -> list[Due]:
+    """What a recorder is to let go; a span that another case still protects stays."""
+    ended = (
+        select(Protection)
+        .where(Protection.recorder_id == recorder_id, _unreleased())
+        .order_by(Protection.ended_at, Protection.id)
+    )
+    return [
+        Due(row.id, row.channel, Span(row.span_start, row.span_end), row.outcome)
+        for row in unit.session.scalars(ended)
+        if not _shared(unit, row)
+    ]
+
+
+def recorders_due() -> Select[str]:
+    """The ids of the recorders that are to let something go; one that was retired is told as well."""
+    return select(Protection.recorder_id).where(_unreleased())
+
+
+def released(unit: Unit, those: Sequence[Due]) -> None:
+    """The recorder has let them go. One that it answered for meanwhile stays due: it may have locked it after that."""
+    for one in those:
+        row = unit.session.get_one(Protection, one.protection_id, with_for_update=True)
+        if row.released_at is None and row.outcome == one.outcome:
+            row.released_at = unit.now
+            audit_trail.record(
+                unit, "recorder-protection-released", "item", row.item_id, application_id=row.application_id
+            )
+
+
+def of_item(unit: Unit, item_id: str) -> list[Protection]:
+    """The item's protections, the newest last."""
+    query = select(Protection).where(Protection.item_id == item_id).order_by(Protection.asked_at, Protection.id)
+    return list(unit.session.scalars(query))
+
+
+def _unreleased() -> ColumnElement[bool]:
+    return and_(Protection.ended_at.is_not(None), Protection.released_at.is_(None), _may_be_locked())
+
+
+def _may_be_locked() -> ColumnElement[bool]:
+    return or_(Protection.outcome.is_(None), Protection.outcome != "cannot")
+
+
+def _shared(unit: Unit, row: Protection) -> bool:
+    query = select(Protection.id).where(
+        Protection.recorder_id == row.recorder_id,
+        Protection.channel == row.channel,
+        Protection.ended_at.is_(None),
+        Protection.span_start < row.span_end + LONGEST_EVENT,
+        Protection.span_end > row.span_start - LONGEST_EVENT,
+        _may_be_locked(),
+    )
+    return unit.session.scalar(query.limit(1)) is not None

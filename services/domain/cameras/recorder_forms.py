@@ -1,0 +1,90 @@
+"""A recorder's entry from what was typed: checked by the shape of its kind, and where it may be by the settings."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import anyio.to_thread
+
+from services.database.tables.cameras import Recorder
+from services.domain.cameras.recorders import Entry
+from services.recorders.registry import KINDS, Kind, Places
+from services.recorders.shapes import Field, Shape
+from services.runtime.addresses import Guard
+from services.runtime.errors import Refused
+
+
+def kind_of(code: str) -> Kind:
+    """The kind; Refused where there is none of that name."""
+    known = KINDS.get(code)
+    if known is None:
+        names = ", ".join(sorted(KINDS))
+        raise Refused(
+            "kind-unknown", f"请选择录像机类型：{names}。", f"Choose a kind: {names}.", status=422, field="kind"
+        )
+    return known
+
+
+def shape_of(row: Recorder) -> Shape | None:
+    """The shape of a recorder's kind; None for a kind that this version does not know."""
+    known = KINDS.get(row.kind)
+    return None if known is None else known.shape
+
+
+async def entry(
+    places: Places,
+    *,
+    name: str,
+    site: str,
+    kind: str,
+    zone: str,
+    configuration: Mapping[str, str],
+    row: Recorder | None = None,
+) -> Entry:
+    """The entry for the book; Refused with the field at fault, ``configuration.<name>``. ``row`` is what it changes."""
+    shape = kind_of(kind).shape
+    kept = frozenset(secret for secret in shape.secrets if row is not None and row.configuration.get(secret))
+    checked = shape.checked(configuration, kept)
+    for field in shape.fields:
+        if field.name in checked and field.kind == "folder":
+            await anyio.to_thread.run_sync(_check_folder, field, checked[field.name], places.roots)
+        if field.name in checked and field.kind == "address":
+            guard = Guard(places.guard.networks, field.schemes or ("https",), field=f"configuration.{field.name}")
+            checked[field.name] = (await guard.check(checked[field.name])).url
+    return Entry(
+        name=name,
+        site=site,
+        kind=kind,
+        zone=zone,
+        configuration=checked,
+        secrets=shape.secrets,
+        kept=frozenset(secret for secret in kept if secret not in checked),
+        places=shape.places,
+    )
+
+
+def shown(row: Recorder) -> dict[str, str]:
+    """A recorder's configuration without its secrets; nothing of a kind that this version does not know."""
+    shape = shape_of(row)
+    if shape is None:
+        return {}
+    return {name: str(value) for name, value in row.configuration.items() if name not in shape.secrets}
+
+
+def secrets_set(row: Recorder) -> list[str]:
+    """The secret fields that are set."""
+    shape = shape_of(row)
+    return sorted(name for name in (shape.secrets if shape else ()) if row.configuration.get(name))
+
+
+def _check_folder(field: Field, text: str, roots: tuple[Path, ...] | None) -> None:
+    if roots is None:
+        return
+    if not roots:
+        raise field.refusal(
+            "尚未设置允许的根文件夹，请先在环境变量 FOOTAGE_DESK_RECORDER_ROOTS 中设置。",
+            "no folder is allowed yet: set FOOTAGE_DESK_RECORDER_ROOTS in the environment first.",
+        )
+    # Links are followed before looking, so that none leads out.
+    if not any(Path(text).resolve().is_relative_to(root.resolve()) for root in roots):
+        allowed = ", ".join(map(str, roots))
+        raise field.refusal(f"文件夹须位于 {allowed} 之下。", f"the folder must lie under {allowed}.")

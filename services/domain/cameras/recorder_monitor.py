@@ -1,0 +1,148 @@
+"""The round of the recorders: each is asked now and then, so that one that fell silent is known before it is needed.
+
+Several portals share one round: whose turn it is, is taken from the books. Nobody's cameras are looked at (R2). Whoever
+answers is told what it need not protect any more: portals reach the recorders, those that end a case need not.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+
+from services.database.tables.cameras import Recorder
+from services.database.unit_of_work import Actor, Register
+from services.domain.cameras import protections, rounds
+from services.domain.cameras.protections import Due
+from services.domain.cameras.recorder_probe import AWAY, PATIENCE, Tested, look
+from services.domain.cameras.recorders import Found
+from services.recorders.base import WrongChannel
+from services.runtime.errors import Retryable
+from services.runtime.jobs.failures import stack
+from services.runtime.logs import get_logger
+from services.runtime.waiting import set_within
+from services.web.dependencies import OpenRecorder
+
+log = get_logger(__name__)
+ACTOR = Actor("system", "round")
+LOOK = timedelta(seconds=15)
+AT_ONCE = 4
+
+
+class Round:
+    """One for each process. A recorder that has not answered after ``patience`` seconds is silent.
+
+    A mount that hangs holds one of ``AT_ONCE`` places until it gives in, so that it never takes all the portal's
+    threads.
+    """
+
+    def __init__(
+        self, register: Register, recorders: OpenRecorder, every: timedelta, patience: float = PATIENCE
+    ) -> None:
+        self._register = register
+        self._recorders = recorders
+        self._every = every
+        self._patience = patience
+        self._asking: set[str] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._wake = asyncio.Event()
+
+    async def run(self) -> None:
+        """Ask until cancelled: whoever is due, every few seconds, and at once when the clock was turned."""
+        try:
+            while True:
+                self._wake.clear()
+                with suppress(Retryable):  # a register that is away shows in its own check
+                    await self.ask_due()
+                await set_within(self._wake, LOOK.total_seconds())
+        finally:
+            for task in self._tasks:
+                task.cancel()
+
+    def wake(self) -> None:
+        """Look now: the clock was turned, or a place is free. Call it on the event loop."""
+        self._wake.set()
+
+    async def ask_due(self) -> list[asyncio.Task[None]]:
+        """Begin to ask whoever is due, as far as there are places; done when their answers are in the books."""
+        begun = []
+        while len(self._asking) < AT_ONCE:
+            row = await self._register.run(ACTOR, rounds.take, self._every)
+            if row is None:
+                break
+            if row.id in self._asking:
+                await self._silent(row, AWAY)
+                continue
+            task = asyncio.create_task(self._ask(row), name=f"ask recorder {row.id}")
+            self._asking.add(row.id)
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+            begun.append(task)
+        return begun
+
+    async def _ask(self, row: Recorder) -> None:
+        answer = asyncio.create_task(look(self._recorders, row, (), self._register.clock.now()))
+        answers = False
+        try:
+            in_time, _ = await asyncio.wait({answer}, timeout=self._patience)
+            if not in_time:
+                await self._silent(row, AWAY)
+            answers = await self._book(row, await answer)
+        except Retryable as error:
+            log.warning("a recorder's answer waits for its next turn", recorder=row.id, cause=str(error))
+        except Exception as error:  # noqa: BLE001  # whatever a recorder does, the others' turns go on
+            log.error(  # noqa: TRY400  # the texts of a traceback may hold what the recorder was told
+                "a recorder could not be asked", recorder=row.id, stack=stack(error)
+            )
+            with suppress(Retryable):
+                await self._silent(row, AWAY)
+        finally:
+            answer.cancel()
+            self._asking.remove(row.id)
+            self.wake()
+        if answers:  # what it is told now holds no place, and keeps it from no turn
+            await self._release(row)
+
+    async def _book(self, row: Recorder, tested: Tested) -> bool:
+        """Write down what came of it; whether it answers."""
+        if tested.facts is None or not tested.facts.reachable:
+            await self._silent(row, tested.found[0])
+            return False
+        await self._register.run(ACTOR, rounds.answered, row.id, tested.facts)
+        return True
+
+    async def _release(self, row: Recorder) -> None:
+        """Let it overwrite again what no case needs any more; what it does not take now, it is told next time."""
+        with _telling(row):
+            due = await self._register.run(ACTOR, protections.due, row.id)
+            async with asyncio.timeout(self._patience):
+                for one in due:
+                    with _telling(row):
+                        await self._release_one(row, one)
+
+    async def _release_one(self, row: Recorder, due: Due) -> None:
+        opened = self._recorders(row.kind, {name: str(value) for name, value in row.configuration.items()})
+        with suppress(WrongChannel):  # there is nothing left to let go
+            await opened.release(due.channel, due.span)
+        await self._register.run(ACTOR, protections.released, [due])
+
+    async def _silent(self, row: Recorder, wrong: Found) -> None:
+        log.warning("a recorder does not answer", recorder=row.id, cause=wrong.code)
+        await self._register.run(ACTOR, rounds.silent, row.id, wrong)
+
+
+@contextmanager
+def _telling(row: Recorder) -> Iterator[None]:
+    """Tell of a release that fails, whatever it fails with: the recorder has answered, and the others go on."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001  # see above
+        log.warning("a protection could not be released", recorder=row.id, cause=type(error).__name__)
+
+
+async def keep_asking(
+    register: Register, recorders: OpenRecorder, every: timedelta, on_turn: list[Callable[[], None]]
+) -> None:
+    """Ask the recorders in turn until cancelled."""
+    round_of_all = Round(register, recorders, every)
+    on_turn.append(round_of_all.wake)
+    await round_of_all.run()

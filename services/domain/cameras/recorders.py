@@ -1,0 +1,293 @@
+"""Entering, changing and retiring recorders; what was found wrong with one. Secrets go in and never come out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import func, select
+
+from services.database.base import new_id
+from services.database.listing import EVERYTHING, Listing
+from services.database.tables.applications import Application, Item
+from services.database.tables.cameras import Camera, Recorder
+from services.database.unit_of_work import Unit
+from services.domain.access import administrators
+from services.domain.audit import trail as audit_trail
+from services.domain.cameras import measurements
+from services.domain.cameras.measurements import Measured
+from services.domain.cameras.retention import BROUGHT
+from services.runtime.errors import NotFound, Refused
+
+HIDDEN = "***"
+CLOCK_FIELDS = ("clock_offset_ms", "clock_method", "clock_uncertainty_ms")
+Sort = Literal["name", "site", "kind", "cameras", "clock", "seen"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What an administrator enters, its configuration checked by the recorder's kind.
+
+    ``secrets`` are the names of secret fields, ``kept`` those that stay as they are, ``places`` the fields that say
+    where the recorder is.
+    """
+
+    name: str
+    site: str
+    kind: str
+    zone: str
+    configuration: Mapping[str, str]
+    secrets: frozenset[str] = frozenset()
+    kept: frozenset[str] = frozenset()
+    places: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class RecorderLine:
+    """A recorder as lists show it; ``cameras`` counts those in use."""
+
+    row: Recorder
+    cameras: int
+
+
+@dataclass(frozen=True)
+class Found:
+    """One thing that a test found: a stable code and a sentence that says what to do."""
+
+    code: str
+    zh: str
+    en: str
+    well: bool = False
+
+
+@dataclass(frozen=True)
+class Health:
+    """What is known of a recorder without asking it: clock, oldest frame, when it last answered, what was wrong."""
+
+    recorder_id: str
+    name: str
+    site: str
+    zone: str
+    last_seen_at: datetime | None
+    asked_at: datetime | None
+    clock_offset_ms: int | None
+    clock_method: str | None
+    clock_uncertainty_ms: int | None
+    oldest_frame_at: datetime | None
+    error: Mapping[str, Any] | None = field(default=None)
+
+
+def recorders(unit: Unit, listing: Listing = EVERYTHING, *, retired: bool = False) -> list[RecorderLine]:
+    """The recorders in use, or those that are not any more, by name; searched in name and site.
+
+    Read by those who may read the set-up.
+    """
+    administrators.require_reader(unit)
+    count = (
+        select(func.count())
+        .where(Camera.recorder_id == Recorder.id, Camera.active)
+        .correlate(Recorder)
+        .scalar_subquery()
+    )
+    query = select(Recorder, count).where(
+        Recorder.active != retired,
+        Recorder.kind != BROUGHT,
+        listing.mentioned(Recorder.name, Recorder.site),
+    )
+    columns = {
+        **{"name": Recorder.name, "site": Recorder.site, "kind": Recorder.kind, "cameras": count},
+        **{"clock": func.abs(Recorder.clock_offset_ms), "seen": Recorder.last_seen_at},
+    }
+    part = listing.part(query, columns, Recorder.name, Recorder.id)
+    return [RecorderLine(row, cameras) for row, cameras in unit.session.execute(part)]
+
+
+def line(unit: Unit, recorder_id: str) -> RecorderLine:
+    """One recorder; NotFound where there is none."""
+    administrators.require_reader(unit)
+    row = _known(unit, recorder_id)
+    query = select(func.count()).where(Camera.recorder_id == recorder_id, Camera.active)
+    return RecorderLine(row, unit.session.scalar(query) or 0)
+
+
+def may_change(unit: Unit) -> None:
+    """Refused with 403 for whoever is no administrator: asked before anything typed is looked at."""
+    administrators.require_administrator(unit)
+
+
+def to_change(unit: Unit, recorder_id: str) -> RecorderLine:
+    """A recorder that an administrator changes."""
+    may_change(unit)
+    return line(unit, recorder_id)
+
+
+def to_test(unit: Unit, recorder_id: str) -> tuple[Recorder, list[Camera]]:
+    """A recorder that an administrator tests, and its cameras in use."""
+    administrators.require_administrator(unit)
+    row = _known(unit, recorder_id)
+    query = select(Camera).where(Camera.recorder_id == recorder_id, Camera.active).order_by(Camera.channel)
+    return row, list(unit.session.scalars(query))
+
+
+def enter(unit: Unit, entry: Entry) -> Recorder:
+    """A new recorder."""
+    administrators.require_administrator(unit)
+    _name_is_free(unit, entry.name, None)
+    row = Recorder(
+        id=new_id(),
+        name=entry.name,
+        site=entry.site,
+        kind=entry.kind,
+        zone=entry.zone,
+        configuration=dict(entry.configuration),
+    )
+    unit.session.add(row)
+    unit.session.flush()
+    audit_trail.record(unit, "recorder-entered", "recorder", row.id, new=told(row, entry.secrets))
+    return row
+
+
+def change(unit: Unit, recorder_id: str, entry: Entry) -> Recorder:
+    """Change a recorder from now on; the kind stays, another kind is another recorder."""
+    administrators.require_administrator(unit)
+    row = _known(unit, recorder_id)
+    if entry.kind != row.kind:
+        raise Refused(
+            "kind-fixed",
+            "录像机的类型不能更改，请停用后新建。",
+            "A recorder's kind stays: retire this one and enter another.",
+            field="kind",
+        )
+    _name_is_free(unit, entry.name, recorder_id)
+    old, before = told(row, entry.secrets), row.configuration
+    moved = any(str(before.get(name, "")) != entry.configuration.get(name, "") for name in entry.places)
+    stay = {name: before[name] for name in entry.kept if name in before}
+    if moved and stay:
+        # Otherwise whoever may type an address would have our secret sent there.
+        raise Refused(
+            "secret-again",
+            "地址已更改，请重新填写密码等保密项。",
+            "The address has changed: type its secrets again.",
+            status=422,
+            field=f"configuration.{min(stay)}",
+        )
+    row.name, row.site, row.zone = entry.name, entry.site, entry.zone
+    row.configuration = {**stay, **entry.configuration}
+    if any(before.get(name) != row.configuration.get(name) for name in CLOCK_FIELDS):
+        # What is entered now is newer than what was read off a picture.
+        row.clock_offset_ms = row.clock_method = row.clock_uncertainty_ms = row.clock_measured_at = None
+    audit_trail.record(
+        unit,
+        "recorder-changed",
+        "recorder",
+        recorder_id,
+        old=old,
+        new=told(row, entry.secrets),
+        secrets_changed=sorted(entry.secrets & set(entry.configuration)),
+    )
+    return row
+
+
+def set_active(unit: Unit, recorder_id: str, active: bool) -> Recorder:
+    """Retire a recorder, or take it back: its cameras can be asked for no more, and cases keep what points to it."""
+    administrators.require_administrator(unit)
+    row = _known(unit, recorder_id)
+    if row.active == active:
+        return row
+    if not active:
+        nothing_waits(unit, Camera.recorder_id == recorder_id)
+    row.active = active
+    audit_trail.record(
+        unit,
+        "recorder-taken-back" if active else "recorder-retired",
+        "recorder",
+        recorder_id,
+        old=not active,
+        new=active,
+    )
+    return row
+
+
+def tested(unit: Unit, recorder_id: str, facts: Measured | None, found: list[Found]) -> None:
+    """Write down what a test measured and what it found wrong."""
+    administrators.require_administrator(unit)
+    row = _known(unit, recorder_id)
+    if facts is not None:
+        measurements.measured(unit, recorder_id, facts)
+    note(unit, row, next((one for one in found if not one.well), None))
+    audit_trail.record(unit, "recorder-tested", "recorder", recorder_id, found=[one.code for one in found])
+
+
+def note(unit: Unit, row: Recorder, wrong: Found | None) -> None:
+    """Keep what was wrong when the recorder was asked last; None: nothing was."""
+    row.asked_at = unit.now
+    row.last_error = None if wrong is None else {"code": wrong.code, "zh": wrong.zh, "en": wrong.en}
+
+
+def recorder_health(unit: Unit) -> list[Health]:
+    """What is known of every recorder in use, by name. Who may see it is the caller's to check."""
+    oldest = dict(
+        unit.session.execute(
+            select(Camera.recorder_id, func.min(Camera.oldest_frame_at))
+            .where(Camera.active)
+            .group_by(Camera.recorder_id)
+        ).all()
+    )
+    return [
+        Health(
+            *(row.id, row.name, row.site, row.zone, row.last_seen_at, row.asked_at),
+            *(row.clock_offset_ms, row.clock_method, row.clock_uncertainty_ms),
+            oldest.get(row.id),
+            row.last_error,
+        )
+        for row in unit.session.scalars(select(Recorder).where(Recorder.active).order_by(Recorder.name))
+    ]
+
+
+def told(row: Recorder, secrets: frozenset[str]) -> dict[str, Any]:
+    """A recorder for the audit trail, without its secrets."""
+    configuration = {name: HIDDEN if name in secrets else value for name, value in sorted(row.configuration.items())}
+    return {"name": row.name, "site": row.site, "kind": row.kind, "zone": row.zone, "configuration": configuration}
+
+
+def _known(unit: Unit, recorder_id: str) -> Recorder:
+    row = unit.session.get(Recorder, recorder_id, with_for_update=True)
+    if row is None or row.kind == BROUGHT:
+        raise NotFound("录像机", "recorder", recorder_id)
+    return row
+
+
+def _name_is_free(unit: Unit, name: str, own_id: str | None) -> None:
+    taken = unit.session.scalar(
+        select(Recorder.id).where(Recorder.name == name, Recorder.active, Recorder.id != (own_id or ""))
+    )
+    if taken is not None:
+        raise Refused(
+            "name-taken",
+            f"已有名为“{name}”的录像机，请换一个名称。",
+            f"There is a recorder called {name} already: choose another name.",
+            field="name",
+        )
+
+
+def nothing_waits(unit: Unit, *which: Any) -> None:
+    """Refused while an open case still has to fetch footage of these cameras."""
+    query = (
+        select(func.count(Application.id.distinct()))
+        .join(Item, Item.application_id == Application.id)
+        .join(Camera, Camera.id == Item.camera_id)
+        .where(
+            *which,
+            Application.submitted_at.is_not(None),
+            Application.closed_at.is_(None),
+            Item.dropped_in_round.is_(None),
+            Item.outcome.is_(None),
+        )
+    )
+    waiting = unit.session.scalar(query)
+    if waiting:
+        raise Refused(
+            "case-waits",
+            f"还有 {waiting} 件未结案的申请要从这里调取录像，请待其办结后再改。",
+            f"{waiting} open case(s) still have to fetch footage from here: wait until they are done.",
+        )

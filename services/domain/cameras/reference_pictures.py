@@ -1,0 +1,87 @@
+"""The photograph by which people know a camera's place: brought by an administrator, never taken from a recorder.
+
+Administrators see no footage (R2), and everybody who applies sees these pictures: so they are made at installation,
+with a camera of one's own.
+"""
+
+import base64
+import hashlib
+
+from services.database.tables.cameras import Camera, CameraPicture, Recorder
+from services.database.unit_of_work import Unit
+from services.domain.access import administrators
+from services.domain.audit import trail as audit_trail
+from services.domain.cameras import service
+from services.domain.cameras.retention import BROUGHT
+from services.runtime.errors import NotFound, Refused
+
+
+def may_bring(unit: Unit, camera_id: str) -> None:
+    """Asked before a photograph is taken in: Refused or NotFound for whoever may not, or where it would not be seen."""
+    administrators.require_administrator(unit)
+    line = service.camera(unit, camera_id)
+    if not (line.row.active and line.recorder.active):
+        raise Refused(
+            "camera-retired",
+            "该摄像头或其录像机已停用，请恢复使用后再上传参考图。",
+            "This camera or its recorder is retired: take it back before you bring a picture.",
+        )
+
+
+def bring(unit: Unit, camera_id: str, jpeg: bytes) -> None:
+    """Keep this photograph, in the place of the one before; ``jpeg`` is what the portal made of it."""
+    may_bring(unit, camera_id)
+    keep(unit, camera_id, jpeg, unit.actor.id)
+
+
+def keep(unit: Unit, camera_id: str, jpeg: bytes, person_id: str) -> None:
+    """As ``bring``, for whoever may: a demo enters its own."""
+    row = unit.session.get(CameraPicture, camera_id, with_for_update=True)
+    old = row.sha256 if row else None
+    if row is None:
+        row = CameraPicture(camera_id=camera_id)
+        unit.session.add(row)
+    row.sealed = unit.secrets.seal(base64.b64encode(jpeg).decode(), _purpose(camera_id))
+    row.sha256 = hashlib.sha256(jpeg).hexdigest()
+    row.entered_by, row.entered_at = person_id, unit.now
+    audit_trail.record(unit, "camera-picture-brought", "camera", camera_id, old=old, new=row.sha256)
+
+
+def remove(unit: Unit, camera_id: str) -> None:
+    """Delete the photograph; NotFound where there is none. A retired camera's may go as well."""
+    administrators.require_administrator(unit)
+    service.camera(unit, camera_id)
+    row = unit.session.get(CameraPicture, camera_id, with_for_update=True)
+    if row is None:
+        raise _none(camera_id)
+    unit.session.delete(row)
+    audit_trail.record(unit, "camera-picture-removed", "camera", camera_id, old=row.sha256, new=None)
+
+
+def read(unit: Unit, camera_id: str) -> bytes:
+    """The photograph as JPEG, for everybody signed in; NotFound where there is none, or the camera is retired."""
+    row = unit.session.get(CameraPicture, camera_id)
+    if row is None or not shown(unit, camera_id):
+        raise _none(camera_id)
+    return base64.b64decode(unit.secrets.open(row.sealed, _purpose(camera_id)))
+
+
+def shown(unit: Unit, camera_id: str) -> bool:
+    """Whether ``read`` finds one."""
+    camera = unit.session.get(Camera, camera_id)
+    if camera is None or unit.session.get(CameraPicture, camera_id) is None:
+        return False
+    return shows(camera, unit.session.get_one(Recorder, camera.recorder_id))
+
+
+def shows(camera: Camera, recorder: Recorder) -> bool:
+    """Whether the camera's picture may be shown, where it has one."""
+    return camera.active and recorder.active and recorder.kind != BROUGHT
+
+
+def _none(camera_id: str) -> NotFound:
+    return NotFound("摄像头的参考图", "reference picture of camera", camera_id)
+
+
+def _purpose(camera_id: str) -> str:
+    return f"camera-picture {camera_id}"

@@ -1,0 +1,192 @@
+"""Entering, changing and retiring cameras. A camera that cases point to is retired, never deleted."""
+
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+from sqlalchemy import Select, func, select
+
+from services.database.base import new_id
+from services.database.listing import EVERYTHING, Listing
+from services.database.tables.cameras import Camera, CameraPicture, Recorder
+from services.database.unit_of_work import Unit
+from services.domain.access import administrators
+from services.domain.audit import trail as audit_trail
+from services.domain.cameras import reaches, recorders
+from services.domain.cameras.retention import BROUGHT
+from services.runtime.errors import NotFound, Refused
+
+CLASSES = ("ordinary", "sensitive")
+MOST_DAYS = 3650
+Sort = Literal["recorder", "name", "place", "class", "channel", "days", "oldest"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What an administrator enters of a camera. ``retention_days``: how long the recorder keeps its footage."""
+
+    recorder_id: str
+    channel: str
+    name_zh: str
+    name_en: str
+    place_zh: str
+    place_en: str
+    camera_class: str
+    retention_days: int
+
+
+@dataclass(frozen=True)
+class Line:
+    row: Camera
+    recorder: Recorder
+    has_picture: bool
+
+
+def cameras(
+    unit: Unit, listing: Listing = EVERYTHING, *, recorder_id: str | None = None, retired: bool = False
+) -> list[Line]:
+    """Cameras by site and name; searched in names, places, channel and recorder."""
+    administrators.require_reader(unit)
+    query = _lines().where(
+        (Camera.active & Recorder.active) != retired,
+        listing.mentioned(
+            *(Camera.name_zh, Camera.name_en, Camera.place_zh, Camera.place_en, Camera.channel, Recorder.name)
+        ),
+    )
+    if recorder_id is not None:
+        query = query.where(Camera.recorder_id == recorder_id)
+    name = listing.name(Camera)
+    columns = {
+        **{"recorder": Recorder.site, "name": name, "place": listing.name(Camera, "place")},
+        **{"class": Camera.camera_class, "channel": Camera.channel},
+        **{"days": Camera.retention_days, "oldest": Camera.oldest_frame_at},
+    }
+    part = listing.part(query, columns, Recorder.site, Recorder.name, name, Camera.id)
+    return [Line(*row) for row in unit.session.execute(part)]
+
+
+def camera(unit: Unit, camera_id: str) -> Line:
+    """One camera; NotFound where there is none."""
+    administrators.require_reader(unit)
+    found = unit.session.execute(_lines().where(Camera.id == camera_id)).one_or_none()
+    if found is None:
+        raise NotFound("摄像头", "camera", camera_id)
+    return Line(*found)
+
+
+def enter(unit: Unit, entry: Entry) -> Camera:
+    """A new camera."""
+    administrators.require_administrator(unit)
+    _check(unit, entry)
+    if unit.session.scalar(_same_channel(entry)) is not None:
+        raise channel_taken(entry.channel)
+    row = Camera(id=new_id(), **asdict(entry))
+    unit.session.add(row)
+    unit.session.flush()
+    audit_trail.record(unit, "camera-entered", "camera", row.id, new=asdict(entry))
+    return row
+
+
+def change(unit: Unit, camera_id: str, entry: Entry) -> Camera:
+    """Change a camera from now on. Another recorder or channel is other footage: Refused while open cases wait."""
+    administrators.require_administrator(unit)
+    row = _known(unit, camera_id)
+    _check(unit, entry)
+    old = asdict(_entry_of(row))
+    if (entry.recorder_id, entry.channel) != (row.recorder_id, row.channel):
+        if unit.session.scalar(_same_channel(entry).where(Camera.id != camera_id)) is not None:
+            raise channel_taken(entry.channel)
+        recorders.nothing_waits(unit, Camera.id == camera_id)
+        # What was learned of the other footage tells nothing of this one.
+        row.fingerprint = row.oldest_frame_at = row.oldest_measured_at = None
+        reaches.forget(unit, camera_id)
+    for name, value in asdict(entry).items():
+        setattr(row, name, value)
+    audit_trail.record(unit, "camera-changed", "camera", camera_id, old=old, new=asdict(entry))
+    return row
+
+
+def set_active(unit: Unit, camera_id: str, active: bool) -> Camera:
+    """Retire a camera, or take it back: it can be asked for no more, and cases keep what points to it."""
+    administrators.require_administrator(unit)
+    row = _known(unit, camera_id)
+    if row.active == active:
+        return row
+    if active and unit.session.scalar(_same_channel(_entry_of(row)).where(Camera.id != camera_id)) is not None:
+        raise channel_taken(row.channel)
+    if not active:
+        recorders.nothing_waits(unit, Camera.id == camera_id)
+    row.active = active
+    action = "camera-taken-back" if active else "camera-retired"
+    audit_trail.record(unit, action, "camera", camera_id, old=not active, new=active)
+    return row
+
+
+def channel_taken(channel: str) -> Refused:
+    return Refused(
+        "channel-taken",
+        f"该录像机的通道 {channel} 已经登记，请检查通道号。",
+        f"Channel {channel} of this recorder is entered already: check the channel.",
+        field="channel",
+    )
+
+
+def _check(unit: Unit, entry: Entry) -> None:
+    recorder = unit.session.get(Recorder, entry.recorder_id)
+    if recorder is None or not recorder.active:
+        raise Refused(
+            "recorder-unknown",
+            "请选择在用的录像机。",
+            "Choose a recorder that is in use.",
+            status=422,
+            field="recorderId",
+        )
+    if entry.camera_class not in CLASSES:
+        raise Refused(
+            "class-unknown",
+            "摄像头类别须为 ordinary（一般）或 sensitive（敏感区域）。",
+            "The class is ordinary or sensitive: choose one.",
+            status=422,
+            field="cameraClass",
+        )
+    if not 1 <= entry.retention_days <= MOST_DAYS:
+        raise Refused(
+            "retention-days",
+            f"录像机保存天数须为 1 至 {MOST_DAYS} 天。",
+            f"The recorder keeps footage for 1 to {MOST_DAYS} days: correct the number.",
+            status=422,
+            field="retentionDays",
+        )
+    if entry.channel.startswith("/") or ".." in entry.channel.split("/"):
+        raise Refused(
+            "channel-wrong",
+            "通道名不能以 / 开头，也不能含有 ..。",
+            "A channel neither begins with / nor has .. in it: correct it.",
+            status=422,
+            field="channel",
+        )
+
+
+def _lines() -> Select[Camera, Recorder, bool]:
+    has_picture = select(func.count()).where(CameraPicture.camera_id == Camera.id).correlate(Camera).scalar_subquery()
+    lines = select(Camera, Recorder, has_picture > 0).join(Recorder, Recorder.id == Camera.recorder_id)
+    return lines.where(Recorder.kind != BROUGHT)
+
+
+def _same_channel(entry: Entry) -> Select[str]:
+    return select(Camera.id).where(
+        Camera.recorder_id == entry.recorder_id, Camera.channel == entry.channel, Camera.active
+    )
+
+
+def _known(unit: Unit, camera_id: str) -> Camera:
+    row = unit.session.get(Camera, camera_id, with_for_update=True)
+    if row is None or unit.session.get_one(Recorder, row.recorder_id).kind == BROUGHT:
+        raise NotFound("摄像头", "camera", camera_id)
+    return row
+
+
+def _entry_of(row: Camera) -> Entry:
+    return Entry(
+        *(row.recorder_id, row.channel, row.name_zh, row.name_en, row.place_zh, row.place_en),
+        *(row.camera_class, row.retention_days),
+    )

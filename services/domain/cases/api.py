@@ -1,0 +1,68 @@
+"""The case page's data and the documents: as JSON, as pages to print, as PDF."""
+
+import json
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.responses import HTMLResponse, Response
+
+from services.domain.accounts.api_session import Acting
+from services.domain.cases import document_kinds, printing, queries
+from services.domain.documents import reading
+from services.runtime.threads import run_in_thread
+from services.web.dependencies import Books
+from services.web.errors import problems, problems_beside
+from services.web.schemas import Answer, Moment
+
+router = APIRouter(prefix="/api", tags=["cases"])
+PDF: dict[int | str, dict[str, Any]] = {
+    200: {"description": "PDF/A-3b", "content": {"application/pdf": {}}},
+    **problems_beside(401, 404),
+}
+
+
+class DocumentAnswer(Answer):
+    """A document with its content as it was written; ``sha256`` is of the canonical JSON (RFC 8785)."""
+
+    number: str
+    kind: str
+    sha256: str
+    made_at: Moment
+    demo: bool
+    content: dict[str, Any]
+
+
+@router.get("/cases/{application_id}", responses=problems(401, 404))
+async def read_case(application_id: str, actor: Acting, books: Books) -> dict[str, Any]:
+    """The whole case: form, consents, items, findings, reviews with decisions, documents, custody, time line."""
+    return await books.run(actor, queries.case, application_id)
+
+
+@router.get("/documents/{number:path}/print", responses=problems_beside(401, 404), response_class=HTMLResponse)
+async def print_document(number: str, actor: Acting, books: Books) -> HTMLResponse:
+    """The document as a page to print."""
+    document = await books.run(actor, reading.read, number, "page")
+    return HTMLResponse(printing.page(document.kind, document.number, document.sha256, json.loads(document.content)))
+
+
+@router.get("/documents/{number:path}/pdf", responses=PDF, response_class=Response)
+async def document_as_pdf(number: str, actor: Acting, books: Books) -> Response:
+    """The document as PDF/A-3, its data attached as data.json."""
+    read = await books.run(actor, reading.read, number, "pdf")
+    pdf = await run_in_thread(document_kinds.render, read.kind, read.number, read.content, read.sha256, read.made_at)
+    headers = {"content-disposition": f'attachment; filename="{read.number.replace("/", "-")}.pdf"'}
+    return Response(pdf, media_type="application/pdf", headers=headers)
+
+
+@router.get("/documents/{number:path}", responses=problems(401, 404))
+async def read_document(number: str, actor: Acting, books: Books) -> DocumentAnswer:
+    """The document's data."""
+    document = await books.run(actor, reading.read, number, "data")
+    return DocumentAnswer(
+        number=document.number,
+        kind=document.kind,
+        sha256=document.sha256,
+        made_at=document.made_at,
+        demo=document.demo,
+        content=json.loads(document.content),
+    )

@@ -1,0 +1,56 @@
+"""One picture of an item's camera, for the operator who is to confirm the camera by it (R34)."""
+
+from typing import Any
+
+from fastapi import APIRouter, Response
+
+from services.domain.accounts.api_session import Acting
+from services.domain.cases import camera_pictures
+from services.recorders.base import NothingRecorded, OutOfReach, ReplayUnsupported
+from services.runtime.errors import Refused
+from services.web.dependencies import Books, GivenRecorders
+from services.web.errors import USUAL, problems_beside
+from services.web.schemas import Moment
+
+router = APIRouter(prefix="/api/reviews", tags=["reviews"])
+
+PICTURE: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"image/jpeg": {}}, "description": "The picture at that moment"}
+}
+
+
+@router.get(
+    "/{review_id}/items/{item_id}/picture", response_class=Response, responses={**problems_beside(*USUAL), **PICTURE}
+)
+async def picture(
+    review_id: str, item_id: str, *, actor: Acting, books: Books, recorders: GivenRecorders, at: Moment | None = None
+) -> Response:
+    """What the camera showed at the start of the approved span, or at another moment inside it."""
+    sight = await books.run(actor, camera_pictures.sight, review_id, item_id, at)
+    configuration = {name: str(value) for name, value in sight.source.configuration.items()}
+    try:
+        image = await recorders(sight.source.kind, configuration).snapshot(sight.source.channel, sight.at)
+    except OutOfReach as error:
+        raise Refused(
+            "picture-out-of-reach",
+            "该段录像文件太大，取不到这一时刻的画面，请改选靠近其开头的时刻。",
+            "The recording is too large to be read for this picture: choose a moment nearer to its beginning.",
+            status=404,
+            field="at",
+        ) from error
+    except NothingRecorded as error:
+        raise Refused(
+            "no-picture",
+            "该时刻没有录像，请改选时刻。",
+            "Nothing was recorded at that moment: choose another one.",
+            status=404,
+            field="at",
+        ) from error
+    except ReplayUnsupported as error:
+        raise Refused(
+            "replay-unsupported",
+            "这台录像机的画面不能在这里查看，请在录像机上核对。",
+            "This recorder's pictures cannot be shown here: look at them on the recorder.",
+            status=404,
+        ) from error
+    return Response(image, media_type="image/jpeg")

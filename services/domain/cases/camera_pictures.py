@@ -1,0 +1,76 @@
+"""The picture by which an operator knows a camera before releasing its footage (R31, R34, docs/failures.md F7)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.database.tables.reviews import Review
+from services.database.unit_of_work import Unit
+from services.domain.access import policy as access_policy
+from services.domain.access import queries as access_queries
+from services.domain.access import visibility
+from services.domain.audit import trail as audit_trail
+from services.domain.cameras import measurements
+from services.domain.retrieval import preservations
+from services.domain.reviews import service as review_service
+from services.runtime.errors import NotFound, Refused
+from services.runtime.spans import Span
+
+
+@dataclass(frozen=True)
+class Sight:
+    """Where to look, and at which moment."""
+
+    source: measurements.Source
+    at: datetime
+
+
+def sight(unit: Unit, review_id: str, item_id: str, at: datetime | None = None) -> Sight:
+    """Where the picture of an item is, for those who may release it or confirm the release; the look is on the trail.
+
+    ``at`` lies inside the approved span, by default at its start. Refused outside it, and to everybody else.
+    """
+    review = unit.session.get(Review, review_id)
+    if review is None or review.stage != "storage-release":
+        raise NotFound("放行审核", "release", review_id)
+    visibility.readable(unit, review)
+    if review.closed_at is not None:
+        raise Refused("review-closed", "此项审核已经结束。", "This review is closed already.")
+    second = review_service.open_proposal(unit, review) is not None
+    refusal = access_policy.refusal_for(
+        access_queries.directory(unit),
+        access_queries.facts(unit, review.application_id),
+        review,
+        unit.actor.id,
+        second=second,
+    )
+    if refusal is not None:
+        raise refusal
+    items = preservations.items_in_scope(unit, review.application_id)
+    item = next((item for item in items if item.id == item_id), None)
+    if item is None:
+        raise NotFound("申请项", "item", item_id)
+    start, end = item.granted_start or item.asked_start, item.granted_end or item.asked_end
+    at = at or start
+    require_inside(Span(start, end), at)
+    audit_trail.record(
+        unit,
+        "picture-read",
+        "item",
+        item_id,
+        application_id=review.application_id,
+        review=review_id,
+        moment=at.isoformat(),
+    )
+    return Sight(measurements.source_of(unit, item), at)
+
+
+def require_inside(granted: Span, at: datetime) -> None:
+    """Refused for a moment outside the approved span."""
+    if not granted.start <= at < granted.end:
+        raise Refused(
+            "outside-scope",
+            "只能查看批准时间段内的画面，请改选时刻。",
+            "Only the approved span can be looked at: choose a moment inside it.",
+            status=422,
+            field="at",
+        )

@@ -1,0 +1,50 @@
+"""Which documents there are, and how the data of each are laid out."""
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from services.domain.agreements import agreement_sheet
+from services.domain.applications import form_sheet
+from services.domain.custody import label_sheet, log_sheet, receipt_sheet, return_sheet
+from services.domain.retrieval import record_sheet
+from services.rendering import pdf
+from services.rendering.formatting import Told
+from services.rendering.sheet import Part, Sheet
+
+LAYOUTS: Mapping[str, Callable[[Told], list[Part]]] = {
+    "application-form": form_sheet.lay_out,
+    "retrieval-record": record_sheet.lay_out,
+    "label": label_sheet.lay_out,
+    "hand-over-receipt": receipt_sheet.lay_out,
+    "custody-log": log_sheet.lay_out,
+    "return-inspection": return_sheet.lay_out,
+    "confidentiality-agreement": agreement_sheet.lay_out,
+}
+
+
+def sheet_of(kind: str, number: str, sha256: str, content: Mapping[str, Any]) -> Sheet:
+    """The document of ``kind`` as it is shown; told in the zone that was asked in."""
+    zone = _zone(content)
+    return Sheet(
+        title=str(content.get("title", "")),
+        organisation=str(content.get("organisation", "")),
+        number=number,
+        sha256=sha256,
+        zone=zone,
+        policy_version=str(content.get("policyVersion", "—")),
+        demo=bool(content.get("demo")),
+        parts=LAYOUTS[kind](Told(content, zone)),
+    )
+
+
+def render(kind: str, number: str, content: str, sha256: str, made_at: datetime) -> bytes:
+    """Return the document of ``kind`` as PDF/A; ``content`` is its canonical JSON, which is attached."""
+    return pdf.render(sheet_of(kind, number, sha256, json.loads(content)), content, made_at)
+
+
+def _zone(content: Mapping[str, Any]) -> str:
+    items = content.get("items") or [{}]
+    found = content.get("asked", {}).get("zone") or items[0].get("zone") or content.get("zone")
+    return str(found or "UTC")

@@ -1,0 +1,98 @@
+"""What the case waits for from the person who looks at it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from services.domain.access import policy as access_policy
+from services.domain.access import queries as access_queries
+from services.domain.applications import joint_departments
+from services.domain.applications import service as application_service
+from services.domain.cases.rows import CaseRows
+
+Kind = Literal["hand-in", "correct", "consent", "decide", "confirm", "accept", "give-back"]
+
+
+@dataclass(frozen=True)
+class NextAct:
+    """One act that the acting person may do now. ``subject_id`` is that of the application, review, consent or
+    hand-over that it is about; ``stage`` is the review's, ``due_at`` when it has to be done."""
+
+    kind: Kind
+    subject_id: str
+    stage: str | None = None
+    due_at: datetime | None = None
+
+
+def of_case(rows: CaseRows) -> list[NextAct]:
+    """What the acting person may do now for the case, the most pressing first."""
+    application = rows.application
+    if application.closed_at is not None or application.withdrawn_at is not None:
+        return []
+    return [*_as_applicant(rows), *_consents(rows), *_reviews(rows), *_as_custodian(rows)]
+
+
+def may_withdraw(rows: CaseRows) -> bool:
+    """Whether the acting person may withdraw the application now."""
+    application = rows.application
+    copied = {row.item.id for row in rows.items if row.copy is not None}
+    ready = application_service.copies_ready([row.item for row in rows.items], copied)
+    return (
+        application.withdrawn_at is None
+        and _is_own(rows)
+        and application_service.no_withdrawal(
+            application, handed_over=rows.head.hand_over is not None, copies_ready=ready
+        )
+        is None
+    )
+
+
+def _as_applicant(rows: CaseRows) -> list[NextAct]:
+    application = rows.application
+    if not _is_own(rows):
+        return []
+    if application.submitted_at is None:
+        return [NextAct("hand-in", application.id)]
+    if application.correction_until is not None:
+        return [NextAct("correct", application.id, due_at=application.correction_until)]
+    return []
+
+
+def _is_own(rows: CaseRows) -> bool:
+    """Whether the acting person is on the applicant's side, and may correct and withdraw."""
+    return application_service.is_of_applicant(rows.unit, rows.application)
+
+
+def _consents(rows: CaseRows) -> list[NextAct]:
+    unit = rows.unit
+    return [
+        NextAct("consent", consent.id, due_at=consultation.due_at)
+        for consultation, consent, department in rows.consents
+        if consultation.ended_at is None and consultation.due_at > unit.now and consent.answer is None
+        if unit.actor.id in joint_departments.answerers(unit, rows.application, department.id)
+    ]
+
+
+def _reviews(rows: CaseRows) -> list[NextAct]:
+    unit = rows.unit
+    waiting = [row for row in rows.reviews if row.review.closed_at is None and row.review.stage != "receipt"]
+    if not waiting:
+        return []
+    staff, facts = access_queries.directory(unit), access_queries.facts(unit, rows.application.id)
+    return [
+        NextAct("confirm" if row.proposed else "decide", row.review.id, row.review.stage, row.review.due_at)
+        for row in waiting
+        if access_policy.refusal_for(staff, facts, row.review, unit.actor.id, second=row.proposed) is None
+    ]
+
+
+def _as_custodian(rows: CaseRows) -> list[NextAct]:
+    hand_over = rows.head.hand_over
+    if hand_over is None or hand_over.custodian_id != rows.unit.actor.id or hand_over.ended_at is not None:
+        return []
+    if hand_over.accepted_at is None:
+        offered = hand_over.declined_at is None
+        return [NextAct("accept", hand_over.id, due_at=hand_over.take_up_until)] if offered else []
+    if hand_over.returned_at is None and hand_over.lost_at is None:
+        return [NextAct("give-back", hand_over.id, due_at=hand_over.due_at)]
+    return []

@@ -1,0 +1,66 @@
+"""What the overview shows: each person's own part of what is waiting, running out, lent and overdue."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from services.database.listing import Listing
+from services.database.unit_of_work import Unit
+from services.domain.access import queries as access_queries
+from services.domain.access import visibility
+from services.domain.cases import consent_queries, inbox, queries
+from services.domain.cases import register as case_register
+from services.domain.cases.inbox import Waiting
+from services.domain.cases.register import AtRisk, Out
+from services.domain.custody import queries as custody_queries
+from services.domain.custody.queries import Loan
+from services.web import menu
+
+FEW = 5
+
+
+@dataclass(frozen=True)
+class Overview:
+    """Lists are cut to a few; counts are of all. ``states`` is None for those who do not watch over the cases.
+
+    A receipt is no decision among others: the custodian finds it under ``held``, where it is signed.
+    """
+
+    waiting: list[Waiting]
+    waiting_count: int
+    mine: list[dict[str, Any]]
+    mine_count: int
+    held: list[Loan]
+    held_count: int
+    late_count: int
+    at_risk: list[AtRisk]
+    out: list[Out]
+    states: Mapping[str, int] | None
+    consents: Sequence[consent_queries.Waiting] = ()
+    agreed: bool = True
+
+
+def overview(unit: Unit, posts: frozenset[str]) -> Overview:
+    """The acting person's overview. An administrator's has no case in it."""
+    if "administrator" in posts:
+        return Overview([], 0, [], 0, [], 0, 0, [], [], None)
+    waiting = [line for line in inbox.mine(unit) if line.review.stage != "receipt"]
+    asked = consent_queries.waiting_for(unit)
+    watches = bool(posts & menu.WATCHES)
+    drafted = visibility.all_visible(unit, limit=50, offset=0, mine=True)
+    mine = [line for line in queries.summaries(unit, drafted) if line["state"] != "closed"]
+    held = custody_queries.open_loans(unit)
+    return Overview(
+        waiting=waiting[:FEW],
+        waiting_count=len(waiting) + len(asked),
+        mine=mine[:FEW],
+        mine_count=len(mine),
+        held=held[:FEW],
+        held_count=len(held),
+        late_count=sum(view.state == "overdue" for view in held),
+        at_risk=case_register.next_overwritten(unit, Listing(limit=FEW)) if watches else [],
+        out=case_register.copies_out(unit, Listing(limit=FEW)) if watches else [],
+        states=case_register.count_by_state(unit) if watches else None,
+        consents=asked[:FEW],
+        agreed=access_queries.valid_agreement(unit, str(unit.actor.id)) is not None,
+    )

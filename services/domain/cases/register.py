@@ -1,0 +1,279 @@
+"""The register as Security reads it: search, copies out, what is overwritten next; a look is an event (R20, R47).
+
+Whoever asks finds the cases that ``visibility`` lets that person see, and no other.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, get_args
+
+from sqlalchemy import ColumnElement, Row, Select, String, cast, func, or_, select
+from sqlalchemy.orm import aliased
+
+from services.database.listing import EVERYTHING, LONGEST_TEXT, Listing
+from services.database.tables.applications import Application, Item
+from services.database.tables.cameras import Camera
+from services.database.tables.custody import HandOver
+from services.database.tables.people import Department, Person
+from services.database.unit_of_work import Unit
+from services.domain.access import visibility
+from services.domain.audit import trail as audit_trail
+from services.domain.cases import queries, states
+from services.domain.retrieval import preservations
+
+Sort = Literal["submitted", "number", "state", "department", "due"]
+SORTS: tuple[Sort, ...] = get_args(Sort)
+OutSort = Literal["due", "number", "custodian", "department", "accepted"]
+RiskSort = Literal["overwrite", "camera", "start", "number", "state"]
+LONGEST_SEARCH = LONGEST_TEXT
+KEEPER = aliased(Person)
+
+
+@dataclass(frozen=True)
+class Search:
+    """What is looked for; ``text`` in numbers, people, departments, cameras, places and reasons."""
+
+    text: str = ""
+    state: str = ""
+    department_id: str = ""
+    purpose_category: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+    sort: Sort = "submitted"
+    descending: bool = True
+
+
+@dataclass(frozen=True)
+class Line:
+    """One case in the register. ``overwrite_at``: from then on footage that is not kept yet may be gone."""
+
+    id: str
+    number: str | None
+    state: str
+    outcome: str | None
+    department: Department
+    drafter: str
+    custodian: str | None
+    purpose_category: str
+    importance: str | None
+    items: int
+    submitted_at: datetime | None
+    overwrite_at: datetime | None
+    due_at: datetime | None
+    closed_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Out:
+    """A hand-over whose copies somebody holds."""
+
+    application_id: str
+    hand_over_id: str
+    number: str | None
+    custodian: str
+    department: Department
+    way_of_use: str
+    accepted_at: datetime | None
+    due_at: datetime | None
+    suspended_at: datetime | None
+    overdue: bool
+
+
+@dataclass(frozen=True)
+class AtRisk:
+    """Footage that a case asks for, that lies on its recorder alone."""
+
+    application_id: str
+    number: str | None
+    state: str
+    camera: Camera
+    start: datetime
+    end: datetime
+    zone: str
+    overwrite_at: datetime
+
+
+def search(unit: Unit, wanted: Search, *, limit: int, offset: int = 0) -> list[Line]:
+    """The cases that match, in the order that is wished."""
+    state = states.code(unit.now).label("state")
+    query = _matching(unit, wanted, state).order_by(*_order(wanted, state)).limit(limit).offset(offset)
+    audit_trail.record(unit, "register-read", "register", "cases", state=wanted.state, offset=offset)
+    rows = unit.session.execute(query).all()
+    footage = queries.footage(unit, [row[0] for row in rows])
+    return [_line(row, footage[row[0].id]) for row in rows]
+
+
+def count_by_state(unit: Unit) -> dict[str, int]:
+    """How many cases stand where, of those that the acting person may see; drafts are their drafters' own."""
+    state = states.code(unit.now).label("state")
+    seen = visibility.seen(unit).with_only_columns(state).order_by(None).subquery()
+    counted = unit.session.execute(select(seen.c.state, func.count()).group_by(seen.c.state))
+    found: dict[str, int] = {str(code): int(number) for code, number in counted}
+    return {code: found.get(code, 0) for code in states.STATES}
+
+
+def copies_out(
+    unit: Unit, listing: Listing = EVERYTHING, *, overdue: bool = False, department_id: str = ""
+) -> list[Out]:
+    """Who holds copies, what is due first comes first; with ``overdue`` only what should be back."""
+    seen = visibility.seen(unit).with_only_columns(Application.id)
+    number, name = cast(Application.number, String), Person.name
+    query = (
+        select(HandOver, Application, Person, Department)
+        .join(Application, Application.id == HandOver.application_id)
+        .join(Person, Person.id == HandOver.custodian_id)
+        .join(Department, Department.id == Application.department_id)
+        .where(
+            HandOver.accepted_at.is_not(None),
+            HandOver.returned_at.is_(None),
+            HandOver.ended_at.is_(None),
+            Application.id.in_(seen),
+            listing.mentioned(number, name, Department.name_zh, Department.name_en),
+        )
+    )
+    if overdue:
+        query = query.where(HandOver.due_at <= unit.now)
+    if department_id:
+        query = query.where(Application.department_id == department_id)
+    columns = {
+        **{"due": HandOver.due_at, "number": Application.number, "custodian": name},
+        **{"department": listing.name(Department), "accepted": HandOver.accepted_at},
+    }
+    return [
+        Out(
+            application_id=application.id,
+            hand_over_id=hand_over.id,
+            number=application.number,
+            custodian=custodian.name,
+            department=department,
+            way_of_use=application.granted_way_of_use or application.way_of_use,
+            accepted_at=hand_over.accepted_at,
+            due_at=hand_over.due_at,
+            suspended_at=hand_over.suspended_at,
+            overdue=hand_over.due_at is not None and hand_over.due_at <= unit.now,
+        )
+        for hand_over, application, custodian, department in unit.session.execute(
+            listing.part(query, columns, HandOver.due_at, HandOver.id)
+        )
+    ]
+
+
+def next_overwritten(unit: Unit, listing: Listing = EVERYTHING) -> list[AtRisk]:
+    """What lies on recorders alone, the first to be overwritten first (T4). Costs by the cases that are under way."""
+    state = states.code(unit.now).label("state")
+    query = (
+        visibility.seen(unit)
+        .join(Item, Item.application_id == Application.id)
+        .join(Camera, Camera.id == Item.camera_id)
+        .where(states.is_under_way(), Item.dropped_in_round.is_(None), ~queries.is_safe())
+        .with_only_columns(Application, Item, Camera, state)
+    )
+    found = [
+        AtRisk(
+            application_id=application.id,
+            number=application.number,
+            state=stands,
+            camera=camera,
+            start=item.asked_start,
+            end=item.asked_end,
+            zone=item.zone,
+            overwrite_at=moment,
+        )
+        for application, item, camera, stands in unit.session.execute(query)
+        if (moment := preservations.overwrite_moment(camera, item.asked_start)) is not None
+    ]
+    return listing.of(
+        sorted(found, key=lambda one: (one.overwrite_at, one.start, one.camera.id)),
+        {
+            "overwrite": lambda one: one.overwrite_at,
+            "camera": lambda one: listing.name(one.camera),
+            "start": lambda one: one.start,
+            "number": lambda one: one.number,
+            "state": lambda one: states.STATES.index(one.state),
+        },
+        lambda one: (
+            *(one.number, one.camera.name_zh, one.camera.name_en),
+            *(one.camera.place_zh, one.camera.place_en),
+        ),
+    )
+
+
+def _matching(unit: Unit, wanted: Search, state: ColumnElement[str]) -> Select[*tuple[Any, ...]]:
+    query: Select[*tuple[Any, ...]] = (
+        visibility.seen(unit)
+        .join(Department, Department.id == Application.department_id)
+        .join(Person, Person.id == Application.drafter_id)
+        .outerjoin(KEEPER, KEEPER.id == Application.custodian_id)
+        .outerjoin(HandOver, HandOver.application_id == Application.id)
+        .with_only_columns(Application, Department, state, Person.name, KEEPER.name, HandOver.due_at)
+    )
+    if wanted.text.strip():
+        query = query.where(_mentions(wanted.text.strip()[:LONGEST_SEARCH]))
+    if wanted.state:
+        query = query.where(state == wanted.state)
+    if wanted.department_id:
+        query = query.where(Application.department_id == wanted.department_id)
+    if wanted.purpose_category:
+        query = query.where(Application.purpose_category == wanted.purpose_category)
+    if wanted.since is not None:
+        query = query.where(Application.submitted_at >= wanted.since)
+    if wanted.until is not None:
+        query = query.where(Application.submitted_at < wanted.until)
+    return query
+
+
+def _mentions(text: str) -> ColumnElement[bool]:
+    cameras = (
+        select(Item.application_id)
+        .join(Camera, Camera.id == Item.camera_id)
+        .where(
+            or_(
+                *(
+                    column.icontains(text, autoescape=True)
+                    for column in (Camera.name_zh, Camera.name_en, Camera.place_zh, Camera.place_en)
+                )
+            )
+        )
+    )
+    columns = (
+        cast(Application.number, String),
+        Application.reason,
+        Application.incident_reference,
+        Department.name_zh,
+        Department.name_en,
+        Person.name,
+        KEEPER.name,
+    )
+    return or_(*(column.icontains(text, autoescape=True) for column in columns), Application.id.in_(cameras))
+
+
+def _order(wanted: Search, state: ColumnElement[str]) -> tuple[ColumnElement[Any], ...]:
+    columns: dict[Sort, ColumnElement[Any]] = {
+        "submitted": func.coalesce(Application.submitted_at, Application.created_at),
+        "number": Application.number.expression,
+        "state": state,
+        "department": Department.name_zh.expression,
+        "due": HandOver.due_at.expression,
+    }
+    column = columns[wanted.sort]
+    return (column.desc() if wanted.descending else column.asc()).nulls_last(), Application.id.expression
+
+
+def _line(row: Row[*tuple[Any, ...]], footage: queries.Footage) -> Line:
+    application, department, state, drafter, custodian, due_at = row
+    return Line(
+        id=application.id,
+        number=application.number,
+        state=state,
+        outcome=application.closed_as,
+        department=department,
+        drafter=drafter,
+        custodian=custodian,
+        purpose_category=application.purpose_category,
+        importance=application.importance,
+        items=footage.items,
+        submitted_at=application.submitted_at,
+        overwrite_at=footage.overwrite_at,
+        due_at=due_at,
+        closed_at=application.closed_at,
+    )

@@ -1,0 +1,245 @@
+"""The rows of one case, each kind of them read once, when it is first asked for."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from sqlalchemy import Row, Select, select
+from sqlalchemy.orm import aliased
+
+from services.database.tables.applications import Application, Item, Revision
+from services.database.tables.archive import ArchiveEntry
+from services.database.tables.cameras import Camera, Recorder
+from services.database.tables.consents import Consent, Consultation
+from services.database.tables.copies import Copy
+from services.database.tables.custody import CustodyEntry, HandOver
+from services.database.tables.documents import Document
+from services.database.tables.integrity import IntegrityCheck
+from services.database.tables.masters import Master
+from services.database.tables.outbox import OutboxMessage
+from services.database.tables.people import Department, Person
+from services.database.tables.preservations import Preservation
+from services.database.tables.reviews import Confirmation, Decision, Finding, Proposal, Review
+from services.database.tables.steps import Step
+from services.database.tables.violations import Violation
+from services.database.unit_of_work import Unit
+from services.domain.access import policy as access_policy
+from services.domain.access import queries as access_queries
+from services.domain.access import visibility
+from services.runtime.errors import NotFound
+
+DRAFTER, CUSTODIAN, PREVIOUS = aliased(Person), aliased(Person), aliased(Application)
+
+
+@dataclass(frozen=True)
+class Head:
+    """What a case has one of. ``in_transit``: a message of it is on its way to the process."""
+
+    department: Department
+    drafter: str
+    custodian: str | None
+    previous_number: str | None
+    hand_over: HandOver | None
+    archive: ArchiveEntry | None
+    check: IntegrityCheck | None
+    in_transit: bool
+
+
+@dataclass(frozen=True)
+class ItemRow:
+    """An item in scope; ``preserved``: the quarantine holds it."""
+
+    item: Item
+    camera: Camera
+    recorder: Recorder
+    master: Master | None
+    copy: Copy | None
+    preserved: bool
+
+
+@dataclass(frozen=True)
+class ReviewRow:
+    """A review; ``proposed``: it is decided and waits for its second person."""
+
+    review: Review
+    decision: Decision | None
+    confirmations: Sequence[Confirmation]
+    proposed: bool
+
+
+class CaseRows:
+    def __init__(self, unit: Unit, application: Application, head: Head | None = None) -> None:
+        self.unit = unit
+        self.application = application
+        self._head = head
+
+    @cached_property
+    def head(self) -> Head:
+        if self._head is not None:
+            return self._head
+        row = self.unit.session.execute(_head(self.application.id)).one()
+        return _head_of(row)
+
+    @cached_property
+    def items(self) -> list[ItemRow]:
+        """Those in scope, by position."""
+        held = select(Preservation.id).where(Preservation.item_id == Item.id, Preservation.released_at.is_(None))
+        query = (
+            select(Item, Camera, Recorder, Master, Copy, held.exists())
+            .join(Camera, Camera.id == Item.camera_id)
+            .join(Recorder, Recorder.id == Camera.recorder_id)
+            .outerjoin(Master, Master.item_id == Item.id)
+            .outerjoin(Copy, Copy.item_id == Item.id)
+            .where(Item.application_id == self.application.id, Item.dropped_in_round.is_(None))
+            .order_by(Item.position)
+        )
+        return [ItemRow(*row) for row in self.unit.session.execute(query)]
+
+    @cached_property
+    def reviews(self) -> list[ReviewRow]:
+        """As they were opened."""
+        proposed = select(Proposal.id).where(Proposal.review_id == Review.id, Proposal.refused_by.is_(None))
+        query = (
+            select(Review, Decision, Confirmation, proposed.exists())
+            .outerjoin(Decision, Decision.review_id == Review.id)
+            .outerjoin(Confirmation, Confirmation.review_id == Review.id)
+            .where(Review.application_id == self.application.id)
+            .order_by(Review.opened_at, Review.id, Confirmation.confirmed_at)
+        )
+        found: dict[str, ReviewRow] = {}
+        confirmations: dict[str, list[Confirmation]] = {}
+        for review, decision, confirmation, waits in self.unit.session.execute(query):
+            confirmed = confirmations.setdefault(review.id, [])
+            if confirmation is not None:
+                confirmed.append(confirmation)
+            found[review.id] = ReviewRow(review, decision, confirmed, waits)
+        return list(found.values())
+
+    @cached_property
+    def documents(self) -> list[Document]:
+        query = select(Document).where(Document.application_id == self.application.id)
+        return list(self.unit.session.scalars(query.order_by(Document.made_at, Document.number)))
+
+    @cached_property
+    def revisions(self) -> list[Revision]:
+        """The submitted forms, the first round first."""
+        query = select(Revision).where(Revision.application_id == self.application.id).order_by(Revision.round)
+        return list(self.unit.session.scalars(query))
+
+    @cached_property
+    def findings(self) -> list[Finding]:
+        """Of all rounds."""
+        return list(self.unit.session.scalars(select(Finding).where(Finding.application_id == self.application.id)))
+
+    @cached_property
+    def consents(self) -> list[tuple[Consultation, Consent, Department]]:
+        """The answers of every consultation, the one under way first, then the newest; of one by department."""
+        query = (
+            select(Consultation, Consent, Department)
+            .join(Consent, Consent.consultation_id == Consultation.id)
+            .join(Department, Department.id == Consent.department_id)
+            .where(Consultation.application_id == self.application.id)
+            .order_by(Consultation.ended_at.is_(None).desc(), Consultation.asked_at.desc(), Consent.department_id)
+        )
+        return [(row[0], row[1], row[2]) for row in self.unit.session.execute(query)]
+
+    @property
+    def newest_consents(self) -> list[tuple[Consultation, Consent, Department]]:
+        return [row for row in self.consents if row[0].id == self.consents[0][0].id]
+
+    @cached_property
+    def steps(self) -> list[Step]:
+        """Of every process instance that worked for the case, oldest first."""
+        query = select(Step).where(Step.application_id == self.application.id)
+        return list(self.unit.session.scalars(query.order_by(Step.began_at, Step.element_instance_key)))
+
+    @property
+    def own_steps(self) -> list[Step]:
+        """Of the case's own process instance and of the reviews that it called."""
+        instances = {self.application.process_instance_key, *(row.review.process_instance_key for row in self.reviews)}
+        return [step for step in self.steps if step.process_instance_key in instances]
+
+    @cached_property
+    def custody(self) -> list[CustodyEntry]:
+        """The custody log, in order."""
+        if self.head.hand_over is None:
+            return []
+        query = select(CustodyEntry).where(CustodyEntry.hand_over_id == self.head.hand_over.id)
+        return list(self.unit.session.scalars(query.order_by(CustodyEntry.seq)))
+
+    @cached_property
+    def violations(self) -> list[Violation]:
+        return list(self.unit.session.scalars(select(Violation).where(Violation.application_id == self.application.id)))
+
+
+def of_case(unit: Unit, application_id: str) -> CaseRows:
+    """The case, if the acting person may see it; NotFound, as for one that does not exist, otherwise."""
+    query = _head(application_id).add_columns(visibility.is_seen(unit).label("seen"))
+    row = unit.session.execute(query).one_or_none()
+    if row is not None:
+        rows = CaseRows(unit, row.Application, _head_of(row))
+        if row.seen or _is_asked(rows):
+            return rows
+    raise NotFound("申请", "application", application_id)
+
+
+def _is_asked(rows: CaseRows) -> bool:
+    """Whether an open review asks the acting person, who may stand in from another department (T1, T8)."""
+    unit = rows.unit
+    open_ones = [row.review for row in rows.reviews if row.review.closed_at is None]
+    return bool(open_ones) and any(
+        access_policy.refusal_for(
+            access_queries.directory(unit), access_queries.facts(unit, rows.application.id), review, unit.actor.id
+        )
+        is None
+        for review in open_ones
+    )
+
+
+def _head(application_id: str) -> Select[*tuple[Any, ...]]:
+    newest_check = (
+        select(IntegrityCheck.id)
+        .where(IntegrityCheck.application_id == Application.id)
+        .order_by(IntegrityCheck.began_at.desc(), IntegrityCheck.id)
+        .limit(1)
+        .correlate(Application)
+        .scalar_subquery()
+    )
+    unsettled = select(OutboxMessage.id).where(
+        OutboxMessage.application_id == Application.id, OutboxMessage.settled_at.is_(None)
+    )
+    return (
+        select(
+            Application,
+            Department,
+            DRAFTER.name.label("drafter"),
+            CUSTODIAN.name.label("custodian"),
+            PREVIOUS.number.label("previous_number"),
+            HandOver,
+            ArchiveEntry,
+            IntegrityCheck,
+            unsettled.exists().label("in_transit"),
+        )
+        .join(Department, Department.id == Application.department_id)
+        .join(DRAFTER, DRAFTER.id == Application.drafter_id)
+        .outerjoin(CUSTODIAN, CUSTODIAN.id == Application.custodian_id)
+        .outerjoin(PREVIOUS, PREVIOUS.id == Application.previous_id)
+        .outerjoin(HandOver, HandOver.application_id == Application.id)
+        .outerjoin(ArchiveEntry, ArchiveEntry.application_id == Application.id)
+        .outerjoin(IntegrityCheck, IntegrityCheck.id == newest_check)
+        .where(Application.id == application_id)
+    )
+
+
+def _head_of(row: Row[*tuple[Any, ...]]) -> Head:
+    return Head(
+        department=row.Department,
+        drafter=row.drafter,
+        custodian=row.custodian,
+        previous_number=row.previous_number,
+        hand_over=row.HandOver,
+        archive=row.ArchiveEntry,
+        check=row.IntegrityCheck,
+        in_transit=row.in_transit,
+    )

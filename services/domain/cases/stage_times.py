@@ -1,0 +1,95 @@
+"""How long cases stay in each stage: the register's statistics (R62)."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from math import ceil
+
+from services.database.tables.applications import Application
+from services.database.unit_of_work import Unit
+from services.domain.access import visibility
+from services.domain.cases import timeline
+from services.domain.cases.rows import CaseRows
+from services.domain.stages.catalogue import STAGES
+from services.runtime.models import Model
+
+# Beside the reviews: what the process waits for elsewhere, and the work that takes time. By element of the model.
+OTHER_STAGES = {
+    "Task_PreserveFootage": "preservation",
+    "Task_AwaitCorrection": "correction",
+    "Task_RetrieveFootage": "retrieval",
+    "Task_EncryptCopy": "issuing",
+    "Task_AwaitReturn": "in-use",
+}
+
+
+@dataclass(frozen=True)
+class StageTime:
+    """What one stage took over many stays that ended; ``open`` counts those that last."""
+
+    stage: str
+    count: int
+    median: timedelta
+    ninetieth: timedelta
+    longest: timedelta
+    open: int
+
+
+def stage_times(
+    unit: Unit, models: Mapping[str, Model], since: datetime, until: datetime, *, department_id: str | None = None
+) -> list[StageTime]:
+    """For each stage that began from ``since`` up to ``until`` in a case the acting person may see, in their order."""
+    query = visibility.seen(unit).where(Application.submitted_at.is_not(None), Application.submitted_at < until)
+    if department_id is not None:
+        query = query.where(Application.department_id == department_id)
+    took: dict[str, list[timedelta]] = {}
+    lasting: dict[str, int] = {}
+    for application in unit.session.scalars(query):
+        for stage, stay in _stages(CaseRows(unit, application), models[timeline.MAIN]):
+            if not since <= stay.since < until:
+                continue
+            took.setdefault(stage, [])
+            if stay.until is None:
+                lasting[stage] = lasting.get(stage, 0) + 1
+            else:
+                took[stage].append(stay.until - stay.since)
+    return [_summed(stage, took[stage], lasting.get(stage, 0)) for stage in order() if stage in took]
+
+
+def order() -> tuple[str, ...]:
+    """Reviews and other stages as a case meets them."""
+    release, *retrieval = STAGES.of_phase("retrieval")
+    return (
+        "preservation",
+        *STAGES.of_phase("approval"),
+        "correction",
+        release,
+        "retrieval",
+        *retrieval,
+        "issuing",
+        *STAGES.of_phase("custody"),
+        "in-use",
+        *STAGES.of_phase("return"),
+    )
+
+
+def _stages(rows: CaseRows, model: Model) -> Iterator[tuple[str, timeline.Stay]]:
+    for stay in timeline.main_stays(rows, model):
+        element = model.elements.get(stay.element_id)
+        stage = element.stage if element is not None and element.stage else OTHER_STAGES.get(stay.element_id)
+        if stage is not None:
+            yield stage, stay
+
+
+def _summed(stage: str, lengths: Sequence[timedelta], lasting: int) -> StageTime:
+    ordered = sorted(lengths)
+    if not ordered:
+        return StageTime(stage, 0, timedelta(), timedelta(), timedelta(), lasting)
+    return StageTime(
+        stage,
+        len(ordered),
+        (ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2,
+        ordered[max(0, ceil(0.9 * len(ordered)) - 1)],  # nearest rank
+        ordered[-1],
+        lasting,
+    )

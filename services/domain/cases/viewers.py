@@ -1,0 +1,111 @@
+"""Who saw a stretch of a camera's footage: viewings, downloads, and pictures that were looked at (F20).
+
+Times are the recorder's own, as every span of an application is. What was read is known to the byte; which moments
+those bytes hold, the list of fragments says that was made when the copy was sealed.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from sqlalchemy import select
+
+from services.database.tables.applications import Application, Item
+from services.database.tables.audit import AuditEvent
+from services.database.tables.copies import Copy, Download, Viewing
+from services.database.tables.people import Person
+from services.database.unit_of_work import Unit
+from services.domain.audit import trail as audit_trail
+from services.runtime.spans import Span
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """One person saw some of it. ``at``: when the viewing was opened, the download asked for, the picture shown."""
+
+    how: Literal["viewing", "download", "picture"]
+    at: datetime
+    person_id: str
+    name: str
+    application: str
+    purpose: str
+    address: str | None
+
+
+def of(unit: Unit, camera_id: str, span: Span) -> list[Sighting]:
+    """Everybody who saw anything of the span, in the order of time. To ask is an event too."""
+    audit_trail.record(
+        unit, "sightings-read", "camera", camera_id, start=span.start.isoformat(), end=span.end.isoformat()
+    )
+    found = [*_of_copies(unit, camera_id, span), *_pictures(unit, camera_id, span)]
+    return sorted(found, key=lambda one: one.at)
+
+
+def _of_copies(unit: Unit, camera_id: str, span: Span) -> Iterator[Sighting]:
+    query = (
+        select(Copy, Application)
+        .join(Item, Item.id == Copy.item_id)
+        .join(Application, Application.id == Copy.application_id)
+        .where(Item.camera_id == camera_id)
+    )
+    for copy, application in unit.session.execute(query):
+        wanted = _bytes(copy.sealed, span)
+        if wanted is None:
+            continue
+        for row in unit.session.scalars(select(Viewing).where(Viewing.copy_id == copy.id)):
+            if any(start < wanted[1] and end > wanted[0] for start, end in row.ranges):
+                yield _sighting(unit, "viewing", row.opened_at, row.person_id, application, row.address)
+        for left in unit.session.scalars(select(Download).where(Download.copy_id == copy.id, Download.reads > 0)):
+            yield _sighting(unit, "download", left.asked_at, left.person_id, application, left.address)
+
+
+def _bytes(sealed: dict[str, Any], span: Span) -> tuple[int, int] | None:
+    """The stretch of the plaintext that holds the span; all of it where no fragments are known; None outside."""
+    coverage = sealed["coverage"]
+    first, last = datetime.fromisoformat(coverage["firstFrame"]), datetime.fromisoformat(coverage["lastFrame"])
+    if span.end <= first or span.start > last:
+        return None
+    fragments = sealed["fragments"]
+    if not fragments:
+        return 0, sealed["plainSize"]
+    begins = [first + timedelta(milliseconds=time_ms) for time_ms, _, _ in fragments]
+    held = [
+        (offset, offset + length)
+        for (_, offset, length), begin, end in zip(fragments, begins, [*begins[1:], last], strict=True)
+        if begin < span.end and max(end, begin + timedelta(milliseconds=1)) > span.start
+    ]
+    return (held[0][0], held[-1][1]) if held else None
+
+
+def _pictures(unit: Unit, camera_id: str, span: Span) -> Iterator[Sighting]:
+    query = (
+        select(AuditEvent, Application)
+        .join(Item, Item.id == AuditEvent.subject_id)
+        .join(Application, Application.id == AuditEvent.application_id)
+        .where(AuditEvent.action == "picture-read", Item.camera_id == camera_id)
+    )
+    for event, application in unit.session.execute(query):
+        if span.start <= datetime.fromisoformat(json.loads(event.entry)["detail"]["moment"]) < span.end:
+            yield _sighting(unit, "picture", event.at, event.actor_id, application, None)
+
+
+def _sighting(  # noqa: PLR0917 - one value for each field
+    unit: Unit,
+    how: Literal["viewing", "download", "picture"],
+    at: datetime,
+    person_id: str,
+    application: Application,
+    address: str | None,
+) -> Sighting:
+    person = unit.session.get(Person, person_id)
+    return Sighting(
+        how,
+        at,
+        person_id,
+        person.name if person is not None else person_id,
+        application.number or application.id,
+        application.purpose,
+        address,
+    )

@@ -1,0 +1,239 @@
+"""Reading footage under a grant: viewings, ranges, downloads. No store address ever leaves (R52, R55, F18, F20)."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeVar
+
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi.responses import StreamingResponse
+from pydantic import Field
+
+from services.database.unit_of_work import Actor, Register
+from services.domain.accounts.api_session import Acting
+from services.domain.custody import footage_reader, grants, playlist, viewings
+from services.domain.custody.grants import Action
+from services.runtime.errors import NotFound, Refused
+from services.runtime.threads import run_in_thread
+from services.vault.coverage import Coverage, fragments_from_json
+from services.web import ranges
+from services.web.dependencies import Books, GivenLoanKeys, GivenStore
+from services.web.errors import problems, problems_beside
+from services.web.schemas import Answer, Body, Identifier, Line, Moment
+
+router = APIRouter(prefix="/api", tags=["footage"])
+
+T = TypeVar("T")
+# Whatever stands between us and the reader keeps nothing.
+PRIVATE = {"Cache-Control": "no-store, private", "X-Content-Type-Options": "nosniff"}
+FOOTAGE = "video/mp4"
+PARTIAL: dict[int | str, dict[str, Any]] = {
+    206: {"description": "The range that was asked for", "content": {FOOTAGE: {}}},
+    416: {"description": "The range lies outside the footage; Content-Range says how long it is"},
+}
+
+
+class Opening(Body):
+    """The purpose of the application is confirmed anew for each viewing (R41)."""
+
+    purpose_confirmed: bool
+
+
+class ViewingAnswer(Answer):
+    """A viewing; ``content`` is where its footage is read, ``size`` in bytes; ``playlist`` is the same for a player."""
+
+    id: str
+    copy_id: str
+    purpose: str
+    size: int
+    content: str
+    playlist: str
+
+
+class DownloadWish(Body):
+    """``recipient`` is the custodian's own age recipient; ``medium`` says where the file will be kept."""
+
+    recipient: Annotated[str, Field(min_length=1, max_length=100)]
+    medium: Line
+
+
+class DownloadListed(Answer):
+    """A download that the attestation at the return must name; ``content`` is where the file is fetched."""
+
+    id: str
+    copy_id: str
+    medium: str
+    asked_at: Moment
+    content: str
+
+
+def _open_copies(request: Request) -> footage_reader.OpenCopies:
+    """One for each application, for as long as it runs."""
+    opened: footage_reader.OpenCopies = request.app.state.dependencies.setdefault(
+        "open_copies", footage_reader.OpenCopies()
+    )
+    return opened
+
+
+@dataclass(frozen=True)
+class Vault:
+    """Where copies lie, and the keys that open those on loan; never the vault's own key."""
+
+    store: GivenStore
+    loan_keys: GivenLoanKeys
+    open_copies: Annotated[footage_reader.OpenCopies, Depends(_open_copies)]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a read asks for: a viewing, and of its footage a range or everything."""
+
+    viewing: Annotated[Identifier, Query()]
+    bytes: Annotated[str | None, Header(alias="Range")] = None
+    if_range: Annotated[str | None, Header(alias="If-Range")] = None
+
+
+@router.post("/copies/{copy_id}/viewings", status_code=201, responses=problems(401, 403, 404))
+async def open_viewing(
+    copy_id: Identifier, body: Opening, request: Request, actor: Acting, books: Books
+) -> ViewingAnswer:
+    """Begin a viewing of a copy that is granted to me now."""
+    sitting = await allowed(
+        books,
+        actor,
+        copy_id,
+        "view",
+        lambda: books.run(
+            actor,
+            viewings.open_viewing,
+            copy_id,
+            purpose_confirmed=body.purpose_confirmed,
+            address=address(request),
+        ),
+    )
+    return ViewingAnswer(
+        id=sitting.viewing_id,
+        copy_id=copy_id,
+        purpose=sitting.purpose,
+        size=sitting.size,
+        content=f"/api/copies/{copy_id}/content?viewing={sitting.viewing_id}",
+        playlist=f"/api/copies/{copy_id}/playlist.m3u8?viewing={sitting.viewing_id}",
+    )
+
+
+@router.get(
+    "/copies/{copy_id}/content",
+    responses={**problems_beside(401, 403, 404), **PARTIAL},
+    response_class=StreamingResponse,
+)
+async def read_content(
+    copy_id: Identifier,
+    asked: Annotated[Asked, Depends()],
+    actor: Acting,
+    books: Books,
+    vault: Annotated[Vault, Depends()],
+) -> Response:
+    """The footage, or one range of its bytes. The grant is checked, and the read counted, before each stretch."""
+    opened = await allowed(books, actor, copy_id, "view", lambda: books.run(actor, grants.check, copy_id, "view"))
+    size: int = opened.sealed["plainSize"]
+    tag = f'"{opened.sealed["sha256Plain"]}"'
+    headers = {**PRIVATE, "Accept-Ranges": "bytes", "ETag": tag, "Content-Disposition": "inline"}
+    try:
+        part = ranges.parse(asked.bytes if asked.if_range in (None, tag) else None, size)
+    except ranges.Unsatisfiable:
+        return Response(status_code=416, headers={**headers, "Content-Range": f"bytes */{size}"})
+    start, end = (part.start, part.end) if part else (0, size)
+
+    async def check(offset: int, length: int) -> object:
+        return await books.run(actor, viewings.read, copy_id, asked.viewing, offset, length)
+
+    # The first stretch is checked before the answer begins, so that a refusal is an answer and not a broken stream.
+    await allowed(books, actor, copy_id, "view", lambda: books.run(actor, viewings.of_mine, copy_id, asked.viewing))
+    reader = await vault.open_copies.open(vault.store, vault.loan_keys, copy_id, opened.sealed)
+    headers["Content-Length"] = str(end - start)
+    if part is not None:
+        headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
+    return StreamingResponse(
+        footage_reader.pieces(reader, start, end, check), 206 if part else 200, headers=headers, media_type=FOOTAGE
+    )
+
+
+@router.get(
+    "/copies/{copy_id}/playlist.m3u8",
+    responses={200: {"content": {playlist.MEDIA_TYPE: {}}}, **problems_beside(401, 403, 404)},
+    response_class=Response,
+)
+async def read_playlist(
+    copy_id: Identifier, viewing: Annotated[Identifier, Query()], actor: Acting, books: Books
+) -> Response:
+    """Where each fragment of the footage lies in ``content``, so that a player reads no more than it shows."""
+    opened = await allowed(books, actor, copy_id, "view", lambda: books.run(actor, grants.check, copy_id, "view"))
+    await books.run(actor, viewings.of_mine, copy_id, viewing)
+    coverage = Coverage.from_json(opened.sealed["coverage"])
+    fragments = fragments_from_json(opened.sealed["fragments"])
+    text = await run_in_thread(playlist.write, coverage, fragments, f"content?viewing={viewing}")
+    return Response(text, headers=PRIVATE, media_type=playlist.MEDIA_TYPE)
+
+
+@router.post("/copies/{copy_id}/downloads", status_code=201, responses=problems(401, 403, 404))
+async def ask_download(
+    copy_id: Identifier, body: DownloadWish, request: Request, actor: Acting, books: Books
+) -> DownloadListed:
+    """List a download for use outside, where the approval grants one (T9). It is encrypted to my own key."""
+    footage_reader.check_recipient(body.recipient)
+    row = await allowed(
+        books,
+        actor,
+        copy_id,
+        "download",
+        lambda: books.run(
+            actor,
+            viewings.ask_download,
+            copy_id,
+            recipient=body.recipient,
+            medium=body.medium,
+            address=address(request),
+        ),
+    )
+    return DownloadListed(
+        id=row.id,
+        copy_id=copy_id,
+        medium=row.medium,
+        asked_at=row.asked_at,
+        content=f"/api/downloads/{row.id}/content",
+    )
+
+
+@router.get(
+    "/downloads/{download_id}/content", responses=problems_beside(401, 403, 404), response_class=StreamingResponse
+)
+async def read_download(
+    download_id: Identifier, actor: Acting, books: Books, vault: Annotated[Vault, Depends()]
+) -> StreamingResponse:
+    """The listed download as an age file."""
+    row, opened = await books.run(actor, viewings.begin_download, download_id)
+    reader = await footage_reader.open_copy(vault.store, vault.loan_keys, row.copy_id, opened.sealed)
+
+    async def check(offset: int, length: int) -> None:
+        last = offset + length >= reader.size
+        await books.run(actor, viewings.continue_download, download_id, last=last)
+
+    headers = {**PRIVATE, "Content-Disposition": f'attachment; filename="{row.copy_id}.mp4.age"'}
+    return StreamingResponse(
+        footage_reader.encrypted(reader, row.recipient, check), headers=headers, media_type="application/octet-stream"
+    )
+
+
+async def allowed(books: Register, actor: Actor, copy_id: str, action: Action, act: Callable[[], Awaitable[T]]) -> T:
+    """The answer of ``act``; a refusal is booked before it goes out (R41)."""
+    try:
+        return await act()
+    except NotFound:
+        raise
+    except Refused as error:
+        await books.run(actor, grants.denied, copy_id, action, error.code)
+        raise
+
+
+def address(request: Request) -> str:
+    """Where a call comes from, as the custody log keeps it."""
+    return request.client.host if request.client else "unknown"

@@ -1,0 +1,57 @@
+"""The return: the custodian gives the copies back and attests for every download (R38, T2, T12)."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter
+from pydantic import Field
+
+from services.domain.accounts.api_session import Acting
+from services.domain.accounts.signatures.http import Signing, signed
+from services.domain.custody import returns
+from services.domain.custody.returns import Fate
+from services.web.dependencies import Books
+from services.web.errors import USUAL
+from services.web.schemas import Answer, Body, Identifier, Moment, Note
+
+router = APIRouter(prefix="/api/hand-overs", tags=["custody"])
+
+
+class DownloadFate(Body):
+    """What became of one download and its medium."""
+
+    download_id: Identifier
+    fate: Literal["destroyed", "given-back"]
+    note: Note = ""
+
+
+class GivenBack(Signing):
+    """``downloads`` names every download exactly once; ``no_other_copies`` is the custodian's word, signed."""
+
+    return_to: Literal["security", "storage"]
+    downloads: Annotated[list[DownloadFate], Field(max_length=1000)] = []  # noqa: RUF012  pydantic copies it
+    no_other_copies: bool
+
+
+class ReturnAnswer(Answer):
+    """``statement_sha256`` is of the canonical attestation that was signed."""
+
+    id: str
+    hand_over_id: str
+    returned_at: Moment
+    return_to: str
+    statement_sha256: str
+
+
+@router.post("/{hand_over_id}/return", responses=signed(*USUAL))
+async def give_back(hand_over_id: Identifier, body: GivenBack, actor: Acting, books: Books) -> ReturnAnswer:
+    """Return the copies, at any time after the acceptance. Access ends with it."""
+    row = await books.run(
+        actor,
+        returns.give_back,
+        hand_over_id,
+        return_to=body.return_to,
+        fates=[Fate(one.download_id, one.fate, one.note) for one in body.downloads],
+        no_other_copies=body.no_other_copies,
+        proof=body.proof(),
+    )
+    return ReturnAnswer.model_validate(row)

@@ -1,0 +1,203 @@
+"""Grants: who may open which copy, for how long; checked at every read (R41, R52, R55, R59, F17, F18, F30)."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sqlalchemy import select
+
+from services.database.tables.applications import Application
+from services.database.tables.copies import Copy, Grant
+from services.database.tables.custody import HandOver
+from services.database.unit_of_work import Unit
+from services.domain.access import queries as access_queries
+from services.domain.audit import trail as audit_trail
+from services.runtime.errors import NotFound, Refused
+
+Action = Literal["view", "download"]
+
+# Why a copy does not open: code, Chinese, English.
+NOT_ACCEPTED = ("not-accepted", "您尚未签收，请先签收该副本。", "You have not accepted it yet: accept the copy first.")
+RETURNED = ("copy-returned", "副本已经归还，不能再打开。", "The copy was returned and opens no more.")
+LOST = ("copy-lost", "副本已报告丢失、损坏或泄露，访问已停止。", "The copy was reported lost, so access has stopped.")
+KEY_DESTROYED = (
+    "key-destroyed",
+    "副本的借用密钥已销毁，不能再打开。",
+    "The copy's loan key is destroyed: it opens no more.",
+)
+NOT_GRANTED = ("not-granted", "审批未准许此操作，如有需要请另行申请。", "The approval does not grant this; apply anew.")
+NO_DOWNLOAD = (
+    "not-granted",
+    "审批只准许在线查看，如需下载请另行申请。",
+    "Only viewing is granted; apply anew for a download.",
+)
+ENDED = ("grant-ended", "授权已结束，如仍需使用请重新申请。", "The grant has ended; apply anew if you still need it.")
+USE_PERIOD_OVER = ("use-period-over", "使用期限已满，请立即归还副本。", "The use period is over: return the copy now.")
+SUSPENDED = (
+    "access-suspended",
+    "访问已暂停，请与安全保卫部门联系。",
+    "Access is suspended: get in touch with Security.",
+)
+ADMINISTRATOR = (
+    "administrator",
+    "系统管理员不接触录像，请由他人保管。",
+    "Administrators see no footage: let somebody else keep the copy.",
+)
+NOT_BEGUN = ("grant-not-begun", "授权尚未生效，请在生效后再打开。", "The grant has not begun: open the copy later.")
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A copy that the acting person may open now. ``sealed`` says where it lies and what it is."""
+
+    copy_id: str
+    application_id: str
+    hand_over_id: str
+    purpose: str
+    sealed: dict[str, Any]
+
+
+def give(unit: Unit, hand_over: HandOver, copies: list[Copy], actions: tuple[Action, ...]) -> None:
+    """Grant the custodian these actions from now up to the due date."""
+    if hand_over.due_at is None:
+        raise ValueError("a grant needs an end: the hand-over has no due date")
+    for copy in copies:
+        for action in actions:
+            grant = Grant(
+                copy_id=copy.id,
+                person_id=hand_over.custodian_id,
+                action=action,
+                since=unit.now,
+                until=hand_over.due_at,
+            )
+            unit.session.add(grant)
+            audit_trail.record(
+                unit,
+                "grant-given",
+                "copy",
+                copy.id,
+                application_id=copy.application_id,
+                person=grant.person_id,
+                granted=action,
+                until=grant.until.isoformat(),
+            )
+
+
+def of_hand_over(unit: Unit, hand_over_id: str) -> list[Grant]:
+    return list(
+        unit.session.scalars(
+            select(Grant)
+            .join(Copy, Copy.id == Grant.copy_id)
+            .where(Copy.hand_over_id == hand_over_id)
+            .order_by(Grant.id)
+        )
+    )
+
+
+def check(unit: Unit, copy_id: str, action: Action) -> Opened:
+    """The copy, when the acting person may do this with it now. Refused with the reason, NotFound for strangers.
+
+    A refusal leaves no trace here, because its unit is rolled back: callers book it with ``denied``.
+    """
+    copy = unit.session.get(Copy, copy_id)
+    hand_over = unit.session.get(HandOver, copy.hand_over_id) if copy is not None and copy.hand_over_id else None
+    stranger = unit.actor.kind != "person" or hand_over is None or hand_over.custodian_id != unit.actor.id
+    if copy is None or hand_over is None or stranger:
+        raise NotFound("副本", "copy", copy_id)
+    grant = unit.session.scalar(
+        select(Grant)
+        .where(Grant.copy_id == copy_id, Grant.person_id == unit.actor.id, Grant.action == action)
+        .order_by(Grant.since.desc())
+        .limit(1)
+    )
+    if access_queries.directory(unit).holds(unit.actor.id, "administrator"):
+        raise _no(*ADMINISTRATOR)
+    access_queries.require_agreement(unit, unit.actor.id)
+    refusal = _refusal(unit, copy, hand_over, grant, action)
+    if refusal is not None:
+        raise refusal
+    application = unit.session.get_one(Application, copy.application_id)
+    return Opened(copy.id, copy.application_id, hand_over.id, application.purpose, dict(copy.sealed))
+
+
+def denied(unit: Unit, copy_id: str, action: Action, code: str) -> None:
+    """Book that somebody was refused (R41: access outside the terms is denied and seen)."""
+    copy = unit.session.get(Copy, copy_id)
+    if copy is not None:
+        audit_trail.record(
+            unit, "access-denied", "copy", copy_id, application_id=copy.application_id, asked=action, code=code
+        )
+
+
+def suspend(unit: Unit, hand_over: HandOver, because: str) -> bool:
+    """Stop every access until it is resumed; whether anything was open."""
+    changed = False
+    for grant in of_hand_over(unit, hand_over.id):
+        if grant.ended_at is None and grant.suspended_at is None:
+            grant.suspended_at, changed = unit.now, True
+            _audit(unit, hand_over, grant, "grant-suspended", because)
+    if hand_over.suspended_at is None:
+        hand_over.suspended_at, changed = unit.now, True
+    return changed
+
+
+def resume(unit: Unit, hand_over: HandOver) -> bool:
+    """Open access again, up to the due date as it now stands; whether anything changed."""
+    if hand_over.due_at is None:
+        return False
+    changed = False
+    for grant in of_hand_over(unit, hand_over.id):
+        if grant.ended_at is None and (grant.suspended_at is not None or grant.until != hand_over.due_at):
+            grant.suspended_at, grant.until, changed = None, hand_over.due_at, True
+            _audit(unit, hand_over, grant, "grant-resumed", "use-period-changed")
+    if hand_over.suspended_at is not None:
+        hand_over.suspended_at, changed = None, True
+    return changed
+
+
+def end(unit: Unit, hand_over: HandOver, because: str) -> None:
+    """End every grant for good."""
+    for grant in of_hand_over(unit, hand_over.id):
+        if grant.ended_at is None:
+            grant.ended_at, grant.ended_because = unit.now, because
+            _audit(unit, hand_over, grant, "grant-ended", because)
+
+
+def _audit(unit: Unit, hand_over: HandOver, grant: Grant, action: str, because: str) -> None:
+    audit_trail.record(
+        unit,
+        action,
+        "copy",
+        grant.copy_id,
+        application_id=hand_over.application_id,
+        person=grant.person_id,
+        granted=grant.action,
+        because=because,
+    )
+
+
+def _refusal(unit: Unit, copy: Copy, hand_over: HandOver, grant: Grant | None, action: Action) -> Refused | None:
+    """Why not, the strongest reason first."""
+    over = _loan_refusal(copy, hand_over, accepted=grant is not None)
+    if over is not None or grant is None:
+        return over or _no(*(NO_DOWNLOAD if action == "download" else NOT_GRANTED))
+    reasons = (
+        (grant.ended_at is not None, ENDED),
+        (unit.now >= grant.until, USE_PERIOD_OVER),
+        (grant.suspended_at is not None, SUSPENDED),
+        (unit.now < grant.since, NOT_BEGUN),
+    )
+    return next((_no(*words) for holds, words in reasons if holds), None)
+
+
+def _loan_refusal(copy: Copy, hand_over: HandOver, *, accepted: bool) -> Refused | None:
+    reasons = (
+        (not accepted and hand_over.accepted_at is None, NOT_ACCEPTED),
+        (hand_over.returned_at is not None, RETURNED),
+        (hand_over.lost_at is not None, LOST),
+        (copy.key_destroyed_at is not None or copy.discarded_at is not None, KEY_DESTROYED),
+    )
+    return next((_no(*words) for holds, words in reasons if holds), None)
+
+
+def _no(code: str, zh: str, en: str) -> Refused:
+    return Refused(code, zh, en, status=403)

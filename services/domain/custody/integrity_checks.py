@@ -1,0 +1,125 @@
+"""Checks of what a case has in the vault, run beside the portal's other work: a few at once, and told as they go."""
+
+import asyncio
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import anyio
+
+from services.database.tables.integrity import IntegrityCheck
+from services.database.unit_of_work import Actor, Register
+from services.domain.custody import integrity
+from services.domain.custody.integrity import Due
+from services.runtime import metrics
+from services.runtime.errors import Retryable
+from services.runtime.logs import get_logger
+from services.vault.examination import REMARKS, Expected, examine
+from services.vault.keys.signer import OwnSeals
+from services.vault.store.protocol import Store
+
+log = get_logger(__name__)
+
+AT_ONCE = 2  # cases; the objects of one are read one after the other, so that viewers keep their bandwidth
+TELL_SECONDS = 1.0
+NOT_READ = "unread"
+
+
+@dataclass
+class _Progress:
+    read: int = 0
+    objects: list[dict[str, Any]] = field(default_factory=list)
+
+    def hear(self, count: int) -> None:
+        self.read += count
+
+
+class Verifier:
+    """Runs the checks that people ask for; what they find is kept in the register.
+
+    ``seals`` tells whose signatures on labels are ours; it raises Retryable where that is not known yet.
+    """
+
+    def __init__(self, register: Register, store: Store, seals: Callable[[], OwnSeals] | None = None) -> None:
+        self._register = register
+        self._store = store
+        self._seals = seals
+        self._places = asyncio.Semaphore(AT_ONCE)
+        self._running: set[asyncio.Task[None]] = set()
+
+    async def begin(self, actor: Actor, application_id: str) -> IntegrityCheck:
+        """Begin a check and say which; raises Refused and NotFound."""
+        check, due = await self._register.run(actor, integrity.begin, application_id)
+        task = asyncio.create_task(self._run(actor, check.id, due), name=f"integrity check {check.id}")
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return check
+
+    async def idle(self) -> None:
+        """Wait until no check runs."""
+        while self._running:
+            await asyncio.wait(set(self._running))
+
+    async def _run(self, actor: Actor, check_id: str, due: list[Due]) -> None:
+        progress, unfinished = _Progress(), True
+        telling = asyncio.create_task(self._tell(actor, check_id, progress))
+        try:
+            async with self._places:
+                for one in due:
+                    progress.objects.append(await self._examined(one, progress))
+            unfinished = any(one[NOT_READ] for one in progress.objects)
+            metrics.VERIFICATION_FAILURES.inc(sum(bool(one["faults"]) for one in progress.objects))
+        except Exception:  # nobody else would hear of it
+            log.exception("an integrity check broke off", check=check_id)
+        finally:
+            telling.cancel()
+            with anyio.CancelScope(shield=True):
+                await asyncio.wait({telling})
+                await self._register.run(actor, integrity.finish, check_id, progress.objects, unfinished=unfinished)
+
+    async def _tell(self, actor: Actor, check_id: str, progress: _Progress) -> None:
+        while True:
+            await asyncio.sleep(TELL_SECONDS)
+            try:
+                await self._register.run(actor, integrity.hear, check_id, progress.read, progress.objects)
+            except Retryable as error:
+                log.warning("the progress of a check was not written", check=check_id, cause=str(error))
+
+    async def _examined(self, due: Due, progress: _Progress) -> dict[str, Any]:
+        """One line of the result; a store that does not answer is no damage."""
+        unread = False
+        try:
+            found = await self._found(due, progress)
+        except Retryable as error:
+            log.warning("an object could not be examined", key=due.key, cause=str(error))
+            found, unread = [], True
+        return {
+            "kind": due.kind,
+            "id": due.id,
+            "of": due.of,
+            "size": due.size,
+            "sha256": due.sha256,
+            "faults": [one for one in found if one not in REMARKS],
+            "remarks": [one for one in found if one in REMARKS],
+            NOT_READ: unread,
+        }
+
+    async def _found(self, due: Due, progress: _Progress) -> list[str]:
+        if due.bucket is None or due.key is None:
+            content = (due.text or "").encode()
+            progress.hear(len(content))
+            return [] if hashlib.sha256(content).hexdigest() == due.sha256 else ["bytes"]
+        expected = Expected(
+            bucket=due.bucket,
+            key=due.key,
+            version_id=due.version_id,
+            size=due.size,
+            sha256=due.sha256,
+            labelled=due.sha256_plain,
+            document=due.of if due.kind == "document" else None,
+            seals=self._seals() if self._seals is not None else None,
+            hold=due.hold,
+            retain_until=due.retain_until,
+        )
+        return await examine(self._store, expected, progress.hear)

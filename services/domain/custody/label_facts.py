@@ -1,0 +1,76 @@
+"""What a label says of an object beside what was measured when it was sealed (R37; docs/sealing.md, "The label")."""
+
+import json
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from services.database.tables.applications import Application, Item
+from services.database.tables.copies import Copy
+from services.database.tables.masters import Master
+from services.database.unit_of_work import Unit
+from services.domain.audit import checkpoints
+from services.domain.custody import copies
+from services.domain.retrieval import masters
+from services.domain.retrieval.records import record_of
+from services.runtime.errors import Fatal
+
+Kind = Literal["master", "copy"]
+
+
+@dataclass(frozen=True)
+class LabelFacts:
+    """An object as it was sealed, what people and books know of it, and the audit trail's newest checkpoint."""
+
+    kind: Kind
+    sealed: dict[str, Any]
+    facts: dict[str, Any]
+    checkpoint: dict[str, Any] | None = None
+
+
+def facts_for(unit: Unit, item_id: str, kind: Kind) -> LabelFacts:
+    """The same at every call for the same object, but for the checkpoint. Fatal without an object or a record."""
+    record = record_of(unit, item_id)
+    row = masters.of_item(unit, item_id) if kind == "master" else copies.of_item(unit, item_id)
+    if record is None or row is None:
+        raise Fatal(
+            f"could not label a {kind} | item {item_id} | the register has no {kind} or no retrieval record of it | "
+            "retrieve it again, then resolve the incident"
+        )
+    content = json.loads(record.content)
+    application = unit.session.get_one(Application, row.application_id)
+    item = unit.session.get_one(Item, item_id)
+    made_at = row.retrieved_at if isinstance(row, Master) else row.made_at
+    facts: dict[str, Any] = {
+        "kind": kind,
+        "applicationNumber": content["form"]["number"],
+        "formSha256": content["form"]["sha256"],
+        "recordNumber": record.number,
+        "recordSha256": record.sha256,
+        "item": {"id": item.id, "position": item.position},
+        "source": content["source"],
+        "recorderClock": content["recorderClock"],
+        "asked": content["asked"],
+        "searched": content.get("searched", content["asked"]),
+        # a copy is cut from the master: what the recorder itself gave is told here
+        "recorderSegments": content["obtained"]["sources"],
+        "zone": item.zone,
+        "retrievedAt": content["finishedAt"],
+        "madeAt": made_at.isoformat(),
+        "operator": content["operator"],
+        "secondPersons": content["secondPersons"],
+        "importance": application.importance or "ordinary",
+        "tools": content["tools"],
+        "organisation": content["organisation"],
+        "policyVersion": content["policyVersion"],
+        "demo": record.demo,
+        "handling": "do not edit, do not forward",
+    }
+    if isinstance(row, Copy):
+        facts["copy"] = row.id
+    return LabelFacts(kind, dict(row.sealed), facts, checkpoints.told(unit))
+
+
+def kept_still(unit: Unit, item_id: str) -> bool:
+    """Whether the case is open: a label that is written after its end belongs to nothing."""
+    item = unit.session.get_one(Item, item_id)
+    return unit.session.get_one(Application, item.application_id).closed_at is None

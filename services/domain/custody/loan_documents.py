@@ -1,0 +1,222 @@
+"""What a loan leaves on paper: the receipt, the return inspection, the custody log (R35, R39, R45 to R47).
+
+Each is written once, at its moment, from the books alone; names stand beside ids, as a document stands by itself.
+"""
+
+from typing import Any
+
+from sqlalchemy import select
+
+from services.database.tables.applications import Application, Item
+from services.database.tables.archive import Inspection, Return
+from services.database.tables.cameras import Camera
+from services.database.tables.copies import Copy
+from services.database.tables.custody import HandOver
+from services.database.tables.documents import Document
+from services.database.tables.people import Agreement, Person
+from services.database.tables.reviews import Decision, Review
+from services.database.unit_of_work import Unit
+from services.domain.applications import recipients
+from services.domain.custody import copies, log
+from services.domain.documents import service as document_service
+from services.domain.retrieval.records import record_of, release_of
+from services.domain.stages.catalogue import STAGES
+
+# What the custodian has before the eyes when signing, as the page of the receipt shows it.
+CONDITIONS = (
+    "只按注明的用途和批准的方式使用；用于其他用途须另行申请。",
+    "不得给申请未列明的人员看；不得转发、复制、翻拍或公开。",
+    "不得剪辑修改。副本已封存，任何改动都会被发现。",
+    "妥善保管：丢失、损坏或泄露由使用部门承担责任。",
+    "丢失、损坏或泄露须立即报告。发现录像有问题，请告知安全保卫部门，不得自行处理。",
+    "用完即还，最迟在到期日归还，并逐一说明每次下载的去向。",
+    "每次查看都记录姓名、时间和所读内容，画面带有您姓名的水印。",
+)
+UNDERTAKING = "我已阅读并将遵守上述使用条件，自即时起对这些副本负保管责任。"
+
+
+def write_receipt(unit: Unit, hand_over: HandOver, review: Review) -> Document:
+    """The receipt that the custodian has signed with the decision of ``review``."""
+    decision = unit.session.scalars(select(Decision).where(Decision.review_id == review.id)).one()
+
+    def content() -> dict[str, Any]:
+        application = unit.session.get_one(Application, hand_over.application_id)
+        released = release_of(unit, application.id)
+        agreement = unit.session.get(Agreement, hand_over.agreement_id) if hand_over.agreement_id else None
+        return {
+            **_loan(unit, hand_over, application),
+            "title": "视频录像移交签收单",
+            "form": decision.form_sha256,
+            "releasedBy": None if released is None else _person(unit, released.decided_by),
+            "purpose": application.purpose,
+            "wayOfUse": application.granted_way_of_use or application.way_of_use,
+            "placeOfUse": application.place_of_use,
+            "recipients": [{"name": name} for name in recipients.names(unit, application)],
+            "conditionsVersion": hand_over.conditions_version,
+            "conditions": list(CONDITIONS),
+            "undertaking": UNDERTAKING,
+            "agreement": None if agreement is None else _agreement(unit, agreement),
+            "by": _person(unit, decision.decided_by),
+            "statement": decision.statement_sha256,
+            "signature": decision.signature,
+        }
+
+    return document_service.write_once(
+        unit, "hand-over-receipt", hand_over.id, content, application_id=hand_over.application_id
+    )
+
+
+def write_at_end(unit: Unit, hand_over: HandOver) -> None:
+    """The return inspection, where there was one, and the custody log as it stands at the end of the loan."""
+    application = unit.session.get_one(Application, hand_over.application_id)
+    inspection = unit.session.scalar(select(Inspection).where(Inspection.hand_over_id == hand_over.id))
+    given_back = unit.session.scalar(select(Return).where(Return.hand_over_id == hand_over.id))
+    if inspection is not None and given_back is not None:
+        document_service.write_once(
+            unit,
+            "return-inspection",
+            hand_over.id,
+            lambda: _inspection(unit, hand_over, application, inspection, given_back),
+            application_id=application.id,
+        )
+    document_service.write_once(
+        unit, "custody-log", hand_over.id, lambda: _log(unit, hand_over, application), application_id=application.id
+    )
+
+
+def filed_with(unit: Unit, application_id: str) -> list[Document]:
+    """What goes into the vault when the loan ends: the case's documents, and the agreement that the custodian signed.
+
+    An agreement that was signed before there were such documents has none.
+    """
+    signed = unit.session.scalars(select(HandOver.agreement_id).where(HandOver.application_id == application_id))
+    agreements = (
+        document_service.of_subject(unit, "confidentiality-agreement", one) for one in signed if one is not None
+    )
+    return [*document_service.of_application(unit, application_id), *(one for one in agreements if one is not None)]
+
+
+def _loan(unit: Unit, hand_over: HandOver, application: Application) -> dict[str, Any]:
+    moments = ("offered", "accepted", "due", "returned", "lost", "ended")
+    told = {f"{name}At": getattr(hand_over, f"{name}_at") for name in moments}
+    return {
+        "application": application.number,
+        "handOver": hand_over.id,
+        "custodian": _person(unit, hand_over.custodian_id),
+        "useDays": hand_over.use_days,
+        **{name: moment.isoformat() if moment else None for name, moment in told.items()},
+        "copies": [_copy(unit, copy) for copy in _copies(unit, hand_over)],
+    }
+
+
+def _copies(unit: Unit, hand_over: HandOver) -> list[Copy]:
+    return [copy for copy in copies.of_application(unit, hand_over.application_id) if copy.hand_over_id == hand_over.id]
+
+
+def _copy(unit: Unit, copy: Copy) -> dict[str, Any]:
+    item = unit.session.get_one(Item, copy.item_id)
+    camera = unit.session.get_one(Camera, item.camera_id)
+    record = record_of(unit, item.id)
+    return {
+        "id": copy.id,
+        "position": item.position,
+        "camera": camera.name_zh,
+        "place": camera.place_zh,
+        "record": record.number if record else None,
+        "covered": copy.sealed.get("coverage", {}).get("covered", []),
+        "sha256Plain": copy.sealed["sha256Plain"],
+        "sha256Cipher": copy.sealed["sha256Cipher"],
+    }
+
+
+def _log(unit: Unit, hand_over: HandOver, application: Application) -> dict[str, Any]:
+    loan = _loan(unit, hand_over, application)
+    positions = {copy["id"]: copy["position"] for copy in loan["copies"]}
+    return {
+        **loan,
+        "title": "视频录像保管记录",
+        "loss": hand_over.loss,
+        "entries": [
+            {
+                "seq": entry.seq,
+                "at": entry.at.isoformat(),
+                "event": entry.event,
+                "person": _person(unit, entry.person_id),
+                "copy": entry.copy_id,
+                "position": positions.get(entry.copy_id or ""),
+                "detail": entry.detail,
+                "previous": entry.previous_sha256,
+                "sha256": entry.sha256,
+            }
+            for entry in log.log_of(unit, hand_over.id)
+        ],
+    }
+
+
+def _inspection(
+    unit: Unit, hand_over: HandOver, application: Application, inspection: Inspection, given_back: Return
+) -> dict[str, Any]:
+    loan = _loan(unit, hand_over, application)
+    fates = given_back.attestation.get("downloads", {})
+    decision = unit.session.scalar(
+        select(Decision)
+        .join(Review, Review.id == Decision.review_id)
+        .where(Review.hand_over_id == hand_over.id, Decision.stage == "return-inspection")
+        .order_by(Decision.decided_at.desc())
+        .limit(1)
+    )
+    return {
+        **loan,
+        "title": "视频录像归还检查表",
+        "copies": [{**copy, "matches": inspection.hashes.get(copy["id"])} for copy in loan["copies"]],
+        "returnTo": given_back.return_to,
+        "returnedBy": _person(unit, given_back.returned_by),
+        "noOtherCopies": given_back.attestation.get("noOtherCopies"),
+        "downloads": [
+            {"id": one.id, "askedAt": one.asked_at.isoformat(), "medium": one.medium, **fates.get(one.id, {})}
+            for one in copies.downloads_of(unit, hand_over.id)
+        ],
+        "inspectedAt": inspection.inspected_at.isoformat(),
+        "findings": inspection.findings,
+        "return": {
+            "by": _person(unit, given_back.returned_by),
+            "at": given_back.returned_at.isoformat(),
+            "statement": given_back.statement_sha256,
+            "signature": given_back.signature,
+        },
+        "decision": None if decision is None else _decision(unit, decision),
+    }
+
+
+def _decision(unit: Unit, decision: Decision) -> dict[str, Any]:
+    questions = {one.code: one.zh for one in STAGES[decision.stage].questions}
+    return {
+        "outcome": decision.outcome,
+        "by": _person(unit, decision.decided_by),
+        "standsInFor": decision.stands_in_for,
+        "at": decision.decided_at.isoformat(),
+        "questions": [
+            {"code": code, "question": questions.get(code, code), "answer": answer}
+            for code, answer in decision.answers.items()
+        ],
+        "reason": decision.reason,
+        "opinion": decision.opinion,
+        "statement": decision.statement_sha256,
+        "signature": decision.signature,
+    }
+
+
+def _agreement(unit: Unit, agreement: Agreement) -> dict[str, Any]:
+    written = document_service.of_subject(unit, "confidentiality-agreement", agreement.id)
+    return {
+        "id": agreement.id,
+        "version": agreement.version,
+        "document": written.number if written else None,
+        "signedAt": agreement.signed_at.isoformat(),
+    }
+
+
+def _person(unit: Unit, person_id: str | None) -> dict[str, str] | None:
+    if person_id is None:
+        return None
+    return {"id": person_id, "name": unit.session.get_one(Person, person_id).name}

@@ -1,0 +1,119 @@
+"""Hand-overs and the custody log (R38, R45 to R48). What people and workers do with them is in sibling modules."""
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+import rfc8785
+from sqlalchemy import select
+
+from services.database.tables.custody import CustodyEntry, HandOver
+from services.database.unit_of_work import Unit
+from services.domain.audit import trail as audit_trail
+from services.runtime.errors import Fatal, NotFound
+
+NOTHING_BEFORE = "0" * 64
+
+
+def for_work(unit: Unit, hand_over_id: str, application_id: str) -> HandOver:
+    """A hand-over for a worker, locked; Fatal when the job names one that is not the application's."""
+    hand_over = unit.session.get(HandOver, hand_over_id, with_for_update=True, populate_existing=True)
+    if hand_over is None or hand_over.application_id != application_id:
+        raise Fatal(
+            f"could not find the hand-over | {hand_over_id} of application {application_id} | "
+            "the register does not know it | check the variables of the job, then resolve the incident"
+        )
+    return hand_over
+
+
+def mine(unit: Unit, hand_over_id: str) -> HandOver:
+    """A hand-over that the acting person is custodian of, locked; NotFound for everybody else."""
+    hand_over = unit.session.get(HandOver, hand_over_id, with_for_update=True, populate_existing=True)
+    if hand_over is None or unit.actor.kind != "person" or hand_over.custodian_id != unit.actor.id:
+        raise NotFound("交接", "hand-over", hand_over_id)
+    return hand_over
+
+
+def all_mine(unit: Unit) -> list[HandOver]:
+    """The acting person's hand-overs, the newest first."""
+    return list(
+        unit.session.scalars(
+            select(HandOver).where(HandOver.custodian_id == unit.actor.id).order_by(HandOver.offered_at.desc())
+        )
+    )
+
+
+def append(
+    unit: Unit,
+    hand_over: HandOver,
+    event: str,
+    *,
+    person_id: str | None = None,
+    copy_id: str | None = None,
+    **detail: Any,
+) -> CustodyEntry:
+    """Add a line to the custody log and an event to the audit trail (R47). Lock the hand-over before."""
+    unit.session.flush()
+    last = unit.session.scalar(
+        select(CustodyEntry).where(CustodyEntry.hand_over_id == hand_over.id).order_by(CustodyEntry.seq.desc()).limit(1)
+    )
+    entry = CustodyEntry(
+        hand_over_id=hand_over.id,
+        seq=last.seq + 1 if last else 1,
+        at=unit.now,
+        event=event,
+        person_id=person_id,
+        copy_id=copy_id,
+        detail=detail,
+        previous_sha256=last.sha256 if last else NOTHING_BEFORE,
+    )
+    entry.sha256 = _hash(entry)
+    unit.session.add(entry)
+    audit_trail.record(
+        unit,
+        f"custody-{event}",
+        "hand-over",
+        hand_over.id,
+        application_id=hand_over.application_id,
+        seq=entry.seq,
+        copy=copy_id,
+        sha256=entry.sha256,
+    )
+    return entry
+
+
+def log_of(unit: Unit, hand_over_id: str) -> list[CustodyEntry]:
+    """The custody log, in order."""
+    return list(
+        unit.session.scalars(
+            select(CustodyEntry).where(CustodyEntry.hand_over_id == hand_over_id).order_by(CustodyEntry.seq)
+        )
+    )
+
+
+def broken_at(entries: Sequence[CustodyEntry]) -> int | None:
+    """The number of the first line whose chain does not hold, or None when the log is whole."""
+    previous = NOTHING_BEFORE
+    for number, entry in enumerate(entries, start=1):
+        if entry.seq != number or entry.previous_sha256 != previous or entry.sha256 != _hash(entry):
+            return number
+        previous = entry.sha256
+    return None
+
+
+def line_of(entry: CustodyEntry) -> dict[str, Any]:
+    """What is hashed of an entry."""
+    return {
+        "at": entry.at.isoformat(),
+        "copy": entry.copy_id,
+        "detail": entry.detail,
+        "event": entry.event,
+        "handOver": entry.hand_over_id,
+        "person": entry.person_id,
+        "previous": entry.previous_sha256,
+        "seq": entry.seq,
+    }
+
+
+def _hash(entry: CustodyEntry) -> str:
+    return hashlib.sha256(rfc8785.dumps(line_of(entry))).hexdigest()

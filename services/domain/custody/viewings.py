@@ -1,0 +1,186 @@
+"""Viewings and downloads: every read of a copy is checked, counted and seen (R41, R52, F18, F20)."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from services.database.base import new_id
+from services.database.tables.copies import Copy, Download, Viewing
+from services.database.tables.custody import HandOver
+from services.database.unit_of_work import Unit
+from services.domain.audit import trail as audit_trail
+from services.domain.custody import copies, grants, log
+from services.runtime.errors import NotFound, Refused
+
+# A player asks for many small ranges: the counters are written at each, an audit event at the first and at new ground.
+AUDIT_STEP_BYTES = 16 * 1024 * 1024
+AUDIT_STEP_TIME = timedelta(minutes=1)
+RECIPIENT_LENGTH = 62
+
+
+@dataclass(frozen=True)
+class Sitting:
+    """A viewing that was opened; ``size`` is the plaintext's, in bytes."""
+
+    viewing_id: str
+    copy_id: str
+    purpose: str
+    size: int
+
+
+def open_viewing(unit: Unit, copy_id: str, *, purpose_confirmed: bool, address: str) -> Sitting:
+    """Begin a viewing: the purpose of the application is shown, and confirmed anew each time (R41)."""
+    _lock_loan(unit, copy_id)
+    opened = grants.check(unit, copy_id, "view")
+    if not purpose_confirmed:
+        raise Refused(
+            "purpose-not-confirmed",
+            "请先确认仅用于申请所注明的用途。",
+            "Confirm first that you use it for the purpose stated in the application only.",
+            status=422,
+            field="purposeConfirmed",
+        )
+    viewing = Viewing(
+        id=new_id(),
+        copy_id=copy_id,
+        person_id=unit.actor.id,
+        opened_at=unit.now,
+        address=address,
+        reads=0,
+        bytes_read=0,
+        ranges=[],
+    )
+    unit.session.add(viewing)
+    hand_over = unit.session.get_one(HandOver, opened.hand_over_id)
+    log.append(unit, hand_over, "viewed", person_id=unit.actor.id, copy_id=copy_id, viewing=viewing.id, address=address)
+    return Sitting(viewing.id, copy_id, opened.purpose, opened.sealed["plainSize"])
+
+
+def of_mine(unit: Unit, copy_id: str, viewing_id: str) -> Viewing:
+    """A viewing that the acting person has opened of this copy, locked; NotFound otherwise."""
+    viewing = unit.session.get(Viewing, viewing_id, with_for_update=True, populate_existing=True)
+    if viewing is None or viewing.copy_id != copy_id or viewing.person_id != unit.actor.id:
+        raise NotFound("查看", "viewing", viewing_id)
+    return viewing
+
+
+def read(unit: Unit, copy_id: str, viewing_id: str, offset: int, length: int) -> grants.Opened:
+    """Check the grant and count one read of ``length`` bytes at ``offset`` of the plaintext."""
+    opened = grants.check(unit, copy_id, "view")
+    viewing = of_mine(unit, copy_id, viewing_id)
+    before = _length(viewing.ranges)
+    viewing.ranges = _merge([*viewing.ranges, [offset, offset + length]])
+    new_ground = before // AUDIT_STEP_BYTES != _length(viewing.ranges) // AUDIT_STEP_BYTES
+    pause = viewing.last_read_at is None or unit.now - viewing.last_read_at >= AUDIT_STEP_TIME
+    viewing.reads += 1
+    viewing.bytes_read += length
+    viewing.last_read_at = unit.now
+    if new_ground or pause:
+        audit_trail.record(
+            unit,
+            "footage-read",
+            "copy",
+            copy_id,
+            application_id=opened.application_id,
+            viewing=viewing_id,
+            start=offset,
+            end=offset + length,
+            reads=viewing.reads,
+            bytes=viewing.bytes_read,
+        )
+    return opened
+
+
+def ask_download(unit: Unit, copy_id: str, *, recipient: str, medium: str, address: str) -> Download:
+    """List a download for the attestation, before its first byte leaves (T2, T9, R57)."""
+    _lock_loan(unit, copy_id)
+    opened = grants.check(unit, copy_id, "download")
+    if not recipient.startswith("age1") or len(recipient) != RECIPIENT_LENGTH:
+        raise Refused(
+            "recipient-wrong",
+            "请填写您自己的 age 公钥（以 age1 开头），文件将只对该密钥加密。",
+            "Give your own age recipient (it begins with age1): the file is encrypted to it alone.",
+            status=422,
+            field="recipient",
+        )
+    if not medium.strip():
+        raise Refused(
+            "medium-missing",
+            "请注明文件将存放在何种介质上。",
+            "Say on which medium the file will be kept.",
+            status=422,
+            field="medium",
+        )
+    download = Download(
+        id=new_id(),
+        copy_id=copy_id,
+        hand_over_id=opened.hand_over_id,
+        person_id=unit.actor.id,
+        recipient=recipient,
+        medium=medium.strip(),
+        address=address,
+        asked_at=unit.now,
+        reads=0,
+    )
+    unit.session.add(download)
+    hand_over = unit.session.get_one(HandOver, opened.hand_over_id)
+    log.append(
+        unit, hand_over, "downloaded", person_id=unit.actor.id, copy_id=copy_id, download=download.id, address=address
+    )
+    return download
+
+
+def begin_download(unit: Unit, download_id: str) -> tuple[Download, grants.Opened]:
+    """Check the grant before a download is sent, and count the sending."""
+    download, opened = _download(unit, download_id)
+    download.reads += 1
+    audit_trail.record(
+        unit,
+        "download-sent",
+        "copy",
+        download.copy_id,
+        application_id=opened.application_id,
+        download=download.id,
+        sendings=download.reads,
+    )
+    return download, opened
+
+
+def continue_download(unit: Unit, download_id: str, *, last: bool) -> None:
+    """Check the grant again while a download runs, before each stretch; Refused when it ended meanwhile."""
+    download, _ = _download(unit, download_id)
+    if last and download.finished_at is None:
+        download.finished_at = unit.now
+
+
+def downloads(unit: Unit, hand_over_id: str) -> list[Download]:
+    """What the custodian must account for at the return (T2)."""
+    log.mine(unit, hand_over_id)
+    return copies.downloads_of(unit, hand_over_id)
+
+
+def _lock_loan(unit: Unit, copy_id: str) -> None:
+    """Lock the loan before its grant is checked: a return at the same moment comes first or has this to attest for."""
+    copy = unit.session.get(Copy, copy_id)
+    if copy is not None and copy.hand_over_id is not None:
+        unit.session.get(HandOver, copy.hand_over_id, with_for_update=True, populate_existing=True)
+
+
+def _download(unit: Unit, download_id: str) -> tuple[Download, grants.Opened]:
+    download = unit.session.get(Download, download_id)
+    if download is None or download.person_id != unit.actor.id:
+        raise NotFound("下载", "download", download_id)
+    return download, grants.check(unit, download.copy_id, "download")
+
+
+def _merge(ranges: list[list[int]]) -> list[list[int]]:
+    merged: list[list[int]] = []
+    for start, end in sorted(ranges):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = [merged[-1][0], max(merged[-1][1], end)]
+        else:
+            merged.append([start, end])
+    return merged
+
+
+def _length(ranges: list[list[int]]) -> int:
+    return sum(end - start for start, end in ranges)

@@ -1,0 +1,62 @@
+"""Violations: overdue, lost, disputed (R48, R51). Their handling is a process of its own."""
+
+from typing import Any
+
+from sqlalchemy import select
+
+from services.database.base import new_id
+from services.database.tables.custody import HandOver
+from services.database.tables.violations import Violation
+from services.database.unit_of_work import Unit
+from services.domain.audit import trail as audit_trail
+from services.domain.cameras import measurements
+from services.domain.custody import grants, log
+from services.domain.notifications import service as notification_service
+from services.domain.rules import agreed_limits
+
+KINDS = ("overdue", "loss", "discrepancy")
+
+
+def overdue(unit: Unit, application_id: str, hand_over_id: str) -> Violation | None:
+    """Open the violation of an overdue copy and stop access; None when the copies came back inside the grace (R51)."""
+    hand_over = log.for_work(unit, hand_over_id, application_id)
+    late_from = hand_over.due_at + agreed_limits.grace(unit, hand_over) if hand_over.due_at else unit.now
+    if hand_over.returned_at is not None and hand_over.returned_at < late_from:
+        return None
+    facts = {
+        "custodian": hand_over.custodian_id,
+        "dueAt": hand_over.due_at.isoformat() if hand_over.due_at else None,
+        "graceOverAt": late_from.isoformat(),
+    }
+    return open_once(unit, hand_over, "overdue", facts)
+
+
+def open_once(unit: Unit, hand_over: HandOver, kind: str, facts: dict[str, Any]) -> Violation:
+    """One violation of a kind for each hand-over; access is suspended, Security and supervision are told."""
+    known = unit.session.scalar(select(Violation).where(Violation.hand_over_id == hand_over.id, Violation.kind == kind))
+    if known is not None:
+        return known
+    violation = Violation(
+        id=new_id(),
+        application_id=hand_over.application_id,
+        hand_over_id=hand_over.id,
+        kind=kind,
+        opened_at=unit.now,
+        facts=facts,
+    )
+    unit.session.add(violation)
+    grants.suspend(unit, hand_over, kind)
+    log.append(unit, hand_over, "violation", kind=kind, violation=violation.id)
+    audit_trail.record(
+        unit, "violation-opened", "violation", violation.id, application_id=hand_over.application_id, kind=kind
+    )
+    people = {hand_over.custodian_id, *measurements.holders(unit, "security-reviewer", "supervisor")}
+    for person_id in sorted(people):
+        notification_service.tell(
+            unit,
+            person_id,
+            f"violation-{kind}",
+            application_id=hand_over.application_id,
+            subject_id=violation.id,
+        )
+    return violation

@@ -1,0 +1,36 @@
+"""Who may read a document, and that every reading is on the trail (F20)."""
+
+import json
+from typing import Literal
+
+from services.database.tables.documents import Document
+from services.database.unit_of_work import Unit
+from services.domain.access import administrators, visibility
+from services.domain.audit import trail as audit_trail
+from services.domain.documents import service
+from services.runtime.errors import NotFound, Refused
+
+Form = Literal["data", "page", "pdf"]
+
+
+def read(unit: Unit, number: str, form: Form) -> Document:
+    """A document of a case that the acting person may see, or an agreement of their own.
+
+    Others' agreements are for administrators, Security's head and supervisors. NotFound for everybody else.
+    """
+    document = service.by_number(unit, number)
+    if document is None:
+        raise _not_found(number)
+    if document.application_id is not None:
+        visibility.visible(unit, document.application_id)
+    elif json.loads(document.content).get("by", {}).get("id") != unit.actor.id:
+        try:
+            administrators.require_reader(unit)
+        except Refused as refused:
+            raise _not_found(number) from refused
+    audit_trail.record(unit, "document-read", "document", number, application_id=document.application_id, form=form)
+    return document
+
+
+def _not_found(number: str) -> NotFound:
+    return NotFound("文件", "document", number)

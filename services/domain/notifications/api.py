@@ -1,0 +1,69 @@
+"""Notices of the signed-in person: a sentence, a number and a link, never footage or names."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query
+
+from services.domain.accounts.api_session import Acting
+from services.domain.notifications import queries, service
+from services.web.api_lists import ListQuestion
+from services.web.dependencies import Books
+from services.web.errors import problems
+from services.web.schemas import Answer, Moment
+
+router = APIRouter(prefix="/api/notices", tags=["notices"])
+
+
+class NoticesQuestion(ListQuestion):
+    """``text`` is looked for in the notices' words and the applications' numbers."""
+
+    sort: queries.Sort = "created"
+    order: Literal["asc", "desc"] = "desc"
+    unread: bool = False
+
+
+class NoticeAnswer(Answer):
+    """``zh`` and ``en`` are the notice's sentence; ``link`` is the path of the page where something can be done."""
+
+    id: str
+    code: str
+    application_id: str | None
+    subject_id: str | None
+    number: str | None
+    zh: str
+    en: str
+    link: str
+    created_at: Moment
+    read_at: Moment | None
+
+
+class UnreadAnswer(Answer):
+    unread: int
+
+
+@router.get("", responses=problems(401))
+async def list_notices(
+    question: Annotated[NoticesQuestion, Query()], actor: Acting, books: Books
+) -> list[NoticeAnswer]:
+    """My notices, the newest first."""
+    rows = await books.run(actor, queries.mine, question.listing(), unread_only=question.unread)
+    return [NoticeAnswer.model_validate(row) for row in rows]
+
+
+@router.get("/unread", responses=problems(401))
+async def count_unread(actor: Acting, books: Books) -> UnreadAnswer:
+    """How many of my notices I have not read."""
+    return UnreadAnswer(unread=await books.run(actor, service.unread_count))
+
+
+@router.post("/read", responses=problems(401, 403))
+async def mark_all_read(actor: Acting, books: Books) -> UnreadAnswer:
+    """Mark all of my notices as read."""
+    await books.run(actor, service.read_all)
+    return UnreadAnswer(unread=0)
+
+
+@router.post("/{notice_id}/read", responses=problems(401, 403, 404))
+async def mark_read(notice_id: str, actor: Acting, books: Books) -> NoticeAnswer:
+    """Mark a notice as read."""
+    return NoticeAnswer.model_validate(await books.run(actor, queries.read, notice_id))

@@ -1,0 +1,114 @@
+"""How notices leave the portal, for administrators: what waits, what failed and why; trying again and trying it out."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query
+
+from services.database.unit_of_work import Unit
+from services.domain.accounts.api_session import Acting
+from services.domain.notifications import delivery_queries
+from services.domain.notifications.channels.errors import ERRORS
+from services.domain.notifications.delivery_queries import DeliveryLine
+from services.web.api_lists import ListQuestion
+from services.web.dependencies import Books
+from services.web.errors import problems
+from services.web.schemas import Answer, Body, Moment
+
+router = APIRouter(prefix="/api/deliveries", tags=["administration"])
+
+State = Literal["open", "waiting", "failed", "delivered"]
+
+
+class DeliveriesQuestion(ListQuestion):
+    """``text`` is looked for in the notices' words, the recipients, and what the other side said."""
+
+    sort: delivery_queries.Sort = "created"
+    order: Literal["asc", "desc"] = "desc"
+    state: State = "open"
+
+
+class DeliveryAnswer(Answer):
+    """``errorZh`` and ``errorEn`` say what to do; ``lastDetail`` is what the other side said."""
+
+    id: str
+    channel: str
+    state: str
+    code: str
+    zh: str
+    en: str
+    person_id: str
+    person: str
+    email: str | None
+    attempts: int
+    created_at: Moment
+    next_at: Moment
+    delivered_at: Moment | None
+    given_up_at: Moment | None
+    last_error: str | None
+    last_detail: str | None
+    error_zh: str | None = None
+    error_en: str | None = None
+
+
+class DeliveriesAnswer(Answer):
+    """``channels`` are those that are set; the totals are of all deliveries, whatever is listed."""
+
+    channels: list[str]
+    waiting: int
+    failed: int
+    delivered: int
+    deliveries: list[DeliveryAnswer]
+
+
+class ChannelBody(Body):
+    channel: Literal["mail", "webhook"]
+
+
+class TriedAnswer(Answer):
+    notice_id: str
+
+
+class RetriedAnswer(Answer):
+    retried: int
+
+
+def answer_of(line: DeliveryLine) -> DeliveryAnswer:
+    answer = DeliveryAnswer.model_validate(line)
+    if line.last_error is not None:
+        answer.error_zh, answer.error_en = ERRORS.get(line.last_error, ERRORS["broken"])
+    return answer
+
+
+@router.get("", responses=problems(401, 403))
+async def list_deliveries(
+    question: Annotated[DeliveriesQuestion, Query()], actor: Acting, books: Books
+) -> DeliveriesAnswer:
+    """The deliveries in a state, the newest first; ``open`` are all that have not arrived. Administrators only."""
+
+    def read(unit: Unit) -> DeliveriesAnswer:
+        lines = delivery_queries.listed(unit, question.state, question.listing())
+        return DeliveriesAnswer(
+            channels=list(unit.rules.notice_channels),
+            **delivery_queries.totals(unit),
+            deliveries=[answer_of(line) for line in lines],
+        )
+
+    return await books.run(actor, read)
+
+
+@router.post("/retry", responses=problems(401, 403))
+async def retry_failed(actor: Acting, books: Books) -> RetriedAnswer:
+    """Send all anew that were given up. Administrators only."""
+    return RetriedAnswer(retried=await books.run(actor, delivery_queries.retry_failed))
+
+
+@router.post("/test", responses=problems(401, 403, 409))
+async def try_channel(body: ChannelBody, actor: Acting, books: Books) -> TriedAnswer:
+    """Send a test notice to oneself by one channel. Administrators only."""
+    return TriedAnswer(notice_id=(await books.run(actor, delivery_queries.try_out, body.channel)).id)
+
+
+@router.post("/{delivery_id}/retry", responses=problems(401, 403, 404, 409))
+async def retry(delivery_id: str, actor: Acting, books: Books) -> DeliveryAnswer:
+    """Send one anew, now. Administrators only."""
+    return answer_of(await books.run(actor, delivery_queries.retry, delivery_id))

@@ -1,0 +1,41 @@
+"""What the doctor says of the ways by which notices leave the portal."""
+
+from collections.abc import Awaitable, Callable
+
+from services.domain.notifications.channels.errors import ERRORS, Undelivered
+from services.domain.notifications.channels.mail import Mailer
+from services.domain.notifications.channels.webhook import Webhook
+from services.runtime.errors import Fatal
+from services.runtime.settings import Settings, variable
+
+
+async def check_mail(settings: Settings) -> str:
+    """One sentence; raises Fatal with what to do. No mail is sent."""
+    if settings.smtp_host is None:
+        return f"not set; notices stay in the portal. {variable('smtp_host')} makes it mail them"
+    await _check(Mailer(settings).check)
+    _public(settings)
+    secured = "in the clear" if settings.smtp_security == "none" else f"by {settings.smtp_security}"
+    return f"{settings.smtp_host}:{settings.smtp_port} answers, {secured}; mails come from {settings.smtp_sender}"
+
+
+async def check_webhook(settings: Settings) -> str:
+    """As ``check_mail``: the address is reached, and told nothing."""
+    if settings.webhook_url is None:
+        return f"not set; {variable('webhook_url')} makes every notice go to an address of yours"
+    await _check(Webhook(settings).check)
+    _public(settings)
+    return "the address answers" + ("" if settings.webhook_url.startswith("https:") else ", in the clear")
+
+
+async def _check(act: Callable[[], Awaitable[None]]) -> None:
+    try:
+        await act()
+    except Undelivered as error:
+        detail = f" ({error.detail})" if error.detail else ""
+        raise Fatal(f"{ERRORS[error.code][1]}{detail}") from error
+
+
+def _public(settings: Settings) -> None:
+    if settings.public_url is None:
+        raise Fatal(f"links in notices lead to {settings.portal_url}: set {variable('public_url')} to what people type")

@@ -1,0 +1,66 @@
+"""What is written in a notice that leaves the portal: a fixed sentence, the application's number, a link (F25)."""
+
+import json
+from email.message import EmailMessage
+from email.policy import SMTP
+
+from services.domain.notifications.channels.errors import Undelivered
+from services.domain.notifications.dispatch import Parcel
+from services.domain.notifications.texts import NoticeWords, link, words_of
+from services.runtime.notice_settings import MAIL_ADDRESS
+
+PRODUCT = {"zh": "录像调取台", "en": "Footage Desk"}
+LINES = {
+    "zh": ("编号：{number}", "请打开：{link}", "本邮件由系统自动发出，请勿回复。"),
+    "en": ("Number: {number}", "Open: {link}", "This mail was sent by a machine: do not answer it."),
+}
+
+
+def mail(parcel: Parcel, *, sender: str, portal_url: str) -> EmailMessage:
+    """The mail to one person, in their language. Raises Undelivered for an address that no header may hold."""
+    if parcel.address is None or not MAIL_ADDRESS.fullmatch(parcel.address):
+        raise Undelivered("bad-address", for_good=True)
+    language = parcel.language if parcel.language in LINES else "zh"
+    title = _title(words_of(parcel.code), language)
+    number, opening, closing = LINES[language]
+    text = [title, ""]
+    if parcel.number is not None:
+        text.append(number.format(number=parcel.number))
+    text += [opening.format(link=_link(parcel, portal_url)), "", "-- ", f"{PRODUCT[language]}  {closing}"]
+    message = EmailMessage(policy=SMTP)
+    message["From"] = sender
+    message["To"] = parcel.address
+    message["Subject"] = f"{PRODUCT[language]} {parcel.number or ''} {title}".replace("  ", " ")
+    message["Date"] = parcel.at
+    # the row's id, so that a mail that is sent again is known to be the same
+    message["Message-ID"] = f"<{parcel.delivery_id}@{sender.partition('@')[2]}>"
+    message["Auto-Submitted"] = "auto-generated"
+    # encoded, because not every mail server takes eight bits
+    message.set_content("\n".join(text) + "\n", cte="base64" if language == "zh" else "7bit")
+    message["Content-Language"] = "zh-CN" if language == "zh" else language
+    return message
+
+
+def event(parcel: Parcel, *, portal_url: str) -> bytes:
+    """What the webhook is told, as JSON; ``id`` stays the same however often it is sent."""
+    words = words_of(parcel.code)
+    return json.dumps(
+        {
+            "id": parcel.delivery_id,
+            "code": parcel.code,
+            "number": parcel.number,
+            "link": _link(parcel, portal_url),
+            "title_zh": words.zh,
+            "title_en": words.en,
+            "at": parcel.at.isoformat(),
+        },
+        ensure_ascii=False,
+    ).encode()
+
+
+def _title(words: NoticeWords, language: str) -> str:
+    return words.zh if language == "zh" else words.en
+
+
+def _link(parcel: Parcel, portal_url: str) -> str:
+    return portal_url + link(parcel.code, parcel.application_id, parcel.subject_id)

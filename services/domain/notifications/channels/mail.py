@@ -1,0 +1,120 @@
+"""The mail channel: one connection for each mail, in a thread of its own, so that a mail server can hold up nothing."""
+
+import smtplib
+import ssl
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from email.message import EmailMessage
+from functools import partial
+
+import anyio
+import anyio.to_thread
+
+from services.domain.notifications.channels import letters
+from services.domain.notifications.channels.errors import Undelivered, caused_by
+from services.domain.notifications.dispatch import Parcel
+from services.runtime.settings import Settings
+
+ANSWERS_OF_A_MAIL = 6  # as many waits of ``notice_seconds`` may a whole mail take: less than the lease
+
+
+class Mailer:
+    """Sends by the mail server of the settings; ``smtp_host`` is set."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._one_at_a_time = anyio.CapacityLimiter(1)
+
+    async def send(self, parcel: Parcel) -> None:
+        """Raises Undelivered."""
+        sender = str(self._settings.needed("smtp_sender"))
+        message = letters.mail(parcel, sender=sender, portal_url=self._settings.portal_url)
+        await self._in_thread(partial(_send, self._settings, message))
+
+    async def check(self) -> None:
+        """Connect, encrypt and sign in as for a mail, and send none; raises Undelivered."""
+        await self._in_thread(partial(_greet, self._settings))
+
+    async def _in_thread(self, act: Callable[[], None]) -> None:
+        try:
+            with anyio.fail_after(self._settings.notice_seconds * ANSWERS_OF_A_MAIL):
+                await anyio.to_thread.run_sync(act, limiter=self._one_at_a_time, abandon_on_cancel=True)
+        except TimeoutError:
+            raise Undelivered("too-slow") from None
+
+
+def _send(settings: Settings, message: EmailMessage) -> None:
+    with _errors():
+        session = _session(settings)
+        try:
+            session.send_message(message)
+        finally:
+            _leave(session)
+
+
+def _greet(settings: Settings) -> None:
+    with _errors():
+        _leave(_session(settings))
+
+
+def _session(settings: Settings) -> smtplib.SMTP:
+    context = ssl.create_default_context(cafile=settings.smtp_ca_file)
+    host, port, wait = str(settings.smtp_host), settings.smtp_port, settings.notice_seconds
+    # our name is the sender's domain: asking the network for it could take longer than the mail
+    name = str(settings.smtp_sender).partition("@")[2]
+    session: smtplib.SMTP
+    if settings.smtp_security == "tls":
+        session = smtplib.SMTP_SSL(host, port, local_hostname=name, timeout=wait, context=context)
+    else:
+        session = smtplib.SMTP(host, port, local_hostname=name, timeout=wait)
+    try:
+        if settings.smtp_security == "starttls":
+            session.starttls(context=context)
+        if settings.smtp_user is not None and settings.smtp_password is not None:
+            session.login(settings.smtp_user, settings.smtp_password.get_secret_value())
+    except BaseException:
+        session.close()
+        raise
+    return session
+
+
+def _leave(session: smtplib.SMTP) -> None:
+    """Say goodbye. A server that fails at this has taken the mail already, which must not count as failed."""
+    with suppress(OSError):
+        session.quit()
+    session.close()
+
+
+@contextmanager
+def _errors() -> Iterator[None]:
+    """smtplib's errors in our words. A refusal with 5xx of this mail is for good, one of our set-up is not."""
+    try:
+        yield
+    except smtplib.SMTPAuthenticationError as error:
+        raise Undelivered("credentials", _said(error.smtp_code, error.smtp_error)) from error
+    except smtplib.SMTPRecipientsRefused as error:
+        raise _refused("recipient-refused", *next(iter(error.recipients.values()))) from error
+    except smtplib.SMTPSenderRefused as error:
+        raise Undelivered("sender-refused", _said(error.smtp_code, error.smtp_error)) from error
+    except smtplib.SMTPDataError as error:
+        raise _refused("refused", error.smtp_code, error.smtp_error) from error
+    except smtplib.SMTPNotSupportedError as error:
+        raise Undelivered("certificate", str(error)) from error
+    except smtplib.SMTPResponseException as error:
+        raise Undelivered("try-later", _said(error.smtp_code, error.smtp_error)) from error
+    except ssl.SSLError as error:
+        raise Undelivered("certificate", error.reason or str(error)) from error
+    except OSError as error:
+        if caused_by(error, TimeoutError):
+            raise Undelivered("too-slow") from error
+        raise Undelivered("unreachable", error.strerror or str(error)) from error
+
+
+def _refused(code: str, status: int, words: bytes | str) -> Undelivered:
+    for_good = status >= 500
+    return Undelivered(code if for_good else "try-later", _said(status, words), for_good=for_good)
+
+
+def _said(status: int, words: bytes | str) -> str:
+    text = words.decode("utf-8", "replace") if isinstance(words, bytes) else words
+    return f"{status} {text}"

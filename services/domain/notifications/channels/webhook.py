@@ -1,0 +1,80 @@
+"""The webhook: every notice as signed JSON to one address, as Standard Webhooks has it (standardwebhooks.com).
+
+The receiver takes ``webhook-id``, ``webhook-timestamp`` and the body, joined by full stops, and compares their
+HMAC-SHA256 with ``webhook-signature``. Any status of 2xx is taken for "received"; what else it answers is not read.
+"""
+
+import base64
+import hashlib
+import hmac
+import ssl
+import time
+
+import anyio
+import httpx
+
+from services.domain.notifications.channels import letters
+from services.domain.notifications.channels.errors import Undelivered, caused_by
+from services.domain.notifications.dispatch import Parcel
+from services.runtime.addresses import AddressRefused, Guard, GuardedTransport, parse_networks
+from services.runtime.settings import Settings
+
+
+class Webhook:
+    """Tells the address of the settings; ``webhook_url`` is set."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._url = str(settings.webhook_url)
+        self._guard = Guard(parse_networks(settings.allowed_networks), ("https", "http"), field="webhook_url")
+
+    async def send(self, parcel: Parcel) -> None:
+        """Raises Undelivered."""
+        body = letters.event(parcel, portal_url=self._settings.portal_url)
+        headers = {
+            "Content-Type": "application/json",
+            "User-Agent": "footage-desk",
+            "Idempotency-Key": parcel.delivery_id,
+            # the receiver compares it with its own clock, so it is the true one, whatever a demo has turned
+            **signature(self._settings.webhook_key, parcel.delivery_id, int(time.time()), body),
+        }
+        status = await self._call("POST", headers, body)
+        if 300 <= status < 400:
+            raise Undelivered("redirected", f"HTTP {status}")
+        if not 200 <= status < 300:
+            raise Undelivered("status", f"HTTP {status}")
+
+    async def check(self) -> None:
+        """Reach the address, with its certificate, and tell nothing; raises Undelivered."""
+        await self._call("OPTIONS", {}, b"")
+
+    async def _call(self, method: str, headers: dict[str, str], body: bytes) -> int:
+        """The answer's status; its body stays on the line, however long it is."""
+        context = ssl.create_default_context(cafile=self._settings.webhook_ca_file)
+        wire = httpx.AsyncHTTPTransport(verify=context, limits=httpx.Limits(max_keepalive_connections=0))
+        seconds = self._settings.notice_seconds
+        try:
+            with anyio.fail_after(seconds):
+                async with (
+                    httpx.AsyncClient(
+                        transport=GuardedTransport(self._guard, wire),
+                        timeout=seconds,
+                        follow_redirects=False,
+                        trust_env=False,
+                    ) as client,
+                    client.stream(method, self._url, headers=headers, content=body) as answer,
+                ):
+                    return answer.status_code
+        except AddressRefused as error:
+            raise Undelivered("address-refused", error.en) from error
+        except (TimeoutError, httpx.TimeoutException) as error:
+            raise Undelivered("too-slow") from error
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise Undelivered("certificate" if caused_by(error, ssl.SSLError) else "unreachable", str(error)) from error
+
+
+def signature(key: bytes, message_id: str, timestamp: int, body: bytes) -> dict[str, str]:
+    """The three headers by which a receiver knows who sent the body, and when."""
+    signed = f"{message_id}.{timestamp}.".encode() + body
+    digest = base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
+    return {"webhook-id": message_id, "webhook-timestamp": str(timestamp), "webhook-signature": f"v1,{digest}"}

@@ -1,0 +1,166 @@
+"""The book of deliveries before administrators: what waits, what failed and why; trying again; trying it out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from sqlalchemy import ColumnElement, func, select, update
+
+from services.database.listing import EVERYTHING, Listing
+from services.database.tables.deliveries import Delivery
+from services.database.tables.notices import Notice
+from services.database.tables.people import Person
+from services.database.unit_of_work import Unit
+from services.domain.access.administrators import require_administrator
+from services.domain.audit import trail as audit_trail
+from services.domain.notifications import deliveries, service
+from services.domain.notifications.deliveries import MAIL
+from services.domain.notifications.dispatch import TEST
+from services.domain.notifications.texts import codes_saying, words_of
+from services.runtime.errors import NotFound, Refused
+
+_OPEN = Delivery.delivered_at.is_(None) & Delivery.given_up_at.is_(None)
+_FAILED = Delivery.given_up_at.is_not(None) & (Delivery.last_error != "read")
+# What each state means in the book; ``Delivery.state`` says the same of one row.
+STATES: Mapping[str, ColumnElement[bool]] = {
+    "waiting": _OPEN,
+    "failed": _FAILED,
+    "delivered": Delivery.delivered_at.is_not(None),
+}
+OPEN_OR_FAILED = "open"
+Sort = Literal["created", "person", "attempts"]
+
+
+@dataclass(frozen=True)
+class DeliveryLine:
+    """One delivery: to whom, by what, how far it has come. No number and no case: administrators see none (R2)."""
+
+    id: str
+    channel: str
+    state: str
+    code: str
+    zh: str
+    en: str
+    person_id: str
+    person: str
+    email: str | None
+    attempts: int
+    created_at: datetime
+    next_at: datetime
+    delivered_at: datetime | None
+    given_up_at: datetime | None
+    last_error: str | None
+    last_detail: str | None
+
+
+def listed(unit: Unit, state: str = OPEN_OR_FAILED, listing: Listing = EVERYTHING) -> list[DeliveryLine]:
+    """The deliveries in this state, the newest first; by default all that have not arrived. Administrators only.
+
+    Searched in the notices' words, the recipients, and what the other side said.
+    """
+    require_administrator(unit)
+    query = (
+        select(Delivery, Notice, Person)
+        .join(Notice, Notice.id == Delivery.notice_id)
+        .join(Person, Person.id == Notice.person_id)
+        .where(
+            STATES.get(state, _OPEN | _FAILED),
+            listing.mentioned(
+                *(Person.name, Person.email, Delivery.last_detail), also=Notice.code.in_(codes_saying(listing.text))
+            ),
+        )
+    )
+    columns = {"created": Delivery.created_at, "person": Person.name, "attempts": Delivery.attempts}
+    part = listing.part(query, columns, Delivery.created_at.desc(), Delivery.id)
+    return [_line(row, notice, person) for row, notice, person in unit.session.execute(part)]
+
+
+def totals(unit: Unit) -> dict[str, int]:
+    """How many deliveries are in each state. Administrators only."""
+    require_administrator(unit)
+    return {
+        state: unit.session.scalar(select(func.count()).select_from(Delivery).where(where)) or 0
+        for state, where in STATES.items()
+    }
+
+
+def retry(unit: Unit, delivery_id: str) -> DeliveryLine:
+    """Send it anew, now, with all its tries. Refused where it has arrived; administrators only."""
+    require_administrator(unit)
+    row = unit.session.get(Delivery, delivery_id, with_for_update=True)
+    if row is None:
+        raise NotFound("投递", "delivery", delivery_id)
+    if row.state not in ("waiting", "failed"):
+        raise Refused(
+            "delivered-already",
+            "此通知已经送达或已阅读，无需重发。",
+            "This notice has arrived or was read: nothing is to be sent again.",
+        )
+    _again(unit, Delivery.id == delivery_id)
+    audit_trail.record(unit, "delivery-retried", "delivery", delivery_id)
+    unit.session.refresh(row)
+    notice = unit.session.get_one(Notice, row.notice_id)
+    return _line(row, notice, unit.session.get_one(Person, notice.person_id))
+
+
+def retry_failed(unit: Unit) -> int:
+    """Send all anew that were given up; how many. Administrators only."""
+    require_administrator(unit)
+    count = totals(unit)["failed"]
+    if count:
+        _again(unit, _FAILED)
+        audit_trail.record(unit, "deliveries-retried", "delivery", "all", count=count)
+    return count
+
+
+def try_out(unit: Unit, channel: str) -> Notice:
+    """Leave a notice to oneself that goes out by this channel, as every other would. Administrators only."""
+    require_administrator(unit)
+    if channel not in unit.rules.notice_channels:
+        raise Refused(
+            "channel-not-set",
+            "此渠道没有设置，请先在环境变量中设置邮件服务器或回调地址。",
+            "This channel is not set: set the mail server or the webhook in the environment first.",
+        )
+    if channel == MAIL and not unit.session.get_one(Person, unit.actor.id).email:
+        raise Refused(
+            "no-address",
+            "您没有邮箱地址，请先在人员资料中填写。",
+            "You have no mail address: enter it in the book of people first.",
+        )
+    notice = service.tell(unit, unit.actor.id, TEST, application_id=None, channels=(channel,))
+    audit_trail.record(unit, "test-notice", "notice", notice.id, channel=channel)
+    return notice
+
+
+def _again(unit: Unit, which: ColumnElement[bool]) -> None:
+    unit.session.execute(
+        update(Delivery)
+        .where(which)
+        .values(attempts=0, next_at=unit.now, given_up_at=None, last_error=None, last_detail=None)
+        .execution_options(synchronize_session=False)
+    )
+    unit.after_commit.add(deliveries.TOPIC)
+
+
+def _line(row: Delivery, notice: Notice, person: Person) -> DeliveryLine:
+    words = words_of(notice.code)
+    return DeliveryLine(
+        id=row.id,
+        channel=row.channel,
+        state=row.state,
+        code=notice.code,
+        zh=words.zh,
+        en=words.en,
+        person_id=person.id,
+        person=person.name,
+        email=person.email if row.channel == MAIL else None,
+        attempts=row.attempts,
+        created_at=row.created_at,
+        next_at=row.next_at,
+        delivered_at=row.delivered_at,
+        given_up_at=row.given_up_at,
+        last_error=row.last_error,
+        last_detail=row.last_detail,
+    )

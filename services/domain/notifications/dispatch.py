@@ -1,0 +1,178 @@
+"""What the sender does with the book of deliveries: take what is due, book what came of it, escalate what fails (F25).
+
+A failed try is made again after growing pauses for about a day. Once the time within which people are to be told is
+over (R30), or nothing more can be tried, the person's head or deputy is told, and the administrators are.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import select, update
+
+from services.database.tables.applications import Application
+from services.database.tables.deliveries import Delivery
+from services.database.tables.notices import Notice
+from services.database.tables.people import Person
+from services.database.unit_of_work import Unit
+from services.domain.access import queries as access_queries
+from services.domain.audit import trail as audit_trail
+from services.domain.notifications import service
+from services.domain.notifications.deliveries import MAIL
+
+LEASE = timedelta(minutes=5)  # longer than any try may last
+AGAIN_AFTER = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 30, 60, 120, 240, 480, 480))
+LONGEST_DETAIL = 200
+# Notices about notices: what becomes of their delivery escalates no further.
+UNDELIVERED, FAILING, TEST = "notice-undelivered", "deliveries-failing", "test-notice"
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """One notice on its way, free of the session. ``address`` is the recipient's where the channel needs one."""
+
+    delivery_id: str
+    attempt: int
+    notice_id: str
+    code: str
+    number: str | None
+    application_id: str | None
+    subject_id: str | None
+    at: datetime
+    language: str
+    address: str | None
+
+
+def take(unit: Unit, channel: str) -> Parcel | None:
+    """The delivery that has been due longest, leased to the caller; None when nothing is due."""
+    while True:
+        query = (
+            select(Delivery)
+            .where(
+                Delivery.channel == channel,
+                Delivery.delivered_at.is_(None),
+                Delivery.given_up_at.is_(None),
+                Delivery.next_at <= unit.now,
+            )
+            .order_by(Delivery.next_at, Delivery.id)
+            .limit(1)
+            .with_for_update(skip_locked=True)
+        )
+        row = unit.session.scalar(query)
+        if row is None:
+            return None
+        notice = unit.session.get_one(Notice, row.notice_id)
+        person = unit.session.get_one(Person, notice.person_id)
+        pointless = _pointless(channel, notice, person)
+        if pointless is None:
+            row.attempts += 1
+            row.next_at = unit.now + LEASE
+            return _parcel(unit, row, notice, person)
+        _give_up(unit, row, notice, pointless)
+        unit.session.flush()
+
+
+def delivered(unit: Unit, delivery_id: str) -> None:
+    """The channel has taken the notice, in whichever of the tries."""
+    unit.session.execute(
+        update(Delivery)
+        .where(Delivery.id == delivery_id, Delivery.delivered_at.is_(None))
+        .values(delivered_at=unit.now, given_up_at=None, last_error=None, last_detail=None)
+    )
+
+
+def failed(unit: Unit, delivery_id: str, attempt: int, error: str, detail: str, *, for_good: bool) -> bool:
+    """Book a failed try; whether it was the last. A try that somebody else has taken over changes nothing."""
+    row = unit.session.get_one(Delivery, delivery_id, with_for_update=True, populate_existing=True)
+    if row.state != "waiting" or row.attempts != attempt:
+        return False
+    notice = unit.session.get_one(Notice, row.notice_id)
+    row.last_detail = "".join(sign if sign.isprintable() else " " for sign in detail)[:LONGEST_DETAIL] or None
+    if for_good or attempt > len(AGAIN_AFTER):
+        _give_up(unit, row, notice, error)
+        return True
+    row.last_error, row.next_at = error, unit.now + AGAIN_AFTER[attempt - 1]
+    if unit.now - row.created_at >= unit.rules.notify_limit:
+        _escalate(unit, row, notice)
+    return False
+
+
+def _parcel(unit: Unit, row: Delivery, notice: Notice, person: Person) -> Parcel:
+    number = None
+    if notice.application_id is not None:
+        number = unit.session.get_one(Application, notice.application_id).number
+    return Parcel(
+        delivery_id=row.id,
+        attempt=row.attempts,
+        notice_id=notice.id,
+        code=notice.code,
+        number=number,
+        application_id=notice.application_id,
+        subject_id=notice.subject_id,
+        at=notice.created_at,
+        language=person.locale,
+        address=person.email if row.channel == MAIL else None,
+    )
+
+
+def _pointless(channel: str, notice: Notice, person: Person) -> str | None:
+    """Why nothing is sent to this person, or None."""
+    if channel != MAIL:
+        return None
+    if notice.read_at is not None:
+        return "read"
+    if not person.active:
+        return "inactive"
+    return None if person.email else "no-address"
+
+
+def _give_up(unit: Unit, row: Delivery, notice: Notice, error: str) -> None:
+    row.last_error, row.given_up_at = error, unit.now
+    if error != "read":
+        audit_trail.record(
+            unit,
+            "delivery-given-up",
+            "delivery",
+            row.id,
+            application_id=notice.application_id,
+            channel=row.channel,
+            code=notice.code,
+            error=error,
+            attempts=row.attempts,
+        )
+        _escalate(unit, row, notice)
+
+
+def _escalate(unit: Unit, row: Delivery, notice: Notice) -> None:
+    """Once for each delivery; the department only hears of a mail whose notice nobody has read in the portal."""
+    if row.escalated_at is not None or notice.code in (UNDELIVERED, FAILING, TEST):
+        return
+    row.escalated_at = unit.now
+    in_place: list[str] = []
+    if row.channel == MAIL and notice.read_at is None:
+        in_place = service.stand_ins(unit, notice.person_id, notice.application_id)
+        for person_id in in_place:
+            _tell_once(unit, person_id, UNDELIVERED, notice.application_id)
+    administrators = access_queries.directory(unit).holders(None, "administrator")
+    for person_id in administrators:
+        _tell_once(unit, person_id, FAILING, None)
+    audit_trail.record(
+        unit,
+        "delivery-escalated",
+        "delivery",
+        row.id,
+        application_id=notice.application_id,
+        channel=row.channel,
+        told=[*in_place, *administrators],
+    )
+
+
+def _tell_once(unit: Unit, person_id: str, code: str, application_id: str | None) -> None:
+    """Not again while the same is unread: a mail server that is down for a day says so once."""
+    unread = select(Notice.id).where(
+        Notice.person_id == person_id,
+        Notice.code == code,
+        Notice.application_id == application_id,
+        Notice.read_at.is_(None),
+    )
+    if unit.session.scalar(unread.limit(1)) is None:
+        service.tell(unit, person_id, code, application_id=application_id)

@@ -1,0 +1,59 @@
+"""What pages and API show of a person's notices: the words, the application's number, the link."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from services.database.listing import EVERYTHING, Listing
+from services.database.tables.notices import Notice
+from services.database.unit_of_work import Unit
+from services.domain.notifications import service
+from services.domain.notifications.texts import link, words_of
+
+Sort = Literal["created", "number", "read"]
+
+
+@dataclass(frozen=True)
+class NoticeLine:
+    """One notice; ``zh`` and ``en`` are its sentence, ``link`` is a path of the portal."""
+
+    id: str
+    code: str
+    application_id: str | None
+    subject_id: str | None
+    number: str | None
+    zh: str
+    en: str
+    link: str
+    created_at: datetime
+    read_at: datetime | None
+
+
+def mine(unit: Unit, listing: Listing = EVERYTHING, *, unread_only: bool = False) -> list[NoticeLine]:
+    """The acting person's notices, the newest first."""
+    return _lines(unit, service.mine(unit, listing, unread_only=unread_only))
+
+
+def read(unit: Unit, notice_id: str) -> NoticeLine:
+    """Mark one as read; NotFound for those of others."""
+    [line] = _lines(unit, [service.read(unit, notice_id)])
+    return line
+
+
+def _lines(unit: Unit, rows: list[Notice]) -> list[NoticeLine]:
+    numbers = service.numbers(unit, {row.application_id for row in rows if row.application_id is not None})
+    return [
+        NoticeLine(
+            id=row.id,
+            code=row.code,
+            application_id=row.application_id,
+            subject_id=row.subject_id,
+            number=numbers.get(row.application_id or ""),
+            zh=words_of(row.code).zh,
+            en=words_of(row.code).en,
+            link=link(row.code, row.application_id, row.subject_id),
+            created_at=row.created_at,
+            read_at=row.read_at,
+        )
+        for row in rows
+    ]

@@ -1,0 +1,114 @@
+"""Notices to people: a code and a case, never footage or names (F25, R30)."""
+
+from collections.abc import Iterable
+
+from sqlalchemy import Select, func, select, update
+
+from services.database.base import new_id
+from services.database.listing import EVERYTHING, Listing
+from services.database.tables.applications import Application
+from services.database.tables.notices import Notice
+from services.database.tables.people import Person
+from services.database.unit_of_work import Unit
+from services.domain.access import policy as access_policy
+from services.domain.access import queries as access_queries
+from services.domain.notifications import deliveries, texts
+from services.runtime.errors import NotFound
+
+
+def tell(
+    unit: Unit,
+    person_id: str,
+    code: str,
+    *,
+    application_id: str | None,
+    subject_id: str | None = None,
+    channels: Iterable[str] | None = None,
+) -> Notice:
+    """Leave a notice in a person's portal and in the book of deliveries, in the unit's transaction.
+
+    Where the person has left or is absent, the head of the department or the deputy is told as well. ``channels`` are
+    those of the settings unless given. Raises Fatal for a code without words.
+    """
+    texts.words_of(code)
+    recipients = [person_id]
+    if not unit.session.get_one(Person, person_id).active or access_queries.absent(unit, person_id):
+        recipients += stand_ins(unit, person_id, application_id)
+    told = [
+        Notice(
+            id=new_id(),
+            person_id=recipient,
+            application_id=application_id,
+            code=code,
+            subject_id=subject_id,
+            created_at=unit.now,
+        )
+        for recipient in recipients
+    ]
+    unit.session.add_all(told)
+    unit.session.flush()  # the deliveries' keys point at them
+    for notice in told:
+        deliveries.enter(unit, notice, unit.rules.notice_channels if channels is None else channels)
+    return told[0]
+
+
+def stand_ins(unit: Unit, person_id: str, application_id: str | None) -> list[str]:
+    """Who is notified in somebody's place: the head of the department, else the deputy."""
+    passed_over = {person_id}
+    if application_id is not None:
+        passed_over |= set(unit.session.get_one(Application, application_id).subject_ids)
+    own = unit.session.get_one(Person, person_id).department_id
+    return access_policy.stand_ins(access_queries.directory(unit), own, passed_over)
+
+
+def mine(unit: Unit, listing: Listing = EVERYTHING, *, unread_only: bool = False) -> list[Notice]:
+    """The acting person's notices, the newest first; searched in their words and the applications' numbers."""
+    query = (
+        select(Notice)
+        .outerjoin(Application, Application.id == Notice.application_id)
+        .where(
+            Notice.person_id == unit.actor.id,
+            listing.mentioned(Application.number, also=Notice.code.in_(texts.codes_saying(listing.text))),
+        )
+    )
+    if unread_only:
+        query = query.where(Notice.read_at.is_(None))
+    columns = {"created": Notice.created_at, "number": Application.number, "read": Notice.read_at}
+    return list(unit.session.scalars(listing.part(query, columns, Notice.created_at.desc(), Notice.id)))
+
+
+def unread_count(unit: Unit) -> int:
+    """How many notices the acting person has not read."""
+    return unit.session.scalar(unread_by(unit.actor.id)) or 0
+
+
+def unread_by(person_id: str) -> Select[int]:
+    """The query of that number, to ask it with others."""
+    return select(func.count()).where(Notice.person_id == person_id, Notice.read_at.is_(None))
+
+
+def numbers(unit: Unit, application_ids: Iterable[str]) -> dict[str, str]:
+    """The numbers of these applications, by id; those that have none yet are left out."""
+    rows = unit.session.execute(
+        select(Application.id, Application.number).where(
+            Application.id.in_(list(application_ids)), Application.number.is_not(None)
+        )
+    )
+    return {application_id: str(number) for application_id, number in rows}
+
+
+def read_all(unit: Unit) -> int:
+    """Mark all of the acting person's notices as read; how many were not."""
+    unread = Notice.person_id == unit.actor.id, Notice.read_at.is_(None)
+    count = unread_count(unit)
+    unit.session.execute(update(Notice).where(*unread).values(read_at=unit.now))
+    return count
+
+
+def read(unit: Unit, notice_id: str) -> Notice:
+    """Mark one of the acting person's notices as read; NotFound for those of others."""
+    notice = unit.session.get(Notice, notice_id)
+    if notice is None or notice.person_id != unit.actor.id:
+        raise NotFound("通知", "notice", notice_id)
+    notice.read_at = notice.read_at or unit.now
+    return notice

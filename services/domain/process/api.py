@@ -1,0 +1,170 @@
+"""What runs in the embedded engine, for administrators: what Operate shows where Camunda runs the processes."""
+
+from typing import Annotated, Literal, cast
+
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.responses import Response
+from pydantic import Field
+
+from services.database.unit_of_work import Actor, Register
+from services.domain.access import administrators
+from services.domain.accounts.api_session import Acting
+from services.domain.process import engine_view
+from services.domain.process.engine_view import (
+    ElementAnswer,
+    EngineDesk,
+    IncidentAnswer,
+    InstanceAnswer,
+    InstanceLineAnswer,
+    JobAnswer,
+    ProcessAnswer,
+    VariableAnswer,
+)
+from services.runtime.errors import Refused
+from services.web.api_lists import ListQuestion
+from services.web.dependencies import Books
+from services.web.errors import USUAL, problems, problems_beside
+from services.web.schemas import Body, Code, Identifier
+
+router = APIRouter(prefix="/api/admin/engine", tags=["administration"])
+
+Key = Annotated[int, Field(ge=0, lt=10**18)]
+Language = Annotated[Literal["zh", "en"], Query()]
+
+
+def engine(request: Request) -> EngineDesk:
+    """The engine of this process; answered with 404 where another one runs the processes."""
+    found = request.app.state.dependencies.get("engine")
+    if found is None:
+        raise Refused(
+            "no-engine",
+            "流程引擎不在此进程中：Camunda 请在 Operate 中查看，其他请在其服务器上运行 footage-desk engine instances。",
+            "The engine is not in this process: of Camunda see Operate; of a footage-desk engine by itself run "
+            "footage-desk engine instances on its machine.",
+            status=404,
+        )
+    return cast("EngineDesk", found)
+
+
+async def administrators_engine(request: Request, actor: Acting, books: Books) -> EngineDesk:
+    """The engine, for an administrator; Refused for everybody else, whether there is one or not."""
+    await allow(books, actor)
+    return engine(request)
+
+
+async def allow(books: Register, actor: Actor) -> None:
+    """Refused with 403 unless an administrator acts."""
+    await books.run(actor, administrators.require_administrator)
+
+
+GivenEngine = Annotated[EngineDesk, Depends(administrators_engine)]
+
+
+class EngineQuestion(ListQuestion):
+    """``process`` and ``element`` are ids of the model, ``definition`` the key of one version; 0 and empty are any."""
+
+    process: Code = ""
+    definition: Key = 0
+    element: Code = ""
+    order: Literal["asc", "desc"] = "desc"
+
+    def wanted(self) -> dict[str, object]:
+        """As the engine takes it."""
+        told = self.model_dump(exclude={"order"})
+        return {**told, "descending": self.order == "desc"}
+
+
+class InstancesQuestion(EngineQuestion):
+    """``state``: all that run, those without or with an incident, or those that have ended."""
+
+    state: Literal["running", "active", "incident", "ended"] = "running"
+
+    def wanted(self) -> dict[str, object]:
+        return {**super().wanted(), "state": "" if self.state == "running" else self.state}
+
+
+class IncidentsQuestion(EngineQuestion):
+    instance: Key = 0
+
+
+class JobsQuestion(EngineQuestion):
+    instance: Key = 0
+    type: Code = ""
+    state: Literal["", "ACTIVATABLE", "ACTIVATED", "BACKING_OFF", "FAILED", "ERROR_THROWN"] = ""
+
+
+class RetriesBody(Body):
+    retries: Annotated[int, Field(ge=1, le=100)] = 3
+
+
+@router.get("/processes", responses=problems(401, 403, 404))
+async def list_processes(engine: GivenEngine) -> list[ProcessAnswer]:
+    """The versions of processes that are deployed or run, with how many instances of each do."""
+    return [ProcessAnswer.model_validate(one) for one in await engine.processes()]
+
+
+@router.get("/processes/{definition_key}/elements", responses=problems(401, 403, 404))
+async def list_elements(definition_key: Identifier, engine: GivenEngine) -> list[ElementAnswer]:
+    """Where instances of one version stand now."""
+    key = engine_view.key_of(definition_key, "流程", "process")
+    return [ElementAnswer.model_validate(one) for one in await engine.elements(key)]
+
+
+@router.get("/processes/{definition_key}/model", responses=problems_beside(401, 403, 404), response_class=Response)
+async def read_engine_model(definition_key: Identifier, engine: GivenEngine, language: Language = "zh") -> Response:
+    """The BPMN of one version, its names in one language."""
+    model = await engine_view.model_of(engine, engine_view.key_of(definition_key, "流程", "process"))
+    return Response(model.xml(language), media_type="application/xml")
+
+
+@router.get("/instances", responses=problems(401, 403, 404))
+async def list_instances(
+    question: Annotated[InstancesQuestion, Query()], engine: GivenEngine
+) -> list[InstanceLineAnswer]:
+    """Process instances, the newest first; of those that have ended the newest 5000."""
+    return [InstanceLineAnswer.model_validate(one) for one in await engine.instances(**question.wanted())]
+
+
+@router.get("/instances/{instance_key}", responses=problems(401, 403, 404))
+async def read_instance(instance_key: Identifier, engine: GivenEngine) -> InstanceAnswer:
+    """One process instance: where it stands and waits for what, its incidents and jobs, the way it came."""
+    return await engine_view.instance_of(engine, engine_view.key_of(instance_key, "流程实例", "process instance"))
+
+
+@router.get("/instances/{instance_key}/variables", responses=problems(401, 403, 404))
+async def read_variables(
+    instance_key: Identifier, actor: Acting, books: Books, engine: GivenEngine
+) -> list[VariableAnswer]:
+    """The variables of one process instance: ids and classes. The audit trail tells who read them."""
+    key = engine_view.key_of(instance_key, "流程实例", "process instance")
+    return await engine_view.variables(books, actor, engine, key)
+
+
+@router.get("/incidents", responses=problems(401, 403, 404))
+async def list_incidents(question: Annotated[IncidentsQuestion, Query()], engine: GivenEngine) -> list[IncidentAnswer]:
+    """Open incidents: what failed, where, and why."""
+    return [IncidentAnswer.model_validate(one) for one in await engine.incidents(**question.wanted())]
+
+
+@router.post("/incidents/{incident_key}/retry", responses=problems(*USUAL))
+async def retry_incident(
+    incident_key: Identifier, body: RetriesBody, actor: Acting, books: Books, engine: GivenEngine
+) -> IncidentAnswer:
+    """Resolve an incident once its cause is removed; its job gets its tries back. Answers with it as it was."""
+    key = engine_view.key_of(incident_key, "流程故障", "incident")
+    return await engine_view.retry(books, actor, engine, key, body.retries)
+
+
+@router.get("/jobs", responses=problems(401, 403, 404))
+async def list_jobs(question: Annotated[JobsQuestion, Query()], engine: GivenEngine) -> list[JobAnswer]:
+    """Jobs that are not done yet."""
+    return [JobAnswer.model_validate(one) for one in await engine.jobs(**question.wanted())]
+
+
+@router.post("/jobs/{job_key}/retries", responses=problems(*USUAL))
+async def set_job_retries(
+    job_key: Identifier, body: RetriesBody, actor: Acting, books: Books, engine: GivenEngine
+) -> JobAnswer:
+    """Let a job be tried so many times. Answers with it as it was."""
+    key = engine_view.key_of(job_key, "任务", "job")
+    return await engine_view.set_retries(books, actor, engine, key, body.retries)

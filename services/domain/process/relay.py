@@ -1,0 +1,127 @@
+"""The relay: publishes what the outbox holds, and again until a book shows that the process has taken it.
+
+A message carries its row's id, so the engine keeps one of it while it is buffered; one that nobody waits for any more
+expires there within the hour.
+"""
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from services.database.tables.applications import Application
+from services.database.tables.outbox import OutboxMessage
+from services.database.unit_of_work import Actor, Register, Unit
+from services.domain.process import outbox
+from services.domain.process.messages import REVIEW_DECIDED
+from services.runtime.engine_client import EngineClient, NotLetIn
+from services.runtime.errors import Fatal, Retryable
+from services.runtime.jobs.failures import stack
+from services.runtime.logs import get_logger, log_context
+from services.runtime.waiting import set_within
+
+log = get_logger(__name__)
+ACTOR = Actor("system", "relay")
+AGAIN_AFTER = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=30), timedelta(hours=1))
+TRIES_OF_A_DECISION = 3  # nothing in the books follows an accepted receipt: by then its wait has long been entered
+LOOK_SECONDS = 5.0
+PAUSE_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Letter:
+    """One message on its way, free of the session it was read in."""
+
+    application_id: str
+    name: str
+    correlation_key: str
+    message_id: str
+    variables: dict[str, Any] = field(repr=False)  # nothing that prints a letter shows them
+    attempts: int
+
+
+class Relay:
+    """One for each process; several relays publish the same message, which the engine keeps once."""
+
+    def __init__(self, register: Register, client: EngineClient) -> None:
+        self._register = register
+        self._client = client
+        self._wake = asyncio.Event()
+
+    async def run(self) -> None:
+        """Publish until cancelled: at once after each commit that leaves a message, else every few seconds."""
+        loop = asyncio.get_running_loop()
+
+        def hear() -> None:
+            loop.call_soon_threadsafe(self.wake)
+
+        self._register.on("outbox", hear)
+        while True:
+            self._wake.clear()
+            try:
+                while await self.publish_due():
+                    pass
+            except Retryable as error:
+                log.warning("the outbox waits", cause=str(error))
+                await asyncio.sleep(PAUSE_SECONDS)
+            await set_within(self._wake, LOOK_SECONDS)
+
+    def wake(self) -> None:
+        """Look now: there is a message, or the clock was turned. Call it on the event loop."""
+        self._wake.set()
+
+    async def publish_due(self) -> int:
+        """Publish what is due now; how many were taken up. Raises Retryable when the engine is away or knows us not."""
+        letters = await self._register.run(ACTOR, take_due)
+        for letter in letters:
+            with log_context(application_id=letter.application_id):
+                try:
+                    await self._client.publish_message(
+                        letter.name,
+                        letter.correlation_key,
+                        letter.variables,
+                        letter.message_id,
+                        outbox.TIME_TO_LIVE,
+                    )
+                except NotLetIn as error:
+                    # It says nothing about this message, and the others would fare alike.
+                    raise Retryable(str(error)) from error
+                except Fatal as error:
+                    log.error(  # noqa: TRY400  # the texts of a traceback may quote the message's variables
+                        "the engine refuses a message", message=letter.name, cause=str(error), stack=stack(error)
+                    )
+                    await self._register.run(ACTOR, outbox.refused, letter.message_id, again_after=AGAIN_AFTER[-1])
+                    continue
+                after = AGAIN_AFTER[min(letter.attempts, len(AGAIN_AFTER) - 1)]
+                await self._register.run(ACTOR, outbox.published, letter.message_id, again_after=after)
+                log.info("message published", message=letter.name, attempt=letter.attempts + 1)
+        return len(letters)
+
+
+def take_due(unit: Unit) -> list[Letter]:
+    """What is to be published now; what nobody waits for any more is settled on the way."""
+    letters = []
+    for message in outbox.due(unit):
+        reason = _pointless(unit, message)
+        if reason is not None:
+            message.settled_at, message.settled_because = unit.now, reason
+            continue
+        letters.append(
+            Letter(
+                message.application_id,
+                message.name,
+                message.correlation_key,
+                message.message_id,
+                message.variables,
+                message.attempts,
+            )
+        )
+    return letters
+
+
+def _pointless(unit: Unit, message: OutboxMessage) -> str | None:
+    if unit.session.get_one(Application, message.application_id).closed_at is not None:
+        return "the application is closed"
+    if message.name == REVIEW_DECIDED and message.attempts >= TRIES_OF_A_DECISION:
+        return f"published {message.attempts} times"
+    return None

@@ -1,0 +1,260 @@
+"""Upload attempts: a committed row and a key of its own for each, before the first byte is sent (docs/sealing.md).
+
+A crash between the put and ``finish`` leaves an object whose key its row knows. The next run of the same job abandons
+that row, has the object swept by its exact key, and begins an attempt of its own.
+"""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Literal
+
+from sqlalchemy import or_, select, true
+
+from services.database.base import new_id
+from services.database.tables.applications import Application, Item
+from services.database.tables.attempts import UploadAttempt
+from services.database.unit_of_work import Unit
+from services.domain.audit import trail as audit_trail
+from services.runtime.errors import Fatal, Retryable
+
+Purpose = Literal["quarantine", "master", "copy", "replica"]
+
+BUCKETS: dict[str, str] = {"quarantine": "quarantine", "master": "masters", "copy": "copies", "replica": "replicas"}
+
+# A writer that was given up may still be in its last request; its key is swept once more after this time.
+LINGER = timedelta(hours=1)
+# No upload takes this long: older open attempts belong to a process that died.
+LONGEST = timedelta(days=1)
+
+
+class NoLongerWanted(Retryable):
+    """The case was withdrawn or closed, or another run took over: nothing that is made now will be kept."""
+
+
+def begin(unit: Unit, purpose: Purpose, *, application_id: str, item_id: str, job_key: int) -> UploadAttempt:
+    """Open an attempt with a fresh key ``<bucket>/<item or copy>/<attempt>``; commit before the first byte is sent.
+
+    Raises NoLongerWanted when the case has ended, the item was dropped, or a later job works on it.
+    """
+    reason = unwanted_because(unit, application_id, item_id)
+    if reason is None and later_job_at_work(unit, purpose, item_id, job_key):
+        reason = "a later job works on it"
+    if reason is not None:
+        raise NoLongerWanted(
+            f"nothing was fetched or made | item {item_id} | {reason} | "
+            "wait: the process takes this job back when it hears of it"
+        )
+    attempt_id, bucket = new_id(), BUCKETS[purpose]
+    subject_id = new_id() if purpose == "copy" else item_id
+    attempt = UploadAttempt(
+        id=attempt_id,
+        purpose=purpose,
+        application_id=application_id,
+        item_id=item_id,
+        subject_id=subject_id,
+        job_key=job_key,
+        bucket=bucket,
+        key=f"{bucket}/{subject_id}/{attempt_id}",
+        started_at=unit.now,
+    )
+    unit.session.add(attempt)
+    audit_trail.record(
+        unit, "upload-begun", "upload-attempt", attempt_id, application_id=application_id, key=attempt.key
+    )
+    return attempt
+
+
+def finish(unit: Unit, attempt_id: str, version_id: str) -> bool:
+    """Whether the object is still wanted. If not, the attempt is abandoned: delete the object, then ``swept``.
+
+    Call it in the transaction that writes the master, copy, replica or preservation.
+    """
+    attempt = get(unit, attempt_id)
+    if attempt.finished_at is not None:
+        return attempt.version_id == version_id
+    reason = attempt.abandoned_because or unwanted_because(unit, attempt.application_id, attempt.item_id)
+    if reason is None and attempt.purpose != "quarantine" and _another(unit, attempt):
+        reason = "another attempt has finished first"
+    attempt.version_id = version_id
+    if reason is not None:
+        abandon(unit, attempt, reason)
+        return False
+    attempt.finished_at = unit.now
+    audit_trail.record(
+        unit,
+        "upload-finished",
+        "upload-attempt",
+        attempt.id,
+        application_id=attempt.application_id,
+        key=attempt.key,
+        version=version_id,
+    )
+    return True
+
+
+def unwanted_because(unit: Unit, application_id: str, item_id: str) -> str | None:
+    """Why nothing may be made for this item any more; locks the case, so that it cannot end meanwhile."""
+    application = unit.session.get(Application, application_id, with_for_update=True, populate_existing=True)
+    item = unit.session.get(Item, item_id)
+    if application is None or item is None or item.application_id != application_id:
+        raise Fatal(
+            f"could not find what to work on | application {application_id}, item {item_id} | "
+            "the register does not know it | check the variables of the job, then resolve the incident"
+        )
+    if application.closed_at is not None:
+        return f"the application is closed as {application.closed_as}"
+    if application.withdrawn_at is not None:
+        return "the application was withdrawn"
+    if item.dropped_in_round is not None:
+        return "the item was dropped from the application"
+    return None
+
+
+def abandon(unit: Unit, attempt: UploadAttempt, reason: str) -> None:
+    """Give an open attempt up; its key is to be swept."""
+    if attempt.abandoned_at is not None or attempt.finished_at is not None:
+        return
+    attempt.abandoned_at, attempt.abandoned_because = unit.now, reason
+    audit_trail.record(
+        unit,
+        "upload-abandoned",
+        "upload-attempt",
+        attempt.id,
+        application_id=attempt.application_id,
+        key=attempt.key,
+        reason=reason,
+    )
+
+
+def take_over(unit: Unit, purpose: Purpose, item_id: str, job_key: int | None = None) -> list[UploadAttempt]:
+    """Abandon what earlier runs left open for the item, and list what is still to be swept.
+
+    With ``job_key`` what a later job has begun is left to that one: a job that the process has taken back may still
+    run when its successor does, and must not take its work away.
+    """
+    query = select(UploadAttempt).where(
+        UploadAttempt.purpose == purpose,
+        UploadAttempt.item_id == item_id,
+        UploadAttempt.finished_at.is_(None),
+        UploadAttempt.abandoned_at.is_(None),
+    )
+    if job_key is not None:
+        query = query.where(UploadAttempt.job_key <= job_key)
+    for attempt in unit.session.scalars(query):
+        abandon(unit, attempt, "a later run of the job took over")
+    unit.session.flush()
+    return unswept(unit, purpose=purpose, item_id=item_id)
+
+
+def give_up(unit: Unit, attempt_ids: Sequence[str], reason: str) -> list[UploadAttempt]:
+    """Abandon these attempts, which their own worker needs no more, and list them: they are to be swept."""
+    given_up = [get(unit, attempt_id) for attempt_id in attempt_ids]
+    for attempt in given_up:
+        abandon(unit, attempt, reason)
+    return given_up
+
+
+def later_job_at_work(unit: Unit, purpose: Purpose, item_id: str, job_key: int) -> bool:
+    """Whether a job that came after this one has begun, or done, the same work; keys of one case's jobs only grow."""
+    query = select(UploadAttempt.id).where(
+        UploadAttempt.purpose == purpose,
+        UploadAttempt.item_id == item_id,
+        UploadAttempt.job_key > job_key,
+        UploadAttempt.abandoned_at.is_(None),
+    )
+    return unit.session.scalar(query.limit(1)) is not None
+
+
+def abandon_all(unit: Unit, application_id: str, reason: str) -> None:
+    """Give up every open attempt of a case that has ended."""
+    for attempt in unit.session.scalars(
+        select(UploadAttempt).where(
+            UploadAttempt.application_id == application_id,
+            UploadAttempt.finished_at.is_(None),
+            UploadAttempt.abandoned_at.is_(None),
+        )
+    ):
+        abandon(unit, attempt, reason)
+    unit.session.flush()
+
+
+def give_up_dead(unit: Unit, *, all_open: bool) -> list[UploadAttempt]:
+    """Abandon the open attempts that nobody works on, and list everything to be swept.
+
+    ``all_open`` is for the start of the only process that uploads: no writer lives, so every key is swept that its
+    writer may have outlived. Otherwise an attempt is dead when its case is closed or it began more than a day ago.
+    """
+    query = (
+        select(UploadAttempt)
+        .join(Application, Application.id == UploadAttempt.application_id)
+        .where(UploadAttempt.finished_at.is_(None), UploadAttempt.abandoned_at.is_(None))
+    )
+    if not all_open:
+        query = query.where(
+            or_(Application.closed_at.is_not(None), UploadAttempt.started_at < unit.now - LONGEST),
+        )
+    for attempt in unit.session.scalars(query):
+        abandon(unit, attempt, "the process that began it has ended")
+    unit.session.flush()
+    return unswept(unit, ended=all_open)
+
+
+def unswept(
+    unit: Unit,
+    *,
+    purpose: Purpose | None = None,
+    item_id: str | None = None,
+    application_id: str | None = None,
+    ended: bool = False,
+) -> list[UploadAttempt]:
+    """Abandoned attempts whose key was not swept since their writer surely ended; ``ended``: they all have."""
+    query = select(UploadAttempt).where(
+        UploadAttempt.abandoned_at.is_not(None),
+        or_(
+            UploadAttempt.swept_at.is_(None),
+            # Equal moments mark a sweep that came so soon that it is repeated, see ``swept``.
+            (UploadAttempt.swept_at == UploadAttempt.abandoned_at)
+            & (true() if ended else UploadAttempt.abandoned_at < unit.now - LINGER),
+        ),
+    )
+    if purpose is not None:
+        query = query.where(UploadAttempt.purpose == purpose)
+    if item_id is not None:
+        query = query.where(UploadAttempt.item_id == item_id)
+    if application_id is not None:
+        query = query.where(UploadAttempt.application_id == application_id)
+    return list(unit.session.scalars(query.order_by(UploadAttempt.started_at)))
+
+
+def swept(unit: Unit, attempt_ids: Sequence[str]) -> None:
+    """Nothing lies under these keys any more. A sweep soon after the abandoning is repeated once, later."""
+    for attempt_id in attempt_ids:
+        attempt = get(unit, attempt_id)
+        if attempt.abandoned_at is None:
+            continue
+        soon = unit.now < attempt.abandoned_at + LINGER
+        attempt.swept_at = attempt.abandoned_at if soon else unit.now
+
+
+def get(unit: Unit, attempt_id: str) -> UploadAttempt:
+    attempt = unit.session.get(UploadAttempt, attempt_id)
+    if attempt is None:
+        raise Fatal(
+            f"could not finish an upload | attempt {attempt_id} | the register does not know it | "
+            "restore the register from its backup, then resolve the incident"
+        )
+    return attempt
+
+
+def _another(unit: Unit, attempt: UploadAttempt) -> bool:
+    return (
+        unit.session.scalar(
+            select(UploadAttempt.id).where(
+                UploadAttempt.purpose == attempt.purpose,
+                UploadAttempt.item_id == attempt.item_id,
+                UploadAttempt.id != attempt.id,
+                UploadAttempt.finished_at.is_not(None),
+            )
+        )
+        is not None
+    )

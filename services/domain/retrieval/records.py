@@ -1,0 +1,318 @@
+"""What a retrieval stands on, and its record 《视频录像调取记录》 (R29, R31 to R35)."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, select
+
+from services.database.tables.applications import Application, Item
+from services.database.tables.cameras import Camera, Recorder
+from services.database.tables.documents import Document
+from services.database.tables.people import Person
+from services.database.tables.reviews import Confirmation, Decision
+from services.database.unit_of_work import Unit
+from services.domain.audit import trail as audit_trail
+from services.domain.cameras import clocks, measurements, protections
+from services.domain.cameras.clocks import Clock
+from services.domain.documents import service as document_service
+from services.domain.retrieval import attempts, masters, preservations, upload_sources
+from services.runtime.errors import Fatal
+from services.runtime.spans import Span
+
+
+@dataclass(frozen=True)
+class Order:
+    """What may be retrieved, on whose approval and by whose hand."""
+
+    application_id: str
+    item_id: str
+    number: str
+    form_sha256: str
+    asked: Span
+    zone: str
+    source: measurements.Source
+    operator_id: str
+    second_person_ids: tuple[str, ...]
+    importance: str
+    preserved: tuple[dict[str, Any], ...]  # what the quarantine holds of the item, as sealed; a brought file too
+    promised: list[Span] | None = None  # what the recorder said it has when the case was handed in
+
+
+@dataclass(frozen=True)
+class Report:
+    """How a retrieval went: what the record says beside the register's own knowledge."""
+
+    outcome: str  # complete, partial, missing, unreadable
+    coverage: float
+    started_at: datetime
+    difficulties: Sequence[str]
+    examined: Sequence[str]  # what the outcome rests on
+    tools: Mapping[str, str]
+    searched: Span | None = None  # the granted span by both readings of the recorder's clock; None: as granted
+    clock: Clock | None = None  # as it was measured for this retrieval; None: what the books know
+    promised: Sequence[Span] | None = None  # what the recorder said it has, just before; None: it did not answer
+
+
+@dataclass(frozen=True)
+class Retrieved:
+    """The answer that an earlier run has written."""
+
+    outcome: str
+    coverage: float
+    record_number: str
+
+
+def granted_span(item: Item) -> Span:
+    """What the approval grants of an item: as asked for, unless a reviewer narrowed it (R4)."""
+    return Span(item.granted_start or item.asked_start, item.granted_end or item.asked_end)
+
+
+def promised_spans(item: Item) -> list[Span] | None:
+    """What the recorder said it has of an item when its case was handed in; None where it was not asked or silent."""
+    if item.promised is None:
+        return None
+    return [_span(one) for one in item.promised["covered"]]
+
+
+def searched_span(item: Item, record: Document) -> Span:
+    """Where the granted span was searched for, by the item's record; the granted one where that says nothing of it."""
+    granted, content = granted_span(item), json.loads(record.content)
+    if "searched" not in content or _span(content["asked"]) != granted:
+        return granted
+    return _span(content["searched"])
+
+
+def order(unit: Unit, application_id: str, item_id: str) -> Order:
+    """Check that the retrieval stands on a filed form and a release (R29, R33); Fatal when it does not."""
+    application = unit.session.get(Application, application_id)
+    item = unit.session.get(Item, item_id)
+    if application is None or item is None or item.application_id != application_id:
+        raise Fatal(
+            f"could not retrieve | item {item_id} of application {application_id} | the register does not know it | "
+            "check the variables of the job, then resolve the incident"
+        )
+    form = _filed_form(unit, application_id)
+    if form is None or application.number is None:
+        raise Fatal(
+            f"could not retrieve | item {item_id} of application {application_id} | there is no filed approved form, "
+            "and nothing is retrieved without one (R29) | file the application first, then resolve the incident"
+        )
+    release = release_of(unit, application_id)
+    if release is None:
+        raise Fatal(
+            f"could not retrieve | item {item_id} of application {application.number} | no operator has released it, "
+            "and only the storage office releases footage (R33) | let the storage office decide its review, "
+            "then resolve the incident"
+        )
+    audit_trail.record(
+        unit,
+        "retrieval-ordered",
+        "item",
+        item_id,
+        application_id=application_id,
+        form=form.number,
+        form_sha256=form.sha256,
+    )
+    return Order(
+        application_id=application_id,
+        item_id=item_id,
+        number=form.number,
+        form_sha256=form.sha256,
+        asked=granted_span(item),
+        zone=item.zone,
+        source=measurements.source_of(unit, item),
+        operator_id=release.decided_by,
+        second_person_ids=tuple(
+            unit.session.scalars(
+                select(Confirmation.person_id)
+                .where(Confirmation.review_id == release.review_id)
+                .order_by(Confirmation.confirmed_at)
+            )
+        ),
+        importance=application.importance or "ordinary",
+        preserved=(
+            *(dict(row.sealed) for row in preservations.held(unit, item_id)),
+            *upload_sources.sealed_of(unit, item),
+        ),
+        promised=promised_spans(item),
+    )
+
+
+def retrieved(unit: Unit, application_id: str, item_id: str) -> Retrieved | None:
+    """What an earlier run of the retrieval has written, or None."""
+    item = unit.session.get(Item, item_id)
+    record = record_of(unit, item_id)
+    if item is None or item.application_id != application_id or item.outcome is None or record is None:
+        return None
+    return Retrieved(item.outcome, item.coverage or 0.0, record.number)
+
+
+def record_of(unit: Unit, item_id: str) -> Document | None:
+    return unit.session.scalar(select(Document).where(Document.item_id == item_id, Document.kind == "retrieval-record"))
+
+
+def keep(
+    unit: Unit, order: Order, attempt_id: str, sealed: dict[str, Any], report: Report, *, taken_from: str
+) -> str | None:
+    """Write master, record and outcome together; the record's number, or None when they are no longer wanted."""
+    master = masters.keep(unit, attempt_id, sealed, taken_from=taken_from)
+    if master is None:
+        return None
+    if taken_from == "recorder":
+        measurements.learn_fingerprint(
+            unit, order.source.camera_id, sealed["coverage"].get("fingerprint"), order.application_id
+        )
+    return _write(unit, order, report, sealed, taken_from)
+
+
+def nothing(unit: Unit, order: Order, report: Report) -> str:
+    """Write that an item's footage is missing or unreadable, with a record of its own."""
+    reason = attempts.unwanted_because(unit, order.application_id, order.item_id)
+    if reason is not None:
+        raise attempts.NoLongerWanted(f"nothing was recorded | item {order.item_id} | {reason} | wait")
+    return _write(unit, order, report, None, "recorder")
+
+
+def _write(unit: Unit, order: Order, report: Report, sealed: dict[str, Any] | None, taken_from: str) -> str:
+    known = record_of(unit, order.item_id)
+    if known is not None:
+        return known.number
+    item = unit.session.get_one(Item, order.item_id)
+    item.outcome, item.coverage = report.outcome, report.coverage
+    number = document_service.next_number(unit, "retrieval-record")
+    content = _content(unit, order, report, sealed, taken_from=taken_from, number=number)
+    document = document_service.write(
+        unit,
+        "retrieval-record",
+        number,
+        application_id=order.application_id,
+        item_id=order.item_id,
+        content=content,
+    )
+    audit_trail.record(
+        unit,
+        "retrieval-recorded",
+        "document",
+        document.id,
+        application_id=order.application_id,
+        number=number,
+        sha256=document.sha256,
+        outcome=report.outcome,
+    )
+    return number
+
+
+def _content(
+    unit: Unit, order: Order, report: Report, sealed: dict[str, Any] | None, *, taken_from: str, number: str
+) -> dict[str, Any]:
+    source = order.source
+    recorder = unit.session.get_one(Recorder, source.recorder_id)
+    camera = unit.session.get_one(Camera, source.camera_id)
+    upload = upload_sources.of_camera(unit, source.camera_id)
+    clock = report.clock or clocks.of(recorder)
+    return {
+        "title": "视频录像调取记录",
+        "number": number,
+        "form": {"number": order.number, "sha256": order.form_sha256},
+        "item": order.item_id,
+        "policyVersion": unit.rules.policy_version,
+        "organisation": unit.rules.organisation,
+        "operator": _person(unit, order.operator_id),
+        "secondPersons": [_person(unit, person_id) for person_id in order.second_person_ids],
+        "source": {
+            "site": source.site,
+            "recorder": {
+                "name": recorder.name,
+                "kind": recorder.kind,
+                "make": recorder.make,
+                "model": recorder.model,
+                "identity": recorder.identity,
+            },
+            "camera": {"id": camera.id, "nameZh": camera.name_zh, "nameEn": camera.name_en, "channel": camera.channel},
+            "takenFrom": taken_from,
+            "upload": None if upload is None else upload_sources.told(upload),
+        },
+        "recorderClock": {"zone": recorder.zone, **clock.told()},
+        "asked": {**_told(order.asked), "zone": order.zone},
+        "searched": _told(report.searched or order.asked),
+        "promised": {
+            "handedIn": unit.session.get_one(Item, order.item_id).promised,
+            "retrieved": None if report.promised is None else [_told(span) for span in report.promised],
+        },
+        "recorderProtection": [row.outcome for row in protections.of_item(unit, order.item_id)],
+        "outcome": report.outcome,
+        "coverage": report.coverage,
+        "obtained": sealed["coverage"] if sealed else None,
+        "trueTime": _true_time(clock, sealed),
+        "files": _files(sealed),
+        "examined": list(report.examined),
+        "cameraSignature": sealed.get("cameraSignature", "not examined") if sealed else "not examined",
+        "tools": dict(report.tools),
+        "startedAt": report.started_at.isoformat(),
+        "finishedAt": unit.now.isoformat(),
+        "difficulties": list(report.difficulties),
+    }
+
+
+def _span(told: Mapping[str, str]) -> Span:
+    return Span(datetime.fromisoformat(told["start"]), datetime.fromisoformat(told["end"]))
+
+
+def _told(span: Span) -> dict[str, str]:
+    return {"start": span.start.isoformat(), "end": span.end.isoformat()}
+
+
+def _true_time(clock: Clock, sealed: dict[str, Any] | None) -> dict[str, str] | None:
+    """The true times of the first and the last picture, whose own times are the recorder's; None where not known."""
+    moments = {}
+    for name in ("firstFrame", "lastFrame"):
+        told = sealed["coverage"].get(name) if sealed else None
+        true = clock.true(datetime.fromisoformat(told)) if told else None
+        if true is None:
+            return None
+        moments[name] = true.isoformat()
+    return moments
+
+
+def _files(sealed: dict[str, Any] | None) -> list[dict[str, Any]]:
+    if sealed is None:
+        return []
+    return [
+        {
+            "bucket": sealed["bucket"],
+            "key": sealed["key"],
+            "version": sealed["versionId"],
+            "label": sealed["key"] + ".label.json",
+            "size": sealed["size"],
+            "plainSize": sealed["plainSize"],
+            "sha256Plain": sealed["sha256Plain"],
+            "sha256Cipher": sealed["sha256Cipher"],
+        }
+    ]
+
+
+def _person(unit: Unit, person_id: str) -> dict[str, str]:
+    return {"id": person_id, "name": unit.session.get_one(Person, person_id).name}
+
+
+def _filed_form(unit: Unit, application_id: str) -> Document | None:
+    return unit.session.scalar(
+        select(Document)
+        .where(Document.application_id == application_id, Document.kind == "application-form")
+        .order_by(Document.made_at.desc(), func.length(Document.number).desc(), Document.number.desc())
+        .limit(1)
+    )
+
+
+def release_of(unit: Unit, application_id: str) -> Decision | None:
+    """The storage office's latest decision on the case, where it is a release."""
+    latest = unit.session.scalar(
+        select(Decision)
+        .where(Decision.application_id == application_id, Decision.stage == "storage-release")
+        .order_by(Decision.round.desc(), Decision.decided_at.desc())
+        .limit(1)
+    )
+    return latest if latest is not None and latest.outcome == "approved" else None

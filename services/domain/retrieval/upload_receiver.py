@@ -1,0 +1,164 @@
+"""Receiving a file that a person brings: from the request into the vault, booked before the first byte (R8, R9)."""
+
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import anyio
+
+from services.database.tables.uploads import Upload
+from services.database.unit_of_work import Actor, Register
+from services.domain.retrieval import upload_sources, uploads
+from services.domain.retrieval.uploads import Measured
+from services.runtime.errors import Refused
+from services.runtime.logs import get_logger
+from services.runtime.threads import run_in_thread
+from services.vault import brought
+from services.vault.brought import Brought, NotFootage
+from services.vault.clip.client import ClipFailed, UnsupportedFootage
+from services.vault.coverage import FootageMissing, FootageUnreadable
+from services.vault.sealing import Sealed
+from services.vault.store.protocol import Store, discard
+
+log = get_logger(__name__)
+
+MOST_AT_ONCE = 4  # files that one process receives at a time: each has a process that parses it
+
+# What a file is that is no MP4 or MOV, in both languages.
+NAMES = {
+    "empty": ("空文件", "empty"),
+    "zip": ("压缩包或 Office 文档", "a ZIP archive or an Office document"),
+    "archive": ("压缩包", "an archive"),
+    "pdf": ("PDF 文档", "a PDF document"),
+    "image": ("图片", "a picture"),
+    "matroska": ("MKV 或 WebM 视频", "an MKV or WebM video"),
+    "avi": ("AVI 视频", "an AVI video"),
+    "flv": ("FLV 视频", "an FLV video"),
+    "wmv": ("WMV 视频", "a WMV video"),
+    "mpeg-ps": ("MPEG-PS 视频", "an MPEG program stream"),
+    "mpeg-ts": ("MPEG-TS 视频", "an MPEG transport stream"),
+    "ogg": ("OGG 文件", "an OGG file"),
+    "sound": ("音频文件", "a sound file"),
+    "program": ("程序文件", "a program"),
+    "html": ("网页", "an HTML page"),
+    "svg": ("SVG 图形", "an SVG drawing"),
+    "text": ("文本", "text"),
+    "unknown": ("无法识别的文件", "of an unknown kind"),
+}
+
+
+@dataclass(frozen=True)
+class Receiver:
+    """Where files go, and to whom they are encrypted: the vault's public recipients, never its key."""
+
+    books: Register
+    store: Store
+    recipients: Callable[[], Sequence[str]]
+
+    async def receive(self, actor: Actor, upload_id: str, chunks: Callable[[Upload], AsyncIterator[bytes]]) -> Upload:
+        """The upload, received. Whatever goes wrong: it is booked as failed and nothing of the file is kept.
+
+        Raises Refused, and Retryable where a part of the house is away.
+        """
+        recipients = await run_in_thread(self.recipients)
+        with _place(upload_id):
+            upload = await self.books.run(actor, uploads.begin, upload_id)
+            try:
+                came = await brought.receive(
+                    chunks(upload),
+                    name=upload.id,
+                    recipients=recipients,
+                    store=self.store,
+                    bucket=uploads.BUCKET,
+                    key=upload.key,
+                )
+                kept = await self.books.run(actor, uploads.received, upload_id, _measured(came), place)
+            except BaseException as error:
+                await self._give_up(actor, upload_id, error)
+                refusal = refusal_of(error)
+                if refusal is None:
+                    raise
+                raise refusal from error
+        if not kept:
+            await run_in_thread(discard, self.store, uploads.BUCKET, upload.key)
+            raise Refused("upload-gone", "此上传已被取消。", "This upload was cancelled meanwhile.")
+        return await self.books.run(actor, uploads.own, upload_id)
+
+    async def discard(self, actor: Actor, upload: Upload) -> None:
+        """Remove what an upload has left in the vault."""
+        await run_in_thread(discard, self.store, uploads.BUCKET, upload.key)
+        await self.books.run(actor, upload_sources.swept, [upload.id])
+
+    async def _give_up(self, actor: Actor, upload_id: str, error: BaseException) -> None:
+        reason = error.code if isinstance(error, Refused) else type(error).__name__
+        log.info("upload given up", upload=upload_id, cause=reason)
+        with anyio.CancelScope(shield=True):
+            await self.books.run(actor, uploads.abandon, upload_id, reason)
+
+
+def place(sealed: dict[str, Any], start: datetime) -> dict[str, Any]:
+    """Move a sealed file's moments to its start; what ``uploads`` calls."""
+    return brought.placed(Sealed.from_json(sealed), start).to_json()
+
+
+def refusal_of(error: BaseException) -> Refused | None:
+    """The sentence for whoever brought the file, where it is the file's fault."""
+    match error:
+        case NotFootage():
+            zh, en = NAMES[error.kind]
+            return _not_kept(
+                "upload-not-footage",
+                f"这是{zh}，不是 MP4、MOV、MKV、MPEG-TS 或 MPEG-PS 录像，未保存；请导出为其中一种后再上传。",
+                f"The file is {en} and no recording in MP4, MOV, MKV, MPEG-TS or MPEG-PS, and was not kept: export it "
+                "as one of these and upload that.",
+            )
+        case UnsupportedFootage():
+            return _not_kept(
+                "upload-unsupported",
+                "此文件的编码或结构不受支持（画面仅支持 H.264、H.265、MJPEG，声音仅支持 AAC、Opus、G.711；"
+                "索引在末尾、大于 "
+                f"{brought.LIMITS.window >> 20} MiB 的普通 MP4 须先转为分片 MP4），未保存，请转换后再上传。",
+                "This file was not kept: only H.264, H.265 or MJPEG with AAC, Opus or G.711 are taken, and a plain MP4 "
+                f"of more than {brought.LIMITS.window >> 20} MiB whose index comes last has to be made a fragmented "
+                "one first. Convert it and upload that.",
+            )
+        case FootageMissing() | FootageUnreadable() | ClipFailed():
+            return _not_kept(
+                "upload-unreadable",
+                "文件中没有可以播放的画面（可能已损坏），未保存；请检查原文件后重新上传。",
+                "The file has no picture that can be played, perhaps it is damaged; it was not kept: check it and "
+                "upload it again.",
+            )
+    return None
+
+
+def _not_kept(code: str, zh: str, en: str) -> Refused:
+    return Refused(code, zh, en, status=422, field="file")
+
+
+def _measured(came: Brought) -> Measured:
+    return Measured(
+        came.sha256, came.size, came.duration, came.sealed.coverage.codecs, came.created, came.sealed.to_json()
+    )
+
+
+_receiving: set[str] = set()
+
+
+@contextmanager
+def _place(upload_id: str) -> Iterator[None]:
+    """One of the places in which files are received; Refused where all are taken, before anything is booked."""
+    if upload_id in _receiving or len(_receiving) >= MOST_AT_ONCE:
+        raise Refused(
+            "upload-busy",
+            "正在接收的文件较多，请几分钟后再上传。",
+            "Several files are being received: upload yours in a few minutes.",
+            status=429,
+        )
+    _receiving.add(upload_id)
+    try:
+        yield
+    finally:
+        _receiving.discard(upload_id)

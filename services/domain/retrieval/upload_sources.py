@@ -1,0 +1,174 @@
+"""Uploads as sources of a case: who may name them, what a form says of them, and when they are gone (R8, R9)."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import or_, select, update
+
+from services.database.tables.applications import Application, Item
+from services.database.tables.uploads import Upload
+from services.database.unit_of_work import Unit
+from services.domain.audit import trail as audit_trail
+from services.domain.retrieval import preservations, uploads
+from services.runtime.errors import Refused
+
+KEPT_UNUSED = timedelta(days=7)  # from the last change of an upload that no application names
+# No upload takes this long: older ones belong to a process that died.
+LONGEST = timedelta(days=1)
+
+
+def of_camera(unit: Unit, camera_id: str) -> Upload | None:
+    """The upload that is this camera; None for a camera that is one."""
+    return unit.session.get(Upload, camera_id)
+
+
+def check(unit: Unit, camera_ids: Iterable[str], application: Application | None) -> None:
+    """Refused where an item names an upload that is not the applicant's, not ready, gone, or another case's."""
+    for camera_id in camera_ids:
+        upload = of_camera(unit, camera_id)
+        if upload is None:
+            continue
+        owners = {unit.actor.id} if application is None else {unit.actor.id, application.drafter_id}
+        if upload.person_id not in owners:
+            raise _wrong("unknown", "没有这个摄像头或文件，请从列表中选择。", "There is no such camera or file.")
+        if upload.state != "received" or upload.start is None:
+            raise _wrong(
+                "upload-not-ready",
+                "所选文件尚未上传完毕、未注明开始时间或已删除，请检查。",
+                "The file is not received yet, has no start, or was deleted: look at it, then choose it again.",
+            )
+        if upload.application_id is not None and (application is None or upload.application_id != application.id):
+            raise _wrong(
+                "upload-elsewhere",
+                "该文件已用于另一份申请，请重新上传。",
+                "Another application names this file: upload it again for this one.",
+            )
+
+
+def bind(unit: Unit, application: Application) -> None:
+    """Book which uploads the application names; those that its draft names no more are free again."""
+    named = {item.camera_id for item in preservations.items_in_scope(unit, application.id)}
+    unit.session.execute(
+        update(Upload)
+        .where(Upload.id.in_(named), Upload.application_id.is_(None))
+        .values(application_id=application.id, changed_at=unit.now)
+    )
+    if application.submitted_at is None:
+        unit.session.execute(
+            update(Upload)
+            .where(Upload.application_id == application.id, Upload.id.not_in(named))
+            .values(application_id=None, changed_at=unit.now)
+        )
+
+
+def release(unit: Unit, application_id: str) -> None:
+    """Free the uploads of a draft that is deleted."""
+    unit.session.execute(update(Upload).where(Upload.application_id == application_id).values(application_id=None))
+
+
+def sealed_of(unit: Unit, item: Item) -> tuple[dict[str, Any], ...]:
+    """The item's file as it was sealed on receipt; empty for a camera's item, and once it is gone."""
+    upload = of_camera(unit, item.camera_id)
+    if upload is None or upload.sealed is None or upload.removed_at is not None:
+        return ()
+    return (dict(upload.sealed),)
+
+
+def take_spent(unit: Unit, item_id: str) -> Upload | None:
+    """Take the item's upload out of use, where every item that names it is done: the masters are what is kept.
+
+    Whoever gets it removes its object; items that end at the same moment do not both.
+    """
+    item = unit.session.get_one(Item, item_id)
+    upload = unit.session.get(Upload, item.camera_id, with_for_update=True, populate_existing=True)
+    if upload is None or upload.removed_at is not None:
+        return None
+    naming = preservations.items_in_scope(unit, item.application_id)
+    open_ones = [one for one in naming if one.camera_id == item.camera_id and one.outcome is None]
+    if open_ones:
+        return None
+    uploads.take_out(unit, upload, "its masters are kept")
+    return upload
+
+
+def of_case(unit: Unit, application_id: str) -> list[Upload]:
+    """The uploads of a case that are still there."""
+    query = select(Upload).where(Upload.application_id == application_id, Upload.removed_at.is_(None))
+    return list(unit.session.scalars(query.order_by(Upload.id)))
+
+
+def gone(unit: Unit, upload_ids: Iterable[str], because: str) -> None:
+    """The objects are gone from the vault: book it."""
+    for upload_id in upload_ids:
+        uploads.take_out(unit, unit.session.get_one(Upload, upload_id), because)
+        swept(unit, [upload_id])
+
+
+def give_up_dead(unit: Unit, *, all_open: bool) -> list[Upload]:
+    """Abandon what nobody sends any more and remove what no application came to name; lists what is to be swept.
+
+    ``all_open`` is for the start of the only process that receives uploads.
+    """
+    open_ones = select(Upload).where(
+        Upload.received_at.is_(None), Upload.abandoned_at.is_(None), Upload.removed_at.is_(None)
+    )
+    if not all_open:
+        open_ones = open_ones.where(Upload.announced_at < unit.now - LONGEST)
+    for upload in unit.session.scalars(open_ones).all():
+        if upload.begun_at is not None or upload.announced_at < unit.now - LONGEST:
+            uploads.abandon(unit, upload.id, "nobody sends it any more")
+    forgotten = (
+        select(Upload)
+        .outerjoin(Application, Application.id == Upload.application_id)
+        .where(
+            Upload.received_at.is_not(None),
+            Upload.removed_at.is_(None),
+            Upload.changed_at < unit.now - KEPT_UNUSED,
+            Application.submitted_at.is_(None),
+        )
+    )
+    for upload in unit.session.scalars(forgotten).all():
+        uploads.take_out(unit, upload, "no application named it")
+    unit.session.flush()
+    gone = or_(Upload.abandoned_at.is_not(None), Upload.removed_at.is_not(None))
+    return list(unit.session.scalars(select(Upload).where(gone, Upload.swept_at.is_(None))))
+
+
+def swept(unit: Unit, upload_ids: list[str]) -> None:
+    """Nothing lies under these uploads' keys any more."""
+    for upload_id in upload_ids:
+        upload = unit.session.get_one(Upload, upload_id)
+        if upload.swept_at is None:
+            upload.swept_at = unit.now
+            audit_trail.record(
+                unit, "upload-swept", "object", upload.key, application_id=upload.application_id, upload=upload_id
+            )
+
+
+def told(upload: Upload) -> dict[str, Any]:
+    """What a form says of an upload: what people say of it, and what was measured of it."""
+    return {
+        "kind": upload.source,
+        "title": upload.title,
+        "occasion": upload.occasion,
+        "place": upload.place,
+        "recordedBy": upload.recorded_by,
+        "description": upload.description,
+        "startKnownBy": upload.known_by,
+        "statedStart": _iso(upload.stated_start),
+        "fileStart": _iso(upload.file_start),
+        "sha256": upload.sha256,
+        "size": upload.size,
+        "durationMs": upload.duration_ms,
+        "codecs": list(upload.codecs or ()),
+        "outcome": (upload.sealed or {}).get("outcome"),
+    }
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()
+
+
+def _wrong(code: str, zh: str, en: str) -> Refused:
+    return Refused(code, zh, en, status=422, field="items")

@@ -1,0 +1,276 @@
+"""Uploads: recordings that are not from cameras, brought by a person as a file (R8, R9).
+
+An upload has its row and its key before its first byte is sent, as every upload has. What was received lies sealed in
+the quarantine and is a camera of a recorder of its own, kind ``upload``: an item names it as it names any camera, and
+everything that asks for a camera's place, clock, class or coverage finds it there (docs/architecture.md).
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import available_timezones
+
+from sqlalchemy import select
+
+from services.database.base import new_id
+from services.database.tables.applications import Application
+from services.database.tables.cameras import Camera, Recorder
+from services.database.tables.people import Person
+from services.database.tables.uploads import Upload
+from services.database.unit_of_work import Unit
+from services.domain.access import consents
+from services.domain.audit import trail as audit_trail
+from services.domain.cameras.retention import BROUGHT
+from services.runtime.errors import NotFound, Refused
+
+SOURCES = ("meeting", "training", "event", "other")
+BUCKET = "quarantine"
+MOST_OPEN = 5  # uploads of one person that no submitted application names
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a person says of a recording. ``start`` needs ``start_known_by``: how that is known."""
+
+    source: str
+    title: str
+    occasion: str
+    place: str
+    recorded_by: str
+    description: str
+    zone: str
+    start: datetime | None = None
+    start_known_by: str | None = None
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What was found of the file; ``sealed`` is ``vault.sealing.Sealed`` as JSON."""
+
+    sha256: str
+    size: int
+    duration: timedelta
+    codecs: tuple[str, ...]
+    created: datetime | None
+    sealed: dict[str, Any]
+
+
+# Moves a sealed object's moments to where its first picture was taken; ``vault.brought`` has it.
+Place = Callable[[dict[str, Any], datetime], dict[str, Any]]
+
+
+def announce(unit: Unit, facts: Facts, size: int | None) -> Upload:
+    """A new upload of the acting person; Refused when too many of theirs are open."""
+    unit.session.get_one(Person, unit.actor.id, with_for_update=True)  # or two at once would both be the last allowed
+    if len(unused(unit)) >= MOST_OPEN:
+        raise Refused(
+            "too-many-uploads",
+            f"您已有 {MOST_OPEN} 个未用于申请的上传文件，请先提交申请或删除不需要的。",
+            f"{MOST_OPEN} of your uploads are in no application yet: hand one in, or delete what you do not need.",
+        )
+    _check(unit, facts)
+    upload_id = new_id()
+    upload = Upload(id=upload_id, person_id=unit.actor.id, key=f"{BUCKET}/uploads/{upload_id}", announced_at=unit.now)
+    upload.announced_size = size
+    _describe(unit, upload, facts)
+    unit.session.add(upload)
+    audit_trail.record(unit, "upload-announced", "upload", upload_id, source=facts.source)
+    return upload
+
+
+def begin(unit: Unit, upload_id: str) -> Upload:
+    """The first byte is about to come; commit before it. An upload is sent once: Refused for a second try."""
+    upload = own(unit, upload_id, for_change=True)
+    if upload.state != "announced":
+        raise Refused(
+            "upload-begun",
+            "此上传已经开始或已结束；如需重传，请新建上传。",
+            "This upload has begun or is over: announce another one to send the file again.",
+        )
+    upload.begun_at = unit.now
+    return upload
+
+
+def received(unit: Unit, upload_id: str, measured: Measured, place: Place) -> bool:
+    """Book what came; False where it is no longer wanted and its object is to be deleted."""
+    upload = unit.session.get(Upload, upload_id, with_for_update=True, populate_existing=True)
+    if upload is None or upload.abandoned_at is not None or upload.removed_at is not None:
+        return False
+    upload.received_at = upload.changed_at = unit.now
+    upload.sha256, upload.size = measured.sha256, measured.size
+    upload.duration_ms = measured.duration // timedelta(milliseconds=1)
+    upload.codecs, upload.file_start, upload.sealed = list(measured.codecs), measured.created, measured.sealed
+    audit_trail.record(unit, "upload-received", "upload", upload_id, sha256=measured.sha256, size=measured.size)
+    _place(unit, upload, place)
+    return True
+
+
+def change(unit: Unit, upload_id: str, facts: Facts, place: Place) -> Upload:
+    """Say something else of a recording, for as long as no submitted application names it."""
+    upload = own(unit, upload_id, for_change=True)
+    _must_be_free(unit, upload)
+    _check(unit, facts)
+    _describe(unit, upload, facts)
+    audit_trail.record(unit, "upload-described", "upload", upload_id, source=facts.source)
+    _place(unit, upload, place)
+    return upload
+
+
+def abandon(unit: Unit, upload_id: str, because: str) -> None:
+    """Give up an upload that came to nothing; its key is to be swept."""
+    upload = unit.session.get_one(Upload, upload_id, with_for_update=True, populate_existing=True)
+    if upload.received_at is None and upload.abandoned_at is None:
+        upload.abandoned_at, upload.abandoned_because = unit.now, because
+        audit_trail.record(unit, "upload-abandoned", "upload", upload_id, reason=because)
+
+
+def remove(unit: Unit, upload_id: str) -> Upload:
+    """Delete an own upload that no submitted application names; its object is to be discarded."""
+    upload = own(unit, upload_id, for_change=True)
+    if upload.state in ("failed", "removed"):
+        return upload
+    _must_be_free(unit, upload)
+    if upload.state == "receiving":
+        raise Refused(
+            "upload-receiving",
+            "文件正在上传，请先停止上传再删除。",
+            "The file is being received: stop the upload first.",
+        )
+    take_out(unit, upload, "deleted")
+    return upload
+
+
+def own(unit: Unit, upload_id: str, *, for_change: bool = False) -> Upload:
+    """The acting person's upload; NotFound for others'."""
+    query = select(Upload).where(Upload.id == upload_id, Upload.person_id == unit.actor.id)
+    upload = unit.session.scalar(query.with_for_update() if for_change else query)
+    if upload is None:
+        raise NotFound("上传文件", "upload", upload_id)
+    return upload
+
+
+def unused(unit: Unit) -> list[Upload]:
+    """The acting person's uploads that no submitted application names, the newest first."""
+    query = (
+        select(Upload)
+        .outerjoin(Application, Application.id == Upload.application_id)
+        .where(
+            Upload.person_id == unit.actor.id,
+            Upload.abandoned_at.is_(None),
+            Upload.removed_at.is_(None),
+            Application.submitted_at.is_(None),
+        )
+        .order_by(Upload.announced_at.desc(), Upload.id)
+    )
+    return list(unit.session.scalars(query))
+
+
+def _check(unit: Unit, facts: Facts) -> None:
+    if facts.source not in SOURCES:
+        raise Refused(
+            "unknown",
+            "请选择录像的种类：会议、培训、活动或其他。",
+            "Choose what was recorded: a meeting, a training, an event, or something else.",
+            status=422,
+            field="source",
+        )
+    if facts.source == "other" and not facts.description.strip():
+        raise Refused(
+            "description-missing",
+            "其他业务录像请写明内容。",
+            "Describe a recording of another kind.",
+            status=422,
+            field="description",
+        )
+    if facts.zone not in available_timezones():
+        raise Refused(
+            "unknown",
+            "没有这个时区，请写成 Asia/Shanghai 这样的名称。",
+            "There is no such time zone: write it like Asia/Shanghai.",
+            status=422,
+            field="zone",
+        )
+    if facts.start is not None and facts.start > unit.now:
+        raise Refused(
+            "start-in-future",
+            "录像的开始时间不能晚于现在，请改正。",
+            "The recording begins in the future: correct its start.",
+            status=422,
+            field="start",
+        )
+    if facts.start is not None and not (facts.start_known_by or "").strip():
+        raise Refused(
+            "start-unexplained",
+            "请写明录像的开始时间是如何得知的（例如会议纪要、设备显示）。",
+            "Say how the start is known, for instance from the minutes or from the device's display.",
+            status=422,
+            field="startKnownBy",
+        )
+
+
+def _describe(unit: Unit, upload: Upload, facts: Facts) -> None:
+    values = asdict(facts)
+    upload.stated_start = values.pop("start")
+    for name, value in values.items():
+        setattr(upload, name, value)
+    upload.changed_at = unit.now
+
+
+def _place(unit: Unit, upload: Upload, place: Place) -> None:
+    """Make the upload a camera, once its start is known: what asks for a camera's facts finds the upload's."""
+    if upload.sealed is None or upload.start is None:
+        return
+    upload.sealed = place(upload.sealed, upload.start)
+    recorder = unit.session.get(Recorder, upload.id) or Recorder(id=upload.id, kind=BROUGHT, active=False)
+    recorder.name, recorder.site, recorder.zone = upload.recorded_by, upload.place, upload.zone
+    recorder.make, recorder.model, recorder.identity = BROUGHT, upload.source, f"sha256:{upload.sha256}"
+    recorder.clock_offset_ms, recorder.clock_method = None, upload.known_by
+    recorder.configuration = _configuration(upload, upload.sealed)
+    unit.session.add(recorder)
+    unit.session.flush()
+    camera = unit.session.get(Camera, upload.id) or Camera(id=upload.id, recorder_id=upload.id, channel=upload.id)
+    camera.name_zh = camera.name_en = upload.title
+    camera.place_zh = camera.place_en = upload.place
+    camera.retention_days, camera.overwritten = 0, False
+    unit.session.add(camera)
+    unit.session.flush()
+
+
+def _configuration(upload: Upload, sealed: Mapping[str, Any]) -> dict[str, str]:
+    """What ``recorders.upload`` needs to answer as a recorder does."""
+    return {
+        "covered": json.dumps(sealed["coverage"]["covered"]),
+        "model": upload.source,
+        "identity": f"sha256:{upload.sha256}",
+        "zone": upload.zone,
+        "clock_method": upload.known_by,
+    }
+
+
+def _must_be_free(unit: Unit, upload: Upload) -> None:
+    application = None if upload.application_id is None else unit.session.get(Application, upload.application_id)
+    if upload.removed_at is not None or upload.abandoned_at is not None:
+        raise Refused(
+            "upload-over",
+            "此上传已失败或已删除，请新建上传。",
+            "This upload has failed or was deleted: announce another one.",
+        )
+    # what the departments are being asked about stands still as well (R17)
+    asked = application is not None and consents.open_of(unit, application.id) is not None
+    if application is not None and (application.submitted_at is not None or asked):
+        raise Refused(
+            "upload-used",
+            "已提交的申请使用了此文件，不能再改或删除。",
+            "A submitted application names this file: it can be neither changed nor deleted.",
+        )
+
+
+def take_out(unit: Unit, upload: Upload, because: str) -> None:
+    """The upload is wanted no more: its object is to be discarded, and swept then."""
+    if upload.removed_at is None:
+        upload.removed_at, upload.removed_because = unit.now, because
+        audit_trail.record(
+            unit, "upload-removed", "upload", upload.id, application_id=upload.application_id, because=because
+        )

@@ -1,0 +1,164 @@
+"""Filing: the approved form becomes a numbered, unchangeable document, and the basis of the retrieval (R28, R29)."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+
+from services.database.tables.applications import Application
+from services.database.tables.people import Person
+from services.database.tables.reviews import Confirmation, Decision, Finding
+from services.database.unit_of_work import Unit
+from services.domain.applications import forms
+from services.domain.audit import trail as audit_trail
+from services.domain.documents import service as document_service
+from services.domain.process import outbox
+from services.domain.process.messages import REVIEW_DECIDED
+from services.domain.retrieval import preservations
+from services.domain.stages.catalogue import STAGES
+from services.runtime.errors import Fatal
+
+NEEDED = {"preliminary": "approved", "security": "approved", "security-signature": "signed"}
+
+
+@dataclass(frozen=True)
+class Classification:
+    """What the decision table made of the case; it can only raise what people chose (R26)."""
+
+    importance: str
+    management_needed: bool
+    second_person: bool
+    backup_needed: bool
+    max_use_days: int
+
+
+@dataclass(frozen=True)
+class Filed:
+    """The form's number, and what is granted: the days of use and the items that Security has not removed (R4)."""
+
+    form_number: str
+    use_period_days: int
+    item_ids: list[str]
+
+
+def file(unit: Unit, application_id: str, classification: Classification) -> Filed:
+    """File the approved form of this round; filing it again finds what was filed.
+
+    Raises Fatal when a decision of the round's chain is missing: no approval, no basis for a retrieval (R29).
+    """
+    application = unit.session.get_one(Application, application_id, with_for_update=True)
+    revision = forms.current_revision(unit, application_id)
+    if revision is None or application.number is None:
+        raise _fatal(application_id, "it was never submitted")
+    chain = decisions_of_round(unit, application_id, application.round)
+    _require_chain(application, chain, revision.sha256, management=classification.management_needed)
+    outbox.settle(unit, application_id, "the form is filed", REVIEW_DECIDED)
+    _raise_class(application, classification)
+    granted = application.granted_use_days or application.requested_use_days
+    limits = (granted, classification.max_use_days, unit.rules.max_use_days)
+    days = application.granted_use_days = min(limit for limit in limits if limit is not None)
+    number = application.number if application.round == 0 else f"{application.number}/{application.round}"
+    document = document_service.by_number(unit, number)
+    if document is None:
+        content = _content(unit, application, revision.form, chain)
+        document = document_service.write(unit, "application-form", number, content, application_id=application_id)
+        audit_trail.record(
+            unit,
+            "application-filed",
+            "application",
+            application_id,
+            application_id=application_id,
+            number=number,
+            importance=classification.importance,
+        )
+    items = preservations.items_in_scope(unit, application_id)
+    return Filed(document.number, days, [item.id for item in items])
+
+
+def decisions_of_round(unit: Unit, application_id: str, round_: int) -> list[Decision]:
+    """The round's decisions, oldest first; of one stage asked twice, both."""
+    query = (
+        select(Decision)
+        .where(Decision.application_id == application_id, Decision.round == round_)
+        .order_by(Decision.decided_at)
+    )
+    return list(unit.session.scalars(query))
+
+
+def _require_chain(application: Application, chain: list[Decision], form_sha256: str, *, management: bool) -> None:
+    last = {decision.stage: decision for decision in chain}
+    needed = {
+        # whatever else the models ask before the filing has to have been favourable too
+        **{code: STAGES[code].favourable for code in STAGES.of_phase("approval") if code in last},
+        **NEEDED,
+        **({"management": "approved"} if management else {}),
+    }
+    for stage, outcome in needed.items():
+        decision = last.get(stage)
+        if decision is None or decision.outcome != outcome:
+            raise _fatal(
+                application.id, f"the stage {stage} has not ended with {outcome!r} in round {application.round}"
+            )
+        if decision.form_sha256 != form_sha256:
+            raise _fatal(application.id, f"the decision of the stage {stage} is bound to another form")
+
+
+def _raise_class(application: Application, found: Classification) -> None:
+    application.importance = found.importance
+    application.management_needed = found.management_needed
+    application.second_person = found.second_person
+    application.backup_needed = found.backup_needed
+    application.max_use_days = found.max_use_days
+
+
+def _content(unit: Unit, application: Application, form: dict[str, Any], chain: list[Decision]) -> dict[str, Any]:
+    findings = unit.session.scalars(
+        select(Finding).where(Finding.application_id == application.id, Finding.round == application.round)
+    )
+    return {
+        **form,
+        "filedAt": unit.now.isoformat(),
+        "importance": application.importance,
+        "managementNeeded": application.management_needed,
+        "secondPerson": application.second_person,
+        "backupNeeded": application.backup_needed,
+        "granted": {
+            "wayOfUse": application.granted_way_of_use,
+            "useDays": application.granted_use_days,
+            "items": [
+                {
+                    "id": item.id,
+                    "from": (item.granted_start or item.asked_start).isoformat(),
+                    "to": (item.granted_end or item.asked_end).isoformat(),
+                }
+                for item in preservations.items_in_scope(unit, application.id)
+            ],
+        },
+        "findings": [{"check": f.check, "code": f.code, "severity": f.severity, "zh": f.zh} for f in findings],
+        "decisions": [_decision(unit, decision) for decision in chain],
+    }
+
+
+def _decision(unit: Unit, decision: Decision) -> dict[str, Any]:
+    seconds = unit.session.scalars(select(Confirmation).where(Confirmation.review_id == decision.review_id))
+    return {
+        "stage": decision.stage,
+        "outcome": decision.outcome,
+        "by": {"id": decision.decided_by, "name": unit.session.get_one(Person, decision.decided_by).name},
+        "standsInFor": decision.stands_in_for,
+        "at": decision.decided_at.isoformat(),
+        "answers": decision.answers,
+        "reason": decision.reason,
+        "opinion": decision.opinion,
+        "form": decision.form_sha256,
+        "statement": decision.statement_sha256,
+        "signature": decision.signature,
+        "confirmedBy": [row.person_id for row in seconds],
+    }
+
+
+def _fatal(application_id: str, cause: str) -> Fatal:
+    return Fatal(
+        f"could not file the application | application {application_id} | {cause} | "
+        "look at the case's decisions; a retrieval without an approved form is not allowed (R29)"
+    )

@@ -1,0 +1,177 @@
+"""What a decision grants: spans inside those asked for, use days, way of use, and the class (R4, R26, R49, T9, T10)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from services.database.tables.applications import WAYS_OF_USE, Application, Item
+from services.database.tables.cameras import Camera, Recorder
+from services.database.unit_of_work import Unit
+from services.domain.audit import trail as audit_trail
+from services.domain.cameras import clocks
+from services.domain.cameras.retention import BROUGHT
+from services.domain.retrieval import preservations
+from services.domain.stages.catalogue import Stage
+from services.runtime.errors import Refused
+from services.runtime.spans import Span
+
+
+@dataclass(frozen=True)
+class Narrowed:
+    """The span that is granted of one item; both moments aware, inside the span that was asked for."""
+
+    item_id: str
+    start: datetime
+    end: datetime
+
+
+@dataclass(frozen=True)
+class Classification:
+    """What people choose (R26); None leaves a mark as it is."""
+
+    important_information: bool | None = None
+    sensitive_event: bool | None = None
+    high_impact: bool | None = None
+
+
+@dataclass(frozen=True)
+class Granting:
+    """What Security grants; what is left out is granted as it was asked for. ``removed`` items are not granted."""
+
+    scope: tuple[Narrowed, ...] = ()
+    use_period_days: int | None = None
+    way_of_use: str | None = None
+    removed: tuple[str, ...] = ()
+
+
+UNCHANGED = Classification()
+AS_ASKED = Granting()
+MARKS = ("important_information", "sensitive_event", "high_impact")
+
+
+def classify(application: Application, stage: Stage, chosen: Classification, reason: str | None) -> list[str]:
+    """Set the case's marks; which of them were lowered. Anyone may raise; lowering needs the stage and a reason."""
+    lowered = []
+    for mark in MARKS:
+        wanted = getattr(chosen, mark)
+        if wanted is None or wanted == getattr(application, mark):
+            continue
+        if wanted and not stage.may_raise:
+            raise Refused(
+                "class-fixed", "此环节不能更改等级。", "The class is not changed at this stage.", status=422, field=mark
+            )
+        if not wanted:
+            if not stage.may_lower:
+                raise Refused(
+                    "class-only-raised",
+                    "此环节只能提高等级，不能降低。",
+                    "This stage may raise the class and never lower it.",
+                    status=422,
+                    field=mark,
+                )
+            if not (reason or "").strip():
+                raise Refused(
+                    "lowering-reason",
+                    "降低等级须写明理由。",
+                    "Say why the class is lowered.",
+                    status=422,
+                    field="reason",
+                )
+            lowered.append(mark)
+        setattr(application, mark, wanted)
+    return lowered
+
+
+def narrow(unit: Unit, application: Application, narrowed: Sequence[Narrowed], removed: Sequence[str] = ()) -> None:
+    """Grant what was asked for, but these items' spans only as given, and the ``removed`` items not at all (R4)."""
+    items = {item.id: item for item in preservations.items_in_scope(unit, application.id)}
+    _remove(unit, application, items, removed)
+    for item in items.values():
+        item.granted_start, item.granted_end = item.asked_start, item.asked_end
+    for span in narrowed:
+        if span.item_id not in items:
+            raise _scope(f"申请中没有此项：{span.item_id}。", f"The application has no item {span.item_id}.")
+        item = items[span.item_id]
+        if not item.asked_start <= span.start < span.end <= item.asked_end:
+            raise _scope(
+                f"第 {item.position} 项只能在申请的时间段内缩小。",
+                f"Item {item.position} can only be narrowed inside the span that was asked for.",
+            )
+        item.granted_start, item.granted_end = span.start, span.end
+
+
+def _remove(unit: Unit, application: Application, items: dict[str, Item], removed: Sequence[str]) -> None:
+    for item_id in dict.fromkeys(removed):
+        item = items.pop(item_id, None)
+        if item is None:
+            raise _scope(f"申请中没有此项：{item_id}。", f"The application has no item {item_id}.")
+        item.dropped_in_round = application.round
+        audit_trail.record(
+            unit, "item-removed", "item", item_id, application_id=application.id, round=application.round
+        )
+    if not items:
+        raise _scope(
+            "至少要批准一项；一项都不批准时，请退回或不同意。",
+            "Grant one item at least; where none is to be granted, return or reject the application.",
+        )
+
+
+def use_days(unit: Unit, application: Application, wanted: int | None) -> int:
+    """The use period to grant: as wanted, by default as asked for, never above that or the maximum (R49, R50)."""
+    limits = (application.requested_use_days, unit.rules.max_use_days)
+    most = min(limit for limit in limits if limit is not None)
+    if wanted is None:
+        return most
+    if not 1 <= wanted <= most:
+        raise Refused(
+            "use-days",
+            f"使用期限须为 1 至 {most} 天。",
+            f"The use period is 1 to {most} days.",
+            status=422,
+            field="usePeriodDays",
+        )
+    return wanted
+
+
+def way_of_use(application: Application, wanted: str | None) -> str:
+    """The way of use to grant: viewing, unless a download was asked for and is granted in so many words (T9)."""
+    wanted = wanted or "view"
+    if wanted not in WAYS_OF_USE or (wanted == "download" and application.way_of_use != "download"):
+        raise Refused(
+            "way-of-use",
+            "未申请下载，只能批准在线查看。",
+            "No download was asked for: grant viewing.",
+            status=422,
+            field="wayOfUse",
+        )
+    return wanted
+
+
+def granted(unit: Unit, application: Application) -> list[dict[str, Any]]:
+    """Camera, span and clock of each item as they stand now: what a decision is signed over (R34).
+
+    ``searched`` is where it would be looked for because of that clock: a copy holds no more than the release says.
+    """
+    lines = []
+    for item in preservations.items_in_scope(unit, application.id):
+        camera = unit.session.get_one(Camera, item.camera_id)
+        recorder = unit.session.get_one(Recorder, camera.recorder_id)
+        span = Span(item.granted_start or item.asked_start, item.granted_end or item.asked_end)
+        searched = span if recorder.kind == BROUGHT else clocks.searched(span, clocks.of(recorder))
+        lines.append(
+            {
+                "item": item.id,
+                "position": item.position,
+                "camera": camera.id,
+                "from": span.start.isoformat(),
+                "to": span.end.isoformat(),
+                "clockOffsetMs": recorder.clock_offset_ms,
+                "searched": {"from": searched.start.isoformat(), "to": searched.end.isoformat()},
+            }
+        )
+    return lines
+
+
+def _scope(zh: str, en: str) -> Refused:
+    return Refused("scope", zh, en, status=422, field="scope")

@@ -1,0 +1,317 @@
+"""Deciding a review: what must hold, the signature, and what is written and published with it in one transaction."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+
+from services.database.base import new_id
+from services.database.tables.applications import Application
+from services.database.tables.reviews import Confirmation, Decision, Proposal, Review
+from services.database.unit_of_work import Unit
+from services.domain.access import queries as access_queries
+from services.domain.access.policy import second_people, stands_in_for
+from services.domain.accounts.signatures import signing as signature_signing
+from services.domain.accounts.signatures.given import Proof
+from services.domain.accounts.signatures.signing import Signed
+from services.domain.audit import trail as audit_trail
+from services.domain.notifications import service as notification_service
+from services.domain.process import outbox
+from services.domain.process.messages import REVIEW_DECIDED
+from services.domain.reviews import answers as review_answers
+from services.domain.reviews import scopes, tasks
+from services.domain.reviews.scopes import AS_ASKED, UNCHANGED, Classification, Granting
+from services.domain.rules import agreed_limits
+from services.domain.stages.catalogue import STAGES, Stage
+from services.runtime.errors import Refused
+
+
+@dataclass(frozen=True)
+class Decided:
+    """``published`` is False while the decision waits for its second person."""
+
+    review_id: str
+    outcome: str
+    published: bool
+
+
+def decide(
+    unit: Unit,
+    review_id: str,
+    *,
+    outcome: str,
+    answers: Mapping[str, Any],
+    proof: Proof,
+    reason: str | None = None,
+    opinion: str | None = None,
+    classification: Classification = UNCHANGED,
+    granting: Granting = AS_ASKED,
+    extra_variables: Mapping[str, str] | None = None,
+) -> Decided:
+    """The acting person decides and signs the review; the process is told. Refused where a rule forbids it.
+
+    ``granting`` belongs to the stage security, ``extra_variables`` to the receipt, which ``hand_overs``
+    decides. A favourable release that needs a second person is kept until ``confirm``.
+    """
+    review = tasks.open_for_change(unit, review_id)
+    stage = STAGES[review.stage]
+    application = unit.session.get_one(Application, review.application_id)
+    _require_no_proposal(unit, review)
+    tasks.require_may_decide(unit, review)
+    review_answers.require_form(unit, review, proof.form_sha256)
+    reason, opinion = _text(reason), _text(opinion)
+    review_answers.check_words(stage, outcome, reason, opinion)
+    review_answers.check_answers(unit, review, stage, outcome, answers)
+    lowered = scopes.classify(application, stage, classification, reason)
+    variables = {
+        "decision": outcome,
+        **_stage_variables(unit, application, stage, outcome, granting),
+        **(extra_variables or {}),
+    }
+    statement = {
+        "kind": "decision",
+        "review": review.id,
+        "application": application.id,
+        "number": application.number,
+        "stage": stage.code,
+        "round": review.round,
+        "form": proof.form_sha256,
+        "outcome": outcome,
+        "answers": dict(answers),
+        "reason": reason,
+        "opinion": opinion,
+        "lowered": lowered,
+        "granted": scopes.granted(unit, application),
+        "variables": variables,
+        "person": unit.actor.id,
+        "standsInFor": stands_in_for(
+            access_queries.directory(unit), access_queries.facts(unit, application.id), review, unit.actor.id
+        ),
+        "decidedAt": signature_signing.moment(unit, proof).isoformat(),
+    }
+    signed = signature_signing.sign(unit, statement, proof, level=stage.level)
+    if needs_second_person(application, review) and outcome == stage.favourable:
+        return _propose(unit, review, signed)
+    _write(unit, review, signed)
+    return Decided(review.id, outcome, True)
+
+
+def confirm(unit: Unit, review_id: str, *, agrees: bool, proof: Proof, reason: str | None = None) -> Decided:
+    """The second person confirms a release, which makes it the decision; or disagrees, and it is decided anew (R34)."""
+    review = tasks.open_for_change(unit, review_id)
+    proposal = open_proposal(unit, review)
+    if proposal is None:
+        raise Refused(
+            "nothing-to-confirm",
+            "目前没有待复核的结论。",
+            "There is nothing to confirm: the review is to be decided first.",
+        )
+    tasks.require_may_decide(unit, review, second=True)
+    review_answers.require_form(unit, review, proof.form_sha256)
+    reason = _text(reason)
+    if not agrees and reason is None:
+        raise review_answers.missing("reason", "请写明不同意的理由。", "Say why you disagree.")
+    statement = {
+        "kind": "confirmation",
+        "review": review.id,
+        "form": proof.form_sha256,
+        "confirms": proposal.statement_sha256,
+        "agrees": agrees,
+        "reason": reason,
+        "person": unit.actor.id,
+        "decidedAt": signature_signing.moment(unit, proof).isoformat(),
+    }
+    signed = signature_signing.sign(unit, statement, proof, level=STAGES[review.stage].level)
+    outcome = str(proposal.statement["outcome"])
+    if not agrees:
+        proposal.refused_by, proposal.refused_at, proposal.refused_because = unit.actor.id, unit.now, reason
+        proposal.refusal_sha256, proposal.refusal_signature = signed.sha256, signed.signature
+        review.claimed_by = review.claimed_at = None
+        audit_trail.record(
+            unit,
+            "release-not-confirmed",
+            "review",
+            review.id,
+            application_id=review.application_id,
+            statement_sha256=signed.sha256,
+        )
+        notification_service.tell(
+            unit,
+            proposal.person_id,
+            "release-not-confirmed",
+            application_id=review.application_id,
+            subject_id=review.id,
+        )
+        return Decided(review.id, outcome, False)
+    unit.session.add(
+        Confirmation(
+            review_id=review.id,
+            person_id=unit.actor.id,
+            confirmed_at=unit.now,
+            statement_sha256=signed.sha256,
+            signature=signed.signature,
+        )
+    )
+    audit_trail.record(
+        unit,
+        "release-confirmed",
+        "review",
+        review.id,
+        application_id=review.application_id,
+        statement_sha256=signed.sha256,
+    )
+    _write(unit, review, Signed(proposal.statement_sha256, proposal.statement, proposal.signature))
+    return Decided(review.id, outcome, True)
+
+
+def needs_second_person(application: Application, review: Review) -> bool:
+    return review.stage == "storage-release" and bool(application.second_person)
+
+
+def open_proposal(unit: Unit, review: Review) -> Proposal | None:
+    """The signed release that waits for its second person."""
+    return unit.session.scalar(
+        select(Proposal).where(Proposal.review_id == review.id, Proposal.refused_by.is_(None)).limit(1)
+    )
+
+
+def _propose(unit: Unit, review: Review, signed: Signed) -> Decided:
+    unit.session.add(
+        Proposal(
+            review_id=review.id,
+            person_id=unit.actor.id,
+            proposed_at=unit.now,
+            statement=signed.statement,
+            statement_sha256=signed.sha256,
+            signature=signed.signature,
+        )
+    )
+    unit.session.flush()
+    audit_trail.record(
+        unit,
+        "release-proposed",
+        "review",
+        review.id,
+        application_id=review.application_id,
+        statement_sha256=signed.sha256,
+    )
+    # the actor has just become the one who released it, and is nobody's second person
+    for person_id in second_people(
+        access_queries.directory(unit), access_queries.facts(unit, review.application_id), review
+    ):
+        notification_service.tell(
+            unit, person_id, "second-person-needed", application_id=review.application_id, subject_id=review.id
+        )
+    return Decided(review.id, str(signed.statement["outcome"]), False)
+
+
+def _write(unit: Unit, review: Review, signed: Signed) -> None:
+    """Write the decision, close the review, tell process and drafter."""
+    statement = signed.statement
+    application = unit.session.get_one(Application, review.application_id)
+    outcome, stage = str(statement["outcome"]), STAGES[review.stage]
+    decision = Decision(
+        id=new_id(),
+        review_id=review.id,
+        application_id=application.id,
+        stage=stage.code,
+        round=review.round,
+        outcome=outcome,
+        decided_by=statement["person"],
+        stands_in_for=statement["standsInFor"],
+        decided_at=unit.now,
+        answers=statement["answers"],
+        reason=statement["reason"],
+        opinion=statement["opinion"],
+        variables=statement["variables"],
+        form_sha256=statement["form"],
+        statement_sha256=signed.sha256,
+        signature=signed.signature,
+    )
+    unit.session.add(decision)
+    review.closed_at, review.closed_because = unit.now, "decided"
+    if stage.code == "preliminary" and outcome == stage.favourable:
+        # T1: from here on the department is the applicant, in the person of its head (R16)
+        audit_trail.record(
+            unit,
+            "department-became-applicant",
+            "department",
+            application.department_id,
+            application_id=application.id,
+            decision=decision.id,
+        )
+    if outcome == "returned":
+        application.correction_until = unit.now + agreed_limits.correction_period(unit, application)
+    audit_trail.record(
+        unit,
+        "review-decided",
+        "review",
+        review.id,
+        application_id=application.id,
+        stage=stage.code,
+        round=review.round,
+        outcome=outcome,
+        form=decision.form_sha256,
+        statement_sha256=signed.sha256,
+        lowered=statement["lowered"],
+        stands_in_for=decision.stands_in_for,
+    )
+    outbox.publish(
+        unit,
+        REVIEW_DECIDED,
+        review.id,
+        application_id=application.id,
+        message_id=decision.id,
+        variables=decision.variables,
+    )
+    if review.stage != "receipt":
+        notification_service.tell(
+            unit,
+            application.drafter_id,
+            f"decided:{stage.code}:{outcome}",
+            application_id=application.id,
+            subject_id=review.id,
+        )
+
+
+def _stage_variables(
+    unit: Unit, application: Application, stage: Stage, outcome: str, granting: Granting
+) -> dict[str, Any]:
+    """What the process is told besides the outcome, never null; writes what Security grants."""
+    approves = outcome == stage.favourable
+    if granting != AS_ASKED and not (stage.code == "security" and approves):
+        raise Refused(
+            "not-here",
+            "只有安全审核批准时可以调整范围、期限和使用方式。",
+            "Scope, use period and way of use are set by Security's approval alone.",
+            status=422,
+        )
+    variables: dict[str, Any] = {}
+    marks = {
+        "importantInformation": application.important_information,
+        "sensitiveEvent": application.sensitive_event,
+        "highImpact": application.high_impact,
+    }
+    variables |= {name: value for name, value in marks.items() if name in stage.returns}
+    if stage.code == "security":
+        days = scopes.use_days(unit, application, granting.use_period_days)
+        way = scopes.way_of_use(application, granting.way_of_use)
+        if approves:
+            scopes.narrow(unit, application, granting.scope, granting.removed)
+            application.granted_use_days, application.granted_way_of_use = days, way
+        variables |= {"usePeriodDays": days, "wayOfUse": way}
+    return variables
+
+
+def _require_no_proposal(unit: Unit, review: Review) -> None:
+    if open_proposal(unit, review) is not None:
+        raise Refused(
+            "second-person-needed",
+            "结论已作出，正在等待第二人复核。",
+            "It is decided and waits for the second person to confirm.",
+        )
+
+
+def _text(text: str | None) -> str | None:
+    return (text or "").strip() or None

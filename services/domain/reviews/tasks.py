@@ -1,0 +1,252 @@
+"""A review as a task: opened, claimed, put back, reminded, escalated; what is done before it is decided."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+
+from services.database.tables.applications import Application
+from services.database.tables.custody import HandOver
+from services.database.tables.people import Person
+from services.database.tables.reviews import Reminder, Review
+from services.database.unit_of_work import Unit
+from services.domain.access import policy as access_policy
+from services.domain.access import queries as access_queries
+from services.domain.access import visibility
+from services.domain.audit import trail as audit_trail
+from services.domain.notifications import service as notification_service
+from services.domain.process import messages, outbox
+from services.domain.stages.catalogue import STAGES
+from services.runtime.errors import Fatal, NotFound, Refused
+
+
+@dataclass(frozen=True)
+class Opened:
+    """What the process waits with: the id that the decision is keyed by, its timers, and the case's number."""
+
+    review_id: str
+    first_review_reminder_at: datetime
+    review_limit: timedelta
+    application_number: str
+
+
+def open_review(
+    unit: Unit,
+    application_id: str,
+    stage: str,
+    *,
+    job_key: int,
+    process_instance_key: int,
+    hand_over_id: str | None = None,
+) -> Opened:
+    """Open one review for each job and tell those who may decide; a second run finds it.
+
+    Raises Fatal where nobody may decide: somebody has to be named in the register.
+    """
+    application = unit.session.get(Application, application_id, with_for_update=True, populate_existing=True)
+    if application is None or stage not in STAGES:
+        raise Fatal(
+            f"could not open the review | stage {stage} of application {application_id} | "
+            f"{'there is no such application' if application is None else 'there is no such stage'} | "
+            "correct the variables of the job, then resolve the incident"
+        )
+    review = unit.session.scalar(select(Review).where(Review.job_key == job_key))
+    if review is None:
+        review = Review(
+            application_id=application_id,
+            stage=stage,
+            round=application.round,
+            hand_over_id=hand_over_id,
+            job_key=job_key,
+            process_instance_key=process_instance_key,
+            opened_at=unit.now,
+            due_at=unit.now + STAGES[stage].limit(unit.rules),
+        )
+        _open(unit, application, review)
+    limit = review.due_at - review.opened_at
+    reminder = review.opened_at + min(unit.rules.first_reminder_after, limit / 2)
+    return Opened(review.id, reminder, limit, application.number or "")
+
+
+def _open(unit: Unit, application: Application, review: Review) -> None:
+    if application.closed_at is not None:
+        raise Fatal(
+            f"could not open the review | stage {review.stage} of application {application.id} | the case is closed | "
+            "cancel this process instance"
+        )
+    # this job proves that the process has taken what was decided before
+    outbox.settle(
+        unit,
+        application.id,
+        f"the review {review.stage} is open",
+        messages.APPLICATION_SUBMITTED,
+        messages.APPLICATION_CORRECTED,
+        messages.REVIEW_DECIDED,
+    )
+    if review.stage == "receipt":
+        hand_over = unit.session.get(HandOver, review.hand_over_id) if review.hand_over_id else None
+        if hand_over is None or hand_over.application_id != application.id:
+            raise Fatal(
+                f"could not open the receipt | application {application.id} | "
+                f"hand-over {review.hand_over_id} is not its own | "
+                "correct handOverId, then resolve the incident"
+            )
+        review.due_at = max(hand_over.take_up_until, unit.now)
+    unit.session.add(review)
+    unit.session.flush()
+    who = _somebody(unit, review)
+    audit_trail.record(
+        unit,
+        "review-opened",
+        "review",
+        review.id,
+        application_id=application.id,
+        stage=review.stage,
+        round=review.round,
+        due_at=review.due_at.isoformat(),
+        candidates=who,
+    )
+    _tell(unit, review, who, "review-opened")
+
+
+def remind(unit: Unit, review_id: str, job_key: int) -> None:
+    """Remind the one who has claimed the review, else all who may decide it; once for each job."""
+    review = _for_work(unit, review_id)
+    if review.closed_at is not None or unit.session.get(Reminder, job_key) is not None:
+        return
+    unit.session.add(Reminder(job_key=job_key, kind="review", subject_id=review_id, sent_at=unit.now))
+    who = [review.claimed_by] if review.claimed_by else _candidates(unit, review)
+    audit_trail.record(unit, "review-reminded", "review", review_id, application_id=review.application_id, reminded=who)
+    _tell(unit, review, who, "review-reminder")
+
+
+def escalate(unit: Unit, review_id: str, job_key: int) -> None:
+    """The limit is reached: the substitutes may decide as well, and a claim no longer holds them off."""
+    review = _for_work(unit, review_id)
+    if review.closed_at is not None or unit.session.get(Reminder, job_key) is not None:
+        return
+    unit.session.add(Reminder(job_key=job_key, kind="escalation", subject_id=review_id, sent_at=unit.now))
+    review.escalated_at, review.claimed_by, review.claimed_at = unit.now, None, None
+    who = _somebody(unit, review)
+    audit_trail.record(
+        unit, "review-escalated", "review", review_id, application_id=review.application_id, candidates=who
+    )
+    _tell(unit, review, who, "review-escalated")
+    if review.stage == "receipt":
+        # nobody can receive in the custodian's place; the department's head is liable and is told (R45)
+        department = unit.session.get_one(Person, who[0]).department_id
+        _tell(unit, review, access_queries.directory(unit).holders(department, "head"), "receipt-overdue")
+
+
+def claim(unit: Unit, review_id: str) -> Review:
+    """The acting person takes the review on, so that nobody else works on it; Refused with the reason."""
+    review = open_for_change(unit, review_id)
+    require_may_decide(unit, review)
+    if review.claimed_by != unit.actor.id:
+        review.claimed_by, review.claimed_at = unit.actor.id, unit.now
+        audit_trail.record(unit, "review-claimed", "review", review_id, application_id=review.application_id)
+    return review
+
+
+def put_back(unit: Unit, review_id: str) -> Review:
+    """The acting person gives the review back to all who may decide it."""
+    review = open_for_change(unit, review_id)
+    if review.claimed_by != unit.actor.id:
+        raise Refused("not-claimed", "您没有领取此项审核。", "You have not claimed this review.")
+    review.claimed_by = review.claimed_at = None
+    audit_trail.record(unit, "review-put-back", "review", review_id, application_id=review.application_id)
+    return review
+
+
+def check_stages(unit: Unit) -> None:
+    """Fatal where cases have had a stage that the file of stages has no more: its words and its duty belong to them."""
+    gone = sorted(set(unit.session.scalars(select(Review.stage).distinct())) - set(STAGES))
+    if gone:
+        raise Fatal(
+            f"could not read the review stages | {', '.join(gone)} | cases have had it and the file has it no more | "
+            "put it back into review-stages.json, as retired where no model asks it"
+        )
+
+
+def close_open(unit: Unit, application_id: str, because: str) -> int:
+    """Close every open review of the case, because nobody needs to answer any more; how many."""
+    rows = unit.session.scalars(
+        select(Review).where(Review.application_id == application_id, Review.closed_at.is_(None)).with_for_update()
+    ).all()
+    for review in rows:
+        review.closed_at, review.closed_because = unit.now, because
+        audit_trail.record(unit, "review-closed", "review", review.id, application_id=application_id, because=because)
+    return len(rows)
+
+
+def open_for_change(unit: Unit, review_id: str) -> Review:
+    """The review, locked with its case; NotFound, also for strangers to the case, or Refused when it is closed."""
+    application_id = unit.session.scalar(select(Review.application_id).where(Review.id == review_id))
+    if application_id is None:
+        raise NotFound("审核", "review", review_id)
+    application = unit.session.get_one(Application, application_id, with_for_update=True, populate_existing=True)
+    review = unit.session.get_one(Review, review_id, with_for_update=True, populate_existing=True)
+    access_queries.forget(unit)  # others may have acted while this unit waited for the locks
+    if unit.actor.kind == "person":
+        visibility.readable(unit, review)
+    if review.closed_at is not None or application.closed_at is not None:
+        raise Refused(
+            "review-closed",
+            "此项审核已经结束，无需再办理。",
+            "This review is closed already: there is nothing left to decide.",
+        )
+    if application.withdrawn_at is not None:
+        raise Refused(
+            "withdrawn", "申请已撤回，无需再办理。", "The application was withdrawn: nothing is left to decide."
+        )
+    return review
+
+
+def require_may_decide(unit: Unit, review: Review, *, second: bool = False) -> None:
+    """Refused with the reason when the acting person may not decide the review, or somebody else has claimed it."""
+    if unit.actor.kind != "person":
+        raise Refused("not-a-person", "审核须由人员办理。", "A review is decided by a person.", status=403)
+    staff, facts = access_queries.directory(unit), access_queries.facts(unit, review.application_id)
+    refusal = access_policy.refusal_for(staff, facts, review, unit.actor.id, second=second)
+    if refusal is not None:
+        raise refusal
+    claimed = review.claimed_by
+    if not second and claimed not in (None, unit.actor.id) and not access_queries.absent(unit, str(claimed)):
+        raise Refused(
+            "claimed",
+            "他人已领取此项审核；如需接手，请对方退回。",
+            "Somebody else has claimed this review: ask them to put it back.",
+        )
+
+
+def _candidates(unit: Unit, review: Review) -> list[str]:
+    return access_policy.candidates(
+        access_queries.directory(unit), access_queries.facts(unit, review.application_id), review
+    )
+
+
+def _somebody(unit: Unit, review: Review) -> list[str]:
+    who = _candidates(unit, review)
+    if not who:
+        raise Fatal(
+            f"nobody may decide | stage {review.stage} of application {review.application_id} | separation of duties, "
+            "missing confidentiality agreements or absences leave nobody | name somebody in the register, "
+            "or have an agreement signed, then raise the retries and resolve the incident",
+            runbook="incidents-pending#nobody-may-decide",
+        )
+    return who
+
+
+def _tell(unit: Unit, review: Review, who: list[str], code: str) -> None:
+    for person_id in who:
+        notification_service.tell(unit, person_id, code, application_id=review.application_id, subject_id=review.id)
+
+
+def _for_work(unit: Unit, review_id: str) -> Review:
+    review = unit.session.get(Review, review_id, with_for_update=True, populate_existing=True)
+    if review is None:
+        raise Fatal(
+            f"could not find the review | {review_id} | the register does not know it | "
+            "correct reviewId, then resolve the incident"
+        )
+    return review

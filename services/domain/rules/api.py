@@ -1,0 +1,123 @@
+"""The organisation's rules: how they stand, where each value comes from, and changing them with a reason."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query
+from pydantic import Field
+
+from services.database.unit_of_work import Unit
+from services.domain.accounts.api_session import Acting
+from services.domain.rules import service
+from services.domain.rules.service import Change, Standing
+from services.runtime.settings import Settings, variable
+from services.web.api_lists import ListQuestion
+from services.web.dependencies import Books, GivenSettings
+from services.web.errors import problems
+from services.web.schemas import Answer, Body, Line, Moment
+
+router = APIRouter(prefix="/api/admin/rules", tags=["administration"])
+
+Value = Annotated[Line, Field(max_length=100)]
+
+
+class RuleBody(Body):
+    """``value`` as in the environment (``PT24H``, ``30``), left out to take the rule back to the environment's.
+
+    ``was`` is the value that was seen: nobody overwrites what somebody else has just changed.
+    """
+
+    value: Value | None = None
+    was: Value | None = None
+    reason: Annotated[Line, Field(min_length=4)]
+
+
+class HistoryQuestion(ListQuestion):
+    """``text`` is looked for in the rules' names, the reasons and the people."""
+
+    sort: service.Sort = "at"
+    order: Literal["asc", "desc"] = "desc"
+    rule: Line | None = None
+
+
+class ChangeAnswer(Answer):
+    rule: str
+    at: Moment
+    by: str
+    old: str | None
+    new: str | None
+    reason: str
+
+
+class RuleAnswer(Answer):
+    """``source`` is default, environment or changed; ``variable`` is the setting's name in the environment."""
+
+    name: str
+    kind: str
+    zh: str
+    en: str
+    meaning_zh: str
+    meaning_en: str
+    value: str | None
+    said_zh: str
+    said_en: str
+    source: str
+    variable: str
+    by_itself: bool
+    changes: int
+    last_change: ChangeAnswer | None
+
+
+def change_answer(change: Change) -> ChangeAnswer:
+    row = change.row
+    return ChangeAnswer(rule=row.rule, at=row.at, by=change.by, old=row.old, new=row.new, reason=row.reason)
+
+
+def rule_answer(standing: Standing, settings: Settings) -> RuleAnswer:
+    rule, change = standing.rule, standing.change
+    said_zh, said_en = rule.said(standing.value)
+    source = "environment" if rule.name in settings.model_fields_set else "default"
+    return RuleAnswer(
+        name=rule.name,
+        kind=rule.kind,
+        zh=rule.zh,
+        en=rule.en,
+        meaning_zh=rule.meaning_zh,
+        meaning_en=rule.meaning_en,
+        value=standing.value,
+        said_zh=said_zh,
+        said_en=said_en,
+        source=source if change is None else "changed",
+        variable=variable(rule.name),
+        by_itself=rule.by_itself,
+        changes=standing.changes,
+        last_change=None if change is None else change_answer(change),
+    )
+
+
+@router.get("", responses=problems(401, 403))
+async def list_rules(actor: Acting, books: Books, settings: GivenSettings) -> list[RuleAnswer]:
+    """Every rule as it stands. For administrators, Security's head and the supervision group."""
+    standings = await books.run(actor, service.standings)
+    return [rule_answer(standing, settings) for standing in standings]
+
+
+@router.get("/history", responses=problems(401, 403, 404))
+async def rule_history(
+    question: Annotated[HistoryQuestion, Query()], actor: Acting, books: Books
+) -> list[ChangeAnswer]:
+    """The changes of all rules or of one, the newest first."""
+    changes = await books.run(actor, service.history, question.rule, question.listing())
+    return [change_answer(change) for change in changes]
+
+
+@router.put("/{rule_name}", responses=problems(401, 403, 404, 409))
+async def change_rule(
+    rule_name: str, body: RuleBody, actor: Acting, books: Books, settings: GivenSettings
+) -> RuleAnswer:
+    """Change one rule from now on; cases that run keep what they were promised. Administrators only."""
+    await books.run(actor, service.change, rule_name, body.value, body.reason, was=body.was)
+
+    def read(unit: Unit) -> Standing:
+        return service.standing(unit, rule_name)
+
+    return rule_answer(await books.run(actor, read), settings)

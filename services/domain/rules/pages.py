@@ -1,0 +1,142 @@
+"""The organisation's rules: a table in words, a form to change one with a reason, and the history."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, get_args
+
+from fastapi import APIRouter, Query
+from fastapi.responses import Response
+
+from services.database.unit_of_work import Register
+from services.domain.rules import service
+from services.domain.rules.api import RuleBody
+from services.domain.rules.catalogue import RULES
+from services.domain.rules.service import Change, Standing
+from services.runtime.errors import Refused
+from services.runtime.settings import Settings, variable
+from services.web import csv as web_csv
+from services.web import lists
+from services.web.dependencies import Books, GivenSettings
+from services.web.forms import Typed, TypedForm
+from services.web.visitor import Visiting, Visitor
+
+router = APIRouter(prefix="/admin/rules")
+
+UNITS = {"D": "P{}D", "H": "PT{}H", "M": "PT{}M"}
+
+
+@dataclass(frozen=True)
+class Amount:
+    """A duration as the form shows it: a number and its unit, D, H or M."""
+
+    number: str
+    unit: str
+
+
+class Wanted(lists.Wanted):
+    SORTS: ClassVar = get_args(service.Sort)
+    FALLING: ClassVar = frozenset({"at"})
+
+
+@router.get("")
+async def list_rules(visitor: Visiting, books: Books, settings: GivenSettings) -> Response:
+    """Every rule with its meaning, its value, and where that comes from."""
+    standings = await books.run(visitor.actor, service.standings)
+    return visitor.page("rules/rules.html", standings=standings, source=_source(settings), variable=variable)
+
+
+@router.get("/history")
+async def history(visitor: Visiting, books: Books, wanted: Annotated[Wanted, Query()]) -> Response:
+    """All changes, the newest first; ``form=csv`` as CSV."""
+    changes = await books.run(visitor.actor, service.history, None, wanted.listing(visitor.language))
+    if wanted.as_csv:
+        rows = [
+            (one.row.at.isoformat(), one.row.rule, one.row.old, one.row.new, one.by, one.row.reason) for one in changes
+        ]
+        return web_csv.csv_answer("rule-changes", ("at", "rule", "old", "new", "by", "reason"), rows)
+    return visitor.page("rules/rule_history.html", **wanted.shown(changes))
+
+
+@router.get("/{name}")
+async def one_rule(name: str, visitor: Visiting, books: Books, settings: GivenSettings) -> Response:
+    """One rule, the form to change it, and its history."""
+    return await _page(name, visitor, books, settings)
+
+
+@router.post("/{name}")
+async def change_rule(name: str, visitor: Visiting, typed: Typed, books: Books, settings: GivenSettings) -> Response:
+    """Change the rule, or take it back to the environment's value."""
+    try:
+        body = typed.body(_Form, **_value(typed, name))
+        await books.run(visitor.actor, service.change, name, body.value, body.reason, was=body.was)
+    except Refused as refusal:
+        if refusal.status in (403, 404):
+            raise
+        return await _page(name, visitor, books, settings, refusal=refusal, typed=typed)
+    rule = RULES[name]
+    return visitor.go(f"/admin/rules/{name}", f"{rule.zh}已更改，即刻生效。", f"The {rule.en} is changed from now on.")
+
+
+class _Form(RuleBody):
+    """The form also has the parts of a duration, and the button that was pressed."""
+
+    amount: str = ""
+    unit: str = ""
+    back: str = ""
+
+
+def _value(typed: TypedForm, name: str) -> dict[str, Any]:
+    """The value from the form's fields; none where the environment's is to hold again."""
+    if typed.text("back"):
+        return {"value": None}
+    rule = RULES.get(name)
+    if rule is not None and rule.kind == "duration":
+        number, pattern = typed.text("amount"), UNITS.get(typed.text("unit"), "PT{}M")
+        return {"value": pattern.format(number) if number.isascii() and number.isdecimal() else "?"}
+    if not typed.text("value"):
+        raise Refused("missing", "请填写新值。", "Fill in the new value.", status=422, field="value")
+    return {"value": typed.text("value")}
+
+
+async def _page(
+    name: str,
+    visitor: Visitor,
+    books: Register,
+    settings: Settings,
+    *,
+    refusal: Refused | None = None,
+    typed: TypedForm | None = None,
+) -> Response:
+    def read(unit: Any) -> tuple[Standing, list[Change]]:
+        return service.standing(unit, name), service.history(unit, name)
+
+    standing, changes = await books.run(visitor.actor, read)
+    return visitor.page(
+        "rules/rule.html",
+        refusal.status if refusal else 200,
+        standing=standing,
+        changes=changes,
+        amount=_amount(standing),
+        source=_source(settings),
+        variable=variable,
+        refusal=refusal,
+        typed=typed,
+    )
+
+
+def _amount(standing: Standing) -> Amount:
+    """``PT24H`` as 24 and H."""
+    value = standing.value
+    if standing.rule.kind != "duration" or value is None:
+        return Amount("", "D")
+    return Amount(value[:-1].removeprefix("PT").removeprefix("P"), value[-1])
+
+
+def _source(settings: Settings) -> Any:
+    """Says for a standing whether its value is the default, the environment's or a change's."""
+
+    def tell(standing: Standing) -> str:
+        if standing.change is not None:
+            return "changed"
+        return "environment" if standing.rule.name in settings.model_fields_set else "default"
+
+    return tell

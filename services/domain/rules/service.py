@@ -1,0 +1,142 @@
+"""Changing the organisation's rules, with reason and history. A case that runs keeps what it has been promised."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from sqlalchemy import select
+
+from services.database.listing import EVERYTHING, Listing
+from services.database.tables.people import Person
+from services.database.tables.rule_book import RuleChange
+from services.database.unit_of_work import Unit
+from services.domain.access import administrators
+from services.domain.audit import trail as audit_trail
+from services.domain.rules.catalogue import RULES, Rule
+from services.runtime.errors import NotFound, Refused
+from services.runtime.rules import Rules
+
+Sort = Literal["at", "rule", "person"]
+
+
+@dataclass(frozen=True)
+class Change:
+    """One line of the history, with the changer's name."""
+
+    row: RuleChange
+    rule: Rule
+    by: str
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a rule stands now; ``change`` is the one that holds, or None where the environment's value does."""
+
+    rule: Rule
+    value: str | None
+    change: Change | None
+    changes: int
+
+
+def standings(unit: Unit) -> list[Standing]:
+    """Every rule with its value and where it comes from; for administrators, Security's head and supervisors."""
+    administrators.require_reader(unit)
+    told = history(unit)
+    return [_standing(unit.rules, rule, [one for one in told if one.rule is rule]) for rule in RULES.values()]
+
+
+def standing(unit: Unit, name: str) -> Standing:
+    """One rule; NotFound where there is no such rule."""
+    administrators.require_reader(unit)
+    rule = _rule(name)
+    return _standing(unit.rules, rule, history(unit, name))
+
+
+def history(unit: Unit, name: str | None = None, listing: Listing = EVERYTHING) -> list[Change]:
+    """The changes of all rules or of one, the newest first; searched in the rule's name, reason and people."""
+    administrators.require_reader(unit)
+    text = listing.text.strip().casefold()
+    named = [rule.name for rule in RULES.values() if text in f"{rule.name}\n{rule.zh}\n{rule.en}".casefold()]
+    query = (
+        select(RuleChange, Person.name)
+        .join(Person, Person.id == RuleChange.changed_by)
+        .where(
+            RuleChange.rule.in_(RULES),
+            listing.mentioned(RuleChange.reason, Person.name, also=RuleChange.rule.in_(named)),
+        )
+    )
+    if name is not None:
+        query = query.where(RuleChange.rule == name)
+    columns = {"at": RuleChange.seq, "rule": RuleChange.rule, "person": Person.name}
+    rows = unit.session.execute(listing.part(query, columns, RuleChange.seq.desc()))
+    return [Change(row, RULES[row.rule], by) for row, by in rows]
+
+
+def change(unit: Unit, name: str, value: str | None, reason: str, *, was: str | None) -> RuleChange:
+    """Set a rule from the next unit of work on; ``value`` None takes it back to the environment's.
+
+    ``was`` is the value that the administrator saw: Refused when somebody else has changed it since.
+    """
+    administrators.require_administrator(unit)
+    rule = _rule(name)
+    if not rule.by_itself:
+        raise Refused(
+            "rule-follows",
+            "此项随新版保密协议的发布而变更，请到“保密协议”页发布新版。",
+            "This rule changes with the agreement: issue a new version of the agreement instead.",
+            field="value",
+        )
+    return write(unit, rule, value, reason, was=was)
+
+
+def write(unit: Unit, rule: Rule, value: str | None, reason: str, *, was: str | None) -> RuleChange:
+    """As ``change``, for whoever has checked that it may be done."""
+    administrators.one_at_a_time(unit)  # before the rules are read, so that they are the latest
+    old = rule.text(unit.rules)
+    if (None if was is None else rule.normal(was)) != old:
+        raise Refused(
+            "rule-changed",
+            f"{rule.zh}刚刚被他人改为{rule.said(old)[0]}，请核对后再改。",
+            f"Somebody has just changed the {rule.en} to {rule.said(old)[1]}: look at it, then change it.",
+            field="value",
+        )
+    new = None if value is None else rule.normal(value)
+    if new == old or (new is None and not history(unit, rule.name)):
+        raise Refused(
+            "rule-same", "新值与现值相同，无需更改。", "This is the value already: nothing to change.", field="value"
+        )
+    if new is not None:
+        _agree(rule.apply(unit.rules, new))
+    row = RuleChange(at=unit.now, changed_by=unit.actor.id, rule=rule.name, old=old, new=new, reason=reason)
+    unit.session.add(row)
+    unit.session.flush()
+    audit_trail.record(unit, "rule-changed", "rule", rule.name, old=old, new=new, reason=reason, change=row.seq)
+    return row
+
+
+def _standing(rules: Rules, rule: Rule, told: Sequence[Change]) -> Standing:
+    held = told[0] if told and told[0].row.new is not None else None
+    return Standing(rule, rule.text(rules), held, len(told))
+
+
+def _rule(name: str) -> Rule:
+    if name not in RULES:
+        raise NotFound("规则", "rule", name)
+    return RULES[name]
+
+
+def _agree(rules: Rules) -> None:
+    if rules.important_retention < rules.ordinary_retention:
+        raise Refused(
+            "retention-order",
+            "重要录像的存档期限不能短于一般录像。",
+            "Important footage cannot be kept shorter than ordinary footage: change the other one first.",
+            status=422,
+            field="value",
+        )
+
+
+def first_value(unit: Unit, name: str) -> str | None:
+    """What the rule was before its first change; None where it was never changed."""
+    query = select(RuleChange.old).where(RuleChange.rule == name).order_by(RuleChange.seq)
+    return unit.session.scalar(query.limit(1))

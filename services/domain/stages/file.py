@@ -1,0 +1,226 @@
+"""Reading ``review-stages.json``: whatever is wrong is told with its line and key, in a sentence."""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from services.database.tables.people import POSTS
+from services.domain.stages.schema import LIMITS, Stage, StageFile, duration
+from services.runtime.errors import Fatal
+
+NAME = "review-stages.json"
+CUSTODIAN = "custodian"  # the duty of the receipt, which is no duty towards the case
+# The stages that rules of the policy are written about: who decides them, in which phase, with which outcomes.
+POLICY: dict[str, tuple[str, str | None, tuple[str, ...]]] = {
+    "preliminary": ("approval", "department", ("approved", "returned", "rejected")),
+    "security": ("approval", None, ("approved", "returned", "rejected")),
+    "security-signature": ("approval", "sign-off", ("signed", "refused")),
+    "management": ("approval", "management", ("approved", "rejected")),
+    "storage-release": ("retrieval", None, ("approved", "returned")),
+    "partial-footage": ("retrieval", None, ("approved", "rejected")),
+    "receipt": ("custody", "custodian", ("accepted", "declined")),
+    "return-inspection": ("return", "return-office", ("in-order", "discrepancy")),
+}
+RETURNED_BY = {"usePeriodDays": "security", "wayOfUse": "security", "dueAt": "receipt"}
+DECIDING = tuple(post for post in POSTS if post not in ("member", "administrator", "supervisor"))
+SAID = {
+    "missing": "is missing",
+    "extra_forbidden": "is no key that is known here",
+    "bool_type": "is true or false",
+    "string_type": "is a text",
+    "model_type": "is an object in braces",
+    "dict_type": "is an object in braces",
+    "tuple_type": "is a list in brackets",
+}
+PATTERNS = {"zh": "has no Chinese", "en": "has to be English"}
+
+Path_ = tuple[str | int, ...]
+_parts = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]:,]|[^\s{}\[\]:,"]+')
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong, on which line (from 1), at which key."""
+
+    line: int
+    key: str
+    sentence: str
+
+    def __str__(self) -> str:
+        return f"line {self.line}, {self.key}: {self.sentence}" if self.key else f"line {self.line}: {self.sentence}"
+
+
+def read(path: Path) -> StageFile:
+    """The file's content; Fatal with every line that has to be corrected."""
+    found, problems = examine(path)
+    if found is None or problems:
+        raise Fatal(
+            f"could not read the review stages | {path} | {'; '.join(map(str, problems))} | "
+            "correct the file; docs/designers.md describes each key"
+        )
+    return found
+
+
+def examine(path: Path) -> tuple[StageFile | None, list[Problem]]:
+    """The content where it has the right shape, and what is wrong with it."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        content = json.loads(text, object_pairs_hook=_once)
+    except OSError as error:
+        return None, [Problem(1, "", f"the file cannot be read: {error.strerror}")]
+    except json.JSONDecodeError as error:
+        return None, [Problem(error.lineno, "", f"no JSON: {error.msg}")]
+    except (UnicodeDecodeError, _Twice) as error:
+        return None, [Problem(1, "", f"{error}" if isinstance(error, _Twice) else "the file is not UTF-8")]
+    lines = positions(text)
+    try:
+        file = StageFile.model_validate_json(json.dumps(_with_codes(content)), strict=True)
+    except ValidationError as error:
+        return None, [_problem(lines, tuple(one["loc"]), _said(one)) for one in error.errors()]
+    return file, [_problem(lines, place, sentence) for place, sentence in _contradictions(file)]
+
+
+def positions(text: str) -> dict[Path_, int]:
+    """The line on which each key or list entry of a JSON text begins; the text is known to be JSON."""
+    lines: dict[Path_, int] = {(): 1}
+    at: list[str | int | None] = []
+    expects_key = False
+    for match in _parts.finditer(text):
+        part, line = match[0], text.count("\n", 0, match.start()) + 1
+        if part in "]}":
+            at.pop()
+            expects_key = False
+        elif part == ",":
+            expects_key = at[-1] is None or isinstance(at[-1], str)
+            if isinstance(at[-1], int):
+                at[-1] += 1
+        elif part == ":":
+            expects_key = False
+        elif expects_key:
+            at[-1] = json.loads(part)
+            lines[_here(at)] = line
+        else:
+            lines.setdefault(_here(at), line)
+            if part in "[{":
+                at.append(0 if part == "[" else None)
+                expects_key = part == "{"
+    return lines
+
+
+class _Twice(ValueError):
+    pass
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    names = [name for name, _ in pairs]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise _Twice(f"the key {twice[0]} stands twice in one object: keep one of them")
+    return dict(pairs)
+
+
+def _here(at: list[str | int | None]) -> Path_:
+    return tuple(part for part in at if part is not None)
+
+
+def _with_codes(content: Any) -> Any:
+    """A stage's key is its code."""
+    stages = content.get("stages") if isinstance(content, dict) else None
+    if not isinstance(stages, dict):
+        return content
+    coded = {code: {"code": code, **body} if isinstance(body, dict) else body for code, body in stages.items()}
+    return {**content, "stages": coded}
+
+
+def _said(error: ErrorDetails) -> str:
+    if error["type"] == "string_pattern_mismatch":
+        return PATTERNS.get(str(error["loc"][-1]), "is made of small letters, digits and hyphens")
+    return SAID.get(error["type"], error["msg"][:1].lower() + error["msg"][1:])
+
+
+def _problem(lines: dict[Path_, int], place: Path_, sentence: str) -> Problem:
+    """What is missing has no line: its object's is told. Names that only the check knows are left out of the key."""
+    known: Path_ = ()
+    key: list[str] = []
+    for part in place:
+        if (*known, part) in lines:
+            known = (*known, part)
+            key.append(str(part))
+        elif part not in ("rule", "groups", "[key]"):
+            key.append(str(part))
+    return Problem(lines[known], ".".join(key), sentence)
+
+
+def _contradictions(file: StageFile) -> Iterator[tuple[Path_, str]]:
+    """What has the right shape and cannot be."""
+    for code in file.posts:
+        if code in POSTS:
+            yield ("posts", code), "the register has this post already: leave it out here"
+    for code, (phase, rule, outcomes) in POLICY.items():
+        stage = file.stages.get(code)
+        if stage is None or stage.retired:
+            yield ("stages", code), "the policy's rules are written about this stage: it has to be there"
+            continue
+        if stage.phase != phase:
+            yield ("stages", code, "phase"), f"the policy has it in the phase {phase}"
+        if rule is not None and stage.candidates != rule:
+            yield ("stages", code, "candidates"), f"the policy says who decides it: {rule}"
+        if stage.outcomes != outcomes:
+            yield ("stages", code, "outcomes"), f"the register acts on these, in this order: {', '.join(outcomes)}"
+    for code, stage in file.stages.items():
+        for place, sentence in _of_stage(file, stage):
+            yield ("stages", code, *place), sentence
+
+
+def _of_stage(file: StageFile, stage: Stage) -> Iterator[tuple[Path_, str]]:
+    if stage.duty not in file.duties and not (stage.duty == CUSTODIAN and stage.code == "receipt"):
+        yield ("duty",), f"{stage.duty} is not among the duties: add it there, with its words"
+    if not _is_limit(stage.limit_of):
+        yield ("limit",), f"is {', '.join(LIMITS)} or a duration such as PT8H"
+    yield from _of_outcomes(file, stage)
+    yield from _of_candidates(file, stage)
+    codes = [question.code for question in stage.questions]
+    for index, code in enumerate(codes):
+        if code in codes[:index]:
+            yield ("questions", index, "code"), f"{code} is asked already"
+    for index, name in enumerate(stage.returns):
+        if RETURNED_BY.get(name, stage.code) != stage.code:
+            yield ("returns", index), f"{name} is returned by the stage {RETURNED_BY[name]} alone"
+
+
+def _of_outcomes(file: StageFile, stage: Stage) -> Iterator[tuple[Path_, str]]:
+    for index, outcome in enumerate(stage.outcomes):
+        if outcome not in file.outcomes:
+            yield ("outcomes", index), f"{outcome} is not among the outcomes: add it there, with its words"
+        if outcome in stage.outcomes[:index]:
+            yield ("outcomes", index), f"{outcome} is there already"
+        if outcome == "returned" and stage.needs_hand_over:
+            yield ("outcomes", index), "a form is sent back before copies are handed over, not after"
+    for index, outcome in enumerate(stage.reason_for):
+        if outcome not in stage.outcomes:
+            yield ("reasonFor", index), f"{outcome} is no outcome of this stage"
+
+
+def _of_candidates(file: StageFile, stage: Stage) -> Iterator[tuple[Path_, str]]:
+    for index, group in enumerate(stage.groups):
+        for number, post in enumerate(group.posts):
+            if post not in DECIDING and post not in file.posts:
+                known = ", ".join((*DECIDING, *file.posts))
+                yield ("candidates", index, "posts", number), f"{post} is no post that may decide: there are {known}"
+    for code, (_, rule, _) in POLICY.items():
+        if stage.candidates == rule and stage.code != code:
+            yield ("candidates",), f"this rule is the stage {code}'s: list groups of posts here"
+
+
+def _is_limit(text: str) -> bool:
+    try:
+        return text in LIMITS or duration(text) > timedelta()
+    except ValueError:
+        return False

@@ -1,0 +1,130 @@
+"""What one review stage is: the shapes of ``bpmn/review-stages.json``, whose keys are theirs in camel case."""
+
+from datetime import timedelta
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, TypeAdapter
+from pydantic.alias_generators import to_camel
+
+from services.domain.accounts.signatures.given import Level
+from services.runtime.rules import Rules
+
+Code = Annotated[str, Field(pattern="^[a-z][a-z0-9-]*$", max_length=40)]
+Chinese = Annotated[str, Field(pattern="[\u4e00-\u9fff]", max_length=400)]
+English = Annotated[str, Field(pattern="^[ -~“”’–]+$", max_length=400)]
+Phase = Literal["approval", "retrieval", "custody", "return"]
+# Who decides where a list of posts cannot say it (T1, T8, T12): duties.py has these rules.
+Rule = Literal["department", "sign-off", "management", "custodian", "return-office"]
+# The class of a case, what Security grants, and when a loan is due: what a decision may return besides its outcome.
+Returned = Literal["importantInformation", "sensitiveEvent", "highImpact", "usePeriodDays", "wayOfUse", "dueAt"]
+LIMITS = {
+    "review": lambda rules: rules.review_limit,
+    "release": lambda rules: rules.release_limit,
+    "take-up": lambda rules: rules.take_up_period,
+}
+_durations: TypeAdapter[timedelta] = TypeAdapter(timedelta)
+
+
+class Shape(BaseModel):
+    model_config = ConfigDict(alias_generator=to_camel, extra="forbid", frozen=True, populate_by_name=True)
+
+
+class Words(Shape):
+    """The same in both languages."""
+
+    zh: Chinese
+    en: English
+
+
+class Question(Words):
+    """A question answered with yes or no. ``yes_to_approve``: the favourable outcome needs a yes."""
+
+    code: Code
+    yes_to_approve: bool = True
+
+
+class Outcome(Words):
+    """How a stage may end: in words, and as the button that does it. ``grave`` shows the button in red."""
+
+    act: Words
+    grave: bool = False
+
+
+class Group(Shape):
+    """Whoever holds one of these posts in departments of a kind, in the applicant's own, or in any."""
+
+    posts: Annotated[tuple[str, ...], Field(min_length=1)]
+    departments: Literal["own", "any", "business", "administration", "legal", "security", "storage", "management"]
+
+
+def _rule_or_groups(given: object) -> str:
+    return "rule" if isinstance(given, str) else "groups"
+
+
+Candidates = Annotated[
+    Annotated[Rule, Tag("rule")] | Annotated[tuple[Group, ...], Field(min_length=1), Tag("groups")],
+    Discriminator(_rule_or_groups),
+]
+
+
+class Stage(Words):
+    """One stage. ``outcomes`` begins with the favourable one; every outcome is signed with the password again.
+
+    With the level ``password+totp`` whoever has a second factor, or must have one, gives a one-time code as well.
+    ``candidates`` are asked group by group, the substitutes after those whose task it is. A ``retired`` stage is asked
+    by no model any more; cases that had it keep its words.
+    """
+
+    code: Code
+    phase: Phase
+    duty: Code
+    candidates: Candidates
+    limit_of: str = Field(alias="limit")
+    level: Level = Field(alias="signature")
+    outcomes: Annotated[tuple[str, ...], Field(min_length=2)]
+    questions: Annotated[tuple[Question, ...], Field(max_length=20)] = ()
+    reason_for: tuple[str, ...] = ()
+    opinion_needed: bool = False
+    may_raise: bool = False
+    may_lower: bool = False
+    returns: tuple[Returned, ...] = ()
+    follows: Words | None = None
+    retired: bool = False
+
+    @property
+    def favourable(self) -> str:
+        return self.outcomes[0]
+
+    @property
+    def groups(self) -> tuple[Group, ...]:
+        """The candidates where they are a list; empty where a rule finds them."""
+        return () if isinstance(self.candidates, str) else self.candidates
+
+    @property
+    def needs_hand_over(self) -> bool:
+        """Whether the review is about copies that were handed over, so that its call names the hand-over."""
+        return self.phase in ("custody", "return")
+
+    def limit(self, rules: Rules) -> timedelta:
+        """The time for a decision: one of the organisation's limits, or a duration of the stage's own."""
+        known = LIMITS.get(self.limit_of)
+        return known(rules) if known else duration(self.limit_of)
+
+
+class StageFile(Shape):
+    """The whole file. ``posts`` are those that the organisation has besides the register's own."""
+
+    posts: dict[Code, Words]
+    duties: dict[Code, Words]
+    outcomes: dict[Code, Outcome]
+    stages: dict[Code, Stage]
+
+
+def duration(text: str) -> timedelta:
+    """An ISO 8601 duration; ValueError for any other text, and for one that is not positive."""
+    if not text.startswith("P"):
+        raise ValueError(text)
+    found = _durations.validate_python(text)
+    if found <= timedelta():
+        raise ValueError(text)
+    return found

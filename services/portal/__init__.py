@@ -1,1 +1,0 @@
-"""What people see: pages and the JSON API."""

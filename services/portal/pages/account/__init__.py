@@ -1,1 +1,0 @@
-"""My account: language, password, second factor, sessions, absences, the confidentiality agreement."""

@@ -1,1 +1,0 @@
-"""The administrator's desk: recorders, cameras, rules, agreements, and the examination of the set-up."""

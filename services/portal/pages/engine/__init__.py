@@ -1,1 +1,0 @@
-"""The process engine for administrators: what Operate shows where Camunda runs the processes."""

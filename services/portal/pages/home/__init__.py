@@ -1,1 +1,0 @@
-"""The overview, the switch of language, and where a bare address leads."""

@@ -1,1 +1,0 @@
-"""My notices, and for administrators how notices leave the portal."""

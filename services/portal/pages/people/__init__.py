@@ -1,1 +1,0 @@
-"""People, posts, departments and absences, for administrators."""

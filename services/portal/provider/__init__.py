@@ -1,1 +1,0 @@
-"""The organisation's OpenID Connect provider: people sign in there, and come back with its word (docs/sign-in.md)."""

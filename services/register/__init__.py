@@ -1,1 +1,0 @@
-"""The books: one module for each noun, with its tables, rules and queries; the audit trail."""

@@ -1,0 +1,162 @@
+"""pyzeebe's adapter for jobs, with what a worker of ours adds: a view of the polls and patience with the engine.
+
+``ZeebeWorker`` itself is used as it comes; this takes the place of its ``zeebe_adapter`` (docs/zeebe.md).
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncGenerator, Iterable, Mapping
+from contextvars import ContextVar
+from typing import Any
+
+import anyio
+import grpc
+from pyzeebe import Job
+from pyzeebe.errors import (
+    ActivateJobsRequestInvalidError,
+    JobAlreadyDeactivatedError,
+    JobNotFoundError,
+    PyZeebeError,
+)
+from pyzeebe.grpc_internals.types import CompleteJobResponse, FailJobResponse, ThrowErrorResponse
+from pyzeebe.grpc_internals.zeebe_adapter import ZeebeAdapter
+
+from services.runtime import metrics
+from services.runtime.engine_client import CALL_SECONDS, cause_of, transport
+from services.runtime.errors import Fatal, Retryable
+from services.runtime.health import Health
+from services.runtime.jobs.failures import failure_message
+from services.runtime.logs import get_logger
+
+log = get_logger(__name__)
+
+# Every job runs in an asyncio task of its own, so this is the type of the job at hand wherever it is read.
+current_job_type: ContextVar[str] = ContextVar("current_job_type", default="unknown")
+
+POLL_PAUSE_FIRST = 0.2
+POLL_PAUSE_LONGEST = 5.0
+
+
+class JobAdapter(ZeebeAdapter):
+    """Polls, completes, fails and throws. What the engine no longer wants to hear is logged and let go.
+
+    Never gives up the channel (trap 1): the number of reconnects has no limit.
+    """
+
+    def __init__(self, channel: grpc.aio.Channel, health: Health) -> None:
+        super().__init__(channel, max_connection_retries=-1)
+        self.health = health
+        self.draining = False
+        self._failed_polls: dict[str, int] = {}
+        self._returning: set[asyncio.Task[None]] = set()
+        self._polls: set[Any] = set()
+        activate = self._gateway_stub.ActivateJobs
+
+        def poll(*arguments: Any, **named: Any) -> Any:
+            call = activate(*arguments, **named)
+            self._polls.add(call)
+            call.add_done_callback(self._polls.discard)
+            return call
+
+        self._gateway_stub.ActivateJobs = poll
+
+    async def activate_jobs(  # noqa: PLR0917  # the signature is pyzeebe's
+        self,
+        task_type: str,
+        worker: str,
+        timeout: int,  # noqa: ASYNC109  # the signature is pyzeebe's
+        max_jobs_to_activate: int,
+        variables_to_fetch: Iterable[str],
+        request_timeout: int,
+        tenant_ids: Iterable[str] | None = None,
+    ) -> AsyncGenerator[Job]:
+        if self.draining:
+            # pyzeebe stops its pollers one after the other; the others must not take jobs meanwhile (trap 3).
+            await anyio.sleep_forever()
+        self.health.beat(task_type)
+        try:
+            async for job in super().activate_jobs(
+                task_type, worker, timeout, max_jobs_to_activate, variables_to_fetch, request_timeout, tenant_ids
+            ):
+                if self.draining:
+                    # A task of its own: the poller that got the job is cancelled when the drain ends.
+                    self._returning.add(asyncio.create_task(self.hand_back(job)))
+                    continue
+                metrics.JOBS_ACTIVATED.labels(task_type).inc()
+                metrics.JOB_INVOCATIONS.labels(task_type, "activated").inc()
+                yield job
+        except ActivateJobsRequestInvalidError as error:
+            raise Fatal(
+                f"could not poll for jobs | {task_type} | the engine refuses the request | "
+                "check the settings of the worker (concurrency, job timeout)"
+            ) from error
+        except PyZeebeError as error:
+            await self._pause(task_type, error)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if not self.draining or task is None or task.cancelling():
+                raise
+            await anyio.sleep_forever()  # ``end_polls`` has ended the call, not the poller
+        else:
+            self._failed_polls.pop(task_type, None)
+            metrics.LAST_SUCCESSFUL_POLL.labels(task_type).set_to_current_time()
+        self.health.beat(task_type)
+
+    async def _pause(self, task_type: str, error: PyZeebeError) -> None:
+        """Wait before the next poll; pyzeebe itself would wait 5 s each time, and end on codes it does not know."""
+        failures = self._failed_polls[task_type] = self._failed_polls.get(task_type, 0) + 1
+        pause = min(POLL_PAUSE_FIRST * 2 ** min(failures - 1, 16), POLL_PAUSE_LONGEST)
+        pause *= random.uniform(0.8, 1.2)  # noqa: S311  # spreads workers over time, guards nothing
+        cause = cause_of(error)
+        # An idle long poll that runs into its deadline is no news.
+        if not cause.startswith("DEADLINE_EXCEEDED") or failures > 1:
+            log.warning("poll failed", job_type=task_type, cause=cause, failures=failures, again_in_seconds=pause)
+        await anyio.sleep(pause)
+
+    async def complete_job(self, job_key: int, variables: Mapping[str, Any]) -> CompleteJobResponse:
+        if await self._tell("complete", super().complete_job(job_key, dict(variables))):
+            metrics.JOB_INVOCATIONS.labels(current_job_type.get(), "completed").inc()
+        return CompleteJobResponse()
+
+    async def fail_job(
+        self, job_key: int, retries: int, message: str, retry_back_off_ms: int, variables: Mapping[str, Any]
+    ) -> FailJobResponse:
+        if await self._tell("fail", super().fail_job(job_key, retries, message, retry_back_off_ms, dict(variables))):
+            metrics.JOB_INVOCATIONS.labels(current_job_type.get(), "failed").inc()
+        return FailJobResponse()
+
+    async def throw_error(
+        self, job_key: int, message: str, variables: Mapping[str, Any], error_code: str = ""
+    ) -> ThrowErrorResponse:
+        if await self._tell("throw an error for", super().throw_error(job_key, message, dict(variables), error_code)):
+            metrics.JOB_INVOCATIONS.labels(current_job_type.get(), "bpmn-error").inc()
+        return ThrowErrorResponse()
+
+    async def hand_back(self, job: Job) -> None:
+        """Give a job back at once and with all its retries, for another worker to take."""
+        message = failure_message(job, "the worker is shutting down", "nothing: the job is handed out again")
+        call = super().fail_job(job.key, job.retries, message, 0, {})
+        await self._tell("hand back", call, job_key=job.key, job_type=job.type)
+
+    def end_polls(self) -> None:
+        """End the polls that are open still, or they would bring back what is handed back."""
+        for call in list(self._polls):
+            call.cancel()
+
+    async def handed_back(self) -> None:
+        """Wait until the engine was told of every job that came during the drain."""
+        while waiting := [task for task in self._returning if not task.done()]:
+            await asyncio.wait(waiting)
+
+    async def _tell(self, doing: str, call: Any, **ids: object) -> bool:
+        """Whether the engine took it. If not, the job is gone, or is handed out again after its timeout."""
+        try:
+            async with transport(f"{doing} the job", CALL_SECONDS, values=True):
+                await call
+        except (JobNotFoundError, JobAlreadyDeactivatedError) as error:
+            log.info("too late, the job is no longer ours", doing=doing, cause=type(error).__name__, **ids)
+            return False
+        except (Retryable, Fatal) as error:
+            log.warning("the engine was not told; the job is handed out again", doing=doing, cause=str(error), **ids)
+            return False
+        return True

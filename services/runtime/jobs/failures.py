@@ -1,0 +1,110 @@
+"""What the engine is told when a job fails (docs/zeebe.md)."""
+
+import random
+import traceback
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from services.runtime.errors import Fatal, Refused, Retryable
+from services.runtime.jobs.commands import JobFacts
+
+MESSAGE_LIMIT = 500
+RUNBOOKS = "docs/runbooks"
+APPLICATION_ID, APPLICATION_NUMBER = "applicationId", "applicationNumber"
+
+
+@dataclass(frozen=True)
+class Backoff:
+    """Waits that grow by ``factor`` from ``first`` to at most ``longest``, each moved by up to ``jitter`` of itself."""
+
+    first: timedelta = timedelta(seconds=1)
+    factor: float = 4
+    longest: timedelta = timedelta(minutes=5)
+    jitter: float = 0.2
+    chance: random.Random = field(default_factory=random.Random, compare=False)
+
+    def delay(self, attempt: int) -> timedelta:
+        """How long to wait after the failure of ``attempt``, the first being 0."""
+        # After 64 steps every wait is the longest; the power itself must not overflow.
+        wait = self.first * min(self.factor ** min(attempt, 64), self.longest / self.first)
+        return wait * (1 + self.chance.uniform(-self.jitter, self.jitter))
+
+
+class Attempts:
+    """How often a job has failed here: the engine hands out what is left of its retries, not how many there were."""
+
+    def __init__(self, keep: int = 4096) -> None:
+        self._first_seen: OrderedDict[int, int] = OrderedDict()
+        self._keep = keep
+
+    def made(self, job_key: int, retries: int) -> int:
+        """Failures before this one. Retries that were raised again start a new count."""
+        first = max(self._first_seen.pop(job_key, retries), retries)
+        self._first_seen[job_key] = first
+        if len(self._first_seen) > self._keep:
+            self._first_seen.popitem(last=False)
+        return first - retries
+
+    def forget(self, job_key: int) -> None:
+        self._first_seen.pop(job_key, None)
+
+
+def runbook_of(error: BaseException) -> str:
+    """The page of docs/runbooks for this kind of failure; what nobody foresaw is a failing job."""
+    if isinstance(error, Retryable | Fatal):
+        return error.runbook
+    return Fatal.runbook if isinstance(error, Refused) else Retryable.runbook
+
+
+def failure_message(job: JobFacts, cause: str, next_step: str, runbook: str | None = None) -> str:
+    """``<what failed> | <object> | <cause> | <next step>``, at most 500 characters, for whoever reads the incident.
+
+    A cause that already has this form is kept; one that lacks a part gets it. What is too long loses the ends of its
+    longest parts, and never the name of the ``runbook``, which closes the text. The case is named, by its number where
+    the process knows it.
+    """
+    case = _case(job)
+    thing = f"application {case}, job {job.key}" if case else f"job {job.key}"
+    if (application_id := job.variables.get(APPLICATION_ID)) and case:
+        cause = cause.replace(str(application_id), case)
+    parts = [" ".join(part.split()) for part in _four(cause.split(" | "), f"{job.type} failed", thing, next_step)]
+    if case and case not in parts[0] + parts[1]:
+        parts[1] = f"application {case}, {parts[1]}"
+    page, _, section = (runbook or "").partition("#")
+    closing = f" ({RUNBOOKS}/{page}.md{'#' + section if section else ''})" if page else ""
+    while (excess := len(" | ".join(parts)) + len(closing) - MESSAGE_LIMIT) > 0:
+        longest = max(range(len(parts)), key=lambda index: len(parts[index]))
+        kept = max(len(parts[longest]) - excess - 1, MESSAGE_LIMIT // (len(parts) * 2))
+        parts[longest] = parts[longest][:kept] + "…"
+    return " | ".join(parts) + closing
+
+
+def _case(job: JobFacts) -> str:
+    """What people call the case, or else its id."""
+    return str(job.variables.get(APPLICATION_NUMBER) or job.variables.get(APPLICATION_ID) or "")
+
+
+def _four(parts: list[str], what: str, thing: str, next_step: str) -> list[str]:
+    """What failed, the object, the cause and the next step, whichever of them a text has."""
+    match parts:
+        case [cause]:
+            return [what, thing, cause, next_step]
+        case [said, cause]:
+            return [said, thing, cause, next_step]
+        case [said, cause, step]:
+            return [said, thing, cause, step]
+        case [said, named, *causes, step]:
+            return [said, named, " / ".join(causes), step]
+    return [what, thing, " / ".join(parts), next_step]
+
+
+def stack(error: BaseException) -> str:
+    """Where an error and its causes were raised, with their types and without their texts: those may hold values."""
+    lines: list[str] = []
+    seen: BaseException | None = error
+    while seen is not None:
+        lines.append(f"{type(seen).__module__}.{type(seen).__qualname__}")
+        lines.extend(entry.rstrip() for entry in traceback.format_tb(seen.__traceback__))
+        seen = seen.__cause__ or (None if seen.__suppress_context__ else seen.__context__)
+    return "\n".join(lines)

@@ -1,0 +1,239 @@
+"""The job runner: takes jobs from the engine, runs the workers' handlers, and tells the engine what came of them.
+
+Underneath is pyzeebe's ``ZeebeWorker`` as it comes, without streaming (docs/zeebe.md, trap 4) and with explicit
+variables to fetch. A handler may be called twice for one job, but never twice at once in this process.
+"""
+
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+import anyio
+import grpc
+import structlog
+from pyzeebe import Job, JobController, ZeebeWorker
+
+from services.runtime import metrics
+from services.runtime.errors import Fatal, Outcome, Refused, Retryable
+from services.runtime.health import Health
+from services.runtime.jobs.adapter import JobAdapter, current_job_type
+from services.runtime.jobs.commands import build_command, result_variables
+from services.runtime.jobs.failures import (
+    APPLICATION_ID,
+    APPLICATION_NUMBER,
+    Attempts,
+    Backoff,
+    failure_message,
+    runbook_of,
+    stack,
+)
+from services.runtime.jobs.journal import Journal, NoJournal
+from services.runtime.jobs.lease import Interrupted, Lease, LeaseLost
+from services.runtime.jobs.worker import Worker
+from services.runtime.logs import get_logger
+from services.runtime.settings import Settings
+from services.runtime.threads import thread_limiter
+
+log = get_logger(__name__)
+
+# A poller that has shown no life for this long, besides the time of its poll, is dead.
+POLL_SILENCE = 60.0
+INTERRUPT_SECONDS = 3.0
+NEXT_AFTER_INCIDENT = "remove the cause, then set retries and resolve the incident"
+
+
+class AlreadyRunning(Exception):
+    """The engine hands out a job again whose handler still runs here; that run answers for both."""
+
+
+class JobRunner:
+    """Runs ``workers`` against the engine behind ``channel`` until ``stop``.
+
+    Raises WorkerError when a handler needs something that ``dependencies`` does not have. One runner runs once.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        workers: Sequence[Worker],
+        dependencies: Mapping[str, object],
+        channel: grpc.aio.Channel,
+        *,
+        health: Health | None = None,
+        journal: Journal | None = None,
+        backoff: Backoff | None = None,
+        name: str | None = None,
+    ) -> None:
+        self._settings = settings
+        self._timeout = settings.job_timeout.total_seconds()
+        self.health = health or Health()
+        self._journal = journal or NoJournal()
+        self._backoff = backoff or Backoff()
+        self._attempts = Attempts()
+        self._running: dict[int, Lease] = {}
+        self._scope = anyio.CancelScope()
+        self._adapter = JobAdapter(channel, self.health)
+        self._pyzeebe = ZeebeWorker(
+            channel,
+            name=name,
+            request_timeout=round(settings.poll_seconds * 1000),
+            max_connection_retries=-1,
+            poll_retry_delay=1,
+            exception_handler=self._on_error,
+            stream_enabled=False,
+        )
+        self._pyzeebe.zeebe_adapter = self._adapter
+        self.health.connected = lambda: self._adapter.connected
+        for worker in workers:
+            self._register(worker, worker.bind(dependencies))
+
+    @property
+    def running(self) -> int:
+        """How many handlers run now."""
+        return len(self._running)
+
+    async def run(self) -> None:
+        """Work until ``stop``; raises Fatal when the engine refuses to hand out jobs at all."""
+        thread_limiter().total_tokens = self._settings.threads
+        log.info("working", job_types=[task.type for task in self._pyzeebe.tasks])
+        try:
+            with self._scope:
+                await self._pyzeebe.work()
+        except BaseExceptionGroup as group:
+            fatal = group.subgroup(Fatal)
+            if fatal is None:
+                raise
+            first: BaseException = fatal
+            while isinstance(first, BaseExceptionGroup):
+                first = first.exceptions[0]
+            raise first from None
+
+    async def stop(self, grace: float | None = None) -> None:
+        """Take no more jobs, wait up to ``grace`` seconds for those that run, hand the rest back to the engine."""
+        seconds = self._settings.drain_seconds if grace is None else grace
+        log.info("stopping", running=self.running, grace_seconds=seconds)
+        self._adapter.draining = True
+        self.health.resting = True
+        with anyio.move_on_after(seconds):
+            await self._pyzeebe.stop()
+        self._adapter.end_polls()
+        leases = list(self._running.values())
+        for lease in leases:
+            lease.end(Interrupted())
+        with anyio.move_on_after(INTERRUPT_SECONDS):
+            for lease in leases:
+                await lease.ended.wait()
+            # What was interrupted is being handed back, and what came meanwhile.
+            await self._pyzeebe.stop()
+            await self._adapter.handed_back()
+        if self._running:
+            log.warning("handlers that did not end are left behind", job_keys=list(self._running))
+        self._scope.cancel()
+
+    def _register(self, worker: Worker, bound: Mapping[str, object]) -> None:
+        default = self._settings.heavy_concurrency if worker.heavy else self._settings.worker_concurrency
+        places = worker.concurrency or default
+        self.health.watch(worker.job_type, places, self._settings.poll_seconds * 2 + POLL_SILENCE)
+        metrics.expect_jobs(worker.job_type, places)
+
+        # pyzeebe compares this annotation with the class (trap 5): keep it a class, not a string.
+        async def run_job(job: Job, **_variables: object) -> dict[str, Any]:
+            return await self._run_job(worker, bound, job)
+
+        handler: Callable[..., Any] = run_job
+        self._pyzeebe.task(
+            worker.job_type,
+            # The id is on every log line, the number in what an operator reads.
+            variables_to_fetch=tuple(dict.fromkeys((*worker.variables, APPLICATION_ID, APPLICATION_NUMBER))),
+            timeout_ms=round(self._timeout * 1000),
+            max_jobs_to_activate=places,
+            max_running_jobs=places,
+        )(handler)
+
+    async def _run_job(self, worker: Worker, bound: Mapping[str, object], job: Job) -> dict[str, Any]:
+        current_job_type.set(job.type)
+        # The job's asyncio task is its own, so this needs no unbinding.
+        structlog.contextvars.bind_contextvars(
+            application_id=job.variables.get(APPLICATION_ID),
+            job_key=job.key,
+            job_type=job.type,
+            process_instance_key=job.process_instance_key,
+            element_id=job.element_id,
+        )
+        if job.key in self._running:
+            raise AlreadyRunning
+        poller = self.health.pollers[job.type]
+        lease = Lease(self._adapter, job.key, self._timeout)
+        self._running[job.key] = lease
+        poller.running += 1
+        metrics.JOBS_IN_FLIGHT.labels(job.type).inc()
+        started = time.perf_counter()
+        try:
+            async with lease:
+                await self._journal.began(job)
+                command = build_command(worker.command, job)
+                variables = result_variables(await worker.handle(command, **bound))
+                await self._journal.ended(job, "completed")
+            self._attempts.forget(job.key)
+            return variables
+        finally:
+            poller.running -= 1
+            self.health.beat(job.type)
+            del self._running[job.key]
+            metrics.JOBS_IN_FLIGHT.labels(job.type).dec()
+            metrics.JOB_EXECUTION_TIME.labels(job.type).observe(time.perf_counter() - started)
+            metrics.JOBS_HANDLED.labels(job.type).inc()
+
+    async def _on_error(self, error: Exception, job: Job, _controller: JobController) -> None:
+        match error:
+            case AlreadyRunning():
+                log.info("handed out again while it still runs here, left to that run")
+            case LeaseLost():
+                metrics.LEASES_LOST.labels(job.type).inc()
+                log.warning("the job is gone, its handler was stopped")
+                await self._note(self._journal.ended(job, "cancelled"))
+            case Interrupted():
+                log.info("stopped for shutdown, handed back")
+                await self._adapter.hand_back(job)
+            case Outcome():
+                log.info("outcome", error_code=error.code, message=str(error))
+                await self._note(self._journal.ended(job, error.code))
+                # Where no diagram draws it, the engine makes an incident with this text.
+                message = failure_message(job, str(error), "the process goes its way for this outcome", Fatal.runbook)
+                await self._adapter.throw_error(job.key, message, error.variables, error.code)
+            case Fatal() | Refused():
+                await self._raise_incident(error, job)
+            case _:
+                await self._try_again(error, job)
+
+    async def _raise_incident(self, error: Exception, job: Job) -> None:
+        message = failure_message(job, str(error), NEXT_AFTER_INCIDENT, runbook_of(error))
+        log.error("incident", message=message, stack=stack(error))
+        self._attempts.forget(job.key)
+        await self._note(self._journal.stuck(job))
+        await self._adapter.fail_job(job.key, 0, message, 0, {})
+
+    async def _try_again(self, error: Exception, job: Job) -> None:
+        retries = max(job.retries - 1, 0)
+        delay = self._backoff.delay(self._attempts.made(job.key, job.retries))
+        known = isinstance(error, Retryable)
+        # The text of an error that is not ours may hold values, even personal data: its type has to do.
+        cause = str(error) if known else f"{type(error).__name__}, see the log of job {job.key}"
+        next_step = "nothing: it is tried again by itself" if retries else NEXT_AFTER_INCIDENT
+        message = failure_message(job, cause, next_step, None if retries else runbook_of(error))
+        facts = {"message": message, "retries": retries, "again_in_seconds": round(delay.total_seconds(), 3)}
+        if known:
+            log.warning("failed, to be tried again", **facts)
+        else:
+            log.error("failed unexpectedly", stack=stack(error), **facts)
+        if not retries:
+            await self._note(self._journal.stuck(job))
+        await self._adapter.fail_job(job.key, retries, message, round(delay.total_seconds() * 1000), {})
+
+    @staticmethod
+    async def _note(told: Awaitable[None]) -> None:
+        """The engine has to hear of an ending even when the journal cannot."""
+        try:
+            await told
+        except Retryable as error:
+            log.warning("a step's end was not noted", cause=str(error))

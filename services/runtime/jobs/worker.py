@@ -1,0 +1,112 @@
+"""What a worker is: one job type, one handler, its command and result; and how the workers are found."""
+
+import dataclasses
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any, get_type_hints
+
+from services.runtime.jobs.commands import variables_to_fetch
+
+Handler = Callable[..., Awaitable[Any]]
+
+
+class WorkerError(Exception):
+    """A worker is not built as the runner needs it; the text says what to change."""
+
+
+@dataclass(frozen=True)
+class Worker:
+    """One job type and who does it. ``heavy`` jobs move footage: fewer of them run at once."""
+
+    job_type: str
+    handle: Handler
+    command: type[Any]
+    result: type[Any]
+    heavy: bool = False
+    concurrency: int | None = None
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        return variables_to_fetch(self.command)
+
+    @property
+    def wants(self) -> tuple[str, ...]:
+        """What ``handle`` takes besides its command, by parameter name."""
+        return tuple(inspect.signature(self.handle).parameters)[1:]
+
+    def bind(self, dependencies: Mapping[str, object]) -> dict[str, object]:
+        """What ``handle`` takes besides its command, by parameter name; raises WorkerError for what is not there."""
+        parameters = list(inspect.signature(self.handle).parameters.values())[1:]
+        missing = [p.name for p in parameters if p.name not in dependencies and p.default is inspect.Parameter.empty]
+        if missing:
+            raise WorkerError(
+                f"{self.job_type} needs {', '.join(missing)}: give it in services/app/container.py by this name."
+            )
+        return {p.name: dependencies[p.name] for p in parameters if p.name in dependencies}
+
+
+def describe(job_type: str, handle: Handler, *, heavy: bool = False, concurrency: int | None = None) -> Worker:
+    """Read command and result from the handler's annotations; raises WorkerError when they are not as they must be.
+
+    The annotations are resolved, so they may be strings (docs/zeebe.md, trap 5).
+    """
+    if not inspect.iscoroutinefunction(handle):
+        raise WorkerError(f"{job_type}: handle must be an async function.")
+    try:
+        hints = get_type_hints(handle)
+    except NameError as error:
+        raise WorkerError(f"{job_type}: an annotation of handle cannot be resolved ({error}).") from error
+    parameters = list(inspect.signature(handle).parameters.values())
+    command = hints.get(parameters[0].name) if parameters else None
+    if not (inspect.isclass(command) and dataclasses.is_dataclass(command) and _frozen(command)):
+        raise WorkerError(f"{job_type}: the first parameter of handle must be a frozen dataclass, its command.")
+    result = hints.get("return", inspect.Parameter.empty)
+    if result is not type(None) and not (inspect.isclass(result) and dataclasses.is_dataclass(result)):
+        raise WorkerError(f"{job_type}: handle must say what it returns, a dataclass or None.")
+    return Worker(job_type, handle, command, result, heavy, concurrency)
+
+
+def describe_module(module: ModuleType) -> Worker | None:
+    """The worker of a module, or None for a module without one.
+
+    A worker's module has ``JOB_TYPE`` and ``handle``, and may have ``HEAVY`` and ``CONCURRENCY``.
+    """
+    job_type, handle = getattr(module, "JOB_TYPE", None), getattr(module, "handle", None)
+    if job_type is None and handle is None:
+        return None
+    if job_type is None or handle is None:
+        raise WorkerError(f"{module.__name__} has only one of JOB_TYPE and handle: a worker needs both.")
+    expected = module.__name__.rpartition(".")[2].replace("_", "-")
+    if job_type != expected:
+        raise WorkerError(f"{module.__name__} is for {job_type}: its JOB_TYPE must be {expected}, after the module.")
+    return describe(
+        job_type, handle, heavy=getattr(module, "HEAVY", False), concurrency=getattr(module, "CONCURRENCY", None)
+    )
+
+
+def discover(package: ModuleType | str = "services.workers") -> list[Worker]:
+    """Every worker of a package, sorted by job type; raises WorkerError for a module that is not built as it must."""
+    root = importlib.import_module(package) if isinstance(package, str) else package
+    found = []
+    for module in pkgutil.iter_modules(root.__path__, root.__name__ + "."):
+        worker = describe_module(importlib.import_module(module.name))
+        if worker is not None:
+            found.append(worker)
+    return sorted(found, key=lambda worker: worker.job_type)
+
+
+def choose(workers: list[Worker], job_types: list[str]) -> list[Worker]:
+    """The workers of these job types; raises WorkerError that lists what there is for a type nobody does."""
+    known = {worker.job_type: worker for worker in workers}
+    unknown = [job_type for job_type in job_types if job_type not in known]
+    if unknown:
+        raise WorkerError(f"no worker does {', '.join(unknown)}; there are: {', '.join(sorted(known))}.")
+    return [known[job_type] for job_type in job_types]
+
+
+def _frozen(command: type) -> bool:
+    return bool(command.__dataclass_params__.frozen)  # type: ignore[attr-defined]  # dataclasses keep it unannounced

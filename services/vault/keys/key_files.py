@@ -1,0 +1,110 @@
+"""Files that hold keys: for this account alone, whole or not there, and gone when they are destroyed."""
+
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from services.runtime.errors import Fatal
+from services.vault.store.folder_files import sync_folder
+
+_MODE = 0o600
+_FOLDER_MODE = 0o700
+
+
+class KeyUnusable(Fatal):
+    """A key is missing, broken, or open to others."""
+
+    runbook = "incidents-pending#keys"
+
+
+def make_key_folder(folder: Path) -> None:
+    """A folder with mode 0700; raises Fatal when one is there that others may enter."""
+    folder.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
+    mode = stat.S_IMODE(folder.stat().st_mode)
+    if mode & 0o077:
+        raise KeyUnusable(
+            f"the key folder {folder} has mode {mode:04o}, others can enter it: run `chmod 700 {folder}`."
+        )
+
+
+def read_key_file(path: Path) -> str:
+    """The file's text; raises Fatal when it is missing or when anyone but its owner may touch it."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    except OSError as error:
+        raise KeyUnusable(
+            f"the key file {path} cannot be read ({error.strerror}): restore it or name another."
+        ) from error
+    with os.fdopen(descriptor) as file:
+        # Of the opened file, so that it cannot be exchanged between the check and the read.
+        mode = stat.S_IMODE(os.fstat(descriptor).st_mode)
+        if mode & ~_MODE:
+            raise KeyUnusable(
+                f"the key file {path} has mode {mode:04o}, more than its owner's 0600: run `chmod 600 {path}`."
+            )
+        return file.read()
+
+
+def write_key_file(path: Path, text: str, *, mode: int = _MODE) -> bool:
+    """Write the file, on the disk before its name is; False, and nothing changed, when it was there already."""
+    try:
+        with _on_disk(path, text, mode) as waiting:
+            path.hardlink_to(waiting)
+    except FileExistsError:
+        return False
+    sync_folder(path.parent)
+    return True
+
+
+def replace_key_file(path: Path, text: str, *, mode: int = _MODE) -> None:
+    """Put the text in the place of what is there; at any moment the file is whole, the old one or the new one."""
+    with _on_disk(path, text, mode) as waiting:
+        waiting.replace(path)
+    sync_folder(path.parent)
+
+
+@contextmanager
+def _on_disk(path: Path, text: str, mode: int) -> Iterator[Path]:
+    """A file beside ``path`` that has the text and waits for its name; it is gone afterwards."""
+    waiting = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    descriptor = os.open(waiting, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(descriptor)
+        yield waiting
+    finally:
+        waiting.unlink(missing_ok=True)
+
+
+def shred(path: Path) -> bool:
+    """Overwrite and remove the file, each step on the disk before the next; False when there was none."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return False
+    try:
+        os.write(descriptor, secrets.token_bytes(os.fstat(descriptor).st_size))
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    path.unlink(missing_ok=True)
+    sync_folder(path.parent)
+    return True
+
+
+def leftovers(path: Path) -> list[Path]:
+    """What writers that died while they wrote this file have left beside it."""
+    return sorted(path.parent.glob(f".{path.name}.*"))
+
+
+def remove_second_names(path: Path) -> None:
+    """Remove names of the same file that a writer which died has left; what another one writes now is no such name."""
+    for left in leftovers(path):
+        with suppress(FileNotFoundError):
+            if left.samefile(path):
+                left.unlink()

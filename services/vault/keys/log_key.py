@@ -1,0 +1,103 @@
+"""The log key: signs the heads of the audit trail (Ed25519), and is held by the portal alone (docs/sealing.md)."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from services.vault.keys.key_files import (
+    KeyUnusable,
+    make_key_folder,
+    read_key_file,
+    remove_second_names,
+    replace_key_file,
+    shred,
+    write_key_file,
+)
+from services.verifier.invalid import Invalid
+from services.verifier.notes import Checkpoint, VerifierKey, keys_of, signed
+
+FOLDER = "log"
+KEY_FILE = "log-key.pem"
+PUBLIC_FILE = "log-vkeys.txt"
+
+
+class LogKey:
+    """The key and the name that checkpoints bear."""
+
+    def __init__(
+        self, private: Ed25519PrivateKey, origin: str | None = None, before: Sequence[VerifierKey] = ()
+    ) -> None:
+        """``origin``: without one, a name that the key itself gives; ``before``: keys that have signed for the log."""
+        self._private = private
+        public = private.public_key().public_bytes_raw()
+        fingerprint = VerifierKey("", public).fingerprint.removeprefix("sha256:")
+        self.public = VerifierKey(origin or f"footage-desk.local/{fingerprint[:16]}", public)
+        self.known = (self.public, *(one for one in before if one != self.public))
+
+    @property
+    def origin(self) -> str:
+        return self.public.name
+
+    def sign(self, checkpoint: Checkpoint) -> str:
+        """The signed note of a checkpoint of this log."""
+        return signed(checkpoint.body, self.public, self._private.sign(checkpoint.body.encode()))
+
+
+def ensure_log_key(folder: Path, origin: str | None = None) -> LogKey:
+    """The key in ``folder``, made when there is none; its public half is entered in the list beside it.
+
+    Without an ``origin`` the log keeps the name that its first key gave it.
+    Raises Fatal for a key that others may read or that is broken: a log that goes on under another key says so.
+    """
+    make_key_folder(folder)
+    path = folder / KEY_FILE
+    remove_second_names(path)
+    if not path.exists():
+        made = Ed25519PrivateKey.generate().private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        write_key_file(path, made.decode())
+    known = public_keys(folder)
+    key = LogKey(_read(path), origin or (known[-1].name if known else None), known)
+    _enter(folder / PUBLIC_FILE, key.public)
+    return key
+
+
+def rotate_log(folder: Path, origin: str | None = None) -> tuple[VerifierKey, VerifierKey]:
+    """A new key in the place of the one there, which is destroyed; the list keeps both. The old one and the new one."""
+    before = ensure_log_key(folder, origin).public
+    shred(folder / KEY_FILE)
+    return before, ensure_log_key(folder, origin).public
+
+
+def public_keys(folder: Path) -> list[VerifierKey]:
+    """Every key that has signed for this log, the newest first; none where there was no key yet. Raises Fatal."""
+    path = folder / PUBLIC_FILE
+    try:
+        return keys_of(path.read_text())
+    except FileNotFoundError:
+        return []
+    except (Invalid, OSError, UnicodeDecodeError) as error:
+        raise KeyUnusable(f"the log's public keys in {path} cannot be used ({error}): restore the file.") from error
+
+
+def _read(path: Path) -> Ed25519PrivateKey:
+    try:
+        key = serialization.load_pem_private_key(read_key_file(path).encode(), None)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise KeyUnusable(f"the key file {path} is no private key: restore it from its backup.") from error
+    if not isinstance(key, Ed25519PrivateKey):
+        raise KeyUnusable(f"the key file {path} is no Ed25519 key: restore it from its backup.")
+    return key
+
+
+def _enter(path: Path, key: VerifierKey) -> None:
+    """Put the key first in the list unless it stands there; the list is whole at any moment."""
+    known = [one.vkey for one in public_keys(path.parent)]
+    if known[:1] == [key.vkey]:
+        return
+    lines = [key.vkey, *(one for one in known if one != key.vkey)]
+    replace_key_file(path, "".join(f"{line}\n" for line in lines), mode=0o644)

@@ -1,0 +1,50 @@
+"""The portal's own key, made when it is first needed: it seals what the books keep secret (second factors)."""
+
+import base64
+import binascii
+import secrets
+from functools import cached_property
+from pathlib import Path
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+
+from services.vault.keys.key_files import KeyUnusable, make_key_folder, read_key_file, write_key_file
+
+KEY_BYTES = 32
+NONCE_BYTES = 12
+
+
+class KeyFileBox:
+    """Seals with ChaCha20-Poly1305 under the 32 bytes of a key file, mode 0600, written as hexadecimal.
+
+    Several portals share the file, as they share the loan keys. The purpose is authenticated with each text.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def seal(self, text: str, purpose: str) -> str:
+        nonce = secrets.token_bytes(NONCE_BYTES)
+        return base64.b64encode(nonce + self._cipher.encrypt(nonce, text.encode(), purpose.encode())).decode()
+
+    def open(self, sealed: str, purpose: str) -> str:
+        try:
+            raw = base64.b64decode(sealed, validate=True)
+            return self._cipher.decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], purpose.encode()).decode()
+        except (InvalidTag, binascii.Error, ValueError) as error:
+            raise KeyUnusable(
+                f"could not open | {purpose} | it was sealed with another key than {self._path}, or was changed | "
+                "restore that key file, or reset the second factors"
+            ) from error
+
+    @cached_property
+    def _cipher(self) -> ChaCha20Poly1305:
+        make_key_folder(self._path.parent)
+        if not self._path.exists():
+            write_key_file(self._path, secrets.token_bytes(KEY_BYTES).hex() + "\n")  # another portal may come first
+        try:
+            key = bytes.fromhex(read_key_file(self._path).strip())
+            return ChaCha20Poly1305(key)
+        except ValueError as error:
+            raise KeyUnusable(f"the key file {self._path} holds no key of {KEY_BYTES} bytes: restore it.") from error

@@ -1,0 +1,18 @@
+"""From a setting to a store."""
+
+from services.runtime import stores as places
+from services.runtime.clock import Clock
+from services.vault.store.folder import FolderStore
+from services.vault.store.protocol import Store
+
+
+def open_store(place: places.StoreSettings, clock: Clock | None = None) -> Store:
+    """The store that a setting names (`Settings.store`, `Settings.replica`); call `ensure` before its first use.
+
+    ``clock`` is for the folder's retention, the machine's own unless given; an S3 server goes by its own.
+    """
+    if isinstance(place, places.FolderStore):
+        return FolderStore(place.path, place.prefix, clock)
+    from services.vault.store.s3 import S3Store  # noqa: PLC0415 - its client takes longest to load of all, and a folder needs none
+
+    return S3Store(place)

@@ -1,0 +1,194 @@
+"""A stream, hashed, encrypted, hashed again and put: as one pass through a thread of the store's own."""
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from services.runtime.errors import Retryable
+from services.vault.age import SEALED_CHUNK, Encryptor
+from services.vault.byte_stream import ByteStream, Stream, in_own_thread, settle
+from services.vault.camera_signature import CameraSignature
+from services.vault.store.protocol import Store, Stored, StoreDown
+
+V = TypeVar("V")
+
+
+class UploadStopped(Exception):
+    """Raised in the store's thread to make it give the upload up."""
+
+
+class StoredShort(Retryable):
+    """The store says it holds another number of bytes than it was given."""
+
+    runbook = "nothing-sealed"
+
+
+@dataclass(frozen=True)
+class Uploaded(Generic[V]):
+    """What is in the store, and what ``conclude`` said of it."""
+
+    version_id: str
+    size: int
+    plain_size: int
+    sha256_plain: str
+    sha256_cipher: str
+    verdict: V
+    camera_signature: str
+
+
+class CipherSource:
+    """What the store reads: the ciphertext of a stream of bytes. Lives in the store's thread.
+
+    Both hashes are taken beside, of what lies where it is until more of it is hashed: none needs the interpreter.
+    """
+
+    def __init__(self, byte_stream: ByteStream, recipients: Sequence[str]) -> None:
+        self.plain = hashlib.sha256()
+        self.cipher = hashlib.sha256()
+        self.signature = CameraSignature()
+        self.plain_size = 0
+        self.size = 0
+        self._byte_stream = byte_stream
+        self._encryptor = Encryptor(recipients)
+        self._hasher = ThreadPoolExecutor(2, thread_name_prefix="vault-hash")
+        self._hashing: dict[str, Future[None]] = {}
+        self._piece = memoryview(b"")  # that came and is not encrypted yet
+        self._across = memoryview(bytearray(SEALED_CHUNK))  # for a chunk that begins in one room and ends in the next
+        self._ready = memoryview(self._encryptor.header)
+        self._ended = False
+
+    @property
+    def sha256(self) -> str:
+        """Of all that was read to the end, in hexadecimal: a store need not hash it again."""
+        self._hashed("cipher")
+        return self.cipher.hexdigest()
+
+    def readinto(self, room: memoryview, /) -> int:
+        """Encrypt what comes into the room: how many bytes, none only at the end; raises what stopped the stream."""
+        while not (filled := self._fill(room)) and not self._ended:
+            self._take()
+        if filled:
+            self._hashed("cipher")
+            self._hashing["cipher"] = self._hasher.submit(self.cipher.update, room[:filled])
+        self.size += filled
+        return filled
+
+    def close(self) -> None:
+        """Nothing is read any more, and nothing of the stream is held."""
+        self._piece = memoryview(b"")
+        self._hasher.shutdown(wait=False)
+
+    def _fill(self, room: memoryview) -> int:
+        filled = 0
+        while filled < len(room):
+            if self._ready:
+                more = min(len(self._ready), len(room) - filled)
+                room[filled : filled + more], self._ready = self._ready[:more], self._ready[more:]
+            elif piece := self._piece:
+                taken, more = self._encryptor.update_into(piece, room[filled:])
+                if taken < len(piece):
+                    again, ready = self._encryptor.update_into(piece[taken:], self._across)
+                    taken, self._ready = taken + again, self._across[:ready]
+                self._piece = piece[taken:]
+            else:
+                break
+            filled += more
+        return filled
+
+    def _take(self) -> None:
+        self._hashed("plain")
+        piece = self._byte_stream.read()
+        if piece is None:
+            self._ended = True
+            self._ready = memoryview(self._encryptor.finish())
+            return
+        self.plain_size += len(piece)
+        self._hashing["plain"] = self._hasher.submit(self.plain.update, piece)
+        self.signature.look(piece)
+        self._piece = piece
+
+    def _hashed(self, which: str) -> None:
+        """Wait until what was hashed may be written over."""
+        if (hashing := self._hashing.pop(which, None)) is not None:
+            hashing.result()
+
+
+async def upload(
+    stream: Stream,
+    conclude: Callable[[], Awaitable[V]],
+    *,
+    moved: Callable[[int], None],
+    recipients: Sequence[str],
+    store: Store,
+    bucket: str,
+    key: str,
+    metadata: Mapping[str, str],
+    legal_hold: bool,
+    content_type: str,
+) -> Uploaded[V]:
+    """Put ``stream``, encrypted; ``conclude`` is asked when all has come and before the object exists.
+
+    ``moved`` is told how many bytes came. Raises whatever the stream, ``moved``, ``conclude`` or the store raise; then
+    nothing is stored.
+    """
+    byte_stream = ByteStream(stream, moved)
+    source = CipherSource(byte_stream, recipients)
+    put = in_own_thread(
+        lambda: store.put(bucket, key, source, metadata=metadata, legal_hold=legal_hold, content_type=content_type)
+    )
+    try:
+        either: list[asyncio.Future[Any]] = [put, byte_stream.ended]
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        if put.done():
+            _explain(put, f"{bucket}/{key}")
+        byte_stream.ended.result()
+        verdict = await conclude()
+        byte_stream.finish()
+        stored = await asyncio.shield(put)
+        _check_size(stored, source, f"{bucket}/{key}")
+    except BaseException:
+        byte_stream.fail(UploadStopped(f"the upload of {bucket}/{key} was given up"))
+        await settle(put)
+        await _take_back(store, bucket, key, None if put.exception() else put.result())
+        raise
+    finally:
+        source.close()
+    return Uploaded(
+        version_id=stored.version_id,
+        size=stored.size,
+        plain_size=source.plain_size,
+        sha256_plain=source.plain.hexdigest(),
+        sha256_cipher=source.sha256,
+        verdict=verdict,
+        camera_signature=source.signature.seen,
+    )
+
+
+def _explain(put: "asyncio.Future[Stored]", name: str) -> None:
+    put.result()  # the store's own error is the cause
+    raise StoredShort(f"The store ended {name} before all of it was sent; it is tried again.")
+
+
+def _check_size(stored: Stored, source: CipherSource, name: str) -> None:
+    if stored.size != source.size:
+        raise StoredShort(f"The store holds {stored.size} bytes of {name}, and {source.size} were sent.")
+
+
+async def _take_back(store: Store, bucket: str, key: str, stored: Stored | None) -> None:
+    """Remove what a failed upload left: its parts, or an object that was finished after its caller had gone."""
+
+    def remove() -> None:
+        if stored is None:
+            store.sweep(bucket, key)
+            return
+        store.set_legal_hold(bucket, key, stored.version_id, False)
+        store.delete(bucket, key, stored.version_id)
+
+    removal = in_own_thread(remove)
+    await settle(removal)
+    if isinstance(removal.exception(), StoreDown):
+        return  # the upload's own error is the one to tell; whoever retries sweeps this key first
+    removal.result()

@@ -1,0 +1,87 @@
+"""How a route gets what it works with: declare a parameter of one of these types, such as ``books: Books``.
+
+``create_app`` is given the objects by name: register, settings, store, loan_keys, vault_recipients, recorders;
+turn_clock in a demo, provider where people sign in at one, doctor and engine where this process has them.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Protocol, cast
+
+from fastapi import Depends, Request
+
+from services.database.unit_of_work import Register
+from services.domain.accounts.single_sign_on.provider import Provider
+from services.recorders.base import Recorder
+from services.runtime.errors import Refused
+from services.runtime.settings import Settings
+from services.vault.keys.vault_keys import LoanKeys
+from services.vault.store.protocol import Store
+
+
+def is_https(request: Request) -> bool:
+    """Whether people reach the portal by https; what the public address says, not what a proxy forwards."""
+    settings = request.app.state.dependencies.get("settings")
+    return isinstance(settings, Settings) and settings.portal_url.startswith("https://")
+
+
+class OpenRecorder(Protocol):
+    """Opens a recorder by its book row; ``recorders.registry.open_recorder`` is one."""
+
+    def __call__(self, kind: str, configuration: Mapping[str, str], /) -> Recorder: ...
+
+
+VaultRecipients = Callable[[], Sequence[str]]
+TurnClock = Callable[[timedelta], datetime]
+
+
+def given(request: Request, name: str) -> Any:
+    """What ``create_app`` was given under this name; KeyError when it was built without."""
+    return request.app.state.dependencies[name]
+
+
+def register(request: Request) -> Register:
+    return cast("Register", given(request, "register"))
+
+
+def settings(request: Request) -> Settings:
+    return cast("Settings", given(request, "settings"))
+
+
+def store(request: Request) -> Store:
+    return cast("Store", given(request, "store"))
+
+
+def loan_keys(request: Request) -> LoanKeys:
+    return cast("LoanKeys", given(request, "loan_keys"))
+
+
+def vault_recipients(request: Request) -> VaultRecipients:
+    return cast("VaultRecipients", given(request, "vault_recipients"))
+
+
+def recorders(request: Request) -> OpenRecorder:
+    return cast("OpenRecorder", given(request, "recorders"))
+
+
+def provider(request: Request) -> Provider | None:
+    """None where people sign in by the passwords of this desk alone."""
+    return cast("Provider | None", request.app.state.dependencies.get("provider"))
+
+
+def turn_clock(request: Request) -> TurnClock:
+    """Only a demo has a clock to turn; answered with 404 elsewhere."""
+    turn = request.app.state.dependencies.get("turn_clock")
+    if turn is None:
+        raise Refused("no-demo", "只有演示系统可以调时钟。", "Only a demo has a clock to turn.", status=404)
+    return cast("TurnClock", turn)
+
+
+Books = Annotated[Register, Depends(register)]
+GivenSettings = Annotated[Settings, Depends(settings)]
+GivenStore = Annotated[Store, Depends(store)]
+GivenLoanKeys = Annotated[LoanKeys, Depends(loan_keys)]
+GivenVaultRecipients = Annotated[VaultRecipients, Depends(vault_recipients)]
+GivenRecorders = Annotated[OpenRecorder, Depends(recorders)]
+GivenProvider = Annotated[Provider | None, Depends(provider)]
+GivenTurnClock = Annotated[TurnClock, Depends(turn_clock)]

@@ -1,0 +1,88 @@
+"""What stands before every route: security headers, a limit for bodies, and no null byte in an address."""
+
+import re
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from services.web.errors import SECURITY_HEADERS, answer, too_large
+
+KEPT = (200, 206, 304)  # what is not there now may be there after the next release
+# The largest honest body is a return that attests for a thousand downloads, each with a note.
+LARGEST_BODY = 2 << 20
+# Here a file is taken, which is counted as it comes.
+FILES = re.compile(r"(/api)?/(uploads/[^/]{1,64}/content|admin/cameras/[^/]{1,64}/picture)")
+
+
+class SecurityHeaders:
+    """Sets what every answer carries. Plain ASGI, so that footage streams through it untouched."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in SECURITY_HEADERS.items():
+                    headers.setdefault(name, value)
+                if scope["path"].startswith("/static/") and message["status"] in KEPT:
+                    headers.setdefault("Cache-Control", "public, max-age=31536000, immutable")  # its address names it
+                else:
+                    headers.setdefault("Cache-Control", "no-store")
+            await send(message)
+
+        await self.app(scope, receive, send_with_headers)
+
+
+class Bounds:
+    """Refuses what no route is to see: a body beyond ``LARGEST_BODY`` (413), a null byte in path or query (404, 422).
+
+    A body is counted as it comes, because its length may be wrong or not told.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        refusal = _refusal(scope)
+        if refusal is not None:
+            await refusal(scope, receive, send)
+            return
+        if FILES.fullmatch(scope["path"]):
+            await self.app(scope, receive, send)  # counted by upload_body.file_of, against a limit of its own
+            return
+        taken = 0
+
+        async def counted() -> Message:
+            nonlocal taken
+            message = await receive()
+            taken += len(message.get("body", b""))
+            if taken > LARGEST_BODY:
+                raise HTTPException(413)
+            return message
+
+        await self.app(scope, counted, send)
+
+
+def _refusal(scope: Scope) -> ASGIApp | None:
+    if "\x00" in scope["path"]:
+        return answer("not-found", "没有这个地址，请检查。", "There is no such address: check it.", 404)
+    if b"%00" in scope["query_string"] or b"\x00" in scope["query_string"]:
+        return answer(
+            "control-character", "请删去参数中的控制字符。", "Leave the control character out of the parameters.", 422
+        )
+    told = Headers(scope=scope).get("content-length", "")
+    if FILES.fullmatch(scope["path"]):
+        return None
+    if told.isascii() and told.isdigit() and (len(told) > 18 or int(told) > LARGEST_BODY):
+        return too_large()
+    return None

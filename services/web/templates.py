@@ -1,0 +1,221 @@
+"""The templates of all page groups: one environment for each language, with the filters that they share."""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PrefixLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
+from markupsafe import Markup
+
+from services.runtime import labels
+from services.runtime.places import SERVICES
+from services.runtime.spans import Span
+from services.web import language as languages
+from services.web import menu
+from services.web.language import Language
+
+STATIC = Path(__file__).with_name("static")
+SHARED = Path(__file__).with_name("templates")
+SOON, NEAR = timedelta(hours=24), timedelta(hours=72)
+
+
+def render(template: str, language: Language, zone: str, context: Mapping[str, Any]) -> str:
+    """The template ``<capability>/<name>.html`` in this language; moments in ``zone`` where the page says none."""
+    return environment(language).get_template(template).render(default_zone=zone, **context)
+
+
+def _folders() -> dict[str, FileSystemLoader]:
+    """Return the template folders of the packages below services/, by package name."""
+    folders = sorted([*SERVICES.glob("domain/*/templates"), *SERVICES.glob("app/templates")])
+    return {folder.parent.name: FileSystemLoader(folder) for folder in folders}
+
+
+@cache
+def environment(language: Language) -> Environment:
+    """Escapes everything, and refuses a name that is not there."""
+    made = Environment(
+        loader=ChoiceLoader([FileSystemLoader(SHARED), PrefixLoader(_folders())]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        extensions=["jinja2.ext.i18n"],
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.install_gettext_callables(  # type: ignore[attr-defined]  # comes with the extension
+        partial(languages.gettext, language), partial(languages.ngettext, language), newstyle=True
+    )
+    made.globals.update(
+        pairs=partial(pairs, language),
+        named_pairs=partial(named_pairs, language),
+        language=language,
+        static=static,
+        menu_for=menu.entries,
+        said_in=partial(_pair, language),
+        bar_parts=bar_parts,
+    )
+    made.filters.update(
+        word=partial(labels.word, language),
+        named=partial(named, language),
+        said=partial(said, language),
+        duration=partial(duration, language),
+        moment=moment,
+        line=partial(line, language),
+        stretch=stretch,
+        day=day,
+        urgency=urgency,
+        instant=_aware,
+        size=size,
+    )
+    return made
+
+
+@cache
+def static(name: str) -> str:
+    """The address of a file under ``static/``, which changes with its content so that browsers may keep it."""
+    digest = hashlib.sha256((STATIC / name).read_bytes()).hexdigest()[:12]
+    return f"/static/{name}?v={digest}"
+
+
+def named(language: Language, thing: Any, field: str = "name") -> str:
+    """The name of a row or a mapping in this language: ``name_zh``/``name_en``, or ``zh``/``en``."""
+    if thing is None:
+        return "—"
+    for key in (f"{field}_{language}", language):
+        found = thing.get(key) if isinstance(thing, Mapping) else getattr(thing, key, None)
+        if found:
+            return str(found)
+    plain = thing.get(field, "") if isinstance(thing, Mapping) else getattr(thing, field, "")
+    return str(plain)
+
+
+def pairs(language: Language, codes: Iterable[str]) -> list[tuple[str, str]]:
+    """Codes of the register with their words, for a list to choose from."""
+    return [(code, labels.word(language, code)) for code in codes]
+
+
+def named_pairs(language: Language, rows: Iterable[Any]) -> list[tuple[str, str]]:
+    """Rows of a book with their names, for a list to choose from."""
+    return [(row.id, named(language, row)) for row in rows]
+
+
+def said(language: Language, thing: Any) -> str:
+    """The sentence of a refusal or of a finding in this language."""
+    return str(thing.get(language, "") if isinstance(thing, Mapping) else getattr(thing, language, ""))
+
+
+def _pair(language: Language, zh: str, en: str) -> str:
+    return zh if language == "zh" else en
+
+
+def duration(language: Language, length: timedelta | float | None, parts: int = 2) -> str:
+    """A length of time (or seconds) in its one or two largest units, as people say it."""
+    if length is None:
+        return "—"
+    seconds = int(length.total_seconds() if isinstance(length, timedelta) else length)
+    units = (
+        (86400, "天", "d"),
+        (3600, "小时", "h"),
+        (60, "分钟", "min"),
+        (1, "秒", "s"),
+    )
+    rest = abs(seconds)
+    told: list[tuple[int, str, str]] = []
+    for size_of, zh, en in units:
+        count, rest = divmod(rest, size_of)
+        if count or (told and len(told) < parts):
+            told.append((count, zh, en))
+    told = [entry for entry in told[:parts] if entry[0]] or [(0, "秒", "s")]
+    return " ".join(f"{count} {zh if language == 'zh' else en}" for count, zh, en in told)
+
+
+@pass_context
+def moment(context: Context, when: datetime | str | None, zone: str | None = None, *, exact: bool = False) -> str:
+    """A moment as people read it in ``zone`` (an IANA name), with the offset shown; with seconds where ``exact``."""
+    if not when:
+        return "—"
+    local = _aware(when).astimezone(ZoneInfo(zone or context["default_zone"]))
+    text = local.strftime("%Y-%m-%d %H:%M:%S" if exact else "%Y-%m-%d %H:%M")
+    return Markup('<time datetime="{}">{} <small>{}</small></time>').format(local.isoformat(), text, offset(local))
+
+
+def line(language: Language, text: str, zone: str) -> str:
+    """A line of a record, its moments to the second in ``zone`` (an IANA name), with the offset."""
+
+    def printed(told: str) -> str:
+        local = _aware(told).astimezone(ZoneInfo(zone))
+        return f"{local:%Y-%m-%d %H:%M:%S} {offset(local)}"
+
+    return labels.word(language, text, printed)
+
+
+@pass_context
+def stretch(context: Context, span: Any, zone: str | None = None) -> str:
+    """From when to when, to the second; day and offset of the end only where they differ from the start's."""
+    start, end = (_aware(when).astimezone(ZoneInfo(zone or context["default_zone"])) for when in (span.start, span.end))
+    first = "" if offset(start) == offset(end) else f" {offset(start)}"
+    last = end.strftime("%H:%M:%S" if start.date() == end.date() else "%Y-%m-%d %H:%M:%S")
+    return Markup(
+        '<time datetime="{}">{}<small>{}</small></time> – <time datetime="{}">{} <small>{}</small></time>'
+    ).format(start.isoformat(), start.strftime("%Y-%m-%d %H:%M:%S"), first, end.isoformat(), last, offset(end))
+
+
+@pass_context
+def day(context: Context, when: datetime | str | None, zone: str | None = None) -> str:
+    """The day of a moment in ``zone``."""
+    if not when:
+        return "—"
+    local = _aware(when).astimezone(ZoneInfo(zone or context["default_zone"]))
+    return Markup('<time datetime="{}">{}</time>').format(local.isoformat(), local.strftime("%Y-%m-%d"))
+
+
+def offset(local: datetime) -> str:
+    """``UTC+8`` or ``UTC+5:30``."""
+    minutes = int((local.utcoffset() or timedelta()).total_seconds() // 60)
+    hours, rest = divmod(abs(minutes), 60)
+    return f"UTC{'-' if minutes < 0 else '+'}{hours}" + (f":{rest:02}" if rest else "")
+
+
+def urgency(when: datetime | str | None, now: datetime) -> str:
+    """``past``, ``soon`` (within a day), ``near`` (within three) or ``far``: how a countdown is coloured."""
+    if not when:
+        return "far"
+    left = _aware(when) - now
+    return "past" if left <= timedelta() else "soon" if left <= SOON else "near" if left <= NEAR else "far"
+
+
+def size(count: int | None) -> str:
+    """Bytes as people read them, in powers of 1,024."""
+    if count is None:
+        return "—"
+    value, unit = float(count), "B"
+    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
+        if value < 1024 or unit == "TiB":
+            break
+        value /= 1024
+    return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+
+
+def bar_parts(start: Any, end: Any, spans: Iterable[Any]) -> list[tuple[float, float]]:
+    """Where spans lie in a bar from ``start`` to ``end`` that is 1,000 wide: offset and width of each."""
+    whole = Span(_aware(start), _aware(end))
+    length = (whole.end - whole.start).total_seconds() or 1
+    parts = []
+    for span in spans:
+        begin, stop = (span["start"], span["end"]) if isinstance(span, Mapping) else (span.start, span.end)
+        begin, stop = max(_aware(begin), whole.start), min(_aware(stop), whole.end)
+        if stop > begin:
+            at, wide = (begin - whole.start).total_seconds(), (stop - begin).total_seconds()
+            parts.append((round(1000 * at / length, 2), max(round(1000 * wide / length, 2), 1)))
+    return parts
+
+
+def _aware(when: datetime | str) -> datetime:
+    """Spans and books have aware moments; forms and documents have them as ISO 8601."""
+    if isinstance(when, str):
+        when = datetime.fromisoformat(when)
+    return when if when.tzinfo else when.replace(tzinfo=UTC)

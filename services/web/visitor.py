@@ -1,0 +1,239 @@
+"""The visitor: the signed-in person before a page, in one language, with what the page's frame shows."""
+
+import base64
+import hmac
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any
+from urllib.parse import quote
+
+from fastapi import Depends, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from sqlalchemy import and_, false, select
+from starlette.routing import Match
+
+from services.database.tables.people import Department, Post
+from services.database.unit_of_work import Actor, Unit
+from services.domain.access import queries as access_queries
+from services.domain.accounts import passkeys, sessions
+from services.domain.accounts.api_session import ANONYMOUS, CSRF_HEADER, SAFE_METHODS, browser_of
+from services.domain.accounts.signatures.challenges import Place
+from services.domain.accounts.signatures.http import place_of
+from services.domain.notifications import service as notification_service
+from services.runtime.errors import Refused
+from services.web import cookies
+from services.web import language as languages
+from services.web.dependencies import Books, GivenSettings
+from services.web.forms import CSRF_FIELD, Typed
+from services.web.language import Language
+from services.web.templates import render
+
+SAID_COOKIE = "footage_desk_said"
+
+
+class NotSignedIn(Exception):
+    """Nobody is signed in: the page leads to the sign-in page and back."""
+
+
+@dataclass(frozen=True)
+class Person:
+    """What the frame of a page shows of the signed-in person; ``posts`` are the kinds held now."""
+
+    id: str
+    name: str
+    locale: str
+    department_id: str
+    department: Department
+    posts: frozenset[str]
+    unread: int
+    now: datetime
+    zone: str
+    organisation: str
+    passkey_origin: str  # where this person's passkeys sign; empty without any
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """A signed-in person and the request; makes every answer of a page."""
+
+    request: Request
+    person: Person
+    csrf_token: str
+    language: Language
+    demo: bool
+
+    @property
+    def actor(self) -> Actor:
+        return Actor("person", self.person.id)
+
+    @property
+    def person_id(self) -> str:
+        return self.person.id
+
+    @property
+    def name(self) -> str:
+        return self.person.name
+
+    @property
+    def posts(self) -> frozenset[str]:
+        return self.person.posts
+
+    @property
+    def department_id(self) -> str:
+        return self.person.department_id
+
+    @property
+    def zone(self) -> str:
+        """The organisation's zone, an IANA name: moments are shown in it where nothing else is said."""
+        return self.person.zone
+
+    @property
+    def now(self) -> datetime:
+        """The register's moment, which a demo may have turned."""
+        return self.person.now
+
+    @property
+    def unread(self) -> int:
+        return self.person.unread
+
+    @property
+    def here(self) -> str:
+        """Where this page can be asked for again."""
+        return page_of(self.request)
+
+    @property
+    def hurried(self) -> bool:
+        """Whether htmx asks, for a part of the page."""
+        return self.request.headers.get("hx-request") == "true"
+
+    def translated(self, message: str, **values: Any) -> str:
+        """An English sentence in the visitor's language, with ``{names}`` filled in."""
+        sentence = languages.gettext(self.language, message)
+        return sentence.format(**values) if values else sentence
+
+    def page(
+        self, template: str, status: int = 200, *, headers: Mapping[str, str] | None = None, **context: Any
+    ) -> HTMLResponse:
+        """The whole page from ``<group>/<name>.html``."""
+        said = said_before(self.request)
+        answer = HTMLResponse(self._render(template, {**context, "said": said}), status, headers=headers)
+        if said is not None:
+            answer.delete_cookie(SAID_COOKIE, path="/")
+        return answer
+
+    def part(
+        self, template: str, status: int = 200, *, headers: Mapping[str, str] | None = None, **context: Any
+    ) -> HTMLResponse:
+        """A part of a page, for htmx."""
+        return HTMLResponse(self._render(template, context), status, headers=headers)
+
+    def go(self, path: str, zh: str = "", en: str = "") -> Response:
+        """Lead to another page of ours, which shows the sentence once."""
+        if self.hurried:
+            answer = Response(status_code=204, headers={"HX-Redirect": path})
+        else:
+            answer = RedirectResponse(path, 303)
+        if zh or en:
+            say_next(answer, zh, en)
+        return answer
+
+    def _render(self, template: str, context: Mapping[str, Any]) -> str:
+        return render(template, self.language, self.zone, {"visitor": self, "path": self.request.url.path, **context})
+
+
+def say_next(answer: Response, zh: str, en: str, kind: str = "") -> None:
+    """Have the next page show this sentence once; ``kind`` is "refused" for a refusal."""
+    told = base64.urlsafe_b64encode(json.dumps([zh, en, kind]).encode()).decode()
+    answer.set_cookie(SAID_COOKIE, told, max_age=60, httponly=True, samesite="lax", path="/")
+
+
+def said_before(request: Request) -> tuple[str, str, str] | None:
+    """The sentence (Chinese, English, kind) that the page before left; shown escaped, so nothing is trusted."""
+    with suppress(KeyError, ValueError, TypeError):
+        zh, en, kind = json.loads(base64.urlsafe_b64decode(request.cookies[SAID_COOKIE]))
+        return str(zh)[:300], str(en)[:300], "refused" if kind == "refused" else ""
+    return None
+
+
+async def visitor(request: Request, books: Books, settings: GivenSettings, form: Typed) -> Visitor:
+    """The signed-in visitor. NotSignedIn where nobody is; an act without its CSRF token is Refused with 403."""
+    token = cookies.read(request, cookies.SESSION)
+    if not token:
+        raise NotSignedIn
+    expected = sessions.csrf_token(token)
+    if request.method not in SAFE_METHODS:
+        given = request.headers.get(CSRF_HEADER) or form.text(CSRF_FIELD)
+        if not hmac.compare_digest(given.encode(), expected.encode()):
+            raise Refused(
+                "csrf",
+                "页面已过期，请返回上一页刷新后再试。",
+                "The page is out of date: go back, reload it and try again.",
+                status=403,
+            )
+    try:
+        person = await books.run(ANONYMOUS, _person, token, browser_of(request), place_of(settings))
+    except Refused as refusal:
+        if refusal.status == 401:
+            raise NotSignedIn from refusal
+        raise
+    return Visitor(request, person, expected, languages.chosen(request, person.locale), settings.demo)
+
+
+Visiting = Annotated[Visitor, Depends(visitor)]
+
+
+def page_of(request: Request) -> str:
+    """The page that was asked for; of an act, the nearest one above that can be asked for."""
+    path, query = request.url.path, request.url.query
+    if request.method in SAFE_METHODS:
+        return f"{path}?{query}" if query else path
+    while path != "/" and not _is_page(request, path):
+        path = path.rpartition("/")[0] or "/"
+    return path
+
+
+def _is_page(request: Request, path: str) -> bool:
+    asked = {"type": "http", "method": "GET", "path": path, "headers": []}
+    return any(route.matches(asked)[0] is Match.FULL for route in request.app.routes)
+
+
+def to_sign_in(request: Request) -> Response:
+    """The way to the sign-in page and back to the page; an act is not repeated."""
+    back = page_of(request)
+    path = "/sign-in" if back == "/" else "/sign-in?next=" + quote(back, safe="/")
+    if request.headers.get("hx-request") == "true":
+        return Response(status_code=204, headers={"HX-Redirect": "/sign-in"})
+    return RedirectResponse(path, 303)
+
+
+def _person(unit: Unit, token: str, browser: str, place: Place | None) -> Person:
+    row = sessions.person_of(unit, token, browser)
+    unit.actor = Actor("person", row.id)
+    # every page asks this first: one statement, with a row for each post
+    signs = passkeys.query_of(row.id, place).exists() if place is not None else false()
+    frame = unit.session.execute(
+        select(
+            Department,
+            Post.kind,
+            notification_service.unread_by(row.id).scalar_subquery().label("unread"),
+            signs.label("signs"),
+        )
+        .outerjoin(Post, and_(Post.person_id == row.id, *access_queries.held_now(unit)))
+        .where(Department.id == row.department_id)
+    ).all()
+    return Person(
+        id=row.id,
+        name=row.name,
+        locale=row.locale,
+        department_id=row.department_id,
+        department=frame[0].Department,
+        posts=frozenset(one.kind for one in frame if one.kind is not None),
+        unread=frame[0].unread,
+        now=unit.now,
+        zone=unit.rules.zone,
+        organisation=unit.rules.organisation,
+        passkey_origin=place.origin if place is not None and frame[0].signs else "",
+    )
