@@ -17,6 +17,7 @@ from services.domain.process.engine_view import EngineDesk
 from services.domain.reviews import tasks as review_tasks
 from services.domain.stages import file as stage_file
 from services.domain.stages.catalogue import STAGES
+from services.domain.wiring import open_database
 from services.recorders.registry import open_recorder, places_of
 from services.runtime import data_folder
 from services.runtime.clock import Clock, TurnedClock
@@ -144,7 +145,9 @@ def open_register(settings: Settings, clock: Clock) -> Register:
     """The books, brought to the newest schema when they are ours alone (SQLite)."""
     if settings.database.startswith("sqlite"):
         data_folder.prepare(settings.data_dir)
-    register = Register(settings.database, clock, rules_of(settings), secrets=KeyFileBox(settings.keys / PORTAL_KEY))
+    register = open_database(
+        settings.database, clock, rules_of(settings), secrets=KeyFileBox(settings.keys / PORTAL_KEY)
+    )
     if register.engine.dialect.name == "sqlite":
         database_schema.migrate(register.engine)
     return register

@@ -12,11 +12,12 @@ from sqlalchemy import make_url, select
 from services.app.container import check_models
 from services.database import schema as database_schema
 from services.database.tables.cameras import Recorder
-from services.database.unit_of_work import Actor, Register
+from services.database.unit_of_work import Actor
 from services.domain.accounts.single_sign_on.check import check_provider
 from services.domain.audit import key_events
 from services.domain.cameras.retention import BROUGHT
 from services.domain.notifications.channels.check import check_mail, check_webhook
+from services.domain.wiring import open_database
 from services.recorders.registry import Places, open_recorder, places_of
 from services.runtime import data_folder
 from services.runtime.channel import open_channel
@@ -69,7 +70,7 @@ async def examine(settings: Settings, unknown: Sequence[str], *, portal: bool = 
 async def _drilled(settings: Settings) -> str:
     """When masters were last opened with the escrow key; Fatal where there are some, and none was for a year."""
     clock = data_folder.clock_of(settings.data_dir, demo=settings.demo)
-    register = Register(settings.database, clock, rules_of(settings))
+    register = open_database(settings.database, clock, rules_of(settings))
     try:
         last = await register.run(ACTOR, key_events.last_drill)
         first = await register.run(ACTOR, key_events.first_master_at)
@@ -176,7 +177,7 @@ def _use_period(days: int | None) -> Line:
 
 async def _max_use_days(settings: Settings) -> int | None:
     """As the book of rules has it."""
-    register = Register(settings.database, SystemClock(), rules_of(settings))
+    register = open_database(settings.database, SystemClock(), rules_of(settings))
     try:
         return await register.run(ACTOR, lambda unit: unit.rules.max_use_days)
     finally:
@@ -192,7 +193,7 @@ def _there(settings: Settings) -> bool:
 async def _database(settings: Settings) -> str:
     if not _there(settings):
         return "not there yet; the first start makes it"
-    register = Register(settings.database, SystemClock(), rules_of(settings))
+    register = open_database(settings.database, SystemClock(), rules_of(settings))
     try:
         return f"{register.engine.dialect.name}, schema {await register.run(ACTOR, database_schema.check)}"
     finally:
@@ -228,7 +229,7 @@ def _in_use(settings: Settings) -> bool:
 
 
 async def _recorders(settings: Settings) -> list[Line]:
-    register = Register(settings.database, SystemClock(), rules_of(settings))
+    register = open_database(settings.database, SystemClock(), rules_of(settings))
     try:
         query = select(Recorder).where(Recorder.active, Recorder.kind != BROUGHT)
         rows = await register.run(ACTOR, lambda unit: list(unit.session.scalars(query)))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from services.backup.inventory import Stores
 from services.database.unit_of_work import Actor, Register
+from services.domain.wiring import open_database
 from services.runtime import data_folder
 from services.runtime.clock import Clock
 from services.runtime.rules import rules_of
@@ -36,7 +37,7 @@ class Premises:
 
     @contextmanager
     def register(self) -> Iterator[Register]:
-        register = Register(self.settings.database, self.clock, rules_of(self.settings))
+        register = open_database(self.settings.database, self.clock, rules_of(self.settings))
         try:
             yield register
         finally:

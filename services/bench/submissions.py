@@ -17,6 +17,7 @@ from services.database.unit_of_work import Actor, Register, Unit
 from services.demo.organisation import demo_id, seed_demo
 from services.domain.applications import service as application_service
 from services.domain.applications.forms import Form, ItemAsked
+from services.domain.wiring import open_database
 from services.runtime.clock import SystemClock
 from services.runtime.rules import Rules
 
@@ -32,7 +33,7 @@ _rows = Table("bench_peer", MetaData(), Column("id", Integer, primary_key=True),
 @contextmanager
 def opened(url: str, recordings: Path) -> Iterator[Register]:
     """Books with the demo organisation, at ``url``, which has to be empty."""
-    register = Register(url, SystemClock(), Rules(max_use_days=30))
+    register = open_database(url, SystemClock(), Rules(max_use_days=30))
     try:
         database_schema.migrate(register.engine)
         register.run_now(CLERK, seed_demo, recordings)

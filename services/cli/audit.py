@@ -16,12 +16,13 @@ from services.database import schema as database_schema
 from services.database.tables.applications import Application
 from services.database.tables.audit import AuditEvent
 from services.database.tables.checkpoints import AuditCheckpoint
-from services.database.unit_of_work import Actor, Register, Unit
+from services.database.unit_of_work import Actor, Unit
 from services.domain.audit import checkpoints, signed_heads
 from services.domain.audit import tree as audit_tree
 from services.domain.audit.signed_heads import Heads
 from services.domain.audit.verification import Trail, recompute
 from services.domain.cases import viewers
+from services.domain.wiring import open_database
 from services.runtime import data_folder
 from services.runtime.errors import Fatal, Retryable
 from services.runtime.rules import rules_of
@@ -179,7 +180,7 @@ def _sign(settings: Settings) -> str:
 
 def _act(settings: Settings, act: Callable[Concatenate[Unit, P], R], *arguments: P.args, **named: P.kwargs) -> R:
     clock = data_folder.clock_of(settings.data_dir, demo=settings.demo)
-    register = Register(settings.database, clock, rules_of(settings))
+    register = open_database(settings.database, clock, rules_of(settings))
     try:
         register.run_now(ACTOR, database_schema.check)
         return register.run_now(ACTOR, act, *arguments, **named)

@@ -14,6 +14,7 @@ from services.backup.source import ACTOR, Premises
 from services.database import schema as database_schema
 from services.database.unit_of_work import Register
 from services.domain.audit import key_events
+from services.domain.wiring import open_database
 from services.runtime import data_folder
 from services.runtime.rules import rules_of
 from services.runtime.settings import Settings
@@ -127,7 +128,7 @@ def _books(loaded: Settings) -> Iterator[Register]:
     """The books, which have to be there before a key is replaced: the audit trail tells of it."""
     clock = data_folder.clock_of(loaded.data_dir, demo=loaded.demo)
     with _alone(loaded):
-        register = Register(loaded.database, clock, rules_of(loaded))
+        register = open_database(loaded.database, clock, rules_of(loaded))
         try:
             register.run_now(ACTOR, database_schema.check)
             yield register

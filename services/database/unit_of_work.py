@@ -3,12 +3,12 @@
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, Protocol, TypeVar
 
 import anyio.to_thread
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -16,8 +16,6 @@ from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.orm import Session, SessionTransaction, sessionmaker
 
-from services.domain.audit import tree as audit_tree
-from services.domain.rules.overrides import RuleBook
 from services.runtime import metrics
 from services.runtime.clock import Clock, SystemClock
 from services.runtime.errors import Refused, Retryable
@@ -35,6 +33,18 @@ BEGIN = "BEGIN IMMEDIATE"
 LOCKED_SECONDS = 10.0  # how long a transaction waits to begin while another process writes
 ASKED_AGAIN = 10  # milliseconds, in which SQLite itself looks five times
 EVERY_COMMIT = "commit"  # the topic of whoever wants to hear of all
+
+
+class AppendEvents(Protocol):
+    """Number the events of the audit trail and write them; the commit comes next (``domain.audit.tree.append``)."""
+
+    def __call__(self, session: Session, events: "Sequence[AuditEvent]", /) -> None: ...
+
+
+class ReadRules(Protocol):
+    """Return ``base`` with the changes that the database has over it (``domain.rules.overrides.RuleBook.rules``)."""
+
+    def __call__(self, session: Session, /, base: Rules) -> Rules: ...
 
 
 @dataclass(frozen=True)
@@ -87,13 +97,22 @@ class Register:
     """Opens units on one database. SQLite has one writer at a time; PostgreSQL locks rows."""
 
     def __init__(
-        self, url: str, clock: Clock, rules: Rules, *, secrets: SecretBox | None = None, real: Clock | None = None
+        self,
+        url: str,
+        clock: Clock,
+        rules: Rules,
+        *,
+        append_events: AppendEvents,
+        read_rules: ReadRules,
+        secrets: SecretBox | None = None,
+        real: Clock | None = None,
     ) -> None:
         self.engine = connect(url)
         self.clock = clock
         self.real = real or SystemClock()
         self.rules = rules  # the environment's; a unit's own are with the book's changes
-        self._rule_book = RuleBook()
+        self._append_events = append_events
+        self._read_rules = read_rules
         self.secrets = secrets or NoSecretBox()
         self._one_writer = one_writer(self.engine)
         self._sessions = sessionmaker(expire_on_commit=False, join_transaction_mode="rollback_only")
@@ -141,14 +160,14 @@ class Register:
                         self.clock.now(),
                         self.real.now(),
                         actor,
-                        self._read_rules,
+                        partial(self._read_rules, base=self.rules),
                         self.clock.turned,
                         self.secrets,
                         touched,
                         after_refusal,
                     )
                     answer = act(unit)
-                    audit_tree.append(session, unit.events)
+                    self._append_events(session, unit.events)
                     session.commit()
             except OperationalError as error:
                 metrics.REGISTER_FAILURES.labels("away").inc()
@@ -166,9 +185,6 @@ class Register:
                     raise Retryable(f"the register's connection broke | {error.orig}", runbook=AWAY) from error
                 raise
         return answer, touched
-
-    def _read_rules(self, session: Session) -> Rules:
-        return self._rule_book.rules(session, self.rules)
 
     def close(self) -> None:
         self.engine.dispose()

@@ -18,10 +18,11 @@ from pydantic import SecretStr
 from services.database.tables.attempts import UploadAttempt
 from services.database.tables.audit import AuditEvent
 from services.database.tables.masters import Master
-from services.database.unit_of_work import Actor, Register, Unit
+from services.database.unit_of_work import Actor, Unit
 from services.demo import organisation
 from services.demo.people import People
 from services.demo.steps import Case
+from services.domain.wiring import open_database
 from services.recorders.layout import redate
 from services.runtime.clock import SystemClock
 from services.runtime.jobs.worker import discover
@@ -178,7 +179,7 @@ def _place(env: dict[str, str]) -> dict[str, Any]:
 
 
 def _register(url: str, act: Callable[[Unit], Any]) -> Any:
-    register = Register(url, SystemClock(), Rules(max_use_days=30))
+    register = open_database(url, SystemClock(), Rules(max_use_days=30))
     try:
         return register.run_now(CLERK, act)
     finally:

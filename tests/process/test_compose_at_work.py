@@ -21,10 +21,11 @@ import pytest
 from house_process import CONFINED, PROGRAM, Running, environment, running
 from image_layout import lay_out, variables, written
 
-from services.database.unit_of_work import Actor, Register, Unit
+from services.database.unit_of_work import Actor, Unit
 from services.demo import organisation
 from services.demo.people import People
 from services.demo.steps import Case
+from services.domain.wiring import open_database
 from services.recorders.layout import redate
 from services.runtime.clock import SystemClock
 from services.runtime.rules import Rules
@@ -189,7 +190,7 @@ async def test_what_compose_starts_gets_ready_and_takes_an_application_to_the_cu
 
 
 def _in_the_books(machine: Machine, act: Callable[[Unit], Any]) -> None:
-    register = Register(machine.env("portal")["FOOTAGE_DESK_DATABASE_URL"], SystemClock(), Rules(max_use_days=30))
+    register = open_database(machine.env("portal")["FOOTAGE_DESK_DATABASE_URL"], SystemClock(), Rules(max_use_days=30))
     try:
         register.run_now(Actor("system", "test"), act)
     finally:

@@ -21,10 +21,11 @@ from sqlalchemy import select
 
 from services.app.container import House, open_house
 from services.database.tables.outbox import OutboxMessage
-from services.database.unit_of_work import Actor, Register, Unit
+from services.database.unit_of_work import Actor, Unit
 from services.demo import organisation
 from services.demo.people import People, Somebody, Stuck
 from services.domain.process.relay import take_due
+from services.domain.wiring import open_database
 from services.recorders.layout import redate
 from services.runtime.clock import SystemClock
 from services.runtime.rules import Rules
@@ -94,7 +95,7 @@ class ApartRun(Run):
         recordings = self.folder / "house" / "recordings"
         redate(organisation.RECORDINGS, recordings, (datetime.now(UTC) - timedelta(days=1)).date())
         settings = Settings.load(**self.given)
-        register = Register(settings.database, SystemClock(), Rules(max_use_days=30))
+        register = open_database(settings.database, SystemClock(), Rules(max_use_days=30))
         try:
             register.run_now(
                 Actor("system", "test"),

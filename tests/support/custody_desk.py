@@ -29,13 +29,14 @@ from services.database.tables.cameras import Camera, Recorder
 from services.database.tables.custody import HandOver
 from services.database.tables.people import Agreement, Department, Person, Post
 from services.database.tables.reviews import Decision, Review
-from services.database.unit_of_work import Actor, Register, Unit
+from services.database.unit_of_work import Actor, Unit
 from services.domain.accounts.signatures.given import Proof
 from services.domain.custody import copies, hand_overs, returns
 from services.domain.custody.returns import Fate
 from services.domain.documents import service as document_service
 from services.domain.retrieval import attempts, masters, preservations
 from services.domain.reviews import scopes
+from services.domain.wiring import open_database
 from services.recorders.registry import open_recorder
 from services.runtime.clock import FixedClock
 from services.runtime.errors import Outcome
@@ -84,7 +85,9 @@ class Desk:
         copied = self.recordings.exists()
         if not copied:
             shutil.copytree(self.footage, self.recordings)
-        self.register = Register(self.database_url or f"sqlite:///{self.root / 'books.db'}", self.clock, self.rules)
+        self.register = open_database(
+            self.database_url or f"sqlite:///{self.root / 'books.db'}", self.clock, self.rules
+        )
         lay_out(self.register)
         self.store = open_store(FolderStore(self.root / "store", "t"), self.clock)
         self.replica_store = open_store(FolderStore(self.root / "replica", "r"), self.clock)

@@ -15,7 +15,7 @@ from services.database.tables.cameras import Camera, Recorder
 from services.database.tables.custody import HandOver
 from services.database.tables.people import Absence, Agreement, Department, Person, Post
 from services.database.tables.reviews import Review
-from services.database.unit_of_work import Actor, Register, Unit
+from services.database.unit_of_work import Actor, Unit
 from services.domain.access import policy as access_policy
 from services.domain.access import queries as access_queries
 from services.domain.accounts.signatures.given import Proof
@@ -27,6 +27,7 @@ from services.domain.reviews import service as review_service
 from services.domain.reviews import tasks as review_tasks
 from services.domain.reviews.service import Decided
 from services.domain.stages.catalogue import STAGES
+from services.domain.wiring import open_database
 from services.runtime.clock import FixedClock
 from services.runtime.rules import Rules
 
@@ -100,7 +101,7 @@ class ReviewDesk:
     def __post_init__(self) -> None:
         self.clock = FixedClock(NOON)
         self.real = FixedClock(REAL)
-        self.register = Register(self.url, self.clock, self.rules, secrets=self.box, real=self.real)
+        self.register = open_database(self.url, self.clock, self.rules, secrets=self.box, real=self.real)
         lay_out(self.register)
         self.run(_seed)
 

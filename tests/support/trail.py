@@ -10,6 +10,7 @@ from sqlalchemy import text
 from services.database.unit_of_work import Actor, Register, Unit
 from services.domain.audit import checkpoints
 from services.domain.audit import trail as audit_trail
+from services.domain.wiring import open_database
 from services.runtime.clock import FixedClock
 from services.runtime.rules import Rules
 from services.vault.keys.log_key import LogKey
@@ -28,7 +29,7 @@ class Trail:
     register: Register = field(init=False)
 
     def __post_init__(self) -> None:
-        self.register = Register(self.url, FixedClock(NOON), Rules(max_use_days=30))
+        self.register = open_database(self.url, FixedClock(NOON), Rules(max_use_days=30))
         lay_out(self.register)
 
     def grow(self, by: int, *, first: int = 0, action: str = "tried", case: str | None = None, **detail: Any) -> None:

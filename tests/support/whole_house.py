@@ -12,9 +12,10 @@ from whole_footage import CHANNELS, Footage
 from services.app.container import House
 from services.database import schema as database_schema
 from services.database.tables.cameras import Camera
-from services.database.unit_of_work import Actor, Register, Unit
+from services.database.unit_of_work import Actor, Unit
 from services.demo import organisation
 from services.demo.organisation import demo_id
+from services.domain.wiring import open_database
 from services.runtime.clock import FixedClock, TurnedClock
 from services.runtime.rules import Rules, rules_of
 from services.runtime.settings import Settings
@@ -29,7 +30,7 @@ CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 def prepare_books(path: Path, moment: datetime) -> Path:
     """An SQLite file with the schema and the demo's people, to be copied for each desk."""
-    register = Register(f"sqlite:///{path}", FixedClock(moment), Rules(max_use_days=30))
+    register = open_database(f"sqlite:///{path}", FixedClock(moment), Rules(max_use_days=30))
     database_schema.migrate(register.engine)
     with patch.object(organisation, "hash_password", CHEAP.hash):
         register.run_now(CLERK, organisation.seed_demo, path.parent)
@@ -58,7 +59,7 @@ def open_house(settings: Settings, clock: FixedClock | TurnedClock, places: Plac
     replica = places.replica or open_store(FolderStore(places.root / "replica", "replica"), clock)
     store.ensure()
     replica.ensure()
-    register = Register(settings.database, clock, rules_of(settings))
+    register = open_register(settings.database, clock, rules_of(settings))
     if places.database_url is not None:
         database_schema.migrate(register.engine)
     return House(

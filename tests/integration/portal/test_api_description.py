@@ -26,9 +26,9 @@ from schemathesis.specs.openapi.checks import (
 )
 from starlette.testclient import TestClient
 
-from services.database.unit_of_work import Register
 from services.domain.accounts.api_session import CSRF_HEADER
 from services.domain.custody.integrity_checks import Verifier
+from services.domain.wiring import open_database
 from services.runtime.clock import FixedClock
 from services.runtime.rules import Rules
 from services.runtime.settings import Settings
@@ -146,7 +146,7 @@ def camel(name: str) -> str:
 def fresh(house: House, tmp_path: Path) -> Iterator[House]:
     """The house as it was, whatever the calls before have done."""
     shutil.copy(house.books, tmp_path / "register.db")
-    register = Register(
+    register = open_database(
         f"sqlite:///{tmp_path / 'register.db'}",
         FixedClock(NOON),
         Rules(max_use_days=30),

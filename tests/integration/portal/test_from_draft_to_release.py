@@ -17,9 +17,10 @@ from sqlalchemy import select
 from services.database import schema as database_schema
 from services.database.tables.audit import AuditEvent
 from services.database.tables.outbox import OutboxMessage
-from services.database.unit_of_work import Actor, Register
+from services.database.unit_of_work import Actor
 from services.demo import organisation
 from services.demo.organisation import demo_id, seed_demo
+from services.domain.wiring import open_database
 from services.recorders.base import NothingRecorded
 from services.runtime.clock import FixedClock
 from services.runtime.jobs.worker import describe_module
@@ -65,7 +66,7 @@ class Office:
     """Everybody of the demo organisation at a browser of their own, and the engine's hand on the workers."""
 
     def __init__(self, url: str, folder: Path) -> None:
-        self.register = Register(url, FixedClock(NOON), Rules(max_use_days=30))
+        self.register = open_database(url, FixedClock(NOON), Rules(max_use_days=30))
         database_schema.migrate(self.register.engine)
         self.register.run_now(Actor("system", "test"), seed_demo, folder)
         self.app = portal_over(

@@ -18,7 +18,7 @@ from sqlalchemy import select
 from services.database import schema as database_schema
 from services.database.tables.audit import AuditEvent
 from services.database.tables.cameras import CameraPicture
-from services.database.unit_of_work import Actor, Register, Unit
+from services.database.unit_of_work import Actor, Unit
 from services.demo import organisation
 from services.domain.applications import directory
 from services.domain.cameras import photographs, reference_pictures
@@ -26,6 +26,7 @@ from services.domain.cameras import recorders as camera_recorders
 from services.domain.cameras import service as camera_service
 from services.domain.retrieval import uploads
 from services.domain.retrieval.uploads import Facts
+from services.domain.wiring import open_database
 from services.runtime.clock import FixedClock
 from services.runtime.rules import Rules
 
@@ -259,7 +260,9 @@ async def test_a_picture_with_a_file_behind_it_is_kept_without_the_file(admin: h
 
 
 def test_the_demo_has_one_for_each_of_its_cameras(tmp_path: Path) -> None:
-    register = Register(f"sqlite:///{tmp_path / 'demo.db'}", FixedClock(NOON), Rules(max_use_days=30), secrets=Box())
+    register = open_database(
+        f"sqlite:///{tmp_path / 'demo.db'}", FixedClock(NOON), Rules(max_use_days=30), secrets=Box()
+    )
     database_schema.migrate(register.engine)
     clerk = Actor("system", "demo")
     with patch.object(organisation, "hash_password", lambda password: HASH):

@@ -15,6 +15,7 @@ from services.database.unit_of_work import Actor, Register
 from services.domain.audit import checkpoints
 from services.domain.audit import trail as audit_trail
 from services.domain.audit.checkpoint_publisher import LogHead
+from services.domain.wiring import open_database
 from services.runtime.clock import FixedClock
 from services.runtime.rules import Rules
 from services.runtime.stores import FolderStore
@@ -40,7 +41,7 @@ class Stamper:
 
 @pytest.fixture
 def register(tmp_path: Path) -> Iterator[Register]:
-    register = Register(f"sqlite:///{tmp_path / 'books.db'}", FixedClock(NOON), Rules(max_use_days=30))
+    register = open_database(f"sqlite:///{tmp_path / 'books.db'}", FixedClock(NOON), Rules(max_use_days=30))
     lay_out(register)
     grow(register)
     yield register
@@ -123,7 +124,7 @@ async def test_another_history_in_the_store_is_not_overwritten(
     await head.sign()
     await head.anchor()
     before = text_of(store, "checkpoints/1")
-    restored = Register(f"sqlite:///{tmp_path / 'restored.db'}", FixedClock(NOON + HOUR), Rules(max_use_days=30))
+    restored = open_database(f"sqlite:///{tmp_path / 'restored.db'}", FixedClock(NOON + HOUR), Rules(max_use_days=30))
     database_schema.migrate(restored.engine)
     grow(restored)
     again = head_of(restored, store)

@@ -18,9 +18,10 @@ from sqlalchemy.exc import IntegrityError
 from services.backup.database_export import snapshot
 from services.database import unit_of_work
 from services.database.tables.people import Department
-from services.database.unit_of_work import EVERY_COMMIT, Actor, Register, Unit
+from services.database.unit_of_work import EVERY_COMMIT, Actor, Unit
 from services.domain.audit import trail as audit_trail
 from services.domain.audit.verification import recompute
+from services.domain.wiring import open_database
 from services.runtime.clock import FixedClock
 from services.runtime.errors import Refused, Retryable
 from services.runtime.rules import Rules
@@ -38,7 +39,7 @@ class Company:
 
     def __init__(self, file: Path) -> None:
         self.file, self.url = file, f"sqlite:///{file}"
-        self.register = Register(self.url, FixedClock(NOON), Rules(max_use_days=30))
+        self.register = open_database(self.url, FixedClock(NOON), Rules(max_use_days=30))
         lay_out(self.register)
 
     def together(self, *acts: Act) -> list[Any]:

@@ -17,6 +17,7 @@ from services.domain.cameras import clocks, measurements, reaches
 from services.domain.cameras import recorders as camera_recorders
 from services.domain.cameras.clocks import Clock, searched
 from services.domain.cameras.recorders import Entry
+from services.domain.wiring import open_database
 from services.runtime import local_times
 from services.runtime.clock import FixedClock
 from services.runtime.errors import Refused
@@ -58,7 +59,7 @@ def any_register(any_database_url: str) -> Iterator[Register]:
 
 
 def _opened(url: str) -> Iterator[Register]:
-    register = Register(url, FixedClock(NOON), Rules(max_use_days=30))
+    register = open_database(url, FixedClock(NOON), Rules(max_use_days=30))
     lay_out(register)
     register.run_now(CLERK, _enter)
     yield register

@@ -10,9 +10,10 @@ from sqlalchemy.exc import DatabaseError
 
 from services.database import schema as database_schema
 from services.database.tables.cameras import Recorder
-from services.database.unit_of_work import Actor, Register
+from services.database.unit_of_work import Actor
 from services.domain.audit import trail as audit_trail
 from services.domain.cameras import clocks
+from services.domain.wiring import open_database
 from services.runtime.clock import FixedClock
 from services.runtime.errors import Retryable
 from services.runtime.rules import Rules
@@ -24,7 +25,7 @@ ASKED = NOON - timedelta(minutes=5)
 
 @pytest.mark.requirement("R34")
 def test_a_clock_that_was_known_before_stays_known_with_its_moment(empty_database_url: str) -> None:
-    register = Register(empty_database_url, FixedClock(NOON), Rules(max_use_days=30))
+    register = open_database(empty_database_url, FixedClock(NOON), Rules(max_use_days=30))
     database_schema.migrate(register.engine, "0003")
     columns = "id, name, site, kind, configuration, zone, clock_offset_ms, clock_method, last_seen_at, active"
     insert = f"INSERT INTO recorders ({columns}) VALUES "  # noqa: S608  # our own words
@@ -46,7 +47,7 @@ def test_a_clock_that_was_known_before_stays_known_with_its_moment(empty_databas
 
 @pytest.mark.requirement("R52")
 def test_events_of_before_the_tree_are_numbered_without_holes_and_put_into_it(empty_database_url: str) -> None:
-    register = Register(empty_database_url, FixedClock(NOON), Rules(max_use_days=30))
+    register = open_database(empty_database_url, FixedClock(NOON), Rules(max_use_days=30))
     database_schema.migrate(register.engine, "0004")
     entries = [f'{{"entry":{number}}}' for number in range(11)]
     columns = "seq, at, actor_kind, actor_id, action, subject_kind, subject_id, entry, leaf_sha256"
@@ -80,7 +81,7 @@ def test_events_of_before_the_tree_are_numbered_without_holes_and_put_into_it(em
 def test_an_act_of_the_release_before_ends_before_the_tree_is_made_or_is_refused(
     postgres_database: Callable[[], str],
 ) -> None:
-    register = Register(postgres_database(), FixedClock(NOON), Rules(max_use_days=30))
+    register = open_database(postgres_database(), FixedClock(NOON), Rules(max_use_days=30))
     database_schema.migrate(register.engine, "0004")
     columns = "at, actor_kind, actor_id, action, subject_kind, subject_id, entry, leaf_sha256"
     leaf = merkle.leaf_hash(b"{}").hex()
@@ -110,7 +111,7 @@ def test_an_act_of_the_release_before_ends_before_the_tree_is_made_or_is_refused
 @pytest.mark.requirement("R52")
 @pytest.mark.parametrize("table", ["audit_events", "audit_nodes", "audit_checkpoints", "audit_anchors"])
 def test_no_row_of_the_trail_is_changed_or_removed(empty_database_url: str, table: str) -> None:
-    register = Register(empty_database_url, FixedClock(NOON), Rules(max_use_days=30))
+    register = open_database(empty_database_url, FixedClock(NOON), Rules(max_use_days=30))
     database_schema.migrate(register.engine)
     with register.engine.begin() as connection:
         connection.execute(text("INSERT INTO audit_events VALUES (1, '2031-03-04', '', '', '', '', '', NULL, '', '')"))

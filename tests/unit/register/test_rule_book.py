@@ -17,6 +17,7 @@ from services.database.tables.rule_book import RuleChange
 from services.database.unit_of_work import Actor, Register, Unit
 from services.domain.rules import service as rule_service
 from services.domain.rules.catalogue import RULES
+from services.domain.wiring import open_database
 from services.runtime.clock import FixedClock
 from services.runtime.errors import NotFound, Refused
 from services.runtime.rules import Rules, rules_of
@@ -49,7 +50,7 @@ def refused(act: Callable[[], object]) -> str:
 
 def test_a_rule_changed_in_one_process_holds_in_another_from_its_next_unit_on(any_desk: ReviewDesk) -> None:
     desk = any_desk
-    other = Register(desk.url, FixedClock(NOON), desk.rules)
+    other = open_database(desk.url, FixedClock(NOON), desk.rules)
     assert rules(other).review_limit == timedelta(hours=24)
 
     change(desk, "review_limit", "PT36H", was="P1D")
@@ -87,7 +88,7 @@ def test_a_change_that_is_rolled_back_never_held(any_desk: ReviewDesk) -> None:
 
 def test_a_change_that_follows_one_rolled_back_under_its_number_holds(desk: ReviewDesk) -> None:
     later = FixedClock(NOON + timedelta(microseconds=1))
-    other = Register(desk.url, later, desk.rules)
+    other = open_database(desk.url, later, desk.rules)
 
     def set_and_read(unit: Unit, most: str) -> int:
         unit.session.add(
