@@ -6,9 +6,9 @@ from typing import Annotated
 from fastapi import APIRouter
 from pydantic import Field
 
-from services.domain.accounts.api_session import Acting
 from services.web.dependencies import GivenTurnClock
 from services.web.errors import problems
+from services.web.identity import Acting
 from services.web.schemas import Body, Done
 
 router = APIRouter(prefix="/api/demo", tags=["demo"])

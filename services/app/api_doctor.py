@@ -6,10 +6,10 @@ from typing import Protocol, cast
 from fastapi import APIRouter, Request
 
 from services.domain.access import administrators
-from services.domain.accounts.api_session import Acting
 from services.runtime.errors import Refused
 from services.web.dependencies import Books
 from services.web.errors import problems
+from services.web.identity import Acting
 from services.web.schemas import Answer
 
 router = APIRouter(prefix="/api/admin/doctor", tags=["administration"])

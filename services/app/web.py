@@ -9,6 +9,7 @@ from starlette.staticfiles import StaticFiles
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from services import domain
+from services.domain.accounts.identity import AccountIdentity
 from services.domain.accounts.signatures import http as signature_http
 from services.runtime.settings import Settings
 from services.web import errors as web_errors
@@ -28,6 +29,7 @@ def create_app(dependencies: Mapping[str, object], routers: Sequence[APIRouter] 
         redirect_slashes=False,
     )
     app.state.dependencies = dict(dependencies)
+    app.state.identity = AccountIdentity()
     web_errors.install(app, refusal_pages.page)
     refusal_pages.install(app)
     signature_http.install(app)

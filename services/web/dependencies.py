@@ -11,7 +11,6 @@ from typing import Annotated, Any, Protocol, cast
 from fastapi import Depends, Request
 
 from services.database.unit_of_work import Register
-from services.domain.accounts.single_sign_on.provider import Provider
 from services.recorders.base import Recorder
 from services.runtime.errors import Refused
 from services.runtime.settings import Settings
@@ -64,11 +63,6 @@ def recorders(request: Request) -> OpenRecorder:
     return cast("OpenRecorder", given(request, "recorders"))
 
 
-def provider(request: Request) -> Provider | None:
-    """None where people sign in by the passwords of this desk alone."""
-    return cast("Provider | None", request.app.state.dependencies.get("provider"))
-
-
 def turn_clock(request: Request) -> TurnClock:
     """Only a demo has a clock to turn; answered with 404 elsewhere."""
     turn = request.app.state.dependencies.get("turn_clock")
@@ -83,5 +77,4 @@ GivenStore = Annotated[Store, Depends(store)]
 GivenLoanKeys = Annotated[LoanKeys, Depends(loan_keys)]
 GivenVaultRecipients = Annotated[VaultRecipients, Depends(vault_recipients)]
 GivenRecorders = Annotated[OpenRecorder, Depends(recorders)]
-GivenProvider = Annotated[Provider | None, Depends(provider)]
 GivenTurnClock = Annotated[TurnClock, Depends(turn_clock)]

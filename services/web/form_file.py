@@ -9,13 +9,12 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from services.database.unit_of_work import Actor, Unit
-from services.domain.accounts import sessions
-from services.domain.accounts.api_session import ANONYMOUS, browser_of, require_csrf
+from services.database.unit_of_work import Actor
 from services.runtime.errors import Refused
 from services.web import cookies
 from services.web.dependencies import Books
 from services.web.forms import CSRF_FIELD
+from services.web.identity import ANONYMOUS, GivenIdentity, browser_of, require_csrf
 from services.web.visitor import NotSignedIn
 
 
@@ -30,13 +29,13 @@ class Bringer:
         require_csrf(self.token, fields.get(CSRF_FIELD, ""))
 
 
-async def bringer(request: Request, books: Books) -> Bringer:
+async def bringer(request: Request, books: Books, accounts: GivenIdentity) -> Bringer:
     """NotSignedIn where nobody is; Refused where the body is no form that could bring a token."""
     token = cookies.read(request, cookies.SESSION)
     if not token:
         raise NotSignedIn
     try:
-        actor = await books.run(ANONYMOUS, _actor, token, browser_of(request))
+        actor = await books.run(ANONYMOUS, accounts.actor, token, browser_of(request))
     except Refused as refusal:
         raise NotSignedIn from refusal
     found = Bringer(actor, token)
@@ -46,7 +45,3 @@ async def bringer(request: Request, books: Books) -> Bringer:
 
 
 Bringing = Annotated[Bringer, Depends(bringer)]
-
-
-def _actor(unit: Unit, token: str, browser: str) -> Actor:
-    return Actor("person", sessions.person_of(unit, token, browser).id)

@@ -12,22 +12,15 @@ from urllib.parse import quote
 
 from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
-from sqlalchemy import and_, false, select
 from starlette.routing import Match
 
-from services.database.tables.people import Department, Post
-from services.database.unit_of_work import Actor, Unit
-from services.domain.access import queries as access_queries
-from services.domain.accounts import passkeys, sessions
-from services.domain.accounts.api_session import ANONYMOUS, CSRF_HEADER, SAFE_METHODS, browser_of
-from services.domain.accounts.signatures.challenges import Place
-from services.domain.accounts.signatures.http import place_of
-from services.domain.notifications import service as notification_service
+from services.database.unit_of_work import Actor
 from services.runtime.errors import Refused
 from services.web import cookies
 from services.web import language as languages
 from services.web.dependencies import Books, GivenSettings
 from services.web.forms import CSRF_FIELD, Typed
+from services.web.identity import ANONYMOUS, CSRF_HEADER, SAFE_METHODS, GivenIdentity, Person, browser_of, csrf_token
 from services.web.language import Language
 from services.web.templates import render
 
@@ -36,23 +29,6 @@ SAID_COOKIE = "footage_desk_said"
 
 class NotSignedIn(Exception):
     """Nobody is signed in: the page leads to the sign-in page and back."""
-
-
-@dataclass(frozen=True)
-class Person:
-    """What the frame of a page shows of the signed-in person; ``posts`` are the kinds held now."""
-
-    id: str
-    name: str
-    locale: str
-    department_id: str
-    department: Department
-    posts: frozenset[str]
-    unread: int
-    now: datetime
-    zone: str
-    organisation: str
-    passkey_origin: str  # where this person's passkeys sign; empty without any
 
 
 @dataclass(frozen=True)
@@ -158,12 +134,14 @@ def said_before(request: Request) -> tuple[str, str, str] | None:
     return None
 
 
-async def visitor(request: Request, books: Books, settings: GivenSettings, form: Typed) -> Visitor:
+async def visitor(
+    request: Request, books: Books, settings: GivenSettings, form: Typed, accounts: GivenIdentity
+) -> Visitor:
     """The signed-in visitor. NotSignedIn where nobody is; an act without its CSRF token is Refused with 403."""
     token = cookies.read(request, cookies.SESSION)
     if not token:
         raise NotSignedIn
-    expected = sessions.csrf_token(token)
+    expected = csrf_token(token)
     if request.method not in SAFE_METHODS:
         given = request.headers.get(CSRF_HEADER) or form.text(CSRF_FIELD)
         if not hmac.compare_digest(given.encode(), expected.encode()):
@@ -174,7 +152,7 @@ async def visitor(request: Request, books: Books, settings: GivenSettings, form:
                 status=403,
             )
     try:
-        person = await books.run(ANONYMOUS, _person, token, browser_of(request), place_of(settings))
+        person = await books.run(ANONYMOUS, accounts.person, token, browser_of(request), settings)
     except Refused as refusal:
         if refusal.status == 401:
             raise NotSignedIn from refusal
@@ -209,31 +187,7 @@ def to_sign_in(request: Request) -> Response:
     return RedirectResponse(path, 303)
 
 
-def _person(unit: Unit, token: str, browser: str, place: Place | None) -> Person:
-    row = sessions.person_of(unit, token, browser)
-    unit.actor = Actor("person", row.id)
-    # every page asks this first: one statement, with a row for each post
-    signs = passkeys.query_of(row.id, place).exists() if place is not None else false()
-    frame = unit.session.execute(
-        select(
-            Department,
-            Post.kind,
-            notification_service.unread_by(row.id).scalar_subquery().label("unread"),
-            signs.label("signs"),
-        )
-        .outerjoin(Post, and_(Post.person_id == row.id, *access_queries.held_now(unit)))
-        .where(Department.id == row.department_id)
-    ).all()
-    return Person(
-        id=row.id,
-        name=row.name,
-        locale=row.locale,
-        department_id=row.department_id,
-        department=frame[0].Department,
-        posts=frozenset(one.kind for one in frame if one.kind is not None),
-        unread=frame[0].unread,
-        now=unit.now,
-        zone=unit.rules.zone,
-        organisation=unit.rules.organisation,
-        passkey_origin=place.origin if place is not None and frame[0].signs else "",
-    )
+def own_path(wish: str) -> str:
+    """Return the path if it leads to a page of ours; ``/`` for whatever a browser might take for another host's."""
+    plain = wish.isascii() and wish.isprintable() and "\\" not in wish and " " not in wish
+    return wish if plain and wish.startswith("/") and not wish.startswith("//") else "/"

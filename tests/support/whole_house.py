@@ -59,7 +59,7 @@ def open_house(settings: Settings, clock: FixedClock | TurnedClock, places: Plac
     replica = places.replica or open_store(FolderStore(places.root / "replica", "replica"), clock)
     store.ensure()
     replica.ensure()
-    register = open_register(settings.database, clock, rules_of(settings))
+    register = open_database(settings.database, clock, rules_of(settings))
     if places.database_url is not None:
         database_schema.migrate(register.engine)
     return House(

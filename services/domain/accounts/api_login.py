@@ -8,12 +8,12 @@ from pydantic import Field
 
 from services.database.unit_of_work import Actor, Register
 from services.domain.accounts import login as account_login
-from services.domain.accounts import sessions
-from services.domain.accounts.api_session import Me, Token, browser_of, place_of, read_me
+from services.domain.accounts.api_session import Me, place_of, read_me
 from services.domain.accounts.sessions import SignedIn
 from services.web import cookies
 from services.web.dependencies import Books
 from services.web.errors import problems
+from services.web.identity import Token, browser_of, csrf_token
 from services.web.schemas import Answer, Body, Code, Line
 
 router = APIRouter(prefix="/api/sign-in", tags=["session"])
@@ -117,4 +117,4 @@ async def _told(request: Request, response: Response, books: Register, signed_in
     if signed_in.waits_for is None:
         return await books.run(Actor("person", signed_in.person_id), read_me, signed_in.token)
     response.status_code = 202
-    return Step.model_validate({"step": signed_in.waits_for, "csrf_token": sessions.csrf_token(signed_in.token)})
+    return Step.model_validate({"step": signed_in.waits_for, "csrf_token": csrf_token(signed_in.token)})

@@ -10,10 +10,11 @@ from services.database.unit_of_work import Unit
 from services.domain.accounts import own_account, second_factors
 from services.domain.accounts import sessions as account_sessions
 from services.domain.accounts.api_login import CodeBody, EnrolmentAnswer, Password
-from services.domain.accounts.api_session import Acting, Me, Token, read_me
+from services.domain.accounts.api_session import Me, read_me
 from services.web import cookies
 from services.web.dependencies import Books
 from services.web.errors import USUAL, problems
+from services.web.identity import Acting, Token
 from services.web.schemas import Answer, Body, Code, Done, Moment
 
 router = APIRouter(prefix="/api/account", tags=["account"])

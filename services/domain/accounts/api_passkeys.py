@@ -8,10 +8,11 @@ from pydantic import Field
 from services.database.unit_of_work import Unit
 from services.domain.accounts import own_account, passkeys
 from services.domain.accounts.api_own_account import Confirmed
-from services.domain.accounts.api_session import Acting
-from services.domain.accounts.signatures.http import Base64url, needed_place
+from services.domain.accounts.signatures.challenges import needed_place
+from services.domain.accounts.signatures.http import Base64url
 from services.web.dependencies import Books, GivenSettings
 from services.web.errors import USUAL, problems
+from services.web.identity import Acting
 from services.web.schemas import Answer, Body, Done, Identifier, Line, Moment
 
 router = APIRouter(prefix="/api/account/passkeys", tags=["account"])

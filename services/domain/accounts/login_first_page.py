@@ -4,13 +4,13 @@ from fastapi.responses import Response
 
 from services.database.unit_of_work import Register
 from services.domain.accounts import identities
-from services.domain.accounts.api_session import ANONYMOUS
 from services.domain.accounts.login_visitor import Door
 from services.domain.accounts.single_sign_on.provider import Provider
 from services.domain.applications import directory
 from services.domain.applications.directory import DemoAccount
 from services.runtime.errors import Refused
 from services.runtime.settings import Settings
+from services.web.identity import ANONYMOUS
 
 
 async def first_page(

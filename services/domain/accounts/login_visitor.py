@@ -8,16 +8,15 @@ from urllib.parse import urlencode
 from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from services.domain.accounts import sessions
-from services.domain.accounts.api_session import browser_of, require_csrf
 from services.domain.accounts.sessions import SignedIn
-from services.domain.cases.pages_overview import own_path
 from services.runtime.errors import Refused
 from services.web import cookies
 from services.web import language as languages
 from services.web.forms import CSRF_FIELD, Typed, TypedForm
+from services.web.identity import browser_of, csrf_token, require_csrf
 from services.web.language import Language
 from services.web.templates import render
+from services.web.visitor import own_path
 
 PATHS = {"code": "/sign-in/code", "password": "/sign-in/password", "enrolment": "/sign-in/enrolment"}
 
@@ -72,7 +71,7 @@ class Door:
             "here": self.request.url.path,
             "typed": self.typed if refusal else None,
             "refusal": refusal,
-            "csrf_token": sessions.csrf_token(self.session if "step" in context else door),
+            "csrf_token": csrf_token(self.session if "step" in context else door),
             **context,
         }
         html = render(f"accounts/sign_in/{template}", self.language, "UTC", told)

@@ -7,13 +7,15 @@ from services.database.unit_of_work import Register, Unit
 from services.domain.accounts import login as account_login
 from services.domain.accounts import pages_single_sign_on as provider_pages
 from services.domain.accounts import second_factors, sessions
-from services.domain.accounts.api_session import ANONYMOUS, place_of
+from services.domain.accounts.api_session import place_of
 from services.domain.accounts.login_first_page import first_page
 from services.domain.accounts.login_visitor import AtTheDoor, Door
 from services.domain.accounts.passwords import SHORTEST
+from services.domain.accounts.single_sign_on.dependency import GivenProvider
 from services.runtime.errors import Refused
 from services.web import cookies, qr
-from services.web.dependencies import Books, GivenProvider, GivenSettings
+from services.web.dependencies import Books, GivenSettings
+from services.web.identity import ANONYMOUS
 from services.web.visitor import Visiting
 
 router = APIRouter()

@@ -8,7 +8,7 @@ from services.database.unit_of_work import Unit
 from services.domain.accounts import passkeys, second_factors
 from services.domain.accounts.api_passkeys import Name
 from services.domain.accounts.second_factors import State
-from services.domain.accounts.signatures.http import place_of
+from services.domain.accounts.signatures.challenges import place_of
 from services.runtime.errors import NotFound, Refused
 from services.web.dependencies import Books, GivenSettings
 from services.web.forms import Typed, TypedForm

@@ -13,21 +13,23 @@ from pydantic import BaseModel, Field
 
 from services.database.unit_of_work import Register
 from services.domain.accounts import lockout, login
-from services.domain.accounts.api_session import ANONYMOUS, place_of
+from services.domain.accounts.api_session import place_of
 from services.domain.accounts.identities import Vouched
 from services.domain.accounts.login import Place
 from services.domain.accounts.login_first_page import first_page
 from services.domain.accounts.login_visitor import AtTheDoor
 from services.domain.accounts.single_sign_on import round_trip
+from services.domain.accounts.single_sign_on.dependency import GivenProvider
 from services.domain.accounts.single_sign_on.errors import ProviderRefused
 from services.domain.accounts.single_sign_on.provider import CameBack, Provider
 from services.domain.accounts.single_sign_on.round_trip import RoundTrip
-from services.domain.cases.pages_overview import own_path
 from services.runtime.errors import Refused
 from services.runtime.logs import get_logger
 from services.runtime.threads import run_in_thread
 from services.web import cookies
-from services.web.dependencies import Books, GivenProvider, GivenSettings
+from services.web.dependencies import Books, GivenSettings
+from services.web.identity import ANONYMOUS
+from services.web.visitor import own_path
 
 log = get_logger(__name__)
 router = APIRouter(prefix="/sign-in/provider")

@@ -35,11 +35,6 @@ class SignedIn:
     waits_for: str | None = None
 
 
-def csrf_token(token: str) -> str:
-    """The token that a page sends with every act; follows from the session's and tells nothing of it."""
-    return hashlib.sha256(b"footage-desk csrf\x00" + token.encode()).hexdigest()
-
-
 def begin(
     unit: Unit,
     person: Person,

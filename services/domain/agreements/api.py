@@ -7,11 +7,11 @@ from fastapi import APIRouter
 from services.database.tables.people import Agreement
 from services.database.unit_of_work import Unit
 from services.domain.access import queries as access_queries
-from services.domain.accounts.api_session import Acting
 from services.domain.accounts.signatures.http import Signing, signed
 from services.domain.agreements import service
 from services.web.dependencies import Books
 from services.web.errors import problems
+from services.web.identity import Acting
 from services.web.schemas import Answer, Line, Moment
 
 router = APIRouter(prefix="/api/agreements", tags=["agreements"])

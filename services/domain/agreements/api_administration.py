@@ -6,13 +6,13 @@ from fastapi import APIRouter, Query, Response
 from pydantic import AfterValidator, Field
 
 from services.database.unit_of_work import Unit
-from services.domain.accounts.api_session import Acting
 from services.domain.agreements import queries, texts
 from services.domain.agreements.queries import Signer
 from services.web import csv as web_csv
 from services.web.api_lists import ListQuestion
 from services.web.dependencies import Books
 from services.web.errors import problems, problems_beside
+from services.web.identity import Acting
 from services.web.schemas import Answer, Body, Line, Moment, no_control
 
 router = APIRouter(prefix="/api", tags=["administration"])

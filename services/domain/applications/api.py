@@ -7,7 +7,6 @@ from pydantic import Field
 
 from services.database.unit_of_work import Unit
 from services.domain.access import visibility
-from services.domain.accounts.api_session import Acting
 from services.domain.applications import drafts, forms, previews, service
 from services.domain.applications.findings import Found
 from services.domain.applications.schemas import Form
@@ -15,6 +14,7 @@ from services.domain.cases import own_applications
 from services.domain.cases import queries as case_queries
 from services.web.dependencies import Books
 from services.web.errors import USUAL, problems
+from services.web.identity import Acting
 from services.web.schemas import LAST_OFFSET, Answer, Body, Code, Identifier, Moment, Paragraph
 
 router = APIRouter(prefix="/api", tags=["applications"])

@@ -7,13 +7,13 @@ from fastapi import APIRouter
 from services.database.tables.consents import Consent
 from services.database.tables.people import Department
 from services.database.unit_of_work import Unit
-from services.domain.accounts.api_session import Acting
 from services.domain.accounts.signatures.http import FormSigning, signed
 from services.domain.applications import joint
 from services.domain.cases import consent_queries
 from services.domain.cases.consent_queries import View, Waiting
 from services.web.dependencies import Books
 from services.web.errors import USUAL, Problem, problems
+from services.web.identity import Acting
 from services.web.schemas import Account, Answer, Identifier, Moment
 
 router = APIRouter(prefix="/api/consents", tags=["consents"])

@@ -4,12 +4,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from services.domain.accounts.api_session import Acting
 from services.domain.retrieval import recorder_coverage
 from services.runtime.errors import Refused
 from services.runtime.spans import Span
 from services.web.dependencies import Books, GivenRecorders
 from services.web.errors import problems
+from services.web.identity import Acting
 from services.web.schemas import Answer, Body, Identifier, Moment
 
 router = APIRouter(prefix="/api", tags=["applications"])

@@ -5,11 +5,11 @@ from typing import Any
 from fastapi import APIRouter, Response
 
 from services.database.unit_of_work import Unit
-from services.domain.accounts.api_session import Acting
 from services.domain.applications import directory
 from services.domain.cameras import reference_pictures
 from services.web.dependencies import Books
 from services.web.errors import problems, problems_beside
+from services.web.identity import Acting
 from services.web.schemas import Answer, Identifier
 
 router = APIRouter(prefix="/api", tags=["directory"])

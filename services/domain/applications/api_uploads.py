@@ -10,13 +10,13 @@ from pydantic import Field
 
 from services.database.tables.uploads import Upload
 from services.database.unit_of_work import Unit
-from services.domain.accounts.api_session import Acting
 from services.domain.retrieval import upload_receiver, uploads
 from services.domain.retrieval.upload_receiver import Receiver
 from services.domain.retrieval.uploads import Facts
 from services.web import upload_body
 from services.web.dependencies import Books, GivenSettings, GivenStore, GivenVaultRecipients
 from services.web.errors import USUAL, problems
+from services.web.identity import Acting
 from services.web.schemas import Answer, Body, Identifier, Line, Moment, Note, Paragraph
 
 router = APIRouter(prefix="/api/uploads", tags=["uploads"])

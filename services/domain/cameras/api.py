@@ -7,13 +7,13 @@ from pydantic import Field
 from starlette.requests import Request
 
 from services.database.unit_of_work import Unit
-from services.domain.accounts.api_session import Acting
 from services.domain.cameras import csv_import, photographs, reference_pictures, service
 from services.domain.cameras.api_recorders import ActiveBody
 from services.web import csv as web_csv
 from services.web.api_lists import ListQuestion
 from services.web.dependencies import Books
 from services.web.errors import problems, problems_beside
+from services.web.identity import Acting
 from services.web.schemas import Answer, Body, Identifier, Line
 
 router = APIRouter(prefix="/api/admin/cameras", tags=["administration"])

@@ -6,7 +6,6 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic import AfterValidator, Field
 
 from services.database.unit_of_work import Unit
-from services.domain.accounts.api_session import Acting
 from services.domain.cameras import recorder_forms, recorder_probe
 from services.domain.cameras import recorders as camera_recorders
 from services.domain.cameras.recorders import RecorderLine
@@ -14,6 +13,7 @@ from services.recorders.registry import KINDS, Places, places_of
 from services.web.api_lists import ListQuestion
 from services.web.dependencies import Books, GivenRecorders, settings
 from services.web.errors import problems
+from services.web.identity import Acting
 from services.web.schemas import Answer, Body, Line, Moment, no_control
 
 router = APIRouter(prefix="/api/admin/recorders", tags=["administration"])

@@ -6,12 +6,12 @@ from typing import Any
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, Response
 
-from services.domain.accounts.api_session import Acting
 from services.domain.cases import document_kinds, printing, queries
 from services.domain.documents import reading
 from services.runtime.threads import run_in_thread
 from services.web.dependencies import Books
 from services.web.errors import problems, problems_beside
+from services.web.identity import Acting
 from services.web.schemas import Answer, Moment
 
 router = APIRouter(prefix="/api", tags=["cases"])

@@ -4,12 +4,12 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
-from services.domain.accounts.api_session import Acting
 from services.domain.cases import camera_pictures
 from services.recorders.base import NothingRecorded, OutOfReach, ReplayUnsupported
 from services.runtime.errors import Refused
 from services.web.dependencies import Books, GivenRecorders
 from services.web.errors import USUAL, problems_beside
+from services.web.identity import Acting
 from services.web.schemas import Moment
 
 router = APIRouter(prefix="/api/reviews", tags=["reviews"])

@@ -8,13 +8,13 @@ from fastapi import APIRouter, Query
 from pydantic import AfterValidator, Field
 
 from services.database.unit_of_work import Unit
-from services.domain.accounts.api_session import Acting
 from services.domain.cases import register as case_register
 from services.domain.cases.api_timeline import GivenModels
 from services.domain.cases.stage_times import stage_times
 from services.web.api_lists import ListQuestion
 from services.web.dependencies import Books
 from services.web.errors import problems
+from services.web.identity import Acting
 from services.web.schemas import LAST_OFFSET, Answer, Body, Moment, no_control
 
 router = APIRouter(prefix="/api/register", tags=["register"])

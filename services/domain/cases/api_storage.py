@@ -7,13 +7,13 @@ from fastapi import APIRouter, Query
 from pydantic import Field
 
 from services.database.unit_of_work import Actor, Register, Unit
-from services.domain.accounts.api_session import Acting
 from services.domain.cameras import clocks
 from services.domain.cases import storage_office
 from services.domain.cases.storage_office import Kept, Office, Release, Watched, Work
 from services.web.api_lists import ListQuestion
 from services.web.dependencies import Books, GivenRecorders, OpenRecorder
 from services.web.errors import USUAL, problems
+from services.web.identity import Acting
 from services.web.schemas import Answer, Body, Moment
 
 router = APIRouter(prefix="/api/storage", tags=["storage"])

@@ -10,7 +10,6 @@ from pydantic import Field
 from services.database.tables.integrity import IntegrityCheck
 from services.database.tables.people import Person
 from services.database.unit_of_work import Unit
-from services.domain.accounts.api_session import Acting
 from services.domain.cases import timeline
 from services.domain.custody import integrity
 from services.domain.custody.integrity_checks import Verifier
@@ -18,6 +17,7 @@ from services.runtime.errors import NotFound
 from services.runtime.models import Model
 from services.web.dependencies import Books, given
 from services.web.errors import USUAL, problems, problems_beside
+from services.web.identity import Acting
 from services.web.schemas import Answer, Identifier
 
 router = APIRouter(prefix="/api", tags=["cases"])

@@ -8,7 +8,7 @@ from services.web import language as languages
 from services.web import menu
 from services.web.dependencies import Books
 from services.web.forms import Typed
-from services.web.visitor import Visiting
+from services.web.visitor import Visiting, own_path
 
 router = APIRouter()
 
@@ -29,9 +29,3 @@ async def switch_language(request: Request, typed: Typed) -> Response:
         languages.COOKIE, language, max_age=31536000, samesite="lax", path="/", secure=request.url.scheme == "https"
     )
     return answer
-
-
-def own_path(wish: str) -> str:
-    """The path if it leads to a page of ours; ``/`` for whatever a browser might take for another host's."""
-    plain = wish.isascii() and wish.isprintable() and "\\" not in wish and " " not in wish
-    return wish if plain and wish.startswith("/") and not wish.startswith("//") else "/"

@@ -4,13 +4,13 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
 
-from services.domain.accounts.api_session import Acting
 from services.domain.accounts.signatures.http import FormSigning, signed
 from services.domain.custody import hand_overs, queries
 from services.domain.custody.queries import HandOverView
 from services.web.api_lists import ListQuestion
 from services.web.dependencies import Books
 from services.web.errors import USUAL, problems
+from services.web.identity import Acting
 from services.web.schemas import Account, Answer, Body, Identifier, Line, Moment
 
 router = APIRouter(prefix="/api/hand-overs", tags=["custody"])

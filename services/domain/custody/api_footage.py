@@ -9,7 +9,6 @@ from fastapi.responses import StreamingResponse
 from pydantic import Field
 
 from services.database.unit_of_work import Actor, Register
-from services.domain.accounts.api_session import Acting
 from services.domain.custody import footage_reader, grants, playlist, viewings
 from services.domain.custody.grants import Action
 from services.runtime.errors import NotFound, Refused
@@ -18,6 +17,7 @@ from services.vault.coverage import Coverage, fragments_from_json
 from services.web import ranges
 from services.web.dependencies import Books, GivenLoanKeys, GivenStore
 from services.web.errors import problems, problems_beside
+from services.web.identity import Acting
 from services.web.schemas import Answer, Body, Identifier, Line, Moment
 
 router = APIRouter(prefix="/api", tags=["footage"])

@@ -5,12 +5,12 @@ from typing import Annotated, Literal
 from fastapi import APIRouter
 from pydantic import Field
 
-from services.domain.accounts.api_session import Acting
 from services.domain.accounts.signatures.http import Signing, signed
 from services.domain.custody import returns
 from services.domain.custody.returns import Fate
 from services.web.dependencies import Books
 from services.web.errors import USUAL
+from services.web.identity import Acting
 from services.web.schemas import Answer, Body, Identifier, Moment, Note
 
 router = APIRouter(prefix="/api/hand-overs", tags=["custody"])

@@ -4,11 +4,11 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
 
-from services.domain.accounts.api_session import Acting
 from services.domain.notifications import queries, service
 from services.web.api_lists import ListQuestion
 from services.web.dependencies import Books
 from services.web.errors import problems
+from services.web.identity import Acting
 from services.web.schemas import Answer, Moment
 
 router = APIRouter(prefix="/api/notices", tags=["notices"])

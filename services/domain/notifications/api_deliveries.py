@@ -5,13 +5,13 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query
 
 from services.database.unit_of_work import Unit
-from services.domain.accounts.api_session import Acting
 from services.domain.notifications import delivery_queries
 from services.domain.notifications.channels.errors import ERRORS
 from services.domain.notifications.delivery_queries import DeliveryLine
 from services.web.api_lists import ListQuestion
 from services.web.dependencies import Books
 from services.web.errors import problems
+from services.web.identity import Acting
 from services.web.schemas import Answer, Body, Moment
 
 router = APIRouter(prefix="/api/deliveries", tags=["administration"])

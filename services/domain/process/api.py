@@ -8,7 +8,6 @@ from pydantic import Field
 
 from services.database.unit_of_work import Actor, Register
 from services.domain.access import administrators
-from services.domain.accounts.api_session import Acting
 from services.domain.process import engine_view
 from services.domain.process.engine_view import (
     ElementAnswer,
@@ -24,6 +23,7 @@ from services.runtime.errors import Refused
 from services.web.api_lists import ListQuestion
 from services.web.dependencies import Books
 from services.web.errors import USUAL, problems, problems_beside
+from services.web.identity import Acting
 from services.web.schemas import Body, Code, Identifier
 
 router = APIRouter(prefix="/api/admin/engine", tags=["administration"])

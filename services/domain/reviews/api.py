@@ -5,7 +5,6 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from services.database.unit_of_work import Unit
-from services.domain.accounts.api_session import Acting
 from services.domain.accounts.signatures.http import signed
 from services.domain.cases import inbox as case_inbox
 from services.domain.reviews import service, tasks
@@ -23,6 +22,7 @@ from services.domain.reviews.api_schemas import (
 )
 from services.web.dependencies import Books
 from services.web.errors import USUAL, problems
+from services.web.identity import Acting
 
 router = APIRouter(prefix="/api/reviews", tags=["reviews"])
 

@@ -6,13 +6,13 @@ from fastapi import APIRouter, Query
 from pydantic import Field
 
 from services.database.unit_of_work import Unit
-from services.domain.accounts.api_session import Acting
 from services.domain.rules import service
 from services.domain.rules.service import Change, Standing
 from services.runtime.settings import Settings, variable
 from services.web.api_lists import ListQuestion
 from services.web.dependencies import Books, GivenSettings
 from services.web.errors import problems
+from services.web.identity import Acting
 from services.web.schemas import Answer, Body, Line, Moment
 
 router = APIRouter(prefix="/api/admin/rules", tags=["administration"])

@@ -26,7 +26,6 @@ from schemathesis.specs.openapi.checks import (
 )
 from starlette.testclient import TestClient
 
-from services.domain.accounts.api_session import CSRF_HEADER
 from services.domain.custody.integrity_checks import Verifier
 from services.domain.wiring import open_database
 from services.runtime.clock import FixedClock
@@ -36,6 +35,7 @@ from services.runtime.stores import FolderStore
 from services.vault.age import generate_identity
 from services.vault.keys.vault_keys import LoanKeys
 from services.vault.store.opening import open_store
+from services.web.identity import CSRF_HEADER
 
 EXAMPLES = amount.examples(sample=4, full=12)
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]

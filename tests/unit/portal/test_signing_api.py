@@ -11,7 +11,7 @@ from soft_passkey import SoftPasskey
 from services.database.tables.audit import AuditEvent
 from services.database.tables.passkeys import Passkey
 from services.database.tables.reviews import Decision
-from services.domain.accounts.signatures.http import place_of
+from services.domain.accounts.signatures.challenges import place_of
 from services.domain.stages.catalogue import STAGES
 from services.runtime.settings import Settings
 

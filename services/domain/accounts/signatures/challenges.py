@@ -8,7 +8,9 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from ipaddress import ip_address
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import rfc8785
 from sqlalchemy import delete
@@ -19,7 +21,9 @@ from webauthn.helpers.structs import PublicKeyCredentialDescriptor, UserVerifica
 from services.database.tables.signing_challenges import PasskeyChallenge
 from services.database.unit_of_work import Unit
 from services.runtime.errors import Refused
+from services.runtime.settings import Settings
 
+USUAL_PORTS = {"https": 443, "http": 80}
 LIFE = timedelta(minutes=5)
 Kind = Literal["enrolment", "signature"]
 
@@ -121,3 +125,32 @@ def take(unit: Unit, challenge_id: str, kind: Kind) -> PasskeyChallenge:
         )
     row.used_at = unit.real_now
     return row
+
+
+def place_of(settings: Settings) -> Place | None:
+    """Where passkeys answer: at the address that people type, by default this machine's name for itself.
+
+    None where that address is a bare IP: browsers give no passkeys there.
+    """
+    origin = (settings.public_url or f"http://localhost:{settings.portal_port}").rstrip("/")
+    address = urlsplit(origin)
+    host = address.hostname or ""
+    try:
+        ip_address(host)
+    except ValueError:
+        usual = f":{USUAL_PORTS.get(address.scheme)}"  # browsers leave it out
+        return Place(host, f"{address.scheme}://{address.netloc.lower().removesuffix(usual)}") if host else None
+    return None
+
+
+def needed_place(settings: Settings) -> Place:
+    """As ``place_of``; Refused where there is none."""
+    place = place_of(settings)
+    if place is None:
+        raise Refused(
+            "passkeys-nowhere",
+            "本系统以 IP 地址访问，浏览器不支持通行密钥：请管理员设置域名（FOOTAGE_DESK_PUBLIC_URL）。",
+            "This portal is opened by a bare IP address, where browsers give no passkeys: have the administrator give "
+            "it a name (FOOTAGE_DESK_PUBLIC_URL).",
+        )
+    return place

@@ -4,9 +4,7 @@ Every act that is signed is prepared by the same call with ``prepare``: it answe
 the options for ``navigator.credentials.get``, and does nothing. The call with the passkey's answer does it.
 """
 
-from ipaddress import ip_address
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
@@ -16,15 +14,13 @@ from services.database.base import new_id
 from services.database.unit_of_work import Actor, Register, Unit
 from services.domain.accounts import passkeys
 from services.domain.accounts.signatures import challenges, statements
-from services.domain.accounts.signatures.challenges import Place, Prepared
+from services.domain.accounts.signatures.challenges import Place, Prepared, needed_place
 from services.domain.accounts.signatures.given import Assertion, Proof
 from services.runtime.errors import Refused, Retryable
-from services.runtime.settings import Settings
 from services.web.dependencies import given
 from services.web.errors import answer, problems
 from services.web.schemas import Answer, Body, Code, Identifier
 
-USUAL_PORTS = {"https": 443, "http": 80}
 Secret = Annotated[SecretStr, Field(min_length=1, max_length=1000)]
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Base64url = Annotated[str, Field(min_length=1, max_length=8192, pattern="^[A-Za-z0-9_-]+$")]
@@ -108,35 +104,6 @@ def signed(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The ``responses`` of a route whose act is signed."""
     prepared = {"model": PreparedAnswer, "description": "Nothing was done: this is what a passkey is to sign"}
     return {202: prepared, **problems(*statuses)}
-
-
-def place_of(settings: Settings) -> Place | None:
-    """Where passkeys answer: at the address that people type, by default this machine's name for itself.
-
-    None where that address is a bare IP: browsers give no passkeys there.
-    """
-    origin = (settings.public_url or f"http://localhost:{settings.portal_port}").rstrip("/")
-    address = urlsplit(origin)
-    host = address.hostname or ""
-    try:
-        ip_address(host)
-    except ValueError:
-        usual = f":{USUAL_PORTS.get(address.scheme)}"  # browsers leave it out
-        return Place(host, f"{address.scheme}://{address.netloc.lower().removesuffix(usual)}") if host else None
-    return None
-
-
-def needed_place(settings: Settings) -> Place:
-    """As ``place_of``; Refused where there is none."""
-    place = place_of(settings)
-    if place is None:
-        raise Refused(
-            "passkeys-nowhere",
-            "本系统以 IP 地址访问，浏览器不支持通行密钥：请管理员设置域名（FOOTAGE_DESK_PUBLIC_URL）。",
-            "This portal is opened by a bare IP address, where browsers give no passkeys: have the administrator give "
-            "it a name (FOOTAGE_DESK_PUBLIC_URL).",
-        )
-    return place
 
 
 def install(app: FastAPI) -> None:

@@ -1,0 +1,98 @@
+"""Who is signed in, for pages and API. The kit knows no accounts: the application gives it an ``Identity``."""
+
+import hashlib
+import hmac
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Protocol, cast
+
+from fastapi import Depends, Request
+
+from services.database.tables.people import Department
+from services.database.unit_of_work import Actor, Unit
+from services.runtime.errors import Refused
+from services.runtime.settings import Settings
+from services.web import cookies
+from services.web.dependencies import Books
+
+CSRF_HEADER = "X-CSRF-Token"
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+ANONYMOUS = Actor("system", "portal")
+
+
+@dataclass(frozen=True)
+class Person:
+    """What the frame of a page shows of the signed-in person; ``posts`` are the kinds held now."""
+
+    id: str
+    name: str
+    locale: str
+    department_id: str
+    department: Department
+    posts: frozenset[str]
+    unread: int
+    now: datetime
+    zone: str
+    organisation: str
+    passkey_origin: str  # where this person's passkeys sign; empty without any
+
+
+class Identity(Protocol):
+    """What the kit asks of the accounts (``domain.accounts.identity``)."""
+
+    def actor(self, unit: Unit, token: str, browser: str) -> Actor:
+        """Return the person of a session's token; Refused with 401 when the session is over, or half."""
+        ...
+
+    def person(self, unit: Unit, token: str, browser: str, settings: Settings) -> Person:
+        """As ``actor``, with what the frame of a page shows."""
+        ...
+
+
+def identity(request: Request) -> Identity:
+    """Return what ``app.web.create_app`` has given to the application."""
+    return cast("Identity", request.app.state.identity)
+
+
+def csrf_token(token: str) -> str:
+    """Return the token that a page sends with every act; it follows from the session's and reveals nothing of it."""
+    return hashlib.sha256(b"footage-desk csrf\x00" + token.encode()).hexdigest()
+
+
+def require_csrf(token: str, given: str) -> None:
+    """Refuse with 403 unless ``given`` is the CSRF token that follows from ``token``."""
+    if not hmac.compare_digest(given.encode(), csrf_token(token).encode()):
+        raise Refused(
+            "csrf",
+            "请求缺少安全令牌，请刷新页面后再试。",
+            "The security token is missing: reload the page.",
+            status=403,
+        )
+
+
+def browser_of(request: Request) -> str:
+    """Return the browser's name as it sends it; a session holds in the one that it was opened in."""
+    return request.headers.get("user-agent", "")
+
+
+def session_token(request: Request) -> str:
+    """Return the session's token; Refused with 401 without one, with 403 where an act comes without its CSRF token."""
+    token = cookies.read(request, cookies.SESSION)
+    if not token:
+        raise Refused("signed-out", "您尚未登录，请登录。", "You are not signed in: sign in.", status=401)
+    if request.method not in SAFE_METHODS:
+        require_csrf(token, request.headers.get(CSRF_HEADER, ""))
+    return token
+
+
+Token = Annotated[str, Depends(session_token)]
+Browser = Annotated[str, Depends(browser_of)]
+GivenIdentity = Annotated[Identity, Depends(identity)]
+
+
+async def acting(token: Token, browser: Browser, books: Books, accounts: GivenIdentity) -> Actor:
+    """Return the signed-in person as actor for ``run``; Refused with 401 when the session is over, or half."""
+    return await books.run(ANONYMOUS, accounts.actor, token, browser)
+
+
+Acting = Annotated[Actor, Depends(acting)]
