@@ -1,6 +1,5 @@
 """``footage-desk package`` and ``footage-desk verify``: arguments, and what is said of the outcome."""
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from enum import StrEnum
@@ -13,13 +12,11 @@ from typer.core import TyperCommand
 from services.app.container import House, open_house
 from services.app.evidence import sources_of
 from services.evidence import package as packaging
-from services.evidence.package import Made
+from services.evidence.announcement import Say, announce
 from services.runtime.settings import Settings
 from services.verifier import main as verifying
 from services.verifier.layout import file_name
 from services.verifier.report import BROKEN, UNKNOWN
-
-Say = Callable[[str], None]
 
 
 class Footage(StrEnum):
@@ -65,7 +62,7 @@ def add_to(
         with sentences(), _beside(loaded) as house:
             target = out or Path(f"{file_name(number.strip())}.zip")
             made = packaging.make(sources_of(house, identity), number, target, footage.value)
-        told(made, say)
+        announce(made, say)
 
     @app.command(cls=_EndsWithOne)
     def verify(
@@ -106,17 +103,3 @@ def _beside(settings: Settings) -> Iterator[House]:
         yield house
     finally:
         house.register.close()
-
-
-def told(made: Made, say: Say) -> None:
-    """What was made, whose it is, and how anybody checks it."""
-    say(f"{made.path}: the evidence package of {made.number}, {made.size} bytes, manifest sha256:{made.sha256}")
-    for name, value in made.fingerprints.items():
-        say(f"{name:<5} sha256:{value}")
-    say(f"Check it with: {command(made)}")
-
-
-def command(made: Made) -> str:
-    """As it is typed where this runs."""
-    called = sys.argv[0] if Path(sys.argv[0]).name == "footage-desk" else "footage-desk"
-    return f"{called} verify {made.path} --trust sha256:{made.fingerprints['root']}"

@@ -21,12 +21,12 @@ from services.app import server
 from services.app.container import House, occupied_house
 from services.app.evidence import sources_of
 from services.app.server import Addresses
-from services.cli.evidence import told
 from services.demo import organisation, proof
 from services.demo.people import People, Stuck
 from services.demo.proof import Check
 from services.demo.steps import ITEMS, Case
 from services.evidence import package
+from services.evidence.announcement import announce
 from services.evidence.package import Made
 from services.runtime.errors import Fatal, Retryable
 from services.runtime.logs import configure_logs
@@ -233,7 +233,7 @@ def _report(walk: Walk, case: Case, took: timedelta) -> int:
     walk.console.print(table)
     if walk.package is not None:
         walk.console.print("")
-        told(walk.package, lambda line: walk.console.print(line, soft_wrap=True, markup=False))
+        announce(walk.package, lambda line: walk.console.print(line, soft_wrap=True, markup=False))
     held = bool(walk.checks) and all(check.held for check in walk.checks)
     walk.console.print(f"{case.number}: {len(walk.steps)} steps, {len(walk.checks)} checks, {took.seconds} s.")
     walk.console.print(f"Sealed copies and labels are in {walk.results}/copies.", soft_wrap=True)

@@ -1,10 +1,11 @@
 """Codes of the register in Chinese and English, as pages and printed documents show them."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Literal
 
-from services.domain.stages.catalogue import STAGES
+Lookup = Callable[[str], Mapping[str, str] | None]  # a code to its words by language
+_lookups: list[Lookup] = []
 
 WORDS: dict[str | bool | None, tuple[str, str]] = {
     "view": ("仅查看", "view only"),
@@ -289,9 +290,18 @@ def _line(language: Literal["zh", "en"], text: str, printed: Callable[[str], str
     return None
 
 
+def add_lookup(lookup: Lookup) -> None:
+    """Ask ``lookup`` for codes that have no word here, such as the review stages of the organisation's own file."""
+    _lookups.append(lookup)
+
+
+def _looked_up(code: str) -> Mapping[str, str] | None:
+    return next((found for lookup in _lookups if (found := lookup(code)) is not None), None)
+
+
 def has_word(code: str) -> bool:
     """Whether pages show a word for the code; stages, outcomes and posts of review-stages.json bring their own."""
-    return code in WORDS or STAGES.words(code) is not None
+    return code in WORDS or _looked_up(code) is not None
 
 
 def word(language: Literal["zh", "en"], code: str | bool | None, printed: Callable[[str], str] = str) -> str:
@@ -304,8 +314,8 @@ def word(language: Literal["zh", "en"], code: str | bool | None, printed: Callab
         return found[0 if language == "zh" else 1]
     if isinstance(code, str) and (line := _line(language, code, printed)) is not None:
         return line
-    words_ = STAGES.words(code) if isinstance(code, str) else None
-    return str(code) if words_ is None else getattr(words_, language)
+    found_elsewhere = _looked_up(code) if isinstance(code, str) else None
+    return str(code) if found_elsewhere is None else found_elsewhere[language]
 
 
 def words(code: str | bool | None) -> str:

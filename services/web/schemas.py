@@ -70,3 +70,8 @@ class Done(Answer):
     """The act is done; ``at`` is the register's moment."""
 
     at: datetime
+
+
+class SpanAnswer(Answer):
+    start: Moment
+    end: Moment

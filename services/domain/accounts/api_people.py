@@ -9,8 +9,8 @@ from pydantic import Field
 from services.database.unit_of_work import Unit
 from services.domain.accounts import absences, posts, staff, staff_queries
 from services.domain.accounts.posts import Asked
+from services.domain.accounts.schemas import DepartmentAnswer
 from services.domain.accounts.staff import Details
-from services.domain.applications.api_directory import DepartmentAnswer
 from services.web.api_lists import ListQuestion
 from services.web.dependencies import Books
 from services.web.errors import USUAL, problems

@@ -3,11 +3,10 @@
 from fastapi.responses import Response
 
 from services.database.unit_of_work import Register
-from services.domain.accounts import identities
+from services.domain.accounts import identities, staff_queries
 from services.domain.accounts.login_visitor import Door
 from services.domain.accounts.single_sign_on.provider import Provider
-from services.domain.applications import directory
-from services.domain.applications.directory import DemoAccount
+from services.domain.accounts.staff_queries import DemoAccount
 from services.runtime.errors import Refused
 from services.runtime.settings import Settings
 from services.web.identity import ANONYMOUS
@@ -18,7 +17,7 @@ async def first_page(
 ) -> Response:
     accounts: list[DemoAccount] = []
     if settings.demo:
-        accounts = await books.run(ANONYMOUS, directory.demo_accounts)
+        accounts = await books.run(ANONYMOUS, staff_queries.demo_accounts)
     chosen = door.request.query_params.get("as", "")
     picked = next((one for one in accounts if one.login == chosen), None)
     there = door.to("/sign-in/provider")

@@ -17,7 +17,7 @@ from services.domain.accounts.pages_login import require_same
 from services.domain.accounts.passwords import SHORTEST
 from services.domain.agreements import service as agreement_service
 from services.domain.agreements import texts
-from services.domain.agreements.api import AgreementBody
+from services.domain.agreements.schemas import AgreementBody
 from services.runtime.errors import NotFound, Refused
 from services.web import cookies, days, qr
 from services.web import language as languages

@@ -166,3 +166,29 @@ def _post_line(unit: Unit, post: Post) -> PostLine:
     now = post.since <= unit.now and (post.until is None or post.until > unit.now)
     department = unit.session.get_one(Department, post.department_id)
     return PostLine(post, department, name(post.given_by), name(post.ended_by), now)
+
+
+@dataclass(frozen=True)
+class DemoAccount:
+    """Somebody whom a visitor of a demo may be, with the kinds of the posts held."""
+
+    login: str
+    name: str
+    department: Department
+    posts: list[str]
+
+
+def demo_accounts(unit: Unit) -> list[DemoAccount]:
+    """The active people by department; only a demo shows logins to whoever has none."""
+    query = (
+        select(Person, Department)
+        .join(Department, Department.id == Person.department_id)
+        .where(Person.active)
+        .order_by(Department.kind != "business", Department.name_en, Person.login)
+    )
+    return [
+        DemoAccount(
+            person.login, person.name, department, [post.kind for post in access_queries.posts_of(unit, person.id)]
+        )
+        for person, department in unit.session.execute(query)
+    ]

@@ -7,20 +7,15 @@ from fastapi import APIRouter
 from services.database.tables.people import Agreement
 from services.database.unit_of_work import Unit
 from services.domain.access import queries as access_queries
-from services.domain.accounts.signatures.http import Signing, signed
+from services.domain.accounts.signatures.http import signed
 from services.domain.agreements import service
+from services.domain.agreements.schemas import AgreementBody
 from services.web.dependencies import Books
 from services.web.errors import problems
 from services.web.identity import Acting
-from services.web.schemas import Answer, Line, Moment
+from services.web.schemas import Answer, Moment
 
 router = APIRouter(prefix="/api/agreements", tags=["agreements"])
-
-
-class AgreementBody(Signing):
-    """Signing: the version that was read, and the signature."""
-
-    version: Line
 
 
 class AgreementAnswer(Answer):

@@ -10,14 +10,9 @@ from services.runtime.spans import Span
 from services.web.dependencies import Books, GivenRecorders
 from services.web.errors import problems
 from services.web.identity import Acting
-from services.web.schemas import Answer, Body, Identifier, Moment
+from services.web.schemas import Answer, Body, Identifier, Moment, SpanAnswer
 
 router = APIRouter(prefix="/api", tags=["applications"])
-
-
-class SpanAnswer(Answer):
-    start: Moment
-    end: Moment
 
 
 class CoverageQuestion(Body):

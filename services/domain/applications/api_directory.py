@@ -5,6 +5,7 @@ from typing import Any
 from fastapi import APIRouter, Response
 
 from services.database.unit_of_work import Unit
+from services.domain.accounts.schemas import DepartmentAnswer
 from services.domain.applications import directory
 from services.domain.cameras import reference_pictures
 from services.web.dependencies import Books
@@ -15,14 +16,6 @@ from services.web.schemas import Answer, Identifier
 router = APIRouter(prefix="/api", tags=["directory"])
 
 PICTURE: dict[int | str, dict[str, Any]] = {200: {"content": {"image/jpeg": {}}, "description": "The picture"}}
-
-
-class DepartmentAnswer(Answer):
-    id: str
-    name_zh: str
-    name_en: str
-    kind: str
-    superior_id: str | None
 
 
 class ColleagueAnswer(Answer):

@@ -9,6 +9,7 @@ from sqlalchemy import select
 from services.database.base import new_id
 from services.database.tables.applications import WAYS_OF_USE, Application, Item
 from services.database.tables.cameras import Camera, Recorder
+from services.database.tables.copies import Copy
 from services.database.tables.custody import HandOver
 from services.database.tables.people import Person
 from services.database.unit_of_work import Unit
@@ -17,7 +18,6 @@ from services.domain.applications import filing, forms, joint, joint_departments
 from services.domain.applications.forms import SENSITIVITIES, Form
 from services.domain.audit import trail as audit_trail
 from services.domain.cameras.retention import BROUGHT
-from services.domain.custody import copies
 from services.domain.process import messages, outbox
 from services.domain.retrieval import preservations, upload_sources
 from services.runtime.errors import NotFound, Refused
@@ -120,7 +120,8 @@ def withdraw(unit: Unit, application_id: str, reason: str) -> Application:
     if stopped and application.submitted_at is None:
         return application  # a draft again
     handed_over = unit.session.scalar(select(HandOver.id).where(HandOver.application_id == application.id)) is not None
-    copied = {copy.item_id for copy in copies.of_application(unit, application.id)}
+    of_case = select(Copy.item_id).where(Copy.application_id == application.id, Copy.discarded_at.is_(None))
+    copied = set(unit.session.scalars(of_case))
     ready = copies_ready(preservations.items_in_scope(unit, application.id), copied)
     refusal = no_withdrawal(application, handed_over=handed_over, copies_ready=ready)
     if refusal is not None:

@@ -7,10 +7,9 @@ import struct
 
 from starlette.requests import Request
 
-from services.domain.retrieval.upload_receiver import NAMES
 from services.runtime.confined import answer_of
 from services.runtime.errors import Refused
-from services.vault.brought import HEAD, what_it_is
+from services.vault.brought import HEAD, KIND_NAMES, what_it_is
 from services.web import upload_body
 from services.web.upload_body import Check
 
@@ -117,7 +116,7 @@ def _jpeg_size(content: bytes) -> tuple[int, int] | None:
 
 def _other(content: bytes) -> Refused:
     kind = what_it_is(content[:HEAD])
-    zh, en = _ELSE[kind] if kind in _ELSE else NAMES[str(kind)]
+    zh, en = _ELSE[kind] if kind in _ELSE else KIND_NAMES[str(kind)]
     return _refused(
         "picture-kind",
         f"图片须是 JPEG 或 PNG，这是{zh}，未保存；请换一个文件。",

@@ -26,28 +26,6 @@ log = get_logger(__name__)
 
 MOST_AT_ONCE = 4  # files that one process receives at a time: each has a process that parses it
 
-# What a file is that is no MP4 or MOV, in both languages.
-NAMES = {
-    "empty": ("空文件", "empty"),
-    "zip": ("压缩包或 Office 文档", "a ZIP archive or an Office document"),
-    "archive": ("压缩包", "an archive"),
-    "pdf": ("PDF 文档", "a PDF document"),
-    "image": ("图片", "a picture"),
-    "matroska": ("MKV 或 WebM 视频", "an MKV or WebM video"),
-    "avi": ("AVI 视频", "an AVI video"),
-    "flv": ("FLV 视频", "an FLV video"),
-    "wmv": ("WMV 视频", "a WMV video"),
-    "mpeg-ps": ("MPEG-PS 视频", "an MPEG program stream"),
-    "mpeg-ts": ("MPEG-TS 视频", "an MPEG transport stream"),
-    "ogg": ("OGG 文件", "an OGG file"),
-    "sound": ("音频文件", "a sound file"),
-    "program": ("程序文件", "a program"),
-    "html": ("网页", "an HTML page"),
-    "svg": ("SVG 图形", "an SVG drawing"),
-    "text": ("文本", "text"),
-    "unknown": ("无法识别的文件", "of an unknown kind"),
-}
-
 
 @dataclass(frozen=True)
 class Receiver:
@@ -107,7 +85,7 @@ def refusal_of(error: BaseException) -> Refused | None:
     """The sentence for whoever brought the file, where it is the file's fault."""
     match error:
         case NotFootage():
-            zh, en = NAMES[error.kind]
+            zh, en = brought.KIND_NAMES[error.kind]
             return _not_kept(
                 "upload-not-footage",
                 f"这是{zh}，不是 MP4、MOV、MKV、MPEG-TS 或 MPEG-PS 录像，未保存；请导出为其中一种后再上传。",

@@ -4,13 +4,12 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from services.domain.applications.api_coverage import SpanAnswer
 from services.domain.cases import item_coverage, review_sheets
 from services.domain.cases.review_sheets import ReturnSheet
 from services.web.dependencies import Books, GivenRecorders
 from services.web.errors import problems
 from services.web.identity import Acting
-from services.web.schemas import Answer, Moment
+from services.web.schemas import Answer, Moment, SpanAnswer
 
 router = APIRouter(prefix="/api/reviews", tags=["reviews"])
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from services.database.tables.people import POSTS
 from services.domain.stages import file as stage_file
 from services.domain.stages.schema import Outcome, Phase, Question, Stage, StageFile, Words
+from services.runtime import labels
 from services.runtime.places import BPMN
 from services.runtime.rules import Rules
 
@@ -72,6 +73,14 @@ class Book(Mapping[str, Stage]):
 
 
 STAGES = Book(SHIPPED)
+
+
+def _labels(code: str) -> Mapping[str, str] | None:
+    words = STAGES.words(code)
+    return None if words is None else {"zh": words.zh, "en": words.en}
+
+
+labels.add_lookup(_labels)
 
 
 def approval_limit(rules: Rules) -> timedelta:

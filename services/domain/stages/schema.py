@@ -6,12 +6,12 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, TypeAdapter
 from pydantic.alias_generators import to_camel
 
-from services.domain.accounts.signatures.given import Level
 from services.runtime.rules import Rules
 
 Code = Annotated[str, Field(pattern="^[a-z][a-z0-9-]*$", max_length=40)]
 Chinese = Annotated[str, Field(pattern="[\u4e00-\u9fff]", max_length=400)]
 English = Annotated[str, Field(pattern="^[ -~“”’–]+$", max_length=400)]
+Level = Literal["password", "password+totp"]  # how strong a signature has to be
 Phase = Literal["approval", "retrieval", "custody", "return"]
 # Who decides where a list of posts cannot say it (T1, T8, T12): duties.py has these rules.
 Rule = Literal["department", "sign-off", "management", "custodian", "return-office"]

@@ -2,9 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
-
-Level = Literal["password", "password+totp"]
 
 
 @dataclass(frozen=True)

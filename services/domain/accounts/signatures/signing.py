@@ -15,8 +15,9 @@ from services.database.unit_of_work import Unit
 from services.domain.accounts import lockout, passkeys, passwords, second_factors, sessions
 from services.domain.accounts.signatures import challenges
 from services.domain.accounts.signatures.challenges import Prepared
-from services.domain.accounts.signatures.given import Assertion, Level, Proof
+from services.domain.accounts.signatures.given import Assertion, Proof
 from services.domain.audit import checkpoints
+from services.domain.stages.schema import Level
 from services.runtime.errors import Refused
 from services.verifier.assertions import check_assertion
 from services.verifier.invalid import Invalid
