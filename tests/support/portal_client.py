@@ -36,7 +36,7 @@ def portal_over(dependencies: Mapping[str, object]) -> FastAPI:
     if isinstance(settings, Settings) and settings.trusted_proxies:
         return create_app(dependencies)
     app = copy.copy(_built())
-    app.state = State({"dependencies": dict(dependencies)})
+    app.state = State({"identity": app.state.identity, "dependencies": dict(dependencies)})
     return app
 
 
