@@ -1,8 +1,10 @@
 """The portal's application: the pages, the JSON API beside them, errors and security headers."""
 
 import importlib
+import importlib.util
 import pkgutil
 from collections.abc import Mapping, Sequence
+from types import ModuleType
 
 from fastapi import APIRouter, FastAPI
 from starlette.staticfiles import StaticFiles
@@ -48,13 +50,18 @@ def create_app(dependencies: Mapping[str, object], routers: Sequence[APIRouter] 
 
 
 def routers_of(kind: str) -> list[APIRouter]:
-    """Return the routers of all modules named ``kind`` or ``kind_…``, of the capabilities and of this package."""
-    capabilities = [f"{domain.__name__}.{found.name}" for found in pkgutil.iter_modules(domain.__path__) if found.ispkg]
-    packages = [importlib.import_module(name) for name in (*capabilities, __package__ or "")]
-    modules = [
-        importlib.import_module(f"{package.__name__}.{found.name}")
-        for package in packages
-        for found in pkgutil.iter_modules(package.__path__)
-        if found.name == kind or found.name.startswith(f"{kind}_")
-    ]
+    """Return the routers of ``api`` or ``pages``, a module or a package, of each capability and of this package.
+
+    Every module with a ``router`` is found here and nowhere else: one that another included would be registered twice.
+    """
+    packages = [f"{domain.__name__}.{found.name}" for found in pkgutil.iter_modules(domain.__path__) if found.ispkg]
+    modules = [module for package in (*packages, __package__ or "") for module in _modules(package, kind)]
     return [module.router for module in modules if isinstance(getattr(module, "router", None), APIRouter)]
+
+
+def _modules(package: str, kind: str) -> list[ModuleType]:
+    if importlib.util.find_spec(f"{package}.{kind}") is None:
+        return []
+    found = importlib.import_module(f"{package}.{kind}")
+    inner = [one.name for one in pkgutil.iter_modules(getattr(found, "__path__", []))]
+    return [found, *(importlib.import_module(f"{found.__name__}.{name}") for name in inner)]

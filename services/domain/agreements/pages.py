@@ -7,7 +7,7 @@ from fastapi.responses import Response
 
 from services.database.unit_of_work import Register, Unit
 from services.domain.agreements import queries, texts
-from services.domain.agreements.api_administration import IssueBody, signers_csv
+from services.domain.agreements.api.administration import IssueBody, signers_csv
 from services.domain.agreements.queries import STATES, Signer
 from services.domain.agreements.texts import Text
 from services.runtime.errors import Refused

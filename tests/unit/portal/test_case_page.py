@@ -23,7 +23,7 @@ from services.database.tables.integrity import IntegrityCheck
 from services.database.tables.masters import Master
 from services.database.tables.notices import Notice
 from services.database.tables.reviews import Decision
-from services.domain.cases.api_timeline import verifier
+from services.domain.cases.api.timeline import verifier
 from services.domain.custody import integrity
 from services.runtime.errors import Refused, Retryable
 from services.vault.keys.signer import OwnSeals, own_seals

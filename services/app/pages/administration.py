@@ -1,0 +1,55 @@
+"""The entrance of the administrator's desk, and its pages."""
+
+from dataclasses import dataclass
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+
+from services.database.unit_of_work import Unit
+from services.domain.access import administrators
+from services.domain.agreements import queries as agreement_queries
+from services.domain.cameras import recorders as camera_recorders
+from services.domain.cameras import service as camera_service
+from services.domain.notifications import delivery_queries
+from services.domain.rules import service as rule_service
+from services.web.dependencies import Books
+from services.web.visitor import Visiting
+
+router = APIRouter()
+
+
+@dataclass(frozen=True)
+class Overview:
+    """What the entrance counts. ``wrong``: recorders that had something wrong when they were tested last.
+
+    ``undelivered``: notices that did not leave the portal; for administrators alone.
+    """
+
+    recorders: int
+    wrong: int
+    cameras: int
+    changed: int
+    unsigned: int
+    undelivered: int
+    use_period: bool
+
+
+@router.get("/admin")
+async def entrance(visitor: Visiting, books: Books) -> Response:
+    """What there is to administer, and where something is to be done. Security's head and supervisors may read."""
+    told = await books.run(visitor.actor, _overview)
+    return visitor.page("app/administration.html", told=told)
+
+
+def _overview(unit: Unit) -> Overview:
+    administrators.require_reader(unit)
+    known = camera_recorders.recorders(unit)
+    return Overview(
+        recorders=len(known),
+        wrong=sum(line.row.last_error is not None for line in known),
+        cameras=len(camera_service.cameras(unit)),
+        changed=sum(standing.change is not None for standing in rule_service.standings(unit)),
+        unsigned=sum(signer.state != "valid" for signer in agreement_queries.signers(unit)),
+        undelivered=delivery_queries.totals(unit)["failed"] if administrators.administers(unit) else 0,
+        use_period=unit.rules.max_use_days is not None,
+    )

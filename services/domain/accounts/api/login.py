@@ -1,0 +1,120 @@
+"""Signing in, step by step: the password, a one-time code, and what has to be put right before the first page."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Request, Response
+from pydantic import Field
+
+from services.database.unit_of_work import Actor, Register
+from services.domain.accounts import login as account_login
+from services.domain.accounts.api.session import Me, place_of, read_me
+from services.domain.accounts.sessions import SignedIn
+from services.web import cookies
+from services.web.dependencies import Books
+from services.web.errors import problems
+from services.web.identity import Token, browser_of, csrf_token
+from services.web.schemas import Answer, Body, Code, Line
+
+router = APIRouter(prefix="/api/sign-in", tags=["session"])
+
+Password = Annotated[str, Field(min_length=1, max_length=1000)]
+
+
+class Credentials(Body):
+    login: Line
+    password: Password
+
+
+class CodeBody(Body):
+    """The six digits of the authenticator, or a recovery code where the step takes one."""
+
+    code: Code
+
+
+class NewPassword(Body):
+    new_password: Password
+
+
+class Step(Answer):
+    """Half signed in: the step that is left, and the CSRF token for it. Nothing else is answered until it is taken."""
+
+    step: Literal["code", "password", "enrolment"]
+    csrf_token: str
+
+
+class EnrolmentAnswer(Answer):
+    """What an authenticator app takes: the ``otpauth://`` address as a QR code, or the secret typed by hand."""
+
+    secret: str
+    address: str
+
+
+class EnrolledAnswer(Answer):
+    """The recovery codes are told this once; each opens one sign-in."""
+
+    recovery_codes: list[str]
+    me: Me
+
+
+@dataclass(frozen=True)
+class Half:
+    """A session that waits for a step, and where its next token goes."""
+
+    token: str
+    browser: str
+    request: Request
+    response: Response
+
+
+def half(token: Token, request: Request, response: Response) -> Half:
+    return Half(token, browser_of(request), request, response)
+
+
+Waiting = Annotated[Half, Depends(half)]
+STEPS: dict[int | str, dict[str, Any]] = {202: {"model": Step, "description": "Half signed in: a step is left"}}
+
+
+@router.post("", responses={**problems(401, 429), **STEPS})
+async def sign_in(credentials: Credentials, request: Request, response: Response, books: Books) -> Me | Step:
+    """Sign in. Sets the session cookie; 202 where a step is left."""
+    signed_in = await account_login.sign_in(books, credentials.login, credentials.password, place_of(request))
+    return await _told(request, response, books, signed_in)
+
+
+@router.post("/code", responses={**problems(401, 403, 429), **STEPS})
+async def give_code(body: CodeBody, waiting: Waiting, books: Books) -> Me | Step:
+    """The second step. The session goes on under another token."""
+    signed_in = await account_login.give_code(books, waiting.token, waiting.browser, body.code)
+    return await _told(waiting.request, waiting.response, books, signed_in)
+
+
+@router.post("/password", responses={**problems(401, 403), **STEPS})
+async def choose_password(body: NewPassword, waiting: Waiting, books: Books) -> Me | Step:
+    """Replace the password that an administrator gave."""
+    signed_in = await account_login.choose_password(books, waiting.token, waiting.browser, body.new_password)
+    return await _told(waiting.request, waiting.response, books, signed_in)
+
+
+@router.post("/enrolment", responses=problems(401, 403))
+async def begin_enrolment(waiting: Waiting, books: Books) -> EnrolmentAnswer:
+    """What is to be scanned, where the person's post must have a second factor."""
+    begun = await books.run(account_login.ACTOR, account_login.enrolment, waiting.token, waiting.browser)
+    return EnrolmentAnswer.model_validate(begun)
+
+
+@router.post("/enrolment/confirm", responses=problems(401, 403, 409))
+async def confirm_enrolment(body: CodeBody, waiting: Waiting, books: Books) -> EnrolledAnswer:
+    """The app's first code sets the second factor up and ends the sign-in."""
+    enrolled = await books.run(account_login.ACTOR, account_login.enrol, waiting.token, waiting.browser, body.code)
+    told = await _told(waiting.request, waiting.response, books, enrolled.signed_in)
+    assert isinstance(told, Me)  # noqa: S101  it is the last step
+    return EnrolledAnswer(recovery_codes=enrolled.recovery_codes, me=told)
+
+
+async def _told(request: Request, response: Response, books: Register, signed_in: SignedIn) -> Me | Step:
+    cookies.write(request, response, cookies.SESSION, signed_in.token)
+    if signed_in.waits_for is None:
+        return await books.run(Actor("person", signed_in.person_id), read_me, signed_in.token)
+    response.status_code = 202
+    return Step.model_validate({"step": signed_in.waits_for, "csrf_token": csrf_token(signed_in.token)})

@@ -1,0 +1,89 @@
+"""My passkeys: what they are, another one, another name, one less (R25)."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter
+from pydantic import Field
+
+from services.database.unit_of_work import Unit
+from services.domain.accounts import own_account, passkeys
+from services.domain.accounts.api.own_account import Confirmed
+from services.domain.accounts.signatures.challenges import needed_place
+from services.domain.accounts.signatures.http import Base64url
+from services.web.dependencies import Books, GivenSettings
+from services.web.errors import USUAL, problems
+from services.web.identity import Acting
+from services.web.schemas import Answer, Body, Done, Identifier, Line, Moment
+
+router = APIRouter(prefix="/api/account/passkeys", tags=["account"])
+
+
+class EnrolmentAnswer(Answer):
+    """``options`` are for ``navigator.credentials.create``; ``id`` goes back with its answer, within five minutes."""
+
+    id: str
+    options: dict[str, Any]
+
+
+class Name(Body):
+    name: Line
+
+
+class Made(Name):
+    """The browser's new passkey, and what its person calls it."""
+
+    id: Identifier
+    credential_id: Base64url
+    client_data_json: Annotated[Base64url, Field(alias="clientDataJSON")]
+    attestation_object: Annotated[str, Field(min_length=1, max_length=65536, pattern="^[A-Za-z0-9_-]+$")]
+
+
+class PasskeyAnswer(Answer):
+    """A passkey of mine. ``proved_by`` is what was given to add it; ``rp_id`` is the host that it belongs to."""
+
+    id: str
+    name: str
+    rp_id: str
+    proved_by: str
+    added_at: Moment
+    last_used_at: Moment | None
+
+
+@router.get("", responses=problems(401))
+async def my_passkeys(actor: Acting, books: Books) -> list[PasskeyAnswer]:
+    """The passkeys that sign for me."""
+    rows = await books.run(actor, lambda unit: passkeys.of(unit, unit.actor.id))
+    return [PasskeyAnswer.model_validate(row) for row in rows]
+
+
+@router.post("/begin", responses=problems(*USUAL, 429))
+async def begin_passkey(body: Confirmed, actor: Acting, books: Books, settings: GivenSettings) -> EnrolmentAnswer:
+    """Begin to add a passkey; proved with the password again, and a code where there is a second factor."""
+    begun = await books.run(actor, own_account.begin_passkey, needed_place(settings), body.password, body.code)
+    return EnrolmentAnswer.model_validate(begun)
+
+
+@router.post("", status_code=201, responses=problems(*USUAL))
+async def add_passkey(body: Made, actor: Acting, books: Books) -> PasskeyAnswer:
+    """Add the passkey that the browser has made."""
+    made = body.model_dump(by_alias=True, exclude={"id", "name"})
+    return PasskeyAnswer.model_validate(
+        await books.run(actor, lambda unit: passkeys.finish(unit, unit.actor.id, body.id, made, body.name))
+    )
+
+
+@router.post("/{passkey_id}/rename", responses=problems(*USUAL))
+async def rename_passkey(passkey_id: Identifier, body: Name, actor: Acting, books: Books) -> PasskeyAnswer:
+    """Call one of my passkeys something else."""
+    return PasskeyAnswer.model_validate(await books.run(actor, passkeys.rename, passkey_id, body.name))
+
+
+@router.post("/{passkey_id}/remove", responses=problems(*USUAL))
+async def remove_passkey(passkey_id: Identifier, actor: Acting, books: Books) -> Done:
+    """Have one of my passkeys sign nothing any more."""
+
+    def act(unit: Unit) -> Done:
+        passkeys.remove(unit, passkey_id)
+        return Done(at=unit.now)
+
+    return await books.run(actor, act)

@@ -1,0 +1,118 @@
+"""Departments: a list, and a form for each."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any, ClassVar, get_args
+
+from fastapi import APIRouter, Query
+from fastapi.responses import Response
+
+from services.database.tables.people import Department
+from services.database.unit_of_work import Register, Unit
+from services.domain.accounts import staff, staff_queries
+from services.domain.accounts.api.people import DepartmentBody
+from services.domain.accounts.staff import DEPARTMENT_KINDS
+from services.domain.accounts.staff_queries import DepartmentLine
+from services.runtime.errors import NotFound, Refused
+from services.runtime.labels import word
+from services.web import csv as web_csv
+from services.web import lists
+from services.web.dependencies import Books
+from services.web.forms import Typed, TypedForm
+from services.web.visitor import Visiting, Visitor
+
+router = APIRouter(prefix="/admin/departments")
+
+
+class Wanted(lists.Wanted):
+    SORTS: ClassVar = get_args(staff_queries.DepartmentSort)
+    FALLING: ClassVar = frozenset({"people"})
+
+
+@router.get("")
+async def list_departments(visitor: Visiting, books: Books, wanted: Annotated[Wanted, Query()]) -> Response:
+    """The departments, and a form for a new one; ``form=csv`` answers with all that match."""
+    if wanted.as_csv:
+        return _csv(visitor, await books.run(visitor.actor, staff_queries.departments, wanted.whole(visitor.language)))
+    return await _page(visitor, books, wanted=wanted)
+
+
+@router.post("")
+async def enter_department(visitor: Visiting, typed: Typed, books: Books) -> Response:
+    """Enter a department."""
+    try:
+        body = typed.body(DepartmentBody)
+        await books.run(visitor.actor, staff.enter_department, **body.model_dump())
+    except Refused as refusal:
+        return await _page(visitor, books, typed, refusal)
+    return visitor.go("/admin/departments", "部门已添加。", "The department is entered.")
+
+
+@router.get("/{department_id}")
+async def read_department(department_id: str, visitor: Visiting, books: Books) -> Response:
+    """One department to change."""
+    return await _one(visitor, books, department_id)
+
+
+@router.post("/{department_id}")
+async def change_department(department_id: str, visitor: Visiting, typed: Typed, books: Books) -> Response:
+    """Change a department."""
+    try:
+        body = typed.body(DepartmentBody)
+        await books.run(visitor.actor, staff.change_department, department_id, **body.model_dump())
+    except Refused as refusal:
+        return await _one(visitor, books, department_id, typed, refusal)
+    return visitor.go("/admin/departments", "已保存。", "Saved.")
+
+
+async def _page(
+    visitor: Visitor,
+    books: Register,
+    typed: TypedForm | None = None,
+    refusal: Refused | None = None,
+    *,
+    wanted: Wanted | None = None,
+) -> Response:
+    asked = wanted or Wanted()
+
+    def read(unit: Unit) -> tuple[list[DepartmentLine], list[Department]]:
+        return staff_queries.departments(unit, asked.listing(visitor.language)), staff.departments(unit)
+
+    lines, known = await books.run(visitor.actor, read)
+    status = refusal.status if refusal else 200
+    context = {**_context(known), **asked.shown(lines)}
+    return visitor.page("accounts/departments.html", status=status, typed=typed, refusal=refusal, **context)
+
+
+def _csv(visitor: Visitor, lines: Sequence[DepartmentLine]) -> Response:
+    tell = visitor.translated
+    header = [tell("Department"), tell("Kind"), tell("Department above"), tell("People")]
+    rows: list[list[web_csv.Cell]] = [
+        [
+            lists.named(visitor, line.row),
+            word(visitor.language, f"department-{line.row.kind}"),
+            lists.named(visitor, line.above) if line.above else "",
+            line.people,
+        ]
+        for line in lines
+    ]
+    return web_csv.csv_answer(tell("Departments"), header, rows)
+
+
+async def _one(
+    visitor: Visitor,
+    books: Register,
+    department_id: str,
+    typed: TypedForm | None = None,
+    refusal: Refused | None = None,
+) -> Response:
+    context = _context(await books.run(visitor.actor, staff.departments))
+    department = context["by_id"].get(department_id)
+    if department is None:
+        raise NotFound("部门", "department", department_id)
+    status = refusal.status if refusal else 200
+    context["department"] = department
+    return visitor.page("accounts/department.html", status=status, typed=typed, refusal=refusal, **context)
+
+
+def _context(departments: list[Department]) -> dict[str, Any]:
+    return {"departments": departments, "by_id": {row.id: row for row in departments}, "kinds": DEPARTMENT_KINDS}

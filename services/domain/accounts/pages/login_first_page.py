@@ -1,0 +1,36 @@
+"""The page that asks who it is: by password, or at the provider where one is set."""
+
+from fastapi.responses import Response
+
+from services.database.unit_of_work import Register
+from services.domain.accounts import identities, staff_queries
+from services.domain.accounts.pages.login_visitor import Door
+from services.domain.accounts.single_sign_on.provider import Provider
+from services.domain.accounts.staff_queries import DemoAccount
+from services.runtime.errors import Refused
+from services.runtime.settings import Settings
+from services.web.identity import ANONYMOUS
+
+
+async def first_page(
+    door: Door, books: Register, settings: Settings, provider: Provider | None, refusal: Refused | None = None
+) -> Response:
+    accounts: list[DemoAccount] = []
+    if settings.demo:
+        accounts = await books.run(ANONYMOUS, staff_queries.demo_accounts)
+    chosen = door.request.query_params.get("as", "")
+    picked = next((one for one in accounts if one.login == chosen), None)
+    there = door.to("/sign-in/provider")
+    if refusal is not None and refusal.code in identities.REFUSALS:
+        # or the provider would give the same word again, unasked
+        there += ("&" if "?" in there else "?") + "anew=1"
+    return door.page(
+        "sign_in.html",
+        refusal=refusal,
+        here="/sign-in",  # the way back from the provider can be taken once
+        accounts=accounts,
+        picked=picked,
+        provider=provider,
+        provider_path=there,
+        organisation=books.rules.organisation,
+    )

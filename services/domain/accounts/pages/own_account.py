@@ -1,0 +1,286 @@
+"""The own account on one page, and what needs a page of its own: password, second factor, agreement."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+
+from services.database.tables.people import Department, Person
+from services.database.tables.sign_ins import SignIn
+from services.database.unit_of_work import Register, Unit
+from services.domain.access import queries as access_queries
+from services.domain.accounts import absences, own_account, passkeys, second_factors, sessions
+from services.domain.accounts.pages.browser_names import browser_name
+from services.domain.accounts.pages.login import require_same
+from services.domain.accounts.passwords import SHORTEST
+from services.domain.agreements import service as agreement_service
+from services.domain.agreements import texts
+from services.domain.agreements.schemas import AgreementBody
+from services.runtime.errors import NotFound, Refused
+from services.web import cookies, days, qr
+from services.web import language as languages
+from services.web.dependencies import Books
+from services.web.forms import Typed, TypedForm
+from services.web.visitor import Visiting, Visitor
+
+router = APIRouter(prefix="/account")
+
+
+class SignedAgreement(AgreementBody):
+    """The agreement from the page, which has a box to say that it was read."""
+
+    read: str = ""
+
+
+@dataclass(frozen=True)
+class Session:
+    """An open session as its owner recognises it."""
+
+    row: SignIn
+    browser: str
+    current: bool
+
+
+@router.get("")
+async def read_account(visitor: Visiting, books: Books) -> Response:
+    """Everything of the account."""
+    return await _page(visitor, books)
+
+
+@router.post("/language")
+async def change_language(visitor: Visiting, typed: Typed, books: Books) -> Response:
+    """The language of pages and notices, kept with the account and for this browser."""
+    language = "en" if typed.text("language") == "en" else "zh"
+    await books.run(visitor.actor, own_account.change_language, language)
+    answer = visitor.go("/account", "语言已更改。", "The language is changed.")
+    answer.set_cookie(languages.COOKIE, language, max_age=31536000, samesite="lax", path="/")
+    return answer
+
+
+@router.get("/password")
+async def ask_password(visitor: Visiting) -> Response:
+    """The page that changes the password."""
+    return visitor.page("accounts/password.html", shortest=SHORTEST)
+
+
+@router.post("/password")
+async def change_password(visitor: Visiting, typed: Typed, books: Books) -> Response:
+    """Change the password; the other sessions end."""
+    new = typed.text("newPassword")
+    try:
+        require_same(new, typed.text("again"))
+        signed_in = await own_account.change_password(
+            books, visitor.actor, _token(visitor), typed.text("password"), new
+        )
+    except Refused as refusal:
+        return visitor.page(
+            "accounts/password.html", status=refusal.status, refusal=refusal, typed=typed, shortest=SHORTEST
+        )
+    answer = visitor.go(
+        "/account", "密码已修改，其他登录已全部退出。", "The password is changed, and all other sessions are ended."
+    )
+    cookies.write(visitor.request, answer, cookies.SESSION, signed_in.token)
+    return answer
+
+
+@router.get("/second-factor")
+async def read_second_factor(visitor: Visiting, books: Books) -> Response:
+    """The page of the second factor: set up, in another's place, recovery codes, without."""
+    return await _second_factor(visitor, books)
+
+
+@router.post("/second-factor")
+async def begin_second_factor(visitor: Visiting, typed: Typed, books: Books) -> Response:
+    """Begin to set up: the page shows what to scan."""
+    try:
+        await books.run(
+            visitor.actor, own_account.begin_second_factor, typed.text("password"), typed.text("code") or None
+        )
+    except Refused as refusal:
+        return await _second_factor(visitor, books, typed, refusal)
+    return visitor.go("/account/second-factor/set-up")
+
+
+@router.get("/second-factor/set-up")
+async def set_up(visitor: Visiting, books: Books) -> Response:
+    """What is to be scanned."""
+    return await _set_up(visitor, books)
+
+
+@router.get("/second-factor/qr.svg")
+async def qr_code(visitor: Visiting, books: Books) -> Response:
+    """What the authenticator app scans, while it waits for its first code."""
+    begun = await books.run(visitor.actor, second_factors.begun, visitor.person_id)
+    if begun is None:
+        raise NotFound("二维码", "QR code", "")
+    return qr.image(begun.address)
+
+
+@router.post("/second-factor/set-up")
+async def confirm_second_factor(visitor: Visiting, typed: Typed, books: Books) -> Response:
+    """The app's first code; shows the recovery codes, once."""
+    try:
+        codes = await books.run(visitor.actor, own_account.confirm_second_factor, _token(visitor), typed.text("code"))
+    except Refused as refusal:
+        return await _set_up(visitor, books, refusal)
+    return _codes(visitor, codes)
+
+
+@router.post("/second-factor/remove")
+async def remove_second_factor(visitor: Visiting, typed: Typed, books: Books) -> Response:
+    """Do without a second factor."""
+    try:
+        await books.run(visitor.actor, own_account.end_second_factor, typed.text("password"), typed.text("code"))
+    except Refused as refusal:
+        return await _second_factor(visitor, books, typed, refusal)
+    return visitor.go("/account", "二次验证已解除。", "The second factor is removed.")
+
+
+@router.post("/second-factor/recovery-codes")
+async def renew_recovery_codes(visitor: Visiting, typed: Typed, books: Books) -> Response:
+    """Fresh recovery codes, shown once."""
+    try:
+        codes = await books.run(
+            visitor.actor, own_account.renew_recovery_codes, typed.text("password"), typed.text("code")
+        )
+    except Refused as refusal:
+        return await _second_factor(visitor, books, typed, refusal)
+    return _codes(visitor, codes)
+
+
+@router.post("/sessions/end-others")
+async def end_other_sessions(visitor: Visiting, books: Books) -> Response:
+    """End all sessions but this one."""
+    await books.run(visitor.actor, own_account.end_other_sessions, _token(visitor))
+    return visitor.go("/account", "其他登录已全部退出。", "All other sessions are ended.")
+
+
+@router.post("/sessions/{session_id}/end")
+async def end_session(session_id: str, visitor: Visiting, books: Books) -> Response:
+    """End one session."""
+    await books.run(visitor.actor, own_account.end_session, session_id)
+    return visitor.go("/account", "该登录已退出。", "The session is ended.")
+
+
+@router.post("/absences")
+async def enter_absence(visitor: Visiting, typed: Typed, books: Books) -> Response:
+    """Be away for some days; others stand in."""
+    try:
+        since, until = days.span(typed.text("since"), typed.text("until"), visitor.zone)
+        await books.run(visitor.actor, absences.enter, visitor.person_id, since=since, until=until)
+    except Refused as refusal:
+        return await _page(visitor, books, typed, refusal)
+    return visitor.go("/account", "缺席已登记。", "The absence is entered.")
+
+
+@router.post("/absences/{absence_id}/end")
+async def end_absence(absence_id: str, visitor: Visiting, books: Books) -> Response:
+    """Be back."""
+    try:
+        await books.run(visitor.actor, absences.end, absence_id)
+    except NotFound:
+        raise
+    except Refused as refusal:
+        return await _page(visitor, books, None, refusal)
+    return visitor.go("/account", "缺席已结束。", "The absence is ended.")
+
+
+@router.get("/agreement")
+async def read_agreement(visitor: Visiting, books: Books) -> Response:
+    """The confidentiality agreement, to read and to sign."""
+    return await _agreement(visitor, books)
+
+
+@router.post("/agreement")
+async def sign_agreement(visitor: Visiting, typed: Typed, books: Books) -> Response:
+    """Sign the agreement for a year."""
+    try:
+        _require_read(typed)
+        body = typed.body(SignedAgreement)
+        await books.run(visitor.actor, agreement_service.sign, body.version, body.proof())
+    except Refused as refusal:
+        return await _agreement(visitor, books, typed, refusal)
+    return visitor.go("/account", "保密协议已签订。", "The confidentiality agreement is signed.")
+
+
+def _require_read(typed: TypedForm) -> None:
+    if typed.text("read") != "true":
+        raise Refused(
+            "not-read",
+            "请先阅读协议全文并勾选确认。",
+            "Read the agreement and say that you did.",
+            status=422,
+            field="read",
+        )
+
+
+def _token(visitor: Visitor) -> str:
+    return cookies.read(visitor.request, cookies.SESSION) or ""
+
+
+async def _page(
+    visitor: Visitor, books: Register, typed: TypedForm | None = None, refusal: Refused | None = None
+) -> Response:
+    facts = await books.run(visitor.actor, _facts, _token(visitor), visitor.language)
+    status = refusal.status if refusal else 200
+    return visitor.page("accounts/own_account.html", status=status, refusal=refusal, typed=typed, **facts)
+
+
+def _facts(unit: Unit, token: str, language: languages.Language) -> dict[str, Any]:
+    me = unit.session.get_one(Person, unit.actor.id)
+    before, current = sessions.before(unit, token), sessions.current(unit, token)
+    valid = access_queries.valid_agreement(unit, me.id)
+    return {
+        "me": me,
+        "posts": [
+            (post, unit.session.get_one(Department, post.department_id))
+            for post in access_queries.posts_of(unit, me.id)
+        ],
+        "before": before,
+        "before_browser": browser_name(before.browser, language) if before else "",
+        "sessions": [Session(row, browser_name(row.browser, language), row is current) for row in sessions.mine(unit)],
+        "second_factor": second_factors.state(unit, me.id),
+        "passkeys": passkeys.of(unit, me.id),
+        "absences": absences.of(unit, me.id),
+        "agreement": valid,
+        "agreement_version": unit.rules.agreement_version,
+        "real_now": unit.real_now,
+    }
+
+
+async def _second_factor(
+    visitor: Visitor, books: Register, typed: TypedForm | None = None, refusal: Refused | None = None
+) -> Response:
+    state = await books.run(visitor.actor, second_factors.state, visitor.person_id)
+    status = refusal.status if refusal else 200
+    return visitor.page("accounts/second_factor.html", status=status, state=state, refusal=refusal, typed=typed)
+
+
+async def _set_up(visitor: Visitor, books: Register, refusal: Refused | None = None) -> Response:
+    begun = await books.run(visitor.actor, second_factors.begun, visitor.person_id)
+    if begun is None:
+        return visitor.go("/account/second-factor")
+    status, kept = refusal.status if refusal else 200, {"Cache-Control": "no-store"}
+    return visitor.page("accounts/set_up.html", status=status, headers=kept, begun=begun, refusal=refusal)
+
+
+def _codes(visitor: Visitor, codes: list[str]) -> Response:
+    return visitor.page("accounts/recovery_codes.html", headers={"Cache-Control": "no-store"}, codes=codes)
+
+
+async def _agreement(
+    visitor: Visitor, books: Register, typed: TypedForm | None = None, refusal: Refused | None = None
+) -> Response:
+    def read(unit: Unit) -> dict[str, Any]:
+        signed = agreement_service.mine(unit)
+        return {
+            "text": texts.present_text(unit),
+            "valid": access_queries.valid_agreement(unit, unit.actor.id),
+            "signed": signed,
+            "papers": agreement_service.papers(unit, signed),
+        }
+
+    facts = await books.run(visitor.actor, read)
+    status = refusal.status if refusal else 200
+    return visitor.page("accounts/agreement.html", status=status, refusal=refusal, typed=typed, **facts)

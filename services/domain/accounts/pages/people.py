@@ -1,0 +1,128 @@
+"""The administrator's list of people, as page and as CSV, and new people."""
+
+from typing import Annotated, Any, ClassVar, get_args
+
+from fastapi import APIRouter, Query
+from fastapi.responses import Response
+from pydantic import Field
+
+from services.database.unit_of_work import Register, Unit
+from services.domain.accounts import staff, staff_queries
+from services.domain.accounts.api.people import NewPerson
+from services.domain.accounts.pages import person as page_person
+from services.domain.accounts.staff_queries import Found, Line
+from services.domain.applications import directory
+from services.domain.stages.catalogue import STAGES
+from services.runtime.errors import Refused
+from services.runtime.labels import word
+from services.web import csv as web_csv
+from services.web import lists
+from services.web.dependencies import Books
+from services.web.forms import Typed, TypedForm
+from services.web.visitor import Visiting, Visitor
+
+router = APIRouter(prefix="/admin")
+
+STATES = {"active": True, "left": False, "all": None}
+
+
+class Wanted(lists.Wanted):
+    """What the address asks for, as it was typed; what is no choice of ours counts as not chosen."""
+
+    SORTS: ClassVar = get_args(staff_queries.Sort)
+
+    department: str = Field("", max_length=64)
+    post: str = Field("", max_length=64)
+    state: str = "active"
+
+    def question(self) -> staff_queries.Wanted:
+        return staff_queries.Wanted(
+            department_id=self.department or None,
+            post=self.post if self.post in STAGES.posts else None,
+            active=STATES.get(self.state, True),
+        )
+
+
+Asked = Annotated[Wanted, Query()]
+
+
+@router.get("/people")
+async def list_people(visitor: Visiting, books: Books, wanted: Asked) -> Response:
+    """The people, to search and to page through."""
+
+    def read(unit: Unit) -> tuple[Found, dict[str, Any]]:
+        found = staff_queries.find(unit, wanted.question(), wanted.listing(visitor.language))
+        return found, {"departments": directory.departments(unit)}
+
+    found, more = await books.run(visitor.actor, read)
+    return visitor.page(
+        "accounts/people.html", total=found.total, kinds=STAGES.posts, **wanted.shown(found.lines), **more
+    )
+
+
+@router.get("/people.csv")
+async def people_as_csv(visitor: Visiting, books: Books, wanted: Asked) -> Response:
+    """The same people as a table for a spreadsheet."""
+    found = await books.run(visitor.actor, staff_queries.find, wanted.question(), wanted.whole(visitor.language))
+    header = [visitor.translated(text) for text in HEADER]
+    return web_csv.csv_answer(visitor.translated(FILE), header, [_row(visitor, line) for line in found.lines])
+
+
+@router.get("/people/new")
+async def ask_person(visitor: Visiting, books: Books) -> Response:
+    """The form for a new person."""
+    return await _new(visitor, books)
+
+
+@router.post("/people/new")
+async def enter_person(visitor: Visiting, typed: Typed, books: Books) -> Response:
+    """Enter a person; shows the first password, once."""
+    try:
+        body = typed.body(NewPerson)
+        entered = await staff.enter(books, visitor.actor, body.login, body.details())
+    except Refused as refusal:
+        if refusal.code == "administrators-only":
+            raise
+        return await _new(visitor, books, typed, refusal)
+    return page_person.first_password(visitor, entered, new=True)
+
+
+async def _new(
+    visitor: Visitor, books: Register, typed: TypedForm | None = None, refusal: Refused | None = None
+) -> Response:
+    known = await books.run(visitor.actor, staff.departments)
+    status = refusal.status if refusal else 200
+    return visitor.page("accounts/person_new.html", status=status, departments=known, typed=typed, refusal=refusal)
+
+
+def _(message: str) -> str:
+    """Marks a heading for translation."""
+    return message
+
+
+FILE = _("people")
+HEADER = (
+    _("Login"),
+    _("Full name"),
+    _("Department"),
+    _("Posts"),
+    _("E-mail"),
+    _("State"),
+    _("Second factor"),
+    _("Confidentiality agreement"),
+)
+
+
+def _row(visitor: Visitor, line: Line) -> list[str | None]:
+    language, person = visitor.language, line.person
+    department = line.department.name_zh if language == "zh" else line.department.name_en
+    return [
+        person.login,
+        person.name,
+        department,
+        "; ".join(word(language, post.kind) for post, _department in line.posts),
+        person.email,
+        word(language, "active" if person.active else "left"),
+        word(language, "set-up" if line.enrolled else "not-set-up"),
+        word(language, "valid" if line.agreement else "not-valid"),
+    ]

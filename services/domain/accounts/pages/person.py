@@ -1,0 +1,160 @@
+"""One person: details, posts, absences, and what becomes of the account."""
+
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+
+from services.database.unit_of_work import Register, Unit
+from services.domain.accounts import absences, posts, staff, staff_queries
+from services.domain.accounts.api.people import PersonBody
+from services.domain.accounts.posts import Asked
+from services.domain.accounts.staff import Initial
+from services.domain.stages.catalogue import STAGES
+from services.runtime.errors import NotFound, Refused
+from services.web import days
+from services.web.dependencies import Books
+from services.web.forms import Typed, TypedForm
+from services.web.visitor import Visiting, Visitor
+
+router = APIRouter(prefix="/admin/people/{person_id}")
+
+ACTS = {
+    "deactivate": (
+        staff.deactivate,
+        "账户已停用，登录已全部退出。",
+        "The account is deactivated, and its sessions ended.",
+    ),
+    "activate": (staff.activate, "账户已启用。", "The account is active again."),
+    "unlock": (staff.unlock, "账户已解锁。", "The account is unlocked."),
+    "reset-second-factor": (
+        staff.reset_second_factor,
+        "二次验证已重置，登录已全部退出。",
+        "The second factor is reset, and the sessions are ended.",
+    ),
+    "end-passkeys": (
+        staff.end_passkeys,
+        "通行密钥已全部停用，登录已全部退出。",
+        "The passkeys sign no more, and the sessions are ended.",
+    ),
+    "unbind-identity": (
+        staff.unbind_identity,
+        "统一认证账户已解除绑定，登录已全部退出。",
+        "The account of the provider is unbound, and the sessions are ended.",
+    ),
+}
+
+
+@router.get("")
+async def read_person(person_id: str, visitor: Visiting, books: Books) -> Response:
+    """Everything of one person's account."""
+    return await _page(visitor, books, person_id)
+
+
+@router.post("")
+async def change_person(person_id: str, visitor: Visiting, typed: Typed, books: Books) -> Response:
+    """Change what is known of a person."""
+    try:
+        await books.run(visitor.actor, staff.change, person_id, typed.body(PersonBody).details())
+    except Refused as refusal:
+        return await _page(visitor, books, person_id, typed, refusal)
+    return _back(visitor, person_id, "已保存。", "Saved.")
+
+
+@router.post("/initial-password")
+async def new_password(person_id: str, visitor: Visiting, books: Books) -> Response:
+    """A fresh first password, shown once."""
+    try:
+        initial = await staff.new_password(books, visitor.actor, person_id)
+    except Refused as refusal:
+        return await _page(visitor, books, person_id, None, refusal)
+    return first_password(visitor, initial, new=False)
+
+
+@router.post("/posts")
+async def give_post(person_id: str, visitor: Visiting, typed: Typed, books: Books) -> Response:
+    """Give a post, from the first day to the last."""
+    try:
+        asked = Asked(
+            typed.text("kind"),
+            typed.text("postDepartment"),
+            days.optional(typed.text("since"), visitor.zone, "since"),
+            days.optional(typed.text("until"), visitor.zone, "until", last=True),
+        )
+        await books.run(visitor.actor, posts.give, person_id, asked)
+    except Refused as refusal:
+        return await _page(visitor, books, person_id, typed, refusal)
+    return _back(visitor, person_id, "岗位已任命。", "The post is given.")
+
+
+@router.post("/posts/{post_id}/end")
+async def end_post(person_id: str, post_id: str, visitor: Visiting, books: Books) -> Response:
+    """End a post now."""
+    try:
+        await books.run(visitor.actor, posts.end, post_id)
+    except Refused as refusal:
+        return await _page(visitor, books, person_id, None, refusal)
+    return _back(visitor, person_id, "岗位已终止。", "The post is ended.")
+
+
+@router.post("/absences")
+async def enter_absence(person_id: str, visitor: Visiting, typed: Typed, books: Books) -> Response:
+    """Have the person away for some days."""
+    try:
+        since, until = days.span(typed.text("away-since"), typed.text("away-until"), visitor.zone)
+        await books.run(visitor.actor, absences.enter, person_id, since=since, until=until)
+    except Refused as refusal:
+        return await _page(visitor, books, person_id, typed, refusal)
+    return _back(visitor, person_id, "缺席已登记。", "The absence is entered.")
+
+
+@router.post("/absences/{absence_id}/end")
+async def end_absence(person_id: str, absence_id: str, visitor: Visiting, books: Books) -> Response:
+    """The person is back."""
+    try:
+        await books.run(visitor.actor, absences.end, absence_id)
+    except Refused as refusal:
+        return await _page(visitor, books, person_id, None, refusal)
+    return _back(visitor, person_id, "缺席已结束。", "The absence is ended.")
+
+
+@router.post("/{act}")
+async def act_on_account(person_id: str, act: str, visitor: Visiting, books: Books) -> Response:
+    """Deactivate, activate, unlock, reset the second factor, end the passkeys, or unbind the provider's account."""
+    if act not in ACTS:
+        raise NotFound("操作", "act", act)
+    do, zh, en = ACTS[act]
+    try:
+        await books.run(visitor.actor, do, person_id)
+    except Refused as refusal:
+        return await _page(visitor, books, person_id, None, refusal)
+    return _back(visitor, person_id, zh, en)
+
+
+def first_password(visitor: Visitor, initial: Initial, *, new: bool) -> Response:
+    """The page that tells a first password, once."""
+    kept = {"Cache-Control": "no-store"}
+    return visitor.page("accounts/first_password.html", headers=kept, initial=initial, new=new)
+
+
+def _back(visitor: Visitor, person_id: str, zh: str, en: str) -> Response:
+    return visitor.go(f"/admin/people/{person_id}", zh, en)
+
+
+async def _page(
+    visitor: Visitor,
+    books: Register,
+    person_id: str,
+    typed: TypedForm | None = None,
+    refusal: Refused | None = None,
+) -> Response:
+    """The person's page. Whoever may not read it is refused here, whatever was refused before."""
+
+    def read(unit: Unit) -> dict[str, Any]:
+        return {"view": staff_queries.view(unit, person_id), "departments": staff.departments(unit)}
+
+    facts = await books.run(visitor.actor, read)
+    status = refusal.status if refusal else 200
+    return visitor.page(
+        "accounts/person.html", status=status, kinds=STAGES.posts, typed=typed, refusal=refusal, **facts
+    )

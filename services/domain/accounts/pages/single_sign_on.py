@@ -1,0 +1,109 @@
+"""Signing in at the organisation's provider: there, and back with its word.
+
+The way there begins with a plain link, because browsers hold a form's ``form-action`` against every redirect that
+follows it. Nothing is changed by it but this browser's own cookie.
+"""
+
+from dataclasses import replace
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from fastapi.responses import RedirectResponse, Response
+from pydantic import BaseModel, Field
+
+from services.database.unit_of_work import Register
+from services.domain.accounts import lockout, login
+from services.domain.accounts.api.session import place_of
+from services.domain.accounts.identities import Vouched
+from services.domain.accounts.login import Place
+from services.domain.accounts.pages.login_first_page import first_page
+from services.domain.accounts.pages.login_visitor import AtTheDoor
+from services.domain.accounts.single_sign_on import round_trip
+from services.domain.accounts.single_sign_on.dependency import GivenProvider
+from services.domain.accounts.single_sign_on.errors import ProviderRefused
+from services.domain.accounts.single_sign_on.provider import CameBack, Provider
+from services.domain.accounts.single_sign_on.round_trip import RoundTrip
+from services.runtime.errors import Refused
+from services.runtime.logs import get_logger
+from services.runtime.threads import run_in_thread
+from services.web import cookies
+from services.web.dependencies import Books, GivenSettings
+from services.web.identity import ANONYMOUS
+from services.web.visitor import own_path
+
+log = get_logger(__name__)
+router = APIRouter(prefix="/sign-in/provider")
+
+COUNTED = ("provider-code-refused", "provider-token")
+Text = Annotated[str, Field(max_length=8192)]  # what is longer is no code of any provider's
+
+
+class Answer(BaseModel):
+    """What the provider has the browser bring; it may have more, which is not read."""
+
+    state: Text = ""
+    code: Text = ""
+    iss: Text = ""
+    error: Text = ""
+
+    def came_back(self) -> CameBack:
+        return CameBack(self.state, self.code, self.iss, self.error)
+
+
+@router.get("")
+async def lead_there(door: AtTheDoor, books: Books, settings: GivenSettings, provider: GivenProvider) -> Response:
+    """To the provider, which leads the browser back to ``come_back``."""
+    try:
+        address, trip = await _set(provider).begin(door.back, anew="anew" in door.request.query_params)
+        sealed = await run_in_thread(trip.sealed, books.secrets)
+    except Refused as refusal:
+        _tell(refusal)
+        return await first_page(door, books, settings, provider, refusal)
+    answer = RedirectResponse(address, 303)
+    cookies.write(door.request, answer, cookies.ROUND_TRIP, sealed, seconds=int(round_trip.LONGEST.total_seconds()))
+    return answer
+
+
+@router.get("/answer")
+async def come_back(
+    door: AtTheDoor,
+    books: Books,
+    settings: GivenSettings,
+    provider: GivenProvider,
+    told: Annotated[Answer, Query()],
+) -> Response:
+    """Back from the provider: to the next step, or to the page that was asked for. The way can be taken once."""
+    try:
+        sealed = cookies.read(door.request, cookies.ROUND_TRIP)
+        trip = await run_in_thread(round_trip.opened, books.secrets, sealed, books.real.now())
+        door = replace(door, back=own_path(trip.back))
+        place = place_of(door.request)
+        vouched = await _finish(books, _set(provider), trip, told.came_back(), place)
+        answer = door.go_on(await login.sign_in_vouched(books, vouched, place))
+    except Refused as refusal:
+        _tell(refusal)
+        answer = await first_page(door, books, settings, provider, refusal)
+    cookies.remove(door.request, answer, cookies.ROUND_TRIP)
+    return answer
+
+
+async def _finish(books: Register, provider: Provider, trip: RoundTrip, came: CameBack, place: Place) -> Vouched:
+    """As ``Provider.finish``; whoever tries codes is counted, and stopped before the provider is asked again."""
+    await books.run(ANONYMOUS, lockout.check_address, place.address)
+    try:
+        return await provider.finish(trip, came)
+    except ProviderRefused as refusal:
+        if refusal.code in COUNTED:
+            await books.run(login.ACTOR, login.refused_by_provider, place, provider.issuer, refusal.code)
+        raise
+
+
+def _set(provider: Provider | None) -> Provider:
+    if provider is None:
+        raise ProviderRefused("not-set")
+    return provider
+
+
+def _tell(refusal: Refused) -> None:
+    if isinstance(refusal, ProviderRefused):
+        log.warning("nobody came in by the provider", code=refusal.code, cause=refusal.detail)

@@ -1,0 +1,190 @@
+"""What the form's page shows beside what is typed: the lists to choose from, what is missing, what was criticised."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+from services.database.tables.applications import Application
+from services.database.tables.people import Department, Person
+from services.database.unit_of_work import Unit
+from services.domain.applications import directory, drafts, forms, item_sources, objections, previews, recipients
+from services.domain.applications.directory import CameraLine, Colleague
+from services.domain.applications.findings import Found
+from services.domain.applications.item_sources import File
+from services.domain.applications.objections import Criticism
+from services.domain.applications.pages import typed_form
+from services.domain.applications.pages.typed_form import Reading
+from services.domain.cases import queries as case_queries
+from services.domain.cases.rows import CaseRows
+from services.runtime import local_times
+from services.web.forms import TypedForm
+
+FIRST_ITEM = {"items-0-cameraId": "", "items-0-start": "", "items-0-end": ""}
+FIELDS = {"use-days-unreadable": "requestedUseDays"}
+
+
+@dataclass(frozen=True)
+class Line:
+    """One thing that is missing or worth knowing; ``target`` is the page's element to go to."""
+
+    found: Found
+    target: str
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Everything the page is made of. ``version`` is the draft's that the typing began from."""
+
+    application_id: str
+    version: int
+    saved_at: datetime | None
+    number: str | None
+    typed: TypedForm
+    reading: Reading
+    cameras: Sequence[CameraLine]
+    files: Sequence[File]
+    colleagues: Sequence[Colleague]
+    departments: Sequence[Department]
+    recipients: Sequence[Person]
+    missing: Sequence[Line]
+    criticism: Criticism | None
+    consultation: dict[str, Any] | None
+    previous: str | None
+    most_days: int | None
+    most_items: int
+    correction_until: datetime | None
+
+    @property
+    def custodians(self) -> list[Colleague]:
+        """Who of the own department may keep copies, those with an agreement first."""
+        own = [person for person in self.colleagues if person.may_be_custodian]
+        return sorted(own, key=lambda person: not person.agreement)
+
+    @property
+    def may_see(self) -> list[Colleague]:
+        """Who may be named as one who sees the footage too, and is not yet (R2, R57)."""
+        form = self.reading.form
+        others = {form.custodian_id, *form.recipient_ids, *form.subject_ids}
+        return [person for person in self.colleagues if person.may_be_custodian and person.id not in others]
+
+    @property
+    def complete(self) -> bool:
+        return not any(line.found.severity == "blocks" for line in self.missing)
+
+
+def fresh(unit: Unit, department: Department) -> dict[str, Any]:
+    """The fields of a new form: proposals from what the person handed in last, so that little is to be typed."""
+    last = drafts.latest_form(unit)
+    custodian = last.custodian_id if last else None
+    colleagues = {one.id: one for one in directory.colleagues(unit, department_id=department.id)}
+    me = colleagues.get(unit.actor.id)
+    if custodian not in colleagues:
+        custodian = me.id if me and me.agreement and me.may_be_custodian else None
+    days = last.requested_use_days if last else forms.USUAL_USE_DAYS
+    return {
+        "wayOfUse": "view",
+        "legalBasis": last.legal_basis if last else "internal-management",
+        "placeOfUse": last.place_of_use if last else f"{department.name_zh}办公室",
+        "requestedUseDays": str(min(days, unit.rules.max_use_days or days)),
+        "custodianId": custodian or "",
+        **FIRST_ITEM,
+    }
+
+
+def written(unit: Unit, form: forms.Form, application_id: str | None = None) -> dict[str, Any]:
+    """The fields of a form that is in the books."""
+    return typed_form.written(form, item_sources.cameras(unit, application_id))
+
+
+def spans(unit: Unit, application_id: str) -> dict[str, dict[str, str]]:
+    """The fields of an item for each file that is ready: all of the file."""
+    found = {}
+    for file in item_sources.files(unit, application_id):
+        if file.camera is not None and file.span is not None:
+            start, end = (local_times.local_text(moment, file.camera.zone) for moment in file.span)
+            values = (file.camera.id, *start, *end)
+            found[file.camera.id] = dict(zip(typed_form.ITEM, values, strict=True))
+    return found
+
+
+def new_id() -> str:
+    """The identifier of a form before it is saved, so that two saves of it make one draft."""
+    return str(uuid4())
+
+
+def look(
+    unit: Unit,
+    application_id: str,
+    typed: TypedForm,
+    *,
+    version: int,
+    saved_at: datetime | None = None,
+    application: Application | None = None,
+) -> Desk:
+    """The page of this form, as it is typed."""
+    cameras = directory.cameras(unit)
+    reading = read(unit, typed, application_id)
+    previous_id = application.previous_id if application else typed.text("previousId") or None
+    return Desk(
+        application_id=application_id,
+        version=version,
+        saved_at=saved_at,
+        number=application.number if application else None,
+        typed=typed,
+        reading=reading,
+        cameras=cameras,
+        files=item_sources.files(unit, application_id),
+        colleagues=directory.colleagues(unit),
+        departments=directory.departments(unit),
+        recipients=recipients.known(unit, reading.form.recipient_ids),
+        missing=missing(unit, reading),
+        criticism=objections.of(unit, application) if application and application.correction_until else None,
+        consultation=case_queries.consultation(CaseRows(unit, application)) if application else None,
+        previous=drafts.source(unit, previous_id)[0].number if previous_id else None,
+        most_days=unit.rules.max_use_days,
+        most_items=unit.rules.max_items,
+        correction_until=application.correction_until if application else None,
+    )
+
+
+def read(unit: Unit, typed: TypedForm, application_id: str | None, *, first: int = 0) -> Reading:
+    """What of the typed form can be read; its items name cameras, and files of the person or of the application.
+
+    ``first`` is the place, from 0, of the first item that is typed: a part of the page sends one item alone.
+    """
+    by_id = {camera.id: camera for camera in item_sources.cameras(unit, application_id)}
+    return typed_form.read(typed, by_id, unit.rules.zone, first)
+
+
+def missing(unit: Unit, reading: Reading) -> list[Line]:
+    """What cannot be read and what the automatic checks find, the blocking ones first, by their place on the page."""
+    positions = None if not reading.rows else reading.positions
+    found = [*reading.problems, *previews.preview(unit, reading.form, positions)]
+    order = ("blocks", "warns", "informs")
+    return sorted((Line(one, _target(one)) for one in found), key=lambda line: order.index(line.found.severity))
+
+
+def _target(found: Found) -> str:
+    if found.item_id is not None:
+        place = f"items-{int(found.item_id) - 1}"
+        return f"f-{place}-{found.code.removeprefix('item-')}" if found.code in ("item-start", "item-end") else place
+    name = FIELDS.get(found.code) or previews.FIELDS.get(found.code)
+    return "footage" if name in (None, "items") else f"f-{name}"
+
+
+def opened(unit: Unit, application_id: str) -> Desk:
+    """The page of a draft or of a returned application, as it was typed last."""
+    application, draft = drafts.opened(unit, application_id)
+    values: Mapping[str, Any] = draft.typed if draft else {}
+    if not values:
+        values = FIRST_ITEM | written(unit, forms.of(unit, application), application_id)
+    return look(
+        unit,
+        application_id,
+        typed_form.typed_of(values),
+        version=draft.version if draft else 0,
+        saved_at=draft.saved_at if draft else None,
+        application=application,
+    )

@@ -1,0 +1,83 @@
+"""The file of a plain form, for browsers without scripts: its token is checked before its first byte is taken."""
+
+from typing import Any
+from zoneinfo import ZoneInfo, available_timezones
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import RedirectResponse
+
+from services.database.tables.uploads import Upload
+from services.domain.applications.api.uploads import GivenReceiver, UploadBody
+from services.domain.retrieval import uploads
+from services.runtime import local_times
+from services.runtime.errors import NotFound, Refused
+from services.web import upload_body
+from services.web.dependencies import Books, GivenSettings
+from services.web.form_file import Bringing
+from services.web.forms import TypedForm
+from services.web.schemas import Identifier, Line
+from services.web.visitor import say_next
+
+router = APIRouter()
+
+
+class TypedFacts(UploadBody):
+    """As the page asks for them: ``start_local`` is a local time in ``zone``."""
+
+    start_local: Line | None = None
+
+
+@router.post("/uploads/{upload_id}/content")
+async def send(
+    upload_id: Identifier,
+    request: Request,
+    *,
+    bringing: Bringing,
+    books: Books,
+    settings: GivenSettings,
+    place: GivenReceiver,
+) -> Response:
+    """Take the file as it streams in. The form is not parsed beforehand: that would write it down in the clear."""
+    await books.run(bringing.actor, uploads.own, upload_id)
+    largest = settings.largest_upload_mib << 20
+    answer = RedirectResponse(f"/uploads/{upload_id}", 303)
+    try:
+        await place.receive(
+            bringing.actor,
+            upload_id,
+            lambda row: upload_body.file_of(
+                request, largest=largest, announced=row.announced_size, check=bringing.check
+            ),
+        )
+    except NotFound:
+        raise
+    except Refused as refusal:
+        if refusal.code == "csrf":
+            raise
+        say_next(answer, refusal.zh, refusal.en, "refused")
+    return answer
+
+
+def local_start(upload: Upload) -> str:
+    """The stated start as a page's field holds it."""
+    if upload.stated_start is None:
+        return ""
+    local = upload.stated_start.astimezone(ZoneInfo(upload.zone))
+    return local.replace(tzinfo=None).isoformat(timespec="seconds")
+
+
+def start_of(typed: TypedForm, zone: str) -> dict[str, Any]:
+    """The start that was typed as a local time (``startLocal``), in the recording's zone; empty where none was."""
+    local, zone = typed.text("startLocal"), typed.text("zone") or zone
+    if not local or zone not in available_timezones():  # the register refuses such a zone
+        return {}
+    try:
+        return {"start": local_times.moment(local, zone)}
+    except Refused as refusal:
+        if refusal.code == "time-twice":
+            refusal = Refused(
+                refusal.code,
+                f"这一时刻在 {zone} 出现过两次（当天时钟拨慢）：请按 UTC 填写开始时间，并把时区改为 UTC。",
+                f"In {zone} the clock showed this time twice: give the start in UTC, with UTC as the time zone.",
+            )
+        raise Refused(refusal.code, refusal.zh, refusal.en, status=422, field="startLocal") from refusal

@@ -1,0 +1,180 @@
+"""Cameras as administrators enter, change and retire them, their reference pictures, and a list of them as CSV."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Response
+from pydantic import Field
+from starlette.requests import Request
+
+from services.database.unit_of_work import Unit
+from services.domain.cameras import csv_import, photographs, reference_pictures, service
+from services.domain.cameras.api.recorders import ActiveBody
+from services.web import csv as web_csv
+from services.web.api_lists import ListQuestion
+from services.web.dependencies import Books
+from services.web.errors import problems, problems_beside
+from services.web.identity import Acting
+from services.web.schemas import Answer, Body, Identifier, Line
+
+router = APIRouter(prefix="/api/admin/cameras", tags=["administration"])
+
+CSV: dict[int | str, dict[str, Any]] = {200: {"content": {"text/csv": {}}, "description": "The list"}}
+FILE = {"schema": {"type": "string", "format": "binary"}}
+FORM = {"schema": {"type": "object", "properties": {"file": {"type": "string", "format": "binary"}}}}
+
+
+class CamerasQuestion(ListQuestion):
+    """``text`` is looked for in names, places, channels and recorders."""
+
+    sort: service.Sort = "recorder"
+    retired: bool = False
+
+
+class CameraBody(Body):
+    """A camera. ``retention_days``: for how long its recorder keeps what it records."""
+
+    recorder_id: Identifier
+    channel: Line
+    name_zh: Line
+    name_en: Line
+    place_zh: Line
+    place_en: Line
+    camera_class: Line = "ordinary"
+    retention_days: Annotated[int, Field(ge=1, le=service.MOST_DAYS)]
+
+    def entry(self) -> service.Entry:
+        return service.Entry(**self.model_dump())
+
+
+class CameraRowAnswer(Answer):
+    id: str
+    recorder_id: str
+    recorder: str
+    site: str
+    channel: str
+    name_zh: str
+    name_en: str
+    place_zh: str
+    place_en: str
+    camera_class: str
+    retention_days: int
+    active: bool
+    has_picture: bool
+
+
+class WrongLineAnswer(Answer):
+    line: int
+    zh: str
+    en: str
+
+
+class ImportAnswer(Answer):
+    """What the file does, or would do in a dry run. ``done``: it was entered, whole."""
+
+    new: int
+    changed: int
+    same: int
+    wrong: list[WrongLineAnswer]
+    done: bool
+
+
+def row_answer(line: service.Line) -> CameraRowAnswer:
+    row, recorder = line.row, line.recorder
+    return CameraRowAnswer(
+        id=row.id,
+        recorder_id=row.recorder_id,
+        recorder=recorder.name,
+        site=recorder.site,
+        channel=row.channel,
+        name_zh=row.name_zh,
+        name_en=row.name_en,
+        place_zh=row.place_zh,
+        place_en=row.place_en,
+        camera_class=row.camera_class,
+        retention_days=row.retention_days,
+        active=row.active and recorder.active,
+        has_picture=line.has_picture,
+    )
+
+
+@router.get("", responses=problems(401, 403))
+async def list_cameras(
+    question: Annotated[CamerasQuestion, Query()], actor: Acting, books: Books
+) -> list[CameraRowAnswer]:
+    """The cameras in use, or those that are not any more."""
+    lines = await books.run(actor, service.cameras, question.listing(), retired=question.retired)
+    return [row_answer(line) for line in lines]
+
+
+@router.get("/list.csv", response_class=Response, responses={**problems_beside(401, 403), **CSV})
+async def export_cameras(actor: Acting, books: Books) -> Response:
+    """All cameras in use, in the columns that can be brought back."""
+    lines = await books.run(actor, service.cameras)
+    return web_csv.csv_answer("cameras", csv_import.COLUMNS, csv_import.rows_of(lines))
+
+
+@router.post(
+    "/list",
+    responses=problems(401, 403),
+    openapi_extra={"requestBody": {"required": True, "content": {"text/csv": {"schema": {"type": "string"}}}}},
+)
+async def import_cameras(request: Request, actor: Acting, books: Books, dry_run: bool = True) -> ImportAnswer:
+    """Bring a list of cameras as a CSV file in the body; a dry run names every wrong line and enters nothing."""
+    content = await request.body()
+
+    def act(unit: Unit) -> csv_import.Tried:
+        return csv_import.take(unit, content, dry_run=dry_run)
+
+    return ImportAnswer.model_validate(await books.run(actor, act))
+
+
+@router.get("/{camera_id}", responses=problems(401, 403, 404))
+async def read_camera(camera_id: str, actor: Acting, books: Books) -> CameraRowAnswer:
+    """One camera."""
+    return row_answer(await books.run(actor, service.camera, camera_id))
+
+
+@router.post("", status_code=201, responses=problems(401, 403, 409))
+async def enter_camera(body: CameraBody, actor: Acting, books: Books) -> CameraRowAnswer:
+    """Enter a camera. Administrators only."""
+    row = await books.run(actor, service.enter, body.entry())
+    return row_answer(await books.run(actor, service.camera, row.id))
+
+
+@router.put("/{camera_id}", responses=problems(401, 403, 404, 409))
+async def change_camera(camera_id: str, body: CameraBody, actor: Acting, books: Books) -> CameraRowAnswer:
+    """Change a camera from now on."""
+    await books.run(actor, service.change, camera_id, body.entry())
+    return row_answer(await books.run(actor, service.camera, camera_id))
+
+
+@router.post("/{camera_id}/active", responses=problems(401, 403, 404, 409))
+async def retire_camera(camera_id: str, body: ActiveBody, actor: Acting, books: Books) -> CameraRowAnswer:
+    """Retire a camera, or take it back."""
+    await books.run(actor, service.set_active, camera_id, body.active)
+    return row_answer(await books.run(actor, service.camera, camera_id))
+
+
+@router.put(
+    "/{camera_id}/picture",
+    responses=problems(401, 403, 404, 409),
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"image/jpeg": FILE, "image/png": FILE, "multipart/form-data": FORM},
+        }
+    },
+)
+async def bring_picture(camera_id: Identifier, request: Request, actor: Acting, books: Books) -> CameraRowAnswer:
+    """Bring the camera's reference picture, a JPEG or PNG as the body or as the file of a form; it replaces the one
+    before. It is a photograph made at installation, shown to everybody who applies: never footage. What is kept is a
+    JPEG of at most 640 by 360, made anew from what it shows."""
+    await books.run(actor, reference_pictures.may_bring, camera_id)
+    await books.run(actor, reference_pictures.bring, camera_id, await photographs.take(request))
+    return row_answer(await books.run(actor, service.camera, camera_id))
+
+
+@router.delete("/{camera_id}/picture", status_code=204, responses=problems(401, 403, 404))
+async def remove_picture(camera_id: Identifier, actor: Acting, books: Books) -> None:
+    """Remove the camera's reference picture."""
+    await books.run(actor, reference_pictures.remove, camera_id)

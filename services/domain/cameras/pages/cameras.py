@@ -1,0 +1,178 @@
+"""Cameras: the list with search and CSV, one with its form and its picture, bringing a list, retiring."""
+
+from typing import Annotated, ClassVar, get_args
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import RedirectResponse, Response
+
+from services.database.unit_of_work import Register, Unit
+from services.domain.cameras import csv_import, photographs, reference_pictures, service
+from services.domain.cameras import recorders as camera_recorders
+from services.domain.cameras.api.cameras import CameraBody
+from services.domain.cameras.recorders import RecorderLine
+from services.runtime.errors import Refused
+from services.web import csv as web_csv
+from services.web import lists
+from services.web.dependencies import Books
+from services.web.form_file import Bringing
+from services.web.forms import Typed, TypedForm
+from services.web.schemas import Identifier
+from services.web.visitor import Visiting, Visitor, say_next
+
+router = APIRouter(prefix="/admin/cameras")
+
+
+class Wanted(lists.Wanted):
+    SORTS: ClassVar = get_args(service.Sort)
+    FALLING: ClassVar = frozenset({"days"})
+
+    retired: bool = False
+
+
+@router.get("")
+async def list_cameras(visitor: Visiting, books: Books, wanted: Annotated[Wanted, Query()]) -> Response:
+    """The cameras, to search and to page through; ``form=csv`` answers with all that match, to be brought back."""
+    part = wanted.listing(visitor.language)
+    lines = await books.run(visitor.actor, service.cameras, part, retired=wanted.retired)
+    if wanted.as_csv:
+        return web_csv.csv_answer("cameras", csv_import.COLUMNS, csv_import.rows_of(lines))
+    return visitor.page("cameras/cameras.html", **wanted.shown(lines))
+
+
+@router.get("/new")
+async def new_camera(visitor: Visiting, books: Books, recorder: str = "") -> Response:
+    """The form of a new camera."""
+    await books.run(visitor.actor, camera_recorders.may_change)
+    return await _form(visitor, books, recorder=recorder)
+
+
+@router.post("/new")
+async def enter_camera(visitor: Visiting, typed: Typed, books: Books) -> Response:
+    """Enter it."""
+    try:
+        row = await books.run(visitor.actor, service.enter, typed.body(CameraBody).entry())
+    except Refused as refusal:
+        if refusal.status == 403:
+            raise
+        return await _form(visitor, books, refusal=refusal, typed=typed)
+    return visitor.go(f"/admin/cameras/{row.id}", "摄像头已登记。", "The camera is entered.")
+
+
+@router.get("/list")
+async def bring_list(visitor: Visiting, books: Books) -> Response:
+    """The form to bring a list."""
+    await books.run(visitor.actor, camera_recorders.may_change)
+    return visitor.page("cameras/camera_list.html", tried=None, columns=csv_import.COLUMNS, refusal=None)
+
+
+@router.post("/list")
+async def take_list(visitor: Visiting, typed: Typed, books: Books) -> Response:
+    """Try the list, or enter it; every wrong line is named."""
+    file, tried, refused = typed.file("file"), None, None
+    content = await file.read(csv_import.LARGEST + 1) if file else b""
+
+    def act(unit: Unit) -> csv_import.Tried:
+        return csv_import.take(unit, content, dry_run=typed.text("enter") != "true")
+
+    try:
+        tried = await books.run(visitor.actor, act)
+    except Refused as refusal:
+        if refusal.status == 403:
+            raise
+        refused = refusal
+    if tried is not None and tried.done:
+        return visitor.go(
+            "/admin/cameras",
+            f"清单已导入：新增 {tried.new}，更改 {tried.changed}。",
+            f"The list is entered: {tried.new} new, {tried.changed} changed.",
+        )
+    status = refused.status if refused else 422 if tried and tried.wrong else 200
+    return visitor.page(
+        "cameras/camera_list.html", status, tried=tried, columns=csv_import.COLUMNS, refusal=refused, typed=typed
+    )
+
+
+@router.get("/{camera_id}")
+async def one_camera(camera_id: str, visitor: Visiting, books: Books) -> Response:
+    """One camera and its form."""
+    return await _form(visitor, books, camera_id)
+
+
+@router.post("/{camera_id}")
+async def change_camera(camera_id: str, visitor: Visiting, typed: Typed, books: Books) -> Response:
+    """Change it from now on."""
+    try:
+        await books.run(visitor.actor, service.change, camera_id, typed.body(CameraBody).entry())
+    except Refused as refusal:
+        if refusal.status in (403, 404):
+            raise
+        return await _form(visitor, books, camera_id, refusal=refusal, typed=typed)
+    return visitor.go(f"/admin/cameras/{camera_id}", "已保存。", "Saved.")
+
+
+@router.post("/{camera_id}/active")
+async def retire_camera(camera_id: str, visitor: Visiting, typed: Typed, books: Books) -> Response:
+    """Retire it, or take it back."""
+    active = typed.text("active") == "true"
+    try:
+        await books.run(visitor.actor, service.set_active, camera_id, active)
+    except Refused as refusal:
+        if refusal.status in (403, 404):
+            raise
+        return await _form(visitor, books, camera_id, refusal=refusal)
+    said = (
+        ("摄像头已恢复使用。", "The camera is in use again.")
+        if active
+        else ("摄像头已停用。", "The camera is retired.")
+    )
+    return visitor.go(f"/admin/cameras/{camera_id}", *said)
+
+
+@router.post("/{camera_id}/picture")
+async def bring_picture(camera_id: Identifier, request: Request, bringing: Bringing, books: Books) -> Response:
+    """Bring its reference picture, in the place of the one before."""
+    await books.run(bringing.actor, reference_pictures.may_bring, camera_id)
+    answer = RedirectResponse(f"/admin/cameras/{camera_id}", 303)
+    try:
+        picture = await photographs.take(request, bringing.check)
+        await books.run(bringing.actor, reference_pictures.bring, camera_id, picture)
+    except Refused as refusal:
+        if refusal.status in (403, 404):
+            raise
+        say_next(answer, refusal.zh, refusal.en, "refused")
+    else:
+        say_next(answer, "参考图已保存。", "The reference picture is kept.")
+    return answer
+
+
+@router.post("/{camera_id}/picture/remove")
+async def remove_picture(camera_id: str, visitor: Visiting, books: Books) -> Response:
+    """Remove its reference picture."""
+    await books.run(visitor.actor, reference_pictures.remove, camera_id)
+    return visitor.go(f"/admin/cameras/{camera_id}", "参考图已删除。", "The reference picture is removed.")
+
+
+async def _form(
+    visitor: Visitor,
+    books: Register,
+    camera_id: str | None = None,
+    *,
+    recorder: str = "",
+    refusal: Refused | None = None,
+    typed: TypedForm | None = None,
+) -> Response:
+    def read(unit: Unit) -> tuple[service.Line | None, list[RecorderLine]]:
+        line = None if camera_id is None else service.camera(unit, camera_id)
+        return line, camera_recorders.recorders(unit)
+
+    line, recorders = await books.run(visitor.actor, read)
+    return visitor.page(
+        "cameras/camera.html",
+        refusal.status if refusal else 200,
+        line=line,
+        recorders=[one.row for one in recorders],
+        recorder=recorder,
+        classes=service.CLASSES,
+        refusal=refusal,
+        typed=typed,
+    )

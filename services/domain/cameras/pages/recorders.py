@@ -1,0 +1,172 @@
+"""Recorders: the list, one with its form, the test button, retiring."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any, ClassVar, get_args
+
+from fastapi import APIRouter, Query
+from fastapi.responses import Response
+
+from services.database.unit_of_work import Register, Unit
+from services.domain.cameras import recorder_forms, recorder_probe, service
+from services.domain.cameras import recorders as camera_recorders
+from services.domain.cameras.api.recorders import GivenPlaces, RecorderBody
+from services.domain.cameras.recorders import RecorderLine
+from services.recorders.registry import KINDS
+from services.runtime.errors import Refused
+from services.runtime.labels import word
+from services.web import csv as web_csv
+from services.web import lists
+from services.web.dependencies import Books, GivenRecorders
+from services.web.forms import Typed, TypedForm
+from services.web.visitor import Visiting, Visitor
+
+router = APIRouter(prefix="/admin/recorders")
+
+
+class Wanted(lists.Wanted):
+    SORTS: ClassVar = get_args(camera_recorders.Sort)
+    FALLING: ClassVar = frozenset({"cameras", "clock"})
+
+    retired: bool = False
+
+
+@router.get("")
+async def list_recorders(visitor: Visiting, books: Books, wanted: Annotated[Wanted, Query()]) -> Response:
+    """The recorders in use, or those that are not any more; ``form=csv`` answers with all that match."""
+    part = wanted.listing(visitor.language)
+    lines = await books.run(visitor.actor, camera_recorders.recorders, part, retired=wanted.retired)
+    if wanted.as_csv:
+        return _csv(visitor, lines)
+    return visitor.page("cameras/recorders.html", **wanted.shown(lines))
+
+
+@router.get("/new")
+async def new_recorder(visitor: Visiting, books: Books, kind: str = "folder") -> Response:
+    """The form of a new recorder, made from what its kind declares."""
+    await books.run(visitor.actor, camera_recorders.may_change)
+    return _form(visitor, kind)
+
+
+@router.post("/new")
+async def enter_recorder(visitor: Visiting, typed: Typed, books: Books, places: GivenPlaces) -> Response:
+    """Enter it, and go on to its page, where it is tested."""
+    await books.run(visitor.actor, camera_recorders.may_change)
+    try:
+        body = typed.body(RecorderBody)
+        entry = await recorder_forms.entry(places, **body.model_dump())
+        row = await books.run(visitor.actor, camera_recorders.enter, entry)
+    except Refused as refusal:
+        return _form(visitor, typed.text("kind", "folder"), refusal=refusal, typed=typed)
+    return visitor.go(f"/admin/recorders/{row.id}", "录像机已登记，请测试。", "The recorder is entered: test it.")
+
+
+@router.get("/{recorder_id}")
+async def one_recorder(recorder_id: str, visitor: Visiting, books: Books) -> Response:
+    """One recorder: what was measured, its cameras, its form, the test button."""
+    return await _one(recorder_id, visitor, books)
+
+
+@router.post("/{recorder_id}")
+async def change_recorder(
+    recorder_id: str, visitor: Visiting, typed: Typed, books: Books, places: GivenPlaces
+) -> Response:
+    """Change it from now on."""
+    line = await books.run(visitor.actor, camera_recorders.to_change, recorder_id)
+    try:
+        body = typed.body(RecorderBody, kind=line.row.kind)
+        entry = await recorder_forms.entry(places, **body.model_dump(), row=line.row)
+        await books.run(visitor.actor, camera_recorders.change, recorder_id, entry)
+    except Refused as refusal:
+        return await _one(recorder_id, visitor, books, refusal, typed=typed)
+    return visitor.go(f"/admin/recorders/{recorder_id}", "已保存，建议重新测试。", "Saved: test it again.")
+
+
+@router.post("/{recorder_id}/active")
+async def retire_recorder(recorder_id: str, visitor: Visiting, typed: Typed, books: Books) -> Response:
+    """Retire it, or take it back."""
+    active = typed.text("active") == "true"
+    try:
+        await books.run(visitor.actor, camera_recorders.set_active, recorder_id, active)
+    except Refused as refusal:
+        if refusal.status in (403, 404):
+            raise
+        return await _one(recorder_id, visitor, books, refusal)
+    said = (
+        ("录像机已恢复使用。", "The recorder is in use again.")
+        if active
+        else ("录像机已停用。", "The recorder is retired.")
+    )
+    return visitor.go(f"/admin/recorders/{recorder_id}", *said)
+
+
+@router.post("/{recorder_id}/test")
+async def test_recorder(recorder_id: str, visitor: Visiting, books: Books, recorders: GivenRecorders) -> Response:
+    """Test it; for htmx the findings alone."""
+    tested = await recorder_probe.test(books, visitor.actor, recorders, recorder_id)
+    if visitor.hurried:
+        return visitor.part("cameras/_tested.html", tested=tested)
+    return await _one(recorder_id, visitor, books, tested=tested)
+
+
+def _csv(visitor: Visitor, lines: Sequence[RecorderLine]) -> Response:
+    tell = visitor.translated
+    header = [
+        tell("Name"), tell("Site"), tell("Kind"), tell("Cameras"), tell("Clock off by seconds"),
+        tell("Answered last"), tell("What was wrong"),
+    ]  # fmt: skip
+    rows: list[list[web_csv.Cell]] = [
+        [
+            line.row.name,
+            line.row.site,
+            word(visitor.language, f"recorder-{line.row.kind}"),
+            line.cameras,
+            None if line.row.clock_offset_ms is None else line.row.clock_offset_ms / 1000,
+            lists.written(visitor, line.row.last_seen_at),
+            str(line.row.last_error[visitor.language]) if line.row.last_error else "",
+        ]
+        for line in lines
+    ]
+    return web_csv.csv_answer(tell("Recorders"), header, rows)
+
+
+def _form(visitor: Visitor, kind: str, *, refusal: Refused | None = None, typed: TypedForm | None = None) -> Response:
+    shape = KINDS.get(kind, KINDS["folder"]).shape
+    return visitor.page(
+        "cameras/recorder_new.html",
+        refusal.status if refusal else 200,
+        shape=shape,
+        kinds=[one.shape for one in KINDS.values()],
+        row=None,
+        shown={},
+        secrets=[],
+        refusal=refusal,
+        typed=typed,
+    )
+
+
+async def _one(
+    recorder_id: str,
+    visitor: Visitor,
+    books: Register,
+    refusal: Refused | None = None,
+    *,
+    typed: TypedForm | None = None,
+    tested: Any = None,
+) -> Response:
+    def read(unit: Unit) -> tuple[RecorderLine, list[service.Line]]:
+        line = camera_recorders.line(unit, recorder_id)
+        return line, service.cameras(unit, recorder_id=recorder_id, retired=not line.row.active)
+
+    line, cameras = await books.run(visitor.actor, read)
+    return visitor.page(
+        "cameras/recorder.html",
+        refusal.status if refusal else 200,
+        row=line.row,
+        cameras=cameras,
+        shape=recorder_forms.shape_of(line.row),
+        shown=recorder_forms.shown(line.row),
+        secrets=recorder_forms.secrets_set(line.row),
+        tested=tested,
+        refusal=refusal,
+        typed=typed,
+    )

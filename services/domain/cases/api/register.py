@@ -1,0 +1,199 @@
+"""The register: search, who holds copies, what is overwritten next, how long each stage takes (R20, R47, R50)."""
+
+from datetime import date, datetime, timedelta
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter, Query
+from pydantic import AfterValidator, Field
+
+from services.database.unit_of_work import Unit
+from services.domain.cases import register as case_register
+from services.domain.cases.api.timeline import GivenModels
+from services.domain.cases.stage_times import stage_times
+from services.web.api_lists import ListQuestion
+from services.web.dependencies import Books
+from services.web.errors import problems
+from services.web.identity import Acting
+from services.web.schemas import LAST_OFFSET, Answer, Body, Moment, no_control
+
+router = APIRouter(prefix="/api/register", tags=["register"])
+
+PAGE = 50
+Text = Annotated[str, Field(max_length=case_register.LONGEST_SEARCH), AfterValidator(no_control)]
+
+
+class LedgerQuestion(Body):
+    """What is looked for; days are of the organisation's zone, both included."""
+
+    text: Text = ""
+    state: Text = ""
+    department_id: Text = ""
+    purpose_category: Text = ""
+    since: date | None = None
+    until: date | None = None
+    sort: case_register.Sort = "submitted"
+    order: Literal["asc", "desc"] = "desc"
+    limit: Annotated[int, Field(ge=1, le=1000)] = PAGE
+    offset: Annotated[int, Field(ge=0, le=LAST_OFFSET)] = 0
+
+    def search(self, zone: str) -> case_register.Search:
+        return case_register.Search(
+            text=self.text,
+            state=self.state,
+            department_id=self.department_id,
+            purpose_category=self.purpose_category,
+            since=midnight(self.since, zone),
+            until=midnight(self.until, zone, days=1),
+            sort=self.sort,
+            descending=self.order == "desc",
+        )
+
+
+class OutQuestion(ListQuestion):
+    """``text`` is looked for in numbers, custodians and departments."""
+
+    sort: case_register.OutSort = "due"
+    overdue: bool = False
+    department_id: Text = ""
+
+
+class RiskQuestion(ListQuestion):
+    """``text`` is looked for in numbers, cameras and places."""
+
+    sort: case_register.RiskSort = "overwrite"
+
+
+class DepartmentNamed(Answer):
+    id: str
+    name_zh: str
+    name_en: str
+
+
+class CaseLine(Answer):
+    id: str
+    number: str | None
+    state: str
+    outcome: str | None
+    department: DepartmentNamed
+    drafter: str
+    custodian: str | None
+    purpose_category: str
+    importance: str | None
+    items: int
+    submitted_at: Moment | None
+    overwrite_at: Moment | None
+    due_at: Moment | None
+    closed_at: Moment | None
+
+
+class OutLine(Answer):
+    application_id: str
+    hand_over_id: str
+    number: str | None
+    custodian: str
+    department: DepartmentNamed
+    way_of_use: str
+    accepted_at: Moment | None
+    due_at: Moment | None
+    suspended_at: Moment | None
+    overdue: bool
+
+
+class CameraNamed(Answer):
+    id: str
+    name_zh: str
+    name_en: str
+    place_zh: str
+    place_en: str
+
+
+class RiskLine(Answer):
+    application_id: str
+    number: str | None
+    state: str
+    camera: CameraNamed
+    start: Moment
+    end: Moment
+    zone: str
+    overwrite_at: Moment
+
+
+class StageLine(Answer):
+    stage: str
+    ended: int
+    open: int
+    median: float
+    ninetieth: float
+    longest: float
+
+
+@router.get("", responses=problems(401))
+async def search_register(question: Annotated[LedgerQuestion, Query()], actor: Acting, books: Books) -> list[CaseLine]:
+    """The cases that match, of those that I may see."""
+
+    def read(unit: Unit) -> list[CaseLine]:
+        wanted = question.search(unit.rules.zone)
+        found = case_register.search(unit, wanted, limit=question.limit, offset=question.offset)
+        return [CaseLine.model_validate(line) for line in found]
+
+    return await books.run(actor, read)
+
+
+@router.get("/copies-out", responses=problems(401))
+async def copies_out(question: Annotated[OutQuestion, Query()], actor: Acting, books: Books) -> list[OutLine]:
+    """Who holds copies; what is due first comes first."""
+
+    def read(unit: Unit) -> list[OutLine]:
+        found = case_register.copies_out(
+            unit, question.listing(), overdue=question.overdue, department_id=question.department_id
+        )
+        return [OutLine.model_validate(line) for line in found]
+
+    return await books.run(actor, read)
+
+
+@router.get("/next-overwritten", responses=problems(401))
+async def next_overwritten(question: Annotated[RiskQuestion, Query()], actor: Acting, books: Books) -> list[RiskLine]:
+    """Footage that cases ask for and that lies on its recorder alone; the first to be overwritten comes first."""
+
+    def read(unit: Unit) -> list[RiskLine]:
+        return [RiskLine.model_validate(line) for line in case_register.next_overwritten(unit, question.listing())]
+
+    return await books.run(actor, read)
+
+
+@router.get("/states", responses=problems(401))
+async def count_states(actor: Acting, books: Books) -> dict[str, int]:
+    """How many cases stand where, of those that I may see."""
+    return await books.run(actor, case_register.count_by_state)
+
+
+@router.get("/stages", responses=problems(401))
+async def stage_lengths(
+    actor: Acting, books: Books, models: GivenModels, days: Annotated[int, Query(ge=1, le=3650)] = 90
+) -> list[StageLine]:
+    """How long cases stay in each stage, over the last days; lengths in seconds (R62)."""
+
+    def read(unit: Unit) -> list[StageLine]:
+        times = stage_times(unit, models, unit.now - timedelta(days=days), unit.now)
+        return [
+            StageLine(
+                stage=time.stage,
+                ended=time.count,
+                open=time.open,
+                median=time.median.total_seconds(),
+                ninetieth=time.ninetieth.total_seconds(),
+                longest=time.longest.total_seconds(),
+            )
+            for time in times
+        ]
+
+    return await books.run(actor, read)
+
+
+def midnight(day: date | None, zone: str, *, days: int = 0) -> datetime | None:
+    """The beginning of the day, ``days`` later, in this zone."""
+    if day is None or not 1970 <= day.year <= 2199:
+        return None
+    return datetime.combine(day + timedelta(days=days), datetime.min.time(), ZoneInfo(zone))

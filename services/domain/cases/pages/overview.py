@@ -1,0 +1,31 @@
+"""The overview page, and the switch between Chinese and English."""
+
+from fastapi import APIRouter, Request
+from fastapi.responses import RedirectResponse, Response
+
+from services.domain.cases.pages.overview_view import overview
+from services.web import language as languages
+from services.web import menu
+from services.web.dependencies import Books
+from services.web.forms import Typed
+from services.web.visitor import Visiting, own_path
+
+router = APIRouter()
+
+
+@router.get("/")
+async def show(visitor: Visiting, books: Books) -> Response:
+    """What is waiting, what is about to be overwritten, who holds what, what is overdue."""
+    seen = await books.run(visitor.actor, overview, visitor.posts)
+    return visitor.page("cases/overview.html", seen=seen, decides=bool(visitor.posts & menu.DECIDES))
+
+
+@router.post("/language")
+async def switch_language(request: Request, typed: Typed) -> Response:
+    """Switch this browser's language and go back to the page. Changes nothing else, so it needs no token."""
+    answer = RedirectResponse(own_path(typed.text("back")), 303)
+    language = "en" if typed.text("language") == "en" else "zh"
+    answer.set_cookie(
+        languages.COOKIE, language, max_age=31536000, samesite="lax", path="/", secure=request.url.scheme == "https"
+    )
+    return answer

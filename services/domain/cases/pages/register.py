@@ -1,0 +1,245 @@
+"""The register: all cases to search and sort, copies out, what is overwritten next, the time in each stage."""
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from typing import Annotated, ClassVar, get_args
+
+from fastapi import APIRouter, Query
+from fastapi.responses import Response
+from pydantic import BaseModel, Field
+
+from services.database.tables.people import Department
+from services.database.unit_of_work import Unit
+from services.domain.applications import directory, forms
+from services.domain.cases import register as case_register
+from services.domain.cases import states
+from services.domain.cases.api.register import LedgerQuestion
+from services.domain.cases.api.timeline import GivenModels
+from services.domain.cases.register import AtRisk, Line, Out
+from services.domain.cases.stage_times import StageTime, stage_times
+from services.runtime.errors import Refused
+from services.runtime.labels import word
+from services.web import csv as web_csv
+from services.web import lists
+from services.web.dependencies import Books
+from services.web.visitor import Visiting, Visitor
+
+router = APIRouter(prefix="/register")
+
+PERIODS = (30, 90, 365)
+
+
+class Wanted(lists.Wanted):
+    """What the address asks for, as it was typed; what is no choice of ours counts as not chosen."""
+
+    SORTS: ClassVar = case_register.SORTS
+    FALLING: ClassVar = frozenset({"submitted", "number"})
+
+    state: str = ""
+    department: str = Field("", max_length=64)
+    purpose: str = ""
+    since: str = ""
+    until: str = ""
+
+    def question(self) -> LedgerQuestion:
+        """As the API asks; Refused where a day is none."""
+        return LedgerQuestion(
+            text=self.text,
+            state=self.state if self.state in states.STATES else "",
+            department_id=self.department,
+            purpose_category=self.purpose if self.purpose in forms.PURPOSE_CATEGORIES else "",
+            since=_day(self.since, "since"),
+            until=_day(self.until, "until"),
+            sort=next(sort for sort in case_register.SORTS if sort == self.by),
+            order="desc" if self.descending else "asc",
+        )
+
+
+class CopiesWanted(lists.Wanted):
+    SORTS: ClassVar = get_args(case_register.OutSort)
+    FALLING: ClassVar = frozenset({"number", "accepted"})
+
+    overdue: bool = False
+    department: str = Field("", max_length=64)
+
+
+class RiskWanted(lists.Wanted):
+    SORTS: ClassVar = get_args(case_register.RiskSort)
+    FALLING: ClassVar = frozenset({"number"})
+
+
+class Period(BaseModel):
+    """Over how many days the stages are looked at, and of which department."""
+
+    days: int = PERIODS[1]
+    department: str = Field("", max_length=64)
+    form: str = ""
+
+
+@router.get("")
+async def search(visitor: Visiting, books: Books, wanted: Annotated[Wanted, Query()]) -> Response:
+    """All cases that the visitor may see: searched, filtered, sorted; ``form=csv`` answers with all that match."""
+    refusal = None
+    try:
+        question = wanted.question()
+    except Refused as error:
+        refusal, question = error, wanted.model_copy(update={"since": "", "until": ""}).question()
+    part = wanted.listing(visitor.language)
+
+    def read(unit: Unit) -> tuple[list[Line], list[Department]]:
+        asked = question.search(unit.rules.zone)
+        found = case_register.search(unit, asked, limit=part.limit or lists.MOST_ROWS, offset=part.offset)
+        return found, directory.departments(unit)
+
+    lines, departments = await books.run(visitor.actor, read)
+    if wanted.as_csv and refusal is None:
+        return _csv(visitor, lines)
+    return visitor.page(
+        "cases/register.html",
+        status=refusal.status if refusal else 200,
+        refusal=refusal,
+        departments=departments,
+        states=states.STATES,
+        purposes=list(forms.PURPOSE_CATEGORIES),
+        **wanted.shown(lines),
+    )
+
+
+@router.get("/copies-out")
+async def copies_out(visitor: Visiting, books: Books, wanted: Annotated[CopiesWanted, Query()]) -> Response:
+    """Who holds copies of what, until when."""
+
+    def read(unit: Unit) -> tuple[list[Out], list[Department]]:
+        part = wanted.listing(visitor.language)
+        found = case_register.copies_out(unit, part, overdue=wanted.overdue, department_id=wanted.department)
+        return found, directory.departments(unit)
+
+    lines, departments = await books.run(visitor.actor, read)
+    if wanted.as_csv:
+        return _out_csv(visitor, lines)
+    return visitor.page("cases/copies_out.html", departments=departments, **wanted.shown(lines))
+
+
+@router.get("/next-overwritten")
+async def next_overwritten(visitor: Visiting, books: Books, wanted: Annotated[RiskWanted, Query()]) -> Response:
+    """Footage that cases ask for and that only its recorder holds, the most pressing first."""
+    lines = await books.run(visitor.actor, case_register.next_overwritten, wanted.listing(visitor.language))
+    if wanted.as_csv:
+        return _risk_csv(visitor, lines)
+    return visitor.page("cases/next_overwritten.html", **wanted.shown(lines))
+
+
+@router.get("/stages")
+async def stages(visitor: Visiting, books: Books, models: GivenModels, wanted: Annotated[Period, Query()]) -> Response:
+    """How long cases stay in each stage, as a table with a chart (R62)."""
+    days = wanted.days if wanted.days in PERIODS else PERIODS[1]
+
+    def read(unit: Unit) -> tuple[list[StageTime], list[Department]]:
+        chosen = wanted.department or None
+        times = stage_times(unit, models, unit.now - timedelta(days=days), unit.now, department_id=chosen)
+        return times, directory.departments(unit)
+
+    times, departments = await books.run(visitor.actor, read)
+    if wanted.form == "csv":
+        return _stages_csv(visitor, times)
+    most = max((time.ninetieth for time in times), default=timedelta()) or timedelta(seconds=1)
+    return visitor.page(
+        "cases/stages.html",
+        times=times,
+        most=most,
+        days=days,
+        periods=PERIODS,
+        department=wanted.department,
+        departments=departments,
+    )
+
+
+def _day(text: str, field: str) -> date | None:
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError as error:
+        raise Refused(
+            "day-wrong", "日期应写成 2026-01-31 的样子。", "Write a day like 2026-01-31.", status=422, field=field
+        ) from error
+
+
+def _csv(visitor: Visitor, lines: Sequence[Line]) -> Response:
+    tell, language = visitor.translated, visitor.language
+    header = [
+        tell("Number"), tell("State"), tell("Outcome"), tell("Department"), tell("Drafter"), tell("Custodian"),
+        tell("Purpose"), tell("Class"), tell("Items"), tell("Handed in"), tell("Overwritten from"), tell("Due"),
+    ]  # fmt: skip
+    rows: list[list[web_csv.Cell]] = [
+        [
+            line.number or "",
+            word(language, line.state),
+            word(language, line.outcome) if line.outcome else "",
+            lists.named(visitor, line.department),
+            line.drafter,
+            line.custodian or "",
+            word(language, line.purpose_category),
+            word(language, line.importance) if line.importance else "",
+            line.items,
+            lists.written(visitor, line.submitted_at),
+            lists.written(visitor, line.overwrite_at),
+            lists.written(visitor, line.due_at),
+        ]
+        for line in lines
+    ]
+    return web_csv.csv_answer(tell("Register"), header, rows)
+
+
+def _out_csv(visitor: Visitor, lines: Sequence[Out]) -> Response:
+    tell = visitor.translated
+    header = [
+        tell("Number"), tell("Custodian"), tell("Department"), tell("Way of use"), tell("Accepted"), tell("Due"),
+        tell("Overdue"),
+    ]  # fmt: skip
+    rows = [
+        [
+            line.number or "",
+            line.custodian,
+            lists.named(visitor, line.department),
+            word(visitor.language, line.way_of_use),
+            lists.written(visitor, line.accepted_at),
+            lists.written(visitor, line.due_at),
+            word(visitor.language, line.overdue),
+        ]
+        for line in lines
+    ]
+    return web_csv.csv_answer(tell("Copies out"), header, rows)
+
+
+def _risk_csv(visitor: Visitor, lines: Sequence[AtRisk]) -> Response:
+    tell = visitor.translated
+    header = [tell("Number"), tell("State"), tell("Camera"), tell("From"), tell("To"), tell("Overwritten from")]
+    rows = [
+        [
+            line.number or "",
+            word(visitor.language, line.state),
+            lists.named(visitor, line.camera),
+            lists.written(visitor, line.start, line.zone),
+            lists.written(visitor, line.end, line.zone),
+            lists.written(visitor, line.overwrite_at),
+        ]
+        for line in lines
+    ]
+    return web_csv.csv_answer(tell("Next to be overwritten"), header, rows)
+
+
+def _stages_csv(visitor: Visitor, times: Sequence[StageTime]) -> Response:
+    tell = visitor.translated
+    header = [
+        tell("Stage"), tell("Ended"), tell("Median in seconds"), tell("90th percentile in seconds"),
+        tell("Longest in seconds"), tell("Open"),
+    ]  # fmt: skip
+    rows: list[list[web_csv.Cell]] = [
+        [
+            word(visitor.language, time.stage),
+            time.count,
+            *(int(length.total_seconds()) for length in (time.median, time.ninetieth, time.longest)),
+            time.open,
+        ]
+        for time in times
+    ]
+    return web_csv.csv_answer(tell("Time in each stage"), header, rows)

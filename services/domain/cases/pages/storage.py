@@ -1,0 +1,102 @@
+"""The storage office: what waits, what is fetched and sealed as it happens, and how the recorders do (R30 to R34)."""
+
+from datetime import timedelta
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+
+from services.database.listing import Listing
+from services.database.unit_of_work import Register, Unit
+from services.domain.cameras import clocks
+from services.domain.cases import storage_office
+from services.domain.cases.api.storage import measure_now
+from services.runtime.errors import Refused
+from services.web.dependencies import Books, GivenRecorders
+from services.web.forms import Typed
+from services.web.visitor import Visiting, Visitor
+
+router = APIRouter()
+
+FEW = 5
+
+
+@router.get("/storage")
+async def read_office(visitor: Visiting, books: Books) -> Response:
+    """Everything at a glance; recorders and quarantine have lists of their own."""
+    return await _page(visitor, books)
+
+
+@router.get("/storage/work")
+async def read_work(visitor: Visiting, books: Books) -> Response:
+    """What is on its way, alone: the page asks for it every two seconds."""
+    work, figures = await books.run(visitor.actor, storage_office.work_under_way)
+    if not visitor.hurried:
+        return visitor.go("/storage")
+    return visitor.part("cases/_storage_work.html", work=work, figures=figures)
+
+
+@router.post("/storage/recorders/{recorder_id}/measure")
+async def measure(
+    recorder_id: str, visitor: Visiting, books: Books, recorders: GivenRecorders, typed: Typed
+) -> Response:
+    """Ask a recorder now for its clock and its oldest frames."""
+    try:
+        found = await measure_now(recorder_id, visitor.actor, books, recorders)
+    except Refused as refusal:
+        if refusal.status in {403, 404}:
+            raise
+        return await _page(visitor, books, refusal)
+    back = "/storage/recorders" if typed.text("listed") else "/storage"
+    return visitor.go(back, *_measured(found.recorder.name, found.recorder.clock_offset_ms))
+
+
+@router.post("/storage/recorders/{recorder_id}/clock")
+async def compare_clock(recorder_id: str, visitor: Visiting, books: Books, typed: Typed) -> Response:
+    """What the clock in a picture shows, against true time."""
+    within = typed.text("within", "2")
+
+    def keep(unit: Unit) -> tuple[str, int | None]:
+        row = clocks.to_compare(unit, recorder_id)
+        true = clocks.read_off(typed.text("true"), row.zone, unit.now)
+        shown = clocks.read_off(typed.text("shown"), row.zone, true)
+        seconds = int(within) if within.isascii() and within.isdecimal() and len(within) < 4 else 0
+        kept = clocks.compare(unit, recorder_id, shown, true, timedelta(seconds=seconds))
+        return kept.name, kept.clock_offset_ms
+
+    try:
+        found = await books.run(visitor.actor, keep)
+    except Refused as refusal:
+        if refusal.status in {403, 404}:
+            raise
+        return await _page(visitor, books, refusal)
+    return visitor.go("/storage/recorders" if typed.text("listed") else "/storage", *_measured(*found))
+
+
+def _measured(name: str, offset_ms: int | None) -> tuple[str, str]:
+    """What the measurement found, in Chinese and English."""
+    if offset_ms is None:
+        return f"“{name}”已测量，它不报告时钟。", f"“{name}” was measured; it does not tell its time."
+    if offset_ms == 0:
+        return f"“{name}”已测量，时钟准确。", f"“{name}” was measured; its clock is right."
+    seconds, fast = f"{abs(offset_ms) / 1000:.1f}", offset_ms > 0
+    return (
+        f"“{name}”已测量，时钟{'快' if fast else '慢'} {seconds} 秒。",
+        f"“{name}” was measured; its clock is {seconds} s {'fast' if fast else 'slow'}.",
+    )
+
+
+async def _page(visitor: Visitor, books: Register, refusal: Refused | None = None) -> Response:
+    office = await books.run(visitor.actor, storage_office.overview, Listing(limit=FEW + 1))
+    # Those in trouble first: they are what is looked for.
+    recorders = sorted(office.recorders, key=lambda one: one.recorder.last_error is None)
+    return visitor.page(
+        "cases/storage_office.html",
+        refusal.status if refusal else 200,
+        office=office,
+        recorders=recorders[:FEW],
+        more_recorders=len(recorders) > FEW,
+        kept=office.kept[:FEW],
+        work=office.work,
+        figures=office.figures,
+        refusal=refusal,
+    )

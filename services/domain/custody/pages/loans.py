@@ -1,0 +1,240 @@
+"""My hand-overs: what I hold and what is asked of me; accept, decline, report a loss, the custody log."""
+
+from typing import Annotated, ClassVar, get_args
+
+from fastapi import APIRouter, Query, Response
+
+from services.database.listing import Listing
+from services.database.tables.custody import CustodyEntry
+from services.domain.custody import hand_overs, queries
+from services.domain.custody.api.hand_overs import Acceptance, Loss, Refusal
+from services.domain.custody.pages.loan_view import clearer, pictured
+from services.domain.custody.queries import HELD, LogView
+from services.runtime.errors import NotFound, Refused
+from services.runtime.labels import word
+from services.web import lists
+from services.web.csv import csv_answer
+from services.web.dependencies import Books
+from services.web.forms import Typed, TypedForm
+from services.web.schemas import Identifier
+from services.web.visitor import Visiting, Visitor
+
+router = APIRouter()
+
+
+class Wanted(lists.Wanted):
+    SORTS: ClassVar = get_args(queries.Sort)
+    FALLING: ClassVar = frozenset({"number"})
+
+
+class LogWanted(lists.Wanted):
+    SORTS: ClassVar = get_args(queries.LogSort)
+    LENGTH: ClassVar = 200
+
+
+Asked = Annotated[Wanted, Query()]
+LogAsked = Annotated[LogWanted, Query()]
+
+
+def _(message: str) -> str:
+    """Marks a label for translation."""
+    return message
+
+
+LIST_COLUMNS = (
+    _("Application"),
+    _("State"),
+    _("Purpose"),
+    _("Offered"),
+    _("Accepted"),
+    _("Due"),
+    _("Returned"),
+    _("Copies"),
+    _("Downloads"),
+)
+LOG_COLUMNS = (
+    _("No."),
+    _("Time"),
+    _("Event"),
+    _("By"),
+    _("Copy"),
+    _("Hash of the line before"),
+    _("Hash of this line"),
+)
+LIST_NAME, LOG_NAME = _("In my custody"), _("Custody log")
+
+
+@router.get("/hand-overs")
+async def my_hand_overs(visitor: Visiting, books: Books, wanted: Asked) -> Response:
+    """What I am custodian of, the most urgent first."""
+    views = await books.run(visitor.actor, queries.mine, wanted.listing(visitor.language))
+    return visitor.page("custody/list.html", **wanted.shown(views))
+
+
+@router.get("/hand-overs.csv")
+async def my_hand_overs_as_csv(visitor: Visiting, books: Books, wanted: Asked) -> Response:
+    """The same list as a table for a spreadsheet."""
+    views = await books.run(visitor.actor, queries.mine, wanted.whole(visitor.language))
+    rows = [
+        (
+            view.number,
+            word(visitor.language, view.state),
+            view.purpose,
+            *(
+                moment.isoformat(timespec="seconds") if moment else None
+                for moment in (
+                    view.hand_over.offered_at,
+                    view.hand_over.accepted_at,
+                    view.hand_over.due_at,
+                    view.hand_over.returned_at,
+                )
+            ),
+            len(view.copies),
+            len(view.downloads),
+        )
+        for view in views
+    ]
+    return csv_answer(visitor.translated(LIST_NAME), [visitor.translated(column) for column in LIST_COLUMNS], rows)
+
+
+@router.get("/hand-overs/{hand_over_id}")
+async def read_hand_over(hand_over_id: Identifier, visitor: Visiting, books: Books) -> Response:
+    """One hand-over of mine, with what can be done with it now."""
+    return await _page(visitor, books, hand_over_id)
+
+
+@router.post("/hand-overs/{hand_over_id}/accept")
+async def accept(hand_over_id: Identifier, visitor: Visiting, books: Books, typed: Typed) -> Response:
+    """Take the copies, with conditions read and a signature (R45, R46, R59)."""
+    try:
+        body = typed.body(Acceptance)
+        await books.run(
+            visitor.actor,
+            hand_overs.accept,
+            hand_over_id,
+            conditions_version=body.conditions_version,
+            proof=body.proof(),
+        )
+    except NotFound:
+        raise
+    except Refused as refusal:
+        return await _page(visitor, books, hand_over_id, typed=typed, refusal=refusal, act="accept")
+    return visitor.go(
+        f"/hand-overs/{hand_over_id}",
+        "已签收，使用期限从现在开始。",
+        "Accepted: the use period begins now.",
+    )
+
+
+@router.post("/hand-overs/{hand_over_id}/decline")
+async def decline(hand_over_id: Identifier, visitor: Visiting, books: Books, typed: Typed) -> Response:
+    """Do not take the copies."""
+    try:
+        body = typed.body(Refusal)
+        await books.run(visitor.actor, hand_overs.decline, hand_over_id, reason=body.reason, proof=body.proof())
+    except NotFound:
+        raise
+    except Refused as refusal:
+        return await _page(visitor, books, hand_over_id, typed=typed, refusal=refusal, act="decline")
+    return visitor.go(
+        f"/hand-overs/{hand_over_id}", "已拒收，副本不再移交。", "Declined: the copies are not handed over."
+    )
+
+
+@router.get("/hand-overs/{hand_over_id}/report-loss")
+async def ask_loss(hand_over_id: Identifier, visitor: Visiting, books: Books) -> Response:
+    """What a report does, and its form."""
+    view = await books.run(visitor.actor, queries.one, hand_over_id)
+    return visitor.page("custody/loss.html", view=view, held=view.state in HELD)
+
+
+@router.post("/hand-overs/{hand_over_id}/report-loss")
+async def report_loss(hand_over_id: Identifier, visitor: Visiting, books: Books, typed: Typed) -> Response:
+    """Report a loss, damage or leak (R48). Access stops at once."""
+    try:
+        body = typed.body(Loss)
+        await books.run(
+            visitor.actor, hand_overs.report_loss, hand_over_id, kind=body.kind, what_happened=body.what_happened
+        )
+    except NotFound:
+        raise
+    except Refused as refusal:
+        view = await books.run(visitor.actor, queries.one, hand_over_id)
+        return visitor.page(
+            "custody/loss.html",
+            refusal.status,
+            view=view,
+            held=view.state in HELD,
+            typed=typed,
+            refusal=clearer(refusal),
+        )
+    return visitor.go(
+        f"/hand-overs/{hand_over_id}",
+        "已报告，访问已立即停止，安全保卫部门会与您联系。",
+        "Reported: access has stopped at once, and Security will get in touch with you.",
+    )
+
+
+@router.get("/hand-overs/{hand_over_id}/custody-log")
+async def read_log(hand_over_id: Identifier, visitor: Visiting, books: Books, wanted: LogAsked) -> Response:
+    """The custody log, to read and to print (R47)."""
+    log = await books.run(visitor.actor, queries.log, hand_over_id)
+    entries = _entries(visitor, log, wanted.listing(visitor.language))
+    return visitor.page("custody/log.html", log=log, hand_over_id=hand_over_id, **wanted.shown(entries))
+
+
+@router.get("/hand-overs/{hand_over_id}/custody-log.csv")
+async def read_log_as_csv(hand_over_id: Identifier, visitor: Visiting, books: Books, wanted: LogAsked) -> Response:
+    """The custody log for a spreadsheet, with the chain of its hashes."""
+    log = await books.run(visitor.actor, queries.log, hand_over_id)
+    rows = [
+        (
+            entry.seq,
+            entry.at.isoformat(timespec="seconds"),
+            word(visitor.language, f"custody-{entry.event}"),
+            log.names.get(entry.person_id or "", ""),
+            entry.copy_id,
+            entry.previous_sha256,
+            entry.sha256,
+        )
+        for entry in _entries(visitor, log, wanted.whole(visitor.language))
+    ]
+    name = f"{visitor.translated(LOG_NAME)} {log.number}"
+    return csv_answer(name, [visitor.translated(column) for column in LOG_COLUMNS], rows)
+
+
+def _entries(visitor: Visitor, log: LogView, listing: Listing) -> list[CustodyEntry]:
+    """The wanted lines of the log, looked for in their words and people."""
+
+    def event(entry: CustodyEntry) -> str:
+        return word(visitor.language, f"custody-{entry.event}")
+
+    def name(entry: CustodyEntry) -> str | None:
+        return log.names.get(entry.person_id or "")
+
+    columns = {"seq": lambda entry: entry.seq, "event": event, "person": name}
+    return listing.of(log.entries, columns, lambda entry: (event(entry), name(entry)))
+
+
+async def _page(
+    visitor: Visitor,
+    books: Books,
+    hand_over_id: str,
+    *,
+    typed: TypedForm | None = None,
+    refusal: Refused | None = None,
+    act: str = "",
+) -> Response:
+    """The page of a hand-over; after a refusal with what was typed for ``act``."""
+    view = await books.run(visitor.actor, queries.one, hand_over_id)
+    return visitor.page(
+        "custody/one.html",
+        refusal.status if refusal else 200,
+        view=view,
+        row=view.hand_over,
+        held=view.state in HELD,
+        pictured={copy.id: pictured(copy) for copy in view.copies},
+        typed=typed,
+        refusal=clearer(refusal) if refusal else None,
+        act=act,
+    )

@@ -1,0 +1,61 @@
+"""The return: to whom, and the attestation for each download and medium (R38, T2, T12)."""
+
+from fastapi import APIRouter, Response
+
+from services.domain.custody import queries, returns
+from services.domain.custody.api.returns import GivenBack
+from services.domain.custody.pages.loan_view import clearer
+from services.domain.custody.returns import Fate
+from services.runtime.errors import NotFound, Refused
+from services.web.dependencies import Books
+from services.web.forms import Typed, TypedForm
+from services.web.schemas import Identifier
+from services.web.visitor import Visiting, Visitor
+
+router = APIRouter()
+
+
+@router.get("/hand-overs/{hand_over_id}/return")
+async def ask_return(hand_over_id: Identifier, visitor: Visiting, books: Books) -> Response:
+    """The form of the return."""
+    return await _page(visitor, books, hand_over_id)
+
+
+@router.post("/hand-overs/{hand_over_id}/return")
+async def give_back(hand_over_id: Identifier, visitor: Visiting, books: Books, typed: Typed) -> Response:
+    """Return the copies, with an attestation and a signature; access ends with it."""
+    try:
+        body = typed.body(GivenBack, noOtherCopies=typed.text("noOtherCopies") == "true")
+        await books.run(
+            visitor.actor,
+            returns.give_back,
+            hand_over_id,
+            return_to=body.return_to,
+            fates=[Fate(one.download_id, one.fate, one.note) for one in body.downloads],
+            no_other_copies=body.no_other_copies,
+            proof=body.proof(),
+        )
+    except NotFound:
+        raise
+    except Refused as refusal:
+        return await _page(visitor, books, hand_over_id, typed, refusal)
+    return visitor.go(
+        f"/hand-overs/{hand_over_id}",
+        "已归还，访问已结束；检查结果会通知您。",
+        "Returned: access has ended, and you will be told what the inspection finds.",
+    )
+
+
+async def _page(
+    visitor: Visitor, books: Books, hand_over_id: str, typed: TypedForm | None = None, refusal: Refused | None = None
+) -> Response:
+    view = await books.run(visitor.actor, queries.one, hand_over_id)
+    return visitor.page(
+        "custody/return.html",
+        refusal.status if refusal else 200,
+        view=view,
+        copies={copy.id: copy for copy in view.copies},
+        held=view.state in queries.HELD,
+        typed=typed,
+        refusal=clearer(refusal) if refusal else None,
+    )

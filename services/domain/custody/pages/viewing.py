@@ -1,0 +1,147 @@
+"""Watching a copy in the browser, and asking for a download: the purpose is confirmed first, each time (R41)."""
+
+from fastapi import APIRouter, Request, Response
+
+from services.domain.custody import footage_reader, grants, queries, viewings
+from services.domain.custody.api.footage import DownloadWish, address, allowed
+from services.domain.custody.pages.loan_view import clearer, pictured
+from services.runtime.errors import NotFound, Refused
+from services.web.dependencies import Books
+from services.web.forms import Typed, TypedForm
+from services.web.schemas import Identifier
+from services.web.visitor import Visiting, Visitor
+
+router = APIRouter()
+
+
+@router.get("/copies/{copy_id}/watch")
+async def ask_purpose(copy_id: Identifier, visitor: Visiting, books: Books) -> Response:
+    """What the footage may be used for, to be confirmed before it opens; or why it does not open now."""
+    try:
+        await allowed(
+            books, visitor.actor, copy_id, "view", lambda: books.run(visitor.actor, grants.check, copy_id, "view")
+        )
+    except NotFound:
+        raise
+    except Refused as refusal:
+        return await _before(visitor, books, copy_id, refusal, barred=True)
+    return await _before(visitor, books, copy_id)
+
+
+@router.post("/copies/{copy_id}/watch")
+async def watch(copy_id: Identifier, request: Request, visitor: Visiting, books: Books, typed: Typed) -> Response:
+    """Open a viewing and show the player. To load the page again is to confirm the purpose again."""
+    try:
+        sitting = await allowed(
+            books,
+            visitor.actor,
+            copy_id,
+            "view",
+            lambda: books.run(
+                visitor.actor,
+                viewings.open_viewing,
+                copy_id,
+                purpose_confirmed=typed.text("purposeConfirmed") == "true",
+                address=address(request),
+            ),
+        )
+    except NotFound:
+        raise
+    except Refused as refusal:
+        return await _before(visitor, books, copy_id, refusal, typed, barred=refusal.status == 403)
+    view, copy = await books.run(visitor.actor, queries.of_copy, copy_id)
+    return visitor.page(
+        "custody/watch.html",
+        view=view,
+        copy=copy,
+        pictured=pictured(copy),
+        playlist=f"/api/copies/{copy_id}/playlist.m3u8?viewing={sitting.viewing_id}",
+    )
+
+
+@router.get("/copies/{copy_id}/download")
+async def explain_download(copy_id: Identifier, visitor: Visiting, books: Books) -> Response:
+    """How a download works, and its form; or why there is none."""
+    try:
+        await allowed(
+            books,
+            visitor.actor,
+            copy_id,
+            "download",
+            lambda: books.run(visitor.actor, grants.check, copy_id, "download"),
+        )
+    except NotFound:
+        raise
+    except Refused as refusal:
+        return await _download(visitor, books, copy_id, refusal, barred=True)
+    return await _download(visitor, books, copy_id)
+
+
+@router.post("/copies/{copy_id}/download")
+async def ask_download(
+    copy_id: Identifier, request: Request, visitor: Visiting, books: Books, typed: Typed
+) -> Response:
+    """List a download for the attestation; the hand-over's page then has the link to fetch it (T2, T9)."""
+    try:
+        wish = typed.body(DownloadWish)
+        footage_reader.check_recipient(wish.recipient)
+        row = await allowed(
+            books,
+            visitor.actor,
+            copy_id,
+            "download",
+            lambda: books.run(
+                visitor.actor,
+                viewings.ask_download,
+                copy_id,
+                recipient=wish.recipient,
+                medium=wish.medium,
+                address=address(request),
+            ),
+        )
+    except NotFound:
+        raise
+    except Refused as refusal:
+        return await _download(visitor, books, copy_id, refusal, typed, barred=refusal.status == 403)
+    return visitor.go(
+        f"/hand-overs/{row.hand_over_id}#downloads",
+        "已登记，请在下载列表中取回文件；归还时须说明其去向。",
+        "Listed: fetch the file from the list of downloads, and say at the return what became of it.",
+    )
+
+
+async def _before(
+    visitor: Visitor,
+    books: Books,
+    copy_id: str,
+    refusal: Refused | None = None,
+    typed: TypedForm | None = None,
+    *,
+    barred: bool = False,
+) -> Response:
+    view, copy = await books.run(visitor.actor, queries.of_copy, copy_id)
+    status = refusal.status if refusal else 200
+    return visitor.page(
+        "custody/purpose.html", status, view=view, copy=copy, refusal=refusal, typed=typed, barred=barred
+    )
+
+
+async def _download(
+    visitor: Visitor,
+    books: Books,
+    copy_id: str,
+    refusal: Refused | None = None,
+    typed: TypedForm | None = None,
+    *,
+    barred: bool = False,
+) -> Response:
+    view, copy = await books.run(visitor.actor, queries.of_copy, copy_id)
+    return visitor.page(
+        "custody/download.html",
+        refusal.status if refusal else 200,
+        view=view,
+        copy=copy,
+        refusal=clearer(refusal) if refusal else None,
+        typed=typed,
+        barred=barred,
+    )

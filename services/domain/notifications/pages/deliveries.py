@@ -1,0 +1,124 @@
+"""For administrators: which notices have not left the portal, why, and what to do (F25)."""
+
+from collections.abc import Sequence
+from typing import Annotated, ClassVar, get_args
+
+from fastapi import APIRouter, Query
+from fastapi.responses import Response
+
+from services.database.unit_of_work import Register, Unit
+from services.domain.notifications import delivery_queries
+from services.domain.notifications.api.deliveries import ChannelBody, State
+from services.domain.notifications.channels.errors import ERRORS
+from services.domain.notifications.delivery_queries import DeliveryLine
+from services.runtime.errors import Refused
+from services.web import lists
+from services.web.csv import Cell, csv_answer
+from services.web.dependencies import Books
+from services.web.forms import Typed, TypedForm
+from services.web.schemas import Identifier
+from services.web.visitor import Visiting, Visitor
+
+router = APIRouter()
+
+HERE = "/admin/notices"
+
+
+class Wanted(lists.Wanted):
+    SORTS: ClassVar = get_args(delivery_queries.Sort)
+    FALLING: ClassVar = frozenset({"created", "attempts"})
+    LENGTH: ClassVar = 20
+
+    state: State = "open"
+
+
+@router.get(HERE)
+async def listed(visitor: Visiting, books: Books, wanted: Annotated[Wanted, Query()]) -> Response:
+    return await _page(visitor, books, wanted)
+
+
+@router.post(f"{HERE}/retry")
+async def retry_failed(visitor: Visiting, typed: Typed, books: Books) -> Response:
+    count = await books.run(visitor.actor, delivery_queries.retry_failed)
+    return visitor.go(HERE, f"已重新排队 {count} 份，稍候自动发送。", f"{count} wait again and are sent in a moment.")
+
+
+@router.post(f"{HERE}/test")
+async def try_out(visitor: Visiting, typed: Typed, books: Books) -> Response:
+    """Send a test notice to oneself."""
+    try:
+        await books.run(visitor.actor, delivery_queries.try_out, typed.body(ChannelBody).channel)
+    except Refused as refusal:
+        return await _page(visitor, books, Wanted(), refusal=refusal, typed=typed)
+    return visitor.go(
+        f"{HERE}?state=delivered",
+        "测试通知已交付发送；送达后列在此处，否则见“未送达”。",
+        "The test notice is on its way: once it has arrived it is listed here, else among those that have not.",
+    )
+
+
+@router.post(f"{HERE}/{{delivery_id}}/retry")
+async def retry(delivery_id: Identifier, visitor: Visiting, typed: Typed, books: Books) -> Response:
+    try:
+        await books.run(visitor.actor, delivery_queries.retry, delivery_id)
+    except Refused as refusal:
+        if refusal.status in (403, 404):
+            raise
+        return await _page(visitor, books, Wanted(), refusal=refusal, typed=typed)
+    return visitor.go(HERE, "已重新排队，稍候自动发送。", "It waits again and is sent in a moment.")
+
+
+async def _page(
+    visitor: Visitor,
+    books: Register,
+    wanted: Wanted,
+    *,
+    refusal: Refused | None = None,
+    typed: TypedForm | None = None,
+) -> Response:
+    if refusal is not None and refusal.status == 403:
+        raise refusal
+
+    def read(unit: Unit) -> tuple[list[DeliveryLine], dict[str, int], tuple[str, ...]]:
+        lines = delivery_queries.listed(unit, wanted.state, wanted.listing(visitor.language))
+        return lines, delivery_queries.totals(unit), unit.rules.notice_channels
+
+    lines, totals, channels = await books.run(visitor.actor, read)
+    if wanted.as_csv:
+        return _csv(visitor, lines)
+    return visitor.page(
+        "notifications/deliveries.html",
+        status=200 if refusal is None else refusal.status,
+        totals=totals,
+        channels=channels,
+        errors=ERRORS,
+        refusal=refusal,
+        typed=typed,
+        **wanted.shown(lines),
+    )
+
+
+def _csv(visitor: Visitor, lines: Sequence[DeliveryLine]) -> Response:
+    tell, chinese = visitor.translated, visitor.language == "zh"
+    states = {
+        "waiting": tell("waiting"),
+        "failed": tell("not delivered"),
+        "delivered": tell("delivered"),
+    }
+    header = [
+        tell("Notice"), tell("When"), tell("Recipient"), tell("State"), tell("Times"), tell("Why, and what to do"),
+    ]  # fmt: skip
+    rows: list[list[Cell]] = []
+    for line in lines:
+        why = ERRORS.get(line.last_error, ERRORS["broken"]) if line.last_error else ("", "")
+        rows.append(
+            [
+                line.zh if chinese else line.en,
+                lists.written(visitor, line.created_at),
+                line.email or line.person if line.channel == "mail" else tell("Webhook"),
+                states.get(line.state, tell("read already")),
+                line.attempts,
+                why[0 if chinese else 1],
+            ]
+        )
+    return csv_answer(tell("Delivery of notices"), header, rows)

@@ -1,0 +1,66 @@
+"""My notices: read one by following its link, read all, filter the unread (R30)."""
+
+from collections.abc import Sequence
+from typing import Annotated, ClassVar, get_args
+
+from fastapi import APIRouter, Query
+from fastapi.responses import Response
+
+from services.domain.notifications import queries, service
+from services.domain.notifications.queries import NoticeLine
+from services.web import lists
+from services.web.csv import csv_answer
+from services.web.dependencies import Books
+from services.web.forms import Typed
+from services.web.schemas import Identifier
+from services.web.visitor import Visiting, Visitor
+
+router = APIRouter()
+
+
+class Wanted(lists.Wanted):
+    SORTS: ClassVar = get_args(queries.Sort)
+    FALLING: ClassVar = frozenset({"created", "number"})
+    LENGTH: ClassVar = 20
+
+    unread: bool = False
+
+
+@router.get("/notices")
+async def listed(visitor: Visiting, books: Books, wanted: Annotated[Wanted, Query()]) -> Response:
+    """The newest first."""
+    part = wanted.listing(visitor.language)
+    lines = await books.run(visitor.actor, queries.mine, part, unread_only=wanted.unread)
+    if wanted.as_csv:
+        return _csv(visitor, lines)
+    return visitor.page("notifications/list.html", **wanted.shown(lines))
+
+
+@router.post("/notices/read")
+async def read_all(visitor: Visiting, typed: Typed, books: Books) -> Response:
+    await books.run(visitor.actor, service.read_all)
+    return visitor.go("/notices", "已全部标为已读。", "All are marked as read.")
+
+
+@router.post("/notices/{notice_id}/read")
+async def read(notice_id: Identifier, visitor: Visiting, typed: Typed, books: Books) -> Response:
+    """Mark one as read; with ``open`` go on to the page that it leads to."""
+    line = await books.run(visitor.actor, queries.read, notice_id)
+    if typed.text("open"):
+        return visitor.go(line.link)
+    return visitor.go("/notices?unread=true" if typed.text("unread") else "/notices")
+
+
+def _csv(visitor: Visitor, lines: Sequence[NoticeLine]) -> Response:
+    tell = visitor.translated
+    header = [tell("Notice"), tell("Application"), tell("When"), tell("Read")]
+    rows = [
+        [
+            line.zh if visitor.language == "zh" else line.en,
+            line.number,
+            lists.written(visitor, line.created_at),
+            lists.written(visitor, line.read_at),
+        ]
+        for line in lines
+    ]
+    return csv_answer(tell("Notices"), header, rows)

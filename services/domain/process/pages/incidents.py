@@ -1,0 +1,73 @@
+"""The list of open incidents, and their retry."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from fastapi.responses import Response
+
+from services.domain.process import engine_view
+from services.domain.process.api import RetriesBody
+from services.domain.process.engine_view import IncidentAnswer
+from services.domain.process.pages.element_names import Names, names_of
+from services.domain.process.pages.engine import GivenEngine
+from services.domain.process.pages.instances import Listed, process_choices
+from services.web import csv as web_csv
+from services.web import lists
+from services.web.dependencies import Books
+from services.web.forms import Typed
+from services.web.schemas import Identifier
+from services.web.visitor import Visiting, Visitor
+
+router = APIRouter(prefix="/admin/engine/incidents")
+RETRIES = 3
+
+
+@router.get("")
+async def list_incidents(visitor: Visiting, engine: GivenEngine, wanted: Annotated[Listed, Query()]) -> Response:
+    """What failed, where and why; ``form=csv`` answers with all that match."""
+    lines = [IncidentAnswer.model_validate(one) for one in await engine.incidents(**wanted.wanted())]
+    names = await names_of(engine, (line.definition_key for line in lines))
+    if wanted.as_csv:
+        return _csv(visitor, lines, names)
+    choices = await process_choices(engine, visitor)
+    return visitor.page(
+        "process/incidents.html", names=names, processes=choices, retries=RETRIES, **wanted.shown(lines)
+    )
+
+
+@router.post("/{incident_key}/retry")
+async def retry(
+    incident_key: Identifier, visitor: Visiting, typed: Typed, books: Books, engine: GivenEngine
+) -> Response:
+    """Resolve it; what failed is tried again. Leads to its instance."""
+    key = engine_view.key_of(incident_key, "流程故障", "incident")
+    retries = typed.body(RetriesBody).retries
+    incident = await engine_view.retry(books, visitor.actor, engine, key, retries)
+    return visitor.go(
+        f"/admin/engine/instances/{incident.instance_key}",
+        "已重试，稍后刷新本页查看结果。",
+        "It is tried again: reload this page in a moment to see what came of it.",
+    )
+
+
+def _csv(visitor: Visitor, lines: Sequence[IncidentAnswer], names: Mapping[int, Names]) -> Response:
+    tell = visitor.translated
+    header = [
+        tell("Incident key"), tell("Instance"), tell("Process"), tell("Element"), tell("Kind"), tell("Stopped since"),
+        tell("What failed"), tell("Job"),
+    ]  # fmt: skip
+    rows: list[list[web_csv.Cell]] = [
+        [
+            str(line.key),
+            str(line.instance_key),
+            names[line.definition_key].of(line.process_id, visitor.language),
+            names[line.definition_key].of(line.element_id, visitor.language),
+            line.error_type,
+            lists.written(visitor, line.since),
+            line.message,
+            str(line.job_key or ""),
+        ]
+        for line in lines
+    ]
+    return web_csv.csv_answer(tell("Incidents"), header, rows)

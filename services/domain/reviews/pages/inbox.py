@@ -1,0 +1,116 @@
+"""The inbox: what I may decide or confirm, whose footage is overwritten first comes first; and what a conflict bars."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Query
+from fastapi.responses import Response
+from pydantic import Field
+
+from services.database.unit_of_work import Unit
+from services.domain.cases import consent_queries
+from services.domain.cases import inbox as case_inbox
+from services.domain.cases.inbox import Barred, Waiting
+from services.domain.reviews.api.schemas import InboxQuestion
+from services.domain.stages.catalogue import STAGES
+from services.runtime.labels import word
+from services.web import lists
+from services.web.csv import csv_answer
+from services.web.dependencies import Books
+from services.web.visitor import Visiting, Visitor
+
+router = APIRouter()
+
+PER_PAGE = 50
+
+
+class ListQuestion(InboxQuestion):
+    page: Annotated[int, Field(ge=1, le=10_000)] = 1
+
+
+@dataclass(frozen=True)
+class Inbox:
+    """``all_of_them`` counts before the filter; ``barred`` is what a conflict keeps from the reader.
+
+    ``consents`` are those of joint applications that wait for the reader (R17).
+    """
+
+    lines: list[Waiting]
+    all_of_them: int
+    barred: list[Barred]
+    consents: list[consent_queries.Waiting]
+
+
+@router.get("/inbox")
+async def read_inbox(asked: Annotated[ListQuestion, Query()], visitor: Visiting, books: Books) -> Response:
+    """What waits for my decision; htmx asks for the list alone."""
+    found = await books.run(visitor.actor, _read, asked)
+    begin = (asked.page - 1) * PER_PAGE
+    context: dict[str, Any] = {
+        "asked": asked,
+        "found": found,
+        "lines": found.lines[begin : begin + PER_PAGE],
+        "more": len(found.lines) > begin + PER_PAGE,
+        "stages": list(STAGES),
+        "query": urlencode(_parameters(asked)),
+    }
+    if visitor.hurried:
+        return visitor.part("reviews/_list.html", **context)
+    return visitor.page("reviews/list.html", **context)
+
+
+@router.get("/inbox.csv")
+async def inbox_as_csv(asked: Annotated[ListQuestion, Query()], visitor: Visiting, books: Books) -> Response:
+    """The same list, all pages of it, as CSV."""
+    found = await books.run(visitor.actor, _read, asked)
+    header = [
+        visitor.translated(title)
+        for title in (
+            _("Number"),
+            _("Stage"),
+            _("Department"),
+            _("Purpose"),
+            _("Items"),
+            _("Overwritten from"),
+            _("To decide by"),
+            _("Claimed by"),
+        )
+    ]
+    return csv_answer(visitor.translated(_("Inbox")), header, (_row(visitor, line) for line in found.lines))
+
+
+def _(message: str) -> str:
+    """Marks a text for translation."""
+    return message
+
+
+def _read(unit: Unit, asked: ListQuestion) -> Inbox:
+    mine, barred = case_inbox.mine_and_barred(unit)
+    lines = case_inbox.chosen(
+        mine, stage=asked.stage or "", search=asked.search, sort=asked.sort, descending=asked.descending
+    )
+    return Inbox(lines, len(mine), barred, consent_queries.waiting_for(unit))
+
+
+def _parameters(asked: ListQuestion) -> Mapping[str, str]:
+    """What the reader has chosen, without the page."""
+    chosen = {"stage": asked.stage or "", "search": asked.search, "sort": asked.sort}
+    if asked.descending:
+        chosen["descending"] = "true"
+    return {name: value for name, value in chosen.items() if value and value != "overwrite"}
+
+
+def _row(visitor: Visitor, line: Waiting) -> list[str | int | None]:
+    department = line.department
+    return [
+        line.number,
+        word(visitor.language, line.review.stage),
+        department.name_zh if visitor.language == "zh" else department.name_en,
+        word(visitor.language, line.purpose_category),
+        line.items,
+        lists.written(visitor, line.overwrite_at),
+        lists.written(visitor, line.review.due_at),
+        line.claimed_by,
+    ]

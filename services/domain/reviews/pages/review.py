@@ -1,0 +1,165 @@
+"""One review: the form, the footage, the questions of its stage, and the signature under the decision (R22 to R27)."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+
+from services.database.unit_of_work import Register, Unit
+from services.domain.cases import inbox as case_inbox
+from services.domain.cases import review_sheets
+from services.domain.cases.inbox import View
+from services.domain.cases.review_sheets import LOOKS, ReturnSheet, SheetItem
+from services.domain.reviews import service, tasks
+from services.domain.reviews.api.schemas import ConfirmationBody, DecisionBody
+from services.domain.reviews.pages import scope
+from services.domain.reviews.scopes import MARKS
+from services.domain.reviews.service import Decided
+from services.domain.stages.catalogue import STAGES, Stage
+from services.runtime.errors import Refused
+from services.runtime.labels import word
+from services.web.dependencies import Books
+from services.web.forms import Typed, TypedForm
+from services.web.visitor import Visiting, Visitor
+
+router = APIRouter()
+
+PICTURES_AT = "storage-release"
+GRANTS_AT = "security"
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """What the page shows of one review; ``back`` is what an inspection of a return is about."""
+
+    view: View
+    items: list[SheetItem]
+    back: ReturnSheet | None
+    proposed_by: str | None
+
+
+@router.get("/reviews/{review_id}")
+async def read_review(review_id: str, visitor: Visiting, books: Books) -> Response:
+    """The review with everything that it is decided on."""
+    return await _page(visitor, books, review_id)
+
+
+@router.post("/reviews/{review_id}/claim")
+async def claim(review_id: str, visitor: Visiting, books: Books) -> Response:
+    """Take the review on."""
+    return await _act(visitor, books, review_id, tasks.claim)
+
+
+@router.post("/reviews/{review_id}/put-back")
+async def put_back(review_id: str, visitor: Visiting, books: Books) -> Response:
+    """Give the review back to all who may decide it."""
+    return await _act(visitor, books, review_id, tasks.put_back)
+
+
+@router.post("/reviews/{review_id}/decide")
+async def decide(review_id: str, visitor: Visiting, typed: Typed, books: Books) -> Response:
+    """Decide and sign; on to the next review. A refusal shows the page again with all that was typed."""
+    try:
+        sheet = await books.run(visitor.actor, _read, review_id)
+        body = _decision(typed, sheet)
+        decided = await books.run(visitor.actor, service.decide, review_id, **body.arguments())
+    except Refused as refusal:
+        return await _page(visitor, books, review_id, refusal=refusal, typed=typed)
+    return await _on(visitor, books, sheet.view, decided)
+
+
+@router.post("/reviews/{review_id}/confirm")
+async def confirm(review_id: str, visitor: Visiting, typed: Typed, books: Books) -> Response:
+    """Confirm a release as the second person, or disagree."""
+    try:
+        sheet = await books.run(visitor.actor, _read, review_id)
+        body = typed.body(ConfirmationBody)
+        decided = await books.run(visitor.actor, service.confirm, review_id, **body.arguments())
+    except Refused as refusal:
+        return await _page(visitor, books, review_id, refusal=refusal, typed=typed)
+    return await _on(visitor, books, sheet.view, decided, agrees=body.agrees)
+
+
+def _read(unit: Unit, review_id: str) -> Sheet:
+    view = case_inbox.view(unit, review_id)
+    return Sheet(
+        view,
+        review_sheets.items_of(unit, view.review.application_id),
+        review_sheets.return_of(unit, review_id) if view.stage.code == "return-inspection" else None,
+        case_inbox.name_of(unit, view.proposal.person_id) if view.proposal else None,
+    )
+
+
+def _decision(typed: TypedForm, sheet: Sheet) -> DecisionBody:
+    """The typed decision; spans are typed in each item's zone, and items that are not granted carry no span."""
+    codes = [question.code for question in sheet.view.stage.questions]
+    more: dict[str, Any] = {"answers": {code: given for code in codes if (given := typed.text(f"answers-{code}"))}}
+    if sheet.view.stage.code == GRANTS_AT:
+        if typed.text("outcome") == sheet.view.stage.favourable:
+            more |= scope.granted(typed, sheet.items)
+        else:  # what is returned or rejected grants nothing
+            more |= {"scope": [], "removed": [], "usePeriodDays": None, "wayOfUse": None}
+    return typed.body(DecisionBody, **more)
+
+
+async def _page(
+    visitor: Visitor, books: Register, review_id: str, *, refusal: Refused | None = None, typed: TypedForm | None = None
+) -> Response:
+    if refusal is not None and refusal.status == 404:
+        raise refusal
+    sheet = await books.run(visitor.actor, _read, review_id)
+    return visitor.page(
+        "reviews/review.html",
+        refusal.status if refusal else 200,
+        sheet=sheet,
+        view=sheet.view,
+        marks=MARKS,
+        outcomes=STAGES.outcomes,
+        looks=LOOKS,
+        with_pictures=sheet.view.stage.code == PICTURES_AT and sheet.view.why_not is None,
+        proposed_by=sheet.proposed_by,
+        reason_words=_reasons(visitor, sheet.view.stage),
+        with_scope=sheet.view.stage.code == GRANTS_AT,
+        spans=scope.shown(sheet.items),
+        refusal=refusal,
+        typed=typed,
+    )
+
+
+def _reasons(visitor: Visitor, stage: Stage) -> str:
+    """For what a reason is needed, in words."""
+    outcomes = [word(visitor.language, outcome) for outcome in stage.reason_for]
+    if stage.may_lower:
+        outcomes.append(visitor.translated("lowering the class"))
+    return visitor.translated(", ").join(outcomes)
+
+
+async def _act(visitor: Visitor, books: Register, review_id: str, act: Any) -> Response:
+    try:
+        await books.run(visitor.actor, act, review_id)
+    except Refused as refusal:
+        return await _page(visitor, books, review_id, refusal=refusal)
+    return visitor.go(f"/reviews/{review_id}")
+
+
+async def _on(
+    visitor: Visitor, books: Register, view: View, decided: Decided, *, agrees: bool | None = None
+) -> Response:
+    """To the most pressing review that waits, with what became of this one."""
+    waiting = await books.run(visitor.actor, case_inbox.mine)
+    following = next((line.review for line in waiting if line.review.stage != "receipt"), None)
+    number = view.number or ""
+    if agrees is False:
+        zh, en = (
+            f"{number} 的放行未获复核，请操作人重新办理。",
+            f"{number}: not confirmed, the release is decided anew.",
+        )
+    elif not decided.published:
+        zh, en = f"{number} 的结论已签字，等待第二人复核。", f"{number}: signed, and waits for the second person."
+    else:
+        zh = f"{number} 已办理，结论：{word('zh', decided.outcome)}。"
+        en = f"{number} is decided: {word('en', decided.outcome)}."
+    if following is None:
+        return visitor.go("/inbox", zh + "没有其他待办。", en + " Nothing else waits.")
+    return visitor.go(f"/reviews/{following.id}", zh + "这是下一项待办。", en + " This is the next one that waits.")
