@@ -43,7 +43,7 @@ class Step(Answer):
     csrf_token: str
 
 
-class EnrolmentAnswer(Answer):
+class FactorEnrolmentAnswer(Answer):
     """What an authenticator app takes: the ``otpauth://`` address as a QR code, or the secret typed by hand."""
 
     secret: str
@@ -97,10 +97,10 @@ async def choose_password(body: NewPassword, waiting: Waiting, books: Books) -> 
 
 
 @router.post("/enrolment", responses=problems(401, 403))
-async def begin_enrolment(waiting: Waiting, books: Books) -> EnrolmentAnswer:
+async def begin_enrolment(waiting: Waiting, books: Books) -> FactorEnrolmentAnswer:
     """What is to be scanned, where the person's post must have a second factor."""
     begun = await books.run(account_login.ACTOR, account_login.enrolment, waiting.token, waiting.browser)
-    return EnrolmentAnswer.model_validate(begun)
+    return FactorEnrolmentAnswer.model_validate(begun)
 
 
 @router.post("/enrolment/confirm", responses=problems(401, 403, 409))

@@ -9,7 +9,7 @@ from services.database.tables.sign_ins import SignIn
 from services.database.unit_of_work import Unit
 from services.domain.accounts import own_account, second_factors
 from services.domain.accounts import sessions as account_sessions
-from services.domain.accounts.api.login import CodeBody, EnrolmentAnswer, Password
+from services.domain.accounts.api.login import CodeBody, FactorEnrolmentAnswer, Password
 from services.domain.accounts.api.session import Me, read_me
 from services.web import cookies
 from services.web.dependencies import Books
@@ -104,10 +104,10 @@ async def change_language(body: Language, token: Token, actor: Acting, books: Bo
 
 
 @router.post("/second-factor", responses=problems(*USUAL, 429))
-async def begin_second_factor(body: Confirmed, actor: Acting, books: Books) -> EnrolmentAnswer:
+async def begin_second_factor(body: Confirmed, actor: Acting, books: Books) -> FactorEnrolmentAnswer:
     """Begin to set up a second factor, or another one in its place."""
     begun = await books.run(actor, own_account.begin_second_factor, body.password, body.code)
-    return EnrolmentAnswer.model_validate(begun)
+    return FactorEnrolmentAnswer.model_validate(begun)
 
 
 @router.post("/second-factor/confirm", responses=problems(*USUAL))

@@ -18,7 +18,7 @@ from services.web.schemas import Answer, Body, Done, Identifier, Line, Moment
 router = APIRouter(prefix="/api/account/passkeys", tags=["account"])
 
 
-class EnrolmentAnswer(Answer):
+class PasskeyEnrolmentAnswer(Answer):
     """``options`` are for ``navigator.credentials.create``; ``id`` goes back with its answer, within five minutes."""
 
     id: str
@@ -57,10 +57,12 @@ async def my_passkeys(actor: Acting, books: Books) -> list[PasskeyAnswer]:
 
 
 @router.post("/begin", responses=problems(*USUAL, 429))
-async def begin_passkey(body: Confirmed, actor: Acting, books: Books, settings: GivenSettings) -> EnrolmentAnswer:
+async def begin_passkey(
+    body: Confirmed, actor: Acting, books: Books, settings: GivenSettings
+) -> PasskeyEnrolmentAnswer:
     """Begin to add a passkey; proved with the password again, and a code where there is a second factor."""
     begun = await books.run(actor, own_account.begin_passkey, needed_place(settings), body.password, body.code)
-    return EnrolmentAnswer.model_validate(begun)
+    return PasskeyEnrolmentAnswer.model_validate(begun)
 
 
 @router.post("", status_code=201, responses=problems(*USUAL))

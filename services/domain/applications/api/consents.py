@@ -19,20 +19,20 @@ from services.web.schemas import Account, Answer, Identifier, Moment
 router = APIRouter(prefix="/api/consents", tags=["consents"])
 
 
-class DepartmentAnswer(Answer):
+class ConsentDepartmentAnswer(Answer):
     id: str
     zh: str
     en: str
 
 
-class WaitingAnswer(Answer):
+class WaitingConsentAnswer(Answer):
     """A consent that I may give now. ``applicant`` would be the applying department; the footage may be gone from
     ``overwrite_at`` on, and nothing is preserved before all have consented."""
 
     id: str
     application_id: str
-    department: DepartmentAnswer
-    applicant: DepartmentAnswer
+    department: ConsentDepartmentAnswer
+    applicant: ConsentDepartmentAnswer
     drafter: str
     asked_at: Moment
     due_at: Moment
@@ -42,14 +42,14 @@ class WaitingAnswer(Answer):
 class GivenAnswer(Answer):
     """One department's answer: consented, refused, or none yet."""
 
-    department: DepartmentAnswer
+    department: ConsentDepartmentAnswer
     answer: str | None
     by: str | None
     at: Moment | None
     reason: str | None
 
 
-class ConsentAnswer(WaitingAnswer):
+class ConsentAnswer(WaitingConsentAnswer):
     """The form, as the departments are asked about it; ``form_sha256`` goes back with the answer."""
 
     form: dict[str, Any]
@@ -69,11 +69,11 @@ class RefusalBody(FormSigning):
 
 
 @router.get("", responses=problems(401))
-async def list_consents(actor: Acting, books: Books) -> list[WaitingAnswer]:
+async def list_consents(actor: Acting, books: Books) -> list[WaitingConsentAnswer]:
     """The consents that wait for me, the first to be overwritten first."""
 
-    def read(unit: Unit) -> list[WaitingAnswer]:
-        return [WaitingAnswer(**_line(line)) for line in consent_queries.waiting_for(unit)]
+    def read(unit: Unit) -> list[WaitingConsentAnswer]:
+        return [WaitingConsentAnswer(**_line(line)) for line in consent_queries.waiting_for(unit)]
 
     return await books.run(actor, read)
 
@@ -104,8 +104,8 @@ async def refuse(consent_id: Identifier, body: RefusalBody, actor: Acting, books
     return await books.run(actor, act)
 
 
-def _department(row: Department) -> DepartmentAnswer:
-    return DepartmentAnswer(id=row.id, zh=row.name_zh, en=row.name_en)
+def _department(row: Department) -> ConsentDepartmentAnswer:
+    return ConsentDepartmentAnswer(id=row.id, zh=row.name_zh, en=row.name_en)
 
 
 def _line(line: Waiting) -> dict[str, Any]:
@@ -113,7 +113,7 @@ def _line(line: Waiting) -> dict[str, Any]:
         "id": line.consent.id,
         "application_id": line.consent.application_id,
         "department": _department(line.department),
-        "applicant": DepartmentAnswer.model_validate(line.form["department"], from_attributes=False),
+        "applicant": ConsentDepartmentAnswer.model_validate(line.form["department"], from_attributes=False),
         "drafter": line.form["drafter"]["name"],
         "asked_at": line.consultation.asked_at,
         "due_at": line.consultation.due_at,

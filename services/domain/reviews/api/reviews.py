@@ -15,7 +15,7 @@ from services.domain.reviews.api.schemas import (
     DecisionBody,
     InboxQuestion,
     ReviewAnswer,
-    WaitingAnswer,
+    WaitingReviewAnswer,
     barred_answer,
     review_answer,
     waiting,
@@ -28,10 +28,10 @@ router = APIRouter(prefix="/api/reviews", tags=["reviews"])
 
 
 @router.get("", responses=problems(401))
-async def my_reviews(asked: Annotated[InboxQuestion, Query()], actor: Acting, books: Books) -> list[WaitingAnswer]:
+async def my_reviews(asked: Annotated[InboxQuestion, Query()], actor: Acting, books: Books) -> list[WaitingReviewAnswer]:
     """The open reviews that I may decide or confirm now; whose footage is overwritten first comes first."""
 
-    def read(unit: Unit) -> list[WaitingAnswer]:
+    def read(unit: Unit) -> list[WaitingReviewAnswer]:
         lines = case_inbox.chosen(
             case_inbox.mine(unit),
             stage=asked.stage or "",

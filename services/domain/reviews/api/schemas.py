@@ -13,7 +13,7 @@ from services.web.errors import Problem
 from services.web.schemas import Answer, Body, Code, Identifier, Line, Moment, Paragraph
 
 
-class WaitingAnswer(Answer):
+class WaitingReviewAnswer(Answer):
     """One line of the inbox; from ``overwrite_at`` on the first of its footage may be gone."""
 
     id: str
@@ -38,7 +38,7 @@ class WaitingAnswer(Answer):
 class BarredAnswer(Answer):
     """A review that a conflict keeps from you: the reason, and the names of those who can decide it."""
 
-    review: WaitingAnswer
+    review: WaitingReviewAnswer
     why_not: Problem
     who_can: list[str]
 
@@ -61,7 +61,7 @@ class QuestionAnswer(Answer):
     yes_to_approve: bool
 
 
-class FindingAnswer(Answer):
+class ReviewFindingAnswer(Answer):
     """What an automatic check found."""
 
     check: str
@@ -118,7 +118,7 @@ class ReviewAnswer(Answer):
     second_person: bool
     form: dict[str, Any]
     form_sha256: str
-    findings: list[FindingAnswer]
+    findings: list[ReviewFindingAnswer]
     granted: list[dict[str, Any]]
     important_information: bool
     sensitive_event: bool
@@ -202,10 +202,10 @@ class DecidedAnswer(Answer):
     published: bool
 
 
-def waiting(line: case_inbox.Waiting) -> WaitingAnswer:
+def waiting(line: case_inbox.Waiting) -> WaitingReviewAnswer:
     """One line of the inbox."""
     review = line.review
-    return WaitingAnswer(
+    return WaitingReviewAnswer(
         id=review.id,
         application_id=review.application_id,
         number=line.number,
@@ -256,7 +256,7 @@ def review_answer(unit: Unit, view: case_inbox.View) -> ReviewAnswer:
         second_person=view.second_person,
         form=view.revision.form,
         form_sha256=view.revision.sha256,
-        findings=[FindingAnswer.model_validate(finding) for finding in view.findings],
+        findings=[ReviewFindingAnswer.model_validate(finding) for finding in view.findings],
         granted=view.granted,
         important_information=view.marks["important_information"],
         sensitive_event=view.marks["sensitive_event"],
