@@ -238,7 +238,12 @@ def view(unit: Unit, review_id: str) -> View:
     staff, facts = access_queries.directory(unit), access_queries.facts(unit, application.id)
     no = _why_not(unit, review, second=proposal is not None)
     stands_in_for = access_policy.stands_in_for(staff, facts, review, unit.actor.id) if no is None else None
-    earlier = select(Decision).where(Decision.application_id == application.id).order_by(Decision.decided_at)
+    earlier = (
+        select(Decision, Person.name)
+        .join(Person, Person.id == Decision.decided_by)
+        .where(Decision.application_id == application.id, Decision.review_id != review.id)
+        .order_by(Decision.decided_at)
+    )
     return View(
         review=review,
         stage=STAGES[review.stage],
@@ -249,9 +254,7 @@ def view(unit: Unit, review_id: str) -> View:
         marks={mark: bool(getattr(application, mark)) for mark in scopes.MARKS},
         use_days=application.granted_use_days or scopes.use_days(unit, application, None),
         way_of_use=application.granted_way_of_use or application.way_of_use,
-        earlier=[
-            (row, name_of(unit, row.decided_by)) for row in unit.session.scalars(earlier) if row.review_id != review.id
-        ],
+        earlier=[(decision, name) for decision, name in unit.session.execute(earlier)],
         proposal=proposal,
         second_person=review_service.needs_second_person(application, review),
         claimed_by=name_of(unit, review.claimed_by) if review.claimed_by else None,

@@ -1,25 +1,25 @@
 """The applications of the applicant's side as a list: where each stands, what comes next, and until when (R16)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 
-from services.database.tables.applications import Application
+from services.database.tables.applications import Application, Item
 from services.database.tables.cameras import Camera
 from services.database.tables.custody import HandOver
 from services.database.tables.drafts import Draft
-from services.database.tables.people import Person
 from services.database.unit_of_work import Unit
 from services.domain.access import queries as access_queries
 from services.domain.cases import queries, states
 from services.domain.cases.states import STATES
-from services.domain.retrieval import preservations
 
 NEVER = datetime.max.replace(tzinfo=UTC)
 EDITABLE = ("draft", "correction")
+Cameras = tuple[tuple[str, str], ...]
+OfCase = TypeVar("OfCase", Draft, HandOver)
 
 
 @dataclass(frozen=True)
@@ -74,8 +74,12 @@ def lines(
 
     ``search`` looks in number, reason, purpose, incident and cameras; ``state`` is one of ``STATES``, or ``open``.
     """
-    found = [_line(unit, row) for row in _rows(unit, department, state, search)]
-    return sorted(found, key=SORTS[sort], reverse=descending)
+    rows = _rows(unit, department, state)
+    cameras = _cameras(unit, rows)
+    wanted = search.strip().casefold()
+    if wanted:
+        rows = [row for row in rows if wanted in _text(row, cameras[row.id]).casefold()]
+    return sorted(_lines(unit, rows, cameras), key=SORTS[sort], reverse=descending)
 
 
 def may_see_department(unit: Unit) -> bool:
@@ -83,7 +87,7 @@ def may_see_department(unit: Unit) -> bool:
     return access_queries.directory(unit).holds(unit.actor.id, "head", "deputy")
 
 
-def _rows(unit: Unit, department: bool, state: str | None, search: str) -> list[Application]:
+def _rows(unit: Unit, department: bool, state: str | None) -> list[Application]:
     query = select(Application).order_by(Application.created_at.desc(), Application.id)
     if state is not None:
         query = query.where(states.is_under_way() if state == "open" else states.code(unit.now) == state)
@@ -93,45 +97,54 @@ def _rows(unit: Unit, department: bool, state: str | None, search: str) -> list[
         query = query.where(Application.department_id.in_(headed), Application.submitted_at.is_not(None))
     else:
         query = query.where(Application.drafter_id == me)
-    rows = [row for row in unit.session.scalars(query) if row.drafter_id == me or me not in row.subject_ids]
-    wanted = search.strip().casefold()
-    return [row for row in rows if wanted in _text(unit, row).casefold()] if wanted else rows
+    return [row for row in unit.session.scalars(query) if row.drafter_id == me or me not in row.subject_ids]
 
 
-def _text(unit: Unit, row: Application) -> str:
+def _text(row: Application, cameras: Cameras) -> str:
     told = [row.number, row.reason, row.purpose, row.incident_reference]
-    return "\n".join([*(text or "" for text in told), *(name for pair in _cameras(unit, row) for name in pair)])
+    return "\n".join([*(text or "" for text in told), *(name for pair in cameras for name in pair)])
 
 
-def _line(unit: Unit, row: Application) -> Line:
-    stands = queries.state(unit, row)
-    draft = unit.session.get(Draft, row.id) if stands.code in EDITABLE else None
-    return Line(
-        id=row.id,
-        number=row.number,
-        state=stands.code,
-        detail=stands.detail,
-        drafter=unit.session.get_one(Person, row.drafter_id).name,
-        own=row.drafter_id == unit.actor.id,
-        reason=row.reason,
-        cameras=_cameras(unit, row),
-        way_of_use=row.granted_way_of_use or row.way_of_use,
-        changed_at=draft.saved_at if draft else row.submitted_at or row.created_at,
-        submitted_at=row.submitted_at,
-        overwrite_at=queries.nearest_overwrite(unit, row) if stands.code != "closed" else None,
-        due_at=_due(unit, row, stands.code),
+def _lines(unit: Unit, rows: Sequence[Application], cameras: Mapping[str, Cameras]) -> Iterator[Line]:
+    ids = [row.id for row in rows]
+    states_of, footage = queries.states(unit, rows), queries.footage(unit, rows)
+    names = access_queries.names(unit, [row.drafter_id for row in rows])
+    saved = {one.application_id: one.saved_at for one in unit.session.scalars(_of(Draft, ids))}
+    lent = {one.application_id: one.due_at for one in unit.session.scalars(_of(HandOver, ids))}
+    for row in rows:
+        stands = states_of[row.id]
+        drafted = saved.get(row.id) if stands.code in EDITABLE else None
+        due = {"correction": row.correction_until, "in-use": lent.get(row.id), "overdue": lent.get(row.id)}
+        yield Line(
+            id=row.id,
+            number=row.number,
+            state=stands.code,
+            detail=stands.detail,
+            drafter=names[row.drafter_id],
+            own=row.drafter_id == unit.actor.id,
+            reason=row.reason,
+            cameras=cameras[row.id],
+            way_of_use=row.granted_way_of_use or row.way_of_use,
+            changed_at=drafted or row.submitted_at or row.created_at,
+            submitted_at=row.submitted_at,
+            overwrite_at=footage[row.id].overwrite_at if stands.code != "closed" else None,
+            due_at=due.get(stands.code),
+        )
+
+
+def _of(table: type[OfCase], ids: Sequence[str]) -> Select[OfCase]:
+    return select(table).where(table.application_id.in_(ids))
+
+
+def _cameras(unit: Unit, rows: Sequence[Application]) -> dict[str, Cameras]:
+    """The names of the cameras that each application asks for, by position."""
+    query = (
+        select(Item.application_id, Camera.name_zh, Camera.name_en)
+        .join(Camera, Camera.id == Item.camera_id)
+        .where(Item.application_id.in_([row.id for row in rows]), Item.dropped_in_round.is_(None))
+        .order_by(Item.position)
     )
-
-
-def _cameras(unit: Unit, row: Application) -> tuple[tuple[str, str], ...]:
-    items = preservations.items_in_scope(unit, row.id)
-    rows = (unit.session.get_one(Camera, item.camera_id) for item in items)
-    return tuple(dict.fromkeys((camera.name_zh, camera.name_en) for camera in rows))
-
-
-def _due(unit: Unit, row: Application, state: str) -> datetime | None:
-    if state == "correction":
-        return row.correction_until
-    if state in ("in-use", "overdue"):
-        return unit.session.scalar(select(HandOver.due_at).where(HandOver.application_id == row.id))
-    return None
+    found: dict[str, dict[tuple[str, str], None]] = {row.id: {} for row in rows}
+    for application_id, zh, en in unit.session.execute(query):
+        found[application_id][zh, en] = None
+    return {application_id: tuple(names) for application_id, names in found.items()}

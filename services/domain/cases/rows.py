@@ -69,6 +69,8 @@ class ReviewRow:
 
 
 class CaseRows:
+    """One case, for those who were let in; ``of_case`` lets in."""
+
     def __init__(self, unit: Unit, application: Application, head: Head | None = None) -> None:
         self.unit = unit
         self.application = application
@@ -76,10 +78,7 @@ class CaseRows:
 
     @cached_property
     def head(self) -> Head:
-        if self._head is not None:
-            return self._head
-        row = self.unit.session.execute(_head(self.application.id)).one()
-        return _head_of(row)
+        return self._head or _head_of(self.unit.session.execute(_head(self.application.id)).one())
 
     @cached_property
     def items(self) -> list[ItemRow]:

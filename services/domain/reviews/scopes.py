@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import select
+
 from services.database.tables.applications import WAYS_OF_USE, Application, Item
 from services.database.tables.cameras import Camera, Recorder
 from services.database.unit_of_work import Unit
@@ -153,10 +155,15 @@ def granted(unit: Unit, application: Application) -> list[dict[str, Any]]:
 
     ``searched`` is where it would be looked for because of that clock: a copy holds no more than the release says.
     """
+    query = (
+        select(Item, Camera, Recorder)
+        .join(Camera, Camera.id == Item.camera_id)
+        .join(Recorder, Recorder.id == Camera.recorder_id)
+        .where(Item.application_id == application.id, Item.dropped_in_round.is_(None))
+        .order_by(Item.position)
+    )
     lines = []
-    for item in preservations.items_in_scope(unit, application.id):
-        camera = unit.session.get_one(Camera, item.camera_id)
-        recorder = unit.session.get_one(Recorder, camera.recorder_id)
+    for item, camera, recorder in unit.session.execute(query):
         span = Span(item.granted_start or item.asked_start, item.granted_end or item.asked_end)
         searched = span if recorder.kind == BROUGHT else clocks.searched(span, clocks.of(recorder))
         lines.append(

@@ -34,6 +34,7 @@ MIXTURE = (
 PAGES = {
     "inbox": ("/inbox", "/api/reviews", "/api/reviews/conflicts"),
     "overview": ("/", "/api/applications?mine=true", "/api/register/states", "/api/register/next-overwritten"),
+    "own": ("/applications", "/api/applications/own", "/api/applications/own?department=true&search=gate"),
     "register": ("/register?form=csv", "/register", "/api/register?limit=1000", "/api/register/copies-out"),
     "case": ("/cases/crowded", "/api/cases/crowded", "/api/cases/crowded/steps"),
 }
@@ -41,6 +42,7 @@ PAGES = {
 READERS = {
     "inbox": ("head", "manager", "reviewer", "operator", "inspector", "security-head", "board-head"),
     "overview": ("drafter", "head", "keeper", "reviewer", "manager", "supervisor"),
+    "own": ("drafter", "head"),
     "register": ("drafter", "head", "reviewer", "supervisor", "operator"),
     "case": ("drafter", "head", "reviewer", "manager", "supervisor"),
 }

@@ -28,7 +28,9 @@ router = APIRouter(prefix="/api/reviews", tags=["reviews"])
 
 
 @router.get("", responses=problems(401))
-async def my_reviews(asked: Annotated[InboxQuestion, Query()], actor: Acting, books: Books) -> list[WaitingReviewAnswer]:
+async def my_reviews(
+    asked: Annotated[InboxQuestion, Query()], actor: Acting, books: Books
+) -> list[WaitingReviewAnswer]:
     """The open reviews that I may decide or confirm now; whose footage is overwritten first comes first."""
 
     def read(unit: Unit) -> list[WaitingReviewAnswer]:
