@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from custody_desk import film
 from portal_client import Portal
 from review_desk import ReviewDesk
 
@@ -19,3 +20,9 @@ def desk(tmp_path: Path) -> Iterator[ReviewDesk]:
 async def portal(desk: ReviewDesk) -> AsyncIterator[Portal]:
     async with Portal(desk) as portal:
         yield portal
+
+
+@pytest.fixture(scope="session")
+def filmed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A recorder's folder, filmed once; each desk of custody copies it."""
+    return film(tmp_path_factory.mktemp("footage") / "recorder")

@@ -9,16 +9,21 @@ migrations, SQL written by hand, searching and sorting, columns of times, JSON o
 import secrets
 import tempfile
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psycopg
 import pytest
 from amount import all_of_it
 from fixtures_absent import start_or_fail
+from new_books import lay_out
 from sqlalchemy import make_url
 
 from services.database import schema as database_schema
-from services.database.unit_of_work import connect
+from services.database.unit_of_work import Register, connect
+from services.domain.wiring import open_database
+from services.runtime.clock import FixedClock
+from services.runtime.rules import Rules
 
 BOTH = "both_databases"
 # A test server's data need not outlive a power cut.
@@ -136,3 +141,13 @@ def _url(request: pytest.FixtureRequest, tmp_path: Path, *, migrated: bool) -> I
     server: Server = request.getfixturevalue("postgres_server")
     yield server.make(migrated=migrated)
     server.drop_all()
+
+
+@pytest.fixture
+def register(any_database_url: str) -> Iterator[Register]:
+    """A database with the newest schema and nothing in it, at noon of 4 March 2031."""
+    clock = FixedClock(datetime(2031, 3, 4, 12, 0, tzinfo=UTC))
+    register = open_database(any_database_url, clock, Rules(max_use_days=30))
+    lay_out(register)
+    yield register
+    register.close()
